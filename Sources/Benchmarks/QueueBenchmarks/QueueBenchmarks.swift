@@ -1,0 +1,5 @@
+// Micro-benchmarks.
+import Benchmark
+
+let benchmarks: @Sendable () -> Void = {
+}

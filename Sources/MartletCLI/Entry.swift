@@ -1,0 +1,2 @@
+// The command `martlet`.
+@main struct Entry { static func main() async { print("martlet") } }

@@ -1,0 +1,114 @@
+// A job's id: 1 to 128 bytes of a safe alphabet, or a ULID that we make ourselves.
+
+import FoundationEssentials
+import Synchronization
+
+/// The id of a job, unique within its queue.
+///
+/// It matches `^[A-Za-z0-9._:-]{1,128}$`.
+public struct JobID: Hashable, Sendable, LosslessStringConvertible {
+    /// The id as it stands in Redis and in every surface.
+    public let description: String
+
+    /// An id from outside; `nil` when it is empty, too long, or has a character outside the alphabet.
+    public init?(_ description: String) {
+        let bytes = description.utf8
+        guard (1...128).contains(bytes.count), bytes.allSatisfy(Self.isAllowed) else { return nil }
+        self.description = description
+    }
+
+    private init(unchecked: String) { self.description = unchecked }
+
+    /// A new ULID: 26 lower-case characters, larger than every one made before in this process.
+    public static func generate() -> JobID { JobID(unchecked: generator.withLock { $0.next() }) }
+
+    /// When a ULID was made, by the clock of its maker; `nil` for an id of another form.
+    public var generatedAt: Date? {
+        guard let milliseconds = ULIDGenerator.milliseconds(of: description) else { return nil }
+        return Date(timeIntervalSince1970: Double(milliseconds) / 1000)
+    }
+
+    private static func isAllowed(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"),
+            UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: ":"), UInt8(ascii: "-"):
+            true
+        default:
+            false
+        }
+    }
+
+    private static let generator = Mutex(ULIDGenerator())
+}
+
+extension JobID: Codable {
+    /// Reads the id from a single string and checks it.
+    public init(from decoder: any Decoder) throws {
+        let text = try decoder.singleValueContainer().decode(String.self)
+        guard let id = JobID(text) else {
+            throw DecodingError.dataCorrupted(
+                .init(codingPath: decoder.codingPath, debugDescription: "must match ^[A-Za-z0-9._:-]{1,128}$"))
+        }
+        self = id
+    }
+
+    /// Writes the id as a single string.
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        try container.encode(description)
+    }
+}
+
+/// Makes ULIDs that never go back: 48 bits of milliseconds, then 80 random bits that count up within a millisecond.
+struct ULIDGenerator {
+    private static let alphabet = Array("0123456789abcdefghjkmnpqrstvwxyz".utf8)
+    private var milliseconds: UInt64 = 0
+    private var high: UInt16 = 0
+    private var low: UInt64 = 0
+
+    mutating func next(at time: UInt64 = UInt64(Date().timeIntervalSince1970 * 1000)) -> String {
+        if time > milliseconds {
+            milliseconds = time
+            // The top bit stays free, so that counting up within a millisecond cannot overflow.
+            high = UInt16.random(in: 0...0x7FFF)
+            low = UInt64.random(in: 0...UInt64.max)
+        } else {
+            let (sum, overflow) = low.addingReportingOverflow(1)
+            low = sum
+            if overflow { high &+= 1 }
+        }
+        return text()
+    }
+
+    private func text() -> String {
+        String(unsafeUninitializedCapacity: 26) { buffer in
+            for index in 0..<10 {
+                buffer[index] = Self.alphabet[Int((milliseconds >> UInt64(45 - 5 * index)) & 31)]
+            }
+            var upper = (UInt64(high) << 24) | (low >> 40)
+            var lower = low & 0xFF_FFFF_FFFF
+            for index in stride(from: 17, through: 10, by: -1) {
+                buffer[index] = Self.alphabet[Int(upper & 31)]
+                upper >>= 5
+            }
+            for index in stride(from: 25, through: 18, by: -1) {
+                buffer[index] = Self.alphabet[Int(lower & 31)]
+                lower >>= 5
+            }
+            return 26
+        }
+    }
+
+    /// The time in a ULID's first ten characters; `nil` when the text is not one of ours.
+    static func milliseconds(of text: String) -> UInt64? {
+        let bytes = Array(text.utf8)
+        guard bytes.count == 26, bytes[0] <= UInt8(ascii: "7") else { return nil }
+        var value: UInt64 = 0
+        for (index, byte) in bytes.enumerated() {
+            guard let digit = alphabet.firstIndex(of: byte) else { return nil }
+            if index < 10 { value = value << 5 | UInt64(digit) }
+        }
+        return value
+    }
+}
