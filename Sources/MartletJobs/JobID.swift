@@ -1,6 +1,6 @@
 // A job's id: 1 to 128 bytes of a safe alphabet, or a ULID that we make ourselves.
 
-import FoundationEssentials
+public import FoundationEssentials
 import Synchronization
 
 /// The id of a job, unique within its queue.
