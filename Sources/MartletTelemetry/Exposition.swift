@@ -1,0 +1,51 @@
+// Gathers the lines of one scrape and puts them in an order that never changes.
+
+/// The lines of one scrape, grouped by metric.
+struct Exposition {
+    private struct Group {
+        var kind: MetricKind
+        /// The lines of each series, by the inside of its braces.
+        var series: [String: String] = [:]
+    }
+
+    private var groups: [String: Group] = [:]
+    /// How often one name stood for two kinds.
+    var conflicts = 0
+
+    /// Adds the lines of one series; those of a name that has another kind are dropped and counted.
+    mutating func add(_ name: String, _ kind: MetricKind, labels: String, lines: String) {
+        var group = groups[name] ?? Group(kind: kind)
+        guard group.kind == kind else {
+            conflicts += 1
+            return
+        }
+        group.series[labels] = lines
+        groups[name] = group
+    }
+
+    /// Adds a collector's value.
+    mutating func add(_ sample: MetricSample) {
+        let kind: MetricKind = sample.kind == .counter ? .counter : .gauge
+        let name = MetricTable.name(sample.name, kind: kind)
+        let labels = ExpositionText.labels(sample.labels.sorted { $0.key < $1.key })
+        let line = ExpositionText.line(name, labels: labels, value: ExpositionText.number(sample.value))
+        add(name, kind, labels: labels, lines: line)
+    }
+
+    /// The whole text: metrics by name, series by labels.
+    func rendered(help: (String) -> String?) -> String {
+        var whole = self
+        if conflicts > 0 {
+            whole.add(MetricSample("martlet_metric_conflicts", kind: .counter, value: Double(conflicts)))
+        }
+        var text = ""
+        for (name, group) in whole.groups.sorted(by: { $0.key < $1.key }) {
+            if let help = help(name) {
+                text += "# HELP \(name) \(ExpositionText.escaped(help, quotes: false))\n"
+            }
+            text += "# TYPE \(name) \(group.kind.rawValue)\n"
+            for (_, lines) in group.series.sorted(by: { $0.key < $1.key }) { text += lines }
+        }
+        return text
+    }
+}

@@ -1,0 +1,80 @@
+// Builds one JSON object of bounded length, field by field.
+
+import Logging
+
+/// One line of JSON that always closes and never grows beyond the limit of a log line.
+struct JSONLine {
+    private static let end: [UInt8] = Array(",\"truncated\":true}\n".utf8)
+    private static let depthLimit = 6
+    private var bytes: [UInt8] = [UInt8(ascii: "{")]
+    private var isTruncated = false
+
+    /// The room that is left for fields.
+    private var room: Int { LogText.lineLimit - bytes.count - Self.end.count }
+
+    /// Adds a text, cut to `limit` bytes and to the room that is left.
+    mutating func add(_ key: String, text: String, limit: Int = LogText.valueLimit) {
+        let head = head(key)
+        let available = min(limit, room - head.count - 2)
+        guard available >= LogText.ellipsis.count else {
+            isTruncated = true
+            return
+        }
+        let (value, isWhole) = LogText.escaped(text, limit: available, quotes: true)
+        if !isWhole { isTruncated = true }
+        bytes += head + [UInt8(ascii: "\"")] + value + [UInt8(ascii: "\"")]
+    }
+
+    /// Adds a field of the metadata: texts are cut, whatever else doesn't fit is left out.
+    mutating func add(_ key: String, value: Logger.MetadataValue) {
+        if case .string(let text) = value { return add(key, text: text) }
+        let field = head(key) + encoded(value, depth: 0)
+        guard field.count <= room else {
+            isTruncated = true
+            return
+        }
+        bytes += field
+    }
+
+    /// The line with its end.
+    func finished() -> [UInt8] {
+        isTruncated ? bytes + Self.end : bytes + [UInt8(ascii: "}"), UInt8(ascii: "\n")]
+    }
+
+    /// The comma, the key and the colon; an endless key is cut like a value.
+    private func head(_ key: String) -> [UInt8] {
+        let comma: [UInt8] = bytes.count > 1 ? [UInt8(ascii: ",")] : []
+        return comma + quoted(key, limit: 256) + [UInt8(ascii: ":")]
+    }
+
+    private func quoted(_ text: String, limit: Int = LogText.valueLimit) -> [UInt8] {
+        [UInt8(ascii: "\"")] + LogText.escaped(text, limit: limit, quotes: true).bytes + [UInt8(ascii: "\"")]
+    }
+
+    private func encoded(_ value: Logger.MetadataValue, depth: Int) -> [UInt8] {
+        // Metadata nested without end must not take the stack with it.
+        guard depth < Self.depthLimit else { return quoted("…") }
+        switch value {
+        case .string(let text): return quoted(text)
+        case .stringConvertible(let thing): return encoded(thing)
+        case .array(let items):
+            let parts = items.map { encoded($0, depth: depth + 1) }
+            return [UInt8(ascii: "[")] + Array(parts.joined(separator: [UInt8(ascii: ",")])) + [UInt8(ascii: "]")]
+        case .dictionary(let items):
+            let parts = items.sorted { $0.key < $1.key }.map {
+                quoted($0.key, limit: 256) + [UInt8(ascii: ":")] + encoded($0.value, depth: depth + 1)
+            }
+            return [UInt8(ascii: "{")] + Array(parts.joined(separator: [UInt8(ascii: ",")])) + [UInt8(ascii: "}")]
+        }
+    }
+
+    private func encoded(_ thing: any CustomStringConvertible) -> [UInt8] {
+        switch thing {
+        case let flag as Bool: Array(String(flag).utf8)
+        case let number as any BinaryInteger: Array(String(describing: number).utf8)
+        // JSON has no word for infinity and for what is no number.
+        case let number as Double where number.isFinite: Array(String(describing: number).utf8)
+        default: quoted(thing.description)
+        }
+    }
+}

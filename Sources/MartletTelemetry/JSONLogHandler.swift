@@ -1,0 +1,54 @@
+// Logs for machines: one JSON object a line.
+
+public import Logging
+
+/// Writes each entry as one line of JSON with `time`, `level`, `logger`, `message` and the metadata as fields.
+///
+/// Times are RFC 3339 in UTC with milliseconds. Numbers and booleans in the metadata stay what they are. A line is at
+/// most 8 KiB; what doesn't fit is cut or left out, and `truncated` is true. A field of the metadata that has the name
+/// of one of ours gets `meta_` before its name.
+public struct JSONLogHandler: LogHandler {
+    /// Fields of every entry.
+    public var metadata: Logger.Metadata = [:]
+    /// Entries below this level are not written.
+    public var logLevel: Logger.Level
+    /// Fields of the task that logs.
+    public var metadataProvider: Logger.MetadataProvider?
+    private let label: String
+    private let sink: LogSink
+
+    /// A handler for the logger `label`.
+    public init(
+        label: String, level: Logger.Level = .info, metadataProvider: Logger.MetadataProvider? = nil,
+        sink: LogSink = .standardError
+    ) {
+        self.label = label
+        self.logLevel = level
+        self.metadataProvider = metadataProvider
+        self.sink = sink
+    }
+
+    /// One field of every entry.
+    public subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { metadata[key] }
+        set { metadata[key] = newValue }
+    }
+
+    /// Writes one entry.
+    public func log(event: LogEvent) {
+        let fields = LogFields(metadata, metadataProvider, event.metadata)
+        var line = JSONLine()
+        line.add("time", text: Timestamp.now())
+        line.add("level", text: event.level.rawValue)
+        line.add("logger", text: label, limit: 256)
+        for (key, value) in fields.pairs.prefix(fields.leadingCount) { line.add(key, value: value) }
+        line.add("message", text: event.message.description)
+        if let error = event.error { line.add("error", text: String(describing: error)) }
+        for (key, value) in fields.pairs.dropFirst(fields.leadingCount) {
+            line.add(Self.ownNames.contains(key) ? "meta_" + key : key, value: value)
+        }
+        sink(line.finished())
+    }
+
+    private static let ownNames: Set<String> = ["time", "level", "logger", "message", "error", "truncated"]
+}

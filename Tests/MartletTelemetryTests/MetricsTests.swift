@@ -1,0 +1,215 @@
+// The metrics backend through the handles that the rest of the service holds, judged by the text that it serves.
+
+import CoreMetrics
+import MartletTelemetry
+import Testing
+
+@Suite struct MetricsTests {
+    private let registry = PrometheusRegistry(descriptions: [], buckets: [0.1, 1, 10])
+
+    @Test func `a counter adds whole and broken steps and ends in total`() {
+        Counter(label: "jobs", dimensions: [("queue", "a")], factory: registry).increment(by: 2)
+        FloatingPointCounter(label: "jobs_total", dimensions: [("queue", "a")], factory: registry).increment(by: 0.5)
+        #expect(registry.render() == "# TYPE jobs_total counter\njobs_total{queue=\"a\"} 2.5\n")
+    }
+
+    @Test func `a counter never goes back`() {
+        let counter = Counter(label: "jobs", factory: registry)
+        counter.increment(by: 3)
+        counter.increment(by: -2)
+        let floating = FloatingPointCounter(label: "jobs", factory: registry)
+        floating.increment(by: Double.nan)
+        floating.increment(by: -Double.infinity)
+        #expect(registry.render().hasSuffix("jobs_total 3\n"))
+    }
+
+    @Test func `a reset counter starts again`() {
+        let counter = Counter(label: "jobs", factory: registry)
+        counter.increment(by: 3)
+        counter.reset()
+        #expect(registry.render().hasSuffix("jobs_total 0\n"))
+    }
+
+    @Test func `a gauge keeps the last value`() {
+        let meter = Meter(label: "slots", factory: registry)
+        meter.set(4)
+        meter.increment(by: 2.5)
+        meter.decrement(by: 1)
+        let gauge = Gauge(label: "depth", factory: registry)
+        gauge.record(7)
+        #expect(registry.render() == "# TYPE depth gauge\ndepth 7\n# TYPE slots gauge\nslots 5.5\n")
+    }
+
+    @Test func `a timer is a cumulative histogram in seconds`() {
+        let timer = Timer(label: "run", dimensions: [("queue", "a")], factory: registry)
+        for milliseconds in [50, 100, 500, 5000, 60_000] as [Int64] { timer.recordMilliseconds(milliseconds) }
+        let expected = """
+            # TYPE run_seconds histogram
+            run_seconds_bucket{queue="a",le="0.1"} 2
+            run_seconds_bucket{queue="a",le="1"} 3
+            run_seconds_bucket{queue="a",le="10"} 4
+            run_seconds_bucket{queue="a",le="+Inf"} 5
+            run_seconds_sum{queue="a"} 65.65
+            run_seconds_count{queue="a"} 5
+
+            """
+        #expect(registry.render() == expected)
+    }
+
+    @Test func `a recorder that aggregates is a histogram without a unit and takes no odd values`() {
+        let recorder = Recorder(label: "size", factory: registry)
+        recorder.record(0.5)
+        recorder.record(Double.nan)
+        recorder.record(Double.infinity)
+        let text = registry.render()
+        #expect(text.contains("size_sum 0.5\n"))
+        #expect(text.contains("size_count 1\n"))
+    }
+
+    @Test func `known metrics have a help line and buckets of their own`() {
+        let registry = PrometheusRegistry(
+            descriptions: [.init(name: "run_seconds", help: "Back\\slash\nand line.", buckets: [5, 2])])
+        Timer(label: "run_seconds", factory: registry).recordSeconds(3)
+        let text = registry.render()
+        #expect(text.hasPrefix("# HELP run_seconds Back\\\\slash\\nand line.\n# TYPE run_seconds histogram\n"))
+        #expect(text.contains("run_seconds_bucket{le=\"2\"} 0\nrun_seconds_bucket{le=\"5\"} 1\n"))
+    }
+
+    @Test func `names and labels are brought into the alphabet and values escaped`() {
+        Gauge(
+            label: "9 odd.name-ü", dimensions: [("le", "a\"b\\c\nd"), ("__x", ""), ("ä b", "ü")], factory: registry
+        ).record(1)
+        // Two bytes of ä make two underscores, which Prometheus keeps for itself.
+        let labels = #"label___b="ü",label__x="",le_="a\"b\\c\nd""#
+        #expect(registry.render().hasSuffix("_9_odd_name___{\(labels)} 1\n"))
+    }
+
+    @Test func `the order of labels makes no second series and one name twice counts once`() {
+        Counter(label: "c", dimensions: [("a", "1"), ("b", "2")], factory: registry).increment()
+        Counter(label: "c", dimensions: [("b", "2"), ("a", "1")], factory: registry).increment()
+        Counter(label: "c", dimensions: [("a", "0"), ("b", "2"), ("a", "1")], factory: registry).increment()
+        #expect(registry.render().hasSuffix("c_total{a=\"1\",b=\"2\"} 3\n"))
+    }
+
+    @Test func `metrics and series come in the same order whatever the order of making`() {
+        let other = PrometheusRegistry(descriptions: [], buckets: [1])
+        let labels = ["b", "a", "c", "d"]
+        for label in labels { Counter(label: label, dimensions: [("q", label)], factory: registry).increment() }
+        for label in labels { Counter(label: "z", dimensions: [("q", label)], factory: registry).increment() }
+        for label in labels.reversed() {
+            Counter(label: "z", dimensions: [("q", label)], factory: other).increment()
+            Counter(label: label, dimensions: [("q", label)], factory: other).increment()
+        }
+        #expect(registry.render() == other.render())
+        #expect(registry.render().contains("z_total{q=\"a\"} 1\nz_total{q=\"b\"} 1\nz_total{q=\"c\"} 1\n"))
+    }
+
+    @Test func `whole numbers beyond the exact range and values that are none are written as Prometheus reads them`() {
+        for (name, value) in [("a", Double.infinity), ("b", -.infinity), ("c", .nan), ("d", 1e300), ("e", -3)] {
+            Gauge(label: name, factory: registry).record(value)
+        }
+        let values = registry.render().split(separator: "\n").filter { !$0.hasPrefix("#") }
+        #expect(values == ["a +Inf", "b -Inf", "c NaN", "d 1e+300", "e -3"])
+    }
+
+    @Test func `one name is one kind, and a second kind is counted as a conflict`() {
+        Counter(label: "x_total", factory: registry).increment()
+        Gauge(label: "x_total", factory: registry).record(9)
+        let text = registry.render()
+        #expect(text.contains("x_total 1\n"))
+        #expect(!text.contains("9"))
+        #expect(text.contains("martlet_metric_conflicts_total 1\n"))
+    }
+
+    @Test func `label values without end cannot fill the memory`() {
+        let registry = PrometheusRegistry(descriptions: [], buckets: [], seriesLimit: 3)
+        for index in 0..<100 {
+            Counter(label: "c", dimensions: [("type", "t\(index)")], factory: registry).increment()
+        }
+        let lines = registry.render().split(separator: "\n").filter { $0.hasPrefix("c_total") }
+        #expect(lines.count == 4)
+        #expect(lines.contains("c_total{type=\"other\"} 97"))
+    }
+
+    @Test func `a destroyed series is gone and its family with it`() {
+        let counter = Counter(label: "c", factory: registry)
+        let timer = Timer(label: "t", factory: registry)
+        Meter(label: "m", factory: registry).destroy()
+        counter.destroy()
+        timer.destroy()
+        FloatingPointCounter(label: "f", factory: registry).destroy()
+        Recorder(label: "r", factory: registry).destroy()
+        #expect(registry.render().isEmpty)
+    }
+
+    @Test func `nothing is lost when many tasks count at once`() async {
+        let registry = registry
+        await withTaskGroup(of: Void.self) { group in
+            for index in 0..<8 {
+                group.addTask {
+                    let floating = FloatingPointCounter(label: "f", factory: registry)
+                    let timer = Timer(label: "t", factory: registry)
+                    for _ in 0..<2000 {
+                        Counter(label: "c", dimensions: [("i", "\(index % 2)")], factory: registry).increment()
+                        floating.increment(by: 0.5)
+                        timer.recordSeconds(2)
+                    }
+                }
+            }
+        }
+        let text = registry.render()
+        #expect(text.contains("c_total{i=\"0\"} 8000\nc_total{i=\"1\"} 8000\n"))
+        #expect(text.contains("f_total 8000\n"))
+        #expect(text.contains("t_seconds_bucket{le=\"1\"} 0\nt_seconds_bucket{le=\"10\"} 16000\n"))
+        #expect(text.contains("t_seconds_sum 32000\n"))
+    }
+}
+
+@Suite struct CollectorTests {
+    private struct Away: Error {}
+
+    @Test func `a scrape asks the collectors anew each time and merges them with what is counted`() async {
+        let registry = PrometheusRegistry(descriptions: [.init(name: "depth", help: "Waiting.")])
+        let calls = Counter(label: "calls", factory: registry)
+        registry.addCollector {
+            calls.increment()
+            return [
+                MetricSample("depth", labels: ["queue": "b", "a": "1"], value: 2),
+                MetricSample("seen", kind: .counter, value: 1.5),
+            ]
+        }
+        _ = await registry.scrape()
+        let text = await registry.scrape()
+        #expect(
+            text == """
+                # TYPE calls_total counter
+                calls_total 2
+                # HELP depth Waiting.
+                # TYPE depth gauge
+                depth{a="1",queue="b"} 2
+                # TYPE seen_total counter
+                seen_total 1.5
+
+                """)
+        #expect(registry.render() == "# TYPE calls_total counter\ncalls_total 2\n")
+    }
+
+    @Test func `a collector that fails costs its own samples only`() async {
+        let registry = PrometheusRegistry(descriptions: [])
+        registry.addCollector { throw Away() }
+        registry.addCollector { [MetricSample("up", value: 1)] }
+        let text = await registry.scrape()
+        #expect(text.contains("martlet_collector_errors 1\n"))
+        #expect(text.contains("up 1\n"))
+    }
+
+    @Test func `every known metric has one sentence of help, and counters alone end in total`() {
+        let names = [MetricDescription].martlet.map(\.name)
+        #expect(Set(names).count == names.count)
+        for description in [MetricDescription].martlet {
+            #expect(description.help.hasSuffix("."))
+            #expect(description.buckets == nil || description.name.hasSuffix("_seconds"))
+            #expect(description.buckets?.sorted() == description.buckets)
+        }
+    }
+}
