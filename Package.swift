@@ -219,7 +219,8 @@ let package = Package(
         .testTarget(
             name: "MartletCLITests",
             dependencies: [
-                "MartletCLI", "MartletQueue", "MartletJobs", "MartletRedis", "TestSupport",
+                "MartletCLI", "MartletQueue", "MartletJobs", "MartletRedis", "MartletTelemetry", "TestSupport",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "Crypto", package: "swift-crypto"),

@@ -1,0 +1,36 @@
+// What is wrong with a configuration: everything at once, in words that say what to change.
+
+/// One thing to change.
+struct ConfigurationProblem: Sendable, Equatable, CustomStringConvertible {
+    /// The variable, flag or key as the user wrote it, with the file it stands in.
+    var variable: String
+    /// What the user wrote; `nil` for a secret.
+    var value: String?
+    /// What is wrong and which values fit.
+    var message: String
+
+    var description: String {
+        guard let value else { return "\(variable): \(message)" }
+        return "\(variable)=\(Self.shown(value)): \(message)"
+    }
+
+    /// One line of bounded length, whatever was written.
+    private static func shown(_ value: String) -> String {
+        let line = String(String.UnicodeScalarView(value.unicodeScalars.prefix(100).map { $0.value < 0x20 ? "?" : $0 }))
+        return value.isEmpty ? "\"\"" : line + (value.unicodeScalars.count > 100 ? "…" : "")
+    }
+}
+
+/// A configuration that cannot be used.
+struct ConfigurationError: Error, Equatable, CustomStringConvertible {
+    /// The exit code of a process that ends because of it (EX_CONFIG).
+    static let exitCode: Int32 = 78
+
+    /// All of them, never empty.
+    var problems: [ConfigurationProblem]
+
+    var description: String {
+        let count = problems.count == 1 ? "1 problem" : "\(problems.count) problems"
+        return (["\(count) in the configuration:"] + problems.map { "  \($0)" }).joined(separator: "\n")
+    }
+}

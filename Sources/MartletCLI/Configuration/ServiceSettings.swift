@@ -1,0 +1,138 @@
+// The configuration as the rest of the program uses it: plain values, each already checked.
+
+import Logging
+import MartletTelemetry
+
+/// Where Redis is and what our keys there begin with.
+struct RedisSettings: Sendable, Equatable {
+    /// Holds a password, perhaps: never print it.
+    var url: String
+    var prefix: String
+}
+
+/// Where the server listens and whom it lets in.
+struct HTTPSettings: Sendable, Equatable {
+    var host: String
+    var port: Int
+    var tokensFile: String?
+
+    /// Whether the host is this machine's loopback, written in one of its usual ways.
+    var isLoopback: Bool {
+        host == "localhost" || host == "::1" || host == "[::1]"
+            || (host.hasPrefix("127.") && host.split(separator: ".").count == 4
+                && host.split(separator: ".").allSatisfy { UInt8($0) != nil })
+    }
+}
+
+/// A queue that a worker serves and how many of its jobs it runs at once.
+struct QueueSlots: Sendable, Equatable {
+    var queue: String
+    var slots: Int
+
+    init(_ queue: String, _ slots: Int) {
+        self.queue = queue
+        self.slots = slots
+    }
+
+    /// Reads `downloads=10,default=10`.
+    static func list(_ text: String) throws -> [QueueSlots] {
+        let list = try text.split(separator: ",", omittingEmptySubsequences: false).map { pair in
+            let sides = pair.split(separator: "=", omittingEmptySubsequences: false)
+                .map { String($0.drop { $0 == " " }.reversed().drop { $0 == " " }.reversed()) }
+            guard sides.count == 2, isQueueName(sides[0]), let slots = Int(sides[1]), (1...1000).contains(slots) else {
+                throw Unfit()
+            }
+            return QueueSlots(sides[0], slots)
+        }
+        guard Set(list.map(\.queue)).count == list.count else { throw Unfit() }
+        return list
+    }
+
+    private static func isQueueName(_ name: String) -> Bool {
+        name.wholeMatch(of: /[a-z0-9][a-z0-9._-]{0,63}/) != nil
+    }
+}
+
+/// What a worker process serves and how long it may take to end.
+struct WorkerSettings: Sendable, Equatable {
+    var queues: [QueueSlots]
+    var shutdownGrace: Duration
+}
+
+/// The rules for downloads.
+struct DownloadSettings: Sendable, Equatable {
+    var maxConcurrentDownloads: Int
+    var defaultMaxRetries: Int
+    var directory: String
+    /// A template with `{track_id}`.
+    var sourceURL: String?
+    var maxBytes: Int
+    var lease: Duration
+    var allowPrivateAddresses: Bool
+}
+
+/// How much is logged and in which form.
+struct LogSettings: Sendable, Equatable {
+    var level: Logger.Level
+    var format: LogFormat
+}
+
+/// The whole configuration of a process.
+struct ServiceSettings: Sendable {
+    var redis: RedisSettings
+    var http: HTTPSettings
+    var worker: WorkerSettings
+    var download: DownloadSettings
+    var log: LogSettings
+    /// Where each value came from, in the order of the keys.
+    var origins: [SettingOrigin]
+    /// What looks like a mistake and is none for certain.
+    var warnings: [String]
+
+    /// Reads and checks everything.
+    ///
+    /// `flags` are values by the names of keys, as ``SettingFlags/values`` gives them; `file` is the path of
+    /// `--config`. Throws all problems at once.
+    static func load(
+        flags: [String: String] = [:], environment: [String: String], file: String? = nil
+    ) throws(ConfigurationError) -> ServiceSettings {
+        var layers = [SettingLayer.flags(flags), SettingLayer.environment(environment)]
+        if let file { layers.append(SettingLayer.file(file)) }
+        var reader = SettingReader(layers)
+        let settings = ServiceSettings(&reader)
+        guard reader.problems.isEmpty else { throw ConfigurationError(problems: reader.problems) }
+        return settings
+    }
+
+    /// Refuses an address that others can reach while nobody needs a token; for the commands that listen.
+    func checkExposure() throws(ConfigurationError) {
+        guard !http.isLoopback, http.tokensFile == nil else { return }
+        let origin = origins.first { $0.key == Settings.httpHost.key }
+        throw ConfigurationError(problems: [
+            ConfigurationProblem(
+                variable: origin?.spelling ?? Settings.httpHost.key.environment[0], value: http.host,
+                message: "must be a loopback address such as 127.0.0.1 unless AUTH_TOKENS_FILE is set")
+        ])
+    }
+
+    private init(_ reader: inout SettingReader) {
+        redis = RedisSettings(url: reader.read(Settings.redisURL), prefix: reader.read(Settings.redisPrefix))
+        http = HTTPSettings(
+            host: reader.read(Settings.httpHost), port: reader.read(Settings.httpPort),
+            tokensFile: reader.read(Settings.authTokensFile))
+        log = LogSettings(
+            level: reader.read(Settings.logLevel), format: reader.read(Settings.logFormat) ?? .standard)
+        worker = WorkerSettings(
+            queues: reader.read(Settings.workerQueues), shutdownGrace: reader.read(Settings.workerShutdownGrace))
+        download = DownloadSettings(
+            maxConcurrentDownloads: reader.read(Settings.downloadMaxConcurrent),
+            defaultMaxRetries: reader.read(Settings.downloadDefaultMaxRetries),
+            directory: reader.read(Settings.downloadDirectory),
+            sourceURL: reader.read(Settings.downloadSourceURL),
+            maxBytes: reader.read(Settings.downloadMaxBytes),
+            lease: reader.read(Settings.downloadLease),
+            allowPrivateAddresses: reader.read(Settings.downloadAllowPrivateAddresses))
+        origins = reader.origins
+        warnings = reader.warnings
+    }
+}

@@ -1,0 +1,121 @@
+// The configuration's keys as options of the command line, in groups that commands take as they need them.
+
+import ArgumentParser
+
+/// A group of options that are keys of the configuration.
+///
+/// No option has a default: one would win over the environment and the file.
+protocol SettingFlags: ParsableArguments {
+    /// What the user wrote, by the names of the keys.
+    var values: [String: String] { get }
+}
+
+extension SettingFlags {
+    /// Leaves out what the user did not write.
+    fileprivate func written(_ pairs: [(String, String?)]) -> [String: String] {
+        Dictionary(pairs.compactMap { name, text in text.map { (name, $0) } }, uniquingKeysWith: { $1 })
+    }
+}
+
+/// `--config`, for every command.
+struct ConfigFlags: ParsableArguments {
+    @Option(name: .customLong("config"), help: ArgumentHelp("Configuration file (JSON).", valueName: "path"))
+    var file: String?
+}
+
+/// Where Redis is.
+struct RedisFlags: SettingFlags {
+    @Option(name: Settings.redisURL.flag, help: Settings.redisURL.help)
+    var url: String?
+    @Option(
+        name: .customLong("redis-url-file"),
+        help: ArgumentHelp("File that holds the URL of Redis, password and all.", valueName: "path"))
+    var urlFile: String?
+    @Option(name: Settings.redisPrefix.flag, help: Settings.redisPrefix.help)
+    var prefix: String?
+
+    var values: [String: String] {
+        written([
+            (Settings.redisURL.key.name, url), ("redis.url_file", urlFile), (Settings.redisPrefix.key.name, prefix),
+        ])
+    }
+}
+
+/// Where the server listens.
+struct HTTPFlags: SettingFlags {
+    @Option(name: Settings.httpHost.flag, help: Settings.httpHost.help)
+    var host: String?
+    @Option(name: Settings.httpPort.flag, help: Settings.httpPort.help)
+    var port: String?
+    @Option(name: Settings.authTokensFile.flag, help: Settings.authTokensFile.help)
+    var tokensFile: String?
+
+    var values: [String: String] {
+        written([
+            (Settings.httpHost.key.name, host), (Settings.httpPort.key.name, port),
+            (Settings.authTokensFile.key.name, tokensFile),
+        ])
+    }
+}
+
+/// How much is logged.
+struct LogFlags: SettingFlags {
+    @Option(name: Settings.logLevel.flag, help: Settings.logLevel.help)
+    var level: String?
+    @Option(name: Settings.logFormat.flag, help: Settings.logFormat.help)
+    var format: String?
+
+    var values: [String: String] {
+        written([(Settings.logLevel.key.name, level), (Settings.logFormat.key.name, format)])
+    }
+}
+
+/// What a worker process serves.
+struct WorkerFlags: SettingFlags {
+    @Option(name: Settings.workerQueues.flag, help: Settings.workerQueues.help)
+    var queues: String?
+    @Option(name: Settings.workerShutdownGrace.flag, help: Settings.workerShutdownGrace.help)
+    var shutdownGrace: String?
+
+    var values: [String: String] {
+        written([(Settings.workerQueues.key.name, queues), (Settings.workerShutdownGrace.key.name, shutdownGrace)])
+    }
+}
+
+/// The rules for downloads.
+struct DownloadFlags: SettingFlags {
+    @Option(name: Settings.downloadMaxConcurrent.flag, help: Settings.downloadMaxConcurrent.help)
+    var maxConcurrent: String?
+    @Option(name: Settings.downloadDefaultMaxRetries.flag, help: Settings.downloadDefaultMaxRetries.help)
+    var defaultMaxRetries: String?
+    @Option(name: Settings.downloadDirectory.flag, help: Settings.downloadDirectory.help)
+    var directory: String?
+    @Option(name: Settings.downloadSourceURL.flag, help: Settings.downloadSourceURL.help)
+    var sourceURL: String?
+    @Option(name: Settings.downloadMaxBytes.flag, help: Settings.downloadMaxBytes.help)
+    var maxBytes: String?
+    @Option(name: Settings.downloadLease.flag, help: Settings.downloadLease.help)
+    var lease: String?
+    @Option(name: Settings.downloadAllowPrivateAddresses.flag, help: Settings.downloadAllowPrivateAddresses.help)
+    var allowPrivateAddresses: String?
+
+    var values: [String: String] {
+        written([
+            (Settings.downloadMaxConcurrent.key.name, maxConcurrent),
+            (Settings.downloadDefaultMaxRetries.key.name, defaultMaxRetries),
+            (Settings.downloadDirectory.key.name, directory), (Settings.downloadSourceURL.key.name, sourceURL),
+            (Settings.downloadMaxBytes.key.name, maxBytes), (Settings.downloadLease.key.name, lease),
+            (Settings.downloadAllowPrivateAddresses.key.name, allowPrivateAddresses),
+        ])
+    }
+}
+
+extension ServiceSettings {
+    /// Reads and checks everything for a command with these groups of options.
+    static func load(
+        _ groups: [any SettingFlags], config: ConfigFlags, environment: [String: String]
+    ) throws(ConfigurationError) -> ServiceSettings {
+        let flags = groups.reduce(into: [String: String]()) { $0.merge($1.values) { $1 } }
+        return try load(flags: flags, environment: environment, file: config.file)
+    }
+}

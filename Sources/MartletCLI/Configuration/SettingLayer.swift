@@ -1,0 +1,98 @@
+// One source of the configuration, read into texts by key: flags, environment or file.
+
+import Configuration
+import FoundationEssentials
+
+/// The values of one source, and what is wrong with the source itself.
+struct SettingLayer: Sendable {
+    struct Entry: Sendable {
+        var text: String
+        /// The variable, flag or key as the user wrote it.
+        var spelling: String
+    }
+
+    /// What the source is called: `flag`, `environment` or `file`.
+    let kind: SettingOrigin.Kind
+    private(set) var entries: [String: Entry] = [:]
+    private(set) var problems: [ConfigurationProblem] = []
+    private(set) var warnings: [String] = []
+
+    private init(_ kind: SettingOrigin.Kind) { self.kind = kind }
+
+    /// The source as a provider; every value is a text, the one layer above gives it its type.
+    var provider: InMemoryProvider {
+        let secrets = Set(Settings.all.filter(\.isSecret).map(\.name))
+        let values = entries.map { name, entry in
+            (AbsoluteConfigKey(ConfigKey(name)), ConfigValue(.string(entry.text), isSecret: secrets.contains(name)))
+        }
+        return InMemoryProvider(name: kind.rawValue, values: Dictionary(values, uniquingKeysWith: { $1 }))
+    }
+
+    /// Options of the command line by the names of their keys.
+    static func flags(_ values: [String: String]) -> SettingLayer {
+        var layer = SettingLayer(.flag)
+        layer.take { name in
+            values[name].map { Entry(text: $0, spelling: "--" + SettingKey.flagName(name)) }
+        }
+        return layer
+    }
+
+    /// Variables of the environment; of two names of one key the first counts.
+    static func environment(_ variables: [String: String]) -> SettingLayer {
+        var layer = SettingLayer(.environment)
+        var names: [String: [String]] = [:]
+        for key in Settings.all {
+            names[key.name] = key.environment
+            if let nameOfFile = key.nameOfFile { names[nameOfFile] = key.environmentOfFile }
+        }
+        layer.take { name in
+            names[name]?.first { variables[$0] != nil }
+                .flatMap { spelling in variables[spelling].map { Entry(text: $0, spelling: spelling) } }
+        }
+        let known = Set(names.values.flatMap(\.self))
+        layer.warnings = variables.keys.filter { $0.hasPrefix("DOWNLOAD__") && !known.contains($0) }.sorted()
+            .map { "\($0) is set and is no setting of Martlet" }
+        return layer
+    }
+
+    /// A file of JSON.
+    static func file(_ path: String) -> SettingLayer {
+        var layer = SettingLayer(.file)
+        do {
+            let values = try ConfigurationFile.values(at: path)
+            let known = Set(Settings.all.flatMap { [$0.name, $0.nameOfFile].compactMap(\.self) })
+            for unknown in values.keys.filter({ !known.contains($0) }).sorted() {
+                layer.problems.append(
+                    ConfigurationProblem(variable: "\(unknown) in \(path)", message: "is not a setting of Martlet"))
+            }
+            layer.take { name in values[name].map { Entry(text: $0, spelling: "\(name) in \(path)") } }
+        } catch {
+            layer.problems.append(ConfigurationProblem(variable: "--config", value: path, message: error.message))
+        }
+        return layer
+    }
+
+    /// Looks up every key and, for secrets, the file that holds it.
+    private mutating func take(_ find: (String) -> Entry?) {
+        for key in Settings.all {
+            let direct = find(key.name)
+            guard let fileEntry = key.nameOfFile.flatMap(find) else {
+                entries[key.name] = direct
+                continue
+            }
+            if let direct {
+                let message = "must not be set together with \(direct.spelling)"
+                problems.append(ConfigurationProblem(variable: fileEntry.spelling, message: message))
+                continue
+            }
+            do {
+                let text = try ConfigurationFile.secret(at: fileEntry.text)
+                entries[key.name] = Entry(text: text, spelling: fileEntry.spelling)
+            } catch {
+                problems.append(
+                    ConfigurationProblem(
+                        variable: fileEntry.spelling, value: fileEntry.text, message: error.message))
+            }
+        }
+    }
+}

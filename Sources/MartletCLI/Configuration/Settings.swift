@@ -1,0 +1,105 @@
+// Every key of the configuration, in the order in which people read about them. There is no other list.
+
+import Logging
+import MartletTelemetry
+
+/// Every key of the configuration.
+enum Settings {
+    static let redisURL = Setting.text(
+        "redis.url", "redis://127.0.0.1:6379",
+        must: "a URL of the form redis[s]://[user:password@]host[:port][/db] or unix:///path",
+        meaning: "Where Redis is; redis:// or rediss:// for TCP, unix:/// for a socket.", isSecret: true
+    ) { url in ["redis://", "rediss://", "unix://"].contains { url.hasPrefix($0) && url.count > $0.count } }
+
+    static let redisPrefix = Setting.text(
+        "redis.prefix", "martlet", must: "1 to 64 characters out of A-Z a-z 0-9 . _ : -",
+        meaning: "First part of every key in Redis."
+    ) { prefix in (1...64).contains(prefix.utf8.count) && prefix.utf8.allSatisfy(isKeyByte) }
+
+    static let httpHost = Setting.text(
+        "http.host", "127.0.0.1", must: "an address or a host name",
+        meaning: "Address on which the server listens; any other than loopback needs AUTH_TOKENS_FILE."
+    ) { host in !host.isEmpty && !host.contains { $0.isWhitespace || $0 == "/" } }
+
+    static let httpPort = Setting.number(
+        "http.port", 8080, in: 0...65_535, meaning: "Port on which the server listens; 0 takes a free one.")
+
+    static let authTokensFile = Setting.optionalText(
+        "auth.tokens_file", must: "the path of a file",
+        meaning: "File with hashed tokens and their roles; without it only loopback is served.")
+
+    static let logLevel = Setting(
+        "log.level", fallback: Logger.Level.info, shownAs: "info",
+        must: "one of " + Logger.Level.allCases.map(\.rawValue).joined(separator: ", "),
+        meaning: "Log entries below this level are not written."
+    ) { text in
+        guard let level = Logger.Level(rawValue: text.lowercased()) else { throw Unfit() }
+        return level
+    }
+
+    static let logFormat = Setting<LogFormat?>(
+        "log.format", fallback: nil, shownAs: nil, must: "text or json",
+        meaning: "Form of log lines; text on a terminal and json elsewhere when it is not set."
+    ) { text in
+        if text.isEmpty { return nil }
+        guard let format = LogFormat(rawValue: text.lowercased()) else { throw Unfit() }
+        return format
+    }
+
+    static let workerQueues = Setting(
+        "worker.queues", fallback: [QueueSlots("downloads", 10), QueueSlots("default", 10)],
+        shownAs: "downloads=10,default=10",
+        must: "queue=slots pairs such as downloads=10,default=10, each queue once, slots from 1 to 1000",
+        meaning: "Queues that a worker process serves, each with its number of slots."
+    ) { text in try QueueSlots.list(text) }
+
+    static let workerShutdownGrace = Setting.seconds(
+        "worker.shutdown_grace_seconds", 25, in: 0...3600,
+        meaning: "How long running jobs may go on after SIGTERM before they are given back.")
+
+    static let downloadMaxConcurrent = Setting.number(
+        "download.max_concurrent_downloads", 3, in: 1...10,
+        meaning: "How many downloads run at once, over all workers; what the API sets later stays.")
+
+    static let downloadDefaultMaxRetries = Setting.number(
+        "download.default_max_retries", 3, in: 0...10,
+        meaning: "Retries after the first attempt of a download, waiting 1 s, 2 s, 4 s and so on.")
+
+    static let downloadDirectory = Setting.text(
+        "download.directory", "./downloads", must: "the path of a directory",
+        meaning: "Where downloads are stored; made when it doesn't exist."
+    ) { path in !path.isEmpty && !path.contains("\0") }
+
+    static let downloadSourceURL = Setting.optionalText(
+        "download.source_url", must: "an http or https URL that contains {track_id}",
+        meaning: "Template that turns a track id into a URL; without it track ids are refused."
+    ) { url in (url.hasPrefix("https://") || url.hasPrefix("http://")) && url.contains("{track_id}") }
+
+    static let downloadMaxBytes = Setting.size(
+        "download.max_bytes", 10 << 30, shownAs: "10 GiB", meaning: "Size above which a download is refused.")
+
+    static let downloadLease = Setting.seconds(
+        "download.lease_seconds", 30, in: 5...900,
+        meaning: "How long a worker holds a download without a sign of life before another takes it.")
+
+    static let downloadAllowPrivateAddresses = Setting.flag(
+        "download.allow_private_addresses", false,
+        meaning: "Whether downloads may come from private, loopback and link-local addresses.")
+
+    /// All of them.
+    static let all: [SettingKey] = [
+        redisURL.key, redisPrefix.key, httpHost.key, httpPort.key, authTokensFile.key, logLevel.key, logFormat.key,
+        workerQueues.key, workerShutdownGrace.key, downloadMaxConcurrent.key, downloadDefaultMaxRetries.key,
+        downloadDirectory.key, downloadSourceURL.key, downloadMaxBytes.key, downloadLease.key,
+        downloadAllowPrivateAddresses.key,
+    ]
+
+    private static func isKeyByte(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"):
+            true
+        default: ".:_-".utf8.contains(byte)
+        }
+    }
+}

@@ -1,0 +1,195 @@
+// Every key of the configuration lands in its field, through every source, in the right order.
+
+import ArgumentParser
+import FoundationEssentials
+import Logging
+import MartletTelemetry
+import Testing
+
+@testable import MartletCLI
+
+/// One key with a value that is not its default, and how to see it in the result.
+struct KeyCase: Sendable, CustomTestStringConvertible {
+    var name: String
+    var text: String
+    /// How a file of JSON spells the value.
+    var json: String
+    var isSeen: @Sendable (ServiceSettings) -> Bool
+    var testDescription: String { name }
+
+    init(_ name: String, _ text: String, json: String? = nil, isSeen: @escaping @Sendable (ServiceSettings) -> Bool) {
+        self.name = name
+        self.text = text
+        self.json = json ?? "\"\(text)\""
+        self.isSeen = isSeen
+    }
+
+    static let all: [KeyCase] = [
+        KeyCase("redis.url", "rediss://u:p@h:1/2") { $0.redis.url == "rediss://u:p@h:1/2" },
+        KeyCase("redis.prefix", "mine:x") { $0.redis.prefix == "mine:x" },
+        KeyCase("http.host", "0.0.0.0") { $0.http.host == "0.0.0.0" },
+        KeyCase("http.port", "0", json: "0") { $0.http.port == 0 },
+        KeyCase("auth.tokens_file", "/etc/tokens") { $0.http.tokensFile == "/etc/tokens" },
+        KeyCase("log.level", "debug") { $0.log.level == .debug },
+        KeyCase("log.format", "text") { $0.log.format == .text },
+        KeyCase("worker.queues", "a=1,b.c=20") { $0.worker.queues == [QueueSlots("a", 1), QueueSlots("b.c", 20)] },
+        KeyCase("worker.shutdown_grace_seconds", "1.5", json: "1.5") {
+            $0.worker.shutdownGrace == .milliseconds(1500)
+        },
+        KeyCase("download.max_concurrent_downloads", "10", json: "10") { $0.download.maxConcurrentDownloads == 10 },
+        KeyCase("download.default_max_retries", "0", json: "0") { $0.download.defaultMaxRetries == 0 },
+        KeyCase("download.directory", "/data") { $0.download.directory == "/data" },
+        KeyCase("download.source_url", "https://h/{track_id}") { $0.download.sourceURL == "https://h/{track_id}" },
+        KeyCase("download.max_bytes", "4096", json: "4096") { $0.download.maxBytes == 4096 },
+        KeyCase("download.lease_seconds", "5", json: "5") { $0.download.lease == .seconds(5) },
+        KeyCase("download.allow_private_addresses", "true", json: "true") { $0.download.allowPrivateAddresses },
+    ]
+
+    func key() throws -> SettingKey { try #require(Settings.all.first { $0.name == name }) }
+
+    func file(in directory: ScratchDirectory) throws -> String {
+        let words = name.split(separator: ".")
+        return try directory.write("{\"\(words[0])\": {\"\(words[1])\": \(json)}}", to: "martlet.json")
+    }
+}
+
+@Suite struct ConfigurationSourceTests {
+    @Test func `there is a case for every key, and the reader asks for every key once`() throws {
+        #expect(KeyCase.all.map(\.name).sorted() == Settings.all.map(\.name).sorted())
+        let settings = try ServiceSettings.load(environment: [:])
+        #expect(settings.origins.map(\.key.name).sorted() == Settings.all.map(\.name).sorted())
+    }
+
+    @Test func `without any source the documented defaults count`() throws {
+        let settings = try ServiceSettings.load(environment: [:])
+        #expect(settings.redis == RedisSettings(url: "redis://127.0.0.1:6379", prefix: "martlet"))
+        #expect(settings.http == HTTPSettings(host: "127.0.0.1", port: 8080, tokensFile: nil))
+        #expect(settings.log.level == .info)
+        #expect(
+            settings.worker
+                == WorkerSettings(
+                    queues: [QueueSlots("downloads", 10), QueueSlots("default", 10)], shutdownGrace: .seconds(25)))
+        #expect(
+            settings.download
+                == DownloadSettings(
+                    maxConcurrentDownloads: 3, defaultMaxRetries: 3, directory: "./downloads", sourceURL: nil,
+                    maxBytes: 10_737_418_240, lease: .seconds(30), allowPrivateAddresses: false))
+        #expect(settings.origins.allSatisfy { $0.kind == .fallback && $0.spelling == nil })
+        for test in KeyCase.all where test.name != "log.format" { #expect(!test.isSeen(settings), "\(test.name)") }
+    }
+
+    @Test(arguments: KeyCase.all)
+    func `a key lands in its field from each name in the environment`(test: KeyCase) throws {
+        let key = try test.key()
+        for name in key.environment {
+            let settings = try ServiceSettings.load(environment: [name: test.text])
+            #expect(test.isSeen(settings))
+            let origin = try #require(settings.origins.first { $0.key == key })
+            #expect(origin.kind == .environment)
+            #expect(origin.spelling == name)
+        }
+    }
+
+    @Test(arguments: KeyCase.all)
+    func `a key lands in its field from the file`(test: KeyCase) throws {
+        let directory = try ScratchDirectory()
+        let file = try test.file(in: directory)
+        let settings = try ServiceSettings.load(environment: [:], file: file)
+        #expect(test.isSeen(settings))
+        let origin = try #require(settings.origins.first { try $0.key == test.key() })
+        #expect(origin.kind == .file)
+        #expect(origin.spelling == "\(test.name) in \(file)")
+    }
+
+    @Test(arguments: KeyCase.all)
+    func `a key lands in its field from its flag`(test: KeyCase) throws {
+        let key = try test.key()
+        let flags = try EveryFlag.parse(["--\(key.flagName)", test.text])
+        let settings = try ServiceSettings.load(flags.groups, config: flags.config, environment: [:])
+        #expect(test.isSeen(settings))
+        let origin = try #require(settings.origins.first { $0.key == key })
+        #expect(origin.kind == .flag)
+        #expect(origin.spelling == "--\(key.flagName)")
+    }
+
+    @Test(arguments: KeyCase.all)
+    func `the environment hides the file`(test: KeyCase) throws {
+        let directory = try ScratchDirectory()
+        let key = try test.key()
+        let fallback = key.name == "log.format" ? "json" : key.fallback ?? "http://other/{track_id}"
+        let settings = try ServiceSettings.load(
+            environment: [key.environment[0]: fallback], file: try test.file(in: directory))
+        #expect(!test.isSeen(settings))
+        #expect(settings.origins.first { $0.key == key }?.kind == .environment)
+    }
+
+    @Test func `a flag hides the environment, and --config names the file`() throws {
+        let directory = try ScratchDirectory()
+        let file = try directory.write(#"{"http": {"port": 1, "host": "localhost"}}"#, to: "c.json")
+        let flags = try EveryFlag.parse(["--http-port", "3", "--config", file])
+        let settings = try ServiceSettings.load(
+            flags.groups, config: flags.config, environment: ["HTTP_PORT": "2", "REDIS_PREFIX": "p"])
+        #expect(settings.http.port == 3)
+        #expect(settings.http.host == "localhost")
+        #expect(settings.redis.prefix == "p")
+    }
+
+    @Test func `two underscores win over one`() throws {
+        let names = ["DOWNLOAD_MAX_CONCURRENT_DOWNLOADS": "4", "DOWNLOAD__MAX_CONCURRENT_DOWNLOADS": "5"]
+        let settings = try ServiceSettings.load(environment: names)
+        #expect(settings.download.maxConcurrentDownloads == 5)
+        let origin = settings.origins.first { $0.key == Settings.downloadMaxConcurrent.key }
+        #expect(origin?.spelling == "DOWNLOAD__MAX_CONCURRENT_DOWNLOADS")
+    }
+
+    @Test func `a secret can stand in a file of its own, named by any source`() throws {
+        let directory = try ScratchDirectory()
+        let secret = try directory.write("redis://:pass word@h \n", to: "secret")
+        let config = try directory.write("{\"redis\": {\"url_file\": \"\(secret)\"}}", to: "c.json")
+        let flags = try EveryFlag.parse(["--redis-url-file", secret])
+        let ways = [
+            try ServiceSettings.load(environment: ["REDIS_URL_FILE": secret]),
+            try ServiceSettings.load(environment: [:], file: config),
+            try ServiceSettings.load(flags.groups, config: flags.config, environment: ["REDIS_URL": "redis://no"]),
+        ]
+        for settings in ways { #expect(settings.redis.url == "redis://:pass word@h") }
+    }
+
+    @Test func `queues in a file may be an object`() throws {
+        let directory = try ScratchDirectory()
+        let file = try directory.write(#"{"worker": {"queues": {"downloads": 2, "a": 1}}}"#, to: "c.json")
+        let settings = try ServiceSettings.load(environment: [:], file: file)
+        #expect(settings.worker.queues == [QueueSlots("a", 1), QueueSlots("downloads", 2)])
+    }
+
+    @Test(arguments: [("1", 1), ("1KiB", 1024), ("2 MiB", 2 << 20), ("3GiB", 3 << 30), ("1024 TiB", 1 << 50)])
+    func `sizes may have a unit`(text: String, bytes: Int) throws {
+        #expect(try Settings.downloadMaxBytes.parse(text) == bytes)
+    }
+
+    @Test func `the example file is the defaults and has every key that has one`() throws {
+        let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent().deletingLastPathComponent()
+        let file = root.appending(path: "config/martlet.example.json").path
+        let example = try ServiceSettings.load(environment: [:], file: file)
+        let defaults = try ServiceSettings.load(environment: [:])
+        #expect(example.redis == defaults.redis)
+        #expect(example.http == defaults.http)
+        #expect(example.worker == defaults.worker)
+        #expect(example.download == defaults.download)
+        #expect(example.log == defaults.log)
+        for origin in example.origins { #expect((origin.kind == .file) == (origin.key.fallback != nil)) }
+    }
+}
+
+/// All groups of options, as a command would take them.
+struct EveryFlag: ParsableArguments {
+    @OptionGroup var config: ConfigFlags
+    @OptionGroup var redis: RedisFlags
+    @OptionGroup var http: HTTPFlags
+    @OptionGroup var log: LogFlags
+    @OptionGroup var worker: WorkerFlags
+    @OptionGroup var download: DownloadFlags
+
+    var groups: [any SettingFlags] { [redis, http, log, worker, download] }
+}
