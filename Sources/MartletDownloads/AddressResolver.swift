@@ -1,0 +1,73 @@
+// Names to addresses, and which of them may be connected to.
+
+import Glibc
+import NIOPosix
+
+/// Finds the addresses of a host.
+struct AddressResolver: Sendable {
+    var resolve: @Sendable (String) async throws -> [IPAddress]
+
+    /// The system's resolver; it blocks, so it has threads of its own.
+    static let system = AddressResolver { host in
+        try await NIOThreadPool.singleton.runIfActive { try lookUp(host) }
+    }
+
+    private static func lookUp(_ host: String) throws -> [IPAddress] {
+        var hints = addrinfo()
+        hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
+        hints.ai_family = AF_UNSPEC
+        var list: UnsafeMutablePointer<addrinfo>?
+        let status = getaddrinfo(host, nil, &hints, &list)
+        defer { if let list { freeaddrinfo(list) } }
+        guard status == 0 else {
+            throw DownloadError.transient(
+                .resolveFailed, "the name \(host) could not be resolved: \(String(cString: gai_strerror(status)))")
+        }
+        var addresses: [IPAddress] = []
+        var next = list
+        while let entry = next?.pointee {
+            if let address = address(of: entry), !addresses.contains(address) { addresses.append(address) }
+            next = entry.ai_next
+        }
+        return addresses
+    }
+
+    private static func address(of entry: addrinfo) -> IPAddress? {
+        guard let raw = entry.ai_addr else { return nil }
+        switch entry.ai_family {
+        case AF_INET:
+            var four = UnsafeRawPointer(raw).loadUnaligned(as: sockaddr_in.self).sin_addr
+            return IPAddress(network: withUnsafeBytes(of: &four) { Array($0) })
+        case AF_INET6:
+            var six = UnsafeRawPointer(raw).loadUnaligned(as: sockaddr_in6.self).sin6_addr
+            return IPAddress(network: withUnsafeBytes(of: &six) { Array($0) })
+        default:
+            return nil
+        }
+    }
+}
+
+/// Which addresses may be connected to.
+struct AddressPolicy: Sendable {
+    var isAllowed: @Sendable (IPAddress) -> Bool
+
+    static let publicOnly = AddressPolicy { $0.isPublic }
+    static let any = AddressPolicy { _ in true }
+
+    /// Every address of a host, refused as a whole when one of them is not allowed: names with mixed addresses are
+    /// how guards are led astray.
+    func addresses(of host: String, by resolver: AddressResolver) async throws -> [IPAddress] {
+        let found = if let literal = IPAddress(host) { [literal] } else { try await resolver.resolve(host) }
+        guard !found.isEmpty else {
+            throw DownloadError.transient(.resolveFailed, "the name \(host) has no address")
+        }
+        for address in found { try check(address, of: host) }
+        return found
+    }
+
+    func check(_ address: IPAddress, of host: String) throws {
+        guard !isAllowed(address) else { return }
+        throw DownloadError.permanent(
+            .addressRefused, "\(host) leads to \(address), which is not a public address; \(HostRules.hint)")
+    }
+}

@@ -1,0 +1,115 @@
+// One attempt at a download, from the files that are there to the file under its final name.
+
+import Logging
+import MartletJobs
+
+struct DownloadAttempt: Sendable {
+    let job: DownloadJob
+    let context: JobContext
+    let url: DownloadURL
+    let house: House
+
+    private var limit: Int64 { min(job.maxBytes ?? .max, house.configuration.maxBytes) }
+
+    func run() async throws -> DownloadResult {
+        do {
+            return try await start()
+        } catch let error as SystemError {
+            throw DownloadError(error)
+        }
+    }
+
+    private func start() async throws -> DownloadResult {
+        let path = house.configuration.directory
+        let directory = try await Disk.run { try DownloadDirectory(path: path) }
+        let checkpoint = readCheckpoint()
+        let filename = job.filename
+        let target = try await Disk.run { try directory.state(of: filename) }
+        let opening = Opening(
+            checkpoint: checkpoint, target: target, filename: filename, id: context.id.description)
+        switch opening {
+        case .occupied:
+            throw DownloadError.fileExists(filename)
+        case .confirm(let final):
+            return try await confirm(final, in: directory)
+        case .fresh:
+            if let part = checkpoint?.part { warnOfMissing(part) }
+            return try await transfer(PartClaim(attempt: self, directory: directory).fresh(), from: nil)
+        case .resume(let name):
+            let part = try await PartClaim(attempt: self, directory: directory).resume(name, checkpoint: checkpoint)
+            return try await transfer(part, from: checkpoint)
+        }
+    }
+
+    private func readCheckpoint() -> DownloadCheckpoint? {
+        do {
+            return try context.checkpoint(as: DownloadCheckpoint.self)
+        } catch {
+            context.logger.warning("The checkpoint cannot be read; starting from zero", metadata: ["error": "\(error)"])
+            return nil
+        }
+    }
+
+    func warnOfMissing(_ part: String) {
+        context.logger.notice(
+            "The part file of the last attempt is not here; starting from zero", metadata: ["part": "\(part)"])
+    }
+
+    /// An earlier attempt may have given the file its final name and died before it could say so.
+    private func confirm(_ final: FinalFile, in directory: DownloadDirectory) async throws -> DownloadResult {
+        let isSame = try await FinishedFile.matches(final, in: directory) { try context.checkStop() }
+        guard isSame else { throw DownloadError.fileExists(final.name) }
+        context.logger.info("The file was complete already", metadata: ["file": "\(final.name)"])
+        context.progress(final.size, of: final.size)
+        return DownloadResult(filename: final.name, bytes: final.size, sha256: final.sha256)
+    }
+
+    private func transfer(_ part: PartFile, from checkpoint: DownloadCheckpoint?) async throws -> DownloadResult {
+        let journal = Journal(part: part, context: context)
+        let transfer = Transfer(attempt: self, journal: journal, limit: limit)
+        do {
+            return try await transfer.run(from: checkpoint)
+        } catch {
+            throw await ending(journal, after: error)
+        }
+    }
+
+    /// Leaves the part as the reason of the stop asks for it, and says how the attempt ended.
+    private func ending(_ journal: Journal, after error: any Error) async -> any Error {
+        if let failure = error as? SaveFailed { return failure.underlying }
+        switch context.stopReason {
+        case .leaseLost:
+            return CancellationError()
+        case .cancel:
+            await attemptToTidy("remove the part file") {
+                try await Disk.run { [part = journal.part] in try part.remove() }
+            }
+            return CancellationError()
+        case nil where !Task.isCancelled:
+            return await failed(journal, error)
+        case nil, .pause, .shutdown, .timeout:
+            await attemptToTidy("save the position") { try await journal.save() }
+            return CancellationError()
+        }
+    }
+
+    private func failed(_ journal: Journal, _ error: any Error) async -> any Error {
+        let failure = DownloadError(any: error, isConnected: true, wait: house.configuration.stallTimeout)
+        switch failure.code {
+        case .checksumMismatch, .tooLarge:
+            await attemptToTidy("discard the part file") { try await journal.discard() }
+        default:
+            await attemptToTidy("save the position") { try await journal.save() }
+        }
+        return failure
+    }
+
+    /// The attempt has ended for a reason of its own; a fault while tidying up after it is only worth a log line.
+    private func attemptToTidy(_ what: String, _ work: () async throws -> Void) async {
+        do {
+            try await work()
+        } catch {
+            context.logger.warning("Could not \(what)", metadata: ["error": "\(error)"])
+        }
+    }
+}

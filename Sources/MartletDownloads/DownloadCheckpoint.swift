@@ -1,0 +1,51 @@
+// What an attempt leaves for the next one: where the bytes are, how many are safe, and of which version they are.
+
+/// The state of a download as the queue keeps it.
+struct DownloadCheckpoint: Codable, Equatable, Sendable {
+    /// The part file's name.
+    var part: String?
+    /// How many of its bytes are on disk for certain.
+    var offset: Int64 = 0
+    /// The SHA-256 of those bytes.
+    var sum: String?
+    /// Which version of the remote file they belong to.
+    var version: RemoteVersion?
+    /// The whole file's size, when the server has named it.
+    var total: Int64?
+    /// Set when every byte was there and the part was about to take its final name.
+    var final: FinalFile?
+}
+
+/// A file that is complete and checked.
+struct FinalFile: Codable, Equatable, Sendable {
+    var name: String
+    var size: Int64
+    var sha256: String
+}
+
+/// What a server says to tell one version of a file from another.
+struct RemoteVersion: Codable, Equatable, Sendable {
+    /// The entity tag as sent, quotes and `W/` included.
+    var etag: String?
+    /// The date of the last change, kept only when it cannot hide a second change within its own second.
+    var modified: String?
+
+    /// What `If-Range` may carry: a strong entity tag, else a date; never a weak tag.
+    var ifRange: String? {
+        if let etag, Self.isStrong(etag) { return etag }
+        return modified
+    }
+
+    /// Whether an answer that claims to continue this version names another one.
+    func contradicts(_ other: RemoteVersion) -> Bool {
+        if let etag, let theirs = other.etag, etag != theirs { return true }
+        // A strong tag was asked for by If-Range: a 206 must repeat it.
+        if let etag, Self.isStrong(etag), other.etag == nil { return true }
+        if let modified, let theirs = other.modified, modified != theirs { return true }
+        return false
+    }
+
+    private static func isStrong(_ etag: String) -> Bool {
+        etag.utf8.count >= 2 && etag.hasPrefix("\"") && etag.hasSuffix("\"")
+    }
+}

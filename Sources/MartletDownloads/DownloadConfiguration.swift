@@ -1,0 +1,32 @@
+// The settings of a worker's downloads.
+
+/// The settings of a worker's downloads.
+public struct DownloadConfiguration: Sendable {
+    /// Where finished files and their parts stand; made when it is missing.
+    public var directory: String
+    /// The largest file in bytes, 10 GiB at first; a job may set a smaller limit.
+    public var maxBytes: Int64 = 10 << 30
+    /// Whether private, loopback and link-local addresses may be reached.
+    public var allowPrivateAddresses = false
+    /// After at most this many bytes the position is saved, 8 MiB at first: what a crash can cost.
+    public var checkpointBytes: Int64 = 8 << 20
+    /// After at most this long the position is saved while bytes arrive.
+    public var checkpointInterval: Duration = .seconds(5)
+    /// How long a server may send nothing.
+    public var stallTimeout: Duration = .seconds(30)
+    /// How long making a connection may take.
+    public var connectTimeout: Duration = .seconds(10)
+    /// How many redirects are followed.
+    public var maxRedirects = 5
+    /// The speed limit of all downloads of this process together, in bytes a second; `nil` means none.
+    public var globalBytesPerSecond: Int64?
+    /// What the `User-Agent` header says.
+    public var userAgent = "martlet/1"
+    /// A file of certificate authorities in PEM to trust instead of the system's.
+    public var trustRootsFile: String?
+    /// Told the number of bytes of each chunk that arrived, for a counter; must be quick.
+    public var bytesReceived: (@Sendable (Int) -> Void)?
+
+    /// The settings at first, with files in `directory`.
+    public init(directory: String) { self.directory = directory }
+}

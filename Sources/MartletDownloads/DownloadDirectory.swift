@@ -1,0 +1,145 @@
+// The download directory, held open: every name is looked up in it and no link is followed.
+
+import Glibc
+
+/// A file descriptor that closes itself; closing gives up its lock too.
+final class FileHandle: Sendable {
+    let descriptor: Int32
+
+    init(_ descriptor: Int32) { self.descriptor = descriptor }
+
+    deinit { close(descriptor) }
+}
+
+/// The facts of a file that matter here.
+struct FileFacts: Equatable {
+    var isRegular: Bool
+    var size: Int64
+    var device: UInt64
+    var inode: UInt64
+
+    init(_ facts: stat) {
+        isRegular = facts.st_mode & S_IFMT == S_IFREG
+        size = Int64(facts.st_size)
+        device = UInt64(facts.st_dev)
+        inode = UInt64(facts.st_ino)
+    }
+}
+
+final class DownloadDirectory: Sendable {
+    let path: String
+    private let handle: FileHandle
+
+    /// Opens the directory and makes it first when it is missing.
+    init(path: String) throws {
+        self.path = path
+        var descriptor = Glibc.open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        if descriptor < 0, errno == ENOENT {
+            Self.make(path)
+            descriptor = Glibc.open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        }
+        guard descriptor >= 0 else { throw SystemError("open") }
+        handle = FileHandle(descriptor)
+    }
+
+    /// Makes a directory and those above it; what cannot be made shows when it is opened.
+    private static func make(_ path: String) {
+        var current = path.hasPrefix("/") ? "/" : ""
+        for piece in path.split(separator: "/") {
+            current += piece
+            mkdir(current, 0o755)
+            current += "/"
+        }
+    }
+
+    /// What stands under a name; links are not followed.
+    func facts(of name: String) throws -> FileFacts? {
+        var facts = stat()
+        guard fstatat(handle.descriptor, name, &facts, AT_SYMLINK_NOFOLLOW) == 0 else {
+            if errno == ENOENT { return nil }
+            throw SystemError("fstatat")
+        }
+        return FileFacts(facts)
+    }
+
+    func state(of name: String) throws -> TargetState {
+        guard let facts = try facts(of: name) else { return .absent }
+        return facts.isRegular ? .file(size: facts.size) : .other
+    }
+
+    /// Makes a new file for reading and writing; fails when the name is taken, by a link too.
+    func create(_ name: String) throws -> FileHandle {
+        let flags = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC
+        let descriptor = openat(handle.descriptor, name, flags, 0o644)
+        guard descriptor >= 0 else { throw SystemError("create") }
+        return FileHandle(descriptor)
+    }
+
+    /// Opens a plain file; `nil` when there is none under that name.
+    func open(_ name: String, writing: Bool) throws -> FileHandle? {
+        let flags = (writing ? O_RDWR : O_RDONLY) | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC
+        let descriptor = openat(handle.descriptor, name, flags)
+        guard descriptor >= 0 else {
+            if errno == ENOENT || errno == ELOOP || errno == EISDIR || errno == ENXIO { return nil }
+            throw SystemError("open")
+        }
+        let file = FileHandle(descriptor)
+        return try file.facts().isRegular ? file : nil
+    }
+
+    /// Gives a file its final name unless that is taken; false when it is.
+    func rename(_ name: String, to final: String) throws -> Bool {
+        guard let rename = Self.renameWithFlags else { return try link(name, to: final) }
+        if rename(handle.descriptor, name, handle.descriptor, final, Self.noReplace) == 0 { return true }
+        switch errno {
+        case EEXIST: return false
+        case EINVAL, ENOSYS, ENOTSUP: return try link(name, to: final)
+        default: throw SystemError("rename")
+        }
+    }
+
+    private typealias RenameWithFlags =
+        @convention(c) (Int32, UnsafePointer<CChar>, Int32, UnsafePointer<CChar>, UInt32) -> Int32
+
+    /// `renameat2`, looked up by name: it is an extension of Linux that the imported C library does not show.
+    private static let renameWithFlags: RenameWithFlags? = dlsym(nil, "renameat2").map {
+        unsafeBitCast($0, to: RenameWithFlags.self)
+    }
+    /// `RENAME_NOREPLACE`.
+    private static let noReplace: UInt32 = 1
+
+    /// The same in two steps, for file systems that cannot rename without replacing.
+    func link(_ name: String, to final: String) throws -> Bool {
+        guard linkat(handle.descriptor, name, handle.descriptor, final, 0) == 0 else {
+            if errno == EEXIST { return false }
+            throw SystemError("link")
+        }
+        try unlink(name)
+        return true
+    }
+
+    /// Removes a name; it is no fault when it is gone already.
+    func unlink(_ name: String) throws {
+        guard unlinkat(handle.descriptor, name, 0) == 0 || errno == ENOENT else { throw SystemError("unlink") }
+    }
+
+    /// Brings the directory's entries to disk.
+    func sync() throws {
+        guard fsync(handle.descriptor) == 0 else { throw SystemError("fsync") }
+    }
+}
+
+extension FileHandle {
+    func facts() throws -> FileFacts {
+        var facts = stat()
+        guard fstat(descriptor, &facts) == 0 else { throw SystemError("fstat") }
+        return FileFacts(facts)
+    }
+
+    /// Takes the exclusive lock without waiting; false when another holds it.
+    func lock() throws -> Bool {
+        if flock(descriptor, LOCK_EX | LOCK_NB) == 0 { return true }
+        if errno == EWOULDBLOCK || errno == EINTR { return false }
+        throw SystemError("flock")
+    }
+}

@@ -1,0 +1,111 @@
+// Why a download failed: a stable code, words for people, and what that means for the next attempt.
+
+public import MartletJobs
+
+/// Why an attempt to download failed.
+public struct DownloadError: RetryAdvising, Sendable, CustomStringConvertible {
+    /// The kinds of failure; the words are stable and may be matched by programs.
+    public enum Code: String, Sendable, CaseIterable {
+        /// The job's own fields cannot be used.
+        case badRequest = "bad_request"
+        /// The URL or a redirect leads to an address that may not be reached.
+        case addressRefused = "address_refused"
+        /// The host's name has no address.
+        case resolveFailed = "resolve_failed"
+        /// No connection to the server.
+        case connectFailed = "connect_failed"
+        /// The server's certificate or its TLS is not acceptable.
+        case tlsFailed = "tls_failed"
+        /// The connection broke while the file was on its way.
+        case connectionLost = "connection_lost"
+        /// The server sent nothing for too long.
+        case stalled
+        /// The body ended before the length that the server had named.
+        case incomplete
+        /// The server answered something that is not the file: a status or header that does not fit.
+        case badResponse = "bad_response"
+        /// The body is compressed though that was not asked for.
+        case badEncoding = "bad_encoding"
+        /// 404 or 410.
+        case notFound = "not_found"
+        /// 401, 403 or another answer of 4xx that another attempt cannot change.
+        case forbidden
+        /// 429.
+        case rateLimited = "rate_limited"
+        /// 408, 425 or 5xx.
+        case serverError = "server_error"
+        /// More redirects than are followed.
+        case tooManyRedirects = "too_many_redirects"
+        /// Larger than the job or the worker accepts.
+        case tooLarge = "too_large"
+        /// The file's SHA-256 is not the one that was asked for.
+        case checksumMismatch = "checksum_mismatch"
+        /// Another file of that name stands in the directory.
+        case fileExists = "file_exists"
+        /// The disk or the quota is full.
+        case diskFull = "disk_full"
+        /// The file could not be read or written for another reason.
+        case storageFailed = "storage_failed"
+        /// The worker process is ending.
+        case shuttingDown = "shutting_down"
+    }
+
+    /// The kind of failure.
+    public let code: Code
+    /// What happened, without secrets of the URL.
+    public let message: String
+    /// What to do with the job.
+    public let retryAdvice: RetryAdvice
+
+    /// A failure of a kind, with words for people.
+    public init(_ code: Code, _ message: String, advice: RetryAdvice) {
+        self.code = code
+        self.message = message
+        retryAdvice = advice
+    }
+
+    /// The code and the words, as the job's error shows them.
+    public var description: String { "\(code.rawValue): \(message)" }
+}
+
+extension DownloadError: Hashable {
+    /// Whether two failures say the same.
+    public static func == (one: DownloadError, other: DownloadError) -> Bool {
+        one.code == other.code && one.message == other.message && one.retryAdvice == other.retryAdvice
+    }
+
+    /// Feeds the code and the words.
+    public func hash(into hasher: inout Hasher) {
+        hasher.combine(code)
+        hasher.combine(message)
+    }
+}
+
+extension DownloadError {
+    static func transient(_ code: Code, _ message: String) -> DownloadError {
+        DownloadError(code, message, advice: .byPolicy)
+    }
+
+    static func permanent(_ code: Code, _ message: String) -> DownloadError {
+        DownloadError(code, message, advice: .never)
+    }
+
+    static func tooLarge(limit: Int64) -> DownloadError {
+        permanent(.tooLarge, "the file is larger than the limit of \(limit) bytes")
+    }
+
+    static func fileExists(_ name: String) -> DownloadError {
+        permanent(.fileExists, "another file named \(name) exists in the download directory; rename or remove it")
+    }
+
+    static func stalled(after wait: Duration, _ what: String) -> DownloadError {
+        transient(.stalled, "the server sent \(what) for \(wait.components.seconds) s")
+    }
+
+    /// A broken rule of the job's fields or of a redirect, as a failure of the attempt.
+    init(_ error: DownloadRuleError, in what: String? = nil) {
+        let prefix = what.map { "\($0) " } ?? ""
+        self = .permanent(
+            error.isAddressRefusal ? .addressRefused : .badRequest, "\(prefix)\(error.field) \(error.message)")
+    }
+}

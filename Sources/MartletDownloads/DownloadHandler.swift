@@ -1,0 +1,58 @@
+// Runs downloads: the handler that a worker registers, and what its copies share.
+
+public import MartletJobs
+
+/// Runs ``DownloadJob``s: streams each file into a part file, resumes, checks and gives it its final name.
+///
+/// Copies share connections and the global speed limit. Errors are ``DownloadError``; an orderly stop keeps the bytes
+/// and throws `CancellationError`. Call ``shutdown()`` when the worker has ended.
+public struct DownloadHandler: JobHandler {
+    /// The type of job that this handler runs.
+    public typealias Payload = DownloadJob
+
+    let house: House
+
+    /// A handler with connections of its own.
+    public init(_ configuration: DownloadConfiguration) {
+        house = House(configuration, resolver: .system, policy: nil)
+    }
+
+    /// The same with a resolver and a policy of a test's choice.
+    init(_ configuration: DownloadConfiguration, resolver: AddressResolver, policy: AddressPolicy?) {
+        house = House(configuration, resolver: resolver, policy: policy)
+    }
+
+    /// Runs one attempt and returns the finished file's facts.
+    @concurrent
+    public func run(_ job: DownloadJob, context: JobContext) async throws -> DownloadResult {
+        try context.checkStop()
+        let url: DownloadURL
+        do {
+            url = try DownloadURL(job.url, allowPrivateAddresses: house.configuration.allowPrivateAddresses)
+            guard try FileNames.checked(job.filename) == job.filename else {
+                throw DownloadRuleError(field: "filename", message: "must be at most \(FileNames.longest) bytes long")
+            }
+            if let checksum = job.checksum { _ = try DownloadRequestRules.checksum(checksum) }
+        } catch let error as DownloadRuleError {
+            throw DownloadError(error)
+        }
+        return try await DownloadAttempt(job: job, context: context, url: url, house: house).run()
+    }
+
+    /// Closes every connection; attempts that still run end with an error that gives their job back.
+    public func shutdown() async { await house.fetcher.clients.shutDown() }
+}
+
+/// What the attempts of a process share.
+struct House: Sendable {
+    let configuration: DownloadConfiguration
+    let fetcher: Fetcher
+    let globalLimit: SharedBucket?
+
+    init(_ configuration: DownloadConfiguration, resolver: AddressResolver, policy: AddressPolicy?) {
+        self.configuration = configuration
+        let policy = policy ?? (configuration.allowPrivateAddresses ? .any : .publicOnly)
+        fetcher = Fetcher(configuration: configuration, resolver: resolver, policy: policy)
+        globalLimit = configuration.globalBytesPerSecond.map(SharedBucket.init)
+    }
+}

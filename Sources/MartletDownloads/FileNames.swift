@@ -1,0 +1,101 @@
+// File names that stay in their directory on every system and fit beside a part file's additions.
+
+enum FileNames {
+    /// So that `.<name>.<id>.<claims>-<nonce>.part` fits in the 255 bytes of a file system.
+    static let longest = 90
+    private static let fallback = "download"
+
+    /// A name from outside; refused when it could leave the directory, hide, or read as something else.
+    static func checked(_ text: String) throws(DownloadRuleError) -> String {
+        let field = "filename"
+        guard !text.isEmpty else { throw DownloadRuleError(field: field, message: "must not be empty") }
+        guard !text.unicodeScalars.contains(where: isSeparator) else {
+            throw DownloadRuleError(field: field, message: "must be a plain name without slashes or backslashes")
+        }
+        guard !text.unicodeScalars.contains(where: isInvisible) else {
+            throw DownloadRuleError(field: field, message: "must not contain control or invisible characters")
+        }
+        guard !text.unicodeScalars.contains(where: isDotLike) else {
+            throw DownloadRuleError(field: field, message: "must not contain characters that look like dots")
+        }
+        guard !text.hasPrefix(".") else {
+            throw DownloadRuleError(field: field, message: "must not begin with a dot")
+        }
+        guard !text.allSatisfy(\.isWhitespace) else {
+            throw DownloadRuleError(field: field, message: "must not be blank")
+        }
+        guard !isReserved(text) else {
+            throw DownloadRuleError(field: field, message: "must not be a device name such as CON, NUL or COM1")
+        }
+        return cut(text)
+    }
+
+    /// A name made from the URL's last path segment; never empty.
+    static func derived(from url: DownloadURL) -> String { cleaned(url.lastPathSegment ?? fallback) }
+
+    /// The same for a track: the name contains the track's id, so two tracks never share one.
+    static func derived(from url: DownloadURL, track: String) -> String {
+        let id = cleaned(track)
+        let name = cleaned(url.lastPathSegment ?? "")
+        if name == fallback { return id }
+        if name.contains(id) { return name }
+        return cut("\(id)-\(name)")
+    }
+
+    /// Cuts to 90 bytes between characters; a short extension is kept.
+    static func cut(_ name: String) -> String {
+        guard name.utf8.count > longest else { return name }
+        let dot = name.lastIndex(of: ".") ?? name.endIndex
+        let ending = name[dot...]
+        let keepsEnding = ending.utf8.count <= 16 && dot > name.startIndex
+        let room = keepsEnding ? longest - ending.utf8.count : longest
+        var stem = Substring()
+        for character in keepsEnding ? name[..<dot] : name[...] {
+            guard stem.utf8.count + character.utf8.count <= room else { break }
+            stem.append(character)
+        }
+        // One character of many combining marks can be longer than the room.
+        if stem.isEmpty { return fallback + (keepsEnding ? String(ending) : "") }
+        return String(stem) + (keepsEnding ? String(ending) : "")
+    }
+
+    private static func cleaned(_ text: String) -> String {
+        var name = ""
+        for scalar in text.unicodeScalars {
+            let isBad =
+                isSeparator(scalar) || isInvisible(scalar) || isDotLike(scalar)
+                || "<>:\"|?*".unicodeScalars.contains(scalar)
+            name.unicodeScalars.append(isBad ? "_" : scalar)
+        }
+        name = String(name.drop { $0 == "." || $0.isWhitespace })
+        while let last = name.last, last == "." || last.isWhitespace { name.removeLast() }
+        guard !name.isEmpty, !name.allSatisfy({ $0 == "_" }) else { return fallback }
+        return cut(isReserved(name) ? "_" + name : name)
+    }
+
+    private static func isSeparator(_ scalar: Unicode.Scalar) -> Bool {
+        // Slashes and backslashes, and the fraction, division and full-width signs that pass for them.
+        [0x2F, 0x5C, 0x2044, 0x2215, 0x2216, 0x29F5, 0x29F8, 0x29F9, 0xFE68, 0xFF0F, 0xFF3C].contains(scalar.value)
+    }
+
+    private static func isDotLike(_ scalar: Unicode.Scalar) -> Bool {
+        // Leaders and the ellipsis, small, full-width and ideographic full stops.
+        [0x2024, 0x2025, 0x2026, 0x3002, 0xFE19, 0xFE52, 0xFF0E, 0xFF61].contains(scalar.value)
+    }
+
+    private static func isInvisible(_ scalar: Unicode.Scalar) -> Bool {
+        switch scalar.properties.generalCategory {
+        case .control, .format, .surrogate, .privateUse, .unassigned, .lineSeparator, .paragraphSeparator: true
+        default: false
+        }
+    }
+
+    private static func isReserved(_ name: String) -> Bool {
+        let stem = name.prefix { $0 != "." }.uppercased().filter { $0 != " " }
+        if ["CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$", "CLOCK$"].contains(stem) { return true }
+        guard stem.hasPrefix("COM") || stem.hasPrefix("LPT"), stem.count == 4, let last = stem.last else {
+            return false
+        }
+        return last.isNumber
+    }
+}

@@ -1,0 +1,107 @@
+// Keeps what is on disk and what the queue knows of it in step.
+
+import Logging
+import MartletJobs
+import Synchronization
+
+/// The queue refused or lost a save: the attempt ends without touching anything more.
+struct SaveFailed: Error {
+    var underlying: any Error
+}
+
+/// The part file of an attempt together with the facts that belong to its bytes.
+final class Journal: Sendable {
+    let part: PartFile
+    private let context: JobContext
+    private let facts = Mutex(Facts())
+
+    private struct Facts {
+        var version: RemoteVersion?
+        var total: Int64?
+    }
+
+    init(part: PartFile, context: JobContext) {
+        self.part = part
+        self.context = context
+    }
+
+    /// Throws once another worker may hold the job: from then on nothing on disk may change.
+    func checkLease() throws {
+        if context.stopReason == .leaseLost { throw CancellationError() }
+    }
+
+    /// The bytes that are there belong to this version.
+    func adopt(version: RemoteVersion?, total: Int64?) {
+        facts.withLock { $0 = Facts(version: version, total: total) }
+    }
+
+    /// Brings the bytes to disk; returns what the next attempt needs to know.
+    private func syncedCheckpoint() async throws -> DownloadCheckpoint {
+        let held = try await Disk.run { [part] in
+            let held = part.held
+            try part.sync()
+            return held
+        }
+        return facts.withLock { facts in
+            DownloadCheckpoint(
+                part: part.name, offset: held.count, sum: held.sum, version: facts.version, total: facts.total)
+        }
+    }
+
+    /// Brings the bytes to disk and tells the queue; returns when it has answered.
+    ///
+    /// It runs in a task of its own, because a job that is being cancelled still has to save its place.
+    func save() async throws { try await beginSave().value }
+
+    func beginSave() -> Task<Void, any Error> {
+        Task {
+            try checkLease()
+            let checkpoint = try await syncedCheckpoint()
+            try checkLease()
+            try await tell(checkpoint)
+        }
+    }
+
+    /// Tells the queue that the part is about to be thrown away for `version`, and only then does it.
+    ///
+    /// The order matters: a worker that lost the job is refused here and leaves the bytes alone, and a crash after
+    /// it finds no checkpoint that takes the new version's bytes for the old one's.
+    func restart(as version: RemoteVersion?, total: Int64?) async throws {
+        try checkLease()
+        adopt(version: version, total: total)
+        let empty = DownloadCheckpoint(part: part.name, version: version, total: total)
+        try await tellInOwnTask(empty)
+        try checkLease()
+        try await Disk.run { [part] in try part.restart() }
+    }
+
+    /// Tells the queue that the part is complete and about to take its final name.
+    func announce(_ final: FinalFile) async throws {
+        try checkLease()
+        var checkpoint = try await syncedCheckpoint()
+        checkpoint.total = final.size
+        checkpoint.final = final
+        try checkLease()
+        try await tellInOwnTask(checkpoint)
+        try checkLease()
+    }
+
+    /// Removes the part and tells the queue that there is nothing to go on with.
+    func discard() async throws {
+        try checkLease()
+        try await Disk.run { [part] in try part.remove() }
+        try await tellInOwnTask(DownloadCheckpoint())
+    }
+
+    private func tellInOwnTask(_ checkpoint: DownloadCheckpoint) async throws {
+        try await Task { try await tell(checkpoint) }.value
+    }
+
+    private func tell(_ checkpoint: DownloadCheckpoint) async throws {
+        do {
+            try await context.save(checkpoint)
+        } catch {
+            throw SaveFailed(underlying: error)
+        }
+    }
+}

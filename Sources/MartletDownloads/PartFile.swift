@@ -1,0 +1,151 @@
+// A part file that this process has locked: bytes go in at its end and are hashed on the way.
+
+import Crypto
+import Glibc
+import NIOCore
+import Synchronization
+
+/// Its lock is held as long as the value lives.
+///
+/// All methods block, so they run on ``Disk``.
+final class PartFile: Sendable {
+    /// How much is read in one step of hashing, so that a stop is seen between two.
+    static let step = 4 << 20
+
+    let name: String
+    private let directory: DownloadDirectory
+    private let file: FileHandle
+    private let state = Mutex(State())
+
+    private struct State {
+        var hasher = SHA256()
+        var offset: Int64 = 0
+    }
+
+    /// A new part under a name that nobody has.
+    static func create(_ name: String, in directory: DownloadDirectory) throws -> PartFile {
+        let file = try directory.create(name)
+        guard try file.lock() else { throw SystemError("flock", code: EWOULDBLOCK) }
+        return PartFile(name: name, directory: directory, file: file)
+    }
+
+    /// What there is of an earlier attempt's part.
+    enum Found {
+        case missing
+        case ours(PartFile)
+        /// Another process still holds it: it may be read, never written.
+        case locked(FileHandle)
+    }
+
+    static func find(_ name: String, in directory: DownloadDirectory) throws -> Found {
+        guard let file = try directory.open(name, writing: true) else { return .missing }
+        guard try file.lock() else { return .locked(file) }
+        // Between opening and locking a cleaner may have removed it: then the name is nobody's.
+        guard try directory.facts(of: name) == file.facts() else { return .missing }
+        return .ours(PartFile(name: name, directory: directory, file: file))
+    }
+
+    private init(name: String, directory: DownloadDirectory, file: FileHandle) {
+        self.name = name
+        self.directory = directory
+        self.file = file
+    }
+
+    /// How many bytes have been written and hashed.
+    var offset: Int64 { state.withLock { $0.offset } }
+
+    /// The bytes so far and their SHA-256.
+    var held: HeldBytes {
+        state.withLock { state in
+            HeldBytes(count: state.offset, sum: Hex.text(of: state.hasher.finalize()))
+        }
+    }
+
+    /// Hashes the next bytes that are already in the file, up to `limit`; false when there are no more.
+    func readOn(upTo limit: Int64) throws -> Bool {
+        try state.withLock { state in
+            try Self.read(from: file, at: state.offset, limit: limit) { bytes in
+                state.hasher.update(bufferPointer: bytes)
+                state.offset += Int64(bytes.count)
+            }
+        }
+    }
+
+    /// Copies and hashes the next bytes of another file, up to `limit`; false when there are no more.
+    func copyOn(from other: FileHandle, upTo limit: Int64) throws -> Bool {
+        try state.withLock { state in
+            try Self.read(from: other, at: state.offset, limit: limit) { bytes in
+                try Self.write(bytes, to: file, at: state.offset)
+                state.hasher.update(bufferPointer: bytes)
+                state.offset += Int64(bytes.count)
+            }
+        }
+    }
+
+    /// Writes and hashes bytes at the end.
+    func append(_ buffers: [ByteBuffer]) throws {
+        try state.withLock { state in
+            for buffer in buffers {
+                try buffer.withUnsafeReadableBytes { bytes in
+                    try Self.write(bytes, to: file, at: state.offset)
+                    state.hasher.update(bufferPointer: bytes)
+                    state.offset += Int64(bytes.count)
+                }
+            }
+        }
+    }
+
+    /// Cuts off what lies behind the bytes that were read or written here.
+    func truncate() throws {
+        guard ftruncate(file.descriptor, off_t(offset)) == 0 else { throw SystemError("ftruncate") }
+    }
+
+    /// Throws every byte away.
+    func restart() throws {
+        state.withLock { $0 = State() }
+        try truncate()
+    }
+
+    /// Returns when the bytes are on disk.
+    func sync() throws {
+        guard fdatasync(file.descriptor) == 0 else { throw SystemError("fdatasync") }
+    }
+
+    /// Gives the file its final name for good; false when that is taken.
+    func commit(as final: String) throws -> Bool {
+        guard fsync(file.descriptor) == 0 else { throw SystemError("fsync") }
+        guard try directory.rename(name, to: final) else { return false }
+        try directory.sync()
+        return true
+    }
+
+    func remove() throws { try directory.unlink(name) }
+
+    /// Hands over the next bytes of a file, at most one step of them; false when there are none before `limit`.
+    static func read(
+        from file: FileHandle, at offset: Int64, limit: Int64, _ body: (UnsafeRawBufferPointer) throws -> Void
+    ) throws -> Bool {
+        let wanted = Int(min(Int64(step), limit - offset))
+        guard wanted > 0 else { return false }
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: wanted, alignment: 16)
+        defer { buffer.deallocate() }
+        while true {
+            let count = pread(file.descriptor, buffer.baseAddress, wanted, off_t(offset))
+            if count > 0 {
+                try body(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
+                return true
+            }
+            if count == 0 { return false }
+            guard errno == EINTR else { throw SystemError("pread") }
+        }
+    }
+
+    private static func write(_ bytes: UnsafeRawBufferPointer, to file: FileHandle, at offset: Int64) throws {
+        var done = 0
+        while done < bytes.count {
+            let rest = UnsafeRawBufferPointer(rebasing: bytes[done...])
+            let count = pwrite(file.descriptor, rest.baseAddress, rest.count, off_t(offset) + off_t(done))
+            if count >= 0 { done += count } else if errno != EINTR { throw SystemError("pwrite") }
+        }
+    }
+}

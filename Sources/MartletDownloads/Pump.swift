@@ -1,0 +1,150 @@
+// Moves a body from the network to the part file: in large writes, hashed and written beside the reading.
+
+import AsyncHTTPClient
+import MartletJobs
+import NIOCore
+
+struct Pump: Sendable {
+    /// How much is gathered before it is handed to a disk thread.
+    private static let batchSize = 512 << 10
+
+    private let journal: Journal
+    private let context: JobContext
+    private let plan: BodyPlan
+    private let limit: Int64
+    private let watch: StallWatch
+    private let configuration: DownloadConfiguration
+    private let globalLimit: SharedBucket?
+    private let start = ContinuousClock.now
+
+    private var ownLimit: TokenBucket?
+    private var meter: RateMeter
+    private var batch: [ByteBuffer] = []
+    private var batchBytes = 0
+    private var batchSince: Duration = .zero
+    /// The place behind the last byte that arrived.
+    private var offset: Int64
+    private var writing: EventLoopFuture<Void>?
+    private var saving: Task<Void, any Error>?
+    private var savedOffset: Int64
+    private var savedAt: Duration = .zero
+
+    init(journal: Journal, context: JobContext, plan: BodyPlan, limit: Int64, watch: StallWatch, house: House) {
+        self.journal = journal
+        self.context = context
+        self.plan = plan
+        self.limit = limit
+        self.watch = watch
+        configuration = house.configuration
+        globalLimit = house.globalLimit
+        meter = RateMeter(at: .zero)
+        offset = plan.start
+        savedOffset = plan.start
+    }
+
+    /// The speed limit of this job alone.
+    mutating func limitSpeed(to bytesPerSecond: Int64?) {
+        ownLimit = bytesPerSecond.map(TokenBucket.init)
+    }
+
+    /// Reads the body to its end; what had arrived when it throws has been written.
+    mutating func run(_ body: HTTPClientResponse.Body) async throws {
+        do {
+            try await readAll(body)
+            try await flush()
+            try await settle()
+        } catch {
+            // The bytes in hand are good unless the disk or the queue was the trouble.
+            if !(error is SystemError), !(error is SaveFailed) { try? await flush() }
+            try? await settle()
+            throw error
+        }
+        report()
+    }
+
+    private var now: Duration { ContinuousClock.now - start }
+
+    private mutating func readAll(_ body: HTTPClientResponse.Body) async throws {
+        var chunks = body.makeAsyncIterator()
+        watch.beginWaiting()
+        while let chunk = try await chunks.next() {
+            watch.endWaiting()
+            try context.checkStop()
+            guard chunk.readableBytes > 0 else { continue }
+            try await take(chunk)
+            watch.beginWaiting()
+        }
+        watch.endWaiting()
+        try context.checkStop()
+    }
+
+    private mutating func take(_ chunk: ByteBuffer) async throws {
+        let count = chunk.readableBytes
+        guard offset + Int64(count) <= limit else { throw DownloadError.tooLarge(limit: limit) }
+        configuration.bytesReceived?(count)
+        let now = now
+        if batch.isEmpty { batchSince = now }
+        batch.append(chunk)
+        batchBytes += count
+        offset += Int64(count)
+        if meter.add(count, at: now) { report() }
+        if batchBytes >= Self.batchSize || now - batchSince >= .seconds(1) { try await flush() }
+        try await saveIfDue(at: now)
+        try await keepToLimits(count, at: now)
+    }
+
+    /// Hands the gathered bytes to a disk thread, after the write before them is done.
+    private mutating func flush() async throws {
+        guard !batch.isEmpty else { return }
+        let buffers = batch
+        batch = []
+        batchBytes = 0
+        try await finishWriting()
+        try journal.checkLease()
+        writing = Disk.start { [part = journal.part] in try part.append(buffers) }
+    }
+
+    private mutating func finishWriting() async throws {
+        guard let write = writing else { return }
+        writing = nil
+        try await write.get()
+    }
+
+    /// Saves beside the transfer, twice as often as asked for, and waits for the save before it: so at no time is
+    /// more than one interval's worth of bytes unsaved.
+    private mutating func saveIfDue(at now: Duration) async throws {
+        let isDue =
+            offset - savedOffset >= max(configuration.checkpointBytes / 2, 1)
+            || now - savedAt >= configuration.checkpointInterval / 2
+        guard isDue, offset > savedOffset else { return }
+        try await flush()
+        try await settle()
+        savedOffset = offset
+        savedAt = now
+        saving = journal.beginSave()
+    }
+
+    /// Waits until the disk and the queue have everything that was handed to them.
+    private mutating func settle() async throws {
+        let save = saving
+        saving = nil
+        do {
+            try await finishWriting()
+        } catch {
+            _ = await save?.result
+            throw error
+        }
+        try await save?.value
+    }
+
+    private mutating func keepToLimits(_ count: Int, at now: Duration) async throws {
+        let own = ownLimit?.take(count, at: now) ?? .zero
+        let shared = globalLimit?.take(count) ?? .zero
+        let wait = max(own, shared)
+        guard wait > .zero else { return }
+        if wait > .milliseconds(100) { try await flush() }
+        try await Task.sleep(for: wait)
+    }
+
+    private func report() { context.progress(offset, of: plan.total, rate: meter.rate) }
+}

@@ -1,0 +1,84 @@
+// What an attempt does before it asks the server: decided from the checkpoint and the files alone.
+
+/// What stands under the final name.
+enum TargetState: Equatable, Sendable {
+    case absent
+    case file(size: Int64)
+    /// A directory, a link or something else that is no plain file.
+    case other
+}
+
+/// How an attempt begins.
+enum Opening: Equatable, Sendable {
+    /// There is nothing to go on with.
+    case fresh
+    /// An earlier attempt left a part file.
+    case resume(part: String)
+    /// The target may be what an earlier attempt finished: complete if it hashes to that.
+    case confirm(FinalFile)
+    /// Another file has the name.
+    case occupied
+
+    init(checkpoint: DownloadCheckpoint?, target: TargetState, filename: String, id: String) {
+        switch target {
+        case .absent:
+            guard let part = checkpoint?.part, PartName.isPart(part, of: id) else {
+                self = .fresh
+                return
+            }
+            self = .resume(part: part)
+        case .file(let size):
+            guard let final = checkpoint?.final, final.name == filename, final.size == size else {
+                self = .occupied
+                return
+            }
+            self = .confirm(final)
+        case .other:
+            self = .occupied
+        }
+    }
+}
+
+/// What is in the part file once it is locked.
+struct HeldBytes: Equatable, Sendable {
+    /// How many bytes were read, never more than the checkpoint names.
+    var count: Int64
+    /// Their SHA-256.
+    var sum: String
+}
+
+/// What an attempt asks the server for.
+enum Request: Equatable, Sendable {
+    /// Nothing: every byte is here.
+    case nothing
+    /// The whole file.
+    case whole
+    /// The bytes from an offset on, if the version is still the same.
+    case rest(from: Int64, ifRange: String)
+
+    /// From the checkpoint and the bytes that are really there.
+    init(checkpoint: DownloadCheckpoint, held: HeldBytes) {
+        // Bytes that are missing or differ mean that the file is not the one which the checkpoint describes.
+        guard held.count == checkpoint.offset, checkpoint.sum == nil || checkpoint.sum == held.sum else {
+            self = .whole
+            return
+        }
+        if let final = checkpoint.final, final.size == held.count, final.sha256 == held.sum {
+            self = .nothing
+        } else if let total = checkpoint.total, total == held.count, total > 0 {
+            self = .nothing
+        } else if held.count > 0, let ifRange = checkpoint.version?.ifRange {
+            self = .rest(from: held.count, ifRange: ifRange)
+        } else {
+            self = .whole
+        }
+    }
+
+    /// How many of the held bytes stay.
+    func kept(of held: HeldBytes) -> Int64 {
+        switch self {
+        case .nothing, .rest: held.count
+        case .whole: 0
+        }
+    }
+}
