@@ -1,0 +1,240 @@
+// The middle of a client: the pipeline machine under a lock, between the tasks that send and the loop that does I/O.
+
+import CoreMetrics
+import NIOCore
+import NIOSSL
+import Synchronization
+
+/// A client's shared state and its I/O. Any thread may call it; what touches the channel runs on the event loop.
+final class RedisCore: Sendable {
+    typealias Pipeline = CommandPipeline<ReplyWaiter>
+
+    private struct State: ~Copyable {
+        var pipeline = Pipeline()
+        var channel: (any Channel)?
+        var clientID: Int?
+        var attempt: EventLoopPromise<Void>?
+    }
+
+    /// What the handler does after replies.
+    enum AfterReplies { case carryOn, close, unexpected }
+
+    let configuration: RedisConfiguration
+    let loop: any EventLoop
+    private let state = Mutex(State())
+    private let identifiers = Atomic<UInt64>(0)
+    private let commandTimeout: Int64
+    private let checkInterval: TimeAmount
+    private let commandTimer: CoreMetrics.Timer?
+    private let upGauge: Gauge?
+
+    init(_ configuration: RedisConfiguration, loop: any EventLoop) {
+        self.configuration = configuration
+        self.loop = loop
+        commandTimeout = TimeAmount(configuration.commandTimeout).nanoseconds
+        checkInterval = .nanoseconds(min(max(commandTimeout / 10, 2_000_000), 250_000_000))
+        commandTimer = configuration.reportsMetrics ? CoreMetrics.Timer(label: "martlet_redis_command_seconds") : nil
+        upGauge = configuration.reportsMetrics ? Gauge(label: "martlet_redis_up") : nil
+        upGauge?.record(0)
+    }
+
+    var isConnected: Bool { state.withLock { $0.pipeline.link != nil } }
+
+    /// The server's number for the present connection, if the configuration asks for it.
+    var clientID: Int? { state.withLock { $0.pipeline.link == nil ? nil : $0.clientID } }
+
+    var hasEnded: Bool { state.withLock { $0.pipeline.mode != .open } }
+}
+
+// MARK: - Sending
+
+extension RedisCore {
+    func nextIdentifier() -> UInt64 { identifiers.add(1, ordering: .relaxed).newValue }
+
+    /// Takes a command over; `waiter` is resumed exactly once, perhaps before this returns.
+    ///
+    /// - Parameters:
+    ///   - id: a number from ``nextIdentifier()``.
+    ///   - waiter: who waits.
+    ///   - terms: how long, and for how many replies; without a timeout that of the configuration.
+    ///   - encode: appends the bytes.
+    func submit(
+        id: UInt64, waiter: ReplyWaiter, replies: Int, isBatch: Bool, timeout: Duration?, endsOnRefusal: Bool,
+        encode: @Sendable (inout ByteBuffer) -> Void
+    ) {
+        let terms = Pipeline.Terms(
+            replies: replies, isBatch: isBatch,
+            timeout: timeout.map { TimeAmount($0).nanoseconds } ?? commandTimeout, endsOnRefusal: endsOnRefusal)
+        // Seen under the lock, a cancellation comes either before this check or to cancel(id:) after it.
+        let submission = state.withLock {
+            $0.pipeline.submit(
+                id: id, waiter: waiter, terms: terms, isCancelled: Task.isCancelled, now: now(), encode: encode)
+        }
+        switch submission {
+        case .refused(let waiter, let error): waiter.fail(error)
+        case .accepted(let wake, let arm):
+            if wake { loop.execute { self.write() } }
+            if arm { armTimer() }
+        }
+    }
+
+    /// The task that waits for command `id` was cancelled.
+    func cancel(id: UInt64) {
+        if let delivery = state.withLock({ $0.pipeline.cancel(id: id) }) { deliver(delivery) }
+    }
+
+    /// Writes everything that gathered since the last tick, in one piece.
+    private func write() {
+        loop.assertInEventLoop()
+        let (bytes, channel) = state.withLock { ($0.pipeline.takeWrite(now: now()), $0.channel) }
+        if let bytes, let channel { channel.writeAndFlush(bytes, promise: nil) }
+        closeLinkIfDone()
+    }
+
+    private func armTimer() {
+        loop.scheduleTask(in: checkInterval) { self.checkDeadlines() }
+    }
+
+    private func checkDeadlines() {
+        let (check, channel) = state.withLock { state in
+            let check = state.pipeline.checkDeadlines(now: now())
+            return (check, check.overdueLink == nil ? nil : state.channel.take())
+        }
+        check.deliveries.forEach(deliver)
+        if let channel {
+            upGauge?.record(0)
+            channel.close(promise: nil)
+        }
+        if check.rearm { armTimer() }
+    }
+
+    private func now() -> Int64 { Int64(clamping: NIODeadline.now().uptimeNanoseconds) }
+
+    private func deliver(_ delivery: Pipeline.Delivery) {
+        switch delivery {
+        case .reply(let waiter, let value, let elapsed):
+            commandTimer?.recordNanoseconds(elapsed)
+            waiter.resume(value)
+        case .replies(let waiter, let values, let error, let elapsed):
+            if error == nil { commandTimer?.recordNanoseconds(elapsed) }
+            waiter.resume(values, error: error)
+        case .failure(let waiter, let error): waiter.fail(error)
+        }
+    }
+}
+
+// MARK: - What the connection reports
+
+extension RedisCore {
+    /// Replies came, in this order.
+    func receive(_ values: ArraySlice<RedisValue>) -> AfterReplies {
+        let time = now()
+        let (deliveries, after) = state.withLock { state -> ([Pipeline.Delivery], AfterReplies) in
+            var deliveries: [Pipeline.Delivery] = []
+            deliveries.reserveCapacity(values.count)
+            for value in values {
+                if case .error(let text) = value, text.hasPrefix("READONLY") { state.pipeline.retireLink() }
+                switch state.pipeline.receive(value, now: time) {
+                case .nothing: break
+                case .deliver(let delivery): deliveries.append(delivery)
+                case .unexpected: return (deliveries, .unexpected)
+                }
+            }
+            return (deliveries, state.pipeline.shouldCloseLink ? .close : .carryOn)
+        }
+        deliveries.forEach(deliver)
+        return after
+    }
+
+    /// A connection can be used.
+    ///
+    /// - Returns: its number, or `nil` when the client has been shut down meanwhile.
+    func linkReady(_ channel: any Channel, clientID: Int?) -> UInt64? {
+        let ready = state.withLock { state in
+            let ready = state.pipeline.linkReady()
+            if ready != nil {
+                state.channel = channel
+                state.clientID = clientID
+                state.attempt = nil
+            }
+            return ready
+        }
+        guard let ready else { return nil }
+        upGauge?.record(1)
+        // Not at once: the handler that reports must first know the number of its link.
+        if ready.wake { loop.execute { self.write() } }
+        return ready.link
+    }
+
+    /// Connection number `link` is gone.
+    func linkLost(_ link: UInt64, error: RedisError) {
+        let deliveries = state.withLock { state in
+            let isCurrent = state.pipeline.link == link
+            if isCurrent { state.channel = nil }
+            return (isCurrent, state.pipeline.linkLost(link, error: error))
+        }
+        if deliveries.0 { upGauge?.record(0) }
+        deliveries.1.forEach(deliver)
+    }
+
+    /// An attempt to connect begins; it is given up when the client is shut down.
+    ///
+    /// - Returns: false when the client has already been shut down.
+    func attemptStarted(_ promise: EventLoopPromise<Void>) -> Bool {
+        state.withLock { state in
+            guard state.pipeline.mode == .open else { return false }
+            state.attempt = promise
+            return true
+        }
+    }
+
+    func connectFailed(_ error: RedisError) {
+        let deliveries = state.withLock { state in
+            state.attempt = nil
+            return state.pipeline.connectFailed(error)
+        }
+        deliveries.forEach(deliver)
+    }
+
+    /// What `error` of a channel means.
+    func connectionError(_ error: any Error, wasReady: Bool) -> RedisError {
+        if let error = error as? RedisError { return error }
+        let place = configuration.address
+        let hint = error is NIOSSLError || error is BoringSSLError ? "TLS failed: " : ""
+        return wasReady
+            ? RedisError(.connectionLost, "the connection to \(place) broke: \(hint)\(error)", underlying: error)
+            : RedisError(.connectionFailed, "cannot connect to \(place): \(hint)\(error)", underlying: error)
+    }
+}
+
+// MARK: - Shutting down
+
+extension RedisCore {
+    /// Refuses new commands, lets those under way finish, then closes the connection.
+    func drain() {
+        let (deliveries, attempt) = state.withLock { state in
+            (state.pipeline.drain(), state.attempt.take())
+        }
+        deliveries.forEach(deliver)
+        attempt?.fail(RedisError(.closed, "the client has been shut down"))
+        loop.execute { self.closeLinkIfDone() }
+    }
+
+    /// Ends everything at once.
+    func close() {
+        let (deliveries, attempt, channel) = state.withLock { state in
+            (state.pipeline.close(), state.attempt.take(), state.channel.take())
+        }
+        deliveries.forEach(deliver)
+        attempt?.fail(RedisError(.closed, "the client has been shut down"))
+        if let channel {
+            upGauge?.record(0)
+            channel.close(promise: nil)
+        }
+    }
+
+    private func closeLinkIfDone() {
+        let channel = state.withLock { $0.pipeline.shouldCloseLink ? $0.channel : nil }
+        channel?.close(promise: nil)
+    }
+}

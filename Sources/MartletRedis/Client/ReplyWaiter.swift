@@ -1,0 +1,50 @@
+// Who waits for replies: a continuation of one command or of a batch. Checked in debug builds, free in release builds.
+
+#if DEBUG
+    typealias ReplyContinuation<Value> = CheckedContinuation<Value, Never>
+#else
+    typealias ReplyContinuation<Value> = UnsafeContinuation<Value, Never>
+#endif
+
+/// Suspends until the continuation is resumed, which the pipeline does exactly once.
+func withReplyContinuation<Value>(_ body: (ReplyContinuation<Value>) -> Void) async -> Value {
+    #if DEBUG
+        await withCheckedContinuation(body)
+    #else
+        unsafe await withUnsafeContinuation(body)
+    #endif
+}
+
+/// A task that waits for one reply or for those of a batch.
+enum ReplyWaiter: Sendable {
+    case one(ReplyContinuation<Result<RedisValue, RedisError>>)
+    case many(count: Int, ReplyContinuation<[Result<RedisValue, RedisError>]>)
+
+    func resume(_ value: RedisValue) {
+        switch self {
+        case .one(let task): task.resume(returning: Self.result(value))
+        case .many(_, let task): task.resume(returning: [Self.result(value)])
+        }
+    }
+
+    /// Resumes with the replies that came, and `error` for each of the others.
+    func resume(_ values: [RedisValue], error: RedisError?) {
+        switch self {
+        case .one(let task):
+            task.resume(returning: values.first.map(Self.result) ?? .failure(error ?? Self.missing))
+        case .many(let count, let task):
+            var results = values.map(Self.result)
+            while results.count < count { results.append(.failure(error ?? Self.missing)) }
+            task.resume(returning: results)
+        }
+    }
+
+    func fail(_ error: RedisError) { resume([], error: error) }
+
+    private static func result(_ value: RedisValue) -> Result<RedisValue, RedisError> {
+        guard case .error(let text) = value else { return .success(value) }
+        return .failure(RedisError(reply: text))
+    }
+
+    private static var missing: RedisError { RedisError(.protocolError, "a reply is missing") }
+}

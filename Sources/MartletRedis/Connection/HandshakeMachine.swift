@@ -1,0 +1,73 @@
+// The pure machine of a fresh connection: who we are, which database, and whether the server is ready. No I/O.
+
+/// What is said on a fresh connection before commands may use it.
+///
+/// All requests leave in one write; the replies come in order. PING comes last, because a server that is loading its
+/// data or has lost its primary accepts a log-in but no command.
+struct HandshakeMachine: ~Copyable {
+    enum Step: Equatable { case authenticate, select, setName, clientID, ping }
+
+    enum Action {
+        /// More replies must come.
+        case wait
+        /// The connection can be used; the number is the server's for this connection, if it was asked for.
+        case ready(clientID: Int?)
+        case fail(RedisError)
+    }
+
+    let requests: [RedisRequest]
+    private var steps: ArraySlice<Step>
+    private var clientID: Int?
+    private let password: Secret?
+
+    init(_ configuration: RedisConfiguration) {
+        var requests: [(Step, RedisRequest)] = []
+        if let user = configuration.user {
+            requests.append((.authenticate, .command("AUTH", user, configuration.password?.value ?? "")))
+        } else if let password = configuration.password {
+            requests.append((.authenticate, .command("AUTH", password.value)))
+        }
+        if configuration.database != 0 {
+            requests.append((.select, .command("SELECT", String(configuration.database))))
+        }
+        if let name = configuration.clientName {
+            requests.append((.setName, .command("CLIENT", "SETNAME", Self.acceptable(name))))
+        }
+        if configuration.asksForClientID { requests.append((.clientID, .command("CLIENT", "ID"))) }
+        requests.append((.ping, .command("PING")))
+        self.requests = requests.map(\.1)
+        steps = requests.map(\.0)[...]
+        password = configuration.password
+    }
+
+    /// The next reply.
+    mutating func receive(_ value: RedisValue) -> Action {
+        guard let step = steps.popFirst() else {
+            return .fail(RedisError(.protocolError, "the server sent a reply that nobody asked for"))
+        }
+        if case .error(let text) = value, let error = failure(step, text) { return .fail(error) }
+        if step == .clientID { clientID = value.int }
+        return steps.isEmpty ? .ready(clientID: clientID) : .wait
+    }
+
+    /// Which error replies end the connection. A name or number that the ACL denies is not worth that, and a server
+    /// that is busy or refuses writes can still be talked to.
+    private func failure(_ step: Step, _ text: String) -> RedisError? {
+        let text = password?.hidden(in: text) ?? text
+        let error = RedisError(reply: text)
+        if text.hasPrefix("ERR max number of clients") || text.hasPrefix("DENIED") {
+            return RedisError(.connectionFailed, error.message)
+        }
+        switch (step, error.code) {
+        case (_, .authentication), (_, .loading), (_, .masterDown): return error
+        case (.authenticate, _): return RedisError(.authentication, error.message)
+        case (.select, _): return RedisError(.connectionFailed, error.message)
+        case (.setName, _), (.clientID, _), (.ping, _): return nil
+        }
+    }
+
+    /// Redis takes only printable characters without spaces in a connection's name.
+    private static func acceptable(_ name: String) -> String {
+        String(decoding: name.utf8.map { (33...126).contains($0) ? $0 : UInt8(ascii: "-") }, as: UTF8.self)
+    }
+}

@@ -1,0 +1,204 @@
+// The one blocking connection of a process: waits for tokens in many lists with a single BLPOP.
+
+public import Logging
+import NIOCore
+public import ServiceLifecycle
+import Synchronization
+
+/// Waits for tokens in Redis lists, for all tasks of a process on one connection.
+///
+/// One BLPOP covers all lists that are waited for; when that set changes, CLIENT UNBLOCK ends it and the next one
+/// begins. Tokens are hints: one can be lost with a connection, so callers also look by themselves now and then.
+public final class RedisListWaiter: Service, Sendable {
+    private typealias Machine = ListWaiterMachine<ReplyContinuation<Bool?>>
+
+    // A server that does not let us unblock ourselves must give us back soon by itself.
+    private static let longestTurn: Int64 = 30_000_000_000
+    private static let longestTurnWithoutUnblock: Int64 = 1_000_000_000
+
+    private let blocking: RedisClient
+    private let control: RedisClient
+    private let runsControl: Bool
+    private let commandTimeout: Duration
+    private let logger: Logger
+    private let machine = Mutex(Machine())
+    private let canUnblock = Atomic(true)
+    private let turnWanted = Signal()
+    private let unblockWanted = Signal()
+
+    /// A waiter that connects once ``run()`` runs.
+    ///
+    /// - Parameters:
+    ///   - configuration: where the server is.
+    ///   - control: a client that runs elsewhere and may carry CLIENT UNBLOCK; `nil` makes one of our own.
+    ///   - logger: gets a line for each change of the connection.
+    public init(_ configuration: RedisConfiguration, control: RedisClient? = nil, logger: Logger) {
+        var own = configuration
+        own.reportsMetrics = false
+        own.clientName = configuration.clientName.map { "\($0)-control" }
+        self.control = control ?? RedisClient(own, logger: logger)
+        runsControl = control == nil
+        own.asksForClientID = true
+        own.clientName = configuration.clientName.map { "\($0)-blocking" }
+        blocking = RedisClient(own, logger: logger)
+        commandTimeout = configuration.commandTimeout
+        self.logger = logger
+    }
+
+    /// Waits until a token was popped from the list `key`.
+    ///
+    /// - Parameters:
+    ///   - key: the list.
+    ///   - limit: how long to wait at most.
+    /// - Returns: true with a token; false when the time is over, the connection was lost or the waiter shut down.
+    /// - Throws: `CancellationError` when the task is cancelled.
+    public func wait(for key: String, atMost limit: Duration) async throws(CancellationError) -> Bool {
+        let id = blocking.core.nextIdentifier()
+        let deadline = NIODeadline.now() + TimeAmount(limit)
+        // Should the timer come before the waiter is known, the waiter is told that it is too late.
+        let timer = blocking.core.loop.scheduleTask(deadline: deadline) { self.expire(id) }
+        defer { timer.cancel() }
+        let hasToken: Bool? = await withTaskCancellationHandler {
+            await withReplyContinuation { add(id, key, $0, Int64(clamping: deadline.uptimeNanoseconds)) }
+        } onCancel: {
+            cancel(id)
+        }
+        guard let hasToken else { throw CancellationError() }
+        return hasToken
+    }
+
+    /// Keeps the connection and serves all who wait, until it is shut down; then everybody is told false.
+    public func run() async throws {
+        await cancelWhenGracefulShutdown { await self.serve() }
+        for waiter in machine.withLock({ $0.close() }) { waiter.resume(returning: false) }
+    }
+
+    private func serve() async {
+        await withTaskGroup { group in
+            group.addTask { try? await self.blocking.run() }
+            if runsControl { group.addTask { try? await self.control.run() } }
+            group.addTask { await self.takeTurns() }
+            group.addTask { await self.unblock() }
+        }
+    }
+}
+
+// MARK: - Waiters
+
+extension RedisListWaiter {
+    private func add(_ id: UInt64, _ key: String, _ waiter: ReplyContinuation<Bool?>, _ deadline: Int64) {
+        let now = Int64(clamping: NIODeadline.now().uptimeNanoseconds)
+        // Under the lock, a cancellation comes either before this check or to cancel(_:) after it.
+        let addition: Machine.Addition? = machine.withLock { machine in
+            if Task.isCancelled { return nil }
+            return machine.add(id: id, key: key, waiter: waiter, deadline: deadline, now: now)
+        }
+        switch addition {
+        case nil: waiter.resume(returning: nil)
+        case .done(let waiter, let hasToken): waiter.resume(returning: hasToken)
+        case .waiting(let start, let unblock):
+            if start { turnWanted.fire() }
+            if unblock { unblockWanted.fire() }
+        }
+    }
+
+    private func expire(_ id: UInt64) {
+        machine.withLock { $0.expire(id: id) }?.resume(returning: false)
+    }
+
+    private func cancel(_ id: UInt64) {
+        guard let (waiter, unblock) = machine.withLock({ $0.cancel(id: id) }) else { return }
+        waiter.resume(returning: nil)
+        if unblock { unblockWanted.fire() }
+    }
+}
+
+// MARK: - The blocking connection
+
+extension RedisListWaiter {
+    private func takeTurns() async {
+        for await _ in turnWanted.stream {
+            while !Task.isCancelled, await hasConnection(), let turn = beginTurn() { await take(turn) }
+        }
+    }
+
+    /// Whether there is a connection, or nobody waits for one. Without one the waiters' own timers end their waiting.
+    private func hasConnection() async -> Bool {
+        while !Task.isCancelled, !blocking.isConnected {
+            guard machine.withLock({ $0.waiterCount > 0 }) else { return true }
+            try? await blocking.waitUntilConnected(within: .seconds(1))
+        }
+        return !Task.isCancelled
+    }
+
+    private func beginTurn() -> Machine.Turn? {
+        let mayBlock = blocking.core.clientID != nil && canUnblock.load(ordering: .relaxed)
+        let longest = mayBlock ? Self.longestTurn : Self.longestTurnWithoutUnblock
+        let now = Int64(clamping: NIODeadline.now().uptimeNanoseconds)
+        return machine.withLock { $0.begin(now: now, longest: longest) }
+    }
+
+    private func take(_ turn: Machine.Turn) async {
+        var command = RedisArguments("BLPOP")
+        for key in turn.keys { command.append(key) }
+        command.append("\(Double(turn.nanoseconds / 1_000_000) / 1000)")
+        let limit = Duration.nanoseconds(turn.nanoseconds) + commandTimeout
+        do throws(RedisError) {
+            let reply = try await blocking.send(.command(command), timeout: limit, endsOnRefusal: false)
+            guard let key = reply.array?.first?.string else { return machine.withLock { $0.ended() } }
+            machine.withLock { $0.popped(key) }?.resume(returning: true)
+        } catch {
+            await turnFailed(error)
+        }
+    }
+
+    private func turnFailed(_ error: RedisError) async {
+        guard error.outcome != .unknown else {
+            for waiter in machine.withLock({ $0.lost() }) { waiter.resume(returning: false) }
+            return
+        }
+        machine.withLock { $0.ended() }
+        guard error.code != .notConnected, error.code != .closed, error.code != .cancelled else { return }
+        // The server refuses BLPOP: the callers go on by their own timers, and we do not press it.
+        logger.warning("Cannot wait for wake tokens", metadata: ["error": "\(error)"])
+        try? await Task.sleep(for: .seconds(1))
+    }
+}
+
+// MARK: - The way around it
+
+extension RedisListWaiter {
+    private func unblock() async {
+        for await _ in unblockWanted.stream {
+            var pause = Duration.milliseconds(1)
+            // The command can overtake the BLPOP that it is to end; then it finds nobody blocked and is repeated.
+            while machine.withLock({ $0.needsUnblock }), await !unblockOnce() {
+                try? await Task.sleep(for: pause)
+                pause = min(pause * 2, .milliseconds(200))
+                if Task.isCancelled { return }
+            }
+        }
+    }
+
+    private func unblockOnce() async -> Bool {
+        guard let id = blocking.core.clientID else { return false }
+        do throws(RedisError) {
+            return try await control.send(.command("CLIENT", "UNBLOCK", String(id))).int == 1
+        } catch {
+            if error.outcome == .verdict { canUnblock.store(false, ordering: .relaxed) }
+            return false
+        }
+    }
+}
+
+/// Wakes one loop; fired many times while the loop is busy, it wakes it once more.
+private struct Signal: Sendable {
+    let stream: AsyncStream<Void>
+    private let continuation: AsyncStream<Void>.Continuation
+
+    init() {
+        (stream, continuation) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
+    }
+
+    func fire() { continuation.yield() }
+}

@@ -1,0 +1,144 @@
+// A child process that cannot outlive us: a small shell stands between and watches a line that only we hold open.
+
+import Synchronization
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Darwin
+#endif
+
+/// A command that is run by a supervising shell, in a process group of its own.
+///
+/// The kernel closes our end of the line when this process ends, however it ends; the shell then kills the command.
+final class ChildProcess: Sendable {
+    /// The signals that we send.
+    enum Signal { case terminate, kill, stop, proceed }
+
+    // Arguments: the file for the command's process id, then the command. A shell gives its background jobs no
+    // standard input, so the line moves to descriptor 3.
+    private static let script = """
+        pidfile=$1; shift
+        exec 3<&0 </dev/null
+        "$@" 3<&- &
+        child=$!
+        echo "$child" > "$pidfile"
+        ( read -r line <&3; kill -9 "$child" ) >/dev/null 2>&1 &
+        watcher=$!
+        exec 3<&-
+        wait "$child"
+        status=$?
+        kill -9 "$watcher"
+        exit "$status"
+        """
+
+    private let shell: pid_t
+    /// Our end of the line; nothing is ever written to it.
+    private let lifeline: Int32
+    private let hasEnded = Mutex(false)
+
+    /// Starts `command`; its output is appended to the file at `logPath`.
+    init(supervising command: [String], pidPath: String, logPath: String) throws(PrivateRedisServerError) {
+        let line = try Self.makeLine()
+        defer { close(line.read) }
+        let arguments = ["/bin/sh", "-c", Self.script, "sh", pidPath] + command
+        do throws(PrivateRedisServerError) {
+            shell = try Self.spawn(arguments, input: line.read, logPath: logPath)
+        } catch {
+            close(line.write)
+            throw error
+        }
+        lifeline = line.write
+    }
+
+    deinit {
+        close(lifeline)
+        _ = isRunning
+    }
+
+    /// Whether the command has not ended yet.
+    var isRunning: Bool {
+        hasEnded.withLock { hasEnded in
+            if hasEnded { return false }
+            var status: Int32 = 0
+            let answer = unsafe waitpid(shell, &status, WNOHANG)
+            hasEnded = answer == shell || (answer == -1 && errno == ECHILD)
+            return !hasEnded
+        }
+    }
+
+    /// Sends `signal` to the process `id`; 0 means nobody.
+    static func send(_ signal: Signal, to id: Int32) {
+        guard id > 1 else { return }
+        switch signal {
+        case .terminate: _ = kill(id, SIGTERM)
+        case .kill: _ = kill(id, SIGKILL)
+        case .stop: _ = kill(id, SIGSTOP)
+        case .proceed: _ = kill(id, SIGCONT)
+        }
+    }
+
+    /// A pair of ends that other children do not inherit; one that did would keep it open after us.
+    private static func makeLine() throws(PrivateRedisServerError) -> (read: Int32, write: Int32) {
+        var ends: [Int32] = [-1, -1]
+        #if canImport(Glibc)
+            let kind = Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue)
+        #elseif canImport(Musl)
+            let kind = SOCK_STREAM | SOCK_CLOEXEC
+        #else
+            let kind = SOCK_STREAM
+        #endif
+        guard unsafe socketpair(AF_UNIX, kind, 0, &ends) == 0 else {
+            throw PrivateRedisServerError.cannotStart(errno: errno)
+        }
+        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+        return (ends[0], ends[1])
+    }
+
+    private static func spawn(
+        _ arguments: [String], input: Int32, logPath: String
+    ) throws(PrivateRedisServerError) -> pid_t {
+        #if canImport(Darwin)
+            var actions: posix_spawn_file_actions_t?
+            var attributes: posix_spawnattr_t?
+        #else
+            var actions = unsafe posix_spawn_file_actions_t()
+            var attributes = posix_spawnattr_t()
+        #endif
+        unsafe posix_spawn_file_actions_init(&actions)
+        unsafe posix_spawnattr_init(&attributes)
+        defer {
+            unsafe posix_spawn_file_actions_destroy(&actions)
+            unsafe posix_spawnattr_destroy(&attributes)
+        }
+        unsafe posix_spawn_file_actions_adddup2(&actions, input, 0)
+        unsafe posix_spawn_file_actions_addopen(&actions, 1, logPath, O_WRONLY | O_CREAT | O_APPEND, 0o600)
+        unsafe posix_spawn_file_actions_adddup2(&actions, 1, 2)
+        // A group of its own keeps ^C from reaching it before us. Threads of the pool block signals, and the child
+        // would inherit that.
+        var mask = sigset_t()
+        unsafe sigemptyset(&mask)
+        unsafe posix_spawnattr_setsigmask(&attributes, &mask)
+        unsafe posix_spawnattr_setpgroup(&attributes, 0)
+        unsafe posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK))
+        var child: pid_t = 0
+        let code = unsafe withVector(arguments) { arguments in
+            unsafe withVector(["PATH=/usr/local/bin:/usr/bin:/bin", "LC_ALL=C"]) { environment in
+                unsafe posix_spawn(&child, "/bin/sh", &actions, &attributes, arguments, environment)
+            }
+        }
+        guard code == 0 else { throw PrivateRedisServerError.cannotStart(errno: code) }
+        return child
+    }
+
+    /// Calls `body` with `words` as C wants them: an array of strings with NULL at its end.
+    private static func withVector<Result>(
+        _ words: [String], _ body: ([UnsafeMutablePointer<CChar>?]) -> Result
+    ) -> Result {
+        let vector = unsafe words.map { unsafe strdup($0) } + [nil]
+        defer { unsafe vector.forEach { unsafe free($0) } }
+        return unsafe body(vector)
+    }
+}

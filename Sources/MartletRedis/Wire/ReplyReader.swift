@@ -1,0 +1,85 @@
+// Turns received bytes into replies with hiredis' reader. Confined to one event loop.
+
+import CHiredis
+import NIOCore
+
+/// A reader of RESP2 replies.
+///
+/// After an error the reader is of no more use: where the next reply begins is then unknown.
+@safe
+final class ReplyReader {
+    // hiredis moves its unread bytes to the front after each reply, so large pieces cost quadratic time.
+    private static let pieceSize = 16 * 1024
+
+    private let reader: UnsafeMutablePointer<redisReader>
+    private let builder = ReplyBuilder()
+    private let maximumReplyBytes: Int
+    private var bytesOfReply = 0
+    private var failure: RedisError?
+
+    /// - Parameter maximumReplyBytes: the most bytes that one reply may have.
+    init(maximumReplyBytes: Int) throws(RedisError) {
+        guard let reader = unsafe redisReaderCreateWithFunctions(ReplyBuilder.callbacks) else {
+            throw RedisError(.connectionFailed, "there is no memory for a reply reader")
+        }
+        unsafe self.reader = unsafe reader
+        self.maximumReplyBytes = maximumReplyBytes
+        unsafe reader.pointee.privdata = unsafe Unmanaged.passUnretained(builder).toOpaque()
+    }
+
+    deinit {
+        unsafe redisReaderFree(reader)
+    }
+
+    /// Reads `bytes` and appends the replies that are complete now to `replies`.
+    ///
+    /// - Throws: ``RedisError`` with the code `protocolError`; replies before the bad bytes have been appended.
+    func read(_ bytes: ByteBuffer, into replies: inout [RedisValue]) throws(RedisError) {
+        if let failure { throw failure }
+        failure = unsafe bytes.withUnsafeReadableBytes { unsafe feed($0, &replies) }
+        guard let failure else { return }
+        builder.reset()
+        throw failure
+    }
+
+    private func feed(_ bytes: UnsafeRawBufferPointer, _ replies: inout [RedisValue]) -> RedisError? {
+        var offset = 0
+        while offset < bytes.count {
+            let length = min(Self.pieceSize, bytes.count - offset)
+            let piece = unsafe UnsafeRawBufferPointer(rebasing: bytes[offset..<(offset + length)])
+            guard unsafe redisReaderFeed(reader, piece.bindMemory(to: CChar.self).baseAddress, length) == REDIS_OK
+            else { return readerError() }
+            offset += length
+            bytesOfReply += length
+            if let error = drain(&replies) { return error }
+            guard bytesOfReply <= maximumReplyBytes else {
+                return RedisError(.protocolError, "a reply is larger than \(maximumReplyBytes) bytes")
+            }
+        }
+        return nil
+    }
+
+    /// Takes all complete replies out of hiredis.
+    private func drain(_ replies: inout [RedisValue]) -> RedisError? {
+        while true {
+            var reply: UnsafeMutableRawPointer?
+            guard unsafe redisReaderGetReply(reader, &reply) == REDIS_OK else { return readerError() }
+            guard unsafe reply != nil else { return nil }
+            guard let value = builder.take() else {
+                return RedisError(.protocolError, "the reader finished a reply that is not complete")
+            }
+            replies.append(value)
+            bytesOfReply = unsafe Int(reader.pointee.len) - Int(reader.pointee.pos)
+        }
+    }
+
+    private func readerError() -> RedisError {
+        if let refusal = builder.refusal {
+            return RedisError(.protocolError, "cannot read the server's reply: \(refusal)")
+        }
+        let text = unsafe withUnsafeBytes(of: reader.pointee.errstr) { bytes in
+            unsafe String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+        }
+        return RedisError(.protocolError, "cannot read the server's reply: \(text)")
+    }
+}

@@ -1,0 +1,58 @@
+// Writes requests as RESP into a buffer that many requests share.
+
+import NIOCore
+
+extension ByteBuffer {
+    /// Appends `request` as a RESP array of bulk strings.
+    ///
+    /// - Parameters:
+    ///   - request: what to send.
+    ///   - asSource: whether a script goes with its source (EVAL) instead of its digest (EVALSHA).
+    mutating func writeRequest(_ request: RedisRequest, asSource: Bool = false) {
+        switch request {
+        case .command(let arguments):
+            writeArrayHeader(arguments.count)
+            writeBytes(arguments.encoded)
+        case .script(let script, let keys, let arguments):
+            writeArrayHeader(3 + keys.count + arguments.count)
+            if asSource {
+                writeStaticString("$4\r\nEVAL\r\n")
+                writeBulk(script.source)
+            } else {
+                writeStaticString("$7\r\nEVALSHA\r\n$40\r\n")
+                writeString(script.sha1)
+                writeStaticString("\r\n")
+            }
+            writeBulk(keys.count)
+            writeBytes(keys.encoded)
+            writeBytes(arguments.encoded)
+        }
+    }
+
+    private mutating func writeArrayHeader(_ count: Int) {
+        writeInteger(UInt8(ascii: "*"))
+        writeDecimal(count.magnitude)
+        writeStaticString("\r\n")
+    }
+
+    private mutating func writeBulk(_ bytes: [UInt8]) {
+        writeInteger(UInt8(ascii: "$"))
+        writeDecimal(bytes.count.magnitude)
+        writeStaticString("\r\n")
+        writeBytes(bytes)
+        writeStaticString("\r\n")
+    }
+
+    private mutating func writeBulk(_ number: Int) {
+        writeInteger(UInt8(ascii: "$"))
+        writeDecimal(RedisArguments.decimalWidth(of: number).magnitude)
+        writeStaticString("\r\n")
+        writeDecimal(number.magnitude)
+        writeStaticString("\r\n")
+    }
+
+    private mutating func writeDecimal(_ number: UInt) {
+        if number >= 10 { writeDecimal(number / 10) }
+        writeInteger(UInt8(ascii: "0") + UInt8(number % 10))
+    }
+}
