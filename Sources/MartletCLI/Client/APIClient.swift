@@ -1,0 +1,140 @@
+// Talks to the server: one request, one answer, and every failure as a sentence with its exit code.
+
+import AsyncHTTPClient
+import FoundationEssentials
+import NIOCore
+import NIOHTTP1
+
+/// An answer of the server that is no error.
+struct APIAnswer: Sendable {
+    var status: Int
+    var value: JSON
+}
+
+/// A client of one server.
+struct APIClient: Sendable {
+    /// Scheme, host and port, without a slash at the end.
+    let base: String
+    private let token: String?
+    private let http: HTTPClient
+
+    /// Calls `body` with a client and closes it afterwards.
+    static func with<Value: Sendable>(
+        _ base: String, token: String?, _ body: (APIClient) async throws -> Value
+    ) async throws -> Value {
+        var configuration = HTTPClient.Configuration()
+        configuration.timeout.connect = .seconds(3)
+        // Without this a refused connection would be tried until the request's deadline.
+        configuration.connectionPool.retryConnectionEstablishment = false
+        configuration.redirectConfiguration = .disallow
+        configuration.httpVersion = .http1Only
+        let http = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+        let result: Result<Value, any Error>
+        do {
+            result = .success(try await body(APIClient(base: base, token: token, http: http)))
+        } catch {
+            result = .failure(error)
+        }
+        try? await http.shutdown()
+        return try result.get()
+    }
+
+    /// Sends a request and returns what the server said; throws a ``CommandFailure`` for anything but success.
+    func send(
+        _ method: HTTPMethod, _ path: String, query: [(String, String?)] = [], body: JSON? = nil,
+        timeout: TimeAmount = .seconds(60)
+    ) async throws -> APIAnswer {
+        var request = HTTPClientRequest(url: base + path + Self.query(query))
+        request.method = method
+        request.headers.add(name: "accept", value: "application/json, application/problem+json")
+        request.headers.add(name: "user-agent", value: "martlet/\(Version.current)")
+        if let token { request.headers.add(name: "authorization", value: "Bearer \(token)") }
+        if let body {
+            request.headers.add(name: "content-type", value: "application/json")
+            request.body = .bytes(ByteBuffer(string: body.line))
+        }
+        let (status, bytes) = try await exchange(request, timeout: timeout)
+        if (200..<300).contains(status) {
+            if bytes.isEmpty { return APIAnswer(status: status, value: .null) }
+            guard let value = try? JSONDecoder().decode(JSON.self, from: Data(bytes)) else {
+                throw CommandFailure(.failed, "\(base) answered something that is not JSON; is it a Martlet server?")
+            }
+            return APIAnswer(status: status, value: value)
+        }
+        throw Problem(status: status, bytes: bytes).failure(server: base)
+    }
+
+    /// Reads.
+    func get(_ path: String, query: [(String, String?)] = []) async throws -> JSON {
+        try await send(.GET, path, query: query).value
+    }
+
+    /// Posts.
+    func post(_ path: String, query: [(String, String?)] = [], body: JSON? = nil) async throws -> JSON {
+        try await send(.POST, path, query: query, body: body).value
+    }
+
+    /// Reads a list page by page until there are `limit` items.
+    func list(
+        _ path: String, items name: String, query: [(String, String?)], cursor: String?, limit: Int
+    ) async throws -> (items: [JSON], cursor: String?) {
+        var items: [JSON] = []
+        var cursor = cursor
+        repeat {
+            let size = min(200, limit - items.count)
+            let page = try await get(path, query: query + [("limit", String(size)), ("cursor", cursor)])
+            items += page[name].array ?? []
+            cursor = page["next_cursor"].string
+        } while cursor != nil && items.count < limit
+        return (items, cursor)
+    }
+
+    private func exchange(_ request: HTTPClientRequest, timeout: TimeAmount) async throws -> (Int, [UInt8]) {
+        do {
+            let response = try await http.execute(request, timeout: timeout)
+            let body = try await response.body.collect(upTo: 64 << 20)
+            return (Int(response.status.code), Array(body.readableBytesView))
+        } catch let error as CancellationError {
+            throw error
+        } catch let error as HTTPClientError where error == .deadlineExceeded || error == .readTimeout {
+            throw CommandFailure(.unavailable, "\(base) did not answer in time")
+        } catch let error as HTTPClientError where Self.isUsage(error) {
+            throw CommandFailure(.usage, "\(base) is not the URL of a server: use http://HOST:PORT")
+        } catch {
+            throw CommandFailure(
+                .unavailable,
+                """
+                no server at \(base). Start one with "martlet serve" (or everything with "martlet dev"), \
+                or name another with --server or MARTLET_SERVER
+                """)
+        }
+    }
+
+    private static func isUsage(_ error: HTTPClientError) -> Bool {
+        error == .invalidURL || error == .emptyHost || error == .emptyScheme
+            || error.description.contains("unsupportedScheme")
+    }
+
+    /// A query from the pairs that have a value.
+    static func query(_ pairs: [(String, String?)]) -> String {
+        let parts = pairs.compactMap { name, value in value.map { "\(name)=\(escaped($0))" } }
+        return parts.isEmpty ? "" : "?" + parts.joined(separator: "&")
+    }
+
+    /// A text as one part of a path or query.
+    static func escaped(_ text: String) -> String {
+        let digits = Array("0123456789ABCDEF".utf8)
+        var bytes: [UInt8] = []
+        for byte in text.utf8 {
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"),
+                UInt8(ascii: "~"):
+                bytes.append(byte)
+            default:
+                bytes += [UInt8(ascii: "%"), digits[Int(byte >> 4)], digits[Int(byte & 15)]]
+            }
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+}

@@ -1,0 +1,49 @@
+// Which server a command asks, and as whom.
+
+import ArgumentParser
+import FoundationEssentials
+
+/// `--server`, `--token` and their variables.
+struct ClientOptions: ParsableArguments {
+    @Option(help: ArgumentHelp("URL of the server (MARTLET_SERVER; http://127.0.0.1:8080).", valueName: "url"))
+    var server: String?
+
+    @Option(
+        help: ArgumentHelp("API token (MARTLET_TOKEN); other users can see it in the process list.", valueName: "token")
+    )
+    var token: String?
+
+    @Option(help: ArgumentHelp("File that holds the API token (MARTLET_TOKEN_FILE).", valueName: "path"))
+    var tokenFile: String?
+
+    /// Calls `body` with a client of that server.
+    func withClient<Value: Sendable>(_ body: (APIClient) async throws -> Value) async throws -> Value {
+        let environment = ProcessInfo.processInfo.environment
+        return try await APIClient.with(base(environment), token: try secret(environment), body)
+    }
+
+    /// The server's URL without a slash at its end.
+    func base(_ environment: [String: String]) -> String {
+        var base = server ?? environment["MARTLET_SERVER"].flatMap { $0.isEmpty ? nil : $0 } ?? "http://127.0.0.1:8080"
+        if !base.contains("://") { base = "http://" + base }
+        while base.hasSuffix("/") { base.removeLast() }
+        return base
+    }
+
+    /// The token: the flag, the flag's file, the variable, the variable's file.
+    func secret(_ environment: [String: String]) throws -> String? {
+        if let token { return token }
+        if let tokenFile { return try Self.read(tokenFile) }
+        if let token = environment["MARTLET_TOKEN"], !token.isEmpty { return token }
+        if let path = environment["MARTLET_TOKEN_FILE"], !path.isEmpty { return try Self.read(path) }
+        return nil
+    }
+
+    private static func read(_ path: String) throws -> String {
+        guard let data = FileManager.default.contents(atPath: path) else {
+            throw CommandFailure(.usage, "cannot read the token file \(path)")
+        }
+        let text = String(decoding: data, as: UTF8.self)
+        return String(text.prefix { !$0.isNewline })
+    }
+}

@@ -1,0 +1,43 @@
+// An error answer of the server (problem+json) as a sentence.
+
+import FoundationEssentials
+
+/// What the server says went wrong.
+struct Problem: Sendable {
+    let status: Int
+    private let body: JSON
+
+    /// Reads an error answer; one without JSON is known by its status alone.
+    init(status: Int, bytes: [UInt8]) {
+        self.status = status
+        body = (try? JSONDecoder().decode(JSON.self, from: Data(bytes))) ?? .null
+    }
+
+    /// The failure that ends a command.
+    func failure(server: String) -> CommandFailure { CommandFailure(code, sentence(server: server)) }
+
+    /// A stable word for programs, such as `invalid-state`.
+    var word: String? { body["code"].string }
+
+    private var code: Ending {
+        switch status {
+        case 401, 403: .authentication
+        case 404: word == nil && body == .null ? .failed : .notFound
+        case 409: word == "ambiguous" ? .failed : .wrongState
+        case 502, 503, 504: .unavailable
+        default: .failed
+        }
+    }
+
+    private func sentence(server: String) -> String {
+        var text = body["detail"].string ?? body["title"].string ?? "\(server) answered with status \(status)"
+        for error in body["errors"].array ?? [] {
+            guard let detail = error["detail"].string, !text.contains(detail) else { continue }
+            text += "\n  \(error["pointer"].string.map { "\($0): " } ?? "")\(detail)"
+        }
+        if let state = body["state"].string, !text.contains(state) { text += " (it is \(state))" }
+        if status == 401 { text += "\nGive a token with --token, --token-file or MARTLET_TOKEN." }
+        if word == "ambiguous" { text += "\nName the queue with --queue." }
+        return text
+    }
+}

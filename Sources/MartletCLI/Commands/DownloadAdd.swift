@@ -1,0 +1,130 @@
+// `martlet download add`: one URL or many, or ids of tracks.
+
+import ArgumentParser
+import FoundationEssentials
+
+extension DownloadCommand {
+    struct Add: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Add downloads.",
+            discussion: "Several are added in one step: all of them or, when one is refused, none.")
+
+        @Argument(help: "URLs; with --track ids of tracks.")
+        var sources: [String] = []
+        @Option(name: .customLong("from"), help: "File with one URL (or track id) a line; - is standard input.")
+        var list: String?
+        @Flag(help: "The sources are ids of tracks.")
+        var track = false
+        @Option(help: "Name of the file; for a single download.")
+        var filename: String?
+        @Option(parsing: .unconditional, help: "From -1000 to 1000; a larger number runs first.")
+        var priority: Int?
+        @Option(help: "What the file must hash to, as sha256:…; for a single download.")
+        var checksum: String?
+        @Option(help: "Size above which it is refused.")
+        var maxBytes: Int?
+        @Option(name: .customLong("delay"), help: "Seconds to wait before it may start.")
+        var delaySeconds: Double?
+        @Option(help: "Retries after the first attempt.")
+        var maxRetries: Int?
+        @Flag(help: "Add nothing when the same download is waiting or running already.")
+        var unique = false
+        @Flag(help: "Wait until all of them have ended.")
+        var wait = false
+        @OptionGroup var waiting: WaitOptions
+        @OptionGroup var client: ClientOptions
+        @OptionGroup var output: OutputOptions
+
+        func run() async throws {
+            let sources = try sources + (list.map(Self.lines) ?? [])
+            guard !sources.isEmpty else { throw ValidationError("Name a URL, or a file of them with --from.") }
+            if sources.count > 1, filename != nil || checksum != nil {
+                throw ValidationError("--filename and --checksum are for a single download.")
+            }
+            try await client.withClient { client in
+                let ids = try await add(sources, client)
+                guard wait else { return }
+                try await DownloadWait(ids: ids, within: waiting.limit).run(client, output)
+            }
+        }
+
+        /// Adds and shows them; returns their ids.
+        private func add(_ sources: [String], _ client: APIClient) async throws -> [String] {
+            if sources.count == 1 {
+                let download = try await client.post("/api/downloads", body: item(sources[0]))
+                if !wait { output.show(download, first: DownloadCommand.order) }
+                return [download["id"].string].compactMap(\.self)
+            }
+            let answer = try await client.post("/api/downloads/batch", body: batch(sources))
+            let ids = (answer["job_ids"].array ?? []).compactMap(\.string)
+            if !wait {
+                output.show(ids.map { .object(["id": .string($0)]) }, as: ItemView(.text("ID", "id")))
+            }
+            return ids
+        }
+
+        private func batch(_ sources: [String]) -> JSON {
+            let isPlain = maxBytes == nil && delaySeconds == nil && maxRetries == nil && !unique
+            if track && isPlain {
+                return .fields([
+                    "track_ids": .array(sources.map(JSON.string)), "priority": priority.map(JSON.integer),
+                ])
+            }
+            return .object(["downloads": .array(sources.map(item))])
+        }
+
+        private func item(_ source: String) -> JSON {
+            .fields([
+                track ? "track_id" : "url": .string(source), "filename": filename.map(JSON.string),
+                "priority": priority.map(JSON.integer), "checksum": checksum.map(JSON.string),
+                "max_bytes": maxBytes.map(JSON.integer), "delay_seconds": delaySeconds.map(JSON.number),
+                "max_retries": maxRetries.map(JSON.integer), "unique": unique ? true : nil,
+            ])
+        }
+
+        /// The lines of a file that say something.
+        private static func lines(_ path: String) throws -> [String] {
+            String(decoding: try InputFile.read(path), as: UTF8.self).split(whereSeparator: \.isNewline)
+                .map { $0.trimmingPrefix { $0.isWhitespace } }.filter { !$0.isEmpty && !$0.hasPrefix("#") }
+                .map { String($0.prefix { !$0.isWhitespace }) }
+        }
+    }
+}
+
+/// Waits until downloads have ended.
+struct DownloadWait {
+    var ids: [String]
+    var within: Duration
+
+    /// Shows them when all have ended; throws when one failed or the time is over.
+    func run(_ client: APIClient, _ output: OutputOptions) async throws {
+        let deadline = ContinuousClock.now + within
+        var open = ids
+        var ended: [String: JSON] = [:]
+        while !open.isEmpty {
+            for id in open {
+                let download = try await client.get("/api/downloads/\(APIClient.escaped(id))")
+                if Self.isFinal(download) { ended[id] = download }
+            }
+            open.removeAll { ended[$0] != nil }
+            if open.isEmpty { break }
+            guard ContinuousClock.now < deadline else {
+                throw CommandFailure(.timedOut, "\(open.count) of \(ids.count) have not ended in time")
+            }
+            try await Task.sleep(for: .milliseconds(ids.count > 20 ? 1000 : 250))
+        }
+        let items = ids.compactMap { ended[$0] }
+        if items.count == 1 {
+            output.show(items[0], first: DownloadCommand.order)
+        } else {
+            output.show(items, as: DownloadCommand.view)
+        }
+        let bad = items.count { $0["status"].string != "completed" }
+        if bad > 0 { throw CommandFailure(.jobFailed, "\(bad) of \(ids.count) did not complete") }
+    }
+
+    /// Whether it has ended.
+    static func isFinal(_ download: JSON) -> Bool {
+        ["completed", "failed", "cancelled"].contains(download["status"].string)
+    }
+}

@@ -1,0 +1,173 @@
+// `martlet download …`: add downloads, look at them, steer them.
+
+import ArgumentParser
+
+struct DownloadCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "download", abstract: "Add downloads, look at them, steer them.",
+        subcommands: [
+            Add.self, List.self, Status.self, Pause.self, Resume.self, Cancel.self, Retry.self, Reprioritise.self,
+        ])
+
+    /// The columns of a list of downloads.
+    static let view = ItemView(
+        .text("ID", "id"), .text("STATUS", "status"), .number("PRIORITY", "priority"),
+        .number("DONE", "progress_percent", Humane.percent), .number("SIZE", "total_bytes", Humane.bytes),
+        .number("SPEED", "speed_bytes_per_second") { Humane.bytes($0) + "/s" },
+        .number("ETA", "eta_seconds", Humane.seconds), .number("ATTEMPT", "attempt"), .text("FILE", "filename"),
+        .text("ERROR", "error"))
+
+    /// The order of the fields of one download.
+    static let order = [
+        "id", "track_id", "url", "filename", "status", "priority", "progress_percent", "bytes_downloaded",
+        "total_bytes", "speed_bytes_per_second", "eta_seconds", "attempt", "max_retries", "retry_at", "checksum",
+        "error", "created_at", "started_at", "completed_at", "updated_at",
+    ]
+}
+
+extension DownloadCommand {
+    struct List: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "List downloads: running ones, then in the order in which they will run, then the rest.")
+
+        @Option(help: "Only those: pending, queued, downloading, paused, completed, failed or cancelled.")
+        var status: String?
+        @OptionGroup var page: PageOptions
+        @OptionGroup var client: ClientOptions
+        @OptionGroup var output: OutputOptions
+
+        func run() async throws {
+            let answer = try await client.withClient { client in
+                try await client.list(
+                    "/api/downloads", items: "downloads", query: [("status", status)], cursor: page.cursor,
+                    limit: page.count)
+            }
+            output.show(answer.items, as: DownloadCommand.view)
+            page.noteRest(answer.cursor)
+        }
+    }
+
+    struct Status: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Show one download, or the counts of all of them.")
+
+        @Argument(help: "The download; without it the counts.")
+        var id: String?
+        @OptionGroup var client: ClientOptions
+        @OptionGroup var output: OutputOptions
+
+        func run() async throws {
+            let path = id.map { "/api/downloads/\(APIClient.escaped($0))" } ?? "/api/downloads/status"
+            let value = try await client.withClient { client in try await client.get(path) }
+            let order = ["paused", "max_concurrent_downloads", "active_downloads", "queued_downloads"]
+            output.show(value, first: id == nil ? order : DownloadCommand.order)
+        }
+    }
+
+    struct Pause: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Pause downloads; --all pauses the queue: running ones go on, no other starts.")
+
+        @OptionGroup var target: DownloadTarget
+        func validate() throws { try target.check() }
+        func run() async throws { try await target.act("pause") }
+    }
+
+    struct Resume: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Resume paused downloads at their place in line; --all resumes the queue.")
+
+        @OptionGroup var target: DownloadTarget
+        func validate() throws { try target.check() }
+        func run() async throws { try await target.act("resume") }
+    }
+
+    struct Cancel: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Cancel downloads.")
+
+        @OptionGroup var batch: DownloadBatch
+        @OptionGroup var consent: ConsentOptions
+
+        func run() async throws {
+            try consent.ask("Cancel", batch.ids.count, "downloads")
+            try await batch.act("cancel")
+        }
+    }
+
+    struct Retry: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Run failed or cancelled downloads again.")
+
+        @OptionGroup var batch: DownloadBatch
+        func run() async throws { try await batch.act("retry") }
+    }
+
+    struct Reprioritise: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "priority", abstract: "Change the priority of downloads; a larger number runs first.")
+
+        @Option(parsing: .unconditional, help: "From -1000 to 1000.")
+        var to: Int
+        @OptionGroup var batch: DownloadBatch
+        func run() async throws { try await batch.act("priority", priority: to) }
+    }
+}
+
+/// Downloads by their ids.
+struct DownloadBatch: ParsableArguments {
+    @Argument(help: "Ids of downloads.")
+    var ids: [String]
+    @OptionGroup var client: ClientOptions
+    @OptionGroup var output: OutputOptions
+
+    /// Does `action` with each of them.
+    func act(_ action: String, priority: Int? = nil) async throws {
+        try await DownloadAction(action: action, ids: ids, priority: priority).run(client, output)
+    }
+}
+
+/// Downloads by their ids, or the whole queue.
+struct DownloadTarget: ParsableArguments {
+    @Argument(help: "Ids of downloads.")
+    var ids: [String] = []
+    @Flag(help: "The whole queue of downloads instead of single ones.")
+    var all = false
+    @OptionGroup var client: ClientOptions
+    @OptionGroup var output: OutputOptions
+
+    /// Refuses neither and both.
+    func check() throws {
+        guard all == ids.isEmpty else { throw ValidationError("Name downloads by their ids, or all with --all.") }
+    }
+
+    /// Does `action` with each of them, or with the queue.
+    func act(_ action: String) async throws {
+        guard all else { return try await DownloadAction(action: action, ids: ids).run(client, output) }
+        let answer = try await client.withClient { try await $0.post("/api/downloads/\(action)") }
+        output.show(answer, first: ["status", "message"])
+    }
+}
+
+/// One verb for one or many downloads.
+struct DownloadAction {
+    var action: String
+    var ids: [String]
+    var priority: Int?
+
+    /// One download has an endpoint of its own with a telling error; many are one call.
+    func run(_ options: ClientOptions, _ output: OutputOptions) async throws {
+        if ids.count == 1 {
+            let path = "/api/downloads/\(APIClient.escaped(ids[0]))/\(action)"
+            let body = priority.map { JSON.object(["priority": .integer($0)]) }
+            let answer = try await options.withClient { try await $0.post(path, body: body) }
+            return output.show(answer, first: ["download_id", "status", "message"])
+        }
+        let body = JSON.fields([
+            "download_ids": .array(ids.map(JSON.string)), "action": .string(action),
+            "priority": priority.map(JSON.integer),
+        ])
+        let answer = try await options.withClient { try await $0.post("/api/downloads/batch-action", body: body) }
+        let items = (answer["results"].array ?? []) + (answer["errors"].array ?? [])
+        output.show(items, as: ItemView(.text("ID", "id"), .text("STATUS", "status"), .text("ERROR", "error")))
+        try Tally(done: answer["successful"].int ?? 0, failed: answer["failed"].int ?? 0).check()
+    }
+}

@@ -1,0 +1,194 @@
+// `martlet job …`: look at jobs and steer them.
+
+import ArgumentParser
+import NIOHTTP1
+
+struct JobCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "job", abstract: "Look at jobs and steer them.",
+        subcommands: [
+            List.self, Get.self, Cancel.self, Pause.self, Resume.self, Retry.self, Run.self, Reprioritise.self,
+            Delete.self,
+        ])
+
+    /// The columns of a list of jobs.
+    static let view = ItemView(
+        .text("ID", "id"), .text("QUEUE", "queue"), .text("TYPE", "type"), .text("STATE", "state", "status"),
+        .number("PRIORITY", "priority"), .number("ATTEMPT", "attempt"), .text("CREATED", "created_at"),
+        .text("ERROR", "error"))
+
+    /// The order of the fields of one job.
+    static let order = ["id", "queue", "type", "state", "status", "priority", "attempt", "max_retries", "payload"]
+
+    /// The state of a job.
+    static func state(_ job: JSON) -> String? { job["state"].string ?? job["status"].string }
+}
+
+extension JobCommand {
+    struct List: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "List the jobs of a queue in one state.")
+
+        @Option(help: "The queue.")
+        var queue: String?
+        @Option(help: "queued, scheduled, retrying, active, paused, completed, failed or cancelled.")
+        var state: String?
+        @Option(help: "Only this type.")
+        var type: String?
+        @OptionGroup var page: PageOptions
+        @OptionGroup var client: ClientOptions
+        @OptionGroup var output: OutputOptions
+
+        func run() async throws {
+            let answer = try await client.withClient { client in
+                try await client.list(
+                    "/api/v1/jobs", items: "jobs", query: [("queue", queue), ("state", state), ("type", type)],
+                    cursor: page.cursor, limit: page.count)
+            }
+            output.show(answer.items, as: JobCommand.view)
+            page.noteRest(answer.cursor)
+        }
+    }
+
+    struct Get: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Show one job.")
+
+        @Argument(help: "The job's id.")
+        var id: String
+        @Option(help: "Its queue; needed only when two queues know the id.")
+        var queue: String?
+        @Flag(help: "Wait until it has ended; exit code 7 when it failed.")
+        var wait = false
+        @OptionGroup var waiting: WaitOptions
+        @OptionGroup var client: ClientOptions
+        @OptionGroup var output: OutputOptions
+
+        func run() async throws {
+            let job = try await client.withClient { client in
+                if wait { return try await JobWait(id: id, queue: queue, within: waiting.limit).run(client) }
+                return try await client.get("/api/v1/jobs/\(APIClient.escaped(id))", query: [("queue", queue)])
+            }
+            output.show(job, first: JobCommand.order)
+            if wait { try JobWait.check(job) }
+        }
+    }
+
+    struct Cancel: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Cancel jobs; a running one is asked to stop.")
+
+        @OptionGroup var batch: JobBatch
+        @OptionGroup var consent: ConsentOptions
+
+        func run() async throws {
+            try consent.ask("Cancel", batch.ids.count, "jobs")
+            try await batch.act { .post($0, "cancel") }
+        }
+    }
+
+    struct Pause: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Pause jobs; a running one is asked to stop.")
+
+        @OptionGroup var batch: JobBatch
+        func run() async throws { try await batch.act { .post($0, "pause") } }
+    }
+
+    struct Resume: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Resume paused jobs at their place in line.")
+
+        @OptionGroup var batch: JobBatch
+        func run() async throws { try await batch.act { .post($0, "resume") } }
+    }
+
+    struct Retry: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Run failed or cancelled jobs again.")
+
+        @OptionGroup var batch: JobBatch
+        func run() async throws { try await batch.act { .post($0, "retry") } }
+    }
+
+    struct Run: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Run scheduled or retrying jobs now.")
+
+        @OptionGroup var batch: JobBatch
+        func run() async throws { try await batch.act { .post($0, "run") } }
+    }
+
+    struct Reprioritise: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "priority", abstract: "Change the priority of jobs; a larger number runs first.")
+
+        @Option(parsing: .unconditional, help: "From -1000 to 1000.")
+        var to: Int
+        @OptionGroup var batch: JobBatch
+
+        func run() async throws {
+            let body = JSON.object(["priority": .integer(to)])
+            try await batch.act { JobCall(method: .PATCH, path: $0, body: body) }
+        }
+    }
+
+    struct Delete: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Delete jobs that have ended.")
+
+        @OptionGroup var batch: JobBatch
+        @OptionGroup var consent: ConsentOptions
+
+        func run() async throws {
+            try consent.ask("Delete", batch.ids.count, "jobs")
+            try await batch.act { JobCall(method: .DELETE, path: $0) }
+        }
+    }
+}
+
+/// One request about one job.
+struct JobCall {
+    var method: HTTPMethod
+    var path: String
+    var body: JSON?
+
+    /// A verb of a job.
+    static func post(_ path: String, _ verb: String) -> JobCall { JobCall(method: .POST, path: "\(path)/\(verb)") }
+}
+
+/// Jobs by their ids.
+struct JobBatch: ParsableArguments {
+    @Argument(help: "Ids of jobs.")
+    var ids: [String]
+    @Option(help: "Their queue; needed only when two queues know an id.")
+    var queue: String?
+    @OptionGroup var client: ClientOptions
+    @OptionGroup var output: OutputOptions
+
+    /// Makes a call for each of them; one that is refused does not stop the others.
+    func act(_ call: (_ path: String) -> JobCall) async throws {
+        var tally = Tally()
+        var results: [JSON] = []
+        try await client.withClient { client in
+            for id in ids {
+                let call = call("/api/v1/jobs/\(APIClient.escaped(id))")
+                do {
+                    let answer = try await client.send(
+                        call.method, call.path, query: [("queue", queue)], body: call.body)
+                    results.append(Self.result(id, answer.value))
+                    tally.done += 1
+                } catch let failure as CommandFailure where ids.count > 1 && Self.isAboutJob(failure) {
+                    results.append(.object(["id": .string(id), "error": .string(failure.message)]))
+                    tally.failed += 1
+                }
+            }
+        }
+        if results.count == 1 { return output.show(results[0], first: JobCommand.order) }
+        output.show(
+            results, as: ItemView(.text("ID", "id"), .text("STATE", "state", "status"), .text("ERROR", "error")))
+        try tally.check()
+    }
+
+    /// An answer without an id, such as the one to a deletion, gets it.
+    private static func result(_ id: String, _ answer: JSON) -> JSON {
+        guard let fields = answer.object, fields["id"] != nil else { return .object(["id": .string(id)]) }
+        return answer
+    }
+
+    private static func isAboutJob(_ failure: CommandFailure) -> Bool {
+        ![.unavailable, .authentication, .usage].contains(failure.code)
+    }
+}

@@ -1,0 +1,80 @@
+// What several client commands share: pages, waits, consent, input files and the count of what was done.
+
+import ArgumentParser
+import FoundationEssentials
+
+/// How much of a list is shown.
+struct PageOptions: ParsableArguments {
+    @Option(help: "How many at most.")
+    var limit = 50
+    @Flag(help: "All of them.")
+    var all = false
+    @Option(help: "Go on where a list ended.")
+    var cursor: String?
+
+    func validate() throws {
+        guard limit > 0 else { throw ValidationError("--limit must be at least 1.") }
+    }
+
+    /// How many items to read.
+    var count: Int { all ? .max : limit }
+
+    /// Says how to see the rest.
+    func noteRest(_ cursor: String?, console: Console = .standard) {
+        guard let cursor, !all else { return }
+        console.note("There are more: --cursor \(cursor), or --all")
+    }
+}
+
+/// How long to wait.
+struct WaitOptions: ParsableArguments {
+    @Option(name: .customLong("wait-seconds"), help: "How long --wait waits.")
+    var seconds: Double = 3600
+
+    func validate() throws {
+        guard seconds > 0, seconds <= 31_536_000 else { throw ValidationError("--wait-seconds must be above 0.") }
+    }
+
+    var limit: Duration { .milliseconds(Int64(seconds * 1000)) }
+}
+
+/// `--yes`, for verbs that cannot be undone.
+struct ConsentOptions: ParsableArguments {
+    @Flag(help: "Do it without asking.")
+    var yes = false
+
+    /// Asks before more than one thing is touched; without a terminal somebody must have said yes.
+    func ask(_ verb: String, _ count: Int, _ things: String) throws {
+        guard count > 1, !yes else { return }
+        guard Console.canAsk else {
+            throw CommandFailure(.usage, "\(verb) \(count) \(things)? Say --yes, as there is no terminal to ask")
+        }
+        Console.standard.note("\(verb) \(count) \(things)? [y/N]")
+        guard let answer = readLine(), ["y", "yes"].contains(answer.lowercased()) else {
+            throw CommandFailure(.failed, "nothing done")
+        }
+    }
+}
+
+/// How many of several things were done.
+struct Tally: Equatable {
+    var done = 0
+    var failed = 0
+
+    /// Throws unless all were done.
+    func check() throws {
+        guard failed > 0 else { return }
+        throw CommandFailure(done > 0 ? .partial : .failed, "\(failed) of \(done + failed) failed")
+    }
+}
+
+/// Files that a command reads; `-` is standard input.
+enum InputFile {
+    /// The bytes of a file.
+    static func read(_ path: String) throws -> [UInt8] {
+        guard let data = FileManager.default.contents(atPath: path == "-" ? "/dev/stdin" : path) else {
+            throw CommandFailure(.usage, "cannot read \(path)")
+        }
+        return Array(data)
+    }
+}

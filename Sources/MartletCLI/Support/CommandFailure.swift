@@ -1,0 +1,40 @@
+// Why a command did not do what was asked: a sentence for people and an exit code for scripts.
+
+/// The ways in which a command ends.
+enum Ending: Int32, Sendable {
+    case failed = 1
+    /// Some of several things were done.
+    case partial = 2
+    /// The wait was over first.
+    case timedOut = 3
+    case authentication = 4
+    case notFound = 5
+    case wrongState = 6
+    /// The awaited job failed or was cancelled.
+    case jobFailed = 7
+    case usage = 64
+    /// The server or Redis is away.
+    case unavailable = 69
+    case configuration = 78
+}
+
+/// An error that ends a command.
+struct CommandFailure: Error, Equatable {
+    var code: Ending
+    /// What is wrong and what to do, without a full stop if it is short.
+    var message: String
+
+    init(_ code: Ending, _ message: String) {
+        self.code = code
+        self.message = message
+    }
+
+    /// The failure that an error of ours amounts to; `nil` for errors that the argument parser knows to show.
+    init?(_ error: any Error) {
+        switch error {
+        case let failure as CommandFailure: self = failure
+        case let error as ConfigurationError: self.init(.configuration, error.description)
+        default: return nil
+        }
+    }
+}
