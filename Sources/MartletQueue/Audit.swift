@@ -1,0 +1,108 @@
+// The audit: whether every fact stands once and all agree. Reads only, a bounded page at a time, while work goes on.
+
+import FoundationEssentials
+import MartletJobs
+import MartletRedis
+
+/// What an audit found.
+public struct AuditReport: Sendable {
+    /// Something that does not agree.
+    public struct Finding: Sendable, Hashable, CustomStringConvertible {
+        /// The job, or the key that it was found in.
+        public var subject: String
+        /// What is wrong, in words.
+        public var what: String
+
+        /// The subject and what is wrong with it.
+        public var description: String { "\(subject): \(what)" }
+    }
+
+    /// The queue.
+    public var queue: QueueName
+    /// How many index entries and hashes were looked at.
+    public var checked = 0
+    /// What does not agree; empty in a healthy store.
+    public var findings: [Finding] = []
+    /// Created, less deleted, less what the indexes hold; 0 in a healthy store.
+    public var ledgerDifference = 0
+    /// How often a script found and mended a broken entry.
+    public var repaired = 0
+
+    /// Whether all agrees.
+    public var isClean: Bool { findings.isEmpty && ledgerDifference == 0 }
+}
+
+extension Queue {
+    /// Checks the ledger, every index entry against its job, every unique key, and with `hashes` every job against the
+    /// indexes (walks Redis' whole key space).
+    ///
+    /// Each page is atomic; between pages work may go on, so only findings of a page count, never sums over pages.
+    public func audit(hashes: Bool = true) async throws(QueueError) -> AuditReport {
+        var report = AuditReport(queue: name)
+        guard let ledger = try await read(.audit, RedisArguments("ledger")) else { return report }
+        let numbers = ledger.dropFirst().compactMap(\.int)
+        guard numbers.count == 6 else { throw .broken("audit", .array(ledger)) }
+        report.ledgerDifference = numbers[0] - numbers[1] - numbers[2]
+        report.repaired = numbers[3]
+        if numbers[4] != numbers[5] {
+            report.findings.append(.init(subject: "tombs", what: "ids and digests differ in number"))
+        }
+        for index in JobIndex.allCases { try await page(&report, "index", index.rawValue) }
+        try await page(&report, "unique", nil)
+        if hashes { try await auditHashes(&report) }
+        return report
+    }
+
+    private func page(_ report: inout AuditReport, _ what: String, _ name: String?) async throws(QueueError) {
+        var cursor = "0"
+        repeat {
+            var arguments = RedisArguments(what)
+            if let name { arguments.append(name) }
+            arguments.append(cursor)
+            if name != nil { arguments.append(200) }
+            guard let parts = try await read(.audit, arguments) else { return }
+            guard parts.count >= 3, let next = parts[1].string, let seen = parts[2].int else {
+                throw .broken("audit", .array(parts))
+            }
+            cursor = next
+            report.checked += seen
+            report.add(parts.dropFirst(3))
+        } while cursor != "0"
+    }
+
+    private func auditHashes(_ report: inout AuditReport) async throws(QueueError) {
+        let prefix = keys.prefix + "job:"
+        var cursor = "0"
+        repeat {
+            let scan = RedisArguments("SCAN", cursor, "MATCH", Self.escaped(prefix) + "*", "COUNT", "500")
+            let value: RedisValue
+            do throws(RedisError) { value = try await store.redis.send(.command(scan)) } catch {
+                throw QueueError(error)
+            }
+            guard let parts = value.array, parts.count == 2, let next = parts[0].string, let found = parts[1].array
+            else {
+                throw .broken("SCAN", value)
+            }
+            cursor = next
+            guard !found.isEmpty else { continue }
+            var arguments = RedisArguments("jobs")
+            for key in found { arguments.append(String((key.string ?? "").dropFirst(prefix.count))) }
+            guard let answer = try await read(.audit, arguments) else { return }
+            report.checked += found.count
+            report.add(answer.dropFirst())
+        } while cursor != "0"
+    }
+
+    private static func escaped(_ text: String) -> String {
+        text.reduce(into: "") { $0 += "*?[]\\".contains($1) ? "\\\($1)" : String($1) }
+    }
+}
+
+extension AuditReport {
+    fileprivate mutating func add(_ parts: ArraySlice<RedisValue>) {
+        for part in parts {
+            let words = part.array ?? []
+            findings.append(Finding(subject: words.first?.string ?? "?", what: words.last?.string ?? "?"))
+        }
+    }
+}

@@ -1,0 +1,107 @@
+// What operators ask of single jobs, many at once, each judged by itself.
+
+public import MartletJobs
+import MartletRedis
+
+/// What an operator asks of a job.
+public enum ControlVerb: Sendable, Hashable {
+    /// Set it aside; a running job is asked to stop and keeps its place.
+    case pause
+    /// Bring it back at its old place in line.
+    case resume
+    /// End it; a running job is asked to stop and is never started again.
+    case cancel
+    /// Run a failed or cancelled job again, as new.
+    case retry
+    /// Run a scheduled or retrying job now.
+    case run
+    /// Forget a job that has ended.
+    case delete
+    /// Change what is not `nil`: priority (−1000 to 1000), wait from now, retries (0 to 100).
+    case patch(priority: Int?, delay: Duration?, maxRetries: Int?)
+
+    /// The word that every surface uses.
+    public var name: String {
+        switch self {
+        case .pause: "pause"
+        case .resume: "resume"
+        case .cancel: "cancel"
+        case .retry: "retry"
+        case .run: "run"
+        case .delete: "delete"
+        case .patch: "patch"
+        }
+    }
+
+    /// A change of priority alone.
+    public static func priority(_ value: Int) -> ControlVerb { .patch(priority: value, delay: nil, maxRetries: nil) }
+}
+
+/// What became of it for one job.
+public enum ControlVerdict: Sendable, Hashable {
+    /// Done, or so before already; the job is in this state, `nil` when it was deleted.
+    case done(JobState?)
+    /// The running job was asked to stop; it will, or it ends first.
+    case asked
+    /// Not possible in this state.
+    case refused(JobState)
+    /// No such job.
+    case missing
+    /// Another job that has not ended holds its unique key.
+    case uniqueKeyTaken(by: JobID)
+}
+
+extension Queue {
+    /// Does a verb to each of the jobs, in their order, at most 500 for each script.
+    ///
+    /// Repeating it is safe.
+    public func control(_ verb: ControlVerb, _ ids: [JobID]) async throws(QueueError) -> [ControlVerdict] {
+        var verdicts: [ControlVerdict] = []
+        for chunk in ids.chunks(of: Queue.batchLimit) {
+            var arguments = verb.arguments
+            for id in chunk { arguments.append(id.description) }
+            let value = try await run(.control, arguments, ids: Array(chunk))
+            guard let parts = value.array, parts.count == chunk.count + 1 else { throw .broken("control", value) }
+            for part in parts.dropFirst() {
+                guard let verdict = ControlVerdict(part) else { throw .broken("control", part) }
+                verdicts.append(verdict)
+            }
+        }
+        return verdicts
+    }
+
+    /// Does a verb to one job.
+    ///
+    /// One round trip.
+    public func control(_ verb: ControlVerb, _ id: JobID) async throws(QueueError) -> ControlVerdict {
+        try await control(verb, [id])[0]
+    }
+}
+
+extension ControlVerb {
+    fileprivate var arguments: RedisArguments {
+        guard case .patch(let priority, let delay, let retries) = self else { return RedisArguments(name, "", "", "") }
+        return RedisArguments(
+            name, priority.map(String.init) ?? "", delay.map { String($0.inMilliseconds) } ?? "",
+            retries.map(String.init) ?? "")
+    }
+}
+
+extension ControlVerdict {
+    init?(_ value: RedisValue) {
+        guard let parts = value.array, let word = parts.first?.string else { return nil }
+        let detail = parts.dropFirst().first?.string
+        switch word {
+        case "done": self = .done(detail.flatMap(JobState.init))
+        case "asked": self = .asked
+        case "missing": self = .missing
+        case "state":
+            guard let state = detail.flatMap(JobState.init) else { return nil }
+            self = .refused(state)
+        case "unique":
+            guard let holder = detail.flatMap({ JobID($0) }) else { return nil }
+            self = .uniqueKeyTaken(by: holder)
+        default: return nil
+        }
+    }
+}

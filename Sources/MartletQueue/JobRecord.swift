@@ -1,0 +1,214 @@
+// A job as the queue keeps it, with the one table that gives the short field names their meaning.
+
+public import FoundationEssentials
+public import MartletJobs
+import MartletRedis
+
+/// The fields of a job's hash.
+///
+/// Short, because they are stored a million times.
+enum JobField: String, Sendable, CaseIterable {
+    case type = "t"
+    case payload = "p"
+    /// Absent when 0.
+    case priority = "r"
+    /// Absent when 3.
+    case maxRetries = "m"
+    /// `base:factor:cap:jitter`; absent for the standard policy.
+    case retryPolicy = "b"
+    /// Milliseconds.
+    case timeout = "x"
+    case uniqueKey = "u"
+    /// Of the request; only where the caller chose the id.
+    case digest = "d"
+    /// Milliseconds; only where the id does not tell.
+    case createdAt = "n"
+    /// One a line.
+    case tags = "y"
+    case metadata = "a"
+    /// `<claims>:<nonce>` while active; behind a minus when spent.
+    case token = "k"
+    /// The place in line of a job that is active or paused: when it became or becomes runnable, in ms.
+    case place = "at"
+    /// When it was last claimed, in ms.
+    case startedAt = "s"
+    case failures = "f"
+    case lost = "l"
+    case error = "e"
+    case output = "o"
+    /// `completed/total/rate`.
+    case progress = "g"
+    case checkpoint = "c"
+    /// `pause:<ms>` or `cancel:<ms>`, of an active job.
+    case wanted = "w"
+}
+
+/// A job as the queue keeps it.
+public struct JobRecord: Sendable {
+    /// The retries of a job whose producer named none.
+    public static let defaultMaxRetries = 3
+
+    /// The id, unique within the queue.
+    public var id: JobID
+    /// The queue.
+    public var queue: QueueName
+    /// Where it is.
+    public var state: JobState
+    /// The wire name.
+    public var type: String
+    /// Opaque bytes.
+    public var payload: [UInt8]
+    /// −1000 to 1000; a larger number runs first.
+    public var priority: Int
+    /// How often a failed attempt is tried again.
+    public var maxRetries: Int
+    /// How long to wait before each retry.
+    public var retryPolicy: RetryPolicy
+    /// How long one attempt may run.
+    public var timeout: Duration?
+    /// The key that no other job may hold until this one has ended.
+    public var uniqueKey: String?
+    /// For people.
+    public var tags: [String]
+    /// A JSON object for people.
+    public var metadata: [UInt8]?
+    /// How often it was claimed.
+    public var claims: Int
+    /// How many attempts failed.
+    public var failures: Int
+    /// How many workers in a row were lost with it.
+    public var lost: Int
+    /// The last error.
+    public var error: String?
+    /// The result of a completed job, JSON.
+    public var output: [UInt8]?
+    /// How far it has come.
+    public var progress: JobProgress?
+    /// What its handler saved.
+    public var checkpoint: [UInt8]?
+    /// The stop that was asked for while it runs.
+    public var wanted: StopReason?
+    /// When it was pushed.
+    public var createdAt: Date
+    /// When it was last claimed.
+    public var startedAt: Date?
+    /// When it ended.
+    public var finishedAt: Date?
+    /// When it falls due, while it is scheduled or retrying.
+    public var dueAt: Date?
+    /// Until when its worker holds it, while it is active.
+    public var leaseUntil: Date?
+    /// Redis' clock when this was read.
+    public var readAt: Date
+    /// Its place in its index, with the id: where a page of a listing goes on.
+    var place: String
+
+    /// What people see: failures + 1 while active or completed, else the failures; 0 before the first claim.
+    public var attempt: Int { state == .active || state == .completed ? failures + 1 : failures }
+}
+
+extension JobRecord {
+    /// Reads `{state, score, hash as flat list, id?}` as the script `read` answers it; `nil` for a job that is not there.
+    init?(_ value: RedisValue, id: JobID? = nil, queue: QueueName, now: Int) throws(QueueError) {
+        guard let parts = value.array else { return nil }
+        guard parts.count >= 3, let state = parts[0].string.flatMap(JobState.init), let place = parts[1].string,
+            let pairs = parts[2].array, let id = id ?? parts.dropFirst(3).first?.string.flatMap({ JobID($0) })
+        else { throw QueueError.broken("read", value) }
+        let fields = JobFields(pairs)
+        self.init(fields, id: id, queue: queue, state: state, place: place, now: now)
+    }
+
+    private init(_ fields: JobFields, id: JobID, queue: QueueName, state: JobState, place: String, now: Int) {
+        let score = Int(place) ?? 0
+        let started = fields.int(.startedAt)
+        self.id = id
+        self.queue = queue
+        self.state = state
+        self.place = place
+        type = fields.text(.type) ?? ""
+        payload = fields.bytes(.payload) ?? []
+        priority = fields.int(.priority) ?? 0
+        maxRetries = fields.int(.maxRetries) ?? Self.defaultMaxRetries
+        retryPolicy = fields.retryPolicy
+        timeout = fields.int(.timeout).map { .milliseconds($0) }
+        uniqueKey = fields.text(.uniqueKey)
+        tags = fields.text(.tags).map { $0.split(separator: "\n").map(String.init) } ?? []
+        metadata = fields.bytes(.metadata)
+        claims = fields.claims
+        failures = fields.int(.failures) ?? 0
+        lost = fields.int(.lost) ?? 0
+        error = fields.text(.error)
+        output = fields.bytes(.output)
+        progress = fields.text(.progress).flatMap(JobProgress.init(stored:))
+        checkpoint = fields.bytes(.checkpoint)
+        wanted = fields.wanted
+        createdAt = fields.createdAt(of: id) ?? Date(milliseconds: now)
+        startedAt = started.map { Date(milliseconds: $0) }
+        finishedAt = state.isFinal ? Date(milliseconds: score) : nil
+        dueAt = state.index == .delayed ? Date(milliseconds: score) : nil
+        leaseUntil = state == .active ? Date(milliseconds: score) : nil
+        readAt = Date(milliseconds: now)
+    }
+}
+
+/// The fields of one job's hash as they came from Redis.
+struct JobFields {
+    private var values: [String: [UInt8]] = [:]
+
+    /// Reads a flat list of names and values.
+    init(_ pairs: [RedisValue]) {
+        for index in stride(from: 0, to: pairs.count - 1, by: 2) {
+            guard let name = pairs[index].string else { continue }
+            values[name] = pairs[index + 1].bytes
+        }
+    }
+
+    func bytes(_ field: JobField) -> [UInt8]? { values[field.rawValue] }
+    func text(_ field: JobField) -> String? { bytes(field).map { String(decoding: $0, as: UTF8.self) } }
+    func int(_ field: JobField) -> Int? { text(field).flatMap { Int($0) } }
+
+    var claims: Int {
+        guard let token = text(.token) else { return 0 }
+        return Int(token.drop { $0 == "-" }.prefix { $0 != ":" }) ?? 0
+    }
+
+    var retryPolicy: RetryPolicy { text(.retryPolicy).flatMap(RetryPolicy.init(stored:)) ?? .standard }
+
+    var wanted: StopReason? {
+        text(.wanted).flatMap { StopReason(rawValue: String($0.prefix { $0 != ":" })) }
+    }
+
+    func createdAt(of id: JobID) -> Date? { int(.createdAt).map { Date(milliseconds: $0) } ?? id.generatedAt }
+}
+
+extension Date {
+    init(milliseconds: Int) { self.init(timeIntervalSince1970: Double(milliseconds) / 1000) }
+}
+
+extension JobProgress {
+    /// `completed/total/rate`, the last two empty when unknown.
+    package var stored: String {
+        "\(completed)/\(total.map(String.init) ?? "")/\(rate.map { String(Int64($0.rounded())) } ?? "")"
+    }
+
+    /// Reads what ``stored`` wrote; `nil` for anything else.
+    package init?(stored text: String) {
+        let parts = text.split(separator: "/", omittingEmptySubsequences: false)
+        guard parts.count == 3, let completed = Int64(parts[0]) else { return nil }
+        self.init(completed: completed, total: Int64(parts[1]), rate: Double(parts[2]))
+    }
+}
+
+extension RetryPolicy {
+    /// `base:factor:cap:jitter`, the durations in ms.
+    package var stored: String { "\(base.inMilliseconds):\(factor):\(cap.inMilliseconds):\(jitter)" }
+
+    /// Reads what ``stored`` wrote; `nil` for anything else.
+    package init?(stored text: String) {
+        let parts = text.split(separator: ":")
+        guard parts.count == 4, let base = Int(parts[0]), let factor = Double(parts[1]), let cap = Int(parts[2]),
+            let jitter = Double(parts[3])
+        else { return nil }
+        self.init(base: .milliseconds(base), factor: factor, cap: .milliseconds(cap), jitter: jitter)
+    }
+}

@@ -1,0 +1,169 @@
+// A job as it is pushed, and what becomes of the push.
+
+import Crypto
+public import MartletJobs
+import MartletRedis
+
+/// A job as it is pushed.
+public struct NewJob: Sendable {
+    /// The id; one of ours unless the caller brings one.
+    public var id: JobID
+    /// What the caller asked for, as a digest, when the id or an idempotency key is the caller's; else `nil`.
+    ///
+    /// A repeat with the same digest meets the same job, another digest is a conflict.
+    public var digest: String?
+    /// The wire name, 1 to 128 bytes.
+    public var type: String
+    /// Opaque bytes, at most 1 MiB.
+    public var payload: [UInt8]
+    /// −1000 to 1000; a larger number runs first.
+    public var priority: Int
+    /// How long to wait before the job may run, at most 365 days.
+    public var delay: Duration
+    /// How often a failed attempt is tried again, 0 to 100.
+    public var maxRetries: Int
+    /// How long to wait before each retry; `nil` means 1 s, 2 s, 4 s and so on.
+    public var retryPolicy: RetryPolicy?
+    /// How long one attempt may run; `nil` means without limit.
+    public var timeout: Duration?
+    /// A key that at most one job that has not ended may hold; up to 128 bytes.
+    public var uniqueKey: String?
+    /// Up to 16 words of up to 64 bytes, for people.
+    public var tags: [String]
+    /// A JSON object for people.
+    public var metadata: [UInt8]?
+
+    /// A job with the service's defaults where the caller says nothing.
+    public init(
+        id: JobID = .generate(), digest: String? = nil, type: String, payload: [UInt8], priority: Int = 0,
+        delay: Duration = .zero, maxRetries: Int = JobRecord.defaultMaxRetries, retryPolicy: RetryPolicy? = nil,
+        timeout: Duration? = nil, uniqueKey: String? = nil, tags: [String] = [], metadata: [UInt8]? = nil
+    ) {
+        self.id = id
+        self.digest = digest
+        self.type = type
+        self.payload = payload
+        self.priority = priority
+        self.delay = delay
+        self.maxRetries = maxRetries
+        self.retryPolicy = retryPolicy
+        self.timeout = timeout
+        self.uniqueKey = uniqueKey
+        self.tags = tags
+        self.metadata = metadata
+    }
+}
+
+/// What became of one job of a push.
+public enum EnqueueVerdict: Sendable, Hashable {
+    /// It is new, in this state.
+    case created(JobState)
+    /// The same push was made before; the job is in this state.
+    case existing(JobState)
+    /// The same push was made before, and the job was deleted since.
+    case deleted
+    /// The id belongs to another push.
+    case conflict
+    /// Another job that has not ended holds the unique key.
+    case uniqueKeyTaken(by: JobID)
+    /// A value is out of its range; names the field.
+    case invalid(String)
+}
+
+/// What became of a push of all or nothing.
+public enum AtomicEnqueueResult: Sendable, Hashable {
+    /// All of them are in the queue.
+    case accepted([EnqueueVerdict])
+    /// None of them is; this one could not be.
+    case refused(index: Int, EnqueueVerdict)
+}
+
+extension NewJob {
+    /// The bounds that a push is held to, wherever it comes from.
+    public enum Limit {
+        /// The bytes of a payload.
+        public static let payload = 1 << 20
+        /// The bytes of a type's name.
+        public static let type = 128
+        /// The bytes of a unique key.
+        public static let uniqueKey = 128
+        /// The jobs of an atomic push.
+        public static let atomicJobs = 10_000
+        /// The bytes of an atomic push.
+        public static let atomicBytes = 16 << 20
+        /// The longest wait, and the longest timeout.
+        public static let delay = Duration.seconds(365 * 86_400)
+    }
+
+    /// The first field whose value is out of its range, or `nil`.
+    public var invalidField: String? {
+        if type.isEmpty || type.utf8.count > Limit.type { return "type" }
+        if payload.count > Limit.payload { return "payload" }
+        if !(-1000...1000).contains(priority) { return "priority" }
+        if delay < .zero || delay > Limit.delay { return "delay" }
+        if !(0...100).contains(maxRetries) { return "max_retries" }
+        if let timeout, timeout < .milliseconds(1) || timeout > Limit.delay { return "timeout" }
+        if let uniqueKey, uniqueKey.isEmpty || uniqueKey.utf8.count > Limit.uniqueKey { return "unique_key" }
+        if tags.count > 16 || !tags.allSatisfy({ (1...64).contains($0.utf8.count) }) { return "tags" }
+        return nil
+    }
+
+    /// The digest of what is asked for: the same for the same request, whoever sends it again.
+    public func requestDigest() -> String {
+        var hash = SHA256()
+        func add(_ bytes: [UInt8]) {
+            hash.update(data: Array("\(bytes.count):".utf8))
+            hash.update(data: bytes)
+        }
+        add(Array(type.utf8))
+        add(payload)
+        add(Array("\(priority) \(delay.inMilliseconds) \(maxRetries) \(timeout?.inMilliseconds ?? 0)".utf8))
+        add(Array((retryPolicy?.stored ?? "").utf8))
+        add(Array((uniqueKey ?? "").utf8))
+        add(Array(tags.joined(separator: "\n").utf8))
+        add(metadata ?? [])
+        return hex(hash.finalize().prefix(16))
+    }
+
+    /// Appends the job as the script `enqueue` reads it.
+    func append(to arguments: inout RedisArguments) {
+        arguments.append(id.description)
+        arguments.append(priority)
+        arguments.append(delay.inMilliseconds)
+        arguments.append(digest ?? "")
+        arguments.append(uniqueKey ?? "")
+        var words = RedisArguments()
+        words.append(JobField.type, type)
+        words.append(JobField.payload, payload)
+        if priority != 0 { words.append(JobField.priority, priority) }
+        if maxRetries != JobRecord.defaultMaxRetries { words.append(JobField.maxRetries, maxRetries) }
+        if let retryPolicy, retryPolicy != .standard { words.append(JobField.retryPolicy, retryPolicy.stored) }
+        if let timeout { words.append(JobField.timeout, timeout.inMilliseconds) }
+        if let uniqueKey { words.append(JobField.uniqueKey, uniqueKey) }
+        if let digest { words.append(JobField.digest, digest) }
+        if !tags.isEmpty { words.append(JobField.tags, tags.joined(separator: "\n")) }
+        if let metadata { words.append(JobField.metadata, metadata) }
+        arguments.append(words.count)
+        arguments.append(contentsOf: words)
+    }
+
+    /// About how many bytes the job is on the wire.
+    var wireSize: Int { payload.count + type.utf8.count + (metadata?.count ?? 0) + 160 }
+}
+
+extension RedisArguments {
+    mutating func append(_ field: JobField, _ value: String) {
+        append(field.rawValue)
+        append(value)
+    }
+
+    mutating func append(_ field: JobField, _ value: Int) {
+        append(field.rawValue)
+        append(value)
+    }
+
+    mutating func append(_ field: JobField, _ value: [UInt8]) {
+        append(field.rawValue)
+        append(value)
+    }
+}

@@ -1,0 +1,147 @@
+#!lua flags=allow-oom
+-- What operators ask of single jobs, many at once, each judged by itself.
+--
+-- ARGV: verb, priority, delay ms, max retries (the last three for `patch`, else empty), then ids, at most 500.
+-- Verbs: `pause`, `resume`, `cancel`, `retry`, `run`, `delete`, `patch`.
+-- Answer: `ok`, then for each id {verdict, state}: `done`, `asked` (a running job was asked to stop), `state` (not possible
+-- in that state), `missing`, or {`unique`, holder}.
+-- Cost for each id: HMGET, up to 7 ZSCORE, and 1 to 4 writes; O(log n).
+if REFUSED then return REFUSED end
+
+local verb = ARGV[1]
+local priority, delay, retries = whole(ARGV[2], -1000, 1000), whole(ARGV[3], 0, 31536000000), whole(ARGV[4], 0, 100)
+local results, ready, earliest, stop_asked = { 'ok' }, 0, nil, 0
+local t = runnable()
+
+local function run_now(id, from, priority_)
+    line_up(id, from, priority_)
+    ready = ready + 1
+    return 'queued'
+end
+
+local function wait(id, from, due, token)
+    move(id, from, DELAYED, due)
+    earliest = lower(earliest, due)
+    return claims_of(token) > 0 and 'retrying' or 'scheduled'
+end
+
+local function ask_to_stop(id, job, what)
+    if wants(job.w, 'cancel') then return what == 'cancel' and 'asked' or 'state' end
+    if not wants(job.w, what) then
+        write('HSET', JOB .. id, 'w', what .. ':' .. now)
+        stop_asked = stop_asked + 1
+    end
+    return 'asked'
+end
+
+local verbs = {}
+
+function verbs.pause(id, job, state, index, place)
+    if state == 'paused' then return 'done', 'paused' end
+    if state == 'active' then return ask_to_stop(id, job, 'pause'), 'active' end
+    if state ~= 'queued' and index ~= DELAYED then return 'state', state end
+    write('HSET', JOB .. id, 'at', state == 'queued' and place + (tonumber(job.r) or 0) * step or place)
+    move(id, index, PAUSED, now)
+    return 'done', 'paused'
+end
+
+function verbs.resume(id, job, state)
+    if state == 'active' then
+        if wants(job.w, 'cancel') then return 'state', state end
+        if job.w then write('HDEL', JOB .. id, 'w') end
+        return 'done', 'active'
+    end
+    if state == 'queued' or state == 'scheduled' or state == 'retrying' then return 'done', state end
+    if state ~= 'paused' then return 'state', state end
+    -- Back by its own place: its due time, or where it stood in line.
+    local place = tonumber(job.at) or t
+    if place > t then return 'done', wait(id, PAUSED, place, job.k) end
+    move(id, PAUSED, QUEUED, score(place, job.r))
+    ready = ready + 1
+    return 'done', 'queued'
+end
+
+function verbs.cancel(id, job, state, index)
+    if state == 'cancelled' then return 'done', 'cancelled' end
+    if state == 'active' then return ask_to_stop(id, job, 'cancel'), 'active' end
+    if state == 'completed' or state == 'failed' then return 'state', state end
+    finish(id, index, CANCELLED, 'cancelled', job.u, job.d)
+    return 'done', 'cancelled'
+end
+
+function verbs.retry(id, job, state, index)
+    if state == 'queued' then return 'done', 'queued' end
+    if state ~= 'failed' and state ~= 'cancelled' then return 'state', state end
+    if job.u then
+        local holder = call('HGET', UNIQUE, job.u)
+        if holder and holder ~= id then return 'unique', holder end
+        write('HSET', UNIQUE, job.u, id)
+    end
+    write('HDEL', JOB .. id, 'f', 'l', 'e')
+    return 'done', run_now(id, index, job.r)
+end
+
+function verbs.run(id, job, state, index)
+    if state == 'queued' or state == 'active' then return 'done', state end
+    if index ~= DELAYED then return 'state', state end
+    return 'done', run_now(id, DELAYED, job.r)
+end
+
+function verbs.delete(id, job, state, index)
+    if index ~= COMPLETED and index ~= FAILED and index ~= CANCELLED then return 'state', state end
+    forget(id, index, job.d)
+    return 'done', 'deleted'
+end
+
+local function reschedule(id, job, state, index)
+    if state == 'paused' then
+        write('HSET', JOB .. id, 'at', delay > 0 and now + delay or t)
+        return 'paused'
+    end
+    if delay == 0 then return run_now(id, index, priority or job.r) end
+    return wait(id, index, now + delay, job.k)
+end
+
+function verbs.patch(id, job, state, index, place)
+    local key = JOB .. id
+    if index == COMPLETED or index == FAILED or index == CANCELLED then return 'state', state end
+    if delay and state == 'active' then return 'state', state end
+    if priority == 0 then
+        write('HDEL', key, 'r')
+    elseif priority then
+        write('HSET', key, 'r', priority)
+    end
+    if retries then write('HSET', key, 'm', retries) end
+    if delay then
+        state = reschedule(id, job, state, index)
+    elseif priority and state == 'queued' then
+        move(id, nil, QUEUED, place + ((tonumber(job.r) or 0) - priority) * step)
+    end
+    return 'done', state
+end
+
+local act = verbs[verb]
+if not act then return redis.error_reply('BADVERB') end
+if verb == 'patch' and ((ARGV[2] ~= '' and not priority) or (ARGV[3] ~= '' and not delay) or (ARGV[4] ~= '' and not retries)) then
+    return redis.error_reply('BADARG patch')
+end
+
+for i = 5, #ARGV do
+    local id = ARGV[i]
+    local f = call('HMGET', JOB .. id, 't', 'k', 'w', 'u', 'd', 'r', 'at')
+    local state, index, place = locate(id, f[2])
+    if not state or not f[1] then
+        local buried = verb == 'delete' and call('ZSCORE', TOMB, id)
+        results[#results + 1] = buried and { 'done', 'deleted' } or { 'missing' }
+    else
+        local job = { k = f[2], w = f[3], u = f[4], d = f[5], r = f[6], at = f[7] }
+        local verdict, after = act(id, job, state, index, place)
+        results[#results + 1] = { verdict, after }
+        -- Each is done before the next is looked at, so that an id named twice is judged as it stands then.
+        commit()
+    end
+end
+if stop_asked > 0 then call('HINCRBY', META, 'stops', stop_asked) end
+wake(ready)
+wake_for_due(earliest)
+return results

@@ -1,0 +1,215 @@
+// Settling: outcomes, retries, fencing, repeats, retention.
+
+import Foundation
+import MartletJobs
+import MartletQueue
+import MartletRedis
+import TestSupport
+import Testing
+
+@Suite struct SettleTests {
+    @Test func `an always failing job runs four times, due 1 s, 2 s and 4 s after each failure`() async throws {
+        try await withStore { harness in
+            let queue = harness.queue()
+            let new = job(priority: 5)
+            _ = try await queue.enqueue(new)
+            var offset = Duration.zero
+            for (attempt, wait) in [1, 2, 4].enumerated() {
+                let claimed = try #require(try await harness.claim(from: queue).first)
+                #expect(claimed.priority == 5, "a retry keeps its priority")
+                let before = try #require(try await queue.job(new.id)).readAt
+                let policy = claimed.retryPolicy.delay(afterFailure: claimed.failures + 1)
+                #expect(
+                    try await queue.settle(claimed, .failed(retryAfter: policy, error: "no \(attempt)"))
+                        == .settled(.retrying))
+                let record = try #require(try await queue.job(new.id))
+                let due = try #require(record.dueAt)
+                #expect(due.timeIntervalSince(before) >= Double(wait))
+                #expect(due.timeIntervalSince(record.readAt) <= Double(wait))
+                #expect(record.attempt == attempt + 1)
+                #expect(try await queue.status()?.jobs[.active] == 0, "a waiting retry holds no slot")
+                #expect(try await harness.claim(from: queue).isEmpty)
+                offset += .seconds(wait) + .milliseconds(1)
+                try await harness.setClock(offset)
+            }
+            let last = try #require(try await harness.claim(from: queue).first)
+            #expect(try await queue.settle(last, .failed(retryAfter: .seconds(8), error: "no")) == .settled(.failed))
+            let record = try #require(try await queue.job(new.id))
+            #expect(record.failures == 4)
+            #expect(record.claims == 4)
+            #expect(record.error == "no")
+            #expect(try await queue.status()?.failedEver == 1)
+        }
+    }
+
+    @Test(arguments: [0, 5]) func `max retries are honoured`(_ retries: Int) async throws {
+        try await withStore { harness in
+            let queue = harness.queue()
+            let new = job(maxRetries: retries)
+            _ = try await queue.enqueue(new)
+            for attempt in 0...retries {
+                let claimed = try #require(try await harness.claim(from: queue).first)
+                let verdict = try await queue.settle(claimed, .failed(retryAfter: .zero, error: "x"))
+                #expect(verdict == .settled(attempt == retries ? .failed : .queued))
+            }
+            #expect(try await queue.job(new.id)?.failures == retries + 1)
+        }
+    }
+
+    @Test func `a permanent error does not retry`() async throws {
+        try await withStore { harness in
+            let queue = harness.queue()
+            _ = try await queue.enqueue(job())
+            let claimed = try #require(try await harness.claim(from: queue).first)
+            #expect(try await queue.settle(claimed, .failedForGood(error: "gone")) == .settled(.failed))
+        }
+    }
+
+    @Test func `release keeps the place in line and costs no retry`() async throws {
+        try await withStore { harness in
+            let queue = harness.queue()
+            let jobs = (0..<3).map { _ in job() }
+            _ = try await queue.enqueue(jobs)
+            let claimed = try #require(try await harness.claim(from: queue).first)
+            #expect(try await queue.settle(claimed, .released(after: nil)) == .settled(.queued))
+            #expect(try await queue.job(claimed.id)?.failures == 0)
+            #expect(try await harness.claim(3, from: queue).map(\.id) == jobs.map(\.id))
+        }
+    }
+
+    @Test func `snooze and release with a delay wait`() async throws {
+        try await withStore { harness in
+            let queue = harness.queue()
+            _ = try await queue.enqueue([job(), job()])
+            let claimed = try await harness.claim(2, from: queue)
+            #expect(try await queue.settle(claimed[0], .snoozed(.seconds(5))) == .settled(.retrying))
+            #expect(try await queue.settle(claimed[1], .released(after: .seconds(5))) == .settled(.retrying))
+            #expect(try await harness.claim(2, from: queue).isEmpty)
+            try await harness.setClock(.seconds(6))
+            #expect(try await harness.claim(2, from: queue).map(\.failures) == [0, 0])
+        }
+    }
+
+    @Test func `a repeated settle is told the truth`() async throws {
+        try await withStore { harness in
+            let queue = harness.queue()
+            _ = try await queue.enqueue([job(), job()])
+            let claimed = try await harness.claim(2, from: queue)
+            #expect(try await queue.settle(claimed[0], .completed(output: nil)) == .settled(.completed))
+            #expect(try await queue.settle(claimed[0], .completed(output: nil)) == .duplicate(.completed))
+            #expect(
+                try await queue.settle([claimed[1].completion, claimed[1].completion]).verdicts.first
+                    == .settled(.completed))
+            _ = try await queue.control(.delete, claimed[0].id)
+            #expect(try await queue.settle(claimed[0], .completed(output: nil)) == .gone)
+        }
+    }
+
+    @Test func `a stale token is refused and changes no byte`() async throws {
+        try await withStore { harness in
+            let queue = harness.queue()
+            let new = job()
+            _ = try await queue.enqueue(new)
+            let zombie = try #require(try await harness.claim(from: queue, worker: "zombie").first)
+            _ = try await queue.settle(zombie, .released(after: nil))
+            let holder = try #require(try await harness.claim(from: queue, worker: "holder").first)
+            let before = try await harness.snapshot(of: new.id)
+            #expect(try await queue.settle(zombie, .completed(output: nil)) == .fenced)
+            #expect(
+                try await queue.beat(worker: "zombie", [Beat(id: new.id, token: zombie.token)]).verdicts == [.fenced])
+            #expect(try await harness.snapshot(of: new.id) == before)
+            #expect(try await queue.settle(holder, .completed(output: Array("1".utf8))) == .settled(.completed))
+            #expect(try await queue.job(new.id)?.output == Array("1".utf8))
+        }
+    }
+
+    @Test func `a job that was never kept resurrects as nothing`() async throws {
+        try await withStore { harness in
+            let queue = harness.queue()
+            try await queue.configure(QueueSettingsChange(completed: Retention.none))
+            _ = try await queue.enqueue(job())
+            let claimed = try #require(try await harness.claim(from: queue).first)
+            #expect(try await queue.settle(claimed, .completed(output: nil)) == .settled(.completed))
+            #expect(try await queue.job(claimed.id) == nil)
+            #expect(try await queue.settle(claimed, .completed(output: nil)) == .gone)
+            #expect(try await queue.beat(worker: "w", [Beat(id: claimed.id, token: claimed.token)]).verdicts == [.gone])
+            #expect(try await harness.command("EXISTS", harness.key("job:\(claimed.id)")).int == 0)
+            #expect(try await queue.status()?.completedEver == 1)
+        }
+    }
+
+    @Test func `one bad token of a batch harms no other`() async throws {
+        try await withStore { harness in
+            let queue = harness.queue()
+            _ = try await queue.enqueue((0..<3).map { _ in job() })
+            let claimed = try await harness.claim(3, from: queue)
+            var bad = claimed[1].completion
+            bad.token = "1:0000000000000000"
+            let reply = try await queue.settle([claimed[0].completion, bad, claimed[2].completion])
+            #expect(reply.verdicts == [.settled(.completed), .fenced, .settled(.completed)])
+            #expect(try await queue.state(claimed[1].id) == .active)
+        }
+    }
+
+    @Test func `a turn settles and claims at once`() async throws {
+        try await withStore { harness in
+            let queue = harness.queue()
+            _ = try await queue.enqueue((0..<3).map { _ in job() })
+            let first = await queue.turn(settle: [], claim: ClaimRequest(worker: "w", number: 1, upTo: 2))
+            #expect(first.settled == nil)
+            let jobs = try #require(try first.claimed?.get()).jobs
+            let second = await queue.turn(
+                settle: jobs.map(\.completion), claim: ClaimRequest(worker: "w", number: 2, upTo: 2))
+            #expect(try second.settled?.get().verdicts == [.settled(.completed), .settled(.completed)])
+            #expect(try second.claimed?.get().jobs.count == 1)
+        }
+    }
+
+    @Test func `a settled job keeps its last progress, result and error within their limits`() async throws {
+        try await withStore { harness in
+            let queue = harness.queue()
+            _ = try await queue.enqueue([job(), job()])
+            let claimed = try await harness.claim(2, from: queue)
+            var done = claimed[0].completion
+            done.progress = JobProgress(completed: 10, total: 10, rate: 2.4)
+            _ = try await queue.settle([done])
+            #expect(try await queue.job(claimed[0].id)?.progress == JobProgress(completed: 10, total: 10, rate: 2))
+            let long = String(repeating: "ü", count: 10_000)
+            _ = try await queue.settle(claimed[1], .failedForGood(error: long))
+            let error = try #require(try await queue.job(claimed[1].id)?.error)
+            #expect(error.utf8.count <= Settlement.errorLimit)
+            #expect(error.hasSuffix("…"))
+        }
+    }
+
+    @Test func `an error's text is data, whatever it holds`() async throws {
+        try await withStore { harness in
+            let queue = harness.queue()
+            _ = try await queue.enqueue(job())
+            let claimed = try #require(try await harness.claim(from: queue).first)
+            let text = "a\r\n-ERR b]]\"..os.exit()\0"
+            _ = try await queue.settle(claimed, .failedForGood(error: text))
+            #expect(try await queue.job(claimed.id)?.error == text)
+        }
+    }
+
+    @Test func `completed jobs beyond their count go as new ones come, but for those of the last minute`() async throws
+    {
+        try await withStore { harness in
+            let queue = harness.queue()
+            try await queue.configure(QueueSettingsChange(completed: Retention(age: .seconds(3600), count: 5)))
+            for _ in 0..<3 { try await harness.completeTen(queue) }
+            #expect(try await queue.status()?.jobs[.completed] == 30)
+            try await harness.setClock(.seconds(90))
+            for _ in 0..<3 { try await harness.completeTen(queue) }
+            #expect(try await queue.status()?.jobs[.completed] == 30, "the old ones are gone, the fresh ones stay")
+        }
+    }
+}
+
+extension QueueHarness {
+    fileprivate func completeTen(_ queue: Queue) async throws {
+        _ = try await queue.enqueue((0..<10).map { _ in job() })
+        _ = try await queue.settle(claim(10, from: queue).map(\.completion))
+    }
+}
