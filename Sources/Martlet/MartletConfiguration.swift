@@ -1,0 +1,79 @@
+// Which Redis, and which keys in it: from values or from the environment.
+
+public import FoundationEssentials
+import MartletRedis
+
+/// Where the queues are.
+public struct MartletConfiguration: Sendable {
+    /// Where Redis is when nobody says otherwise.
+    public static let defaultURL = "redis://127.0.0.1:6379"
+
+    /// The first part of every key.
+    public let prefix: String
+    /// How long the first connection may take.
+    public var connectTimeout: Duration = .seconds(5)
+    let redis: RedisConfiguration
+
+    /// The queues under `prefix` of the Redis at `redisURL`.
+    ///
+    /// - Parameters:
+    ///   - redisURL: `redis[s]://[user:password@]host[:port][/db]` or `unix:///path`.
+    ///   - prefix: 1 to 64 of letters, digits, `.`, `_`, `:` and `-`.
+    public init(redisURL: String = Self.defaultURL, prefix: String = "martlet") throws(MartletError) {
+        guard Self.isPrefix(prefix) else { throw .badPrefix(prefix) }
+        self.prefix = prefix
+        do { redis = try RedisConfiguration(url: redisURL) } catch { throw .badRedisURL(error.message) }
+    }
+
+    /// What the environment says.
+    ///
+    /// Configuration keys:
+    /// - `REDIS_URL` (default `redis://127.0.0.1:6379`), or `REDIS_URL_FILE`, a file that holds it.
+    /// - `REDIS_PREFIX` (default `martlet`): the first part of every key.
+    public static func environment(
+        _ variables: [String: String] = ProcessInfo.processInfo.environment
+    ) throws(MartletError) -> MartletConfiguration {
+        var url = variables["REDIS_URL"] ?? defaultURL
+        if variables["REDIS_URL"] == nil, let path = variables["REDIS_URL_FILE"] {
+            guard let text = try? String(contentsOfFile: path, encoding: .utf8) else { throw .unreadableFile(path) }
+            url = String(text.prefix { !$0.isNewline })
+        }
+        return try MartletConfiguration(redisURL: url, prefix: variables["REDIS_PREFIX"] ?? "martlet")
+    }
+
+    /// Braces would move the hash tag, and with it a queue's keys apart.
+    private static func isPrefix(_ text: String) -> Bool {
+        (1...64).contains(text.utf8.count)
+            && text.utf8.allSatisfy { byte in
+                switch byte {
+                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                    UInt8(ascii: "0")...UInt8(ascii: "9"):
+                    true
+                default: "._:-".utf8.contains(byte)
+                }
+            }
+    }
+}
+
+/// A mistake in what was asked of ``Martlet``.
+public enum MartletError: Error, Sendable, Hashable, CustomStringConvertible {
+    /// The name does not match `^[a-z0-9][a-z0-9._-]{0,63}$`.
+    case badQueueName(String)
+    /// The prefix of the keys is empty, too long, or has a character outside its alphabet.
+    case badPrefix(String)
+    /// The URL of Redis cannot be used; says why.
+    case badRedisURL(String)
+    /// A file that the environment names cannot be read.
+    case unreadableFile(String)
+
+    /// What is wrong and what to do.
+    public var description: String {
+        switch self {
+        case .badQueueName(let name): "\"\(name)\" is no name of a queue; it must match ^[a-z0-9][a-z0-9._-]{0,63}$"
+        case .badPrefix(let text):
+            "REDIS_PREFIX \"\(text)\" cannot be used; choose 1 to 64 of letters, digits and . _ : -"
+        case .badRedisURL(let reason): "REDIS_URL cannot be used: \(reason)"
+        case .unreadableFile(let path): "REDIS_URL_FILE names \(path), which cannot be read"
+        }
+    }
+}

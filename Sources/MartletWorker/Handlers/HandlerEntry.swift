@@ -1,0 +1,80 @@
+// One handler behind its wire name: bytes in, bytes out.
+
+import FoundationEssentials
+import MartletJobs
+import MartletQueue
+
+/// A handler whose payload type is forgotten.
+struct HandlerEntry: Sendable {
+    /// The wire name of the jobs that it runs.
+    let type: String
+    /// What people call it.
+    let name: String
+    /// Decodes the payload, runs the handler, encodes what it returns; `nil` for ``MartletJobs/Empty``.
+    let run: @concurrent @Sendable ([UInt8], JobContext) async throws -> [UInt8]?
+
+    init<Handler: JobHandler>(_ handler: Handler, named name: String) {
+        typealias Payload = Handler.Payload
+        type = Payload.name
+        self.name = name
+        let hasOutput = Payload.Output.self != Empty.self
+        let decoder = JSONDecoder()
+        run = { payload, context in
+            let job: Payload
+            do { job = try decoder.decode(Payload.self, from: Data(payload)) } catch {
+                throw UndecodablePayload(type: Payload.name, error)
+            }
+            let output = try await handler.run(job, context: context)
+            // The common job returns nothing, and then nothing is encoded.
+            return hasOutput ? JobOutput.encode(output) : nil
+        }
+    }
+}
+
+/// What a handler returned, as the queue keeps it.
+enum JobOutput {
+    /// JSON within the queue's limit.
+    ///
+    /// The handler has done its work: whatever is wrong with its result, the job is complete, and the result says what
+    /// was wrong instead.
+    static func encode(_ output: some Encodable) -> [UInt8] {
+        do {
+            let bytes = Array(try JSONEncoder().encode(output))
+            guard bytes.count > Settlement.outputLimit else { return bytes }
+            return marker("output_too_large", "\(bytes.count) bytes; at most \(Settlement.outputLimit) are kept")
+        } catch {
+            return marker("output_not_encodable", String("\(error)".prefix(1000)))
+        }
+    }
+
+    private static func marker(_ code: String, _ detail: String) -> [UInt8] {
+        let words = ["martlet_error": code, "detail": detail]
+        return (try? JSONEncoder().encode(words)).map(Array.init) ?? Array("{\"martlet_error\":\"\(code)\"}".utf8)
+    }
+}
+
+/// The payload is not one that the handler's type can be read from; no further attempt can help.
+struct UndecodablePayload: RetryAdvising, CustomStringConvertible {
+    let description: String
+    var retryAdvice: RetryAdvice { .never }
+
+    init(type: String, _ error: any Error) {
+        description = "the payload cannot be read as a job of type \(type): \(Self.reason(error))"
+    }
+
+    /// Where and what, without the payload's own values.
+    private static func reason(_ error: any Error) -> String {
+        switch error {
+        case DecodingError.keyNotFound(let key, let context): "\(place(context)) lacks \(key.stringValue)"
+        case DecodingError.typeMismatch(let type, let context): "\(place(context)) is not of type \(type)"
+        case DecodingError.valueNotFound(let type, let context): "\(place(context)) is null, not of type \(type)"
+        case DecodingError.dataCorrupted(let context): "\(place(context)) is not valid: \(context.debugDescription)"
+        default: "\(error)"
+        }
+    }
+
+    private static func place(_ context: DecodingError.Context) -> String {
+        let path = context.codingPath.map(\.stringValue).joined(separator: ".")
+        return path.isEmpty ? "it" : path
+    }
+}

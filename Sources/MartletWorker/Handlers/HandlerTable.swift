@@ -1,0 +1,30 @@
+// The handlers of a running worker by wire name: checked once, never changed.
+
+import MartletJobs
+import MartletQueue
+
+/// Which handler runs which type of job.
+struct HandlerTable: Sendable {
+    private let entries: [String: HandlerEntry]
+
+    /// Throws ``WorkerError`` when a wire name is not one or belongs to two handlers.
+    init(_ handlers: Handlers) throws(WorkerError) {
+        var entries: [String: HandlerEntry] = [:]
+        for entry in handlers.entries {
+            guard (1...NewJob.Limit.type).contains(entry.type.utf8.count) else {
+                throw .badTypeName(entry.type, handler: entry.name)
+            }
+            if let first = entries.updateValue(entry, forKey: entry.type) {
+                throw .duplicateHandlers(type: entry.type, first.name, entry.name)
+            }
+        }
+        guard !entries.isEmpty else { throw .noHandlers }
+        self.entries = entries
+    }
+
+    /// The wire names.
+    var types: some Collection<String> { entries.keys }
+
+    /// The handler of a type of job.
+    subscript(type: String) -> HandlerEntry? { entries[type] }
+}

@@ -1,0 +1,40 @@
+// A handler as a closure, for jobs whose handling needs no type of its own.
+
+public import MartletJobs
+
+/// Runs jobs of one type by a closure.
+///
+/// ```swift
+/// On(Greet.self) { job, context in context.logger.info("Hello, \(job.who)") }
+/// ```
+public struct On<Payload: Job>: JobHandler, CustomStringConvertible {
+    /// The type of job and where the closure was written.
+    public let description: String
+    private let body: @concurrent @Sendable (Payload, JobContext) async throws -> Payload.Output
+
+    /// A handler for jobs of type `type` that returns their result.
+    public init(
+        _ type: Payload.Type, fileID: String = #fileID, line: Int = #line,
+        run body: @escaping @concurrent @Sendable (Payload, JobContext) async throws -> Payload.Output
+    ) {
+        description = "On(\(type).self) at \(fileID):\(line)"
+        self.body = body
+    }
+
+    /// A handler for jobs of type `type` that return nothing.
+    public init(
+        _ type: Payload.Type, fileID: String = #fileID, line: Int = #line,
+        run body: @escaping @concurrent @Sendable (Payload, JobContext) async throws -> Void
+    ) where Payload.Output == Empty {
+        self.init(type, fileID: fileID, line: line) { job, context in
+            try await body(job, context)
+            return Empty()
+        }
+    }
+
+    /// Calls the closure.
+    @concurrent
+    public func run(_ job: Payload, context: JobContext) async throws -> Payload.Output {
+        try await body(job, context)
+    }
+}

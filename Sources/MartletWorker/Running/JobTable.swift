@@ -1,0 +1,97 @@
+// The jobs that run here for one queue.
+
+import MartletJobs
+import MartletQueue
+import Synchronization
+
+/// The running jobs of one queue, and when one of them must be looked at.
+final class JobTable: Sendable {
+    typealias Instant = ContinuousClock.Instant
+
+    /// What a look at the clock found.
+    struct Look: Sendable {
+        /// Jobs whose lease ran out without an answer.
+        var lost: [RunningJob] = []
+        /// Handlers that ignore the loss of their lease.
+        var leaked = 0
+        /// When to look again.
+        var next: Instant?
+    }
+
+    /// Wakes the guard of leases.
+    let guardPulse: Pulse
+    private struct State {
+        var jobs: [Int: RunningJob] = [:]
+        var nextKey = 0
+        var nextLook: Instant?
+        var leaked = 0
+        var isClosed = false
+    }
+    private let state = Mutex(State())
+
+    init(on thread: WorkerThread) { guardPulse = Pulse(on: thread) }
+
+    var all: [RunningJob] { state.withLock { Array($0.jobs.values) } }
+    var count: Int { state.withLock { $0.jobs.count } }
+    var leaked: Int { state.withLock { $0.leaked } }
+    var isClosed: Bool { state.withLock { $0.isClosed } }
+
+    /// Takes a job in; the guard wakes only when it has to look earlier than it meant to.
+    func add(_ job: ClaimedJob, heldUntil: Instant, beats: Pulse, now: Instant = .now) -> RunningJob {
+        let deadline = job.timeout.map { now + $0 }
+        let (running, isSooner) = state.withLock { state in
+            state.nextKey += 1
+            let running = RunningJob(
+                key: state.nextKey, job: job, heldUntil: heldUntil, deadline: deadline, beats: beats)
+            state.jobs[state.nextKey] = running
+            let look = min(deadline ?? heldUntil, heldUntil)
+            let isSooner = state.nextLook.map { look < $0 } ?? true
+            if isSooner { state.nextLook = look }
+            return (running, isSooner)
+        }
+        if isSooner { guardPulse.fire() }
+        return running
+    }
+
+    func remove(_ job: RunningJob) {
+        let hasLeaks = state.withLock { state in
+            state.jobs[job.key] = nil
+            return state.leaked > 0
+        }
+        if hasLeaks { guardPulse.fire() }
+    }
+
+    /// Ends the guard's loop.
+    func close() {
+        state.withLock { $0.isClosed = true }
+        guardPulse.fire()
+    }
+
+    /// Stops what has run too long or is no longer held; O(running jobs).
+    func look(at now: Instant, leakDelay: Duration) -> Look {
+        var look = Look()
+        for job in all {
+            switch job.standing(at: now) {
+            case .ended: break
+            case .fine(let until): look.note(until)
+            case .timeOver:
+                job.stop(.timeout, at: now)
+                look.note(now)  // The lease goes on, and is looked at again at once.
+            case .leaseOver:
+                if job.stop(.leaseLost, at: now) { look.lost.append(job) }
+                look.note(now + leakDelay)
+            case .lost(let since):
+                if since + leakDelay <= now { look.leaked += 1 } else { look.note(since + leakDelay) }
+            }
+        }
+        state.withLock { state in
+            state.nextLook = look.next
+            state.leaked = look.leaked
+        }
+        return look
+    }
+}
+
+extension JobTable.Look {
+    fileprivate mutating func note(_ instant: JobTable.Instant) { next = min(next ?? instant, instant) }
+}

@@ -1,0 +1,72 @@
+// The worker's metrics, with every handle made once.
+
+import CoreMetrics
+import FoundationEssentials
+import MartletQueue
+
+/// How an attempt ended, as it is counted.
+enum OutcomeWord: String, CaseIterable {
+    case completed, retried, failed, cancelled, paused, released, snoozed, fenced
+}
+
+/// The metrics of one type of job in one queue.
+struct JobMeters: Sendable {
+    private let outcomes: [OutcomeWord: Counter]
+    private let run: CoreMetrics.Timer
+    private let wait: CoreMetrics.Timer
+
+    init(queue: QueueName, type: String) {
+        let labels = [("queue", queue.description), ("type", type)]
+        run = CoreMetrics.Timer(label: "martlet_job_run_seconds", dimensions: labels)
+        wait = CoreMetrics.Timer(label: "martlet_job_wait_seconds", dimensions: labels)
+        var outcomes: [OutcomeWord: Counter] = [:]
+        for word in OutcomeWord.allCases {
+            outcomes[word] = Counter(
+                label: "martlet_jobs_finished_total", dimensions: labels + [("outcome", word.rawValue)])
+        }
+        self.outcomes = outcomes
+    }
+
+    func finished(_ word: OutcomeWord) { outcomes[word]?.increment() }
+
+    func ran(for duration: Duration) { run.recordNanoseconds(Int64(clamping: duration.inNanoseconds)) }
+
+    func waited(_ duration: Duration) { wait.recordNanoseconds(Int64(clamping: duration.inNanoseconds)) }
+}
+
+/// The metrics of one queue.
+struct QueueMeters: Sendable {
+    let queue: QueueName
+    private let types: [String: JobMeters]
+    private let unknown: JobMeters
+    private let lost: Counter
+
+    init(queue: QueueName, types: some Collection<String>) {
+        self.queue = queue
+        self.types = Dictionary(uniqueKeysWithValues: types.map { ($0, JobMeters(queue: queue, type: $0)) })
+        // Types that no handler knows come from outside and could be without number: they share one label.
+        unknown = JobMeters(queue: queue, type: "unknown")
+        lost = Counter(label: "martlet_leases_lost_total", dimensions: [("queue", queue.description)])
+    }
+
+    subscript(type: String) -> JobMeters { types[type] ?? unknown }
+
+    func leasesLost(_ count: Int) { lost.increment(by: count) }
+}
+
+/// The slots of a process, over all its queues.
+struct SlotMeters: Sendable {
+    private let busy = Gauge(label: "martlet_worker_slots", dimensions: [("state", "busy")])
+    private let free = Gauge(label: "martlet_worker_slots", dimensions: [("state", "free")])
+    private let leaked = Gauge(label: "martlet_worker_slots", dimensions: [("state", "leaked")])
+
+    func record(slots: Int, busy: Int, leaked: Int) {
+        self.busy.record(busy - leaked)
+        self.free.record(max(0, slots - busy))
+        self.leaked.record(leaked)
+    }
+}
+
+extension Duration {
+    fileprivate var inNanoseconds: Int128 { attoseconds / 1_000_000_000 }
+}

@@ -1,0 +1,140 @@
+// One run of a worker: its loops, and how they end one after the other.
+
+import Logging
+import MartletJobs
+import MartletQueue
+import Synchronization
+
+/// The loops of a worker from start to end.
+final class WorkerRun: Sendable {
+    typealias Instant = ContinuousClock.Instant
+
+    private struct State {
+        var isStopping = false
+        var isCancelled = false
+        var isOver = false
+        /// Leaked handlers by queue.
+        var leaked: [QueueName: Int] = [:]
+    }
+
+    let crew: Crew
+    private let loops: [QueueLoop]
+    private let sweeper: Sweeper
+    private let meters = SlotMeters()
+    private let meterPulse: Pulse
+    private let state = Mutex(State())
+
+    init(_ crew: Crew, store: JobStore) {
+        self.crew = crew
+        loops = crew.queues.map { QueueLoop(crew, queue: store.queue($0.name), slots: $0.slots) }
+        sweeper = Sweeper(crew, store: store)
+        meterPulse = Pulse(on: crew.thread)
+    }
+
+    /// Works until a stop was asked for and all is settled or given up.
+    func serve() async {
+        let queues = crew.queues.map { "\($0.name)=\($0.slots)" }.joined(separator: ",")
+        crew.logger.info("Worker started", metadata: ["worker_id": "\(crew.worker)", "queues": "\(queues)"])
+        await withTaskGroup { group in
+            group.addTask { await self.sweeper.run() }
+            group.addTask { await self.measure() }
+            for loop in loops {
+                group.addTask { await loop.beats.run() }
+                group.addTask { await self.leaseGuard(of: loop).run() }
+            }
+            await work()
+            close()
+        }
+        let left = loops.reduce(0) { $0 + $1.table.count }
+        crew.logger.log(
+            level: left == 0 ? .info : .error, "Worker stopped",
+            metadata: ["worker_id": "\(crew.worker)", "abandoned_handlers": "\(left)"])
+    }
+
+    /// Returns when every queue's jobs are settled or given up.
+    private func work() async {
+        await withTaskGroup { group in
+            for loop in loops { group.addTask { await loop.run() } }
+        }
+    }
+
+    private func close() {
+        state.withLock { $0.isOver = true }
+        sweeper.close()
+        meterPulse.fire()
+        for loop in loops {
+            loop.beats.enter(.stopped)
+            loop.table.close()
+        }
+    }
+}
+
+// MARK: - Ending
+
+extension WorkerRun {
+    /// Claims nothing more; running jobs may go on for the grace period, then they are cancelled and given back.
+    func stop() {
+        let isFirst = state.withLock { state in
+            defer { state.isStopping = true }
+            return !state.isStopping
+        }
+        guard isFirst else { return }
+        crew.logger.info("Worker stopping", metadata: ["worker_id": "\(crew.worker)"])
+        for loop in loops {
+            loop.inbox.stop()
+            loop.beats.enter(.stopping)
+        }
+        crew.thread.call(at: .now + crew.configuration.grace) { [weak self] in self?.cancel() }
+    }
+
+    /// The same without grace.
+    func cancel() {
+        stop()
+        let isFirst = state.withLock { state in
+            defer { state.isCancelled = true }
+            return !state.isCancelled && !state.isOver
+        }
+        guard isFirst else { return }
+        for loop in loops {
+            for job in loop.table.all { job.stop(.shutdown) }
+        }
+        crew.thread.call(at: .now + crew.configuration.cancellationGrace) { [weak self] in self?.abandon() }
+    }
+
+    /// Gives up on handlers that do not return and on settlements that do not arrive: the leases bring the jobs back.
+    private func abandon() {
+        for loop in loops { loop.inbox.abandon() }
+    }
+}
+
+// MARK: - Health
+
+extension WorkerRun {
+    private func leaseGuard(of loop: QueueLoop) -> LeaseGuard {
+        LeaseGuard(crew: crew, table: loop.table, meters: loop.meters) { self.leaked($0, of: loop.queue.name) }
+    }
+
+    private func leaked(_ count: Int, of queue: QueueName) {
+        let (before, now) = state.withLock { state in
+            let before = state.leaked.values.reduce(0, +)
+            state.leaked[queue] = count
+            return (before, state.leaked.values.reduce(0, +))
+        }
+        guard now > before else { return }
+        crew.logger.error(
+            "Handlers go on after the loss of their jobs and keep their slots; they ignore cancellation",
+            metadata: ["leaked": "\(now)", "queue": "\(queue)", "worker_id": "\(crew.worker)"])
+        if now >= crew.configuration.leakLimit { crew.configuration.onUnhealthy?(now) }
+    }
+
+    /// Keeps the gauges of slots up to date, once a second.
+    private func measure() async {
+        let slots = crew.queues.reduce(0) { $0 + $1.slots }
+        while !state.withLock({ $0.isOver }) {
+            let busy = loops.reduce(0) { $0 + $1.table.count }
+            meters.record(slots: slots, busy: busy, leaked: loops.reduce(0) { $0 + $1.table.leaked })
+            await meterPulse.wait(until: .now + .seconds(1))
+        }
+        meters.record(slots: 0, busy: 0, leaked: 0)
+    }
+}

@@ -1,0 +1,65 @@
+// One attempt: the middleware and the handler around one claimed job, and the one settlement that follows.
+
+import FoundationEssentials
+import Logging
+import MartletJobs
+import MartletQueue
+import Synchronization
+
+/// A claimed job on its way through its handler.
+///
+/// Its cost beyond the handler's own: one task, one context with a logger, one settlement.
+struct Attempt: Sendable {
+    let job: ClaimedJob
+    let entry: HandlerEntry
+    let running: RunningJob
+    let queue: QueueName
+    let middleware: [any WorkerMiddleware]
+    let logger: Logger
+    let meters: JobMeters?
+
+    /// Runs the handler to its end, whatever happens meanwhile.
+    @concurrent
+    func run() async -> Ended {
+        let start = ContinuousClock.now
+        let result: Result<[UInt8]?, any Error>
+        do { result = .success(try await handle(context)) } catch { result = .failure(error) }
+        meters?.ran(for: .now - start)
+        let rest = running.end()
+        let outcome = OutcomeRule(job: job, stop: rest.stop).outcome(of: result)
+        let settlement = Settlement(id: job.id, token: job.token, outcome: outcome, progress: rest.progress)
+        return Ended(settlement: settlement, meters: meters, knowsLoss: rest.knowsLoss)
+    }
+
+    private var context: JobContext {
+        let facts = JobAttempt(
+            id: job.id, type: job.type, queue: queue.description, token: job.token, claims: job.claims,
+            attempt: job.failures + 1, maxRetries: job.maxRetries, priority: job.priority,
+            enqueuedAt: job.createdAt ?? Date(), deadline: running.deadline, checkpoint: job.checkpoint)
+        var logger = logger
+        logger[metadataKey: "job_id"] = "\(job.id)"
+        logger[metadataKey: "type"] = "\(job.type)"
+        logger[metadataKey: "attempt"] = "\(job.failures + 1)"
+        return JobContext(facts, logger: logger, runtime: running)
+    }
+
+    private func handle(_ context: JobContext) async throws -> [UInt8]? {
+        guard !middleware.isEmpty else { return try await entry.run(job.payload, context) }
+        let output = Output()
+        var next: @concurrent @Sendable () async throws -> Void = { [entry, job] in
+            let bytes = try await entry.run(job.payload, context)
+            output.bytes.withLock { $0 = bytes }
+        }
+        for layer in middleware.reversed() {
+            let inner = next
+            next = { try await layer.around(context, next: inner) }
+        }
+        try await next()
+        return output.bytes.withLock { $0 }
+    }
+
+    /// Carries the handler's result past the middleware.
+    private final class Output: Sendable {
+        let bytes = Mutex<[UInt8]?>(nil)
+    }
+}

@@ -1,0 +1,144 @@
+// The loop of one queue: asks the turn machine, does what it says, starts what was claimed.
+
+import Logging
+import MartletJobs
+import MartletQueue
+
+/// Claims, starts and settles the jobs of one queue.
+final class QueueLoop: Sendable {
+    typealias Instant = ContinuousClock.Instant
+
+    let crew: Crew
+    let queue: Queue
+    let slots: Int
+    let table: JobTable
+    let inbox: TurnInbox
+    let beats: BeatLoop
+    let meters: QueueMeters
+    private let logger: Logger
+
+    init(_ crew: Crew, queue: Queue, slots: Int) {
+        self.crew = crew
+        self.queue = queue
+        self.slots = slots
+        var logger = crew.logger
+        logger[metadataKey: "queue"] = "\(queue.name)"
+        logger[metadataKey: "worker_id"] = "\(crew.worker)"
+        self.logger = logger
+        meters = QueueMeters(queue: queue.name, types: crew.handlers.types)
+        table = JobTable(on: crew.thread)
+        inbox = TurnInbox(on: crew.thread)
+        beats = BeatLoop(crew, queue: queue, slots: slots, table: table, meters: meters, logger: logger)
+    }
+
+    /// Works until told to stop and all is settled, or until told to give up.
+    func run() async {
+        var machine = TurnMachine(
+            worker: crew.worker, slots: slots, pollInterval: crew.configuration.pollInterval, now: .now)
+        let listener = WakeListener(queue: queue, inbox: inbox, crew: crew)
+        var isFailing = false
+        while true {
+            let now = Instant.now
+            inbox.deliver(to: &machine, at: now)
+            switch machine.next(at: now) {
+            case .finish: return listener.stop()
+            case .wait(let instant, let listens):
+                listens ? listener.start() : listener.stop()
+                await inbox.pulse.wait(until: instant)
+            case .turn(let settle, let claim):
+                let reply = await queue.turn(settle: settle.map(\.settlement), claim: claim)
+                let outcome = machine.replied(settled: reply.settled, claimed: reply.claimed, at: .now)
+                report(outcome, &isFailing)
+                for job in outcome.started { start(job, heldUntil: now + (outcome.lease ?? .zero)) }
+            }
+        }
+    }
+
+    private func start(_ job: ClaimedJob, heldUntil: Instant) {
+        let meters = meters[job.type]
+        if let waited = job.waited { meters.waited(waited) }
+        guard let entry = crew.handlers[job.type] else { return release(job, meters) }
+        let running = table.add(job, heldUntil: heldUntil, beats: beats.pulse)
+        let attempt = Attempt(
+            job: job, entry: entry, running: running, queue: queue.name, middleware: crew.configuration.middleware,
+            logger: logger, meters: meters)
+        // Not a child task: a handler that ignores its cancellation must not keep the process from ending.
+        running.attach(
+            Task { [table, inbox] in
+                let ended = await attempt.run()
+                table.remove(running)
+                inbox.ended(ended)
+            })
+    }
+
+    /// Another worker may know this type, or a newer version of this one: the job is not charged and never dropped.
+    private func release(_ job: ClaimedJob, _ meters: JobMeters) {
+        logger.warning(
+            "No handler for this type of job here; giving it back",
+            metadata: ["type": "\(job.type)", "job_id": "\(job.id)"])
+        let longer = crew.configuration.unknownTypeDelay * (1 << min(max(job.claims - 1, 0), 10))
+        let wait = min(longer, .seconds(300)) * Double.random(in: 0.8...1.2)
+        let settlement = Settlement(id: job.id, token: job.token, outcome: .released(after: wait))
+        inbox.ended(Ended(settlement: settlement, meters: meters))
+    }
+}
+
+// MARK: - What the log and the meters say
+
+extension QueueLoop {
+    private func report(_ outcome: TurnMachine.Outcome, _ isFailing: inout Bool) {
+        for error in outcome.errors {
+            logger.log(
+                level: isFailing ? .debug : .warning, "A turn failed; it will be repeated",
+                metadata: ["error": "\(error)"])
+        }
+        if isFailing, outcome.isGood { logger.info("Turns succeed again") }
+        isFailing = !outcome.isGood
+        if let lease = outcome.lease { beats.leaseIs(lease) }
+        beats.noteStops(outcome.stops)
+        for (ended, verdict) in outcome.verdicts { report(ended, verdict) }
+    }
+
+    private func report(_ ended: Ended, _ verdict: SettleVerdict) {
+        var logger = logger
+        logger[metadataKey: "job_id"] = "\(ended.settlement.id)"
+        let word = ended.settlement.outcome.word(for: verdict)
+        ended.meters?.finished(word)
+        switch verdict {
+        case .settled(let state):
+            let level: Logger.Level = word == .failed ? .error : word == .retried ? .warning : .debug
+            logger.log(
+                level: level, "The attempt ended",
+                metadata: ended.settlement.outcome.metadata(["outcome": "\(word)", "state": "\(state)"]))
+        case .duplicate, .gone: logger.debug("The attempt had been settled", metadata: ["verdict": "\(verdict)"])
+        case .fenced:
+            if !ended.knowsLoss { meters.leasesLost(1) }
+            logger.warning("The lease was lost before the attempt was settled; its end does not count")
+        }
+    }
+}
+
+extension Settlement.Outcome {
+    /// The word under which the end of an attempt is counted.
+    fileprivate func word(for verdict: SettleVerdict) -> OutcomeWord {
+        switch (verdict, self) {
+        case (.fenced, _): .fenced
+        case (.settled(.paused), _): .paused
+        case (.settled(.cancelled), _): .cancelled
+        case (.settled(.failed), _), (_, .failedForGood): .failed
+        case (_, .completed): .completed
+        case (_, .failed): .retried
+        case (_, .released): .released
+        case (_, .snoozed): .snoozed
+        }
+    }
+
+    /// The error, where there is one, cut to what a log line bears.
+    fileprivate func metadata(_ more: Logger.Metadata) -> Logger.Metadata {
+        switch self {
+        case .failed(_, let error), .failedForGood(let error):
+            more.merging(["error": "\(error.prefix(1000))"]) { $1 }
+        case .completed, .released, .snoozed: more
+        }
+    }
+}

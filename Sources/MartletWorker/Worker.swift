@@ -1,0 +1,80 @@
+// The worker: what an application puts into its service group to run jobs.
+
+public import Logging
+import MartletJobs
+public import MartletQueue
+public import ServiceLifecycle
+
+/// Runs the jobs of one or more queues.
+///
+/// ```swift
+/// let worker = Worker(store, queues: ["default": 8]) {
+///     On(Greet.self) { job, context in context.logger.info("Hello, \(job.who)") }
+///     ReportHandler(database: database)
+/// }
+/// try await worker.run()
+/// ```
+///
+/// A service: a graceful shutdown lets running jobs finish within ``WorkerConfiguration/grace``, then cancels them and
+/// gives them back. Outside of a service group cancelling the task does the same without grace. The store must run
+/// before and after it: list it before the worker.
+public struct Worker: Service {
+    /// The settings.
+    public var configuration: WorkerConfiguration
+    private let store: JobStore
+    private let queues: [String: Int]
+    private let handlers: Handlers
+    private let logger: Logger
+
+    /// A worker with as many slots for each queue as `queues` says.
+    ///
+    /// - Parameters:
+    ///   - store: where the queues are.
+    ///   - queues: how many jobs of each queue run here at once, 1 to 10 000.
+    ///   - configuration: the settings.
+    ///   - logger: gets the worker's lines, and with the job's metadata those of the handlers.
+    ///   - handlers: what runs the jobs, one for each type.
+    public init(
+        _ store: JobStore, queues: [String: Int], configuration: WorkerConfiguration = WorkerConfiguration(),
+        logger: Logger = Logger(label: "martlet.worker"), @HandlerBuilder handlers: () -> Handlers
+    ) {
+        self.store = store
+        self.queues = queues
+        self.configuration = configuration
+        self.handlers = handlers()
+        self.logger = logger
+    }
+
+    /// Runs jobs until the service group shuts down or the task is cancelled; then all is settled or given back.
+    ///
+    /// Each run is a worker of its own, with an id of its own. Throws ``WorkerError`` before anything is claimed when
+    /// the worker is not well put together.
+    public func run() async throws {
+        let crew = Crew(
+            handlers: try HandlerTable(handlers), queues: try checkedQueues(), configuration: configuration,
+            logger: logger)
+        let run = WorkerRun(crew, store: store)
+        // Not a child task: cancellation must not reach the last settlements, which say that jobs are given back.
+        let task = Task(executorPreference: crew.thread) { await run.serve() }
+        await withTaskCancellationHandler {
+            await withGracefulShutdownHandler {
+                await task.value
+            } onGracefulShutdown: {
+                run.stop()
+            }
+        } onCancel: {
+            run.cancel()
+        }
+    }
+
+    private func checkedQueues() throws(WorkerError) -> [(name: QueueName, slots: Int)] {
+        guard !queues.isEmpty else { throw .noQueues }
+        var checked: [(name: QueueName, slots: Int)] = []
+        for (text, slots) in queues.sorted(by: { $0.key < $1.key }) {
+            guard let name = QueueName(text) else { throw .badQueueName(text) }
+            guard (1...10_000).contains(slots) else { throw .badSlots(queue: text, slots) }
+            checked.append((name, slots))
+        }
+        return checked
+    }
+}

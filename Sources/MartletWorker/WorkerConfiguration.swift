@@ -1,0 +1,33 @@
+// What can be set on a worker.
+
+/// The settings of a worker process; every one has a default for production.
+public struct WorkerConfiguration: Sendable {
+    /// How long running jobs may go on after a graceful shutdown began.
+    public var grace: Duration = .seconds(25)
+    /// How long cancelled handlers may take to return, and last settlements to arrive, before `run()` gives up on them.
+    public var cancellationGrace: Duration = .seconds(4)
+    /// How often an idle worker looks for jobs when no wake token comes, ± 20 %.
+    public var pollInterval: Duration = .seconds(1)
+    /// How often the worker says that it lives; more often where a third of the queue's lease is shorter.
+    public var beatInterval: Duration = .seconds(1)
+    /// How often the worker does the queues' housekeeping, ± 30 %.
+    public var sweepInterval: Duration = .seconds(1)
+    /// How long a job of an unknown type is kept from this worker's queue at first; doubles up to 5 min.
+    public var unknownTypeDelay: Duration = .seconds(5)
+    /// How long after the loss of its lease a handler that still runs counts as leaked.
+    public var leakDelay: Duration = .seconds(10)
+    /// How many leaked handlers make the worker call ``onUnhealthy``.
+    public var leakLimit = 1
+    /// Called with the number of leaked handlers whenever it grows to ``leakLimit`` or more.
+    ///
+    /// Such handlers ignore cancellation: their jobs run elsewhere already, and only the end of the process frees
+    /// their slots.
+    public var onUnhealthy: (@Sendable (Int) -> Void)?
+    /// What stands around every handler, the outermost first.
+    public var middleware: [any WorkerMiddleware] = []
+    /// The version that the list of workers shows.
+    public var version = ""
+
+    /// The defaults.
+    public init() {}
+}

@@ -1,0 +1,31 @@
+// Why a worker does not start.
+
+/// A mistake in how a worker was put together.
+public enum WorkerError: Error, Sendable, Hashable, CustomStringConvertible {
+    /// Two handlers run the same type of job; names both.
+    case duplicateHandlers(type: String, String, String)
+    /// A job's wire name is empty or longer than 128 bytes.
+    case badTypeName(String, handler: String)
+    /// There is nothing that the worker could run.
+    case noHandlers
+    /// A queue's name does not match `^[a-z0-9][a-z0-9._-]{0,63}$`.
+    case badQueueName(String)
+    /// A queue has fewer than 1 or more than 10 000 slots.
+    case badSlots(queue: String, Int)
+    /// The worker has no queue.
+    case noQueues
+
+    /// What is wrong and what to do.
+    public var description: String {
+        switch self {
+        case .duplicateHandlers(let type, let first, let second):
+            "two handlers for jobs of type \"\(type)\": \(first) and \(second); remove one of them"
+        case .badTypeName(let type, let handler):
+            "\(handler) handles a job whose name \"\(type)\" is not 1 to 128 bytes long; change the job's name"
+        case .noHandlers: "the worker has no handlers; list at least one"
+        case .badQueueName(let name): "\"\(name)\" is no name of a queue; it must match ^[a-z0-9][a-z0-9._-]{0,63}$"
+        case .badSlots(let queue, let slots): "queue \(queue) has \(slots) slots; choose 1 to 10000"
+        case .noQueues: "the worker has no queues; name at least one, for example [\"default\": 8]"
+        }
+    }
+}
