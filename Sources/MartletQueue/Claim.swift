@@ -60,6 +60,8 @@ public struct ClaimedJob: Sendable {
     public var checkpoint: [UInt8]?
     /// When it was pushed, where that is known.
     public var createdAt: Date?
+    /// How long it had been runnable when it was claimed; `nil` when a lost claim was replayed.
+    public var waited: Duration?
 }
 
 /// What a claim brought.
@@ -126,9 +128,9 @@ extension ClaimReply {
 }
 
 extension ClaimedJob {
-    /// Reads `{id, token, hash as flat list}`.
+    /// Reads `{id, token, hash as flat list, ms waited?}`.
     init?(_ value: RedisValue) {
-        guard let parts = value.array, parts.count == 3, let id = parts[0].string.flatMap({ JobID($0) }),
+        guard let parts = value.array, parts.count >= 3, let id = parts[0].string.flatMap({ JobID($0) }),
             let token = parts[1].string, let pairs = parts[2].array
         else { return nil }
         let fields = JobFields(pairs)
@@ -146,5 +148,6 @@ extension ClaimedJob {
         timeout = fields.int(.timeout).map { .milliseconds($0) }
         checkpoint = fields.bytes(.checkpoint)
         createdAt = fields.createdAt(of: id)
+        waited = parts.dropFirst(3).first?.int.map { .milliseconds($0) }
     }
 }

@@ -2,7 +2,8 @@
 -- Hands jobs to a worker, highest priority first, oldest first within one priority; promotes what is due before.
 --
 -- ARGV: worker, call number, nonce, how many (1 to 128).
--- Answer: status, lease ms, ms until the next due job or -1, stops counter, then for each job {id, token, hash as flat list}.
+-- Answer: status, lease ms, ms until the next due job or -1, stops counter, then for each job
+-- {id, token, hash as flat list, ms that it was runnable}; the last is missing in a replay.
 -- Status: `ok`, `paused`, `full`, `stale` (a later call of this worker was executed already).
 -- A repeated call number answers the jobs of the first call that still hold its token, and nothing new.
 -- Cost for a batch: 7 commands; for each job HGETALL and HSET; the rest variadic, O(log n) for each job.
@@ -75,10 +76,11 @@ for i = 1, #line, 2 do
         end
     else
         local token = claims_of(job.k) + 1 .. ':' .. nonce
+        local place = tonumber(line[i + 1]) + (tonumber(job.r) or 0) * step
         move(id, QUEUED, ACTIVE, now + lease)
-        write('HSET', key, 'k', token, 'at', tonumber(line[i + 1]) + (tonumber(job.r) or 0) * step, 's', now)
+        write('HSET', key, 'k', token, 'at', place, 's', now)
         ids[#ids + 1] = id
-        results[#results + 1] = { id, token, hash }
+        results[#results + 1] = { id, token, hash, max(0, now - place) }
     end
 end
 write('HSET', CLAIMS, worker, number .. ' ' .. nonce .. ' ' .. table.concat(ids, ' '))
