@@ -1,7 +1,6 @@
 // The command `martlet`: parses, runs, and turns every failure into an exit code and a sentence.
 
 import ArgumentParser
-import Configuration
 
 @main
 struct Entry {
@@ -44,6 +43,6 @@ struct MartletCommand: AsyncParsableCommand {
                 subcommands: [
                     QueueCommand.self, PauseCommand.self, ResumeCommand.self, StatsCommand.self, WorkerCommand.self,
                 ]),
-            CommandGroup(name: "Other", subcommands: [VersionCommand.self]),
+            CommandGroup(name: "Other", subcommands: [AuditCommand.self, DoctorCommand.self, VersionCommand.self]),
         ])
 }

@@ -69,19 +69,18 @@ struct QueueCommand: ParsableCommand {
 
 /// How queues are shown.
 enum QueueView {
-    static let order = ["name", "queue", "paused", "settings", "counts"]
+    static let order = ["name", "paused", "pause", "pause_all", "jobs", "total_jobs", "settings"]
 
     static let list = ItemView(
-        .text("QUEUE", "name", "queue"), .text("PAUSED", "paused"), count("QUEUED", "queued"),
-        count("SCHEDULED", "scheduled"), count("RETRYING", "retrying"), count("ACTIVE", "active"),
-        count("HELD", "paused"), count("COMPLETED", "completed"), count("FAILED", "failed"),
-        count("CANCELLED", "cancelled"))
+        .text("QUEUE", "name"), .text("PAUSED", "paused"), count("ACTIVE", "active"), count("QUEUED", "queued"),
+        count("DELAYED", "delayed"), count("HELD", "paused"), count("COMPLETED", "completed"),
+        count("FAILED", "failed"), count("CANCELLED", "cancelled"),
+        .number("LIMIT") { OutputOptions.cell($0["settings"]["concurrency"]) },
+        .number("WAIT", "oldest_wait_seconds", Humane.seconds))
 
-    /// A column of the counts that a queue has by state.
-    private static func count(_ title: String, _ state: String) -> ItemView.Field {
-        ItemView.Field(column: .init(title: title, isNumber: true)) { item in
-            OutputOptions.cell(item["counts"][state])
-        }
+    /// A column of the jobs that a queue has in one index.
+    private static func count(_ title: String, _ index: String) -> ItemView.Field {
+        .number(title) { OutputOptions.cell($0["jobs"][index]) }
     }
 }
 
@@ -135,13 +134,28 @@ struct WorkerCommand: ParsableCommand {
 
         func run() async throws {
             let answer = try await client.withClient { try await $0.get("/api/v1/workers") }
-            output.show(
-                answer["workers"].array ?? answer.array ?? [],
-                as: ItemView(
-                    .text("ID", "id"), .text("HOST", "host"), .text("PID", "pid"), .text("VERSION", "version"),
-                    .text("QUEUES", "queues", "queue"), .number("SLOTS", "slots"), .number("BUSY", "busy"),
-                    .text("LAST BEAT", "last_beat", "last_beat_at")))
+            output.show(answer["workers"].array ?? [], as: WorkerView.list)
         }
+    }
+}
+
+/// How worker processes are shown: what each said of itself to each of its queues, put together.
+enum WorkerView {
+    static let list = ItemView(
+        .text("ID", "id"), said("HOST", "host"), said("PID", "pid"), said("VERSION", "version"),
+        said("STATE", "state"),
+        .text("QUEUES") { worker in
+            cards(worker).map { "\($0["queue"].string ?? "")=\(OutputOptions.cell($0["says"]["slots"]))" }
+                .joined(separator: ",")
+        },
+        .number("BUSY") { worker in String(cards(worker).reduce(0) { $0 + ($1["says"]["busy"].int ?? 0) }) },
+        .text("ALIVE", "alive"), .number("SILENT", "silent_seconds", Humane.seconds))
+
+    private static func cards(_ worker: JSON) -> [JSON] { worker["queues"].array ?? [] }
+
+    /// A column of what a process says to all its queues alike.
+    private static func said(_ title: String, _ name: String) -> ItemView.Field {
+        .text(title) { OutputOptions.cell(cards($0).first?["says"][name] ?? .null) }
     }
 }
 

@@ -1,5 +1,8 @@
 // Why a command did not do what was asked: a sentence for people and an exit code for scripts.
 
+import MartletQueue
+import MartletRedis
+
 /// The ways in which a command ends.
 enum Ending: Int32, Sendable {
     case failed = 1
@@ -34,7 +37,15 @@ struct CommandFailure: Error, Equatable {
         switch error {
         case let failure as CommandFailure: self = failure
         case let error as ConfigurationError: self.init(.configuration, error.description)
+        case let error as QueueError: self.init(Self.code(error), "Redis: \(error)")
+        case let error as RedisError: self.init(.unavailable, "Redis: \(error.message)")
+        case let error as PrivateRedisServerError: self.init(.unavailable, error.description)
         default: return nil
         }
+    }
+
+    private static func code(_ error: QueueError) -> Ending {
+        if case .refused = error.kind { return .failed }
+        return .unavailable
     }
 }

@@ -80,6 +80,16 @@ struct ItemView: Sendable {
             Field(column: .init(title: title, isNumber: true)) { item in item[name].double.map(form) ?? "" }
         }
 
+        /// A column of texts that are computed.
+        static func text(_ title: String, _ cell: @escaping @Sendable (JSON) -> String) -> Field {
+            Field(column: .init(title: title), cell: cell)
+        }
+
+        /// A column of numbers that are computed.
+        static func number(_ title: String, _ cell: @escaping @Sendable (JSON) -> String) -> Field {
+            Field(column: .init(title: title, isNumber: true), cell: cell)
+        }
+
         private static func first(_ names: [String], _ item: JSON) -> JSON {
             names.lazy.map { item[$0] }.first { $0 != .null } ?? .null
         }

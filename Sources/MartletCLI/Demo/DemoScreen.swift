@@ -1,0 +1,84 @@
+// What people see of the demonstration: a table that is drawn again and again, or plain lines in a pipe.
+
+import MartletJobs
+
+/// Shows the progress of downloads.
+struct DemoScreen {
+    private let console: Console
+    private let started = ContinuousClock.now
+    private var drawn = 0
+    private var lastLine = ContinuousClock.now - .seconds(10)
+
+    init(_ console: Console = .standard) { self.console = console }
+
+    /// Says what happens; it stays above the table.
+    mutating func tell(_ text: String) {
+        erase()
+        console.out("\(clock)  \(text)")
+    }
+
+    /// Draws the downloads and the sum of them.
+    mutating func draw(_ downloads: [JSON]) {
+        if console.isTerminal {
+            erase()
+            let lines = table(downloads).lines(width: console.width) + ["", sum(downloads)]
+            console.raw(lines.joined(separator: "\n") + "\n")
+            drawn = lines.count
+        } else if ContinuousClock.now - lastLine >= .seconds(1) {
+            lastLine = .now
+            console.out("\(clock)  \(sum(downloads))")
+        }
+    }
+
+    /// Moves over the table, so that the next lines take its place.
+    private mutating func erase() {
+        guard drawn > 0 else { return }
+        console.raw("\u{1B}[\(drawn)A\u{1B}[J")
+        drawn = 0
+    }
+
+    /// Seconds since the beginning.
+    private var clock: String {
+        let text = Humane.seconds((ContinuousClock.now - started).inSeconds)
+        return String(repeating: " ", count: max(0, 6 - text.count)) + text
+    }
+
+    private func table(_ downloads: [JSON]) -> TextTable {
+        var table = TextTable(columns: [
+            .init(title: "FILE"), .init(title: "PRIORITY", isNumber: true), .init(title: "STATUS"),
+            .init(title: ""), .init(title: "DONE", isNumber: true), .init(title: "SIZE", isNumber: true),
+            .init(title: "SPEED", isNumber: true), .init(title: "ATTEMPT", isNumber: true),
+        ])
+        let sorted = downloads.sorted { ($0["filename"].string ?? "") < ($1["filename"].string ?? "") }
+        table.rows = sorted.map { download in
+            let share = (download["progress_percent"].double ?? 0) / 100
+            let isRunning = download["status"].string == "downloading"
+            let speed = download["speed_bytes_per_second"].double
+            return [
+                download["filename"].string ?? "", OutputOptions.cell(download["priority"]), Self.status(download),
+                Self.bar(share), Humane.percent(share * 100), download["total_bytes"].double.map(Humane.bytes) ?? "",
+                isRunning ? speed.map { Humane.bytes($0) + "/s" } ?? "" : "", OutputOptions.cell(download["attempt"]),
+            ]
+        }
+        return table
+    }
+
+    private static func status(_ download: JSON) -> String {
+        let status = download["status"].string ?? ""
+        return status == "queued" && download["retry_at"].string != nil ? "retrying" : status
+    }
+
+    private static func bar(_ share: Double) -> String {
+        let full = Int((min(max(share, 0), 1) * 20).rounded())
+        return String(repeating: "█", count: full) + String(repeating: "░", count: 20 - full)
+    }
+
+    private func sum(_ downloads: [JSON]) -> String {
+        let counts = Dictionary(grouping: downloads) { Self.status($0) }.mapValues(\.count)
+        let words = ["downloading", "queued", "retrying", "pending", "paused", "completed", "failed", "cancelled"]
+            .compactMap { word in counts[word].map { "\($0) \(word)" } }
+        let bytes = downloads.reduce(0) { $0 + ($1["bytes_downloaded"].double ?? 0) }
+        return words.joined(separator: ", ") + "; \(Humane.bytes(bytes)) of "
+            + Humane.bytes(Double(DemoPlan.totalBytes))
+    }
+}

@@ -1,0 +1,104 @@
+// `martlet doctor`: whether Redis and the configuration are fit, and where every setting came from.
+
+import ArgumentParser
+import FoundationEssentials
+import MartletRedis
+
+struct DoctorCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "doctor",
+        abstract: "Check Redis (version, policy, durability, clock, latency), the queues and the settings.",
+        discussion: "The exit code is 1 when something must be changed, 69 when Redis is away.")
+
+    @OptionGroup var redis: RedisFlags
+    @OptionGroup var http: HTTPFlags
+    @OptionGroup var worker: WorkerFlags
+    @OptionGroup var download: DownloadFlags
+    @OptionGroup var log: LogFlags
+    @OptionGroup var config: ConfigFlags
+    @OptionGroup var output: OutputOptions
+
+    func run() async throws {
+        let settings = try ServiceSettings.load(
+            [redis, http, worker, download, log], config: config,
+            environment: ProcessInfo.processInfo.environment)
+        var checks = try await StoreSession.withStore(settings.redis) { store in
+            let configuration = try StoreSession.configuration(settings.redis)
+            return try await RedisCheckup(configuration).run() + QueueCheckup(store: store).run()
+        }
+        checks.append(DirectoryCheckup.check(settings.download.directory))
+        checks += settings.warnings.map { Checkup("setting", .warning, "", $0) }
+        show(checks, settings)
+        let bad = checks.count { $0.result == .bad }
+        guard bad == 0 else { throw CommandFailure(.failed, "\(bad) of \(checks.count) checks failed") }
+    }
+
+    private func show(_ checks: [Checkup], _ settings: ServiceSettings) {
+        switch output.format {
+        case .table:
+            let view = ItemView(
+                .text("CHECK", "check"), .text("RESULT", "result"), .text("VALUE", "value"), .text("ADVICE", "advice"))
+            output.show(checks.map(\.json), as: view)
+            Console.standard.out("")
+            Console.standard.raw(SettingTable.text(settings.origins))
+        case .json:
+            let all: JSON = .object([
+                "checks": .array(checks.map(\.json)), "settings": .array(settings.origins.map(Self.json)),
+            ])
+            output.show(all)
+        case .jsonl: output.show(checks.map(\.json) + settings.origins.map(Self.json), as: ItemView())
+        }
+    }
+
+    private static func json(_ origin: SettingOrigin) -> JSON {
+        .object([
+            "setting": .string(origin.key.name), "value": .string(SettingTable.shown(origin)),
+            "source": .string(SettingTable.source(origin)),
+        ])
+    }
+}
+
+/// The result of one check.
+struct Checkup: Sendable, Equatable {
+    enum Result: String, Sendable {
+        case good = "ok"
+        /// Works, but not as it should in production.
+        case warning
+        case bad = "failed"
+    }
+
+    var name: String
+    var result: Result
+    /// What was found.
+    var value: String
+    /// What to do; empty when all is well.
+    var advice: String
+
+    init(_ name: String, _ result: Result, _ value: String, _ advice: String = "") {
+        self.name = name
+        self.result = result
+        self.value = value
+        self.advice = result == .good ? "" : advice
+    }
+
+    var json: JSON {
+        .object([
+            "check": .string(name), "result": .string(result.rawValue), "value": .string(value),
+            "advice": .string(advice),
+        ])
+    }
+}
+
+/// Checks of the directory for downloads.
+enum DirectoryCheckup {
+    /// Whether files can be made there.
+    static func check(_ path: String) -> Checkup {
+        let files = FileManager.default
+        if !files.fileExists(atPath: path) {
+            return Checkup("download directory", .good, "\(path) (made when it is needed)")
+        }
+        let isFit = files.isWritableFile(atPath: path)
+        return Checkup(
+            "download directory", isFit ? .good : .bad, path, "give this user the right to write there")
+    }
+}

@@ -1,0 +1,145 @@
+// What `doctor` asks Redis itself.
+
+import FoundationEssentials
+import Logging
+import MartletQueue
+import MartletRedis
+
+/// Checks of a Redis server.
+struct RedisCheckup {
+    private let client: RedisClient
+
+    init(_ configuration: RedisConfiguration) {
+        client = RedisClient(configuration, logger: Logger(label: "martlet") { _ in SwiftLogNoOpLogHandler() })
+    }
+
+    /// Asks everything; throws when the server goes away meanwhile.
+    func run() async throws -> [Checkup] {
+        let client = client
+        return try await StoreSession.beside(client.run) {
+            try await client.waitUntilConnected(within: StoreSession.patience)
+            let info = Self.information(try await client.send(.command("INFO")).string ?? "")
+            return [Self.version(info), Self.role(info), Self.memory(info)] + (try await policies(client))
+                + [Self.writing(info), try await clock(client), try await latency(client)]
+        }
+    }
+
+    private static func information(_ text: String) -> [String: String] {
+        var fields: [String: String] = [:]
+        for line in text.split(whereSeparator: \.isNewline) where !line.hasPrefix("#") {
+            let pair = line.split(separator: ":", maxSplits: 1)
+            fields[String(pair[0])] = pair.count == 2 ? String(pair[1]) : ""
+        }
+        return fields
+    }
+
+    private static func version(_ info: [String: String]) -> Checkup {
+        let version = info["redis_version"] ?? "unknown"
+        let major = version.split(separator: ".").first.flatMap { Int($0) } ?? 0
+        return Checkup("redis version", major >= 7 ? .good : .bad, version, "Martlet needs Redis 7.0 or newer")
+    }
+
+    private static func role(_ info: [String: String]) -> Checkup {
+        let role = info["role"] ?? "unknown"
+        return Checkup("role", role == "master" ? .good : .bad, role, "point REDIS_URL at the master")
+    }
+
+    private static func memory(_ info: [String: String]) -> Checkup {
+        let used = info["used_memory"].flatMap { Double($0) } ?? 0
+        let limit = info["maxmemory"].flatMap { Double($0) } ?? 0
+        let text = Humane.bytes(used) + (limit > 0 ? " of " + Humane.bytes(limit) : ", no limit")
+        let isFull = limit > 0 && used > limit * 0.9
+        return Checkup("memory", isFull ? .warning : .good, text, "raise maxmemory before pushes are refused")
+    }
+
+    /// Whether Redis could write its files when it last tried.
+    private static func writing(_ info: [String: String]) -> Checkup {
+        let states = ["aof_last_write_status", "aof_last_bgrewrite_status", "rdb_last_bgsave_status"]
+        let bad = states.filter { (info[$0] ?? "ok") != "ok" }
+        return Checkup(
+            "writing to disk", bad.isEmpty ? .good : .bad, bad.isEmpty ? "ok" : bad.joined(separator: ", "),
+            "look at Redis' log and its disk")
+    }
+
+    private func policies(_ client: RedisClient) async throws -> [Checkup] {
+        func setting(_ name: String) async -> String? {
+            try? await client.send(.command(RedisArguments("CONFIG", "GET", name))).array?.last?.string
+        }
+        guard let eviction = await setting("maxmemory-policy") else {
+            return [Checkup("settings", .warning, "CONFIG is not allowed here", "check them where Redis is managed")]
+        }
+        let appends = await setting("appendonly") ?? "no"
+        let syncs = await setting("appendfsync") ?? "no"
+        let listpack = await setting("hash-max-listpack-value").flatMap { Int($0) } ?? 0
+        return [
+            Checkup(
+                "maxmemory-policy", eviction == "noeviction" ? .good : .bad, eviction,
+                "set noeviction: Redis would throw jobs away"),
+            Checkup("appendonly", appends == "yes" ? .good : .bad, appends, "set yes: jobs would not outlive Redis"),
+            Checkup(
+                "appendfsync", syncs == "no" ? .warning : .good, syncs, "set everysec or always"),
+            Checkup(
+                "hash-max-listpack-value", listpack >= 1024 ? .good : .warning, String(listpack),
+                "set 1024: jobs would take about twice the memory"),
+        ]
+    }
+
+    private func clock(_ client: RedisClient) async throws -> Checkup {
+        let before = Date()
+        let parts = try await client.send(.command("TIME")).array ?? []
+        let middle = (before.timeIntervalSince1970 + Date().timeIntervalSince1970) / 2
+        guard parts.count == 2, let seconds = parts[0].int, let micros = parts[1].int else {
+            return Checkup("clock", .bad, "unknown", "this is not Redis' answer to TIME")
+        }
+        let difference = Double(seconds) + Double(micros) / 1e6 - middle
+        return Checkup(
+            "clock", abs(difference) < 2 ? .good : .warning,
+            "\(difference < 0 ? "-" : "+")\(Int((abs(difference) * 1000).rounded())) ms from ours",
+            "Martlet uses Redis' clock alone, but times will look wrong to people")
+    }
+
+    private func latency(_ client: RedisClient) async throws -> Checkup {
+        var times: [Duration] = []
+        for _ in 0..<20 {
+            let start = ContinuousClock.now
+            _ = try await client.send(.command("PING"))
+            times.append(ContinuousClock.now - start)
+        }
+        times.sort()
+        let microseconds = Int((times[10] / .microseconds(1)).rounded())
+        return Checkup(
+            "latency", times[10] < .milliseconds(20) ? .good : .warning, "\(microseconds) µs (median of 20)",
+            "bring Redis nearer")
+    }
+}
+
+/// Checks of the queues.
+struct QueueCheckup {
+    var store: JobStore
+
+    /// One line for each queue.
+    func run() async throws -> [Checkup] {
+        var checks: [Checkup] = []
+        for name in try await store.queueNames() {
+            guard let status = try await store.queue(name).status() else { continue }
+            checks.append(Self.check(status))
+        }
+        return checks
+    }
+
+    private static func check(_ status: QueueStatus) -> Checkup {
+        let name = "queue \(status.name)"
+        let value = "\(status.total) jobs\(status.isPaused ? ", paused" : "")"
+        if status.clockIsMoved {
+            return Checkup(name, .bad, value, "a test has moved its clock; use another prefix or remove the offset")
+        }
+        if status.ledgerDifference != 0 {
+            return Checkup(name, .bad, value, "its ledger is off by \(status.ledgerDifference); run martlet audit")
+        }
+        if status.repairedEver > 0 {
+            return Checkup(
+                name, .warning, value, "\(status.repairedEver) broken entries were mended; run martlet audit")
+        }
+        return Checkup(name, .good, value)
+    }
+}

@@ -1,0 +1,45 @@
+// The store for the length of one command.
+
+import Logging
+import MartletQueue
+import MartletRedis
+
+/// Connections to Redis that live as long as a command needs them.
+enum StoreSession {
+    /// How long a command waits for Redis.
+    static let patience = Duration.seconds(5)
+
+    /// Calls `body` with a connected store; throws a failure when Redis is away.
+    static func withStore<Value: Sendable>(
+        _ settings: RedisSettings, _ body: @Sendable (JobStore) async throws -> Value
+    ) async throws -> Value {
+        let store = JobStore(
+            redis: try configuration(settings), prefix: settings.prefix,
+            logger: Logger(label: "martlet") { _ in SwiftLogNoOpLogHandler() })
+        return try await beside(store.run) {
+            do throws(QueueError) { try await store.waitUntilConnected(within: patience) } catch {
+                throw CommandFailure(.unavailable, "Redis is away: \(error.message)")
+            }
+            return try await body(store)
+        }
+    }
+
+    /// Where Redis is; throws a failure that names the setting when the URL is none.
+    static func configuration(_ settings: RedisSettings) throws -> RedisConfiguration {
+        do throws(RedisError) { return try RedisConfiguration(url: settings.url) } catch {
+            throw CommandFailure(.configuration, "REDIS_URL: \(error.message)")
+        }
+    }
+
+    /// Runs `service` as long as `body` takes.
+    static func beside<Value: Sendable>(
+        _ service: @escaping @Sendable () async throws -> Void, _ body: @Sendable () async throws -> Value
+    ) async throws -> Value {
+        let running = Task { try await service() }
+        let result: Result<Value, any Error>
+        do { result = .success(try await body()) } catch { result = .failure(error) }
+        running.cancel()
+        _ = await running.result
+        return try result.get()
+    }
+}

@@ -1,0 +1,44 @@
+// Removes what dead downloads left in the directory: at start and every hour.
+
+import Logging
+import MartletDownloads
+import MartletJobs
+import MartletQueue
+import ServiceLifecycle
+
+/// Runs the cleaner of part files.
+struct PartCleaningService: Service {
+    let store: JobStore
+    let directory: String
+    let logger: Logger
+
+    func run() async throws {
+        let store = store
+        let cleaner = PartFileCleaner(directory: directory) { ids in try await Self.live(ids, in: store) }
+        await cancelWhenGracefulShutdown {
+            while !Task.isCancelled {
+                var pause = Duration.seconds(3600)
+                do {
+                    let names = try await cleaner.clean()
+                    if !names.isEmpty { logger.info("Removed part files", metadata: ["count": "\(names.count)"]) }
+                } catch is QueueError {
+                    pause = .seconds(10)
+                } catch {
+                    logger.warning("Part files could not be cleaned", metadata: ["error": "\(error)"])
+                }
+                try? await Task.sleep(for: pause)
+            }
+        }
+    }
+
+    /// Which of the ids belong to jobs that have not ended, in any queue.
+    static func live(_ ids: [JobID], in store: JobStore) async throws -> Set<JobID> {
+        var live: Set<JobID> = []
+        for name in try await store.queueNames() {
+            for record in try await store.queue(name).jobs(ids) {
+                if let record, !record.state.isFinal { live.insert(record.id) }
+            }
+        }
+        return live
+    }
+}
