@@ -1,0 +1,95 @@
+# shellcheck shell=bash
+# What the scripts share: where things are, what must be installed, how the build that is checked and tested is made.
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+cd "$root" || exit
+
+# The build that is checked and tested stands apart from your own, because coverage changes every compilation.
+build_directory=.build-check
+# shellcheck disable=SC2034 # the scripts use it
+build_flags=(
+    --scratch-path "$build_directory"
+    --enable-code-coverage
+    --explicit-target-dependency-import-check error
+)
+
+say() { printf '%s\n' "$*"; }
+fail() {
+    printf '%s\n' "$*" >&2
+    exit 1
+}
+
+as_root() {
+    if [[ $(id -u) == 0 ]]; then
+        "$@"
+    elif command -v sudo >/dev/null; then
+        sudo "$@"
+    else
+        fail "needs root or sudo to run: $*"
+    fi
+}
+
+# Further commands that a script needs, each in a package of the same name.
+needed_commands=()
+
+# Prints the Debian packages that are missing, judged by what they are needed for.
+missing_packages() {
+    compgen -G '/usr/*include/hiredis/hiredis.h' >/dev/null || [[ -f /usr/local/include/hiredis/hiredis.h ]] ||
+        echo libhiredis-dev
+    command -v redis-server >/dev/null || echo redis-server
+    # The package manager finds hiredis and zlib through it.
+    command -v pkg-config >/dev/null || echo pkg-config
+    [[ -f /usr/include/zlib.h ]] || echo zlib1g-dev
+    # What every Swift toolchain needs to fetch and to compile.
+    command -v git >/dev/null || echo git
+    [[ -f /etc/ssl/certs/ca-certificates.crt ]] || echo ca-certificates
+    [[ -f /usr/include/stdio.h ]] || echo libc6-dev
+    compgen -G '/usr/include/c++/*/vector' >/dev/null || echo g++
+    local command
+    for command in "${needed_commands[@]}"; do command -v "$command" >/dev/null || echo "$command"; done
+}
+
+apt_install() {
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 \
+        install -y -q --no-install-recommends "$@"
+}
+
+# Installs what is missing, and nothing when nothing is.
+install_packages() {
+    command -v swift >/dev/null || fail "swift is not on the PATH; install a Swift 6.3 toolchain from swift.org"
+    local packages=() log
+    mapfile -t packages < <(missing_packages)
+    [[ ${#packages[@]} -gt 0 ]] || return 0
+    command -v apt-get >/dev/null || fail "please install by hand what Debian calls: ${packages[*]}"
+    say "Installing ${packages[*]}"
+    log=$(mktemp)
+    # Without lists, or with old ones, the first try fails and shows nothing that the second doesn't.
+    if ! apt_install "${packages[@]}" >"$log" 2>&1; then
+        if ! { as_root apt-get -q update && apt_install "${packages[@]}"; } >"$log" 2>&1; then
+            cat "$log" >&2
+            rm -f "$log"
+            fail "could not install: ${packages[*]}"
+        fi
+    fi
+    rm -f "$log"
+}
+
+# Builds with the arguments given; where nobody watches, every hundredth line of progress is enough.
+build() {
+    if [[ -t 1 ]]; then
+        swift build "$@"
+    else
+        swift build "$@" 2>&1 |
+            awk '/^\[[0-9]+\/[0-9]+\] / { if (++count % 100 == 1) { print; fflush() } next } { print; fflush() }'
+    fi
+}
+
+# The folder of the toolchain's other tools, such as docc and llvm-cov.
+toolchain() { dirname "$(readlink -f "$(command -v swift)")"; }
+
+# Prints the path of a tool of the toolchain.
+tool() {
+    local path
+    path="$(toolchain)/$1"
+    if [[ -x $path ]]; then echo "$path"; else command -v "$1" || fail "the Swift toolchain has no $1"; fi
+}
