@@ -1,0 +1,54 @@
+// A new bearer token: what its owner keeps, and the line that the server keeps.
+
+import Crypto
+import MartletJobs
+
+/// A bearer token as it is made: the secret is shown once, the server keeps a hash of it.
+public struct AccessToken: Sendable {
+    /// `mt_<id>_<secret>`: what a client sends.
+    public let secret: String
+    /// The line for the file of tokens.
+    public let line: String
+
+    /// Makes a token with 256 random bits.
+    ///
+    /// `name` is what logs and audits show: 1 to 64 characters of `A-Z a-z 0-9 . _ : -`; the token's own id by default.
+    public init(name: String? = nil, roles: Set<Role>, queues: QueueGlob = .everything) throws(TokenFileError) {
+        let id = Self.random(bytes: 5, alphabet: "0123456789abcdefghjkmnpqrstvwxyz", bits: 5)
+        let key = Self.random(
+            bytes: 32, alphabet: "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_", bits: 6)
+        let name = name ?? id
+        guard JobID(name) != nil, name.utf8.count <= 64 else {
+            throw TokenFileError(line: 0, message: "a token's name has 1 to 64 characters of A-Z a-z 0-9 . _ : -")
+        }
+        guard !roles.isEmpty else {
+            throw TokenFileError(line: 0, message: "a token needs at least one role of \(TokenTable.roleNames)")
+        }
+        secret = "mt_\(id)_\(key)"
+        let words = Role.allCases.filter(roles.contains).map(\.rawValue).joined(separator: ",")
+        line = "\(name) \(words) \(queues) sha256:\(Hex.text(SHA256.hash(data: Array(secret.utf8))))"
+    }
+
+    /// Random bytes as text, `bits` to a character.
+    private static func random(bytes: Int, alphabet: String, bits: Int) -> String {
+        let letters = Array(alphabet)
+        let count = (bytes * 8 + bits - 1) / bits
+        var generator = SystemRandomNumberGenerator()
+        return String((0..<count).map { _ in letters[Int.random(in: 0..<letters.count, using: &generator)] })
+    }
+}
+
+/// Bytes as hexadecimal digits and back.
+enum Hex {
+    private static let digits = Array("0123456789abcdef".utf8)
+
+    static func text(_ bytes: some Sequence<UInt8>) -> String {
+        String(decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
+    }
+
+    static func bytes(_ text: some StringProtocol) -> [UInt8]? {
+        let digits = text.utf8.compactMap { Character(UnicodeScalar($0)).hexDigitValue }
+        guard digits.count == text.utf8.count, digits.count.isMultiple(of: 2) else { return nil }
+        return stride(from: 0, to: digits.count, by: 2).map { UInt8(digits[$0] << 4 | digits[$0 + 1]) }
+    }
+}

@@ -1,0 +1,135 @@
+// POST /api/downloads and /api/downloads/batch.
+
+import Crypto
+import FoundationEssentials
+import HTTPTypes
+import MartletJobs
+import MartletQueue
+
+extension API {
+    func addDownload(_ call: Call) async throws -> Reply {
+        let text = try call.json()
+        let key = try IdempotencyKey(call)
+        var fields = Fields(text)
+        let job = newDownload(&fields, id: key?.id() ?? .generate())
+        try fields.done()
+        guard var job else { throw Problem.invalid("", "must name a url or a track_id") }
+        if key != nil { job.digest = RequestDigest.of(text) }
+        let queue = try call.queue(.downloads)
+        return try await push(job, to: queue, location: "/api/downloads/") { download($0) }
+    }
+
+    /// Reads one download; notes all faults in `fields`, and answers `nil` when there are any.
+    private func newDownload(_ fields: inout Fields, id: JobID, priority: Int = 0) -> NewJob? {
+        var request = DownloadRequest(id: id)
+        request.url = fields.text("url", length: 1...8192)
+        request.trackID = fields.text("track_id", length: 1...128)
+        request.filename = fields.text("filename", length: 1...1024)
+        request.checksum = fields.text("checksum", length: 1...128)
+        request.maxBytes = fields.integer("max_bytes", in: 1...(1 << 53))
+        request.bytesPerSecond = fields.integer("bytes_per_second", in: 1...(1 << 53))
+        if fields.errors.isEmpty, (request.url == nil) == (request.trackID == nil) {
+            fields.refuse("url", request.url == nil ? "or track_id is required" : "cannot stand beside track_id")
+        }
+        let priority = fields.integer("priority", in: -1000...1000) ?? priority
+        let delay = fields.seconds("delay_seconds", in: 0...31_536_000) ?? .zero
+        let retries = fields.integer("max_retries", in: 0...100) ?? settings.defaultMaxRetries
+        let isUnique = fields.flag("unique") ?? false
+        guard fields.close().isEmpty else { return nil }
+        do throws(DownloadRefusal) {
+            return NewJob(
+                id: id, type: downloads.type, payload: try downloads.payload(request), priority: priority, delay: delay,
+                maxRetries: retries, uniqueKey: isUnique ? Self.uniqueKey(request) : nil)
+        } catch {
+            fields.refuse(error.field, error.detail)
+            return nil
+        }
+    }
+
+    /// The key of which only one download that has not ended may hold: its source.
+    private static func uniqueKey(_ request: DownloadRequest) -> String {
+        let source = request.url.map { "url:" + $0 } ?? "track:" + (request.trackID ?? "")
+        return "download:" + Hex.text(SHA256.hash(data: Array(source.utf8)))
+    }
+
+    func addDownloads(_ call: Call) async throws -> Reply {
+        let text = try call.json()
+        let key = try IdempotencyKey(call)
+        var fields = Fields(text)
+        let tracks = fields.list("track_ids")
+        let items = fields.list("downloads")
+        let priority = fields.integer("priority", in: -1000...1000) ?? 0
+        if fields.errors.isEmpty, (tracks == nil) == (items == nil) {
+            fields.refuse("track_ids", tracks == nil ? "or downloads is required" : "cannot stand beside downloads")
+        }
+        try fields.done()
+        let list = tracks ?? items ?? []
+        guard !list.isEmpty else {
+            let name = tracks == nil ? "downloads" : "track_ids"
+            throw Problem(.badRequest, "empty-batch", "\(name) must have at least one entry")
+        }
+        guard list.count <= settings.batchLimit else {
+            throw Problem.tooLarge("a batch has at most \(settings.batchLimit) downloads", limit: settings.batchLimit)
+        }
+        let ids = list.indices.map { key?.id($0) ?? .generate() }
+        var jobs = try tracks.map { try trackJobs($0, ids, priority) } ?? itemJobs(list, ids, priority)
+        if key != nil {
+            let digest = RequestDigest.of(text)
+            for index in jobs.indices { jobs[index].digest = digest }
+        }
+        return try await pushBatch(
+            jobs, to: try call.queue(.downloads), field: tracks == nil ? "downloads" : "track_ids")
+    }
+
+    private func trackJobs(_ list: [JSONText], _ ids: [JobID], _ priority: Int) throws(Problem) -> [NewJob] {
+        let tracks = list.map { $0.string ?? String(decoding: $0.bytes, as: UTF8.self) }
+        for track in tracks where UUID(uuidString: track) == nil || track.utf8.count != 36 {
+            throw Problem(.badRequest, "invalid-track-id", "\(track.prefix(100)) is not a UUID")
+                .with("track_id", .string(String(track.prefix(100))))
+        }
+        var jobs: [NewJob] = []
+        for (index, track) in tracks.enumerated() {
+            do throws(DownloadRefusal) {
+                let payload = try downloads.payload(DownloadRequest(trackID: track, id: ids[index]))
+                jobs.append(
+                    NewJob(
+                        id: ids[index], type: downloads.type, payload: payload, priority: priority,
+                        maxRetries: settings.defaultMaxRetries))
+            } catch {
+                throw .invalid("/track_ids/\(index)", error.detail)
+            }
+        }
+        return jobs
+    }
+
+    private func itemJobs(_ list: [JSONText], _ ids: [JobID], _ priority: Int) throws(Problem) -> [NewJob] {
+        var jobs: [NewJob] = []
+        var errors: [FieldError] = []
+        for (index, item) in list.enumerated() {
+            var fields = Fields(item, at: "/downloads/\(index)")
+            let job = newDownload(&fields, id: ids[index], priority: priority)
+            if let job { jobs.append(job) } else { errors += fields.errors }
+        }
+        if !errors.isEmpty { throw .invalid(errors) }
+        return jobs
+    }
+
+    private func pushBatch(_ jobs: [NewJob], to queue: Queue, field: String) async throws -> Reply {
+        let bytes = jobs.reduce(0) { $0 + $1.payload.count }
+        guard bytes <= NewJob.Limit.atomicBytes else {
+            throw Problem.tooLarge("the batch has more than 16 MiB", limit: NewJob.Limit.atomicBytes)
+        }
+        for (index, job) in jobs.enumerated() where job.invalidField != nil {
+            throw Problem.invalid("/\(field)/\(index)", "has a value out of its range")
+        }
+        switch try await queue.pushAtomically(jobs) {
+        case .refused(let index, let verdict): throw Problem.refused(index, jobs[index].id, verdict)
+        case .accepted:
+            return Reply(
+                .object([
+                    "message": .string("Batch download initiated for \(jobs.count) tracks"),
+                    "job_ids": .array(jobs.map { .string($0.id.description) }), "total_tracks": .int(jobs.count),
+                ]))
+        }
+    }
+}

@@ -1,0 +1,149 @@
+// The rest of /api/downloads: its queue as a whole, its downloads one by one and many at once.
+
+import HTTPTypes
+import MartletJobs
+import MartletQueue
+
+extension API {
+    func pauseDownloads(_ call: Call) async throws -> Reply {
+        try await call.queue(.downloads).pause(by: call.caller.name)
+        return Reply(.object(["message": "Downloads are paused; running ones finish", "status": "paused"]))
+    }
+
+    func resumeDownloads(_ call: Call) async throws -> Reply {
+        let queue = try call.queue(.downloads)
+        try await queue.resume()
+        if try await queue.status()?.isPaused ?? false {
+            return Reply(.object(["message": "All queues are paused, so downloads stay paused", "status": "paused"]))
+        }
+        return Reply(.object(["message": "Downloads are active", "status": "active"]))
+    }
+
+    func downloadStatus(_ call: Call) async throws -> Reply {
+        let status = try await call.queue(.downloads).status()
+        func count(_ index: JobIndex) -> JSON { .int(status?.jobs[index] ?? 0) }
+        return Reply(
+            .object([
+                "paused": .bool(status?.isPaused ?? false),
+                "max_concurrent_downloads": .int(status?.settings.limit ?? settings.defaultConcurrency),
+                "active_downloads": count(.active), "queued_downloads": count(.queued),
+                "waiting_downloads": count(.delayed), "paused_downloads": count(.paused),
+                "total_jobs": .int(status?.total ?? 0), "completed": .int(status?.completedEver ?? 0),
+                "failed": .int(status?.failedEver ?? 0), "cancelled": .int(status?.cancelledEver ?? 0),
+            ]))
+    }
+
+    func setDownloadConcurrency(_ call: Call) async throws -> Reply {
+        var fields = Fields(try call.json())
+        let limit = fields.integer("max_concurrent_downloads", in: settings.concurrencyRange, required: true)
+        try fields.done()
+        guard let limit else { throw Problem.invalid("/max_concurrent_downloads", "is required") }
+        try await call.queue(.downloads).configure(QueueSettingsChange(limit: limit))
+        return Reply(.object(["max_concurrent_downloads": .int(limit)]))
+    }
+
+    func listDownloads(_ call: Call) async throws -> Reply {
+        let limit = try call.query.integer("limit", in: 1...200) ?? 50
+        var states: Set<JobState>?
+        if let word = call.query["status"] {
+            states = JobState.states(ofDownload: word)
+            guard states != [] else {
+                let words = "pending, queued, downloading, paused, completed, failed, cancelled"
+                throw Problem.invalid("?status", "must be one of \(words)")
+            }
+        }
+        let cursor = try call.query["cursor"].map { text in
+            guard let cursor = JobCursor(text) else { throw Problem.invalid("?cursor", "is not one of ours") }
+            return cursor
+        }
+        let queue = try call.queue(.downloads)
+        let page = try await queue.list(states: states, after: cursor, limit: limit)
+        let total = Self.total(states, try await queue.status())
+        return Reply(
+            .object([
+                "downloads": .array(page.jobs.map(download)),
+                "next_cursor": page.next.map { .string($0.description) } ?? .null,
+                "total": total.map { .int($0) } ?? .null,
+            ]))
+    }
+
+    /// How many downloads there are of these states, as far as one number tells: scheduled and retrying ones wait in
+    /// one index, so `pending` and `queued` have a total only while none wait there.
+    private static func total(_ states: Set<JobState>?, _ status: QueueStatus?) -> Int? {
+        guard let status else { return 0 }
+        guard let states else { return status.total }
+        let splitsDelayed = states.contains(.scheduled) != states.contains(.retrying)
+        if splitsDelayed, status.jobs[.delayed] ?? 0 > 0 { return nil }
+        return Set(states.map(\.index)).reduce(0) { $0 + (status.jobs[$1] ?? 0) }
+    }
+
+    func getDownload(_ call: Call) async throws -> Reply {
+        let id = try call.id()
+        guard let job = try await call.queue(.downloads).job(id) else { throw Self.noDownload(id) }
+        return Self.tagged(download(job), call)
+    }
+
+    /// Pause, resume, cancel or retry: 200 with the new status, 202 while a running download is stopping.
+    func changeDownload(_ call: Call, _ verb: ControlVerb) async throws -> Reply {
+        let id = try call.id()
+        let verdict = try await call.queue(.downloads).control(verb, id)
+        switch verdict {
+        case .done(let state): return Self.changed(id, verb, state?.downloadStatus ?? "deleted")
+        case .asked: return Self.changed(id, verb, verb == .pause ? "paused" : "cancelled", isStopping: true)
+        case .refused(let state):
+            let word = verb.name == "patch" ? "priority" : verb.name
+            throw Problem.invalidState(id, word, state.downloadStatus, allowed: state.downloadVerbs)
+        case .missing: throw Self.noDownload(id)
+        case .uniqueKeyTaken(let holder): throw Problem.uniqueKeyTaken(by: holder)
+        }
+    }
+
+    func setDownloadPriority(_ call: Call) async throws -> Reply {
+        var fields = Fields(try call.json())
+        let priority = fields.integer("priority", in: -1000...1000, required: true)
+        try fields.done()
+        guard let priority else { throw Problem.invalid("/priority", "is required") }
+        return try await changeDownload(call, .priority(priority))
+    }
+
+    private static func changed(
+        _ id: JobID, _ verb: ControlVerb, _ status: String, isStopping: Bool = false
+    ) -> Reply {
+        let message =
+            switch verb {
+            case .pause: isStopping ? "Download is stopping and will be paused" : "Download is paused"
+            case .resume: "Download is resumed"
+            case .cancel: isStopping ? "Download is stopping and will be cancelled" : "Download is cancelled"
+            case .retry: "Download will be tried again"
+            default: "Priority is changed"
+            }
+        let body = JSON.object([
+            "message": .string(message), "download_id": .string(id.description), "status": .string(status),
+            "stopping": isStopping ? true : nil,
+        ])
+        return Reply(body, status: isStopping ? .accepted : .ok)
+    }
+
+    private static func noDownload(_ id: JobID) -> Problem { .notFound("there is no download \(id)") }
+
+    /// One action for many downloads, each judged by itself.
+    func actOnDownloads(_ call: Call) async throws -> Reply {
+        var fields = Fields(try call.json())
+        let verb = Self.verb(&fields, ["cancel", "pause", "resume", "retry", "priority"])
+        let ids = try Self.ids("download_ids", &fields, limit: settings.batchLimit)
+        if let ids, ids.isEmpty, fields.errors.isEmpty {
+            throw Problem(.badRequest, "empty-batch", "download_ids must have at least one id")
+        }
+        try fields.done()
+        guard let verb, let ids else { throw Problem.invalid("/download_ids", "is required") }
+        var report = ActionReport(verb: verb, word: { $0.downloadStatus }, allowed: { $0.downloadVerbs })
+        let known = ids.enumerated().compactMap { index, item in item.id.map { (index: index, id: $0) } }
+        for (index, item) in ids.enumerated() where item.id == nil {
+            report.refuse(index, item.text, "not a valid download id: it must match ^[A-Za-z0-9._:-]{1,128}$")
+        }
+        let verdicts = try await call.queue(.downloads).control(verb, known.map(\.id))
+        for (place, verdict) in zip(known, verdicts) { report.add(place.index, place.id, verdict) }
+        let word = verb.name == "patch" ? "priority" : verb.name
+        return Reply(report.json(message: "Batch \(word) done"))
+    }
+}

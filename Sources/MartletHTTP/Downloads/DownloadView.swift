@@ -1,0 +1,72 @@
+// A download as it is shown, and the words that its clients know for states.
+
+import FoundationEssentials
+import MartletJobs
+import MartletQueue
+
+extension JobState {
+    /// The state in the words of the download surface.
+    var downloadStatus: String {
+        switch self {
+        case .scheduled: "pending"
+        case .queued, .retrying: "queued"
+        case .active: "downloading"
+        case .paused, .completed, .failed, .cancelled: rawValue
+        }
+    }
+
+    /// The verbs of the download surface that change something in this state.
+    var downloadVerbs: [String] {
+        allowedVerbs.compactMap { verb in
+            switch verb {
+            case "patch": "priority"
+            case "run", "delete": nil
+            default: verb
+            }
+        }
+    }
+
+    /// The states that a word of the download surface stands for.
+    static func states(ofDownload word: String) -> Set<JobState> {
+        Set(allCases.filter { $0.downloadStatus == word })
+    }
+}
+
+extension API {
+    /// A download in full.
+    func download(_ job: JobRecord) -> JSON {
+        let facts = downloads.facts(job.payload, job.output)
+        let total = job.progress?.total.map { Int($0) } ?? facts?.totalBytes
+        let done = job.state == .completed ? total ?? Self.bytes(job) : Self.bytes(job)
+        let rate = job.state == .active ? job.progress?.rate.flatMap { $0 > 0 ? $0 : nil } : nil
+        return .object([
+            "id": .string(job.id.description), "track_id": facts?.trackID.map { .string($0) },
+            "url": .string(facts?.url ?? ""), "filename": .string(facts?.filename ?? ""),
+            "status": .string(job.state.downloadStatus), "priority": .int(job.priority),
+            "progress_percent": .double(Self.percent(job, done, total)), "bytes_downloaded": .int(done),
+            "total_bytes": total.map { .int($0) }, "speed_bytes_per_second": rate.map { .int(Int($0.rounded())) },
+            "eta_seconds": rate.flatMap { rate in
+                total.map { .int(Int((Double(max(0, $0 - done)) / rate).rounded(.up))) }
+            },
+            "attempt": .int(job.attempt), "max_retries": .int(job.maxRetries),
+            "retry_at": job.state == .retrying ? job.dueAt.map(JSON.time) : nil,
+            "starts_at": job.state == .scheduled ? job.dueAt.map(JSON.time) : nil,
+            "stop_requested": job.wanted.map { .string($0.rawValue) },
+            "checksum": facts?.checksum.map { .string($0) }, "error": job.error.map { .string($0) },
+            "created_at": .time(job.createdAt), "started_at": job.startedAt.map(JSON.time),
+            "completed_at": job.finishedAt.map(JSON.time), "updated_at": .time(Self.updated(job)),
+        ])
+    }
+
+    private static func bytes(_ job: JobRecord) -> Int { Int(max(0, job.progress?.completed ?? 0)) }
+
+    private static func percent(_ job: JobRecord, _ done: Int, _ total: Int?) -> Double {
+        if job.state == .completed { return 100 }
+        return JobProgress(completed: Int64(done), total: total.map { Int64($0) }).percent ?? 0
+    }
+
+    /// The last moment at which it is known to have changed; a running one changes all the time.
+    private static func updated(_ job: JobRecord) -> Date {
+        job.finishedAt ?? (job.state == .active ? job.readAt : job.startedAt ?? job.createdAt)
+    }
+}

@@ -1,0 +1,152 @@
+// Reads a request model from a JSON object: every field checked, all faults collected, nothing unknown let through.
+
+import MartletJobs
+
+/// A fault of one field.
+struct FieldError: Sendable, Hashable {
+    /// Where it is: a JSON pointer, or `?name` for a part of the query.
+    var pointer: String
+    /// What is wrong, in words.
+    var detail: String
+
+    var json: JSON { .object(["pointer": .string(pointer), "detail": .string(detail)]) }
+}
+
+/// The members of one JSON object, each read once by its name.
+///
+/// A field that is absent or `null` reads as `nil`. Whoever has read all calls ``done()``, which throws what was wrong
+/// and names members that nobody asked for.
+struct Fields {
+    private var members: [String: JSONText] = [:]
+    private var names: [String] = []
+    private var asked: Set<String> = []
+    private let pointer: String
+    private(set) var errors: [FieldError] = []
+
+    /// Opens an object; another kind of value is a fault.
+    init(_ text: JSONText, at pointer: String = "") {
+        self.pointer = pointer
+        guard let members = text.members else {
+            errors.append(FieldError(pointer: pointer, detail: "must be an object, not \(text.kind.spoken)"))
+            return
+        }
+        for (key, value) in members {
+            guard self.members.updateValue(value, forKey: key) == nil else {
+                refuse(key, "appears twice")
+                continue
+            }
+            names.append(key)
+        }
+    }
+
+    /// Whether a member is there and not `null`.
+    func has(_ name: String) -> Bool { members[name].map { $0.kind != .null } ?? false }
+
+    /// Notes a fault of a member.
+    mutating func refuse(_ name: String, _ detail: String) {
+        asked.insert(name)
+        errors.append(FieldError(pointer: path(name), detail: detail))
+    }
+
+    /// Notes faults that were found deeper.
+    mutating func refuse(_ more: [FieldError]) { errors += more }
+
+    /// The JSON pointer of a member.
+    func path(_ name: String) -> String {
+        pointer + "/" + String(name.prefix(64)).replacing("~", with: "~0").replacing("/", with: "~1")
+    }
+
+    /// A value of any kind.
+    mutating func value(_ name: String) -> JSONText? {
+        asked.insert(name)
+        return has(name) ? members[name] : nil
+    }
+
+    /// A string with as many bytes as `length` allows and without control characters.
+    mutating func text(_ name: String, length: ClosedRange<Int> = 1...128, required: Bool = false) -> String? {
+        guard let value = value(name) else {
+            if required { refuse(name, "is required") }
+            return nil
+        }
+        guard let text = value.string else {
+            refuse(name, "must be a string, not \(value.kind.spoken)")
+            return nil
+        }
+        guard length.contains(text.utf8.count) else {
+            refuse(name, "must have \(length.lowerBound) to \(length.upperBound) bytes, not \(text.utf8.count)")
+            return nil
+        }
+        guard !text.unicodeScalars.contains(where: { $0.value < 0x20 || $0.value == 0x7F }) else {
+            refuse(name, "must not contain control characters")
+            return nil
+        }
+        return text
+    }
+
+    /// A whole number within a range.
+    ///
+    /// `1.0`, `1e3`, `"1"` and numbers that no integer holds are refused.
+    mutating func integer(_ name: String, in range: ClosedRange<Int>, required: Bool = false) -> Int? {
+        let rule = "must be a whole number from \(range.lowerBound) to \(range.upperBound)"
+        guard let value = value(name) else {
+            if required { refuse(name, "is required: it \(rule)") }
+            return nil
+        }
+        guard let text = value.number else {
+            refuse(name, "\(rule), not \(value.kind.spoken)")
+            return nil
+        }
+        guard let number = Int(text), range.contains(number) else {
+            refuse(name, "\(rule), not \(text.prefix(32))")
+            return nil
+        }
+        return number
+    }
+
+    /// A number, fractions allowed, within a range.
+    mutating func number(_ name: String, in range: ClosedRange<Double>) -> Double? {
+        guard let value = value(name) else { return nil }
+        guard let text = value.number, let number = Double(text), number.isFinite, range.contains(number) else {
+            refuse(name, "must be a number from \(range.lowerBound) to \(range.upperBound)")
+            return nil
+        }
+        return number
+    }
+
+    /// A duration in seconds, fractions allowed, rounded to milliseconds.
+    mutating func seconds(_ name: String, in range: ClosedRange<Double>) -> Duration? {
+        number(name, in: range).map { .milliseconds(Int64(($0 * 1000).rounded())) }
+    }
+
+    /// A bool.
+    mutating func flag(_ name: String) -> Bool? {
+        guard let value = value(name) else { return nil }
+        if value.bool == nil { refuse(name, "must be true or false, not \(value.kind.spoken)") }
+        return value.bool
+    }
+
+    /// The elements of an array.
+    mutating func list(_ name: String) -> [JSONText]? {
+        guard let value = value(name) else { return nil }
+        guard let elements = value.elements else {
+            refuse(name, "must be an array, not \(value.kind.spoken)")
+            return nil
+        }
+        return elements
+    }
+
+    /// A nested object, to be read and closed by the caller.
+    mutating func object(_ name: String) -> Fields? { value(name).map { Fields($0, at: path(name)) } }
+
+    /// All faults so far, with one for each member that was never asked for.
+    mutating func close() -> [FieldError] {
+        for name in names where !asked.contains(name) { refuse(name, "is not known here") }
+        return errors
+    }
+
+    /// Throws when anything was wrong.
+    mutating func done() throws(Problem) {
+        let errors = close()
+        if !errors.isEmpty { throw .invalid(errors) }
+    }
+}

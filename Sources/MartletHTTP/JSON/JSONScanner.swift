@@ -1,0 +1,163 @@
+// Walks over JSON text without building anything: checks its form and finds where each value ends.
+
+/// Why a text is not JSON that we accept.
+struct JSONFault: Error, Equatable {
+    /// What is wrong, in words.
+    var reason: String
+    /// The offset of the byte where it shows.
+    var offset: Int
+}
+
+/// A cursor over JSON text.
+///
+/// It keeps its own stack of open containers, so no nesting can exhaust the thread's.
+struct JSONScanner {
+    /// How deep arrays and objects may stand in each other.
+    static let depthLimit = 128
+
+    let source: [UInt8]
+    var at: Int
+
+    init(_ source: [UInt8], at: Int = 0) {
+        self.source = source
+        self.at = at
+    }
+
+    var byte: UInt8? { at < source.count ? source[at] : nil }
+
+    func fault(_ reason: String) -> JSONFault { JSONFault(reason: reason, offset: at) }
+
+    mutating func skipSpace() {
+        while let byte, byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09 { at += 1 }
+    }
+
+    /// Steps over one value with all that it holds.
+    mutating func skipValue() throws(JSONFault) {
+        var open: [UInt8] = []
+        while true {
+            skipSpace()
+            if try enterContainer(&open) { continue }
+            while true {
+                guard let closing = open.last else { return }
+                skipSpace()
+                if byte == UInt8(ascii: ",") {
+                    at += 1
+                    if closing == UInt8(ascii: "}") { try skipKey() }
+                    break
+                }
+                guard byte == closing else { throw fault("expected a comma or the end of the list or object") }
+                at += 1
+                open.removeLast()
+            }
+        }
+    }
+
+    /// Steps into a container that is not empty (true), or over a whole scalar or empty container (false).
+    private mutating func enterContainer(_ open: inout [UInt8]) throws(JSONFault) -> Bool {
+        guard let byte else { throw fault("ends where a value should stand") }
+        guard byte == UInt8(ascii: "{") || byte == UInt8(ascii: "[") else {
+            try skipScalar(byte)
+            return false
+        }
+        guard open.count < Self.depthLimit else { throw fault("is nested deeper than \(Self.depthLimit) levels") }
+        let closing = byte + 2
+        at += 1
+        skipSpace()
+        if self.byte == closing {
+            at += 1
+            return false
+        }
+        open.append(closing)
+        if closing == UInt8(ascii: "}") { try skipKey() }
+        return true
+    }
+
+    private mutating func skipScalar(_ byte: UInt8) throws(JSONFault) {
+        switch byte {
+        case UInt8(ascii: "\""): try skipString()
+        case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"): try skipNumber()
+        case UInt8(ascii: "t"): try skipWord("true")
+        case UInt8(ascii: "f"): try skipWord("false")
+        case UInt8(ascii: "n"): try skipWord("null")
+        default: throw fault("has something that is no value")
+        }
+    }
+
+    /// Steps over a key and its colon.
+    mutating func skipKey() throws(JSONFault) {
+        skipSpace()
+        guard byte == UInt8(ascii: "\"") else { throw fault("expected a key in double quotes") }
+        try skipString()
+        skipSpace()
+        guard byte == UInt8(ascii: ":") else { throw fault("expected a colon") }
+        at += 1
+    }
+
+    private mutating func skipWord(_ word: StaticString) throws(JSONFault) {
+        let matches = word.withUTF8Buffer { source[at...].starts(with: $0) }
+        guard matches else { throw fault("has something that is no value") }
+        at += word.utf8CodeUnitCount
+    }
+
+    private mutating func skipNumber() throws(JSONFault) {
+        if byte == UInt8(ascii: "-") { at += 1 }
+        if byte == UInt8(ascii: "0") { at += 1 } else { try skipDigits() }
+        if byte == UInt8(ascii: ".") {
+            at += 1
+            try skipDigits()
+        }
+        guard byte == UInt8(ascii: "e") || byte == UInt8(ascii: "E") else { return }
+        at += 1
+        if byte == UInt8(ascii: "+") || byte == UInt8(ascii: "-") { at += 1 }
+        try skipDigits()
+    }
+
+    private mutating func skipDigits() throws(JSONFault) {
+        let start = at
+        while let byte, (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) { at += 1 }
+        guard at > start else { throw fault("has a number without digits") }
+    }
+
+    private mutating func skipString() throws(JSONFault) {
+        at += 1
+        while let byte {
+            switch byte {
+            case UInt8(ascii: "\""):
+                at += 1
+                return
+            case UInt8(ascii: "\\"): try skipEscape()
+            case 0..<0x20: throw fault("has a control character in a string")
+            default: at += 1
+            }
+        }
+        throw fault("has a string without an end")
+    }
+
+    private mutating func skipEscape() throws(JSONFault) {
+        at += 1
+        guard let byte else { throw fault("has a string without an end") }
+        guard byte == UInt8(ascii: "u") else {
+            guard "\"\\/bfnrt".utf8.contains(byte) else { throw fault("has an unknown escape in a string") }
+            at += 1
+            return
+        }
+        let unit = try hexUnit()
+        guard (0xD800..<0xE000).contains(unit) else { return }
+        // Half a pair is no character; no reader agrees with another on what it is.
+        guard unit < 0xDC00, self.byte == UInt8(ascii: "\\") else { throw fault("has half a surrogate pair") }
+        at += 1
+        guard self.byte == UInt8(ascii: "u"), (0xDC00..<0xE000).contains(try hexUnit()) else {
+            throw fault("has half a surrogate pair")
+        }
+    }
+
+    /// Steps over `uXXXX`.
+    private mutating func hexUnit() throws(JSONFault) -> Int {
+        guard at + 4 < source.count,
+            let unit = Int(String(decoding: source[(at + 1)...(at + 4)], as: UTF8.self), radix: 16),
+            source[(at + 1)...(at + 4)].allSatisfy({ $0 != UInt8(ascii: "+") && $0 != UInt8(ascii: "-") })
+        else { throw fault("has a broken escape in a string") }
+        at += 5
+        return unit
+    }
+}

@@ -1,0 +1,173 @@
+// A JSON value as it was sent: checked, kept as text, opened only as far as somebody asks.
+
+/// A value within a JSON text whose form was checked.
+struct JSONText: Sendable {
+    /// What kind of value it is.
+    enum Kind: String, Sendable {
+        case object, array, string, number, bool, null
+
+        /// The kind with its article, for messages.
+        var spoken: String {
+            switch self {
+            case .object, .array: "an \(rawValue)"
+            case .string, .number: "a \(rawValue)"
+            case .bool: "true or false"
+            case .null: "null"
+            }
+        }
+    }
+
+    private let source: [UInt8]
+    private let range: Range<Int>
+
+    /// Checks a text; it must hold exactly one value.
+    init(_ source: [UInt8]) throws(JSONFault) {
+        guard String(validating: source, as: UTF8.self) != nil else {
+            throw JSONFault(reason: "is not UTF-8", offset: 0)
+        }
+        var scanner = JSONScanner(source)
+        scanner.skipSpace()
+        let start = scanner.at
+        try scanner.skipValue()
+        let end = scanner.at
+        scanner.skipSpace()
+        guard scanner.byte == nil else { throw scanner.fault("goes on after its value") }
+        self.source = source
+        range = start..<end
+    }
+
+    private init(_ source: [UInt8], _ range: Range<Int>) {
+        self.source = source
+        self.range = range
+    }
+
+    /// The value's own bytes, exactly as they were sent.
+    var bytes: [UInt8] { Array(source[range]) }
+
+    /// How many bytes the value has.
+    var count: Int { range.count }
+
+    /// What kind of value it is.
+    var kind: Kind {
+        switch source[range.lowerBound] {
+        case UInt8(ascii: "{"): .object
+        case UInt8(ascii: "["): .array
+        case UInt8(ascii: "\""): .string
+        case UInt8(ascii: "t"), UInt8(ascii: "f"): .bool
+        case UInt8(ascii: "n"): .null
+        default: .number
+        }
+    }
+
+    /// The bool, when it is one.
+    var bool: Bool? { kind == .bool ? source[range.lowerBound] == UInt8(ascii: "t") : nil }
+
+    /// The number as it was written, when it is one.
+    var number: String? { kind == .number ? String(decoding: source[range], as: UTF8.self) : nil }
+
+    /// The string without quotes and escapes, when it is one.
+    var string: String? {
+        kind == .string ? Self.unescaped(source[(range.lowerBound + 1)..<(range.upperBound - 1)]) : nil
+    }
+
+    /// The elements, when it is an array.
+    var elements: [JSONText]? {
+        guard kind == .array else { return nil }
+        var scanner = JSONScanner(source, at: range.lowerBound + 1)
+        var elements: [JSONText] = []
+        while let value = next(&scanner, until: UInt8(ascii: "]")) { elements.append(value) }
+        return elements
+    }
+
+    /// The members in their order, twins included, when it is an object.
+    var members: [(key: String, value: JSONText)]? {
+        guard kind == .object else { return nil }
+        var scanner = JSONScanner(source, at: range.lowerBound + 1)
+        var members: [(key: String, value: JSONText)] = []
+        while true {
+            scanner.skipSpace()
+            if scanner.byte == UInt8(ascii: ",") { scanner.at += 1 }
+            scanner.skipSpace()
+            let start = scanner.at
+            guard scanner.byte == UInt8(ascii: "\""), (try? scanner.skipKey()) != nil else { return members }
+            let quoted = source[(start + 1)..<scanner.at]
+            let end = quoted.lastIndex(of: UInt8(ascii: "\"")) ?? quoted.startIndex
+            guard let value = next(&scanner, until: UInt8(ascii: "}")) else { return members }
+            members.append((Self.unescaped(source[(start + 1)..<end]), value))
+        }
+    }
+
+    // The text was checked as a whole, so a fault cannot come; `nil` stands for the end of the container.
+    private func next(_ scanner: inout JSONScanner, until closing: UInt8) -> JSONText? {
+        scanner.skipSpace()
+        if scanner.byte == UInt8(ascii: ",") { scanner.at += 1 }
+        scanner.skipSpace()
+        let start = scanner.at
+        guard scanner.byte != closing, (try? scanner.skipValue()) != nil else { return nil }
+        return JSONText(source, start..<scanner.at)
+    }
+
+    private static func unescaped(_ quoted: ArraySlice<UInt8>) -> String {
+        guard quoted.contains(UInt8(ascii: "\\")) else { return String(decoding: quoted, as: UTF8.self) }
+        var units: [UInt16] = []
+        var rest = Substring(decoding: quoted, as: UTF8.self).utf16[...]
+        while let unit = rest.popFirst() {
+            guard unit == UInt16(UInt8(ascii: "\\")), let escape = rest.popFirst() else {
+                units.append(unit)
+                continue
+            }
+            switch UInt8(truncatingIfNeeded: escape) {
+            case UInt8(ascii: "b"): units.append(0x08)
+            case UInt8(ascii: "f"): units.append(0x0C)
+            case UInt8(ascii: "n"): units.append(0x0A)
+            case UInt8(ascii: "r"): units.append(0x0D)
+            case UInt8(ascii: "t"): units.append(0x09)
+            case UInt8(ascii: "u"):
+                units.append(UInt16(String(decoding: rest.prefix(4), as: UTF16.self), radix: 16) ?? 0xFFFD)
+                rest = rest.dropFirst(4)
+            default: units.append(escape)
+            }
+        }
+        return String(decoding: units, as: UTF16.self)
+    }
+}
+
+extension JSONText {
+    /// The value in one form for all ways of writing it: no space, keys sorted, characters escaped alike.
+    var canonical: [UInt8] {
+        var bytes: [UInt8] = []
+        appendCanonical(to: &bytes)
+        return bytes
+    }
+
+    private func appendCanonical(to bytes: inout [UInt8]) {
+        if let elements {
+            Self.list(elements, "[", "]", &bytes) { $0.appendCanonical(to: &$1) }
+        } else if let members {
+            let sorted = members.enumerated().sorted {
+                ($0.element.key, $0.offset) < ($1.element.key, $1.offset)
+            }
+            Self.list(sorted.map(\.element), "{", "}", &bytes) { member, bytes in
+                JSON.append(member.key, to: &bytes)
+                bytes.append(UInt8(ascii: ":"))
+                member.value.appendCanonical(to: &bytes)
+            }
+        } else if let string {
+            JSON.append(string, to: &bytes)
+        } else {
+            bytes += source[range]
+        }
+    }
+
+    private static func list<Item>(
+        _ items: [Item], _ open: StaticString, _ close: StaticString, _ bytes: inout [UInt8],
+        _ append: (Item, inout [UInt8]) -> Void
+    ) {
+        open.withUTF8Buffer { bytes += $0 }
+        for (index, item) in items.enumerated() {
+            if index > 0 { bytes.append(UInt8(ascii: ",")) }
+            append(item, &bytes)
+        }
+        close.withUTF8Buffer { bytes += $0 }
+    }
+}

@@ -1,0 +1,77 @@
+// Points in time as RFC 3339 writes them, in UTC with milliseconds.
+
+import FoundationEssentials
+
+extension JSON {
+    /// A point in time.
+    static func time(_ date: Date) -> JSON { .string(date.rfc3339) }
+}
+
+extension Date {
+    /// `2026-01-31T12:00:00.250Z`.
+    var rfc3339: String {
+        let milliseconds = Int((timeIntervalSince1970 * 1000).rounded())
+        let (days, rest) = (
+            milliseconds.floored(86_400_000), milliseconds - milliseconds.floored(86_400_000) * 86_400_000
+        )
+        let (year, month, day) = Self.civil(days)
+        let clock = [rest / 3_600_000, rest / 60_000 % 60, rest / 1000 % 60].map { Self.padded($0, 2) }
+        let date = "\(Self.padded(year, 4))-\(Self.padded(month, 2))-\(Self.padded(day, 2))"
+        return "\(date)T\(clock.joined(separator: ":")).\(Self.padded(rest % 1000, 3))Z"
+    }
+
+    /// Reads RFC 3339 with any offset; `nil` for anything else.
+    init?(rfc3339 text: String) {
+        guard
+            let match = text.wholeMatch(
+                of: /(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)/)
+        else { return nil }
+        let numbers = [match.1, match.2, match.3, match.4, match.5, match.6].compactMap { Int($0) }
+        guard numbers.count == 6, (1...12).contains(numbers[1]), (1...31).contains(numbers[2]), numbers[3] < 24,
+            numbers[4] < 60, numbers[5] <= 60, let offset = Self.offset(String(match.8))
+        else { return nil }
+        let days = Self.days(numbers[0], numbers[1], numbers[2])
+        guard Self.civil(days) == (numbers[0], numbers[1], numbers[2]) else { return nil }
+        let seconds = days * 86_400 + numbers[3] * 3600 + numbers[4] * 60 + numbers[5] - offset
+        self.init(timeIntervalSince1970: Double(seconds) + (match.7.flatMap { Double("0" + $0) } ?? 0))
+    }
+
+    private static func offset(_ zone: String) -> Int? {
+        guard zone.uppercased() != "Z" else { return 0 }
+        let parts = zone.dropFirst().split(separator: ":").compactMap { Int($0) }
+        guard parts.count == 2, parts[0] < 24, parts[1] < 60 else { return nil }
+        return (zone.hasPrefix("-") ? -1 : 1) * (parts[0] * 3600 + parts[1] * 60)
+    }
+
+    // Howard Hinnant's arithmetic of the Gregorian calendar, whose years begin in March.
+    private static func civil(_ days: Int) -> (year: Int, month: Int, day: Int) {
+        let shifted = days + 719_468
+        let era = shifted.floored(146_097)
+        let dayOfEra = shifted - era * 146_097
+        let year = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
+        let dayOfYear = dayOfEra - (365 * year + year / 4 - year / 100)
+        let month = (5 * dayOfYear + 2) / 153
+        let civilMonth = month < 10 ? month + 3 : month - 9
+        return (year + era * 400 + (civilMonth <= 2 ? 1 : 0), civilMonth, dayOfYear - (153 * month + 2) / 5 + 1)
+    }
+
+    private static func days(_ year: Int, _ month: Int, _ day: Int) -> Int {
+        let shifted = month <= 2 ? year - 1 : year
+        let era = shifted.floored(400)
+        let yearOfEra = shifted - era * 400
+        let dayOfYear = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1
+        return era * 146_097 + yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear - 719_468
+    }
+
+    private static func padded(_ number: Int, _ width: Int) -> String {
+        let text = String(number)
+        return String(repeating: "0", count: max(0, width - text.count)) + text
+    }
+}
+
+extension Int {
+    fileprivate func floored(_ divisor: Int) -> Int {
+        let (quotient, remainder) = quotientAndRemainder(dividingBy: divisor)
+        return remainder < 0 ? quotient - 1 : quotient
+    }
+}

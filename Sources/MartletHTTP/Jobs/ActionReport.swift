@@ -1,0 +1,79 @@
+// What became of one verb for many jobs: a result or an error for each, in the order of the request.
+
+import MartletJobs
+import MartletQueue
+
+/// Results and errors of a verb for many jobs.
+struct ActionReport {
+    let verb: ControlVerb
+    /// How states are called on this surface.
+    private let word: (JobState) -> String
+    private let allowed: (JobState) -> [String]
+    private var results: [(index: Int, json: JSON)] = []
+    private var errors: [(index: Int, json: JSON)] = []
+
+    init(
+        verb: ControlVerb, word: @escaping (JobState) -> String = { $0.rawValue },
+        allowed: @escaping (JobState) -> [String] = { $0.allowedVerbs }
+    ) {
+        self.verb = verb
+        self.word = word
+        self.allowed = allowed
+    }
+
+    mutating func add(_ index: Int, _ id: JobID, _ verdict: ControlVerdict) {
+        switch verdict {
+        case .done(let state): accept(index, id, state.map(word) ?? "deleted")
+        case .asked: accept(index, id, word(verb == .pause ? .paused : .cancelled), isStopping: true)
+        case .refused(let state):
+            let allowed = self.allowed(state).joined(separator: ", ")
+            refuse(index, id.description, "it is \(word(state)); allowed: \(allowed)", state: state)
+        case .missing: refuse(index, id.description, "there is no such job")
+        case .uniqueKeyTaken(let holder): refuse(index, id.description, "\(holder) holds its unique key")
+        }
+    }
+
+    /// What would become of a job, from its state alone.
+    mutating func preview(_ index: Int, _ job: JobRecord) {
+        let name = verb.name
+        let reached: Set<JobState> =
+            switch verb {
+            case .pause: [.paused]
+            case .resume: [.queued, .scheduled, .retrying]
+            case .cancel: [.cancelled]
+            case .retry: [.queued]
+            case .run: [.queued, .active]
+            case .delete: []
+            case .patch: [.active]
+            }
+        if job.state.allowedVerbs.contains(name) || reached.contains(job.state) {
+            accept(index, job.id, word(job.state))
+        } else {
+            add(index, job.id, .refused(job.state))
+        }
+    }
+
+    mutating func refuse(_ index: Int, _ id: String, _ error: String, state: JobState? = nil) {
+        let json = JSON.object([
+            "id": .string(String(id.prefix(200))), "error": .string(error), "state": state.map { .string(word($0)) },
+        ])
+        errors.append((index, json))
+    }
+
+    private mutating func accept(_ index: Int, _ id: JobID, _ status: String, isStopping: Bool = false) {
+        let json = JSON.object([
+            "id": .string(id.description), "status": .string(status), "stopping": isStopping ? true : nil,
+        ])
+        results.append((index, json))
+    }
+
+    func json(message: String, dryRun: Bool = false) -> JSON {
+        .object([
+            "message": .string("\(message): \(results.count) of \(results.count + errors.count)"),
+            "total": .int(results.count + errors.count), "successful": .int(results.count),
+            "failed": .int(errors.count), "dry_run": dryRun ? true : nil,
+            "results": .array(results.sorted { $0.index < $1.index }.map(\.json)),
+            "errors": .array(errors.sorted { $0.index < $1.index }.map(\.json)),
+        ])
+    }
+}

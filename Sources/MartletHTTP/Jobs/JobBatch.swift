@@ -1,0 +1,157 @@
+// A bulk push as it was sent: one JSON object with a list, or one job on each line.
+
+import HTTPTypes
+import MartletJobs
+import MartletQueue
+
+/// A bulk push, read and judged item by item.
+struct JobBatch: Sendable {
+    let isAtomic: Bool
+    private var models: [(index: Int, model: JobModel)] = []
+    /// The items that cannot be pushed, with their faults.
+    private(set) var refused: [(index: Int, errors: [FieldError])] = []
+
+    /// The jobs in their order.
+    var jobs: [NewJob] { models.map(\.model.job) }
+
+    /// The queues that the jobs are for.
+    var queues: Set<QueueName> { Set(models.map(\.model.queue)) }
+
+    /// The places of the jobs in the request, by queue.
+    var indexesByQueue: [QueueName: [Int]] {
+        Dictionary(grouping: models, by: \.model.queue).mapValues { $0.map(\.index) }
+    }
+
+    /// The faults of all items; `nil` when there are none.
+    var allErrors: [FieldError]? { refused.isEmpty ? nil : refused.flatMap(\.errors) }
+
+    private let positions: [Int: Int]
+
+    /// The job at a place of the request.
+    func job(at index: Int) -> NewJob? { positions[index].map { models[$0].model.job } }
+
+    init(_ call: Call, settings: ServerSettings, reserved: String) throws(Problem) {
+        let inQuery: Bool? =
+            switch call.query["atomic"] {
+            case nil: nil
+            case "true": true
+            case "false": false
+            default: throw .invalid("?atomic", "must be true or false")
+            }
+        let items: [Result<JSONText, JSONFault>]
+        var digest: String
+        switch call.body {
+        case .lines(let bytes):
+            isAtomic = inQuery ?? false
+            items = bytes.split(separator: 0x0A).filter { !$0.allSatisfy { $0 == 0x20 || $0 == 0x0D || $0 == 0x09 } }
+                .map { line in Result { () throws(JSONFault) in try JSONText(Array(line)) } }
+            digest = RequestDigest.of(bytes)
+        default:
+            let text = try call.json()
+            var fields = Fields(text)
+            isAtomic = fields.flag("atomic") ?? inQuery ?? true
+            let list = fields.list("jobs")
+            if list == nil, fields.errors.isEmpty { fields.refuse("jobs", "is required: a list of jobs") }
+            try fields.done()
+            items = (list ?? []).map { .success($0) }
+            digest = RequestDigest.of(text)
+        }
+        guard !items.isEmpty else { throw .invalid("/jobs", "must have at least one job") }
+        guard items.count <= settings.batchLimit else {
+            throw .tooLarge("a batch has at most \(settings.batchLimit) jobs", limit: settings.batchLimit)
+        }
+        let key = try IdempotencyKey(call)
+        for (index, item) in items.enumerated() {
+            switch Self.model(item, index, settings.payloadLimit, reserved) {
+            case .failure(let faults): refused.append((index, faults.errors))
+            case .success(var model):
+                if let key, !model.hasOwnID {
+                    model.job.id = key.id(index)
+                    model.job.digest = digest
+                }
+                models.append((index, model))
+            }
+        }
+        positions = Dictionary(uniqueKeysWithValues: models.enumerated().map { ($0.element.index, $0.offset) })
+    }
+
+    private struct Faults: Error { var errors: [FieldError] }
+
+    private static func model(
+        _ item: Result<JSONText, JSONFault>, _ index: Int, _ limit: Int, _ reserved: String
+    ) -> Result<JobModel, Faults> {
+        switch item {
+        case .failure(let fault):
+            return .failure(Faults(errors: [FieldError(pointer: "/jobs/\(index)", detail: "\(fault.reason)")]))
+        case .success(let text):
+            var fields = Fields(text, at: "/jobs/\(index)")
+            guard let model = JobModel(text, &fields, limit: limit, reserved: reserved) else {
+                return .failure(Faults(errors: fields.errors))
+            }
+            return .success(model)
+        }
+    }
+}
+
+/// What became of the jobs of a bulk push.
+struct BatchReport {
+    private var rows: [(index: Int, json: JSON)] = []
+    private var created = 0
+    private var existing = 0
+    private var failed = 0
+    private var trouble: QueueError?
+
+    init(_ verdicts: [(index: Int, id: JobID, verdict: EnqueueVerdict)]) {
+        for (index, id, verdict) in verdicts { add(index, id, verdict) }
+    }
+
+    mutating func add(_ index: Int, _ id: JobID, _ verdict: EnqueueVerdict) {
+        switch verdict {
+        case .created(let state):
+            created += 1
+            row(index, id, "created", ("state", .string(state.rawValue)))
+        case .existing(let state):
+            existing += 1
+            row(index, id, "existing", ("state", .string(state.rawValue)))
+        case .deleted:
+            existing += 1
+            row(index, id, "deleted")
+        case .conflict: refuse(index, id, "conflict", "this id was used before with another request")
+        case .uniqueKeyTaken(let holder): refuse(index, id, "unique-key-taken", "\(holder) holds the unique key")
+        case .invalid(let field): refuse(index, id, "invalid", "\(field) is out of its range")
+        }
+    }
+
+    mutating func refuse(_ index: Int, _ errors: [FieldError]) {
+        failed += 1
+        rows.append(
+            (index, .object(["index": .int(index), "status": "invalid", "errors": .array(errors.map(\.json))])))
+    }
+
+    mutating func fail(_ index: Int, _ id: JobID, _ error: QueueError) {
+        trouble = trouble?.kind == .unknown ? trouble : error
+        refuse(index, id, error.kind == .unknown ? "unknown" : "not-executed", error.message)
+    }
+
+    private mutating func refuse(_ index: Int, _ id: JobID, _ status: String, _ detail: String) {
+        failed += 1
+        row(index, id, status, ("detail", .string(detail)))
+    }
+
+    private mutating func row(_ index: Int, _ id: JobID, _ status: String, _ more: (key: String, value: JSON)...) {
+        let row = JSON.object(["index": .int(index), "id": .string(id.description), "status": .string(status)])
+        rows.append((index, row.adding(more)))
+    }
+
+    /// 201 when anything was created, 200 when nothing was, 503 when Redis failed for some of them.
+    func reply() throws(Problem) -> Reply {
+        let results = JSON.array(rows.sorted { $0.index < $1.index }.map(\.json))
+        let body = JSON.object([
+            "created": .int(created), "existing": .int(existing), "failed": .int(failed), "results": results,
+        ])
+        guard let trouble else { return Reply(body, status: created > 0 ? .created : .ok) }
+        var problem = Problem(trouble, isRead: false)
+        problem.more = problem.more.filter { $0.key != "ids" }
+        throw problem.with("created", .int(created)).with("existing", .int(existing)).with("results", results)
+    }
+}

@@ -1,0 +1,119 @@
+// PATCH and DELETE of a job, its verbs, and one verb for many jobs.
+
+import HTTPTypes
+import MartletJobs
+import MartletQueue
+
+extension API {
+    /// Cancel, pause, resume, retry or run: 200 with the job, 202 when a running one was asked to stop.
+    func changeJob(_ call: Call, _ verb: ControlVerb) async throws -> Reply {
+        let (queue, job) = try await call.job()
+        return try await change(job.id, in: queue, verb)
+    }
+
+    func patchJob(_ call: Call) async throws -> Reply {
+        var fields = Fields(try call.json())
+        let priority = fields.integer("priority", in: -1000...1000)
+        let delay = fields.seconds("delay_seconds", in: 0...31_536_000)
+        let retries = fields.integer("max_retries", in: 0...100)
+        try fields.done()
+        guard priority != nil || delay != nil || retries != nil else {
+            throw Problem.invalid("", "must name at least one of priority, delay_seconds and max_retries")
+        }
+        let (queue, job) = try await call.job()
+        return try await change(
+            job.id, in: queue, .patch(priority: priority, delay: delay, maxRetries: retries))
+    }
+
+    func deleteJob(_ call: Call) async throws -> Reply {
+        let id = try call.id()
+        // A repeat must find what a first try deleted, so a named queue is asked without looking first.
+        if let queue = try call.queueInQuery() { return try await change(id, in: queue, .delete) }
+        let (queue, job) = try await call.job()
+        return try await change(job.id, in: queue, .delete)
+    }
+
+    private func change(_ id: JobID, in queue: Queue, _ verb: ControlVerb) async throws -> Reply {
+        let verdict = try await queue.control(verb, id)
+        switch verdict {
+        case .done(nil): return Reply(.object(["id": .string(id.description), "status": "deleted"]))
+        case .done, .asked:
+            guard let job = try await queue.job(id) else { throw Problem.notFound("there is no job \(id)") }
+            return Reply(.job(job), status: verdict == .asked ? .accepted : .ok)
+        case .refused(let state):
+            throw Problem.invalidState(id, verb.name, state.rawValue, allowed: state.allowedVerbs)
+        case .missing: throw Problem.notFound("there is no job \(id)")
+        case .uniqueKeyTaken(let holder): throw Problem.uniqueKeyTaken(by: holder)
+        }
+    }
+
+    /// One verb for up to 10 000 jobs, each judged by itself.
+    func actOnJobs(_ call: Call) async throws -> Reply {
+        var fields = Fields(try call.json())
+        let verb = Self.verb(&fields, ["cancel", "pause", "resume", "retry", "run", "delete", "priority"])
+        let dryRun = fields.flag("dry_run") ?? false
+        if fields.value("filter") != nil {
+            fields.refuse("filter", "is not supported yet; name up to \(settings.batchLimit) jobs by ids")
+        }
+        let ids = try Self.ids("ids", &fields, limit: settings.batchLimit)
+        try fields.done()
+        guard let verb, let ids, !ids.isEmpty else { throw Problem.invalid("/ids", "must have at least one id") }
+        let found = try await call.jobs(ids.compactMap(\.id))
+        var report = ActionReport(verb: verb)
+        var places: [QueueName: [(index: Int, id: JobID)]] = [:]
+        var next = found.makeIterator()
+        for (index, item) in ids.enumerated() {
+            guard let id = item.id else {
+                report.refuse(index, item.text, "not a valid id: it must match ^[A-Za-z0-9._:-]{1,128}$")
+                continue
+            }
+            let jobs = next.next() ?? []
+            switch jobs.count {
+            case 0: report.refuse(index, item.text, "there is no such job")
+            case 1 where dryRun: report.preview(index, jobs[0])
+            case 1: places[jobs[0].queue, default: []].append((index, id))
+            default: report.refuse(index, item.text, "several queues have such a job; name one with ?queue=")
+            }
+        }
+        for (name, part) in places {
+            let verdicts = try await call.queue(name).control(verb, part.map(\.id))
+            for (place, verdict) in zip(part, verdicts) { report.add(place.index, place.id, verdict) }
+        }
+        return Reply(report.json(message: "\(verb.name)\(dryRun ? " would be" : "") done", dryRun: dryRun))
+    }
+
+    /// The verb that `action` names, with `priority` where it needs one.
+    static func verb(_ fields: inout Fields, _ known: [String]) -> ControlVerb? {
+        let action = fields.text("action", required: true)
+        let isPriority = action == "priority"
+        let priority = fields.integer("priority", in: -1000...1000, required: isPriority)
+        guard let action else { return nil }
+        guard known.contains(action) else {
+            fields.refuse("action", "must be one of \(known.joined(separator: ", "))")
+            return nil
+        }
+        switch action {
+        case "cancel": return .cancel
+        case "pause": return .pause
+        case "resume": return .resume
+        case "retry": return .retry
+        case "run": return .run
+        case "delete": return .delete
+        default: return priority.map { .priority($0) }
+        }
+    }
+
+    /// A list of ids, each as text and, where it has the form of one, as an id.
+    static func ids(
+        _ name: String, _ fields: inout Fields, limit: Int
+    ) throws(Problem) -> [(text: String, id: JobID?)]? {
+        guard let list = fields.list(name) else {
+            if !fields.has(name) { fields.refuse(name, "is required: a list of ids") }
+            return nil
+        }
+        guard list.count <= limit else { throw .tooLarge("\(name) has at most \(limit) ids", limit: limit) }
+        let texts = list.compactMap(\.string)
+        if texts.count != list.count { fields.refuse(name, "must have only strings") }
+        return texts.map { ($0, JobID($0)) }
+    }
+}

@@ -1,0 +1,102 @@
+// A job as a producer describes it in JSON.
+
+import FoundationEssentials
+import MartletJobs
+import MartletQueue
+
+/// A job as a producer describes it.
+struct JobModel: Sendable {
+    var queue: QueueName
+    var job: NewJob
+    /// Whether the caller chose the id.
+    var hasOwnID: Bool
+
+    /// Reads one description; notes all faults in `fields`, and answers `nil` when there are any.
+    init?(_ text: JSONText, _ fields: inout Fields, limit: Int, reserved: String) {
+        var job = NewJob(type: "", payload: Array("{}".utf8))
+        let queue = Self.queue(&fields)
+        job.type = fields.text("type", length: 1...NewJob.Limit.type, required: true) ?? ""
+        if job.type == reserved { fields.refuse("type", "is pushed through /api/downloads") }
+        if let payload = fields.value("payload") {
+            job.payload = payload.bytes
+            if payload.count > limit { fields.refuse("payload", "has more than \(limit) bytes") }
+        }
+        job.priority = fields.integer("priority", in: -1000...1000) ?? 0
+        job.delay = Self.delay(&fields)
+        job.maxRetries = fields.integer("max_retries", in: 0...100) ?? JobRecord.defaultMaxRetries
+        job.retryPolicy = Self.backoff(&fields)
+        job.timeout = fields.seconds("timeout_seconds", in: 0.001...31_536_000)
+        job.uniqueKey = fields.text("unique_key", length: 1...NewJob.Limit.uniqueKey)
+        job.tags = Self.tags(&fields)
+        job.metadata = Self.metadata(&fields)
+        let id = Self.id(&fields)
+        job.id = id ?? job.id
+        guard fields.close().isEmpty, let queue else { return nil }
+        if id != nil { job.digest = RequestDigest.of(text) }
+        self.queue = queue
+        self.job = job
+        hasOwnID = id != nil
+    }
+
+    static func queue(_ fields: inout Fields) -> QueueName? {
+        guard let text = fields.text("queue") else { return .default }
+        let name = QueueName(text)
+        if name == nil { fields.refuse("queue", "must match ^[a-z0-9][a-z0-9._-]{0,63}$") }
+        return name
+    }
+
+    private static func id(_ fields: inout Fields) -> JobID? {
+        guard let text = fields.text("id") else { return nil }
+        let id = JobID(text)
+        if id == nil { fields.refuse("id", "must match ^[A-Za-z0-9._:-]{1,128}$") }
+        return id
+    }
+
+    /// `delay_seconds`, or what is left until `run_at`: the store knows only waits, by its own clock.
+    private static func delay(_ fields: inout Fields) -> Duration {
+        let delay = fields.seconds("delay_seconds", in: 0...31_536_000)
+        guard let text = fields.text("run_at") else { return delay ?? .zero }
+        guard delay == nil else {
+            fields.refuse("run_at", "cannot stand beside delay_seconds")
+            return .zero
+        }
+        guard let date = Date(rfc3339: text) else {
+            fields.refuse("run_at", "must be a time like 2026-01-31T12:00:00Z")
+            return .zero
+        }
+        let wait = date.timeIntervalSinceNow
+        if wait > 31_536_000 { fields.refuse("run_at", "must lie within 365 days") }
+        return wait <= 0 ? .zero : .milliseconds(Int64((min(wait, 31_536_000) * 1000).rounded(.up)))
+    }
+
+    private static func backoff(_ fields: inout Fields) -> RetryPolicy? {
+        guard var backoff = fields.object("backoff") else { return nil }
+        let policy = RetryPolicy(
+            base: backoff.seconds("base_seconds", in: 0...31_536_000) ?? .seconds(1),
+            factor: backoff.number("factor", in: 1...1000) ?? 2,
+            cap: backoff.seconds("cap_seconds", in: 0...31_536_000) ?? .seconds(86_400),
+            jitter: backoff.number("jitter", in: 0...1) ?? 0)
+        fields.refuse(backoff.close())
+        return policy
+    }
+
+    private static func tags(_ fields: inout Fields) -> [String] {
+        guard let list = fields.list("tags") else { return [] }
+        let tags = list.compactMap(\.string)
+        let areFine = tags.allSatisfy { tag in
+            (1...64).contains(tag.utf8.count) && !tag.unicodeScalars.contains { $0.value < 0x20 || $0.value == 0x7F }
+        }
+        if tags.count != list.count || tags.count > 16 || !areFine {
+            fields.refuse("tags", "must be at most 16 strings of 1 to 64 bytes without control characters")
+        }
+        return tags
+    }
+
+    private static func metadata(_ fields: inout Fields) -> [UInt8]? {
+        guard let metadata = fields.value("metadata") else { return nil }
+        if metadata.kind != .object || metadata.count > 16 << 10 {
+            fields.refuse("metadata", "must be an object of at most 16384 bytes")
+        }
+        return metadata.bytes
+    }
+}

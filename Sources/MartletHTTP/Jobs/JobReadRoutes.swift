@@ -1,0 +1,113 @@
+// GET /api/v1/jobs and /api/v1/jobs/{id}.
+
+import HTTPTypes
+import MartletJobs
+import MartletQueue
+import ServiceLifecycle
+
+extension API {
+    /// One job; with `wait` once it has ended, or as it stands when the time is over.
+    func getJob(_ call: Call) async throws -> Reply {
+        let wait = try call.query.number("wait", in: 0...settings.longestWait.inSeconds)
+        var (queue, job) = try await call.job()
+        if let wait, wait > 0, !job.state.isFinal {
+            guard let last = try await final(job, queue, within: .milliseconds(Int64(wait * 1000))) else {
+                throw Problem.notFound("job \(job.id) ended and is not kept")
+            }
+            job = last
+        }
+        return Self.tagged(.job(job), call)
+    }
+
+    /// Waits for the end of a job; a shutdown of the server ends the wait early.
+    private func final(_ job: JobRecord, _ queue: Queue, within limit: Duration) async throws -> JobRecord? {
+        do {
+            return try await cancelWhenGracefulShutdown { try await queue.waitUntilFinal(job.id, within: limit) }
+        } catch is CancellationError {
+            return job
+        }
+    }
+
+    /// An answer with an entity tag; 304 when the client has it already.
+    static func tagged(_ json: JSON, _ call: Call) -> Reply {
+        let bytes = json.bytes
+        let tag = "\"\(RequestDigest.of(bytes))\""
+        let held = call.headers[.ifNoneMatch]?.split(separator: ",").map { word in
+            let word = word.trimmingPrefix { $0 == " " }
+            return word.hasPrefix("W/") ? String(word.dropFirst(2)) : String(word)
+        }
+        guard held?.contains(where: { $0 == tag || $0 == "*" }) ?? false else {
+            return Reply(bytes, type: "application/json").with(.eTag, tag)
+        }
+        return Reply([], type: "application/json", status: .notModified).with(.eTag, tag)
+    }
+
+    /// A page of jobs: of one queue, or of all visible ones by name.
+    func listJobs(_ call: Call) async throws -> Reply {
+        let limit = try call.query.integer("limit", in: 1...200) ?? 50
+        let states = try Self.states(call.query["state"])
+        let cursor = try call.query["cursor"].map { text in
+            guard let cursor = ListCursor(text) else { throw Problem.invalid("?cursor", "is not one of ours") }
+            return cursor
+        }
+        var names = try await call.visibleQueues()
+        if let queue = try call.queueInQuery() { names = [queue.name] }
+        if let cursor { names.removeAll { $0 < cursor.queue } }
+        var jobs: [JobRecord] = []
+        var next: ListCursor?
+        for name in names {
+            let after = cursor?.queue == name ? cursor?.place : nil
+            let page = try await call.queue(name).list(
+                states: states, type: call.query["type"], after: after, limit: limit - jobs.count)
+            jobs += page.jobs
+            if let place = page.next {
+                next = ListCursor(queue: name, place: place)
+                break
+            }
+            if jobs.count == limit {
+                next = names.first { $0 > name }.map { ListCursor(queue: $0, place: nil) }
+                break
+            }
+        }
+        return Reply(
+            .object([
+                "jobs": .array(jobs.map { .job($0, brief: true) }),
+                "next_cursor": next.map { .string($0.description) } ?? .null,
+            ]))
+    }
+
+    private static func states(_ text: String?) throws(Problem) -> Set<JobState>? {
+        guard let text else { return nil }
+        var states: Set<JobState> = []
+        for word in text.split(separator: ",") {
+            guard let state = JobState(rawValue: String(word)) else {
+                let all = JobState.allCases.map(\.rawValue).joined(separator: ", ")
+                throw .invalid("?state", "must be some of \(all), separated by commas")
+            }
+            states.insert(state)
+        }
+        return states
+    }
+}
+
+/// A place in a listing that may go over several queues.
+struct ListCursor: LosslessStringConvertible {
+    var queue: QueueName
+    var place: JobCursor?
+
+    init(queue: QueueName, place: JobCursor?) {
+        self.queue = queue
+        self.place = place
+    }
+
+    init?(_ description: String) {
+        let parts = description.split(separator: "!", maxSplits: 1, omittingEmptySubsequences: false)
+        guard parts.count == 2, let queue = QueueName(String(parts[0])) else { return nil }
+        self.queue = queue
+        guard !parts[1].isEmpty else { return }
+        guard let place = JobCursor(String(parts[1])) else { return nil }
+        self.place = place
+    }
+
+    var description: String { "\(queue)!\(place?.description ?? "")" }
+}

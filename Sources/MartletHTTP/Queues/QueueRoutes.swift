@@ -1,0 +1,136 @@
+// Queues: their counts and settings, their pauses, and the numbers over all of them.
+
+import HTTPTypes
+import MartletJobs
+import MartletQueue
+
+extension API {
+    func listQueues(_ call: Call) async throws -> Reply {
+        Reply(.object(["queues": .array(try await statuses(call).map(JSON.queue))]))
+    }
+
+    /// The status of every queue that the caller may see, in the order of their names.
+    private func statuses(_ call: Call) async throws -> [QueueStatus] {
+        let queues = try await call.visibleQueues().map(call.store.queue)
+        let statuses = try await withThrowingTaskGroup(of: QueueStatus?.self) { group in
+            for queue in queues { group.addTask { try await queue.status() } }
+            return try await group.reduce(into: [QueueStatus]()) { all, status in status.map { all.append($0) } }
+        }
+        return statuses.sorted { $0.name < $1.name }
+    }
+
+    func getQueue(_ call: Call) async throws -> Reply { Reply(.queue(try await existing(call).status)) }
+
+    private func existing(_ call: Call) async throws -> (queue: Queue, status: QueueStatus) {
+        let queue = try call.queueInPath()
+        guard let status = try await queue.status() else { throw Problem.notFound("there is no queue \(queue.name)") }
+        return (queue, status)
+    }
+
+    /// Sets what is named; creates the queue where it does not exist yet.
+    func configureQueue(_ call: Call) async throws -> Reply {
+        let queue = try call.queueInPath()
+        var fields = Fields(try call.json())
+        var change = QueueSettingsChange()
+        let range = queue.name == .downloads ? settings.concurrencyRange : 0...1_000_000
+        change.limit = fields.integer("concurrency", in: range)
+        change.lease = fields.seconds("lease_seconds", in: 5...900)
+        if let ageing = fields.seconds("ageing_seconds", in: 0...4_398_046_511) {
+            change.step = ageing == .zero ? .milliseconds(1 << 42) : ageing
+        }
+        if var retention = fields.object("retention") {
+            change.completed = Self.retention("completed", &retention)
+            change.failed = Self.retention("failed", &retention)
+            change.cancelled = Self.retention("cancelled", &retention)
+            fields.refuse(retention.close())
+        }
+        try fields.done()
+        try await queue.configure(change)
+        return Reply(.queue(try await existing(call).status))
+    }
+
+    private static func retention(_ kind: String, _ fields: inout Fields) -> Retention? {
+        guard var retention = fields.object(kind) else { return nil }
+        let age = retention.seconds("age_seconds", in: 0...31_536_000)
+        let count = retention.integer("count", in: 0...1_000_000_000)
+        fields.refuse(retention.close())
+        return Retention(age: age ?? Retention.standard.age, count: count ?? Retention.standard.count)
+    }
+
+    func pauseQueue(_ call: Call) async throws -> Reply {
+        let reason = try Self.reason(call)
+        let queue = try await existing(call).queue
+        try await queue.pause(reason: reason, by: call.caller.name)
+        return Reply(.queue(try await existing(call).status))
+    }
+
+    func resumeQueue(_ call: Call) async throws -> Reply {
+        try await existing(call).queue.resume()
+        return Reply(.queue(try await existing(call).status))
+    }
+
+    func pauseAll(_ call: Call) async throws -> Reply {
+        try await store.pauseAll(reason: try Self.reason(call), by: call.caller.name)
+        return Reply(.object(["message": "All queues are paused", "status": "paused"]))
+    }
+
+    func resumeAll(_ call: Call) async throws -> Reply {
+        try await store.resumeAll()
+        return Reply(.object(["message": "Queues are no longer paused together", "status": "active"]))
+    }
+
+    private static func reason(_ call: Call) throws(Problem) -> String? {
+        guard case .json(let text) = call.body else { return nil }
+        var fields = Fields(text)
+        let reason = fields.text("reason", length: 0...500)
+        try fields.done()
+        return reason
+    }
+
+    /// The numbers over all queues that the caller may see.
+    func stats(_ call: Call) async throws -> Reply {
+        let all = try await statuses(call)
+        var jobs: [JobIndex: Int] = [:]
+        for status in all { jobs.merge(status.jobs) { $0 + $1 } }
+        func sum(_ path: KeyPath<QueueStatus, Int>) -> JSON { .int(all.reduce(0) { $0 + $1[keyPath: path] }) }
+        return Reply(
+            .object([
+                "queues": .int(all.count), "paused_queues": .int(all.count { $0.isPaused }),
+                "paused_all": .bool(try await store.globalPause() != nil),
+                "jobs": .counts(jobs), "total_jobs": sum(\.total),
+                "totals": .object([
+                    "created": sum(\.createdEver), "completed": sum(\.completedEver), "failed": sum(\.failedEver),
+                    "cancelled": sum(\.cancelledEver), "deleted": sum(\.deletedEver),
+                ]),
+                "oldest_wait_seconds": .seconds(all.map(\.oldestWait).max() ?? .zero),
+            ]))
+    }
+
+    /// The worker processes of all queues that the caller may see, each once, as they spoke of themselves.
+    func listWorkers(_ call: Call) async throws -> Reply {
+        let queues = try await call.visibleQueues().map(call.store.queue)
+        let reports = try await withThrowingTaskGroup(of: [WorkerReport].self) { group in
+            for queue in queues { group.addTask { try await queue.workers() } }
+            return try await group.reduce(into: [WorkerReport]()) { $0 += $1 }
+        }
+        let workers = Dictionary(grouping: reports, by: \.worker).map { id, reports in
+            (id, reports.sorted { $0.queue < $1.queue })
+        }
+        return Reply(
+            .object([
+                "workers": .array(workers.sorted { $0.0 < $1.0 }.map { id, reports in Self.worker(id, reports) })
+            ]))
+    }
+
+    private static func worker(_ id: String, _ reports: [WorkerReport]) -> JSON {
+        let silence = reports.map(\.silentFor).min() ?? .zero
+        return .object([
+            "id": .string(id), "last_beat_at": reports.map(\.lastBeat).max().map(JSON.time),
+            "silent_seconds": .seconds(silence), "alive": .bool(silence < .seconds(15)),
+            "queues": .array(
+                reports.map { report in
+                    .object(["queue": .string(report.queue.description), "says": .opaque(report.says)])
+                }),
+        ])
+    }
+}

@@ -1,0 +1,49 @@
+// A queue as it is shown.
+
+import MartletJobs
+import MartletQueue
+
+extension JSON {
+    /// A queue with its counts, flags and settings.
+    static func queue(_ status: QueueStatus) -> JSON {
+        .object([
+            "name": .string(status.name.description), "paused": .bool(status.isPaused),
+            "pause": status.paused.map(JSON.pause), "pause_all": status.pausedAll.map(JSON.pause),
+            "jobs": .counts(status.jobs), "total_jobs": .int(status.total),
+            "totals": .object([
+                "created": .int(status.createdEver), "completed": .int(status.completedEver),
+                "failed": .int(status.failedEver), "cancelled": .int(status.cancelledEver),
+                "deleted": .int(status.deletedEver),
+            ]),
+            "oldest_wait_seconds": .seconds(status.oldestWait), "next_due_seconds": status.nextDue.map(JSON.seconds),
+            "settings": .settings(status.settings),
+        ])
+    }
+
+    /// How many jobs each index has; `delayed` are the scheduled and the retrying ones.
+    static func counts(_ jobs: [JobIndex: Int]) -> JSON {
+        .members(JobIndex.allCases.map { ($0.rawValue, .int(jobs[$0] ?? 0)) })
+    }
+
+    private static func pause(_ pause: QueuePause) -> JSON {
+        .object([
+            "reason": pause.reason.map { .string($0) }, "by": pause.by.map { .string($0) },
+            "at": pause.at.map(JSON.time),
+        ])
+    }
+
+    private static func settings(_ settings: QueueSettings) -> JSON {
+        .object([
+            "concurrency": settings.limit.map { .int($0) } ?? .null, "lease_seconds": .seconds(settings.lease),
+            "ageing_seconds": settings.step == .milliseconds(1 << 42) ? .int(0) : .seconds(settings.step),
+            "retention": .object([
+                "completed": .retention(settings.completed), "failed": .retention(settings.failed),
+                "cancelled": .retention(settings.cancelled),
+            ]),
+        ])
+    }
+
+    private static func retention(_ retention: Retention) -> JSON {
+        .object(["age_seconds": .seconds(retention.age), "count": .int(retention.count)])
+    }
+}

@@ -1,0 +1,129 @@
+// What goes wrong on this surface, as RFC 9457 says it: one type for every error answer.
+
+import HTTPTypes
+import MartletJobs
+import MartletQueue
+
+/// An error answer.
+struct Problem: Error, Sendable {
+    /// The HTTP status.
+    var status: HTTPResponse.Status
+    /// A fixed word that programs can rely on.
+    var code: String
+    /// What happened here, for people.
+    var detail: String
+    /// The faults of single fields.
+    var errors: [FieldError] = []
+    /// More members of the body.
+    var more: [(key: String, value: JSON)] = []
+    /// More headers.
+    var headers: HTTPFields = [:]
+
+    init(_ status: HTTPResponse.Status, _ code: String, _ detail: String) {
+        self.status = status
+        self.code = code
+        self.detail = detail
+    }
+
+    /// The body; `instance` is the path that was asked for.
+    func body(instance: String, requestID: String) -> JSON {
+        let body = JSON.object([
+            "type": "urn:martlet:problem:\(code)", "title": .string(status.reasonPhrase), "status": .int(status.code),
+            "detail": .string(detail), "instance": .string(instance), "code": .string(code),
+            "errors": errors.isEmpty ? nil : .array(errors.map(\.json)),
+        ])
+        return body.adding(more).adding([("request_id", .string(requestID))])
+    }
+
+    /// The same problem with another header.
+    func with(_ name: HTTPField.Name, _ value: String) -> Problem {
+        var copy = self
+        copy.headers[name] = value
+        return copy
+    }
+
+    /// The same problem with another member.
+    func with(_ key: String, _ value: JSON) -> Problem {
+        var copy = self
+        copy.more.append((key, value))
+        return copy
+    }
+}
+
+extension Problem {
+    /// 400: the body is not JSON.
+    static func malformed(_ fault: JSONFault) -> Problem {
+        Problem(.badRequest, "malformed-json", "the body \(fault.reason) (at byte \(fault.offset))")
+    }
+
+    /// 422: well-formed, but its meaning is not acceptable.
+    static func invalid(_ errors: [FieldError]) -> Problem {
+        let first = errors.first.map { "\($0.pointer.isEmpty ? "the body" : $0.pointer) \($0.detail)" } ?? "invalid"
+        var problem = Problem(.unprocessableContent, "invalid-request", first)
+        problem.errors = Array(errors.prefix(100))
+        return problem
+    }
+
+    /// 422 for one field.
+    static func invalid(_ pointer: String, _ detail: String) -> Problem {
+        invalid([FieldError(pointer: pointer, detail: detail)])
+    }
+
+    /// 404: nothing here by that name.
+    static func notFound(_ what: String) -> Problem { Problem(.notFound, "not-found", what) }
+
+    /// 409: not in this state.
+    static func invalidState(_ id: JobID, _ verb: String, _ state: String, allowed: [String]) -> Problem {
+        Problem(.conflict, "invalid-state", "\(id) is \(state), so it cannot be changed by \(verb)")
+            .with("id", .string(id.description)).with("state", .string(state))
+            .with("allowed", .array(allowed.map { .string($0) }))
+    }
+
+    /// 413: too large.
+    static func tooLarge(_ what: String, limit: Int) -> Problem {
+        Problem(.contentTooLarge, "too-large", what).with("limit", .int(limit))
+    }
+
+    /// 409: another job that has not ended holds the unique key.
+    static func uniqueKeyTaken(by holder: JobID) -> Problem {
+        Problem(.conflict, "unique-key-taken", "\(holder) holds this unique key until it has ended")
+            .with("holder", .string(holder.description))
+    }
+
+    /// 409: the id or the key was used for another request.
+    static func idempotencyConflict(_ id: JobID) -> Problem {
+        Problem(
+            .conflict, "idempotency-conflict",
+            "this id or Idempotency-Key was used before with another request; use a new one"
+        ).with("id", .string(id.description))
+    }
+
+    /// 500: a fault of ours; says nothing of what it was.
+    static let bug = Problem(.internalServerError, "internal", "an error of the server's own; its log has the rest")
+}
+
+extension Problem {
+    /// What the queue could not do; `isRead` says that nothing would have been written.
+    init(_ error: QueueError, isRead: Bool) {
+        switch error.kind {
+        case .notExecuted(let reason):
+            self = .unavailable("redis-\(reason.rawValue)", "nothing was done: \(error.message)", "not-executed")
+        case .unknown where isRead:
+            self = .unavailable("redis-unavailable", "nothing was done: \(error.message)", "not-executed")
+        case .unknown:
+            let detail = "it may have been done or not: \(error.message); ask for the ids, or send the same again"
+            self = .unavailable("outcome-unknown", detail, "unknown")
+                .with("ids", .array(error.ids.prefix(10_000).map { .string($0.description) }))
+        case .refused(.badSetting(let name)): self = .invalid("/\(name)", "is out of its range")
+        case .refused(.stepInUse): self = Problem(.conflict, "step-in-use", error.message)
+        case .refused(.newerSchema): self = .unavailable("newer-schema", error.message, "not-executed")
+        case .refused(.protocolBroken):
+            self = .unavailable(
+                "redis-broken", "Redis answered what was not expected", isRead ? "not-executed" : "unknown")
+        }
+    }
+
+    private static func unavailable(_ code: String, _ detail: String, _ outcome: String) -> Problem {
+        Problem(.serviceUnavailable, code, detail).with("outcome", .string(outcome)).with(.retryAfter, "1")
+    }
+}

@@ -1,0 +1,70 @@
+// The service behind the routes: what handlers share, and the one switch from an operation to its handler.
+
+import MartletJobs
+import MartletQueue
+
+/// What handlers share.
+struct API: Sendable {
+    let store: JobStore
+    let settings: ServerSettings
+    let downloads: DownloadCatalog
+    let metrics: (@Sendable () async -> String)?
+    let checks: [ReadinessCheck]
+
+    /// Answers one request; the caller's roles were checked before, its queues are checked where they are opened.
+    func answer(_ call: Call) async throws -> Reply {
+        switch call.route.operation {
+        case .pauseDownloads: try await pauseDownloads(call)
+        case .resumeDownloads: try await resumeDownloads(call)
+        case .downloadStatus: try await downloadStatus(call)
+        case .setDownloadConcurrency: try await setDownloadConcurrency(call)
+        case .addDownload: try await addDownload(call)
+        case .addDownloads: try await addDownloads(call)
+        case .actOnDownloads: try await actOnDownloads(call)
+        case .listDownloads: try await listDownloads(call)
+        case .getDownload: try await getDownload(call)
+        case .pauseDownload: try await changeDownload(call, .pause)
+        case .resumeDownload: try await changeDownload(call, .resume)
+        case .cancelDownload: try await changeDownload(call, .cancel)
+        case .retryDownload: try await changeDownload(call, .retry)
+        case .postDownloadPriority, .patchDownloadPriority: try await setDownloadPriority(call)
+        default: try await answerService(call)
+        }
+    }
+
+    private func answerService(_ call: Call) async throws -> Reply {
+        switch call.route.operation {
+        case .pushJob: try await pushJob(call)
+        case .pushJobs: try await pushJobs(call)
+        case .listJobs: try await listJobs(call)
+        case .getJob: try await getJob(call)
+        case .patchJob: try await patchJob(call)
+        case .deleteJob: try await deleteJob(call)
+        case .actOnJobs: try await actOnJobs(call)
+        case .cancelJob: try await changeJob(call, .cancel)
+        case .pauseJob: try await changeJob(call, .pause)
+        case .resumeJob: try await changeJob(call, .resume)
+        case .retryJob: try await changeJob(call, .retry)
+        case .runJob: try await changeJob(call, .run)
+        case .listQueues: try await listQueues(call)
+        case .getQueue: try await getQueue(call)
+        case .configureQueue: try await configureQueue(call)
+        case .pauseQueue: try await pauseQueue(call)
+        case .resumeQueue: try await resumeQueue(call)
+        case .pauseAll: try await pauseAll(call)
+        case .resumeAll: try await resumeAll(call)
+        default: try await answerSystem(call)
+        }
+    }
+
+    private func answerSystem(_ call: Call) async throws -> Reply {
+        switch call.route.operation {
+        case .stats: try await stats(call)
+        case .listWorkers: try await listWorkers(call)
+        case .livez, .health: Reply(.object(["status": "ok"]))
+        case .readyz, .ready: try await readiness()
+        case .metrics: try await metricsPage()
+        default: throw Problem.bug
+        }
+    }
+}

@@ -1,0 +1,59 @@
+// Reads a request's body within its limit and by its type; nothing is buffered that will be refused.
+
+import HTTPTypes
+import Hummingbird
+import HummingbirdCore
+import NIOCore
+
+/// Reads bodies.
+struct BodyReader: Sendable {
+    let settings: ServerSettings
+
+    /// The body as the route wants it.
+    func read(_ request: Request, rule: BodyRule) async throws -> Call.Body {
+        guard rule != .none else { return .none }
+        let limit = rule == .json || rule == .optionalJSON ? settings.bodyLimit : settings.bulkLimit
+        let isLines = try kind(request.headers, rule: rule)
+        let bytes = try await collect(request, limit: limit)
+        if rule == .optionalJSON, bytes.isEmpty { return .none }
+        if isLines == true { return .lines(bytes) }
+        guard isLines == false else { throw Self.wrongType("application/json") }
+        do { return .json(try JSONText(bytes)) } catch { throw Problem.malformed(error) }
+    }
+
+    /// Whether the type is lines (true) or one JSON value (false); `nil` where no type is named.
+    private func kind(_ headers: HTTPFields, rule: BodyRule) throws(Problem) -> Bool? {
+        if let encoding = headers[.contentEncoding], encoding.lowercased() != "identity" {
+            throw Problem(.unsupportedMediaType, "encoded-body", "bodies are not accepted compressed; send it as it is")
+        }
+        guard let type = headers[.contentType] else { return nil }
+        let media = type.prefix { $0 != ";" }.lowercased().filter { $0 != " " && $0 != "\t" }
+        if media == "application/json" || (media.hasPrefix("application/") && media.hasSuffix("+json")) { return false }
+        let isLines = media == "application/x-ndjson" || media == "application/jsonl" || media == "application/ndjson"
+        guard isLines, rule == .bulkOrLines else {
+            throw Self.wrongType(rule == .bulkOrLines ? "application/json or application/x-ndjson" : "application/json")
+        }
+        return true
+    }
+
+    private static func wrongType(_ wanted: String) -> Problem {
+        Problem(.unsupportedMediaType, "wrong-type", "the body must be sent as \(wanted)")
+    }
+
+    private func collect(_ request: Request, limit: Int) async throws -> [UInt8] {
+        let announced = request.headers[.contentLength].flatMap { Int($0) } ?? 0
+        guard announced <= limit else { throw Self.tooLarge(limit) }
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(announced)
+        for try await buffer in request.body {
+            guard bytes.count + buffer.readableBytes <= limit else { throw Self.tooLarge(limit) }
+            bytes += buffer.readableBytesView
+        }
+        return bytes
+    }
+
+    // The rest of the body is not waited for, so the connection cannot be used again.
+    private static func tooLarge(_ limit: Int) -> Problem {
+        Problem.tooLarge("the body has more than \(limit) bytes", limit: limit).with(.connection, "close")
+    }
+}

@@ -1,0 +1,98 @@
+// One request as a handler sees it: who asks, with which parameters, query and body, and the way to queues and jobs.
+
+import HTTPTypes
+import MartletJobs
+import MartletQueue
+
+/// One request on its way through a handler.
+struct Call: Sendable {
+    var requestID: String
+    var caller: Caller
+    var route: Route
+    var parameters: [String: String]
+    var query: Query
+    var headers: HTTPFields
+    /// The body; empty where the route takes none.
+    var body: Body = .none
+    let store: JobStore
+
+    /// A body that was read.
+    enum Body: Sendable {
+        case none
+        case json(JSONText)
+        case lines([UInt8])
+    }
+
+    /// The JSON body; a missing one is a fault of the caller's.
+    func json() throws(Problem) -> JSONText {
+        guard case .json(let text) = body else { throw .invalid("", "must be a JSON object") }
+        return text
+    }
+
+    /// The only way to a queue: throws 403 where the caller's token does not hold for it.
+    func queue(_ name: QueueName) throws(Problem) -> Queue {
+        guard caller.queues.matches(name) else {
+            throw Problem(.forbidden, "forbidden", "this token does not hold for the queue \(name)")
+        }
+        return store.queue(name)
+    }
+
+    /// The names of all queues that the caller's token holds for, sorted.
+    func visibleQueues() async throws -> [QueueName] {
+        try await store.queueNames().filter(caller.queues.matches)
+    }
+
+    /// The queue in the path.
+    func queueInPath() throws(Problem) -> Queue {
+        guard let name = parameters["queue"].flatMap({ QueueName($0) }) else {
+            throw .invalid("/queue", "a queue's name matches ^[a-z0-9][a-z0-9._-]{0,63}$")
+        }
+        return try queue(name)
+    }
+
+    /// The queue that the query names, if it names one.
+    func queueInQuery() throws(Problem) -> Queue? {
+        guard let text = query["queue"] else { return nil }
+        guard let name = QueueName(text) else {
+            throw .invalid("?queue", "a queue's name matches ^[a-z0-9][a-z0-9._-]{0,63}$")
+        }
+        return try queue(name)
+    }
+
+    /// The job's id in the path.
+    func id() throws(Problem) -> JobID {
+        guard let id = parameters["id"].flatMap({ JobID($0) }) else {
+            throw .invalid("/id", "an id matches ^[A-Za-z0-9._:-]{1,128}$")
+        }
+        return id
+    }
+
+    /// The job in the path, in the queue that the query names or in whichever has it.
+    ///
+    /// Throws 404 when none has, 409 `ambiguous` when two have. Queues that the token does not hold for are not looked at.
+    func job() async throws -> (queue: Queue, job: JobRecord) {
+        let id = try id()
+        let found = try await jobs([id])[0]
+        guard let first = found.first else { throw Problem.notFound("there is no job \(id)") }
+        if found.count > 1 { throw Problem.ambiguous(id, found.map(\.queue)) }
+        return (store.queue(first.queue), first)
+    }
+
+    /// For each id the jobs that have it, in the queue that the query names or in all visible ones.
+    func jobs(_ ids: [JobID]) async throws -> [[JobRecord]] {
+        if let queue = try queueInQuery() { return try await queue.jobs(ids).map { $0.map { [$0] } ?? [] } }
+        let queues = try await visibleQueues().map(store.queue)
+        let columns = try await withThrowingTaskGroup(of: (Int, [JobRecord?]).self) { group in
+            for (index, queue) in queues.enumerated() { group.addTask { (index, try await queue.jobs(ids)) } }
+            return try await group.reduce(into: [Int: [JobRecord?]]()) { $0[$1.0] = $1.1 }
+        }
+        return ids.indices.map { row in queues.indices.compactMap { columns[$0]?[row] } }
+    }
+}
+
+extension Problem {
+    static func ambiguous(_ id: JobID, _ queues: [QueueName]) -> Problem {
+        Problem(.conflict, "ambiguous", "several queues have a job \(id); name one with ?queue=")
+            .with("queues", .array(queues.map { .string($0.description) }))
+    }
+}

@@ -1,0 +1,127 @@
+// The way of every request: identify, check, read, answer, and note what happened.
+
+import HTTPTypes
+import Hummingbird
+import HummingbirdCore
+import Logging
+import MartletJobs
+import MartletQueue
+import NIOCore
+import NIOHTTP1
+
+/// What is known of a request's connection.
+struct Connection: InitializableFromSource, Sendable {
+    let address: String
+
+    init(source: ApplicationRequestContextSource) { address = source.channel.remoteAddress?.ipAddress ?? "" }
+}
+
+/// Answers every request; whatever goes wrong becomes a problem.
+struct Gateway: HTTPResponder {
+    typealias Context = Connection
+
+    private let api: API
+    private let gate: Gate
+    private let matcher = RouteMatcher(Route.all)
+    private let journal: Journal
+
+    init(api: API, gate: Gate, logger: Logger) {
+        self.api = api
+        self.gate = gate
+        journal = Journal(logger: logger)
+    }
+
+    func respond(to request: Request, context: Connection) async throws -> Response {
+        let start = ContinuousClock.now
+        var note = Journal.Note(requestID: Self.requestID(request.headers), method: request.method.rawValue)
+        let reply: Reply
+        do {
+            reply = try await answer(request, context, &note)
+        } catch {
+            let problem = self.problem(error, request, note)
+            reply = Reply(problem.body(instance: request.uri.path, requestID: note.requestID), problem)
+        }
+        note.status = reply.status.code
+        journal.write(note, took: ContinuousClock.now - start)
+        return response(reply, note.requestID, isHead: request.method == .head)
+    }
+
+    private func answer(
+        _ request: Request, _ context: Connection, _ note: inout Journal.Note
+    ) async throws -> Reply {
+        let match = Result { () throws(Problem) in try matcher.match(request.method, request.uri.path) }
+        if case .success(let match) = match { note.route = match.route.template }
+        if (try? match.get())?.route.roles != nil || gate.tokens == nil { try gate.checkOrigin(request.head) }
+        let route = try match.get().route
+        let caller = try admit(request, context, route)
+        note.caller = caller.name
+        var call = Call(
+            requestID: note.requestID, caller: caller, route: route, parameters: try match.get().parameters,
+            query: try Query(request.uri.queryParameters.map { ($0.key, $0.value) }, known: route.query),
+            headers: request.headers, store: api.store)
+        call.body = try await BodyReader(settings: api.settings).read(request, rule: route.body)
+        return try await api.answer(call)
+    }
+
+    /// The caller, when the table of routes lets them in.
+    private func admit(_ request: Request, _ context: Connection, _ route: Route) throws(Problem) -> Caller {
+        guard let roles = route.roles else { return .local }
+        let caller = try gate.caller(of: request.head, from: context.address)
+        guard caller.has(anyOf: roles) else {
+            let needed = roles.union([.admin]).map(\.rawValue).sorted().joined(separator: ", ")
+            throw Problem(.forbidden, "forbidden", "this needs one of the roles \(needed)")
+        }
+        switch route.scope {
+        case .all where !caller.queues.isEverything:
+            throw Problem(.forbidden, "forbidden", "this needs a token that holds for all queues")
+        case .downloads where !caller.queues.matches(.downloads):
+            throw Problem(.forbidden, "forbidden", "this token does not hold for the queue downloads")
+        default: return caller
+        }
+    }
+
+    private func problem(_ error: any Error, _ request: Request, _ note: Journal.Note) -> Problem {
+        let isRead = request.method == .get || request.method == .head
+        switch error {
+        case let problem as Problem: return problem
+        case let error as QueueError:
+            journal.trouble(error.description, note)
+            return Problem(error, isRead: isRead)
+        case is HTTPParserError:
+            return Problem(.badRequest, "malformed-http", "the body is not what its head announced")
+                .with(.connection, "close")
+        case is CancellationError:
+            return Problem(.serviceUnavailable, "shutting-down", "the server is shutting down")
+                .with("outcome", isRead ? "not-executed" : "unknown").with(.retryAfter, "1")
+        default:
+            journal.bug(error, note)
+            return .bug
+        }
+    }
+
+    private func response(_ reply: Reply, _ requestID: String, isHead: Bool) -> Response {
+        var headers = reply.headers
+        headers[.contentType] = reply.bytes.isEmpty ? nil : reply.contentType
+        headers[.contentLength] = reply.status == .notModified ? nil : String(reply.bytes.count)
+        headers[.cacheControl] = "no-store"
+        headers[.xContentTypeOptions] = "nosniff"
+        if let name = HTTPField.Name("X-Request-ID") { headers[name] = requestID }
+        let body =
+            isHead || reply.bytes.isEmpty ? ResponseBody() : ResponseBody(byteBuffer: ByteBuffer(bytes: reply.bytes))
+        return Response(status: reply.status, headers: headers, body: body)
+    }
+
+    /// The caller's own id for the request when it has a safe form, else a new one.
+    private static func requestID(_ headers: HTTPFields) -> String {
+        let sent = HTTPField.Name("X-Request-ID").flatMap { headers[$0] }
+        return (sent.flatMap { JobID($0) } ?? .generate()).description
+    }
+}
+
+extension Reply {
+    /// A problem as an answer.
+    fileprivate init(_ body: JSON, _ problem: Problem) {
+        self.init(body.bytes, type: "application/problem+json", status: problem.status)
+        headers = problem.headers
+    }
+}

@@ -1,0 +1,41 @@
+// The query of a request, as strict as its body.
+
+/// The parameters behind the question mark.
+struct Query: Sendable {
+    private var values: [String: String] = [:]
+
+    /// Takes pairs, each name at most once and only those that the route knows.
+    init(_ pairs: some Sequence<(key: Substring, value: Substring)>, known: Set<String>) throws(Problem) {
+        var errors: [FieldError] = []
+        for (key, value) in pairs where !key.isEmpty || !value.isEmpty {
+            let pointer = "?\(key.prefix(64))"
+            if !known.contains(String(key)) {
+                errors.append(FieldError(pointer: pointer, detail: "is not known here"))
+            } else if values.updateValue(String(value), forKey: String(key)) != nil {
+                errors.append(FieldError(pointer: pointer, detail: "appears twice"))
+            }
+        }
+        if !errors.isEmpty { throw .invalid(errors) }
+    }
+
+    /// The value; `nil` when the name is absent or its value empty.
+    subscript(_ name: String) -> String? { values[name].flatMap { $0.isEmpty ? nil : $0 } }
+
+    /// A whole number within a range.
+    func integer(_ name: String, in range: ClosedRange<Int>) throws(Problem) -> Int? {
+        guard let text = self[name] else { return nil }
+        guard let number = Int(text), range.contains(number), text.first != "+" else {
+            throw .invalid("?\(name)", "must be a whole number from \(range.lowerBound) to \(range.upperBound)")
+        }
+        return number
+    }
+
+    /// A number, fractions allowed, within a range.
+    func number(_ name: String, in range: ClosedRange<Double>) throws(Problem) -> Double? {
+        guard let text = self[name] else { return nil }
+        guard text.utf8.allSatisfy({ (0x30...0x39).contains($0) || $0 == UInt8(ascii: ".") }),
+            let number = Double(text), range.contains(number)
+        else { throw .invalid("?\(name)", "must be a number from \(range.lowerBound) to \(range.upperBound)") }
+        return number
+    }
+}
