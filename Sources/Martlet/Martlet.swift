@@ -27,7 +27,7 @@ public final class Martlet: Service {
     /// - Parameters:
     ///   - configuration: which Redis, and the prefix of all keys.
     ///   - logger: gets a line for each change of the connection.
-    /// - Throws: ``MartletError``, or ``MartletQueue/QueueError`` when Redis refuses us or does not answer in time.
+    /// - Throws: ``MartletError``, or `QueueError` when Redis refuses us or does not answer in time.
     public init(_ configuration: MartletConfiguration, logger: Logger = Logger(label: "martlet")) async throws {
         let store = JobStore(redis: configuration.redis, prefix: configuration.prefix, logger: logger)
         // Not a child task: the connection outlives this call, as whoever holds a queue expects.

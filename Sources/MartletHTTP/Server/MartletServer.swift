@@ -20,10 +20,13 @@ public final class MartletServer: Service, Sendable {
     /// A server over a store that runs elsewhere in the same group.
     ///
     /// - Parameters:
+    ///   - store: the store that is served.
+    ///   - settings: how to listen and what to take.
     ///   - tokens: who may come in; `nil` lets everyone in, which only loopback addresses allow.
     ///   - downloads: the rules of the download surface.
     ///   - metrics: the body of `/metrics` in Prometheus' text format; `nil` when the process keeps none.
     ///   - checks: what `/readyz` asks besides Redis.
+    ///   - logger: gets a line for each request.
     ///   - onRunning: called with the port once the server listens.
     public init(
         store: JobStore, settings: ServerSettings = ServerSettings(), tokens: TokenTable? = nil,

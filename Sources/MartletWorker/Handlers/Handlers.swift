@@ -12,7 +12,7 @@ public struct Handlers: Sendable {
     init(entries: [HandlerEntry]) { self.entries = entries }
 }
 
-/// Lists handlers: ``On`` closures, ``MartletJobs/JobHandler`` values, and lists of them, one a line.
+/// Lists handlers: ``On`` closures, `JobHandler` values, and lists of them, one a line.
 @resultBuilder
 public enum HandlerBuilder {
     /// A closure.
