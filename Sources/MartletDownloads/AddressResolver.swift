@@ -34,16 +34,15 @@ struct AddressResolver: Sendable {
 
     private static func address(of entry: addrinfo) -> IPAddress? {
         guard let raw = entry.ai_addr else { return nil }
+        // Where the address stands in sockaddr_in and sockaddr_in6, behind family, port and flow label.
+        let place: Range<Int>
         switch entry.ai_family {
-        case AF_INET:
-            var four = UnsafeRawPointer(raw).loadUnaligned(as: sockaddr_in.self).sin_addr
-            return IPAddress(network: withUnsafeBytes(of: &four) { Array($0) })
-        case AF_INET6:
-            var six = UnsafeRawPointer(raw).loadUnaligned(as: sockaddr_in6.self).sin6_addr
-            return IPAddress(network: withUnsafeBytes(of: &six) { Array($0) })
-        default:
-            return nil
+        case AF_INET: place = 4..<8
+        case AF_INET6: place = 8..<24
+        default: return nil
         }
+        let bytes = UnsafeRawBufferPointer(start: raw, count: Int(entry.ai_addrlen))
+        return bytes.count >= place.upperBound ? IPAddress(network: bytes[place]) : nil
     }
 }
 

@@ -76,7 +76,7 @@ struct DownloadAttempt: Sendable {
 
     /// Leaves the part as the reason of the stop asks for it, and says how the attempt ended.
     private func ending(_ journal: Journal, after error: any Error) async -> any Error {
-        if let failure = error as? SaveFailed { return failure.underlying }
+        if let failure = error as? EndedAsItIs { return failure.underlying }
         switch context.stopReason {
         case .leaseLost:
             return CancellationError()
@@ -94,7 +94,7 @@ struct DownloadAttempt: Sendable {
     }
 
     private func failed(_ journal: Journal, _ error: any Error) async -> any Error {
-        let failure = DownloadError(any: error, isConnected: true, wait: house.configuration.stallTimeout)
+        let failure = DownloadError(any: error, isConnected: true)
         switch failure.code {
         case .checksumMismatch, .tooLarge:
             await attemptToTidy("discard the part file") { try await journal.discard() }

@@ -1,11 +1,9 @@
 // Failures of the network and of the file system, in the words of a download.
 
-import AsyncHTTPClient
 import Glibc
 import MartletJobs
 import NIOCore
 import NIOHTTP1
-import NIOPosix
 import NIOSSL
 
 /// A call to the operating system that failed.
@@ -41,34 +39,22 @@ extension DownloadError {
         }
     }
 
-    /// Any failure of an attempt; `isConnected` says whether the server had begun to answer.
-    init(any error: any Error, isConnected: Bool, wait: Duration) {
+    /// Any failure of an attempt; `isConnected` says whether a connection had been made.
+    init(any error: any Error, isConnected: Bool) {
+        let code: Code = isConnected ? .connectionLost : .connectFailed
         switch error {
         case let error as DownloadError: self = error
         case let error as SystemError: self.init(error)
-        case let error as HTTPClientError: self = Self.client(error, wait: wait)
         case is NIOSSLError, is BoringSSLError, is NIOSSLExtraError:
             self = .transient(.tlsFailed, "the TLS connection failed: \(error)")
         case is HTTPParserError:
-            self = .transient(.connectionLost, "the server's answer broke off or is not HTTP: \(error)")
+            self = .transient(code, "the server's answer broke off or is not HTTP: \(error)")
+        case ChannelError.connectTimeout:
+            self = .transient(code, "the connection could not be made in time")
         case let error as IOError:
-            let words = String(cString: strerror(error.errnoCode))
-            self = .transient(isConnected ? .connectionLost : .connectFailed, "the connection failed: \(words)")
+            self = .transient(code, "the connection failed: \(String(cString: strerror(error.errnoCode)))")
         default:
-            self = .transient(isConnected ? .connectionLost : .connectFailed, "the connection failed: \(error)")
-        }
-    }
-
-    private static func client(_ error: HTTPClientError, wait: Duration) -> DownloadError {
-        switch error {
-        case .deadlineExceeded, .readTimeout: .stalled(after: wait, "no answer")
-        case .connectTimeout, .getConnectionFromPoolTimeout:
-            .transient(.connectFailed, "the connection could not be made in time")
-        case .tlsHandshakeTimeout: .transient(.tlsFailed, "the TLS handshake took too long")
-        case .remoteConnectionClosed: .transient(.connectionLost, "the server closed the connection")
-        case .alreadyShutdown:
-            DownloadError(.shuttingDown, "the worker is ending", advice: .release(after: .zero))
-        default: .transient(.connectionLost, "the transfer failed: \(error.shortDescription)")
+            self = .transient(code, "the connection failed: \(error)")
         }
     }
 }

@@ -46,8 +46,6 @@ public struct DownloadError: RetryAdvising, Sendable, CustomStringConvertible {
         case diskFull = "disk_full"
         /// The file could not be read or written for another reason.
         case storageFailed = "storage_failed"
-        /// The worker process is ending.
-        case shuttingDown = "shutting_down"
     }
 
     /// The kind of failure.

@@ -4,15 +4,16 @@ public import MartletJobs
 
 /// Runs ``DownloadJob``s: streams each file into a part file, resumes, checks and gives it its final name.
 ///
-/// Copies share connections and the global speed limit. Errors are ``DownloadError``; an orderly stop keeps the bytes
-/// and throws `CancellationError`. Call ``shutdown()`` when the worker has ended.
+/// Copies share the global speed limit. Each transfer has a connection of its own that is closed when the attempt ends,
+/// so nothing has to be shut down. Errors are ``DownloadError``; an orderly stop keeps the bytes and throws
+/// `CancellationError`.
 public struct DownloadHandler: JobHandler {
     /// The type of job that this handler runs.
     public typealias Payload = DownloadJob
 
     let house: House
 
-    /// A handler with connections of its own.
+    /// A handler with these settings.
     public init(_ configuration: DownloadConfiguration) {
         house = House(configuration, resolver: .system, policy: nil)
     }
@@ -38,9 +39,6 @@ public struct DownloadHandler: JobHandler {
         }
         return try await DownloadAttempt(job: job, context: context, url: url, house: house).run()
     }
-
-    /// Closes every connection; attempts that still run end with an error that gives their job back.
-    public func shutdown() async { await house.fetcher.clients.shutDown() }
 }
 
 /// What the attempts of a process share.

@@ -33,7 +33,8 @@ struct DownloadURL: Hashable, Sendable {
         return "\(isSecure ? "https" : "http")://\(authority)\(path)"
     }
 
-    private var authority: String {
+    /// Host and port as the `Host` header has them.
+    var authority: String {
         let name = host.contains(":") ? "[\(host)]" : host
         return port == (isSecure ? 443 : 80) ? name : "\(name):\(port)"
     }

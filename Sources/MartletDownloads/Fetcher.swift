@@ -1,24 +1,16 @@
-// One question to a server, through checked addresses and at most a few redirects, up to the answer's head.
+// One question to a server, through checked addresses and at most a few redirects.
 
-import AsyncHTTPClient
 import FoundationEssentials
 import Logging
 import MartletJobs
 import NIOCore
 import NIOHTTP1
 
-/// An answer whose body may be read until ``done()``.
-struct OpenAnswer: Sendable {
-    var answer: Answer
-    var body: HTTPClientResponse.Body
-    var done: @Sendable () -> Void
-}
-
 struct Fetcher: Sendable {
     let configuration: DownloadConfiguration
     let resolver: AddressResolver
     let policy: AddressPolicy
-    let clients: ClientCache
+    private let connector: HTTPConnector
 
     /// How many addresses of a host are tried.
     private static let addressLimit = 4
@@ -27,19 +19,22 @@ struct Fetcher: Sendable {
         self.configuration = configuration
         self.resolver = resolver
         self.policy = policy
-        clients = ClientCache(configuration: configuration, policy: policy)
+        connector = HTTPConnector(configuration: configuration, policy: policy)
     }
 
-    /// Asks for a file and follows redirects; the caller must call `done` when it has read what it wants.
+    /// Reads an answer's body where there is one to be written; returns the answer for the caller to act on.
+    typealias Reader = @Sendable (BodyPlan, inout BodyReader) async throws -> Void
+
+    /// Asks for a file and follows redirects; `read` gets the body when it is one to be written.
     func ask(
-        _ start: DownloadURL, request: Request, known: DownloadCheckpoint, limit: Int64, logger: Logger
-    ) async throws -> OpenAnswer {
+        _ start: DownloadURL, request: Request, known: DownloadCheckpoint, limit: Int64, logger: Logger,
+        read: @escaping Reader
+    ) async throws -> Answer {
         var url = start
         for _ in 0...configuration.maxRedirects {
             let rules = AnswerRules(request: request, known: known, limit: limit, source: url.display)
-            let open = try await hop(url, request: request, rules: rules)
-            guard case .redirect(let location) = open.answer else { return open }
-            open.done()
+            let answer = try await hop(url, rules, read)
+            guard case .redirect(let location) = answer else { return answer }
             url = try redirect(from: url, to: location)
             logger.debug("Following a redirect", metadata: ["url": "\(url.display)"])
         }
@@ -61,55 +56,55 @@ struct Fetcher: Sendable {
         return next
     }
 
-    private func hop(_ url: DownloadURL, request: Request, rules: AnswerRules) async throws -> OpenAnswer {
+    private func hop(_ url: DownloadURL, _ rules: AnswerRules, _ read: @escaping Reader) async throws -> Answer {
+        let wire = try await connect(to: url)
+        return try await wire.executeThenClose { inbound, outbound in
+            try await exchange(url, rules, wire.channel, inbound, outbound, read)
+        }
+    }
+
+    /// Connects to the first of the host's addresses that answers.
+    private func connect(to url: DownloadURL) async throws -> HTTPWire {
         let addresses = try await policy.addresses(of: url.host, by: resolver)
-        var failure: any Error = DownloadError.transient(.connectFailed, "\(url.host) has no address")
+        var failure = DownloadError.transient(.connectFailed, "\(url.host) has no address")
         for address in addresses.prefix(Self.addressLimit) {
             do {
-                return try await exchange(url, at: address, request: request, rules: rules)
+                return try await connector.connect(to: url, at: address)
             } catch {
                 try Task.checkCancellation()
-                failure = DownloadError(any: error, isConnected: false, wait: configuration.stallTimeout)
-                guard (failure as? DownloadError)?.code == .connectFailed else { throw failure }
+                failure = DownloadError(any: error, isConnected: false)
             }
         }
         throw failure
     }
 
     private func exchange(
-        _ url: DownloadURL, at address: IPAddress, request: Request, rules: AnswerRules
-    ) async throws -> OpenAnswer {
-        let key = ClientCache.Key(host: url.host, address: address)
-        let (client, isUsed) = try clients.borrow(key)
-        do {
-            let response = try await head(url, client: client, request: request, mayRepeat: isUsed)
-            let head = ResponseHead(
+        _ url: DownloadURL, _ rules: AnswerRules, _ channel: any Channel,
+        _ inbound: NIOAsyncChannelInboundStream<HTTPClientResponsePart>,
+        _ outbound: NIOAsyncChannelOutboundWriter<HTTPClientRequestPart>, _ read: Reader
+    ) async throws -> Answer {
+        // Until the head is here the TLS handshake is under way too.
+        let watch = StallWatch(timeout: configuration.stallTimeout, allowance: configuration.connectTimeout)
+        let stall = watch.start(on: channel)
+        defer { stall.cancel() }
+        let head = HTTPRequestHead(
+            version: .http1_1, method: .GET, uri: url.target, headers: headers(for: rules.request, url))
+        var reader = BodyReader(inbound, watch: watch)
+        // A connection that failed refuses the write; why it failed is said when it is read.
+        try? await outbound.write(contentsOf: [.head(head), .end(nil)])
+        let response = try await reader.head()
+        let answer = rules.judge(
+            ResponseHead(
                 status: Int(response.status.code), headers: response.headers,
-                receivedAt: Int64(Date().timeIntervalSince1970))
-            return OpenAnswer(answer: rules.judge(head), body: response.body) { [clients] in clients.giveBack(key) }
-        } catch {
-            clients.giveBack(key)
-            throw error
-        }
+                receivedAt: Int64(Date().timeIntervalSince1970)))
+        if case .write(let plan) = answer { try await read(plan, &reader) }
+        return answer
     }
 
-    /// Sends the request; once more when a connection from before turns out to be closed by now.
-    private func head(
-        _ url: DownloadURL, client: HTTPClient, request: Request, mayRepeat: Bool
-    ) async throws -> HTTPClientResponse {
-        var message = HTTPClientRequest(url: url.text)
-        message.headers = headers(for: request)
-        let wait = configuration.connectTimeout + configuration.stallTimeout
-        do {
-            return try await client.execute(message, timeout: wait.asTimeAmount)
-        } catch let error as HTTPClientError where mayRepeat && error == .remoteConnectionClosed {
-            return try await client.execute(message, timeout: wait.asTimeAmount)
-        }
-    }
-
-    private func headers(for request: Request) -> HTTPHeaders {
+    private func headers(for request: Request, _ url: DownloadURL) -> HTTPHeaders {
         var headers = HTTPHeaders([
-            ("User-Agent", configuration.userAgent), ("Accept", "*/*"), ("Accept-Encoding", "identity"),
+            ("Host", url.authority), ("User-Agent", configuration.userAgent), ("Accept", "*/*"),
+            ("Accept-Encoding", "identity"), ("Connection", "close"),
         ])
         if case .rest(let start, let ifRange) = request {
             headers.add(name: "Range", value: "bytes=\(start)-")

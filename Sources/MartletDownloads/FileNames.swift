@@ -84,7 +84,9 @@ enum FileNames {
     }
 
     private static func isInvisible(_ scalar: Unicode.Scalar) -> Bool {
-        switch scalar.properties.generalCategory {
+        // The two joiners belong to the spelling of several languages and of emoji.
+        if scalar.value == 0x200C || scalar.value == 0x200D { return false }
+        return switch scalar.properties.generalCategory {
         case .control, .format, .surrogate, .privateUse, .unassigned, .lineSeparator, .paragraphSeparator: true
         default: false
         }

@@ -8,14 +8,13 @@ struct IPAddress: Hashable, Sendable, CustomStringConvertible {
 
     /// Reads four decimal numbers or an IPv6 address without zone; `nil` for every other form.
     init?(_ text: String) {
-        var four = in_addr()
-        if inet_pton(AF_INET, text, &four) == 1 {
-            bytes = withUnsafeBytes(of: &four) { Array($0) }
+        var raw = [UInt8](repeating: 0, count: 16)
+        if inet_pton(AF_INET, text, &raw) == 1 {
+            bytes = Array(raw.prefix(4))
             return
         }
-        var six = in6_addr()
-        guard inet_pton(AF_INET6, text, &six) == 1 else { return nil }
-        bytes = withUnsafeBytes(of: &six) { Array($0) }
+        guard inet_pton(AF_INET6, text, &raw) == 1 else { return nil }
+        bytes = raw
     }
 
     init(network bytes: some Sequence<UInt8>) { self.bytes = Array(bytes) }
@@ -25,10 +24,8 @@ struct IPAddress: Hashable, Sendable, CustomStringConvertible {
     /// The address as it is usually written.
     var description: String {
         guard isIPv6 else { return bytes.map(String.init).joined(separator: ".") }
-        var address = in6_addr()
-        withUnsafeMutableBytes(of: &address) { $0.copyBytes(from: bytes) }
         var text = [CChar](repeating: 0, count: Int(INET6_ADDRSTRLEN))
-        guard inet_ntop(AF_INET6, &address, &text, socklen_t(text.count)) != nil else { return "?" }
+        guard inet_ntop(AF_INET6, bytes, &text, socklen_t(text.count)) != nil else { return "?" }
         return String(decoding: text.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
     }
 

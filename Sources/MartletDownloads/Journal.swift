@@ -4,8 +4,8 @@ import Logging
 import MartletJobs
 import Synchronization
 
-/// The queue refused or lost a save: the attempt ends without touching anything more.
-struct SaveFailed: Error {
+/// The attempt ends without touching anything more: the queue refused or lost a save, or knows all that can be known.
+struct EndedAsItIs: Error {
     var underlying: any Error
 }
 
@@ -101,7 +101,7 @@ final class Journal: Sendable {
         do {
             try await context.save(checkpoint)
         } catch {
-            throw SaveFailed(underlying: error)
+            throw EndedAsItIs(underlying: error)
         }
     }
 }

@@ -1,6 +1,5 @@
 // Moves a body from the network to the part file: in large writes, hashed and written beside the reading.
 
-import AsyncHTTPClient
 import MartletJobs
 import NIOCore
 
@@ -12,7 +11,6 @@ struct Pump: Sendable {
     private let context: JobContext
     private let plan: BodyPlan
     private let limit: Int64
-    private let watch: StallWatch
     private let configuration: DownloadConfiguration
     private let globalLimit: SharedBucket?
     private let start = ContinuousClock.now
@@ -29,12 +27,11 @@ struct Pump: Sendable {
     private var savedOffset: Int64
     private var savedAt: Duration = .zero
 
-    init(journal: Journal, context: JobContext, plan: BodyPlan, limit: Int64, watch: StallWatch, house: House) {
+    init(journal: Journal, context: JobContext, plan: BodyPlan, limit: Int64, house: House) {
         self.journal = journal
         self.context = context
         self.plan = plan
         self.limit = limit
-        self.watch = watch
         configuration = house.configuration
         globalLimit = house.globalLimit
         meter = RateMeter(at: .zero)
@@ -48,14 +45,14 @@ struct Pump: Sendable {
     }
 
     /// Reads the body to its end; what had arrived when it throws has been written.
-    mutating func run(_ body: HTTPClientResponse.Body) async throws {
+    mutating func run(_ body: inout BodyReader) async throws {
         do {
-            try await readAll(body)
+            try await readAll(&body)
             try await flush()
             try await settle()
         } catch {
             // The bytes in hand are good unless the disk or the queue was the trouble.
-            if !(error is SystemError), !(error is SaveFailed) { try? await flush() }
+            if !(error is SystemError), !(error is EndedAsItIs) { try? await flush() }
             try? await settle()
             throw error
         }
@@ -64,17 +61,11 @@ struct Pump: Sendable {
 
     private var now: Duration { ContinuousClock.now - start }
 
-    private mutating func readAll(_ body: HTTPClientResponse.Body) async throws {
-        var chunks = body.makeAsyncIterator()
-        watch.beginWaiting()
-        while let chunk = try await chunks.next() {
-            watch.endWaiting()
+    private mutating func readAll(_ body: inout BodyReader) async throws {
+        while let chunk = try await body.next() {
             try context.checkStop()
-            guard chunk.readableBytes > 0 else { continue }
-            try await take(chunk)
-            watch.beginWaiting()
+            if chunk.readableBytes > 0 { try await take(chunk) }
         }
-        watch.endWaiting()
         try context.checkStop()
     }
 
@@ -83,13 +74,13 @@ struct Pump: Sendable {
         guard offset + Int64(count) <= limit else { throw DownloadError.tooLarge(limit: limit) }
         configuration.bytesReceived?(count)
         let now = now
+        try await saveIfDue(before: count, at: now)
         if batch.isEmpty { batchSince = now }
         batch.append(chunk)
         batchBytes += count
         offset += Int64(count)
         if meter.add(count, at: now) { report() }
         if batchBytes >= Self.batchSize || now - batchSince >= .seconds(1) { try await flush() }
-        try await saveIfDue(at: now)
         try await keepToLimits(count, at: now)
     }
 
@@ -110,11 +101,11 @@ struct Pump: Sendable {
         try await write.get()
     }
 
-    /// Saves beside the transfer, twice as often as asked for, and waits for the save before it: so at no time is
-    /// more than one interval's worth of bytes unsaved.
-    private mutating func saveIfDue(at now: Duration) async throws {
+    /// Saves beside the transfer, twice as often as asked for, and waits for the save before it: so even while a save
+    /// is under way no more than one interval's worth of bytes is unsaved.
+    private mutating func saveIfDue(before count: Int, at now: Duration) async throws {
         let isDue =
-            offset - savedOffset >= max(configuration.checkpointBytes / 2, 1)
+            offset + Int64(count) - savedOffset > configuration.checkpointBytes / 2
             || now - savedAt >= configuration.checkpointInterval / 2
         guard isDue, offset > savedOffset else { return }
         try await flush()

@@ -1,6 +1,5 @@
 // From a locked part file to the finished file: ask, write, check, rename.
 
-import AsyncHTTPClient
 import Logging
 import MartletJobs
 
@@ -33,14 +32,13 @@ struct Transfer: Sendable {
     private func fetch(_ first: Request, known: DownloadCheckpoint) async throws {
         var request = first
         while true {
-            let open = try await attempt.house.fetcher.ask(
-                attempt.url, request: request, known: known, limit: limit, logger: context.logger)
-            defer { open.done() }
-            try context.checkStop()
-            switch open.answer {
-            case .write(let plan):
-                return try await receive(open.body, plan)
-            case .complete:
+            let answer = try await attempt.house.fetcher.ask(
+                attempt.url, request: request, known: known, limit: limit, logger: context.logger
+            ) { plan, body in
+                try await receive(&body, plan)
+            }
+            switch answer {
+            case .write, .complete:
                 return
             case .askWhole(let why) where request != .whole:
                 context.logger.notice("Starting again from zero", metadata: ["reason": "\(why)"])
@@ -54,14 +52,17 @@ struct Transfer: Sendable {
         }
     }
 
-    private func receive(_ body: HTTPClientResponse.Body, _ plan: BodyPlan) async throws {
+    private func receive(_ body: inout BodyReader, _ plan: BodyPlan) async throws {
+        try context.checkStop()
         if plan.start == 0, part.offset > 0 {
             context.logger.notice("The server sends the whole file again; starting from zero")
             try await journal.restart(as: plan.version, total: plan.total)
         } else {
             journal.adopt(version: plan.version, total: plan.total)
         }
-        try await pump(body, plan)
+        var pump = Pump(journal: journal, context: context, plan: plan, limit: limit, house: attempt.house)
+        pump.limitSpeed(to: attempt.job.bytesPerSecond)
+        try await pump.run(&body)
         let count = part.offset
         if let end = plan.end, count < end {
             throw DownloadError.transient(.incomplete, "the server sent \(count) of \(end) bytes")
@@ -69,28 +70,6 @@ struct Transfer: Sendable {
         if let total = plan.total, count < total {
             throw DownloadError.transient(.incomplete, "the server sent \(count) of \(total) bytes in all")
         }
-    }
-
-    /// Runs the pump beside the watch over it.
-    private func pump(_ body: HTTPClientResponse.Body, _ plan: BodyPlan) async throws {
-        let timeout = attempt.house.configuration.stallTimeout
-        let watch = StallWatch(timeout: timeout)
-        let isStalled = try await withThrowingTaskGroup(of: Bool.self) { group in
-            group.addTask {
-                var pump = Pump(
-                    journal: journal, context: context, plan: plan, limit: limit, watch: watch, house: attempt.house)
-                pump.limitSpeed(to: attempt.job.bytesPerSecond)
-                try await pump.run(body)
-                return false
-            }
-            group.addTask {
-                try await watch.untilStalled()
-                return true
-            }
-            defer { group.cancelAll() }
-            return try await group.next() ?? false
-        }
-        if isStalled { throw DownloadError.stalled(after: timeout, "nothing") }
     }
 
     private func finish() async throws -> DownloadResult {
@@ -103,12 +82,20 @@ struct Transfer: Sendable {
         let final = FinalFile(name: attempt.job.filename, size: held.count, sha256: held.sum)
         try await journal.announce(final)
         if context.stopReason == .cancel { throw CancellationError() }
-        guard try await Disk.run({ [part] in try part.commit(as: final.name) }) else {
-            throw DownloadError.fileExists(final.name)
-        }
+        guard try await commit(as: final.name) else { throw DownloadError.fileExists(final.name) }
         context.progress(held.count, of: held.count)
         context.logger.info(
             "Downloaded", metadata: ["file": "\(final.name)", "bytes": "\(held.count)", "sha256": "\(held.sum)"])
         return DownloadResult(filename: final.name, bytes: final.size, sha256: final.sha256)
+    }
+
+    /// After the announcement the checkpoint says all there is to say, so a failure here changes it no more: the file
+    /// may have its name already.
+    private func commit(as name: String) async throws -> Bool {
+        do {
+            return try await Disk.run { [part] in try part.commit(as: name) }
+        } catch {
+            throw EndedAsItIs(underlying: error)
+        }
     }
 }

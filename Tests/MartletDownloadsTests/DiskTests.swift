@@ -1,0 +1,94 @@
+// What the disk can do to a download.
+
+import Foundation
+import Glibc
+import MartletJobs
+import Testing
+
+@testable import MartletDownloads
+
+@Suite struct DiskTests {
+    @Test func `a full disk gives the job back and the bytes are used once there is room`() async throws {
+        let bench = try Bench()
+        guard run("mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", bench.directory) else {
+            try Test.cancel("mounting a tmpfs is not permitted here")
+        }
+        defer { _ = run("umount", "-l", bench.directory) }
+        let body = content(3_000_000)
+        let origin = try await Origin.file(body, [("ETag", "\"a\"")])
+        let job = DownloadJob(url: origin.url(), filename: "a")
+        let runtime = TestRuntime()
+        let error = await bench.failure(job, runtime: runtime)
+        #expect(error?.code == .diskFull)
+        #expect(error?.retryAdvice == .release(after: .seconds(30)))
+        #expect(error?.message.contains("no space") == true)
+        #expect(bench.bytes("a") == nil)
+        let saved = try #require(runtime.checkpoint?.offset)
+        #expect(saved > 0)
+        let before = origin.bytesServed
+        try #require(run("mount", "-o", "remount,size=8m", bench.directory))
+        #expect(try await bench.run(job, after: runtime).sha256 == sha256(body))
+        #expect(origin.bytesServed - before == body.count - Int(saved))
+        await origin.stop()
+    }
+
+    @Test func `a directory that cannot be made is a fault of the storage`() async throws {
+        let bench = try Bench()
+        _ = FileManager.default.createFile(atPath: bench.path("file"), contents: nil)
+        let settings = bench.settings { $0.directory = bench.path("file") + "/sub" }
+        let error = await bench.failure(DownloadJob(url: "http://127.0.0.1:9/", filename: "a"), settings: settings)
+        #expect(error?.code == .storageFailed)
+    }
+
+    @Test func `a final name is given without replacing, by link where rename cannot`() throws {
+        let bench = try Bench()
+        for name in ["one", "two", "three"] {
+            _ = FileManager.default.createFile(atPath: bench.path(name), contents: Data(name.utf8))
+        }
+        let directory = try DownloadDirectory(path: bench.directory)
+        #expect(try !directory.rename("one", to: "two"))
+        #expect(try !directory.link("one", to: "two"))
+        #expect(try directory.link("one", to: "linked"))
+        #expect(try directory.rename("linked", to: "renamed"))
+        #expect(bench.names == ["renamed", "three", "two"])
+        #expect(bench.bytes("renamed") == Array("one".utf8))
+        #expect(throws: SystemError.self) { try directory.rename("missing", to: "x") }
+        #expect(throws: SystemError.self) { try directory.link("missing", to: "x") }
+        #expect(try directory.open("missing", writing: true) == nil)
+        #expect(try directory.state(of: "missing") == .absent)
+        #expect(try directory.state(of: "two") == .file(size: 3))
+        try directory.unlink("missing")
+    }
+
+    @Test func `faults of the system have their codes`() {
+        #expect(DownloadError(SystemError("x", code: ENOSPC)).retryAdvice == .release(after: .seconds(30)))
+        #expect(DownloadError(SystemError("x", code: EDQUOT)).code == .diskFull)
+        #expect(DownloadError(SystemError("x", code: EFBIG)).retryAdvice == .never)
+        #expect(DownloadError(SystemError("x", code: EIO)).retryAdvice == .byPolicy)
+    }
+
+    @Test func `a speed limit holds for one job and for all`() async throws {
+        let body = content(600_000)
+        let origin = try await Origin.file(body, [])
+        for isGlobal in [false, true] {
+            let bench = try Bench()
+            let settings = bench.settings { if isGlobal { $0.globalBytesPerSecond = 800_000 } }
+            let job = DownloadJob(url: origin.url(), filename: "a", bytesPerSecond: isGlobal ? nil : 800_000)
+            let start = ContinuousClock.now
+            #expect(try await bench.run(job, settings: settings).bytes == 600_000)
+            // 600 kB less a burst of 200 kB at 800 kB/s.
+            #expect(ContinuousClock.now - start > .milliseconds(400))
+        }
+        await origin.stop()
+    }
+
+    private func run(_ command: String, _ arguments: String...) -> Bool {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+        process.arguments = [command] + arguments
+        process.standardError = Foundation.FileHandle.nullDevice
+        guard (try? process.run()) != nil else { return false }
+        process.waitUntilExit()
+        return process.terminationStatus == 0
+    }
+}

@@ -1,0 +1,215 @@
+// Answers that are no file, redirects, and addresses that may not be reached.
+
+import MartletJobs
+import Testing
+
+@testable import MartletDownloads
+
+@Suite struct RefusalTests {
+    @Test(arguments: [
+        (404, DownloadError.Code.notFound, RetryAdvice.never), (410, .notFound, .never), (401, .forbidden, .never),
+        (403, .forbidden, .never), (451, .forbidden, .never), (408, .serverError, .byPolicy),
+        (429, .rateLimited, .byPolicy), (500, .serverError, .byPolicy), (503, .serverError, .byPolicy),
+        (204, .badResponse, .byPolicy), (206, .badResponse, .byPolicy), (416, .badResponse, .byPolicy),
+        (304, .badResponse, .byPolicy),
+    ])
+    func `each status has its meaning`(status: Int, code: DownloadError.Code, advice: RetryAdvice) async throws {
+        let bench = try Bench()
+        let origin = try await Origin.start { _, _ in
+            status == 204 || status == 304 ? Reply(status: status) : .status(status)
+        }
+        let error = await bench.failure(DownloadJob(url: origin.url("/x?token=secret"), filename: "a"))
+        #expect(error?.code == code)
+        #expect(error?.retryAdvice == advice)
+        #expect(error?.description.contains("secret") == false)
+        #expect(bench.bytes("a") == nil)
+        await origin.stop()
+    }
+
+    @Test(arguments: [
+        ("7", RetryAdvice.after(.seconds(7))), ("99999", .after(.seconds(3600))), ("soon", .byPolicy),
+        ("Sun, 06 Nov 1994 08:50:37 GMT", .after(.seconds(60))),
+    ])
+    func `Retry-After is honoured up to an hour`(value: String, advice: RetryAdvice) async throws {
+        let bench = try Bench()
+        let origin = try await Origin.start { _, number in
+            .status(number == 0 ? 503 : 429, [("Retry-After", value), ("Date", "Sun, 06 Nov 1994 08:49:37 GMT")])
+        }
+        let job = DownloadJob(url: origin.url(), filename: "a")
+        #expect(await bench.failure(job)?.retryAdvice == advice)
+        #expect(await bench.failure(job)?.retryAdvice == advice)
+        await origin.stop()
+    }
+
+    @Test func `a length over the limit is refused before the body is read`() async throws {
+        let bench = try Bench()
+        let origin = try await Origin.start { _, _ in Reply(length: 5001, end: .hang) }
+        let error = await bench.failure(DownloadJob(url: origin.url(), filename: "a", maxBytes: 5000))
+        #expect(error?.code == .tooLarge)
+        #expect(error?.retryAdvice == .never)
+        #expect(bench.names.isEmpty)
+        await origin.stop()
+    }
+
+    @Test func `an endless body ends at the limit and leaves nothing`() async throws {
+        let bench = try Bench()
+        let origin = try await Origin.start { _, _ in Reply(end: .endless) }
+        let settings = bench.settings { $0.maxBytes = 2_000_000 }
+        let runtime = TestRuntime()
+        let job = DownloadJob(url: origin.url(), filename: "a")
+        #expect(await bench.failure(job, runtime: runtime, settings: settings)?.code == .tooLarge)
+        #expect(runtime.received <= 2_000_000)
+        #expect(bench.names.isEmpty)
+        await origin.stop()
+    }
+
+    @Test func `an encoded body is refused`() async throws {
+        let bench = try Bench()
+        let origin = try await Origin.file(content(100), [("Content-Encoding", "gzip")])
+        #expect(await bench.failure(DownloadJob(url: origin.url(), filename: "a"))?.code == .badEncoding)
+        await origin.stop()
+    }
+
+    @Test func `a server that falls silent is given up and its bytes are kept`() async throws {
+        let bench = try Bench()
+        let body = content(900_000)
+        let origin = try await Origin.start { asked, number in
+            number == 0
+                ? Reply.file(body, [("ETag", "\"a\"")]).cut(after: 700_000, .hang)
+                : Origin.honest(asked, body, [("ETag", "\"a\"")])
+        }
+        let settings = bench.settings { $0.stallTimeout = .milliseconds(300) }
+        let runtime = TestRuntime()
+        let job = DownloadJob(url: origin.url(), filename: "a")
+        let error = await bench.failure(job, runtime: runtime, settings: settings)
+        #expect(error?.code == .stalled)
+        #expect(error?.retryAdvice == .byPolicy)
+        #expect(runtime.checkpoint?.offset == 700_000)
+        #expect(try await bench.run(job, after: runtime).sha256 == sha256(body))
+        await origin.stop()
+    }
+
+    @Test func `a server that never answers is given up`() async throws {
+        let bench = try Bench()
+        let origin = try await Origin.start { _, _ in Reply(status: 100, end: .hang) }
+        let settings = bench.settings {
+            $0.stallTimeout = .milliseconds(200)
+            $0.connectTimeout = .milliseconds(200)
+        }
+        #expect(
+            await bench.failure(DownloadJob(url: origin.url(), filename: "a"), settings: settings)?.code == .stalled)
+        await origin.stop()
+    }
+
+    @Test func `a refused connection and an unknown name are worth a retry`() async throws {
+        let bench = try Bench()
+        let origin = try await Origin.file([1], [])
+        let url = origin.url()
+        await origin.stop()
+        let error = await bench.failure(DownloadJob(url: url, filename: "a"))
+        #expect(error?.code == .connectFailed)
+        #expect(error?.retryAdvice == .byPolicy)
+        let unknown = await bench.failure(
+            DownloadJob(url: "http://files.example/a", filename: "a"), resolver: AddressResolver { _ in [] })
+        #expect(unknown?.code == .resolveFailed)
+    }
+
+    @Test func `up to five redirects are followed and not one more`() async throws {
+        let bench = try Bench()
+        let body = content(5000)
+        let origin = try await Origin.start { asked, _ in
+            guard let left = Int(asked.path.dropFirst()), left > 0 else { return .file(body) }
+            return .status([301, 302, 303, 307, 308][left % 5], [("Location", "/\(left - 1)")])
+        }
+        #expect(try await bench.run(DownloadJob(url: origin.url("/5"), filename: "a")).bytes == 5000)
+        let error = await bench.failure(DownloadJob(url: origin.url("/6"), filename: "b"))
+        #expect(error?.code == .tooManyRedirects)
+        #expect(origin.asked.count == 12)
+        await origin.stop()
+    }
+
+    @Test(arguments: [
+        "http://10.0.0.1/", "http://localhost/", "http://[::1]/", "http://169.254.169.254/latest", "http://0/",
+        "http://inner.example/", "ftp://files.example/", "http://user@files.example/",
+    ])
+    func `a redirect to an address behind the guard is refused`(location: String) async throws {
+        let bench = try Bench()
+        let origin = try await Origin.start { _, _ in .status(302, [("Location", location)]) }
+        let settings = bench.settings { $0.allowPrivateAddresses = false }
+        let error = await bench.failure(
+            DownloadJob(url: origin.url(host: "files.example"), filename: "a"), settings: settings,
+            resolver: AddressResolver { host in
+                [IPAddress(host == "files.example" ? "127.0.0.1" : "10.0.0.5")].compactMap(\.self)
+            },
+            policy: AddressPolicy { $0.description == "127.0.0.1" })
+        let isSchemeOrUser = location.contains("ftp") || location.contains("@")
+        #expect(error?.code == (isSchemeOrUser ? .badRequest : .addressRefused))
+        #expect(error?.retryAdvice == .never)
+        #expect(origin.asked.count == 1)
+        await origin.stop()
+    }
+
+    @Test func `with the guard on loopback is refused before a byte is sent`() async throws {
+        let bench = try Bench()
+        let origin = try await Origin.file([1], [])
+        let settings = bench.settings { $0.allowPrivateAddresses = false }
+        for host in ["127.0.0.1", "localhost", "files.example"] {
+            let error = await bench.failure(
+                DownloadJob(url: origin.url(host: host), filename: "a"), settings: settings,
+                resolver: AddressResolver { _ in ["93.184.216.34", "127.0.0.1"].compactMap(IPAddress.init) })
+            #expect(error?.code == .addressRefused)
+        }
+        #expect(origin.asked.isEmpty)
+        await origin.stop()
+    }
+
+    @Test func `the connected address is compared again before a request is sent`() async throws {
+        let bench = try Bench()
+        let origin = try await Origin.file([1], [])
+        let looks = Counter()
+        let error = await bench.failure(
+            DownloadJob(url: origin.url(host: "files.example"), filename: "a"),
+            resolver: AddressResolver { _ in ["127.0.0.1"].compactMap(IPAddress.init) },
+            policy: AddressPolicy { _ in looks.next() == 1 })
+        #expect(error?.code == .addressRefused)
+        #expect(looks.value == 2)
+        #expect(origin.bytesHeard == 0)
+        await origin.stop()
+    }
+
+    @Test func `a name is resolved once and the checked address is the one that is used`() async throws {
+        let bench = try Bench()
+        let origin = try await Origin.file([1, 2], [])
+        let calls = Counter()
+        let resolver = AddressResolver { _ in
+            [IPAddress(calls.next() == 1 ? "127.0.0.1" : "127.0.0.2")].compactMap(\.self)
+        }
+        let result = try await bench.run(
+            DownloadJob(url: origin.url(host: "files.example"), filename: "a"), resolver: resolver)
+        #expect(result.bytes == 2)
+        #expect(calls.value == 1)
+        #expect(origin.asked.first?.header("host") == "files.example:\(origin.port)")
+        await origin.stop()
+    }
+
+    @Test func `the next address is tried when the first does not answer`() async throws {
+        let bench = try Bench()
+        let origin = try await Origin.file([1, 2], [])
+        let result = try await bench.run(
+            DownloadJob(url: origin.url(host: "files.example"), filename: "a"),
+            resolver: AddressResolver { _ in ["127.0.0.9", "127.0.0.1"].compactMap(IPAddress.init) })
+        #expect(result.bytes == 2)
+        await origin.stop()
+    }
+
+    @Test func `a redirect never leads from https to http`() throws {
+        let bench = try Bench()
+        let fetcher = House(bench.settings(), resolver: .system, policy: nil).fetcher
+        let secure = try DownloadURL("https://files.example/a/b?x=1", allowPrivateAddresses: false)
+        #expect(try fetcher.redirect(from: secure, to: "../c").text == "https://files.example/c")
+        #expect(try fetcher.redirect(from: secure, to: "//cdn.example/x").text == "https://cdn.example/x")
+        #expect(throws: DownloadError.self) { try fetcher.redirect(from: secure, to: "http://files.example/a") }
+        let plain = try DownloadURL("http://files.example/", allowPrivateAddresses: false)
+        #expect(try fetcher.redirect(from: plain, to: "https://files.example/").isSecure)
+    }
+}
