@@ -19,18 +19,27 @@ struct Pipe: Sendable {
         (readEnd, writeEnd) = (ends[0], ends[1])
     }
 
-    func closeWriteEnd() { close(writeEnd) }
-
-    /// Everything up to the end.
-    func readAll() -> String {
+    /// Reads `count` bytes and closes both ends.
+    ///
+    /// The end of the stream is no sign to wait for: a process that another test starts may inherit the write end.
+    func read(_ count: Int) -> String {
         var all: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 65_536)
-        while true {
-            let count = read(readEnd, &buffer, buffer.count)
-            guard count > 0 else { break }
-            all += buffer.prefix(count)
+        while all.count < count {
+            let got = readBytes(&buffer)
+            guard got > 0 else { break }
+            all += buffer.prefix(got)
         }
         close(readEnd)
+        close(writeEnd)
         return String(decoding: all, as: UTF8.self)
+    }
+
+    private func readBytes(_ buffer: inout [UInt8]) -> Int {
+        #if canImport(Glibc)
+        return Glibc.read(readEnd, &buffer, buffer.count)
+        #else
+        return Darwin.read(readEnd, &buffer, buffer.count)
+        #endif
     }
 }
