@@ -1,12 +1,12 @@
 // Runs downloads: the handler that a worker registers, and what its copies share.
 
 public import MartletJobs
+import Synchronization
 
 /// Runs ``DownloadJob``s: streams each file into a part file, resumes, checks and gives it its final name.
 ///
-/// Copies share the global speed limit. Each transfer has a connection of its own that is closed when the attempt ends,
-/// so nothing has to be shut down. Errors are ``DownloadError``; an orderly stop keeps the bytes and throws
-/// `CancellationError`.
+/// Copies share the global speed limit and ``shutdown()``. Each transfer has a connection of its own that is closed when
+/// the attempt ends. Errors are ``DownloadError``; an orderly stop keeps the bytes and throws `CancellationError`.
 public struct DownloadHandler: JobHandler {
     /// The type of job that this handler runs.
     public typealias Payload = DownloadJob
@@ -27,6 +27,7 @@ public struct DownloadHandler: JobHandler {
     @concurrent
     public func run(_ job: DownloadJob, context: JobContext) async throws -> DownloadResult {
         try context.checkStop()
+        if house.isClosed.isSet { throw JobOutcome.release() }
         let url: DownloadURL
         do {
             url = try DownloadURL(job.url, allowPrivateAddresses: house.configuration.allowPrivateAddresses)
@@ -39,6 +40,18 @@ public struct DownloadHandler: JobHandler {
         }
         return try await DownloadAttempt(job: job, context: context, url: url, house: house).run()
     }
+
+    /// Begins no further attempt: a job that comes later is given back to its queue; attempts under way go on.
+    public func shutdown() async { house.isClosed.set() }
+}
+
+/// A mark that is set once.
+final class Flag: Sendable {
+    private let value = Mutex(false)
+
+    var isSet: Bool { value.withLock { $0 } }
+
+    func set() { value.withLock { $0 = true } }
 }
 
 /// What the attempts of a process share.
@@ -46,6 +59,7 @@ struct House: Sendable {
     let configuration: DownloadConfiguration
     let fetcher: Fetcher
     let globalLimit: SharedBucket?
+    let isClosed = Flag()
 
     init(_ configuration: DownloadConfiguration, resolver: AddressResolver, policy: AddressPolicy?) {
         self.configuration = configuration

@@ -190,6 +190,17 @@ import Testing
         await origin.stop()
     }
 
+    @Test func `a handler that was shut down gives jobs back untouched`() async throws {
+        let bench = try Bench()
+        let handler = DownloadHandler(bench.settings())
+        await handler.shutdown()
+        await #expect(throws: JobOutcome.release()) {
+            let context = bench.context(TestRuntime(), checkpoint: nil)
+            try await handler.run(DownloadJob(url: "http://127.0.0.1:9/", filename: "a"), context: context)
+        }
+        #expect(bench.names.isEmpty)
+    }
+
     @Test func `a job that shall stop already does nothing`() async throws {
         let bench = try Bench()
         let origin = try await Origin.file([1], [])
