@@ -4,6 +4,9 @@
 public struct NeverHappened: Error, CustomStringConvertible {
     /// What was waited for, and how long.
     public let description: String
+
+    /// A failure that says `description`.
+    public init(description: String) { self.description = description }
 }
 
 /// Polls `condition` every few milliseconds until it is true.

@@ -5,7 +5,9 @@ import NIOCore
 import NIOSSL
 import Synchronization
 
-/// A client's shared state and its I/O. Any thread may call it; what touches the channel runs on the event loop.
+/// A client's shared state and its I/O.
+///
+/// Any thread may call it; what touches the channel runs on the event loop.
 final class RedisCore: Sendable {
     typealias Pipeline = CommandPipeline<ReplyWaiter>
 

@@ -80,7 +80,7 @@ struct RedisURL {
         }
         guard !host.isEmpty else { throw invalid("it has no host") }
         guard let port else { return (try decoded(host, "the host"), 6379) }
-        guard let number = Int(port), (1...65535).contains(number) else {
+        guard let number = wholeNumber(port), (1...65535).contains(number) else {
             throw invalid("the port is not a number from 1 to 65535")
         }
         return (try decoded(host, "the host"), number)
@@ -88,7 +88,7 @@ struct RedisURL {
 
     private static func databaseNumber(_ text: Substring) throws(RedisError) -> Int {
         if text.isEmpty { return 0 }
-        guard let number = Int(text), (0...1_000_000).contains(number) else {
+        guard let number = wholeNumber(text), (0...1_000_000).contains(number) else {
             throw invalid("the database is not a whole number from 0")
         }
         return number
@@ -119,6 +119,11 @@ struct RedisURL {
         }
         guard let result = String(validating: bytes, as: UTF8.self) else { throw invalid("\(part) is not UTF-8") }
         return result
+    }
+
+    /// Digits only: `Int` would also take a sign.
+    private static func wholeNumber(_ text: Substring) -> Int? {
+        text.utf8.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) } ? Int(text) : nil
     }
 
     private static func hexValue(_ byte: UInt8) -> UInt8? {

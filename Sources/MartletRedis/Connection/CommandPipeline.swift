@@ -18,7 +18,9 @@ struct CommandPipeline<Waiter: Sendable>: ~Copyable, Sendable {
         var missing: Int
         let byteCount: Int
         let timeout: Int64
-        /// While pending: until when to wait for a connection. When written: until when the reply must be there.
+        /// While pending: until when to wait for a connection.
+        ///
+        /// When written: until when the reply must be there.
         var deadline: Int64
         /// Whether a refused log-in ends the waiting at once.
         let endsOnRefusal: Bool
@@ -216,7 +218,9 @@ extension CommandPipeline {
         return deliveries
     }
 
-    /// An attempt to connect failed. A refused log-in ends the waiting of those who asked for that.
+    /// An attempt to connect failed.
+    ///
+    /// A refused log-in ends the waiting of those who asked for that.
     mutating func connectFailed(_ error: RedisError) -> [Delivery] {
         lastFailure = error
         guard error.code == .authentication else { return [] }
@@ -261,7 +265,9 @@ extension CommandPipeline {
         return check
     }
 
-    /// Someone gave up waiting. The connection and all others are not touched.
+    /// Someone gave up waiting.
+    ///
+    /// The connection and all others are not touched.
     mutating func cancel(id: UInt64) -> Delivery? {
         if let index = pending.lastIndex(where: { $0.id == id }) {
             guard let waiter = pending[index].waiter.take() else { return nil }

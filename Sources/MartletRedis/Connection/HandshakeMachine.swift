@@ -50,8 +50,10 @@ struct HandshakeMachine: ~Copyable {
         return steps.isEmpty ? .ready(clientID: clientID) : .wait
     }
 
-    /// Which error replies end the connection. A name or number that the ACL denies is not worth that, and a server
-    /// that is busy or refuses writes can still be talked to.
+    /// Which error replies end the connection.
+    ///
+    /// A name or number that the ACL denies is not worth that, and a server that is busy or refuses writes can still be
+    /// talked to.
     private func failure(_ step: Step, _ text: String) -> RedisError? {
         let text = password?.hidden(in: text) ?? text
         let error = RedisError(reply: text)

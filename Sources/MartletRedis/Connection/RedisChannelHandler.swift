@@ -3,7 +3,9 @@
 import NIOCore
 import NIOTLS
 
-/// One connection's handler. Everything in it runs on the channel's event loop.
+/// One connection's handler.
+///
+/// Everything in it runs on the channel's event loop.
 final class RedisChannelHandler: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer

@@ -48,7 +48,9 @@ struct ListWaiterMachine<Waiter: Sendable>: ~Copyable, Sendable {
         return .waiting(start: false, unblock: true)
     }
 
-    /// A waiter's time is over. The BLPOP ends by itself at about the same time.
+    /// A waiter's time is over.
+    ///
+    /// The BLPOP ends by itself at about the same time.
     mutating func expire(id: UInt64) -> Waiter? { remove(id)?.waiter }
 
     /// A waiter was cancelled; a BLPOP that holds its key for nobody must end, or it takes tokens from others.
@@ -65,7 +67,9 @@ struct ListWaiterMachine<Waiter: Sendable>: ~Copyable, Sendable {
         return entries.remove(at: index)
     }
 
-    /// The next BLPOP; `nil` when nobody waits. BLPOP looks at its keys in order, so each turn starts with another.
+    /// The next BLPOP; `nil` when nobody waits.
+    ///
+    /// BLPOP looks at its keys in order, so each turn starts with another.
     ///
     /// - Parameters:
     ///   - now: the time.

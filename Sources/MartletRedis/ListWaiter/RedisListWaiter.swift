@@ -122,7 +122,9 @@ extension RedisListWaiter {
         }
     }
 
-    /// Whether there is a connection, or nobody waits for one. Without one the waiters' own timers end their waiting.
+    /// Whether there is a connection, or nobody waits for one.
+    ///
+    /// Without one the waiters' own timers end their waiting.
     private func hasConnection() async -> Bool {
         while !Task.isCancelled, !blocking.isConnected {
             guard machine.withLock({ $0.waiterCount > 0 }) else { return true }

@@ -18,8 +18,10 @@ final class ChildProcess: Sendable {
     enum Signal { case terminate, kill, stop, proceed }
 
     // Arguments: the file for the command's process id, then the command. A shell gives its background jobs no
-    // standard input, so the line moves to descriptor 3.
+    // standard input, so the line moves to descriptor 3. When we die while the command is frozen, the kernel sends the
+    // orphaned group SIGHUP, and that must not kill the watcher before it has done its work.
     private static let script = """
+        trap '' HUP
         pidfile=$1; shift
         exec 3<&0 </dev/null
         "$@" 3<&- &
@@ -55,7 +57,12 @@ final class ChildProcess: Sendable {
 
     deinit {
         close(lifeline)
-        _ = isRunning
+        guard isRunning else { return }
+        // The shell ends now; somebody must wait for it, or it stays as a zombie.
+        let shell = shell
+        Task.detached {
+            while waitpid(shell, nil, WNOHANG) == 0 { try? await Task.sleep(for: .milliseconds(5)) }
+        }
     }
 
     /// Whether the command has not ended yet.
@@ -116,13 +123,12 @@ final class ChildProcess: Sendable {
         unsafe posix_spawn_file_actions_adddup2(&actions, input, 0)
         unsafe posix_spawn_file_actions_addopen(&actions, 1, logPath, O_WRONLY | O_CREAT | O_APPEND, 0o600)
         unsafe posix_spawn_file_actions_adddup2(&actions, 1, 2)
-        // A group of its own keeps ^C from reaching it before us. Threads of the pool block signals, and the child
-        // would inherit that.
-        var mask = sigset_t()
-        unsafe sigemptyset(&mask)
-        unsafe posix_spawnattr_setsigmask(&attributes, &mask)
-        unsafe posix_spawnattr_setpgroup(&attributes, 0)
-        unsafe posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK))
+        // NIO's sockets are not close-on-exec; a child that inherits them would keep ports and connections open.
+        // Closing what is not open is no error here.
+        for descriptor in 3..<2048 as Range<Int32> {
+            unsafe posix_spawn_file_actions_addclose(&actions, descriptor)
+        }
+        standAlone(&attributes)
         var child: pid_t = 0
         let code = unsafe withVector(arguments) { arguments in
             unsafe withVector(["PATH=/usr/local/bin:/usr/bin:/bin", "LC_ALL=C"]) { environment in
@@ -131,6 +137,23 @@ final class ChildProcess: Sendable {
         }
         guard code == 0 else { throw PrivateRedisServerError.cannotStart(errno: code) }
         return child
+    }
+
+    #if canImport(Darwin)
+        private typealias Attributes = posix_spawnattr_t?
+    #else
+        private typealias Attributes = posix_spawnattr_t
+    #endif
+
+    /// Gives the child a group of its own and lets all signals through to it.
+    ///
+    /// The group keeps ^C from reaching the child before us; threads of the pool block signals, which it would inherit.
+    private static func standAlone(_ attributes: inout Attributes) {
+        var mask = sigset_t()
+        unsafe sigemptyset(&mask)
+        unsafe posix_spawnattr_setsigmask(&attributes, &mask)
+        unsafe posix_spawnattr_setpgroup(&attributes, 0)
+        unsafe posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK))
     }
 
     /// Calls `body` with `words` as C wants them: an array of strings with NULL at its end.

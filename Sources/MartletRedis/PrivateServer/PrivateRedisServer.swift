@@ -68,7 +68,7 @@ public final class PrivateRedisServer: Sendable {
     }
 
     deinit {
-        kill()
+        signal(.kill)
     }
 
     /// The URL of the unix socket.
@@ -91,7 +91,14 @@ public final class PrivateRedisServer: Sendable {
     public var isRunning: Bool { child.withLock { $0?.isRunning ?? false } }
 
     /// Ends it as a crash would (SIGKILL).
-    public func kill() { signal(.kill) }
+    public func kill() {
+        signal(.kill)
+        // Waits for the process in the background, so that it does not stay as a zombie.
+        guard let process = child.withLock({ $0 }) else { return }
+        Task.detached {
+            while process.isRunning { try? await Task.sleep(for: .milliseconds(5)) }
+        }
+    }
 
     /// Freezes it (SIGSTOP): it keeps its connections and answers nothing.
     public func pause() { signal(.stop) }

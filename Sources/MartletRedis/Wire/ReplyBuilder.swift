@@ -8,7 +8,9 @@ import CHiredis
 /// stack into itself. So nothing is allocated by what a header claims, only by what has arrived.
 @safe
 final class ReplyBuilder {
-    /// The deepest nesting of arrays. hiredis 0.14 reads no deeper; 1.x would read on without end.
+    /// The deepest nesting of arrays.
+    ///
+    /// hiredis 0.14 reads no deeper; 1.x would read on without end.
     static let maximumDepth = 8
 
     private struct Frame {

@@ -1,0 +1,183 @@
+// The blocking connection against a real server: several lists, cancellation, a lost connection, shutdown.
+
+import MartletRedis
+import TestSupport
+import Testing
+
+@Suite struct ListWaiterTests {
+    /// Runs a waiter and a client of the shared server.
+    private static func withWaiter(
+        sharesControl: Bool = false, _ body: (RedisListWaiter, RedisClient) async throws -> Void
+    ) async throws {
+        let configuration = try await SharedRedis.configuration()
+        try await withClient(configuration) { (client) async throws in
+            let waiter = RedisListWaiter(configuration, control: sharesControl ? client : nil, logger: silent)
+            let running = Task { try await waiter.run() }
+            try await body(waiter, client)
+            running.cancel()
+            try await running.value
+        }
+    }
+
+    /// How many clients the server has blocked; only this suite's own keys matter.
+    private static func isBlocked(_ client: RedisClient, named name: String) async throws -> Bool {
+        let list = try await client.ask("CLIENT", "LIST").string ?? ""
+        return list.split(whereSeparator: \.isNewline).contains { line in
+            line.contains("name=\(name)-blocking") && line.contains("cmd=blpop") && line.contains("flags=b")
+        }
+    }
+
+    @Test(arguments: [false, true])
+    func `a token wakes the one who waits for its list, and only one`(_ sharesControl: Bool) async throws {
+        try await Self.withWaiter(sharesControl: sharesControl) { (waiter, client) async throws in
+            let key = uniquePrefix()
+            let first = Task { try await waiter.wait(for: key, atMost: .seconds(5)) }
+            _ = try await client.ask("RPUSH", key, "1")
+            #expect(try await first.value)
+            #expect(try await client.ask("LLEN", key).int == 0)
+            let token1 = try await waiter.wait(for: key, atMost: .milliseconds(50))
+            #expect(!token1)
+        }
+    }
+
+    @Test func `a second list is heard although the first BLPOP was under way`() async throws {
+        try await Self.withWaiter { (waiter, client) async throws in
+            let (a, b) = (uniquePrefix(), uniquePrefix())
+            let waitsForA = Task { try await waiter.wait(for: a, atMost: .seconds(20)) }
+            try await eventually("a client blocks") {
+                let list = try await client.ask("CLIENT", "LIST").string ?? ""
+                return list.contains("cmd=blpop")
+            }
+            let start = ContinuousClock.now
+            let waitsForB = Task { try await waiter.wait(for: b, atMost: .seconds(20)) }
+            _ = try await client.ask("RPUSH", b, "1")
+            #expect(try await waitsForB.value)
+            _ = try await client.ask("RPUSH", a, "1")
+            #expect(try await waitsForA.value)
+            #expect(ContinuousClock.now - start < .seconds(3))
+        }
+    }
+
+    @Test func `many waiters and lists: each token wakes exactly one`() async throws {
+        try await Self.withWaiter { (waiter, client) async throws in
+            let keys = (0..<5).map { _ in uniquePrefix() }
+            let waiting = (0..<50).map { number in
+                Task { try await waiter.wait(for: keys[number % 5], atMost: .seconds(20)) }
+            }
+            for round in 0..<10 {
+                for key in keys { _ = try await client.ask("RPUSH", key, "\(round)") }
+            }
+            for task in waiting { #expect(try await task.value) }
+            for key in keys { #expect(try await client.ask("LLEN", key).int == 0) }
+        }
+    }
+
+    @Test func `a full list does not starve the others`() async throws {
+        try await Self.withWaiter { (waiter, client) async throws in
+            let (full, other) = (uniquePrefix(), uniquePrefix())
+            _ = await client.send((0..<200).map { .command("RPUSH", full, "\($0)") })
+            _ = await client.send((0..<5).map { .command("RPUSH", other, "\($0)") })
+            let eating = Task {
+                while !Task.isCancelled { _ = try await waiter.wait(for: full, atMost: .seconds(5)) }
+            }
+            for _ in 0..<5 {
+                let hasToken = try await waiter.wait(for: other, atMost: .seconds(5))
+                #expect(hasToken)
+            }
+            eating.cancel()
+            _ = await eating.result
+        }
+    }
+
+    @Test func `a cancelled waiter leaves at once and takes no token from others`() async throws {
+        try await Self.withWaiter { (waiter, client) async throws in
+            let key = uniquePrefix()
+            let task = Task { try await waiter.wait(for: key, atMost: .seconds(20)) }
+            try await Task.sleep(for: .milliseconds(50))
+            task.cancel()
+            let start = ContinuousClock.now
+            await #expect(throws: CancellationError.self) { try await task.value }
+            #expect(ContinuousClock.now - start < .seconds(1))
+            // Its BLPOP is ended too: a token pushed later stays for others.
+            try await Task.sleep(for: .milliseconds(100))
+            _ = try await client.ask("RPUSH", key, "1")
+            try await Task.sleep(for: .milliseconds(100))
+            #expect(try await client.ask("LLEN", key).int == 1)
+        }
+    }
+
+    @Test func `without a token it ends in time`() async throws {
+        try await Self.withWaiter { (waiter, _) async throws in
+            let start = ContinuousClock.now
+            let token2 = try await waiter.wait(for: uniquePrefix(), atMost: .milliseconds(120))
+            #expect(!token2)
+            let took = ContinuousClock.now - start
+            #expect(took >= .milliseconds(115) && took < .seconds(2))
+            let token3 = try await waiter.wait(for: uniquePrefix(), atMost: .zero)
+            #expect(!token3)
+        }
+    }
+
+    @Test func `a killed server ends the waiting, and after its restart tokens wake again`() async throws {
+        try await withServer { (server, client) async throws in
+            let waiter = RedisListWaiter(try RedisConfiguration(url: server.url), logger: silent)
+            let running = Task { try await waiter.run() }
+            defer { running.cancel() }
+            for round in 0..<3 {
+                let task = Task { try await waiter.wait(for: "k", atMost: .seconds(30)) }
+                try await eventually("it blocks in round \(round)") {
+                    try await Self.isBlocked(client, named: "martlet")
+                }
+                server.kill()
+                let start = ContinuousClock.now
+                #expect(try await !task.value)
+                #expect(ContinuousClock.now - start < .seconds(2))
+                try await server.restart()
+                try await client.waitUntilConnected(within: .seconds(5))
+                let again = Task { try await waiter.wait(for: "k", atMost: .seconds(30)) }
+                _ = try await client.ask("RPUSH", "k", "1")
+                #expect(try await again.value)
+            }
+        }
+    }
+
+    @Test func `while the server is away it waits no longer than it was told`() async throws {
+        let configuration = try RedisConfiguration(url: "unix:///nowhere/redis.sock")
+        let waiter = RedisListWaiter(configuration, logger: silent)
+        let running = Task { try await waiter.run() }
+        let start = ContinuousClock.now
+        let token4 = try await waiter.wait(for: "k", atMost: .milliseconds(150))
+        #expect(!token4)
+        #expect(ContinuousClock.now - start < .seconds(2))
+        running.cancel()
+        try await running.value
+    }
+
+    @Test func `shutdown tells false to those who wait and to those who come`() async throws {
+        let waiter = RedisListWaiter(try await SharedRedis.configuration(), logger: silent)
+        let running = Task { try await waiter.run() }
+        let task = Task { try await waiter.wait(for: uniquePrefix(), atMost: .seconds(20)) }
+        try await Task.sleep(for: .milliseconds(60))
+        running.cancel()
+        try await running.value
+        #expect(try await !task.value)
+        let token5 = try await waiter.wait(for: uniquePrefix(), atMost: .seconds(20))
+        #expect(!token5)
+    }
+
+    @Test func `a user who may not unblock still hears a second list within a second or so`() async throws {
+        try await withServer(["--user", "ann", "on", "nopass", "~*", "+blpop", "+ping"]) {
+            (server, client) async throws in
+            let configuration = try RedisConfiguration(url: server.url + "?user=ann&password=x")
+            let waiter = RedisListWaiter(configuration, logger: silent)
+            let running = Task { try await waiter.run() }
+            defer { running.cancel() }
+            let first = Task { try await waiter.wait(for: "a", atMost: .seconds(20)) }
+            try await Task.sleep(for: .milliseconds(100))
+            let second = Task { try await waiter.wait(for: "b", atMost: .seconds(20)) }
+            _ = try await client.ask("RPUSH", "b", "1")
+            #expect(try await second.value)
+            first.cancel()
+        }
+    }
+}
