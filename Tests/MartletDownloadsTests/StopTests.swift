@@ -196,7 +196,7 @@ import Testing
         await handler.shutdown()
         await #expect(throws: JobOutcome.release()) {
             let context = bench.context(TestRuntime(), checkpoint: nil)
-            try await handler.run(DownloadJob(url: "http://127.0.0.1:9/", filename: "a"), context: context)
+            _ = try await handler.run(DownloadJob(url: "http://127.0.0.1:9/", filename: "a"), context: context)
         }
         #expect(bench.names.isEmpty)
     }
