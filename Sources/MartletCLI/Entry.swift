@@ -37,12 +37,15 @@ struct MartletCommand: AsyncParsableCommand {
             """,
         version: Version.current,
         groupedSubcommands: [
+            CommandGroup(
+                name: "Processes",
+                subcommands: [DevCommand.self, DemoCommand.self, ServeCommand.self, WorkCommand.self]),
             CommandGroup(name: "Jobs", subcommands: [DownloadCommand.self, EnqueueCommand.self, JobCommand.self]),
             CommandGroup(
                 name: "Operations",
                 subcommands: [
                     QueueCommand.self, PauseCommand.self, ResumeCommand.self, StatsCommand.self, WorkerCommand.self,
                 ]),
-            CommandGroup(name: "Other", subcommands: [AuditCommand.self, DoctorCommand.self, VersionCommand.self]),
+            CommandGroup(name: "Other", subcommands: [AuditCommand.self, DoctorCommand.self, TokenCommand.self, VersionCommand.self]),
         ])
 }

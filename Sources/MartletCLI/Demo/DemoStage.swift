@@ -31,14 +31,13 @@ actor DemoStage {
         origin = try await OriginServer.start(DemoPlan.content)
         let port = try await Self.freePort()
         serverURL = "http://127.0.0.1:\(port)"
-        environment = [
-            "PATH": ProcessInfo.processInfo.environment["PATH"] ?? "/usr/local/bin:/usr/bin:/bin",
+        environment = Subprocess.plainEnvironment.merging([
             "REDIS_URL": redis.url, "HTTP_PORT": String(port), "LOG_FORMAT": "text",
             "DOWNLOAD__DIRECTORY": directory + "/downloads", "DOWNLOAD__LEASE_SECONDS": "5",
             "DOWNLOAD__MAX_CONCURRENT_DOWNLOADS": String(DemoPlan.concurrency),
             "DOWNLOAD__ALLOW_PRIVATE_ADDRESSES": "true", "WORKER_QUEUES": "downloads=\(DemoPlan.concurrency)",
             "WORKER_SHUTDOWN_GRACE_SECONDS": "5",
-        ]
+        ]) { $1 }
     }
 
     /// Starts the server and waits until it answers.

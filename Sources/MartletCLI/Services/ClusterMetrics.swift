@@ -3,7 +3,7 @@
 import MartletQueue
 import MartletTelemetry
 
-/// Computes the gauges of all queues when somebody asks for the metrics.
+/// The gauges of all queues, computed when somebody asks for the metrics.
 enum ClusterMetrics {
     /// Adds them to a registry.
     static func add(to registry: PrometheusRegistry, store: JobStore) {
@@ -26,16 +26,19 @@ enum ClusterMetrics {
     /// The gauges of one queue.
     static func samples(_ status: QueueStatus) -> [MetricSample] {
         let queue = status.name.description
-        var samples = JobIndex.allCases.map { index in
+        func sample(_ name: String, _ value: Double, kind: MetricSample.Kind = .gauge) -> MetricSample {
+            MetricSample(name, kind: kind, labels: ["queue": queue], value: value)
+        }
+        let jobs = JobIndex.allCases.map { index in
             MetricSample(
                 "martlet_jobs", labels: ["queue": queue, "state": index.rawValue],
                 value: Double(status.jobs[index] ?? 0))
         }
-        samples.append(
-            MetricSample(
-                "martlet_queue_latency_seconds", labels: ["queue": queue], value: status.oldestWait / .seconds(1)))
-        samples.append(
-            MetricSample("martlet_queue_paused", labels: ["queue": queue], value: status.isPaused ? 1 : 0))
-        return samples
+        return jobs + [
+            sample("martlet_queue_latency_seconds", status.oldestWait / .seconds(1)),
+            sample("martlet_queue_paused", status.isPaused ? 1 : 0),
+            sample("martlet_ledger_difference", Double(status.ledgerDifference)),
+            sample("martlet_repaired_total", Double(status.repairedEver), kind: .counter),
+        ]
     }
 }

@@ -49,6 +49,14 @@ final class Subprocess: Sendable {
         (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? CommandLine.arguments[0]
     }
 
+    /// The environment of this process without what configures a Martlet.
+    static var plainEnvironment: [String: String] {
+        let ours = Set(Settings.all.flatMap { $0.environment + $0.environmentOfFile })
+        return ProcessInfo.processInfo.environment.filter { name, _ in
+            !ours.contains(name) && !name.hasPrefix("DOWNLOAD__") && !name.hasPrefix("MARTLET_")
+        }
+    }
+
     /// How it ended: its exit code, or 128 and the number of the signal; `nil` while it runs.
     var status: Int32? {
         ending.withLock { ending in

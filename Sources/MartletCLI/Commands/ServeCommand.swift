@@ -1,0 +1,63 @@
+// `martlet serve` and `martlet work`: the two kinds of processes of a deployment.
+
+import ArgumentParser
+import FoundationEssentials
+import ServiceLifecycle
+
+struct ServeCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "serve", abstract: "Run the HTTP server.",
+        discussion: """
+            It also sweeps all queues and applies the environment's limits to the queue "downloads". It runs no jobs: \
+            start workers with "martlet work".
+            """)
+
+    @OptionGroup var redis: RedisFlags
+    @OptionGroup var http: HTTPFlags
+    @OptionGroup var download: DownloadFlags
+    @OptionGroup var log: LogFlags
+    @OptionGroup var config: ConfigFlags
+    @OptionGroup var life: LifeOptions
+
+    func run() async throws {
+        let settings = try ServiceSettings.load(
+            [redis, http, download, log], config: config, environment: ProcessInfo.processInfo.environment)
+        let telemetry = Telemetry.start(settings)
+        let composition = try Composition(settings, telemetry)
+        try await Launch.run(
+            [composition.store] + composition.serving(), logger: telemetry.logger, untilEOF: life.untilEOF)
+    }
+}
+
+struct WorkCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "work", abstract: "Run a worker process.",
+        discussion: """
+            It runs the built-in job "download". The first SIGTERM lets running jobs finish within the grace period \
+            and gives the rest back, the second ends it at once.
+            """)
+
+    @OptionGroup var redis: RedisFlags
+    @OptionGroup var worker: WorkerFlags
+    @OptionGroup var download: DownloadFlags
+    @OptionGroup var log: LogFlags
+    @OptionGroup var config: ConfigFlags
+    @OptionGroup var life: LifeOptions
+
+    func run() async throws {
+        let settings = try ServiceSettings.load(
+            [redis, worker, download, log], config: config, environment: ProcessInfo.processInfo.environment)
+        let telemetry = Telemetry.start(settings)
+        let composition = try Composition(settings, telemetry)
+        try await Launch.run(
+            [composition.store] + composition.working(), logger: telemetry.logger, untilEOF: life.untilEOF)
+    }
+}
+
+/// When a process ends besides a signal.
+struct LifeOptions: ParsableArguments {
+    @Flag(
+        name: .customLong("until-eof"),
+        help: ArgumentHelp("End in order when standard input ends.", visibility: .hidden))
+    var untilEOF = false
+}

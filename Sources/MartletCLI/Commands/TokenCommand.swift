@@ -1,0 +1,40 @@
+// `martlet token`: a new API token and the line of it that the server keeps.
+
+import ArgumentParser
+import MartletHTTP
+
+struct TokenCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "token", abstract: "Make an API token.",
+        discussion: """
+            The token goes to standard output, the line for AUTH_TOKENS_FILE to standard error: \
+            martlet token shop --role produce > shop.token 2>> tokens
+            """)
+
+    @Argument(help: "What logs call its owner.")
+    var name: String?
+    @Option(name: .customLong("role"), help: "produce, work, read, operate or admin; may be given several times.")
+    var roles: [String]
+    @Option(help: "Queues that it is good for; * stands for any characters.")
+    var queues = "*"
+    @OptionGroup var output: OutputOptions
+
+    func run() throws {
+        let roles = try Set(roles.flatMap { $0.split(separator: ",") }.map { word in
+            guard let role = Role(rawValue: String(word)) else {
+                throw ValidationError("There is no role \(word).")
+            }
+            return role
+        })
+        guard let glob = QueueGlob(queues) else { throw ValidationError("\(queues) is no pattern of queue names.") }
+        let token: AccessToken
+        do { token = try AccessToken(name: name, roles: roles, queues: glob) } catch {
+            throw CommandFailure(.usage, error.message)
+        }
+        guard output.format == .table else {
+            return output.show(.object(["token": .string(token.secret), "line": .string(token.line)]))
+        }
+        Console.standard.out(token.secret)
+        Console.standard.note(token.line)
+    }
+}

@@ -1,0 +1,76 @@
+// `martlet demo`: the main job shown, with everything that can go wrong on the way.
+
+import ArgumentParser
+import FoundationEssentials
+import MartletQueue
+import UnixSignals
+
+struct DemoCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "demo", abstract: "Download 24 files while connections break and a worker dies.",
+        discussion: """
+            Starts a private Redis, a server, two worker processes and an origin server that drops connections and \
+            sometimes answers 503; pushes 24 downloads in one call, pauses and resumes, kills a worker, and compares \
+            the SHA-256 of every file. The exit code is 0 when all of them are there and right.
+            """)
+
+    @Flag(help: "Leave everything running until Ctrl-C.")
+    var keep = false
+
+    func run() async throws {
+        let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
+        let result = try await withThrowingTaskGroup(of: DemoResult?.self) { group in
+            group.addTask { try await play(until: signals) }
+            group.addTask {
+                for await _ in signals { return nil }
+                return nil
+            }
+            defer { group.cancelAll() }
+            // The first to end decides; leaving the group waits for the other to clean up.
+            return try await group.next() ?? nil
+        }
+        guard let result else { throw CommandFailure(.failed, "interrupted") }
+        Console.standard.out(result.line)
+        guard result.isGood else { throw ExitCode(Ending.failed.rawValue) }
+    }
+
+    /// Runs the whole of it and ends everything that it started.
+    private func play(until signals: UnixSignalsSequence) async throws -> DemoResult {
+        let stage = try await DemoStage()
+        let result: Result<DemoResult, any Error>
+        do { result = .success(try await perform(on: stage, until: signals)) } catch { result = .failure(error) }
+        // Not a child of this task, which may be cancelled.
+        await Task { await stage.close() }.value
+        return try result.get()
+    }
+
+    private func perform(on stage: DemoStage, until signals: UnixSignalsSequence) async throws -> DemoResult {
+        try await APIClient.with(stage.serverURL, token: nil) { client in
+            try await stage.startServer(client)
+            var run = DemoRun(stage: stage, client: client)
+            var result = try await run.run()
+            if try await !isClean(stage) {
+                Console.standard.note("the audit of Redis found something; see above")
+                result.lost += 1
+            }
+            guard keep else { return result }
+            Console.standard.note(
+                """
+                \(result.line)
+                Still running: \(stage.serverURL)/api/downloads, files in \(stage.downloads). Ctrl-C ends it.
+                """)
+            try? await Task.sleep(for: .seconds(1 << 30))
+            return result
+        }
+    }
+
+    /// Whether Redis agrees with itself.
+    private func isClean(_ stage: DemoStage) async throws -> Bool {
+        let redis = RedisSettings(url: stage.redis.url, prefix: "martlet")
+        return try await StoreSession.withStore(redis) { store in
+            let report = try await store.queue(.downloads).audit()
+            for finding in report.findings { Console.standard.note("\(finding)") }
+            return report.isClean
+        }
+    }
+}

@@ -1,0 +1,133 @@
+// The composition root: which services a process consists of, in their order, and with which settings.
+
+import CoreMetrics
+import FoundationEssentials
+import Logging
+import MartletDownloads
+import MartletHTTP
+import MartletQueue
+import MartletTelemetry
+import MartletWorker
+import NIOCore
+import ServiceLifecycle
+
+/// Puts the services of a process together.
+///
+/// Services are listed in the order in which they start; they end in reverse: what takes in work first, Redis last.
+struct Composition {
+    let settings: ServiceSettings
+    let store: JobStore
+    private let logger: Logger
+    private let registry: PrometheusRegistry
+
+    /// A process with these settings; makes no connection yet.
+    init(_ settings: ServiceSettings, _ telemetry: Telemetry) throws {
+        self.settings = settings
+        logger = telemetry.logger
+        registry = telemetry.registry
+        store = JobStore(
+            redis: try StoreSession.configuration(settings.redis), prefix: settings.redis.prefix, logger: logger)
+    }
+
+    /// A server and its housekeeping; `onRunning` gets the port once it listens.
+    func serving(onRunning: @escaping @Sendable (Int) async -> Void = { _ in }) throws -> [any Service] {
+        try settings.checkExposure()
+        let change = QueueSettingsChange(
+            limit: settings.download.maxConcurrentDownloads, lease: settings.download.lease)
+        ClusterMetrics.add(to: registry, store: store)
+        return [
+            SettingsService(store: store, change: change, logger: logger),
+            SweepService(store: store, logger: logger),
+            try server(onRunning),
+        ]
+    }
+
+    /// A worker with the built-in handlers.
+    func working() -> [any Service] {
+        let handler = DownloadHandler(downloads)
+        var configuration = WorkerConfiguration()
+        configuration.grace = settings.worker.shutdownGrace
+        configuration.version = Version.current
+        let slots = settings.worker.queues.map { ($0.queue, $0.slots) }
+        let worker = Worker(
+            store, queues: Dictionary(slots, uniquingKeysWith: { $1 }), configuration: configuration, logger: logger
+        ) {
+            handler
+        }
+        return [
+            ClosingService { await handler.shutdown() },
+            PartCleaningService(store: store, directory: downloads.directory, logger: logger),
+            worker,
+        ]
+    }
+
+    private func server(_ onRunning: @escaping @Sendable (Int) async -> Void) throws -> any Service {
+        var server = ServerSettings()
+        server.host = settings.http.host
+        server.port = settings.http.port
+        server.defaultConcurrency = settings.download.maxConcurrentDownloads
+        server.defaultMaxRetries = settings.download.defaultMaxRetries
+        let registry = registry
+        do {
+            let rules = try DownloadRequestRules(
+                allowPrivateAddresses: settings.download.allowPrivateAddresses,
+                sourceURL: settings.download.sourceURL)
+            return ListeningService(
+                server: try MartletServer(
+                    store: store, settings: server, tokens: try tokens(), downloads: DownloadCatalog(rules),
+                    metrics: { await registry.scrape() }, logger: logger, onRunning: onRunning),
+                address: "\(settings.http.host):\(settings.http.port)")
+        } catch let error as ServerConfigurationError {
+            throw CommandFailure(.configuration, error.description)
+        } catch let error as DownloadRuleError {
+            throw CommandFailure(.configuration, "DOWNLOAD__SOURCE_URL \(error.message)")
+        }
+    }
+
+    private func tokens() throws -> TokenTable? {
+        guard let path = settings.http.tokensFile else { return nil }
+        guard let data = FileManager.default.contents(atPath: path) else {
+            throw CommandFailure(.configuration, "AUTH_TOKENS_FILE=\(path): cannot be read")
+        }
+        do throws(TokenFileError) { return try TokenTable(String(decoding: data, as: UTF8.self)) } catch {
+            throw CommandFailure(.configuration, "AUTH_TOKENS_FILE=\(path): \(error)")
+        }
+    }
+
+    private var downloads: DownloadConfiguration {
+        var path = settings.download.directory
+        if !path.hasPrefix("/") { path = "\(FileManager.default.currentDirectoryPath)/\(path)" }
+        var configuration = DownloadConfiguration(directory: path)
+        configuration.maxBytes = Int64(settings.download.maxBytes)
+        configuration.allowPrivateAddresses = settings.download.allowPrivateAddresses
+        configuration.userAgent = "martlet/\(Version.current)"
+        let bytes = Counter(label: "martlet_download_bytes_total")
+        configuration.bytesReceived = { bytes.increment(by: $0) }
+        return configuration
+    }
+}
+
+/// Closes something when all services after it have ended.
+struct ClosingService: Service {
+    let close: @Sendable () async -> Void
+
+    init(_ close: @escaping @Sendable () async -> Void) { self.close = close }
+
+    func run() async throws {
+        try? await gracefulShutdown()
+        // Not a child of a task that may be cancelled: closing must come to its end.
+        await Task { await close() }.value
+    }
+}
+
+/// A server, with a sentence for the commonest reason not to start.
+struct ListeningService: Service {
+    let server: MartletServer
+    let address: String
+
+    func run() async throws {
+        do { try await server.run() } catch let error as IOError {
+            throw CommandFailure(.unavailable, "cannot listen on \(address): \(error.description)")
+        }
+    }
+}
