@@ -37,9 +37,9 @@ struct Pipe: Sendable {
 
     private func readBytes(_ buffer: inout [UInt8]) -> Int {
         #if canImport(Glibc)
-        return Glibc.read(readEnd, &buffer, buffer.count)
+            return Glibc.read(readEnd, &buffer, buffer.count)
         #else
-        return Darwin.read(readEnd, &buffer, buffer.count)
+            return Darwin.read(readEnd, &buffer, buffer.count)
         #endif
     }
 }
