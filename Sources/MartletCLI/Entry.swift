@@ -46,6 +46,8 @@ struct MartletCommand: AsyncParsableCommand {
                 subcommands: [
                     QueueCommand.self, PauseCommand.self, ResumeCommand.self, StatsCommand.self, WorkerCommand.self,
                 ]),
-            CommandGroup(name: "Other", subcommands: [AuditCommand.self, DoctorCommand.self, TokenCommand.self, VersionCommand.self]),
+            CommandGroup(
+                name: "Other",
+                subcommands: [AuditCommand.self, DoctorCommand.self, TokenCommand.self, VersionCommand.self]),
         ])
 }

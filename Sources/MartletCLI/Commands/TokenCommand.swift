@@ -20,12 +20,13 @@ struct TokenCommand: ParsableCommand {
     @OptionGroup var output: OutputOptions
 
     func run() throws {
-        let roles = try Set(roles.flatMap { $0.split(separator: ",") }.map { word in
-            guard let role = Role(rawValue: String(word)) else {
-                throw ValidationError("There is no role \(word).")
-            }
-            return role
-        })
+        let roles = try Set(
+            roles.flatMap { $0.split(separator: ",") }.map { word in
+                guard let role = Role(rawValue: String(word)) else {
+                    throw ValidationError("There is no role \(word).")
+                }
+                return role
+            })
         guard let glob = QueueGlob(queues) else { throw ValidationError("\(queues) is no pattern of queue names.") }
         let token: AccessToken
         do { token = try AccessToken(name: name, roles: roles, queues: glob) } catch {

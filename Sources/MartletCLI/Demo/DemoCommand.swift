@@ -3,6 +3,7 @@
 import ArgumentParser
 import FoundationEssentials
 import MartletQueue
+import MartletRedis
 import UnixSignals
 
 struct DemoCommand: AsyncParsableCommand {

@@ -35,7 +35,7 @@ actor DemoStage {
             "REDIS_URL": redis.url, "HTTP_PORT": String(port), "LOG_FORMAT": "text",
             "DOWNLOAD__DIRECTORY": directory + "/downloads", "DOWNLOAD__LEASE_SECONDS": "5",
             "DOWNLOAD__MAX_CONCURRENT_DOWNLOADS": String(DemoPlan.concurrency),
-            "DOWNLOAD__ALLOW_PRIVATE_ADDRESSES": "true", "WORKER_QUEUES": "downloads=\(DemoPlan.concurrency)",
+            "DOWNLOAD__ALLOW_PRIVATE_ADDRESSES": "true", "WORKER_QUEUES": "downloads=\(DemoPlan.concurrency / 2)",
             "WORKER_SHUTDOWN_GRACE_SECONDS": "5",
         ]) { $1 }
     }

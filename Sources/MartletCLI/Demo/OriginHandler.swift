@@ -94,8 +94,15 @@ final class OriginHandler: ChannelInboundHandler {
         }
         let bytes = transfer.file.bytes(
             from: transfer.position, atMost: min(Self.chunkSize, stop - transfer.position))
+        let body = wrapOutboundOut(.body(.byteBuffer(ByteBuffer(bytes: bytes))))
+        if transfer.position + bytes.count == transfer.end {
+            // The client counts bytes: with the last one it may send its next request.
+            context.write(body, promise: nil)
+            context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
+            return journal.add(bytes.count, to: transfer.place)
+        }
         let loop = context.eventLoop.assumeIsolated()
-        let written = context.writeAndFlush(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(bytes: bytes)))))
+        let written = context.writeAndFlush(body)
         written.assumeIsolated().whenSuccess {
             var next = transfer
             next.position += bytes.count
