@@ -19,15 +19,7 @@ fail() {
     exit 1
 }
 
-as_root() {
-    if [[ $(id -u) == 0 ]]; then
-        "$@"
-    elif command -v sudo >/dev/null; then
-        sudo "$@"
-    else
-        fail "needs root or sudo to run: $*"
-    fi
-}
+as_root() { if [[ $(id -u) == 0 ]]; then "$@"; else sudo "$@"; fi; }
 
 # Further commands that a script needs, each in a package of the same name.
 needed_commands=()
@@ -61,6 +53,7 @@ install_packages() {
     mapfile -t packages < <(missing_packages)
     [[ ${#packages[@]} -gt 0 ]] || return 0
     command -v apt-get >/dev/null || fail "please install by hand what Debian calls: ${packages[*]}"
+    [[ $(id -u) == 0 ]] || command -v sudo >/dev/null || fail "needs root or sudo to install: ${packages[*]}"
     say "Installing ${packages[*]}"
     log=$(mktemp)
     # Without lists, or with old ones, the first try fails and shows nothing that the second doesn't.
