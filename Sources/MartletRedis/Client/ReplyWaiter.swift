@@ -1,17 +1,27 @@
 // Who waits for replies: a continuation of one command or of a batch. Checked in debug builds, free in release builds.
 
+/// A suspended task; it must be resumed exactly once, and the machines that hold it hand it out only once.
 #if DEBUG
-    typealias ReplyContinuation<Value> = CheckedContinuation<Value, Never>
+    struct ReplyContinuation<Value: Sendable>: Sendable {
+        fileprivate let task: CheckedContinuation<Value, Never>
+
+        func resume(returning value: Value) { task.resume(returning: value) }
+    }
 #else
-    typealias ReplyContinuation<Value> = UnsafeContinuation<Value, Never>
+    @safe
+    struct ReplyContinuation<Value: Sendable>: Sendable {
+        fileprivate let task: UnsafeContinuation<Value, Never>
+
+        func resume(returning value: Value) { unsafe task.resume(returning: value) }
+    }
 #endif
 
-/// Suspends until the continuation is resumed, which the pipeline does exactly once.
-func withReplyContinuation<Value>(_ body: (ReplyContinuation<Value>) -> Void) async -> Value {
+/// Suspends until the continuation is resumed.
+func withReplyContinuation<Value: Sendable>(_ body: (ReplyContinuation<Value>) -> Void) async -> Value {
     #if DEBUG
-        await withCheckedContinuation(body)
+        await withCheckedContinuation { body(ReplyContinuation(task: $0)) }
     #else
-        unsafe await withUnsafeContinuation(body)
+        unsafe await withUnsafeContinuation { body(unsafe ReplyContinuation(task: $0)) }
     #endif
 }
 
