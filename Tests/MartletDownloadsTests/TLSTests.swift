@@ -45,7 +45,7 @@ import Testing
     private let resolver = AddressResolver { _ in ["127.0.0.1"].compactMap(IPAddress.init) }
 
     private func settings(of bench: Bench) throws -> DownloadConfiguration {
-        let roots = bench.directory + "-roots.pem"
+        let roots = bench.path("roots.pem")
         try Self.certificate.write(toFile: roots, atomically: true, encoding: .utf8)
         return bench.settings { $0.trustRootsFile = roots }
     }
