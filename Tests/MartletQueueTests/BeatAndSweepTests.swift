@@ -13,7 +13,7 @@ import Testing
             let jobs = (0..<2).map { _ in job() }
             _ = try await queue.enqueue(jobs)
             let dead = try #require(try await harness.claim(from: queue, worker: "dead").first)
-            try await harness.letLeasesEnd(queue)
+            try await harness.letLeasesEnd()
             #expect(try await queue.sweep().takenBack == [dead.id: .queued])
             let record = try #require(try await queue.job(dead.id))
             #expect(record.lost == 1)
@@ -30,7 +30,7 @@ import Testing
             _ = try await queue.enqueue(new)
             for loss in 1...3 {
                 #expect(try await harness.claim(from: queue).count == 1)
-                try await harness.letLeasesEnd(queue, times: loss)
+                try await harness.letLeasesEnd(times: loss)
                 #expect(try await queue.sweep().takenBack == [new.id: loss == 3 ? .failed : .queued])
             }
             #expect(try await queue.job(new.id)?.error?.contains("poison") == true)
@@ -45,7 +45,7 @@ import Testing
             let new = job()
             _ = try await queue.enqueue(new)
             _ = try await harness.claim(from: queue)
-            try await harness.letLeasesEnd(queue)
+            try await harness.letLeasesEnd()
             _ = try await queue.sweep()
             let claimed = try #require(try await harness.claim(from: queue).first)
             #expect(claimed.lost == 1)
@@ -124,7 +124,7 @@ import Testing
             let claimed = try await harness.claim(2, from: queue)
             _ = try await queue.control(.cancel, claimed[0].id)
             _ = try await queue.control(.pause, claimed[1].id)
-            try await harness.letLeasesEnd(queue)
+            try await harness.letLeasesEnd()
             #expect(try await queue.sweep().takenBack == [claimed[0].id: .cancelled, claimed[1].id: .paused])
         }
     }
@@ -194,7 +194,7 @@ import Testing
             _ = try await queue.sweep()
             try await harness.command("ZADD", harness.key("active"), "1", jobs[0].id.description)
             try await harness.command("ZADD", harness.key("active"), "1", "ghost")
-            try await harness.letLeasesEnd(queue)
+            try await harness.letLeasesEnd()
             _ = try await queue.sweep()
             #expect(try await harness.claim(2, from: queue).map(\.id) == jobs.map(\.id))
             try await harness.command("HINCRBY", harness.key("meta"), "created", "1")
@@ -219,11 +219,12 @@ import Testing
 }
 
 extension QueueHarness {
-    /// Moves the clock past all leases while somebody sweeps, so that no grace is given.
-    fileprivate func letLeasesEnd(_ queue: Queue, times: Int = 1) async throws {
-        for step in 0...7 {
-            try await setClock(.milliseconds((times - 1) * 40_000 + step * 4500))
-            if step < 7 { _ = try await queue.sweep() }
-        }
+    /// Moves the clock past all leases as if somebody had swept a moment ago, so that no grace is given.
+    fileprivate func letLeasesEnd(times: Int = 1) async throws {
+        let offset = times * 31_500
+        try await setClock(.milliseconds(offset))
+        let time = try #require(try await command("TIME").array)
+        let now = try #require(time[0].int) * 1000 + offset
+        try await command("HSET", key("meta"), "swept", "\(now)", "grace", "0")
     }
 }
