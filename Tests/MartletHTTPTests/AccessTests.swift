@@ -1,0 +1,304 @@
+// Who may do what: tokens, roles, queues, hosts and browsers.
+
+import Foundation
+import HTTPTypes
+import Logging
+import MartletJobs
+import MartletQueue
+import NIOHTTP1
+import TestSupport
+import Testing
+
+@testable import MartletHTTP
+
+func newToken(_ name: String? = nil, _ roles: Set<Role> = [.admin], _ queues: String = "*") throws -> AccessToken {
+    try AccessToken(name: name, roles: roles, queues: try #require(QueueGlob(queues)))
+}
+
+/// The roles that each route lets in besides admin, written down a second time, so that a change of the table shows.
+private let expectedAccess: [String: Set<Role>] = [
+    "POST /api/downloads/pause": [.operate], "POST /api/downloads/resume": [.operate],
+    "GET /api/downloads/status": [.read, .operate], "PUT /api/downloads/concurrency": [.operate],
+    "POST /api/downloads": [.produce], "POST /api/downloads/batch": [.produce],
+    "POST /api/downloads/batch-action": [.operate], "GET /api/downloads": [.read, .operate],
+    "GET /api/downloads/{id}": [.produce, .read, .operate], "POST /api/downloads/{id}/pause": [.operate],
+    "POST /api/downloads/{id}/resume": [.operate], "POST /api/downloads/{id}/cancel": [.operate],
+    "POST /api/downloads/{id}/retry": [.operate], "POST /api/downloads/{id}/priority": [.operate],
+    "PATCH /api/downloads/{id}/priority": [.operate],
+    "POST /api/v1/jobs": [.produce], "POST /api/v1/jobs/bulk": [.produce], "GET /api/v1/jobs": [.read, .operate],
+    "GET /api/v1/jobs/{id}": [.produce, .read, .operate], "PATCH /api/v1/jobs/{id}": [.operate],
+    "DELETE /api/v1/jobs/{id}": [.operate], "POST /api/v1/jobs/actions": [.operate],
+    "POST /api/v1/jobs/{id}/cancel": [.operate], "POST /api/v1/jobs/{id}/pause": [.operate],
+    "POST /api/v1/jobs/{id}/resume": [.operate], "POST /api/v1/jobs/{id}/retry": [.operate],
+    "POST /api/v1/jobs/{id}/run": [.operate], "GET /api/v1/queues": [.read, .operate],
+    "GET /api/v1/queues/{queue}": [.read, .operate], "PUT /api/v1/queues/{queue}": [],
+    "POST /api/v1/queues/{queue}/pause": [.operate], "POST /api/v1/queues/{queue}/resume": [.operate],
+    "POST /api/v1/pause": [.operate], "POST /api/v1/resume": [.operate], "GET /api/v1/stats": [.read, .operate],
+    "GET /api/v1/workers": [.read, .operate], "GET /metrics": [.read, .operate],
+]
+
+/// The routes that ask nobody who they are.
+private let openRoutes: Set<String> = ["GET /livez", "GET /readyz", "GET /health", "GET /ready"]
+
+extension Route {
+    fileprivate var name: String { "\(method.rawValue) \(template)" }
+
+    /// A path of this route for a job and a queue that exist.
+    fileprivate func path(id: String, queue: String) -> String {
+        template.replacing("{id}", with: id).replacing("{queue}", with: queue)
+    }
+
+    /// A body that the route accepts.
+    fileprivate func body(queue: String) -> String? {
+        switch operation {
+        case .setDownloadConcurrency: #"{"max_concurrent_downloads":3}"#
+        case .addDownload: #"{"url":"https://a.example"}"#
+        case .addDownloads: #"{"downloads":[{"url":"https://a.example"}]}"#
+        case .actOnDownloads: #"{"download_ids":["job"],"action":"pause"}"#
+        case .postDownloadPriority, .patchDownloadPriority, .patchJob: #"{"priority":1}"#
+        case .pushJob: "{\"type\":\"t\",\"queue\":\"\(queue)\"}"
+        case .pushJobs: "{\"jobs\":[{\"type\":\"t\",\"queue\":\"\(queue)\"}]}"
+        case .actOnJobs: #"{"action":"pause","ids":["job"]}"#
+        case .configureQueue: "{}"
+        default: nil
+        }
+    }
+}
+
+@Suite struct AccessTests {
+    @Test func `every route is in the table of access, once, and every operation has a route`() {
+        let names = Route.all.map(\.name)
+        #expect(Set(names).count == names.count)
+        #expect(Set(Route.all.map(\.operation)) == Set(Operation.allCases))
+        #expect(Route.all.count == Operation.allCases.count)
+        for route in Route.all {
+            if let roles = route.roles {
+                #expect(
+                    expectedAccess[route.name] == roles.subtracting([.admin])
+                        || (route.roles == [.admin] && expectedAccess[route.name] == []), "\(route.name)")
+            } else {
+                #expect(openRoutes.contains(route.name), "\(route.name)")
+            }
+        }
+        #expect(expectedAccess.count + openRoutes.count == Route.all.count)
+    }
+
+    @Test(arguments: Role.allCases)
+    func `every route lets this role in as the table says, and no other`(role: Role) async throws {
+        let token = try newToken("t", [role])
+        try await withServer(tokens: token.line) { server in
+            for name in ["q", "downloads"] {
+                let id = try #require(JobID(name == "q" ? "job" : "download"))
+                _ = try await server.harness.queue(name).enqueue(NewJob(id: id, digest: "d", type: "t", payload: []))
+            }
+            let caller = server.with(token: token.secret)
+            for route in Route.all {
+                let id = route.template.hasPrefix("/api/downloads") ? "download" : "job"
+                let path = route.path(id: id, queue: "q")
+                let method = HTTPMethod(rawValue: route.method.rawValue)
+                let answer = try await caller.send(method, path, route.body(queue: "q"))
+                let isAllowed =
+                    openRoutes.contains(route.name) || role == .admin
+                    || expectedAccess[route.name]?.contains(role) ?? false
+                #expect((answer.status == 403) != isAllowed, "\(route.name) as \(role): \(answer.status)")
+                #expect(answer.status < 500 && answer.status != 401, "\(route.name)")
+                guard !openRoutes.contains(route.name) else { continue }
+                let nobody = try await server.send(method, path, route.body(queue: "q"))
+                #expect(nobody.status == 401, "\(route.name)")
+                #expect(nobody.headers.first(name: "www-authenticate")?.hasPrefix("Bearer") == true)
+            }
+        }
+    }
+
+    @Test func `a token for other queues gets 403 for a queue that it names and 404 for ids it must not know`()
+        async throws
+    {
+        let token = try newToken("shop", [.admin], "shop,shop-*")
+        try await withServer(tokens: token.line) { server in
+            let caller = server.with(token: token.secret)
+            let foreign = try #require(JobID("foreign"))
+            _ = try await server.harness.queue("secret").enqueue(
+                NewJob(id: foreign, digest: "d", type: "t", payload: []))
+            _ = try await server.downloads.enqueue(NewJob(id: foreign, digest: "d", type: "t", payload: []))
+            #expect(try await caller.post("/api/v1/jobs", #"{"type":"t","queue":"shop-eu"}"#).status == 201)
+            for route in Route.all where route.roles != nil {
+                let method = HTTPMethod(rawValue: route.method.rawValue)
+                let answer = try await caller.send(
+                    method, route.path(id: "foreign", queue: "secret"), route.body(queue: "secret"))
+                switch route.operation {
+                case .listJobs, .listQueues, .stats, .listWorkers:
+                    #expect(answer.status == 200)
+                    #expect(!answer.text.contains("secret"), "\(route.name)")
+                case .actOnJobs: #expect(answer.int("failed") == 1)
+                default:
+                    let isByID = route.template.contains("{id}") && route.scope == .named
+                    #expect(answer.status == (isByID ? 404 : 403), "\(route.name): \(answer.status)")
+                }
+            }
+            #expect(try await caller.get("/api/v1/jobs/foreign?queue=secret").status == 403)
+            #expect(try await caller.get("/api/v1/jobs?queue=secret").status == 403)
+            #expect(try await caller.get("/api/v1/stats").int("queues") == 1)
+            #expect(try await server.harness.queue("secret").state("foreign") == .queued)
+        }
+    }
+
+    @Test func `missing, malformed, wrong and expired tokens all get the same 401`() async throws {
+        let (token, old) = (try newToken("a"), try newToken("old"))
+        try await withServer(tokens: "\(token.line)\n\(old.line) expires=2001-01-01T00:00:00Z") { server in
+            let headers = [
+                nil, "Bearer", "Bearer ", "Basic \(token.secret)", "Bearer \(token.secret)x", "Bearer \(old.secret)",
+                "Bearer mt_", token.secret, "Bearer \(token.secret.dropLast())",
+            ]
+            for header in headers {
+                let answer = try await server.get(
+                    "/api/v1/stats", headers: header.map { [("authorization", $0)] } ?? [])
+                #expect(answer.status == 401)
+                #expect(answer["detail"] == "a valid bearer token is needed")
+            }
+            #expect(try await server.get("/api/v1/stats?token=\(token.secret)").status == 401)
+            #expect(
+                try await server.get("/api/v1/stats", headers: [("authorization", "bearer \(token.secret)")]).status
+                    == 200)
+        }
+    }
+
+    @Test func `guessing is slowed down, while a right token still gets in`() async throws {
+        let token = try newToken("a")
+        try await withServer(tokens: token.line) { server in
+            var statuses: [Int] = []
+            for _ in 0..<12 { statuses.append(try await server.with(token: "mt_x_y").get("/api/v1/stats").status) }
+            #expect(statuses == Array(repeating: 401, count: 10) + [429, 429])
+            let answer = try await server.with(token: "mt_x_y").get("/api/v1/stats")
+            #expect(answer.headers.first(name: "retry-after") == "60")
+            #expect(try await server.with(token: token.secret).get("/api/v1/stats").status == 200)
+        }
+    }
+
+    @Test func `failures are forgotten after a minute and never fill the memory`() {
+        let counter = FailureCounter()
+        let start = ContinuousClock.now
+        for _ in 0..<10 { #expect(counter.allowsAnother(from: "a", now: start)) }
+        #expect(!counter.allowsAnother(from: "a", now: start))
+        #expect(counter.allowsAnother(from: "a", now: start + .seconds(60)))
+        for number in 0..<10_001 { _ = counter.allowsAnother(from: "\(number)", now: start + .seconds(61)) }
+        #expect(counter.allowsAnother(from: "a", now: start + .seconds(61)))
+    }
+
+    @Test func `a made token has a secret for its owner and a line for the server that does not hold it`() throws {
+        let token = try newToken("shop", [.produce, .read], "shop,shop-*")
+        #expect(token.secret.wholeMatch(of: /mt_[0-9a-z]{8}_[A-Za-z0-9_-]{43}/) != nil)
+        #expect(token.line.hasPrefix("shop produce,read shop,shop-* sha256:"))
+        #expect(!token.line.contains(token.secret))
+        let table = try TokenTable("# comment\n\n  \(token.line)   # its owner\n")
+        #expect(table.count == 1)
+        let caller = try #require(table.caller(presenting: token.secret))
+        #expect(caller.name == "shop")
+        #expect(caller.roles == [.produce, .read])
+        #expect(table.caller(presenting: token.secret + " ") == nil)
+        #expect(try newToken().secret != newToken().secret)
+        #expect(throws: TokenFileError.self) { try newToken("a b") }
+        #expect(throws: TokenFileError.self) { try newToken("a", []) }
+    }
+
+    @Test(arguments: [
+        "a read *", "a b/c read * sha256:00", "a sing * sha256:\(String(repeating: "0", count: 64))",
+        "a read Q! sha256:\(String(repeating: "0", count: 64))", "a read * mt_id_secret", "a read * sha256:00",
+        "a read * sha256:\(String(repeating: "g", count: 64))",
+        "a read * sha256:\(String(repeating: "0", count: 64)) until=2030",
+        "a read * sha256:\(String(repeating: "0", count: 64)) expires=never",
+        "ä read * sha256:\(String(repeating: "0", count: 64))",
+    ])
+    func `a fault in a file of tokens names its line`(line: String) throws {
+        let error = try #require(throws: TokenFileError.self) { try TokenTable("# first\n\(line)") }
+        #expect(error.line == 2)
+        #expect("\(error)".hasPrefix("line 2: "))
+    }
+
+    @Test func `globs of queues match as they say, and never slowly`() throws {
+        let glob = try #require(QueueGlob("a*b*c,exact"))
+        let cases = [
+            "abc": true, "a.b-c": true, "aXc": false, "exact": true, "exactly": false, "ab": false, "abcb": false,
+        ]
+        for (name, expected) in cases {
+            guard let name = QueueName(name) else { continue }
+            #expect(glob.matches(name) == expected, "\(name)")
+        }
+        #expect(QueueGlob("") == nil)
+        #expect(QueueGlob("a,,b") == nil)
+        #expect(QueueGlob("A") == nil)
+        #expect(QueueGlob.everything.isEverything)
+        #expect(QueueGlob("a,**")?.isEverything == true)
+        #expect(!glob.isEverything)
+        let long = try #require(QueueGlob(String(repeating: "a*", count: 31)))
+        #expect(!long.matches(try #require(QueueName(String(repeating: "a", count: 30)))))
+    }
+
+    @Test(arguments: ["0.0.0.0", "::", "192.168.1.4", "example.com", "127.0.0.256", "127.1", "localhost.example"])
+    func `an address that others reach needs tokens before anything listens`(host: String) async throws {
+        try await withStore { harness in
+            var settings = ServerSettings()
+            settings.host = host
+            let logger = Logger(label: "t") { _ in SwiftLogNoOpLogHandler() }
+            for tokens in [nil, try TokenTable("")] {
+                let error = try #require(throws: ServerConfigurationError.self) {
+                    try MartletServer(
+                        store: harness.store, settings: settings, tokens: tokens, downloads: testCatalog, logger: logger
+                    )
+                }
+                #expect("\(error)".contains("AUTH_TOKENS_FILE"))
+            }
+            let table = try TokenTable(try newToken().line)
+            #expect(throws: Never.self) {
+                try MartletServer(
+                    store: harness.store, settings: settings, tokens: table, downloads: testCatalog, logger: logger)
+            }
+        }
+    }
+
+    @Test func `settings that cannot work are refused`() {
+        var settings = ServerSettings()
+        for host in ["localhost", "127.0.0.1", "127.9.9.9", "::1"] {
+            settings.host = host
+            #expect(throws: Never.self) { try settings.check(tokens: nil) }
+        }
+        settings.port = 65_536
+        #expect(throws: ServerConfigurationError.self) { try settings.check(tokens: nil) }
+        settings.port = 0
+        settings.defaultConcurrency = 11
+        #expect(throws: ServerConfigurationError.self) { try settings.check(tokens: nil) }
+    }
+
+    @Test func `without tokens only names of this machine are answered`() async throws {
+        try await withServer { server in
+            for host in ["localhost", "localhost:\(server.port)", "127.0.0.1:1", "[::1]:80", "LOCALHOST"] {
+                #expect(try await server.get("/api/v1/stats", headers: [("host", host)]).status == 200, "\(host)")
+            }
+            for host in ["evil.example", "127.0.0.1.evil.example", "[::2]", "localhost.evil.example:80"] {
+                let answer = try await server.get("/api/v1/stats", headers: [("host", host)])
+                #expect(answer.status == 403, "\(host)")
+                #expect(answer["code"] == "foreign-host")
+            }
+        }
+    }
+
+    @Test func `requests that another site's page sends are refused where they could change something`() async throws {
+        try await withServer { server in
+            let refused: [(String, String)] = [
+                ("sec-fetch-site", "cross-site"), ("sec-fetch-site", "same-site"), ("origin", "https://evil.example"),
+                ("origin", "null"),
+            ]
+            for header in refused {
+                let answer = try await server.post("/api/downloads/pause", headers: [header])
+                #expect(answer.status == 403)
+                #expect(answer["code"] == "cross-site")
+                #expect(try await server.get("/api/downloads/status", headers: [header]).status == 200)
+            }
+            for header in [
+                ("sec-fetch-site", "same-origin"), ("sec-fetch-site", "none"),
+                ("origin", "http://127.0.0.1:\(server.port)"),
+            ] {
+                #expect(try await server.post("/api/downloads/pause", headers: [header]).status == 200)
+            }
+        }
+    }
+}

@@ -1,0 +1,90 @@
+// What callers are told when Redis is away, stuck, or full.
+
+import Foundation
+import MartletJobs
+import MartletQueue
+import MartletRedis
+import NIOHTTP1
+import TestSupport
+import Testing
+
+@Suite struct FaultTests {
+    @Test func `while Redis is away every answer is 503 that says nothing was done, and all works again after`()
+        async throws
+    {
+        let redis = try await PrivateRedisServer.start(
+            directory: temporaryDirectory("http"), options: ["--appendonly", "yes", "--appendfsync", "always"])
+        try await withServer(url: redis.url) { server in
+            #expect(try await server.post("/api/v1/jobs", #"{"type":"t","id":"kept"}"#).status == 201)
+            redis.kill()
+            try await eventually("the server notices") { !server.store.isConnected }
+            async let push = server.post("/api/v1/jobs", #"{"type":"t"}"#)
+            async let read = server.get("/api/v1/jobs/kept?queue=default")
+            async let ready = server.get("/readyz")
+            for answer in try await [push, read] {
+                #expect(answer.status == 503)
+                #expect(answer["outcome"] == "not-executed")
+                #expect(answer.headers.first(name: "retry-after") == "1")
+                #expect(answer["code"] == "redis-unavailable")
+            }
+            let check = try await ready
+            #expect(check.status == 503)
+            #expect(check["check"] == "redis")
+            #expect(try await server.get("/livez").status == 200)
+            try await redis.restart()
+            try await eventually(within: .seconds(15), "the server is back") { server.store.isConnected }
+            #expect(try await server.get("/api/v1/jobs/kept?queue=default").status == 200)
+            #expect(try await server.post("/api/v1/jobs", #"{"type":"t"}"#).status == 201)
+        }
+        await redis.stop()
+    }
+
+    @Test func `while Redis is stuck a push is 503 with an unknown outcome and the ids to ask for`() async throws {
+        let redis = try await PrivateRedisServer.start(directory: temporaryDirectory("http"), options: [])
+        try await withServer(url: redis.url) { server in
+            #expect(try await server.post("/api/v1/jobs", #"{"type":"t"}"#).status == 201)
+            redis.pause()
+            async let single = server.post("/api/v1/jobs", #"{"type":"t","id":"asked"}"#)
+            async let bulk = server.post("/api/v1/jobs/bulk", #"{"atomic":false,"jobs":[{"type":"t","id":"b"}]}"#)
+            let (first, second) = try await (single, bulk)
+            redis.unpause()
+            #expect(first.status == 503)
+            #expect(first["outcome"] == "unknown")
+            #expect(first.strings("ids") == ["asked"])
+            #expect(second.status == 503)
+            #expect(second.list("results").first?["status"] as? String == "unknown")
+            // What was told as unknown may be asked for, and sent again without a second job.
+            try await eventually(within: .seconds(15), "the server is back") { server.store.isConnected }
+            let again = try await server.post("/api/v1/jobs", #"{"type":"t","id":"asked"}"#)
+            #expect([200, 201].contains(again.status))
+            #expect(try await server.get("/api/v1/jobs/asked").status == 200)
+        }
+        await redis.stop()
+    }
+
+    @Test func `when Redis is full a push is 503, not 500, and reads go on`() async throws {
+        let redis = try await PrivateRedisServer.start(directory: temporaryDirectory("http"), options: [])
+        try await withServer(url: redis.url) { server in
+            #expect(try await server.post("/api/v1/jobs", #"{"type":"t","id":"x"}"#).status == 201)
+            try await server.harness.command("CONFIG", "SET", "maxmemory", "1")
+            let answer = try await server.post("/api/v1/jobs", #"{"type":"t"}"#)
+            #expect(answer.status == 503)
+            #expect(answer["code"] == "redis-full")
+            #expect(answer["outcome"] == "not-executed")
+            #expect(try await server.get("/api/v1/jobs/x").status == 200)
+            try await server.harness.command("CONFIG", "SET", "maxmemory", "0")
+        }
+        await redis.stop()
+    }
+
+    @Test func `a queue of a newer version is left alone and said so`() async throws {
+        try await withServer { server in
+            _ = try await server.post("/api/v1/jobs", #"{"type":"t","queue":"q"}"#)
+            try await server.harness.command("HSET", server.harness.key("meta"), "schema", "99")
+            let answer = try await server.post("/api/v1/jobs", #"{"type":"t","queue":"q"}"#)
+            #expect(answer.status == 503)
+            #expect(answer["code"] == "newer-schema")
+            try await server.harness.command("HSET", server.harness.key("meta"), "schema", "1")
+        }
+    }
+}

@@ -1,0 +1,173 @@
+// A server over a store of its own on a real socket, with a client that speaks JSON to it.
+
+import AsyncHTTPClient
+import Foundation
+import HTTPTypes
+import Logging
+import MartletHTTP
+import MartletJobs
+import MartletQueue
+import NIOCore
+import NIOHTTP1
+import ServiceLifecycle
+import TestSupport
+import Testing
+
+/// What the server said.
+struct Answer {
+    var status: Int
+    var headers: HTTPHeaders
+    var body: [UInt8]
+
+    var json: [String: Any] { (try? JSONSerialization.jsonObject(with: Data(body))) as? [String: Any] ?? [:] }
+    var text: String { String(decoding: body, as: UTF8.self) }
+    subscript(_ key: String) -> String? { json[key] as? String }
+    func int(_ key: String) -> Int? { (json[key] as? NSNumber)?.intValue }
+    func bool(_ key: String) -> Bool? { json[key] as? Bool }
+    func list(_ key: String) -> [[String: Any]] { json[key] as? [[String: Any]] ?? [] }
+    func strings(_ key: String) -> [String] { json[key] as? [String] ?? [] }
+    /// The JSON pointers of a problem's errors.
+    var pointers: [String] { list("errors").compactMap { $0["pointer"] as? String } }
+}
+
+/// A server under test.
+struct TestServer: Sendable {
+    let port: Int
+    let harness: QueueHarness
+    var token: String?
+
+    var store: JobStore { harness.store }
+    var downloads: Queue { store.queue(.downloads) }
+
+    func with(token: String?) -> TestServer {
+        var copy = self
+        copy.token = token
+        return copy
+    }
+
+    /// Sends a request; a body is JSON unless another type is named.
+    func send(
+        _ method: HTTPMethod, _ path: String, _ body: String? = nil, type: String? = "application/json",
+        headers: [(String, String)] = []
+    ) async throws -> Answer {
+        var request = HTTPClientRequest(url: "http://127.0.0.1:\(port)\(path)")
+        request.method = method
+        if let token { request.headers.add(name: "authorization", value: "Bearer \(token)") }
+        if let body {
+            if let type { request.headers.add(name: "content-type", value: type) }
+            request.body = .bytes(Array(body.utf8))
+        }
+        for (name, value) in headers { request.headers.add(name: name, value: value) }
+        let response = try await HTTPClient.shared.execute(request, timeout: .seconds(60))
+        let bytes = try await response.body.collect(upTo: 64 << 20)
+        return Answer(status: Int(response.status.code), headers: response.headers, body: Array(buffer: bytes))
+    }
+
+    func get(_ path: String, headers: [(String, String)] = []) async throws -> Answer {
+        try await send(.GET, path, headers: headers)
+    }
+
+    func post(_ path: String, _ body: String? = nil, headers: [(String, String)] = []) async throws -> Answer {
+        try await send(.POST, path, body, headers: headers)
+    }
+
+    /// Adds a download and answers its id.
+    func addDownload(_ more: String = "") async throws -> String {
+        let answer = try await post("/api/downloads", #"{"url":"https://example.com/\#(UUID().uuidString)"\#(more)}"#)
+        try #require(answer.status == 201, "\(answer.text)")
+        return try #require(answer["id"])
+    }
+
+    /// Claims downloads, as a worker would.
+    @discardableResult
+    func claim(_ count: Int = 1, from queue: Queue? = nil) async throws -> [ClaimedJob] {
+        try await harness.claim(count, from: queue ?? downloads, worker: "w\(UUID().uuidString)")
+    }
+
+    func settle(
+        _ job: ClaimedJob, _ outcome: Settlement.Outcome, progress: JobProgress? = nil, in queue: Queue? = nil
+    ) async throws {
+        let settlement = Settlement(id: job.id, token: job.token, outcome: outcome, progress: progress)
+        let reply = try await (queue ?? downloads).settle([settlement])
+        #expect(reply.verdicts[0].isDone)
+    }
+}
+
+/// The rules of downloads for these tests: they keep what was asked for, and refuse loopback.
+let testCatalog = DownloadCatalog(
+    type: "download",
+    payload: { request throws(DownloadRefusal) in
+        if request.url?.contains("127.0.0.1") ?? false {
+            throw DownloadRefusal(field: "url", detail: "must not point to a private address")
+        }
+        if request.trackID == "00000000-0000-0000-0000-000000000000" {
+            throw DownloadRefusal(field: "track_id", detail: "needs DOWNLOAD__SOURCE_URL")
+        }
+        let words = [
+            "url": request.url ?? "https://tracks.example/\(request.trackID ?? "")",
+            "filename": request.filename ?? "file-\(request.id)", "track": request.trackID,
+            "checksum": request.checksum,
+        ]
+        return (try? JSONEncoder().encode(words.compactMapValues(\.self))).map { Array($0) } ?? []
+    },
+    facts: { payload, output in
+        guard let words = try? JSONDecoder().decode([String: String].self, from: Data(payload)), let url = words["url"]
+        else { return nil }
+        return DownloadFacts(
+            url: url, filename: words["filename"] ?? "", trackID: words["track"], checksum: words["checksum"],
+            totalBytes: output.flatMap { Int(String(decoding: $0, as: UTF8.self)) })
+    })
+
+/// Runs a test against a server of its own; ends with the audit of every queue.
+func withServer(
+    settings change: @Sendable (inout ServerSettings) -> Void = { _ in }, tokens: String? = nil,
+    metrics: (@Sendable () async -> String)? = { "martlet_test 1\n" }, checks: [ReadinessCheck] = [],
+    logger: Logger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }),
+    sourceLocation: SourceLocation = #_sourceLocation,
+    _ body: @concurrent @Sendable (TestServer) async throws -> Void
+) async throws {
+    try await withServer(
+        url: try await SharedRedis.url(), settings: change, tokens: tokens, metrics: metrics, checks: checks,
+        logger: logger, sourceLocation: sourceLocation, body)
+}
+
+/// The same over a Redis of the test's own.
+func withServer(
+    url: String, settings change: @Sendable (inout ServerSettings) -> Void = { _ in }, tokens: String? = nil,
+    metrics: (@Sendable () async -> String)? = nil, checks: [ReadinessCheck] = [],
+    logger: Logger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }),
+    sourceLocation: SourceLocation = #_sourceLocation,
+    _ body: @concurrent @Sendable (TestServer) async throws -> Void
+) async throws {
+    var settings = ServerSettings()
+    settings.port = 0
+    change(&settings)
+    let final = settings
+    let table = try tokens.map { try TokenTable($0) }
+    try await withStore(url: url, sourceLocation: sourceLocation) { harness in
+        let (ports, announce) = AsyncStream.makeStream(of: Int.self)
+        let server = try MartletServer(
+            store: harness.store, settings: final, tokens: table, downloads: testCatalog, metrics: metrics,
+            checks: checks, logger: logger, onRunning: { announce.yield($0) })
+        let group = ServiceGroup(services: [server], logger: Logger(label: "t") { _ in SwiftLogNoOpLogHandler() })
+        try await withThrowingTaskGroup(of: Void.self) { tasks in
+            tasks.addTask { try await group.run() }
+            var iterator = ports.makeAsyncIterator()
+            let port = try #require(await iterator.next())
+            do {
+                try await body(TestServer(port: port, harness: harness))
+            } catch {
+                await group.triggerGracefulShutdown()
+                tasks.cancelAll()
+                throw error
+            }
+            await group.triggerGracefulShutdown()
+            try await tasks.waitForAll()
+        }
+    }
+}
+
+extension Queue {
+    /// The state of a job in a test.
+    func state(_ id: String) async throws -> JobState? { try await job(try #require(JobID(id)))?.state }
+}
