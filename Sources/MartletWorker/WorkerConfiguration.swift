@@ -9,7 +9,9 @@ public struct WorkerConfiguration: Sendable {
     /// How often an idle worker looks for jobs when no wake token comes, ± 20 %.
     public var pollInterval: Duration = .seconds(1)
     /// How often the worker says that it lives; more often where a third of the queue's lease is shorter.
-    public var beatInterval: Duration = .seconds(1)
+    ///
+    /// A beat brings back what operators want, so that a second is enough for it to reach a handler.
+    public var beatInterval: Duration = .milliseconds(900)
     /// How often the worker does the queues' housekeeping, ± 30 %.
     public var sweepInterval: Duration = .seconds(1)
     /// How long a job of an unknown type is kept from this worker's queue at first; doubles up to 5 min.

@@ -12,7 +12,9 @@ public struct On<Payload: Job>: JobHandler, CustomStringConvertible {
     public let description: String
     private let body: @concurrent @Sendable (Payload, JobContext) async throws -> Payload.Output
 
+    // A closure that never returns fits both initialisers; the other one is meant.
     /// A handler for jobs of type `type` that returns their result.
+    @_disfavoredOverload
     public init(
         _ type: Payload.Type, fileID: String = #fileID, line: Int = #line,
         run body: @escaping @concurrent @Sendable (Payload, JobContext) async throws -> Payload.Output

@@ -25,6 +25,8 @@ final class JobTable: Sendable {
         var nextKey = 0
         var nextLook: Instant?
         var leaked = 0
+        /// Why every job shall stop, those too that are still to come.
+        var stop: StopReason?
         var isClosed = false
     }
     private let state = Mutex(State())
@@ -39,7 +41,7 @@ final class JobTable: Sendable {
     /// Takes a job in; the guard wakes only when it has to look earlier than it meant to.
     func add(_ job: ClaimedJob, heldUntil: Instant, beats: Pulse, now: Instant = .now) -> RunningJob {
         let deadline = job.timeout.map { now + $0 }
-        let (running, isSooner) = state.withLock { state in
+        let (running, isSooner, stop) = state.withLock { state in
             state.nextKey += 1
             let running = RunningJob(
                 key: state.nextKey, job: job, heldUntil: heldUntil, deadline: deadline, beats: beats)
@@ -47,8 +49,9 @@ final class JobTable: Sendable {
             let look = min(deadline ?? heldUntil, heldUntil)
             let isSooner = state.nextLook.map { look < $0 } ?? true
             if isSooner { state.nextLook = look }
-            return (running, isSooner)
+            return (running, isSooner, state.stop)
         }
+        if let stop { running.stop(stop) }
         if isSooner { guardPulse.fire() }
         return running
     }
@@ -59,6 +62,15 @@ final class JobTable: Sendable {
             return state.leaked > 0
         }
         if hasLeaks { guardPulse.fire() }
+    }
+
+    /// Stops all jobs.
+    func stopAll(_ reason: StopReason) {
+        let jobs = state.withLock { state in
+            state.stop = reason
+            return state.jobs.values
+        }
+        for job in jobs { job.stop(reason) }
     }
 
     /// Ends the guard's loop.

@@ -55,6 +55,9 @@ final class RunningJob: JobRuntime {
     }
 
     func report(_ progress: JobProgress) {
+        var progress = progress
+        // Bytes a second over no time at all is no number that could be stored.
+        if let rate = progress.rate, !(0...1e15).contains(rate) { progress.rate = nil }
         state.withLock { state in
             guard state.progress != progress else { return }
             state.progress = progress

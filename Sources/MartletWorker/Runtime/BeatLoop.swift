@@ -42,20 +42,20 @@ final class BeatLoop: Sendable {
 
     /// Beats until closed; the last beat says that the worker has stopped.
     func run() async {
-        var nextFull = Instant.now
-        var retryAt: Instant?
+        var lastFull: Instant?
         while true {
             let now = Instant.now
             let (card, wantsLook, interval) = take()
-            let isDue = now >= nextFull || card == .stopped
+            // The interval may have become shorter since the last one.
+            let isDue = lastFull.map { $0 + interval <= now } ?? true || card == .stopped
             let beats = table.all.compactMap { $0.beat(onlyUrgent: !isDue && !wantsLook) }
             var isHeard = true
             if isDue || !beats.isEmpty { isHeard = await send(beats, card: isDue ? card : nil) }
             if card == .stopped { return }
-            if isDue { nextFull = now + interval }
+            if isDue { lastFull = now }
             if !isHeard, wantsLook { state.withLock { $0.wantsLook = true } }
-            retryAt = isHeard ? nil : .now + min(.milliseconds(100), interval)
-            await pulse.wait(until: min(nextFull, retryAt ?? nextFull))
+            let nextFull = (lastFull ?? now) + interval
+            await pulse.wait(until: isHeard ? nextFull : min(nextFull, .now + .milliseconds(100)))
         }
     }
 

@@ -95,9 +95,7 @@ extension WorkerRun {
             return !state.isCancelled && !state.isOver
         }
         guard isFirst else { return }
-        for loop in loops {
-            for job in loop.table.all { job.stop(.shutdown) }
-        }
+        for loop in loops { loop.table.stopAll(.shutdown) }
         crew.thread.call(at: .now + crew.configuration.cancellationGrace) { [weak self] in self?.abandon() }
     }
 

@@ -47,6 +47,8 @@ final class QueueLoop: Sendable {
                 await inbox.pulse.wait(until: instant)
             case .turn(let settle, let claim):
                 let reply = await queue.turn(settle: settle.map(\.settlement), claim: claim)
+                // A stop that came meanwhile counts: what the claim brought is then given back unstarted.
+                inbox.deliver(to: &machine, at: .now)
                 let outcome = machine.replied(settled: reply.settled, claimed: reply.claimed, at: .now)
                 report(outcome, &isFailing)
                 for job in outcome.started { start(job, heldUntil: now + (outcome.lease ?? .zero)) }
@@ -58,6 +60,8 @@ final class QueueLoop: Sendable {
         let meters = meters[job.type]
         if let waited = job.waited { meters.waited(waited) }
         guard let entry = crew.handlers[job.type] else { return release(job, meters) }
+        // The reply was so late that another worker may have the job already.
+        guard heldUntil > .now else { return release(job, after: nil, meters) }
         let running = table.add(job, heldUntil: heldUntil, beats: beats.pulse)
         let attempt = Attempt(
             job: job, entry: entry, running: running, queue: queue.name, middleware: crew.configuration.middleware,
@@ -77,7 +81,10 @@ final class QueueLoop: Sendable {
             "No handler for this type of job here; giving it back",
             metadata: ["type": "\(job.type)", "job_id": "\(job.id)"])
         let longer = crew.configuration.unknownTypeDelay * (1 << min(max(job.claims - 1, 0), 10))
-        let wait = min(longer, .seconds(300)) * Double.random(in: 0.8...1.2)
+        release(job, after: min(longer, .seconds(300)) * Double.random(in: 0.8...1.2), meters)
+    }
+
+    private func release(_ job: ClaimedJob, after wait: Duration?, _ meters: JobMeters) {
         let settlement = Settlement(id: job.id, token: job.token, outcome: .released(after: wait))
         inbox.ended(Ended(settlement: settlement, meters: meters))
     }

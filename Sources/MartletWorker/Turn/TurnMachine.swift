@@ -198,7 +198,7 @@ extension TurnMachine {
     }
 
     private func idleTime(due: Duration?) -> Duration {
-        let poll = pollInterval * (0.8 + 0.4 * chance())
+        let poll = pollInterval * 0.8 + pollInterval * 0.4 * chance()
         guard let due else { return poll }
         return min(poll, due + .milliseconds(5) * chance())
     }
