@@ -188,7 +188,9 @@ let package = Package(
         .testTarget(
             name: "MartletWorkerTests",
             dependencies: [
-                "Martlet", "MartletWorker", "MartletQueue", "MartletJobs", "MartletRedis", "TestSupport",
+                "Martlet", "MartletWorker", "MartletQueue", "MartletJobs", "MartletRedis", "MartletTelemetry",
+                "TestSupport",
+                .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ]

@@ -1,0 +1,291 @@
+// Faults between a worker and Redis: lost replies, frozen connections, a server that dies, handlers that hog the machine.
+
+import Foundation
+import Martlet
+import MartletRedis
+import TestSupport
+import Testing
+
+@testable import MartletQueue
+
+@Suite struct FaultTests {
+    /// Runs a worker that reaches Redis through the proxy, while the test itself does not.
+    private func runningBehind(
+        _ proxy: FaultProxy, _ harness: QueueHarness, _ configuration: WorkerConfiguration, _ handlers: Handlers,
+        body: @concurrent @Sendable () async throws -> Void
+    ) async throws {
+        let far = JobStore(redis: try RedisConfiguration(url: proxy.url), prefix: harness.prefix, logger: silence)
+        let connection = Task { try await far.run() }
+        defer { connection.cancel() }
+        let worker = Worker(far, queues: ["q": 4], configuration: configuration, logger: silence) { handlers }
+        try await running(worker, body: body)
+    }
+
+    @Test func `a claim whose reply is lost is replayed at once and costs the job nothing`() async throws {
+        let server = try await SharedRedis.server()
+        let proxy = try await FaultProxy.start(to: server.socketPath)
+        let journal = Journal()
+        try await withStore { harness in
+            // It claims only when woken, so that the claim whose reply is lost is the one that brings the job.
+            var configuration = WorkerConfiguration.quick
+            configuration.pollInterval = .seconds(60)
+            let handlers = Handlers { On(Note.self) { job, _ in journal.add(job.number) } }
+            try await runningBehind(proxy, harness, configuration, handlers) {
+                _ = try await harness.queue().enqueue(Note(number: 0)).result(within: .seconds(5))
+                proxy.loseReply(toRequestWith: QueueScript.claim.script.sha1)
+                let start = ContinuousClock.now
+                let id = try await harness.queue().enqueue(Note(number: 1)).id
+                let job = try await harness.waitFor(id, .completed)
+                #expect(ContinuousClock.now - start < .seconds(5), "a replay, not the end of a lease of 30 s")
+                #expect(proxy.lostReplies == 1)
+                #expect(job.failures == 0 && job.lost == 0)
+                #expect(job.claims == 1, "it was never claimed a second time")
+                #expect(journal.all == ["0", "1"])
+            }
+        }
+        await proxy.stop()
+    }
+
+    @Test func `a settlement whose reply is lost is repeated and counts once`() async throws {
+        let server = try await SharedRedis.server()
+        let proxy = try await FaultProxy.start(to: server.socketPath)
+        let journal = Journal()
+        try await withStore { harness in
+            let gate = Gate()
+            let handlers = Handlers {
+                On(Note.self) { job, _ in
+                    journal.add(job.number)
+                    if job.number == 1 { try await gate.pass() }
+                }
+            }
+            try await runningBehind(proxy, harness, .quick, handlers) {
+                _ = try await harness.queue().enqueue(Note(number: 0)).result(within: .seconds(5))
+                let id = try await harness.queue().enqueue(Note(number: 1)).id
+                try await harness.waitFor(id, .active)
+                proxy.loseReply(toRequestWith: QueueScript.settle.script.sha1)
+                gate.open()
+                try await eventually("a reply is lost") { proxy.lostReplies == 1 }
+                try await harness.waitFor(id, .completed)
+                // A later job goes through the same slot, so the worker knows that the first is settled.
+                _ = try await harness.queue().enqueue(Note(number: 2)).result(within: .seconds(5))
+                #expect(try await harness.queue().status()?.completedEver == 3)
+                #expect(journal.all == ["0", "1", "2"])
+            }
+        }
+        await proxy.stop()
+    }
+
+    @Test func `a worker cut off beyond its lease stops its handler, is fenced, and changes nothing`() async throws {
+        let server = try await SharedRedis.server()
+        let proxy = try await FaultProxy.start(to: server.socketPath)
+        let journal = Journal()
+        try await withStore { harness in
+            try await harness.queue().create()
+            try await harness.queue().configure(QueueSettingsChange(lease: .milliseconds(600)))
+            let far = JobStore(redis: try RedisConfiguration(url: proxy.url), prefix: harness.prefix, logger: silence)
+            let distant = Worker(far, queues: ["q": 1], configuration: .quick, logger: silence) {
+                On(Square.self) { _, context in
+                    journal.add("far start")
+                    do { try await Task.sleep(for: .seconds(60)) } catch {
+                        journal.add("far \(context.stopReason?.rawValue ?? "none")")
+                        await #expect(throws: CheckpointError.leaseLost) { try await context.save("zombie") }
+                    }
+                    return 1
+                }
+            }
+            let near = worker(harness) {
+                On(Square.self) { _, _ in
+                    journal.add("near")
+                    return 2
+                }
+            }
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { try await far.run() }
+                let ref = try await harness.queue().enqueue(Square(side: 0))
+                let cutOff = Task { try await distant.run() }
+                try await eventually("it runs far away") { journal.count == 1 }
+                proxy.freeze()
+                try await running(near) {
+                    #expect(try await ref.result(within: .seconds(10)) == 2)
+                    try await eventually("the far handler was stopped") { journal.count(of: "far leaseLost") == 1 }
+                    let before = try await harness.command("HGETALL", harness.key("job:\(ref.id)"))
+                    proxy.thaw()
+                    // The far worker works again, and what it says of the old job is refused.
+                    try await eventually("it is back") {
+                        let cards = try await harness.queue().workers()
+                        return cards.count == 2 && cards.allSatisfy { $0.silentFor < .milliseconds(500) }
+                    }
+                    #expect(try await harness.command("HGETALL", harness.key("job:\(ref.id)")) == before)
+                }
+                cutOff.cancel()
+                _ = await cutOff.result
+                let job = try #require(try await ref.record())
+                #expect(job.state == .completed && job.claims == 2)
+                #expect(try await harness.queue().status()?.completedEver == 1)
+                group.cancelAll()
+            }
+            #expect(Set(journal.all) == ["far start", "near", "far leaseLost"])
+        }
+        await proxy.stop()
+    }
+
+    @Test func `a job that was taken back is known as lost from the next beat`() async throws {
+        let server = try await SharedRedis.server()
+        let proxy = try await FaultProxy.start(to: server.socketPath)
+        let journal = Journal()
+        try await withStore { harness in
+            let handlers = Handlers {
+                On(Note.self) { _, context in
+                    journal.add("start")
+                    guard journal.count == 1 else { return }
+                    do { try await Task.sleep(for: .seconds(60)) } catch {
+                        journal.add(context.stopReason?.rawValue ?? "none")
+                        throw error
+                    }
+                }
+            }
+            try await runningBehind(proxy, harness, .quick, handlers) {
+                let id = try await harness.queue().enqueue(Note()).id
+                try await harness.waitFor(id, .active)
+                proxy.freeze()
+                // Redis' clock runs past the lease of 30 s, while hardly any time passes for the worker.
+                for step in 1...12 {
+                    try await harness.setClock(.seconds(4 * step))
+                    _ = try await harness.queue().sweep()
+                }
+                #expect(try await harness.queue().job(id)?.state == .queued)
+                proxy.thaw()
+                let job = try await harness.waitFor(id, .completed)
+                #expect(job.claims == 2 && job.lost == 1 && job.failures == 0)
+                try await eventually("the first handler was stopped") { journal.count(of: "leaseLost") == 1 }
+                #expect(journal.count(of: "start") == 2)
+            }
+        }
+        await proxy.stop()
+    }
+
+    @Test func `when Redis is killed and restarted under load, everything goes on and nothing acknowledged is lost`()
+        async throws
+    {
+        let server = try await PrivateRedisServer.start(
+            directory: temporaryDirectory("aof"), options: ["--appendonly", "yes", "--appendfsync", "everysec"])
+        let journal = Journal()
+        try await withStore(url: server.url) { harness in
+            try await running(
+                worker(harness, slots: 8) {
+                    On(Note.self) { job, _ in
+                        try await Task.sleep(for: .milliseconds(2))
+                        journal.add(job.number)
+                    }
+                }
+            ) {
+                var acknowledged: [Int: JobID] = [:]
+                var number = 0
+                func push(_ count: Int) async {
+                    for _ in 0..<count {
+                        number += 1
+                        guard let ref = try? await harness.queue().enqueue(Note(number: number)) else { continue }
+                        acknowledged[number] = ref.id
+                    }
+                }
+                await push(200)
+                server.kill()
+                let restart = Task { try await server.restart() }
+                await push(3)
+                try await restart.value
+                try await harness.store.waitUntilConnected(within: .seconds(10))
+                await push(100)
+                #expect(acknowledged.count >= 300)
+                for (number, id) in acknowledged {
+                    let job = try await harness.waitFor(id, .completed, within: .seconds(60))
+                    #expect(job.failures == 0, "job \(number)")
+                }
+                #expect(Set(acknowledged.keys.map(String.init)).isSubset(of: journal.all))
+            }
+        }
+        await server.stop()
+    }
+
+    @Test func `a worker starts before Redis does`() async throws {
+        let server = try await PrivateRedisServer.start(directory: temporaryDirectory("late"))
+        try await withStore(url: server.url) { harness in
+            await server.stop()
+            try await running(worker(harness) { On(Square.self) { job, _ in job.side } }) {
+                try await server.restart()
+                try await harness.store.waitUntilConnected(within: .seconds(10))
+                #expect(try await harness.queue().enqueue(Square(side: 3)).result(within: .seconds(10)) == 3)
+            }
+        }
+        await server.stop()
+    }
+
+    @Test func `leases live while more handlers than cores compute without pause`() async throws {
+        // In a process of its own: there the handlers fill the pool that all tests would share.
+        await #expect(processExitsWith: .success) {
+            let spinners = 2 * ProcessInfo.processInfo.activeProcessorCount
+            let server = try await PrivateRedisServer.start(directory: temporaryDirectory("spin"))
+            try await withStore(url: server.url) { harness in
+                let queue = harness.queue()
+                try await queue.create()
+                try await queue.configure(QueueSettingsChange(lease: .milliseconds(300)))
+                let refs = try await queue.enqueue(contentsOf: (0..<spinners).map { Square(side: $0) })
+                let hog = worker(harness, slots: spinners) {
+                    On(Square.self) { _, context in
+                        let end = ContinuousClock.now + .milliseconds(1200)
+                        var beats = 0
+                        while ContinuousClock.now < end { beats &+= 1 }
+                        return context.stopReason == nil ? 1 : 0
+                    }
+                }
+                try await running(hog) {
+                    for ref in refs {
+                        let result = try await ref.result(within: .seconds(30))
+                        let job = try await ref.record()
+                        guard result == 1 else { throw Lost() }
+                        guard let job, job.claims == 1, job.lost == 0 else { throw Lost() }
+                    }
+                }
+            }
+            await server.stop()
+        }
+    }
+
+    @Test func `a handler that ignores the loss of its lease is leaked: its slot stays taken and health is told`()
+        async throws
+    {
+        try await withStore { harness in
+            let queue = harness.queue()
+            try await queue.create()
+            try await queue.configure(QueueSettingsChange(lease: .milliseconds(200)))
+            let (gate, journal) = (Gate(), Journal())
+            var configuration = WorkerConfiguration.quick
+            configuration.leakDelay = .milliseconds(50)
+            configuration.onUnhealthy = { journal.add("unhealthy \($0)") }
+            try await running(
+                worker(harness, slots: 1, configuration) {
+                    On(Note.self) { _, _ in
+                        journal.add("start")
+                        await Task.detached { try? await gate.pass() }.value
+                    }
+                }
+            ) {
+                let id = try await queue.enqueue(Note()).id
+                try await harness.waitFor(id, .active)
+                // Somebody asks for the stop; the handler does not listen, and then no beat helps it any more.
+                #expect(try await queue.control(.cancel, id) == .asked)
+                try await eventually("the worker says so") { journal.count(of: "unhealthy 1") == 1 }
+                try await harness.waitFor(id, .cancelled)
+                let other = try await queue.enqueue(Note()).id
+                try await eventually("the slot shows as leaked") {
+                    let cards = try await queue.workers().map { String(decoding: $0.says, as: UTF8.self) }
+                    return cards.contains { $0.contains("\"leaked\":1") }
+                }
+                #expect(try await queue.job(other)?.state == .queued, "there is no other slot")
+                gate.open()
+                try await harness.waitFor(other, .completed)
+            }
+        }
+    }
+
+    private struct Lost: Error {}
+}

@@ -1,0 +1,229 @@
+// Single parts of the runtime: the rule of outcomes, the state of a running job, pulses, wake-ups.
+
+import MartletJobs
+import Synchronization
+import TestSupport
+import Testing
+
+@testable import MartletQueue
+@testable import MartletWorker
+
+private func claimed(timeout: Duration? = nil, failures: Int = 0) -> ClaimedJob {
+    ClaimedJob(
+        id: .generate(), token: "1:n", claims: 1, type: "t", payload: [], priority: 0, failures: failures, lost: 0,
+        maxRetries: 3, retryPolicy: .standard, timeout: timeout)
+}
+
+private struct Boom: Error, CustomStringConvertible { var description: String { "boom" } }
+
+@Suite struct OutcomeRuleTests {
+    private func outcome(
+        _ result: Result<[UInt8]?, any Error>, stop: StopReason? = nil, failures: Int = 0
+    ) -> Settlement.Outcome {
+        OutcomeRule(job: claimed(timeout: .seconds(2), failures: failures), stop: stop).outcome(of: result)
+    }
+
+    @Test func `returning completes, also when a stop was wanted`() {
+        for stop in [nil, .pause, .cancel, .shutdown] as [StopReason?] {
+            #expect(outcome(.success([1]), stop: stop) == .completed(output: [1]))
+        }
+    }
+
+    @Test func `after the loss of the lease everything is given back`() {
+        #expect(outcome(.success(nil), stop: .leaseLost) == .released(after: nil))
+        #expect(outcome(.failure(Boom()), stop: .leaseLost) == .released(after: nil))
+        #expect(outcome(.failure(JobOutcome.discard(reason: "")), stop: .leaseLost) == .released(after: nil))
+    }
+
+    @Test func `errors after a stop cost no retry, what the author says stands`() {
+        for stop in [.pause, .cancel, .shutdown] as [StopReason] {
+            #expect(outcome(.failure(CancellationError()), stop: stop) == .released(after: nil))
+            #expect(outcome(.failure(Boom()), stop: stop) == .released(after: nil))
+            #expect(outcome(.failure(JobOutcome.discard(reason: "x")), stop: stop) == .failedForGood(error: "x"))
+        }
+    }
+
+    @Test func `a timeout is a failure however the handler ended`() {
+        let timedOut = Settlement.Outcome.failed(retryAfter: .seconds(1), error: "timed out after 2.0 seconds")
+        #expect(outcome(.success(nil), stop: .timeout) == timedOut)
+        #expect(outcome(.failure(Boom()), stop: .timeout) == timedOut)
+    }
+
+    @Test func `waits follow the policy and the count of failures, and are brought within a year`() {
+        for (failures, wait) in [(0, 1), (1, 2), (2, 4)] {
+            #expect(
+                outcome(.failure(Boom()), failures: failures) == .failed(retryAfter: .seconds(wait), error: "boom"))
+        }
+        let year = Duration.seconds(365 * 86_400)
+        #expect(outcome(.failure(JobOutcome.snooze(.seconds(1 << 50)))) == .snoozed(year))
+        #expect(outcome(.failure(JobOutcome.release(after: .seconds(-5)))) == .released(after: .zero))
+    }
+}
+
+@Suite struct RunningJobTests {
+    private let thread = WorkerThread()
+
+    private func running(
+        heldFor: Duration = .seconds(60), timeout: Duration? = nil
+    ) -> (table: JobTable, job: RunningJob) {
+        let table = JobTable(on: thread)
+        let job = table.add(claimed(timeout: timeout), heldUntil: .now + heldFor, beats: Pulse(on: thread))
+        return (table, job)
+    }
+
+    @Test func `the first reason to stop stands, a cancel is more than a pause, a lost lease more than all`() {
+        let job = running().job
+        #expect(job.stopReason == nil)
+        #expect(job.stop(.pause))
+        #expect(!job.stop(.timeout))
+        #expect(!job.stop(.pause))
+        #expect(job.stop(.cancel))
+        #expect(job.stopReason == .cancel)
+        #expect(job.stop(.leaseLost))
+        #expect(!job.stop(.cancel))
+        #expect(job.stopReason == .leaseLost)
+        #expect(job.end().knowsLoss)
+        #expect(!job.stop(.cancel), "it has ended")
+    }
+
+    @Test func `a lease that ran out is seen by the handler before anybody tells it`() {
+        let job = running(heldFor: .zero).job
+        #expect(job.stopReason == .leaseLost)
+        let rest = job.end()
+        #expect(rest.stop == .leaseLost)
+        #expect(!rest.knowsLoss)
+    }
+
+    @Test func `a task that is attached after the stop is cancelled`() async {
+        let job = running().job
+        job.stop(.shutdown)
+        let task = Task<Void, Never> { _ = try? await Task.sleep(for: .seconds(60)) }
+        job.attach(task)
+        await task.value
+        #expect(task.isCancelled)
+    }
+
+    @Test func `beats carry news once, and again when they were not heard`() throws {
+        let job = running().job
+        #expect(job.beat(onlyUrgent: true) == nil)
+        job.report(JobProgress(completed: 1))
+        let first = try #require(job.beat(onlyUrgent: false))
+        #expect(first.beat.progress == JobProgress(completed: 1))
+        let again = try #require(job.beat(onlyUrgent: false))
+        #expect(again.beat.progress == JobProgress(completed: 1), "the first was not answered")
+        job.report(JobProgress(completed: 2))
+        job.held(.seconds(1), from: .now, by: again)
+        #expect(job.end().progress == JobProgress(completed: 2), "what came after the beat is still to be told")
+        #expect(job.beat(onlyUrgent: false) == nil)
+    }
+
+    @Test(arguments: [Double.infinity, -.infinity, .nan, -1, 1e300])
+    func `a rate that is no sensible number is left out`(rate: Double) {
+        let job = running().job
+        job.report(JobProgress(completed: 7, rate: rate))
+        #expect(job.end().progress == JobProgress(completed: 7))
+    }
+
+    @Test func `saves wait for the beat that carries them, the last of several is kept`() async throws {
+        let job = running().job
+        async let saves: Void = withThrowingTaskGroup(of: Void.self) { group in
+            for value in 1...3 as ClosedRange<UInt8> { group.addTask { try await job.save(checkpoint: [value]) } }
+            try await group.waitForAll()
+        }
+        var beat: SentBeat?
+        try await eventually("all three wait") {
+            beat = job.beat(onlyUrgent: true)
+            return beat?.checkpointNumber == 3
+        }
+        job.held(.seconds(60), from: .now, by: try #require(beat))
+        try await saves
+        #expect(job.beat(onlyUrgent: true) == nil)
+    }
+
+    @Test func `saves fail when the lease is lost, and when the attempt has ended`() async throws {
+        let (lost, over) = (running().job, running().job)
+        let waiting = Task { try await lost.save(checkpoint: [1]) }
+        try await eventually("it waits") { lost.beat(onlyUrgent: true) != nil }
+        lost.stop(.leaseLost)
+        await #expect(throws: CheckpointError.leaseLost) { try await waiting.value }
+        await #expect(throws: CheckpointError.leaseLost) { try await lost.save(checkpoint: [1]) }
+        let late = Task { try await over.save(checkpoint: [1]) }
+        try await eventually("it waits") { over.beat(onlyUrgent: true) != nil }
+        _ = over.end()
+        await #expect(throws: CheckpointError.attemptEnded) { try await late.value }
+        await #expect(throws: CheckpointError.attemptEnded) { try await over.save(checkpoint: [1]) }
+        let limit = RunningJob.checkpointLimit
+        await #expect(throws: CheckpointError.tooLarge(bytes: limit + 1, limit: limit)) {
+            try await running().job.save(checkpoint: Array(repeating: 0, count: limit + 1))
+        }
+        for error: CheckpointError in [.leaseLost, .attemptEnded, .tooLarge(bytes: 2, limit: 1)] {
+            #expect(!error.description.isEmpty)
+        }
+    }
+
+    @Test func `the guard finds timeouts, lost leases and leaks, and knows when to look again`() throws {
+        let now = ContinuousClock.now
+        let (table, job) = running(heldFor: .seconds(60), timeout: .seconds(10))
+        let first = table.look(at: now, leakDelay: .seconds(5))
+        #expect(first.next == job.deadline)
+        let late = try #require(job.deadline)
+        _ = table.look(at: late, leakDelay: .seconds(5))
+        #expect(job.stopReason == .timeout)
+        let over = now + .seconds(70)
+        #expect(table.look(at: over, leakDelay: .seconds(5)).lost.map(\.key) == [job.key])
+        let waiting = table.look(at: over, leakDelay: .seconds(5))
+        #expect(waiting.lost.isEmpty && waiting.leaked == 0)
+        #expect(waiting.next == over + .seconds(5))
+        let leaked = table.look(at: over + .seconds(5), leakDelay: .seconds(5))
+        #expect(leaked.leaked == 1 && leaked.next == nil)
+        #expect(table.leaked == 1)
+        _ = job.end()
+        table.remove(job)
+        #expect(table.look(at: over, leakDelay: .seconds(5)).leaked == 0)
+    }
+
+    @Test func `jobs that come after all were stopped are stopped too`() {
+        let (table, job) = running()
+        table.stopAll(.shutdown)
+        let late = table.add(claimed(), heldUntil: .now + .seconds(60), beats: Pulse(on: thread))
+        #expect(job.stopReason == .shutdown)
+        #expect(late.stopReason == .shutdown)
+    }
+
+    @Test func `a pulse that fired before the wait is not lost, and a time in the past does not wait`() async {
+        let pulse = Pulse(on: thread)
+        pulse.fire()
+        await pulse.wait(until: nil)
+        await pulse.wait(until: .now - .seconds(1))
+        let begin = ContinuousClock.now
+        while ContinuousClock.now < begin + .milliseconds(30) { await pulse.wait(until: begin + .milliseconds(30)) }
+        #expect(ContinuousClock.now >= begin + .milliseconds(30))
+    }
+
+    @Test func `handlers can be listed by conditions and loops`() throws {
+        func handlers(_ flag: Bool) -> Handlers {
+            Handlers {
+                if flag { On(Note.self) { _, _ in } }
+                if flag { On(Square.self) { job, _ in job.side } } else { On(Other.self) { _, _ in } }
+                for _ in 0..<1 { On(Third.self) { _, _ in } }
+            }
+        }
+        #expect(try HandlerTable(handlers(true)).types.sorted() == ["note", "square", "third"])
+        #expect(try HandlerTable(handlers(false)).types.sorted() == ["other", "third"])
+        #expect(throws: WorkerError.duplicateHandlers(type: "note", "NoteA", "NoteB")) {
+            try HandlerTable(
+                Handlers(entries: [
+                    HandlerEntry(On(Note.self) { _, _ in }, named: "NoteA"),
+                    HandlerEntry(On(Note.self) { _, _ in }, named: "NoteB"),
+                ]))
+        }
+    }
+
+    private struct Other: Job {
+        static let name = "other"
+    }
+
+    private struct Third: Job {
+        static let name = "third"
+    }
+}

@@ -1,0 +1,161 @@
+// How a worker ends: what runs may finish, what does not finish is given back, and `run()` always returns.
+
+import Foundation
+import Martlet
+import ServiceLifecycle
+import TestSupport
+import Testing
+
+@Suite struct ShutdownTests {
+    /// Runs a worker in a service group, shuts it down gracefully after `body`, and waits until it has returned.
+    private func serving(_ worker: Worker, body: @concurrent @Sendable () async throws -> Void) async throws {
+        let group = ServiceGroup(services: [worker], logger: silence)
+        try await withThrowingTaskGroup(of: Void.self) { tasks in
+            tasks.addTask { try await group.run() }
+            try await body()
+            await group.triggerGracefulShutdown()
+            try await tasks.waitForAll()
+        }
+    }
+
+    @Test func `a graceful shutdown lets running jobs finish and claims no more`() async throws {
+        try await withStore { harness in
+            let (gate, journal) = (Gate(), Journal())
+            let worker = worker(harness, slots: 2) {
+                On(Note.self) { job, context in
+                    journal.add("start \(job.number)")
+                    try await gate.pass()
+                    journal.add("end \(job.number) \(context.stopReason?.rawValue ?? "-")")
+                }
+            }
+            let refs = try await harness.queue().enqueue(contentsOf: (0..<4).map { Note(number: $0) })
+            try await serving(worker) {
+                try await eventually("two run") { journal.count == 2 }
+                Task {
+                    // Opened only after the shutdown has begun.
+                    try await eventually("it stops") {
+                        let cards = try await harness.queue().workers().map { String(decoding: $0.says, as: UTF8.self) }
+                        return cards.contains { $0.contains("\"state\":\"stopping\"") }
+                    }
+                    gate.open()
+                }
+            }
+            #expect(Set(journal.all) == ["start 0", "start 1", "end 0 -", "end 1 -"])
+            let states = try await harness.queue().jobs(refs.map(\.id)).map { $0?.state }
+            #expect(states == [.completed, .completed, .queued, .queued])
+        }
+    }
+
+    @Test func `after the grace period jobs are cancelled and go back uncharged to their place`() async throws {
+        try await withStore { harness in
+            let journal = Journal()
+            var configuration = WorkerConfiguration.quick
+            configuration.grace = .milliseconds(50)
+            let worker = worker(harness, slots: 1, configuration) {
+                On(Note.self) { _, context in
+                    journal.add("start")
+                    do { try await Task.sleep(for: .seconds(60)) } catch {
+                        journal.add(context.stopReason?.rawValue ?? "none")
+                        try await context.save(["saved": 1])
+                        throw error
+                    }
+                }
+            }
+            let refs = try await harness.queue().enqueue(contentsOf: [Note(number: 0), Note(number: 1)])
+            try await serving(worker) { try await eventually("it runs") { journal.count == 1 } }
+            #expect(journal.all == ["start", "shutdown"])
+            let job = try #require(try await harness.queue().job(refs[0].id))
+            #expect(job.state == .queued)
+            #expect(job.failures == 0 && job.lost == 0)
+            #expect(job.checkpoint != nil, "it could still save where it stopped")
+            let next = try await harness.claim(2, from: harness.queue()).map(\.id)
+            #expect(next == refs.map(\.id), "its place is the old one")
+        }
+    }
+
+    @Test func `a cancelled run gives back at once and still settles`() async throws {
+        try await withStore { harness in
+            let journal = Journal()
+            let worker = worker(harness) {
+                On(Note.self) { _, _ in
+                    journal.add("start")
+                    try await Task.sleep(for: .seconds(60))
+                }
+            }
+            let id = try await harness.queue().enqueue(Note()).id
+            try await running(worker) { try await eventually("it runs") { journal.count == 1 } }
+            let job = try #require(try await harness.queue().job(id))
+            #expect(job.state == .queued)
+            #expect(job.failures == 0 && job.lost == 0)
+        }
+    }
+
+    @Test func `a handler that ignores its cancellation does not keep run() from returning`() async throws {
+        try await withStore { harness in
+            try await harness.queue().create()
+            try await harness.queue().configure(QueueSettingsChange(lease: .milliseconds(400)))
+            let (journal, gate) = (Journal(), Gate())
+            var configuration = WorkerConfiguration.quick
+            configuration.cancellationGrace = .milliseconds(50)
+            let stubborn = worker(harness, configuration) {
+                On(Note.self) { _, _ in
+                    journal.add("start")
+                    await Task.detached { try? await gate.pass() }.value
+                }
+            }
+            let id = try await harness.queue().enqueue(Note()).id
+            try await running(stubborn) { try await eventually("it runs") { journal.count == 1 } }
+            #expect(try await harness.queue().job(id)?.state == .active, "it is left to the lease")
+            gate.open()
+            // Whoever sweeps takes it back; it is run again elsewhere.
+            try await running(worker(harness) { On(Note.self) { _, _ in journal.add("again") } }) {
+                let job = try await harness.waitFor(id, .completed)
+                #expect(job.claims == 2)
+            }
+        }
+    }
+
+    @Test func `a worker that is not well put together says so before it claims anything`() async throws {
+        try await withStore { harness in
+            let twice = worker(harness) {
+                On(Note.self) { _, _ in }
+                NoteHandler()
+            }
+            await #expect {
+                try await twice.run()
+            } throws: { error in
+                let text = "\(error)"
+                return text.contains("On(Note.self) at MartletWorkerTests/ShutdownTests.swift:")
+                    && text.contains("NoteHandler") && text.contains("\"note\"")
+            }
+            let handlers = Handlers { NoteHandler() }
+            func run(_ queues: [String: Int], _ handlers: Handlers = handlers) async throws {
+                try await Worker(harness.store, queues: queues) { handlers }.run()
+            }
+            await #expect(throws: WorkerError.noQueues) { try await run([:]) }
+            await #expect(throws: WorkerError.badQueueName("Bad")) { try await run(["Bad": 1]) }
+            await #expect(throws: WorkerError.badSlots(queue: "q", 0)) { try await run(["q": 0]) }
+            await #expect(throws: WorkerError.noHandlers) { try await run(["q": 1], Handlers {}) }
+            await #expect(throws: WorkerError.badTypeName("", handler: "NamelessHandler")) {
+                try await run(["q": 1], Handlers { NamelessHandler() })
+            }
+            let names = try await harness.store.queueNames()
+            #expect(names.isEmpty)
+            for error: WorkerError in [.noQueues, .badQueueName("B"), .badSlots(queue: "q", 0), .noHandlers] {
+                #expect(!error.description.isEmpty)
+            }
+        }
+    }
+}
+
+private struct NoteHandler: JobHandler {
+    func run(_ job: Note, context: JobContext) async throws -> Empty { Empty() }
+}
+
+private struct Nameless: Job {
+    static let name = ""
+}
+
+private struct NamelessHandler: JobHandler {
+    func run(_ job: Nameless, context: JobContext) async throws -> Empty { Empty() }
+}

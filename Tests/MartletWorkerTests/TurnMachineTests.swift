@@ -1,0 +1,249 @@
+// The turn machine without a socket and without a clock.
+
+import MartletJobs
+import Testing
+
+@testable import MartletQueue
+@testable import MartletWorker
+
+private let start = ContinuousClock.now
+
+private func machine(slots: Int = 2, chance: Double = 0.5) -> TurnMachine {
+    TurnMachine(worker: "w", slots: slots, pollInterval: .seconds(1), now: start, chance: { chance })
+}
+
+private func claimed(_ number: Int) -> ClaimedJob {
+    ClaimedJob(
+        id: .generate(), token: "1:\(number)", claims: 1, type: "t", payload: [], priority: 0, failures: 0, lost: 0,
+        maxRetries: 3, retryPolicy: .standard)
+}
+
+private func reply(
+    _ count: Int = 0, _ status: ClaimReply.Status = .ok, due: Duration? = nil, stops: Int = 0
+) -> Result<ClaimReply, QueueError> {
+    .success(
+        ClaimReply(
+            status: status, jobs: (0..<count).map(claimed), lease: .seconds(30), nextDue: due, stops: stops))
+}
+
+private func ended(_ token: String = "1:a") -> Ended {
+    Ended(settlement: Settlement(id: .generate(), token: token, outcome: .completed(output: nil)))
+}
+
+private func verdicts(_ count: Int) -> Result<SettleReply, QueueError> {
+    .success(SettleReply(verdicts: Array(repeating: .settled(.completed), count: count), stops: 0))
+}
+
+private let unknown = QueueError(.unknown, message: "lost")
+private let away = QueueError(.notExecuted(.unavailable), message: "away")
+private let newer = QueueError(.refused(.newerSchema("9")), message: "newer")
+
+/// What a machine wants, in a form that can be compared.
+private enum Want: Equatable {
+    case turn(settles: Int, claims: Int?, number: Int?)
+    case wait(Duration?, listens: Bool)
+    case finish
+}
+
+extension TurnMachine {
+    fileprivate mutating func want(after time: Duration = .zero) -> Want {
+        switch next(at: start + time) {
+        case .turn(let settle, let claim): .turn(settles: settle.count, claims: claim?.upTo, number: claim?.number)
+        case .wait(let instant, let listens): .wait(instant.map { $0 - start }, listens: listens)
+        case .finish: .finish
+        }
+    }
+
+    @discardableResult
+    fileprivate mutating func got(
+        _ claim: Result<ClaimReply, QueueError>?, settled: Result<SettleReply, QueueError>? = nil,
+        after time: Duration = .zero
+    ) -> Outcome {
+        replied(settled: settled, claimed: claim, at: start + time)
+    }
+}
+
+@Suite struct TurnMachineTests {
+    @Test func `it claims for all free slots, then waits while they are full`() {
+        var machine = machine(slots: 3)
+        var want = machine.want()
+        #expect(want == .turn(settles: 0, claims: 3, number: 1))
+        let outcome = machine.got(reply(3))
+        #expect(outcome.started.count == 3)
+        #expect(outcome.lease == .seconds(30))
+        want = machine.want()
+        #expect(want == .wait(nil, listens: false), "no room: no timer and no token taken from others")
+    }
+
+    @Test func `what ends during a turn is settled in the next one, with a claim for the freed slots`() {
+        var machine = machine(slots: 3)
+        _ = machine.want()
+        machine.got(reply(3))
+        machine.ended(ended())
+        var want = machine.want()
+        #expect(want == .turn(settles: 1, claims: 1, number: 2))
+        machine.ended(ended())
+        machine.ended(ended())
+        machine.got(reply(0), settled: verdicts(1))
+        want = machine.want()
+        #expect(want == .turn(settles: 2, claims: 3, number: 3))
+        let outcome = machine.got(reply(0), settled: verdicts(2))
+        #expect(outcome.verdicts.count == 2)
+    }
+
+    @Test func `after finding nothing it waits for the poll interval, or for the next due job if that is sooner`() {
+        for (chance, poll, due) in [(0.0, 800, 100), (0.5, 1000, 102.5), (1.0, 1200, 105)] as [(Double, Int, Double)] {
+            var machine = machine(chance: chance)
+            _ = machine.want()
+            machine.got(reply(0))
+            var want = machine.want()
+            #expect(want == .wait(.milliseconds(poll), listens: true))
+            machine.woken(at: start)
+            want = machine.want()
+            #expect(want == .turn(settles: 0, claims: 2, number: 2))
+            machine.got(reply(0, due: .milliseconds(100)))
+            want = machine.want()
+            #expect(want == .wait(.milliseconds(due), listens: true))
+            machine.woken(at: start)
+            _ = machine.want()
+            machine.got(reply(0, .full, due: .milliseconds(1)))
+            want = machine.want()
+            #expect(want == .wait(.milliseconds(poll), listens: true), "a due time is no room")
+        }
+    }
+
+    @Test func `a job that ends while it waits leads to a turn at once`() {
+        var machine = machine()
+        _ = machine.want()
+        machine.got(reply(1))
+        var want = machine.want()
+        #expect(want == .wait(.seconds(1), listens: true))
+        machine.ended(ended())
+        want = machine.want()
+        #expect(want == .turn(settles: 1, claims: 2, number: 2))
+    }
+
+    @Test func `a claim of unknown outcome is repeated as it was, until it is answered`() {
+        var machine = machine(slots: 3)
+        _ = machine.want()
+        machine.got(.failure(unknown))
+        machine.ended(ended())  // Whatever else happens, the claim stays the same.
+        var want = machine.want()
+        #expect(want == .turn(settles: 1, claims: 3, number: 1), "the first repeat comes at once")
+        machine.got(.failure(away), settled: .failure(away))
+        want = machine.want()
+        #expect(want == .wait(.milliseconds(37.5), listens: false), "then after a pause")
+        want = machine.want(after: .seconds(1))
+        #expect(want == .turn(settles: 1, claims: 3, number: 1))
+        let outcome = machine.got(reply(2), settled: verdicts(1), after: .seconds(1))
+        #expect(outcome.started.count == 2)
+        want = machine.want(after: .seconds(1))
+        #expect(want == .turn(settles: 0, claims: 2, number: 2), "a replay brings nothing new: claim again at once")
+    }
+
+    @Test func `a claim that was not executed is forgotten, and the next one asks for what is free then`() {
+        var machine = machine(slots: 3)
+        _ = machine.want()
+        machine.got(.failure(away))
+        let want = machine.want()
+        #expect(want == .turn(settles: 0, claims: 3, number: 2))
+    }
+
+    @Test func `a refused claim is not repeated in haste, nor for ever as it was`() {
+        var machine = machine()
+        _ = machine.want()
+        machine.got(.failure(newer))
+        var want = machine.want()
+        #expect(want == .wait(.milliseconds(600), listens: false))
+        want = machine.want(after: .seconds(1))
+        #expect(want == .turn(settles: 0, claims: 2, number: 2))
+    }
+
+    @Test func `a stale number is raised far beyond what was executed`() {
+        var machine = machine()
+        _ = machine.want()
+        machine.got(reply(0, .stale))
+        let want = machine.want()
+        #expect(want == .turn(settles: 0, claims: 2, number: 1 + (1 << 20) + 1))
+    }
+
+    @Test(arguments: [unknown, away])
+    func `settlements are kept until they are answered`(error: QueueError) {
+        var machine = machine()
+        _ = machine.want()
+        machine.got(reply(2))
+        machine.ended(ended("1:a"))
+        _ = machine.want()
+        machine.ended(ended("1:b"))
+        machine.got(reply(0), settled: .failure(error))
+        var want = machine.want()
+        #expect(want == .turn(settles: 2, claims: 2, number: 3))
+        let garbled = machine.got(reply(0), settled: verdicts(1))
+        #expect(!garbled.isGood, "one verdict for two settlements says nothing of either")
+        want = machine.want(after: .seconds(5))
+        #expect(want == .turn(settles: 2, claims: 2, number: 4))
+        let outcome = machine.got(reply(0), settled: verdicts(2))
+        #expect(outcome.verdicts.map(\.0.settlement.token) == ["1:a", "1:b"])
+    }
+
+    @Test func `pauses between failed turns grow to two seconds`() {
+        var machine = machine(chance: 1)
+        var pauses: [Duration?] = []
+        for _ in 0..<10 {
+            _ = machine.want(after: .seconds(100))
+            machine.got(.failure(away), after: .zero)
+            if case .wait(let pause, _) = machine.want() { pauses.append(pause) } else { pauses.append(.zero) }
+        }
+        #expect(pauses == [0, 50, 100, 200, 400, 800, 1600, 2000, 2000, 2000].map { .milliseconds($0) })
+    }
+
+    @Test func `a batch has at most 500 settlements, and too large a debt stops claims`() {
+        var machine = machine(slots: 2000)
+        for _ in 0..<16 {
+            _ = machine.want()
+            machine.got(reply(128))
+        }
+        for _ in 0..<1100 { machine.ended(ended()) }
+        var want = machine.want()
+        #expect(want == .turn(settles: 500, claims: nil, number: nil))
+        machine.got(nil, settled: verdicts(500))
+        want = machine.want()
+        #expect(want == .turn(settles: 500, claims: 128, number: 17))
+    }
+
+    @Test func `a stop finishes what runs and what is owed, and gives back what a late reply brings`() {
+        var machine = machine()
+        _ = machine.want()
+        machine.got(reply(1))
+        machine.woken(at: start)
+        var want = machine.want()
+        #expect(want == .turn(settles: 0, claims: 1, number: 2))
+        machine.stop()
+        let outcome = machine.got(reply(1))
+        #expect(outcome.started.isEmpty)
+        want = machine.want()
+        #expect(want == .turn(settles: 1, claims: nil, number: nil), "the unstarted job goes back")
+        machine.got(nil, settled: verdicts(1))
+        want = machine.want()
+        #expect(want == .wait(nil, listens: false))
+        machine.ended(ended())
+        want = machine.want()
+        #expect(want == .turn(settles: 1, claims: nil, number: nil))
+        machine.got(nil, settled: verdicts(1))
+        want = machine.want()
+        #expect(want == .finish)
+    }
+
+    @Test func `a claim of unknown outcome is cleared up before the end, and an abandoned machine ends at once`() {
+        var machine = machine()
+        _ = machine.want()
+        machine.got(.failure(unknown))
+        machine.stop()
+        var want = machine.want()
+        #expect(want == .turn(settles: 0, claims: 2, number: 1))
+        machine.got(.failure(unknown))
+        machine.abandon()
+        want = machine.want()
+        #expect(want == .finish)
+    }
+}
