@@ -210,8 +210,9 @@ let package = Package(
         .testTarget(
             name: "MartletHTTPTests",
             dependencies: [
-                "MartletHTTP", "MartletQueue", "MartletJobs", "MartletRedis", "TestSupport",
+                "MartletHTTP", "MartletQueue", "MartletJobs", "MartletRedis", "MartletTelemetry", "TestSupport",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),

@@ -87,4 +87,26 @@ import Testing
             try await server.harness.command("HSET", server.harness.key("meta"), "schema", "1")
         }
     }
+
+    @Test func `Idempotency: a push whose reply is lost is said again and makes one job`() async throws {
+        let redis = try await PrivateRedisServer.start(directory: temporaryDirectory("http"), options: [])
+        try await withServer(url: redis.url) { server in
+            #expect(try await server.post("/api/v1/jobs", #"{"type":"warm"}"#).status == 201)
+            let start = ContinuousClock.now
+            redis.pause()
+            async let single = server.post("/api/v1/jobs", #"{"type":"t"}"#)
+            async let bulk = server.post("/api/v1/jobs/bulk", #"{"jobs":[{"type":"t"},{"type":"t"}]}"#)
+            async let batch = server.post("/api/downloads/batch", #"{"downloads":[{"url":"https://a.example"}]}"#)
+            // Past the deadline of a command, so that the first tries have no answer, before that of the second ones.
+            try await eventually(within: .seconds(6), "the first tries are given up") {
+                ContinuousClock.now - start > .milliseconds(3500)
+            }
+            redis.unpause()
+            let answers = try await [single, bulk, batch]
+            #expect(answers.map(\.status) == [201, 201, 200], "\(answers.map(\.text))")
+            #expect(answers[1].int("created") == 2)
+            #expect(try await server.get("/api/v1/stats").int("total_jobs") == 5)
+        }
+        await redis.stop()
+    }
 }

@@ -1,10 +1,12 @@
 // The edge: what is not a request, what is too large or too slow, and what every answer carries.
 
+import CoreMetrics
 import Foundation
 import Logging
 import MartletHTTP
 import MartletJobs
 import MartletQueue
+import MartletTelemetry
 import NIOHTTP1
 import Synchronization
 import TestSupport
@@ -237,6 +239,30 @@ import Testing
             #expect(raw.contains("200 OK"))
             #expect(raw.lowercased().contains("connection: close"))
         }
+    }
+
+    @Test func `requests and accepted jobs are counted, repeats and refusals are not jobs`() async throws {
+        let registry = PrometheusRegistry()
+        try await withMetricsFactory(registry) {
+            try await withServer { server in
+                for _ in 0..<2 { _ = try await server.post("/api/v1/jobs", #"{"type":"t","id":"a","queue":"q"}"#) }
+                _ = try await server.post("/api/v1/jobs", #"{"type":"t","id":"a","queue":"q","priority":1}"#)
+                _ = try await server.post("/api/v1/jobs/bulk", #"{"jobs":[{"type":"t"},{"type":"u"}]}"#)
+                _ = try await server.post("/api/v1/jobs/bulk", #"{"atomic":false,"jobs":[{"type":"u"}]}"#)
+                _ = try await server.addDownload()
+                _ = try await server.get("/api/v1/jobs/secret-id")
+            }
+        }
+        let text = registry.render()
+        for line in [
+            #"martlet_jobs_enqueued_total{queue="q",type="t"} 1"#,
+            #"martlet_jobs_enqueued_total{queue="default",type="t"} 1"#,
+            #"martlet_jobs_enqueued_total{queue="default",type="u"} 2"#,
+            #"martlet_jobs_enqueued_total{queue="downloads",type="download"} 1"#,
+            #"martlet_http_requests_total{method="POST",route="/api/v1/jobs",status="409"} 1"#,
+            #"martlet_http_request_seconds_count{method="GET",route="/api/v1/jobs/{id}"} 1"#,
+        ] { #expect(text.contains(line + "\n"), "\(line)\n\(text)") }
+        #expect(!text.contains("secret-id"))
     }
 
     @Test func `each request leaves one log line without path, query, body or token`() async throws {

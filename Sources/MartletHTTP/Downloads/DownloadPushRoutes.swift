@@ -124,7 +124,8 @@ extension API {
         }
         switch try await queue.pushAtomically(jobs) {
         case .refused(let index, let verdict): throw Problem.refused(index, jobs[index].id, verdict)
-        case .accepted:
+        case .accepted(let verdicts):
+            pushes.count(jobs, verdicts, in: queue.name)
             return Reply(
                 .object([
                     "message": .string("Batch download initiated for \(jobs.count) tracks"),

@@ -41,6 +41,7 @@ extension API {
         }
         switch try await call.queue(name).pushAtomically(batch.jobs) {
         case .accepted(let verdicts):
+            pushes.count(batch.jobs, verdicts, in: name)
             let rows = zip(batch.jobs, verdicts).enumerated().map { ($0.offset, $0.element.0.id, $0.element.1) }
             return try BatchReport(rows).reply()
         case .refused(let index, let verdict): throw Problem.refused(index, batch.jobs[index].id, verdict)
@@ -57,6 +58,7 @@ extension API {
                 let jobs = part.compactMap { batch.job(at: $0) }
                 do throws(QueueError) {
                     let verdicts = try await call.store.queue(name).push(jobs)
+                    pushes.count(jobs, verdicts, in: name)
                     for (index, (job, verdict)) in zip(part, zip(jobs, verdicts)) { report.add(index, job.id, verdict) }
                 } catch {
                     for (index, job) in zip(part, jobs) { report.fail(index, job.id, error) }

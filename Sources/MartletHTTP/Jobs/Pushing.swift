@@ -41,6 +41,7 @@ extension API {
     ) async throws -> Reply {
         if let field = job.invalidField { throw Problem.invalid("/\(field)", "is out of its range") }
         let verdict = try await queue.push([job])[0]
+        pushes.count([job], [verdict], in: queue.name)
         switch verdict {
         case .created(let state):
             return await reply(job, state, queue, view).created(at: location + job.id.description)

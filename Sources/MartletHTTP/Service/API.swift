@@ -10,6 +10,7 @@ struct API: Sendable {
     let downloads: DownloadCatalog
     let metrics: (@Sendable () async -> String)?
     let checks: [ReadinessCheck]
+    let pushes = PushMeters()
 
     /// Answers one request; the caller's roles were checked before, its queues are checked where they are opened.
     func answer(_ call: Call) async throws -> Reply {

@@ -1,0 +1,38 @@
+// Counts the jobs that came in over this server, by queue and type.
+
+import CoreMetrics
+import MartletJobs
+import MartletQueue
+import Synchronization
+
+/// Counts accepted jobs; each counter is made once.
+final class PushMeters: Sendable {
+    private struct Key: Hashable {
+        var queue: QueueName
+        var type: String
+    }
+
+    /// Types come from callers, so there must be an end to them.
+    private static let limit = 1000
+    private let counters = Mutex<[Key: Counter]>([:])
+
+    /// Counts those of the jobs that are new.
+    func count(_ jobs: [NewJob], _ verdicts: [EnqueueVerdict], in queue: QueueName) {
+        var created: [String: Int] = [:]
+        for (job, verdict) in zip(jobs, verdicts) {
+            if case .created = verdict { created[job.type, default: 0] += 1 }
+        }
+        for (type, count) in created { counter(Key(queue: queue, type: type)).increment(by: count) }
+    }
+
+    private func counter(_ key: Key) -> Counter {
+        counters.withLock { counters in
+            if let counter = counters[key] { return counter }
+            let isFull = counters.count >= Self.limit
+            let labels = [("queue", isFull ? "other" : key.queue.description), ("type", isFull ? "other" : key.type)]
+            let counter = Counter(label: "martlet_jobs_enqueued_total", dimensions: labels)
+            if !isFull { counters[key] = counter }
+            return counter
+        }
+    }
+}
