@@ -103,7 +103,7 @@ import Testing
     @Test func `with no server at all commands are not executed, and the error says where it tried`() async throws {
         let path = temporaryDirectory("none") + "/redis.sock"
         var configuration = try RedisConfiguration(url: "unix://\(path)")
-        configuration.commandTimeout = .milliseconds(600)
+        configuration.commandTimeout = .seconds(3)
         let client = RedisClient(configuration, logger: silent)
         let running = Task { try await client.run() }
         defer { running.cancel() }
