@@ -27,7 +27,7 @@ final class Sweeper: Sendable {
         var round = 0
         while !isClosed.load(ordering: .relaxed) {
             round += 1
-            for queue in crew.queues { await sweep(store.queue(queue.name)) }
+            for queue in crew.queues where !isClosed.load(ordering: .relaxed) { await sweep(store.queue(queue.name)) }
             if round % Self.repairRounds == 0 { await repairGlobalPause() }
             let pause = crew.configuration.sweepInterval * Double.random(in: 0.7...1.3)
             await pulse.wait(until: .now + pause)

@@ -64,6 +64,8 @@ final class WorkerRun: Sendable {
         meterPulse.fire()
         for loop in loops {
             loop.beats.enter(.stopped)
+            // Handlers that were given up on: nobody extends their leases or saves for them any more.
+            loop.table.stopAll(.leaseLost)
             loop.table.close()
         }
     }
