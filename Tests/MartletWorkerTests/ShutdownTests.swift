@@ -90,6 +90,22 @@ import Testing
         }
     }
 
+    @Test func `an idle worker ends whenever it is told to, many times over`() async throws {
+        try await withStore { harness in
+            for round in 0..<100 {
+                let idle = Worker(harness.store, queues: ["a": 1, "b": 1], configuration: .quick, logger: silence) {
+                    On(Note.self) { _, _ in }
+                }
+                try await running(idle) {
+                    for _ in 0..<(round % 10) { await Task.yield() }
+                }
+            }
+            let cards = try await harness.store.queue(.init("a") ?? .default).workers()
+            #expect(cards.count == 100)
+            #expect(cards.allSatisfy { String(decoding: $0.says, as: UTF8.self).contains("\"state\":\"stopped\"") })
+        }
+    }
+
     @Test func `a handler that ignores its cancellation does not keep run() from returning`() async throws {
         try await withStore { harness in
             try await harness.queue().create()

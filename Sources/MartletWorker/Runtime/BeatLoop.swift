@@ -87,9 +87,11 @@ final class BeatLoop: Sendable {
         if isNews { pulse.fire() }
     }
 
-    /// The worker takes no more jobs, or has ended.
+    /// The worker takes no more jobs, or has ended; after that nothing else counts.
     func enter(_ new: WorkerCard.State) {
-        state.withLock { $0.state = new }
+        state.withLock { state in
+            if state.state != .stopped { state.state = new }
+        }
         pulse.fire()
     }
 

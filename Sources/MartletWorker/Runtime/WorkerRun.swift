@@ -83,8 +83,8 @@ extension WorkerRun {
         guard isFirst else { return }
         crew.logger.info("Worker stopping", metadata: ["worker_id": "\(crew.worker)"])
         for loop in loops {
-            loop.inbox.stop()
             loop.beats.enter(.stopping)
+            loop.inbox.stop()
         }
         crew.thread.call(at: .now + crew.configuration.grace) { [weak self] in self?.cancel() }
     }
