@@ -67,14 +67,17 @@ install_packages() {
     rm -f "$log"
 }
 
-# Builds with the arguments given; where nobody watches, every hundredth line of progress is enough. The flag in the
-# warnings is one of hiredis', of no use to us.
+# Builds with the arguments given; where nobody watches, every hundredth line of progress is enough. Left out is what the
+# package manager says of hiredis' flags and of files in other packages.
 build() {
     if [[ -t 1 ]]; then
         swift build "$@"
     else
         swift build "$@" 2>&1 |
             awk '/^warning: prohibited flag/ { next }
+                /^warning: .* unhandled; explicitly declare/ { listing = 1; next }
+                listing && /^    / { next }
+                { listing = 0 }
                 /^\[[0-9]+\/[0-9]+\] / { if (++count % 100 == 1) { print; fflush() } next }
                 { print; fflush() }'
     fi
