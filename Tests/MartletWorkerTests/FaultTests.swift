@@ -81,7 +81,7 @@ import Testing
         let journal = Journal()
         try await withStore { harness in
             try await harness.queue().create()
-            try await harness.queue().configure(QueueSettingsChange(lease: .milliseconds(600)))
+            try await harness.queue().configure(QueueSettingsChange(lease: .seconds(1)))
             let far = JobStore(redis: try RedisConfiguration(url: proxy.url), prefix: harness.prefix, logger: silence)
             let distant = Worker(far, queues: ["q": 1], configuration: .quick, logger: silence) {
                 On(Square.self) { _, context in
@@ -167,8 +167,9 @@ import Testing
     @Test func `when Redis is killed and restarted under load, everything goes on and nothing acknowledged is lost`()
         async throws
     {
+        // With `everysec` Redis may put off a write while its disk is busy, and a crash then loses up to 2 s.
         let server = try await PrivateRedisServer.start(
-            directory: temporaryDirectory("aof"), options: ["--appendonly", "yes", "--appendfsync", "everysec"])
+            directory: temporaryDirectory("aof"), options: ["--appendonly", "yes", "--appendfsync", "always"])
         let journal = Journal()
         try await withStore(url: server.url) { harness in
             try await running(
@@ -197,8 +198,8 @@ import Testing
                 await push(100)
                 #expect(acknowledged.count >= 300)
                 for (number, id) in acknowledged {
-                    let job = try await harness.waitFor(id, .completed, within: .seconds(60))
-                    #expect(job.failures == 0, "job \(number)")
+                    let job = try await harness.waitFor(id, .completed, within: .seconds(20))
+                    #expect(job.failures == 0 && job.lost == 0, "job \(number)")
                 }
                 #expect(Set(acknowledged.keys.map(String.init)).isSubset(of: journal.all))
             }
@@ -222,16 +223,16 @@ import Testing
     @Test func `leases live while more handlers than cores compute without pause`() async throws {
         // In a process of its own: there the handlers fill the pool that all tests would share.
         await #expect(processExitsWith: .success) {
-            let spinners = 2 * ProcessInfo.processInfo.activeProcessorCount
+            let spinners = ProcessInfo.processInfo.activeProcessorCount + 1
             let server = try await PrivateRedisServer.start(directory: temporaryDirectory("spin"))
             try await withStore(url: server.url) { harness in
                 let queue = harness.queue()
                 try await queue.create()
-                try await queue.configure(QueueSettingsChange(lease: .milliseconds(300)))
+                try await queue.configure(QueueSettingsChange(lease: .milliseconds(800)))
                 let refs = try await queue.enqueue(contentsOf: (0..<spinners).map { Square(side: $0) })
                 let hog = worker(harness, slots: spinners) {
                     On(Square.self) { _, context in
-                        let end = ContinuousClock.now + .milliseconds(1200)
+                        let end = ContinuousClock.now + .milliseconds(1700)
                         var beats = 0
                         while ContinuousClock.now < end { beats &+= 1 }
                         return context.stopReason == nil ? 1 : 0
@@ -256,7 +257,7 @@ import Testing
         try await withStore { harness in
             let queue = harness.queue()
             try await queue.create()
-            try await queue.configure(QueueSettingsChange(lease: .milliseconds(200)))
+            try await queue.configure(QueueSettingsChange(lease: .seconds(1)))
             let (gate, journal) = (Gate(), Journal())
             var configuration = WorkerConfiguration.quick
             configuration.leakDelay = .milliseconds(50)

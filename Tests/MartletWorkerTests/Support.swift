@@ -82,7 +82,11 @@ extension QueueHarness {
     /// Waits until a job is in this state and returns it.
     @discardableResult
     func waitFor(_ id: JobID, _ state: JobState, within limit: Duration = .seconds(10)) async throws -> JobRecord {
-        try await eventually(within: limit, "job \(id) is \(state)") { try await queue().job(id)?.state == state }
-        return try #require(try await queue().job(id))
+        var found: JobRecord?
+        try await eventually(within: limit, "job \(id) is \(state)") {
+            found = try await queue().job(id)
+            return found?.state == state
+        }
+        return try #require(found)
     }
 }
