@@ -188,7 +188,9 @@ extension Date {
 extension JobProgress {
     /// `completed/total/rate`, the last two empty when unknown.
     package var stored: String {
-        "\(completed)/\(total.map(String.init) ?? "")/\(rate.map { String(Int64($0.rounded())) } ?? "")"
+        // A rate may come from a division by an author; what is no sensible number is left out.
+        let rate = self.rate.flatMap { (0...1e15).contains($0) ? String(Int64($0.rounded())) : nil }
+        return "\(completed)/\(total.map(String.init) ?? "")/\(rate ?? "")"
     }
 
     /// Reads what ``stored`` wrote; `nil` for anything else.

@@ -182,6 +182,11 @@ import Testing
         }
     }
 
+    @Test(arguments: [Double.infinity, -.infinity, .nan, -1, 1e300])
+    func `a rate that is no sensible number is left out`(_ rate: Double) {
+        #expect(JobProgress(completed: 1, total: 2, rate: rate).stored == "1/2/")
+    }
+
     @Test func `an error's text is data, whatever it holds`() async throws {
         try await withStore { harness in
             let queue = harness.queue()
