@@ -5,6 +5,14 @@ import MartletRedis
 import NIOCore
 import NIOPosix
 
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Darwin
+#endif
+
 /// Everything that the demonstration starts and must end again.
 actor DemoStage {
     let directory: String
@@ -102,12 +110,20 @@ actor DemoStage {
     }
 
     /// A port of the loopback interface that nobody uses now.
+    ///
+    /// From below the range out of which systems take ports for outgoing connections, so that it stays free.
     static func freePort() async throws -> Int {
-        let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-            .bind(host: "127.0.0.1", port: 0).get()
-        let port = channel.localAddress?.port ?? 0
-        try await channel.close().get()
-        return port
+        while true {
+            let port = Int.random(in: 20_000..<32_000)
+            do {
+                let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+                    .bind(host: "127.0.0.1", port: port).get()
+                try await channel.close().get()
+                return port
+            } catch let error as IOError where error.errnoCode == EADDRINUSE {
+                continue
+            }
+        }
     }
 }
 

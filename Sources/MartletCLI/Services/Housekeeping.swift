@@ -30,7 +30,7 @@ struct SettingsService: Service {
             return true
         } catch let error as QueueError {
             if case .refused = error.kind { throw CommandFailure(.configuration, error.message) }
-            logger.warning("Redis is away; settings wait for it", metadata: ["error": "\(error.message)"])
+            logger.warning("Redis is away; settings wait for it", error: error)
             return false
         }
     }
@@ -60,7 +60,7 @@ struct SweepService: Service {
                 do {
                     for name in try await store.queueNames() { try await sweep(store.queue(name)) }
                 } catch {
-                    logger.debug("No sweep", metadata: ["error": "\(error)"])
+                    logger.debug("No sweep", error: error)
                 }
                 try? await Task.sleep(for: interval * Double.random(in: 0.7...1.3))
             }

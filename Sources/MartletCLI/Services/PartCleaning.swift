@@ -24,7 +24,7 @@ struct PartCleaningService: Service {
                 } catch is QueueError {
                     pause = .seconds(10)
                 } catch {
-                    logger.warning("Part files could not be cleaned", metadata: ["error": "\(error)"])
+                    logger.warning("Part files could not be cleaned", error: error)
                 }
                 try? await Task.sleep(for: pause)
             }

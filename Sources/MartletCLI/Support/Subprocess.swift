@@ -113,6 +113,11 @@ final class Subprocess: Sendable {
         posix_spawn_file_actions_adddup2(&actions, input, 0)
         posix_spawn_file_actions_addopen(&actions, 1, output, O_WRONLY | O_CREAT | O_APPEND, 0o600)
         posix_spawn_file_actions_addopen(&actions, 2, errors, O_WRONLY | O_CREAT | O_APPEND, 0o600)
+        // NIO's sockets are not close-on-exec; a child that inherits them would keep ports and connections open.
+        // Closing what is not open is no error here.
+        for descriptor in 3..<2048 as Range<Int32> {
+            posix_spawn_file_actions_addclose(&actions, descriptor)
+        }
         // Signals that we block or ignore would be blocked and ignored there as well.
         var none = sigset_t()
         var all = sigset_t()

@@ -1,0 +1,225 @@
+// The commands against a real server: what they write, and the codes with which they end.
+
+import FoundationEssentials
+import MartletQueue
+import MartletRedis
+import Testing
+
+@testable import MartletCLI
+
+private let content = OriginContent(
+    files: (0..<3).map { OriginFile(name: "f\($0).bin", size: 2000, seed: UInt64($0)) }, bytesPerSecond: 1 << 30)
+
+@Suite(.serialized) struct CommandTests {
+    @Test func `answers come as a table, as JSON and as lines of JSON, without colour in a pipe`() async throws {
+        try await House.with(content) { house in
+            try await house.serve()
+            let names = content.files.map { house.origin.url(of: $0.name) }
+            let added = try await house.martlet("download", "add", names[0], names[1], names[2], "--priority", "-3")
+            #expect(added.status == 0, "\(added.errors)")
+            let table = try await house.martlet("download", "list")
+            #expect(table.status == 0)
+            let rows = table.output.split(separator: "\n")
+            try #require(rows.count == 4)
+            #expect(rows[0].hasPrefix("ID ") && rows[0].contains("STATUS") && rows[0].contains("FILE"))
+            #expect(rows[1].contains("queued") && rows[1].contains("-3") && rows[1].hasSuffix("f0.bin"))
+            #expect(!table.output.contains("\u{1B}"))
+            let json = try await house.martlet("download", "list", "-o", "json")
+            #expect(json.json.array?.compactMap { $0["filename"].string } == ["f0.bin", "f1.bin", "f2.bin"])
+            let lines = try await house.martlet("download", "list", "-o", "jsonl", "--limit", "2")
+            #expect(lines.output.split(separator: "\n").count == 2)
+            #expect(lines.errors.contains("--cursor"), "what is no data goes to standard error")
+            let queues = try await house.martlet("queue", "list", "-o", "json")
+            #expect(queues.json.array?.first?["jobs"]["queued"].int == 3)
+            let stats = try await house.martlet("stats", "-o", "jsonl")
+            #expect(stats.json["total_jobs"].int == 3)
+            let version = try await house.martlet("version")
+            #expect(version.output == "martlet \(Version.current)\n")
+        }
+    }
+
+    @Test func `exit codes tell what happened`() async throws {
+        try await House.with(content) { house in
+            try await house.serve()
+            let away = try await house.martlet("stats", environment: ["MARTLET_SERVER": "http://127.0.0.1:1"])
+            #expect(away.status == 69)
+            #expect(away.errors.contains("martlet serve") && away.output.isEmpty)
+            #expect(try await house.martlet("job", "get", "nobody").status == 5)
+            #expect(try await house.martlet("download", "status", "nobody").status == 5)
+            #expect(try await house.martlet("download", "pause").status == 64)
+            #expect(try await house.martlet("nonsense").status == 64)
+            #expect(try await house.martlet("enqueue", "greet", "-d", "{").status == 64)
+            let id = try await house.add("f0.bin")
+            #expect(try await house.martlet("download", "pause", id).status == 0)
+            let wrong = try await house.martlet("download", "retry", id)
+            #expect(wrong.status == 6)
+            #expect(wrong.errors.contains("paused"), "it says the state: \(wrong.errors)")
+            let silent = try await house.martlet("download", "cancel", id, "nobody")
+            #expect(silent.status == 64)
+            #expect(silent.errors.contains("--yes"))
+            #expect(try await house.status(id) == "paused", "nothing was done")
+            let partial = try await house.martlet("download", "cancel", id, "nobody", "--yes")
+            #expect(partial.status == 2)
+            #expect(try await house.status(id) == "cancelled")
+            let none = try await house.martlet("job", "pause", "nobody", "nothing")
+            #expect(none.status == 1)
+            let bad = try await house.martlet("queue", "set", "downloads", "--concurrency", "11")
+            #expect(bad.status == 1)
+            #expect(bad.errors.contains("concurrency"))
+        }
+    }
+
+    @Test func `enqueue pushes a payload from the command line, a file or standard input, and waits`() async throws {
+        try await House.with(content) { house in
+            try await house.serve()
+            let plain = try await house.martlet(
+                "enqueue", "greet", "-d", "{\"who\":\"Ada\"}", "--queue", "mail", "--priority", "-7", "--tag", "a",
+                "--id", "greet-1", "-o", "json")
+            #expect(plain.status == 0, "\(plain.errors)")
+            #expect(plain.json["payload"]["who"].string == "Ada" && plain.json["priority"].int == -7)
+            let path = house.directory + "/payload.json"
+            try Data("[1, 2.5, null]".utf8).write(to: URL(filePath: path))
+            let file = try await house.martlet("enqueue", "greet", "-d", "@" + path, "-o", "json")
+            #expect(file.json["payload"].array == [.integer(1), .number(2.5), .null])
+            let late = try await house.martlet("enqueue", "greet", "--wait", "--wait-seconds", "0.4")
+            #expect(late.status == 3)
+            try house.work()
+            let url = house.origin.url(of: "f1.bin")
+            let done = try await house.martlet("download", "add", url, "--wait", "-o", "json")
+            #expect(done.status == 0, "\(done.errors)")
+            #expect(done.json["status"].string == "completed")
+            let missing = try await house.martlet(
+                "download", "add", house.origin.url(of: "missing"), "--wait", "--wait-seconds", "20")
+            #expect(missing.status == 7)
+            let workers = try await house.martlet("worker", "list", "-o", "json")
+            #expect(workers.json.array?.count == 1)
+            for verb in ["pause", "resume", "cancel", "retry", "cancel", "delete"] {
+                let result = try await house.martlet("job", verb, "greet-1")
+                #expect(result.status == 0, "\(verb): \(result.errors)")
+            }
+            #expect(try await house.martlet("job", "get", "greet-1").status == 5)
+        }
+    }
+
+    @Test func `audit and doctor look at Redis itself`() async throws {
+        try await House.with(content) { house in
+            let path = "\(house.filesDirectory)"
+            let away = try await house.martlet("audit", environment: ["REDIS_URL": "redis://127.0.0.1:1"])
+            #expect(away.status == 69)
+            try await house.serve()
+            let id = try await house.add("f0.bin")
+            let clean = try await house.martlet("audit")
+            #expect(clean.status == 0)
+            #expect(clean.output.contains("downloads") && clean.output.contains("true"))
+            let doctor = try await house.martlet("doctor")
+            #expect(doctor.status == 0, "\(doctor.output)")
+            for word in ["noeviction", "redis version", "environment DOWNLOAD__DIRECTORY", path, "(secret)"] {
+                #expect(doctor.output.contains(word), "doctor does not say \(word): \(doctor.output)")
+            }
+            #expect(!doctor.output.contains(house.redis.socketPath), "the URL may hold a password")
+            try await house.removeHash(of: id)
+            let broken = try await house.martlet("audit", "-o", "json")
+            #expect(broken.status == 1)
+            #expect(broken.json.array?.first?["clean"].bool == false)
+            try await house.restoreHash(of: id)
+        }
+    }
+
+    @Test func `a server with tokens asks for them`() async throws {
+        try await House.with(content) { house in
+            let token = try await house.martlet("token", "ops", "--role", "read", "-o", "json")
+            let line = try #require(token.json["line"].string)
+            let secret = try #require(token.json["token"].string)
+            #expect(!line.contains(secret))
+            let path = house.directory + "/tokens"
+            try Data((line + "\n").utf8).write(to: URL(filePath: path))
+            try await house.serve(["AUTH_TOKENS_FILE": path])
+            #expect(try await house.martlet("stats").status == 4)
+            #expect(try await house.martlet("stats", "--token", secret).status == 0)
+            #expect(try await house.martlet("stats", environment: ["MARTLET_TOKEN": secret]).status == 0)
+            let forbidden = try await house.martlet("pause", "--token", secret)
+            #expect(forbidden.status == 4)
+        }
+    }
+}
+
+@Suite(.serialized) struct ProcessTests {
+    @Test func `serve refuses to start on a clock that a test has moved`() async throws {
+        try await House.with(content) { house in
+            try await house.downloads.create()
+            try await house.command("HSET", "martlet:{downloads}:meta", "offset", "1000")
+            let result = try await house.martlet("serve")
+            #expect(result.status == 78)
+            #expect(result.errors.contains("clock"))
+            try await house.command("HDEL", "martlet:{downloads}:meta", "offset")
+        }
+    }
+
+    @Test func `serve says why it cannot listen, and does not listen to all without tokens`() async throws {
+        try await House.with(content) { house in
+            try await house.serve()
+            let taken = try await house.martlet("serve")
+            #expect(taken.status == 69)
+            #expect(taken.errors.contains("cannot listen"))
+            let open = try await house.martlet("serve", "--http-host", "0.0.0.0")
+            #expect(open.status == 78)
+            #expect(open.errors.contains("AUTH_TOKENS_FILE"))
+        }
+    }
+
+    @Test func `a second signal ends a worker at once, and its job goes on elsewhere`() async throws {
+        let slow = OriginContent(
+            files: [OriginFile(name: "slow.bin", size: 3 << 20, seed: 1)], bytesPerSecond: 1 << 20)
+        try await House.with(slow) { house in
+            try await house.serve()
+            let worker = try house.work(["WORKER_SHUTDOWN_GRACE_SECONDS": "60"])
+            let id = try await house.add("slow.bin")
+            try await house.until(id, is: "downloading")
+            worker.send(15)
+            try await house.until("it is stopping") { house.log("work").contains("Shutting down") }
+            #expect(worker.status == nil)
+            worker.send(15)
+            #expect(await worker.wait(within: .seconds(2)) == 128 + 15)
+            try await house.downloads.configure(.init(lease: .milliseconds(500)))
+            try house.work()
+            try await house.until(id, is: "completed")
+        }
+    }
+
+    @Test func `the server answers for liveness, readiness and metrics`() async throws {
+        try await House.with(content) { house in
+            try await house.serve()
+            #expect(try await house.get("/livez")["status"].string == "ok")
+            let metrics = try await house.text("/metrics")
+            for word in ["martlet_build_info{version=", "martlet_jobs{", "martlet_redis_up 1"] {
+                #expect(metrics.contains(word), "no \(word) in the metrics")
+            }
+        }
+    }
+
+    @Test func `dev runs everything in one process and leaves nothing behind`() async throws {
+        let port = try await DemoStage.freePort()
+        let log = "/tmp/martlet-devtest-\(UUID().uuidString)"
+        defer { try? FileManager.default.removeItem(atPath: log) }
+        let dev = try Subprocess(
+            Program.path, ["dev", "--http-port", String(port)], environment: Subprocess.plainEnvironment,
+            output: log, errors: "/dev/null")
+        let base = "http://127.0.0.1:\(port)"
+        let end = ContinuousClock.now + .seconds(15)
+        while !House.text(log).contains("Ctrl-C") {
+            try #require(ContinuousClock.now < end && dev.status == nil)
+            try await Task.sleep(for: .milliseconds(30))
+        }
+        let text = House.text(log)
+        #expect(text.contains("\(base)/api/downloads"))
+        let files = try #require(text.split(separator: "\n").first { $0.hasPrefix("files") })
+        let directory = String(files.dropFirst(11).dropLast("/downloads".count))
+        #expect(directory.hasPrefix("/tmp/martlet-dev-"))
+        #expect(FileManager.default.fileExists(atPath: directory))
+        let ready = try await APIClient.with(base, token: nil) { try await $0.get("/readyz") }
+        #expect(ready["status"].string == "ok")
+        dev.send(15)
+        #expect(await dev.wait(within: .seconds(10)) == 0)
+        #expect(!FileManager.default.fileExists(atPath: directory))
+    }
+}
