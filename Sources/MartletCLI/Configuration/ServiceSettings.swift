@@ -67,6 +67,8 @@ struct DownloadSettings: Sendable, Equatable {
     /// A template with `{track_id}`.
     var sourceURL: String?
     var maxBytes: Int
+    /// For one worker process; 0 is without limit.
+    var bytesPerSecond: Int
     var lease: Duration
     var allowPrivateAddresses: Bool
 }
@@ -130,6 +132,7 @@ struct ServiceSettings: Sendable {
             directory: reader.read(Settings.downloadDirectory),
             sourceURL: reader.read(Settings.downloadSourceURL),
             maxBytes: reader.read(Settings.downloadMaxBytes),
+            bytesPerSecond: reader.read(Settings.downloadBytesPerSecond),
             lease: reader.read(Settings.downloadLease),
             allowPrivateAddresses: reader.read(Settings.downloadAllowPrivateAddresses))
         origins = reader.origins

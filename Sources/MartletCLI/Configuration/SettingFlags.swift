@@ -94,6 +94,8 @@ struct DownloadFlags: SettingFlags {
     var sourceURL: String?
     @Option(name: Settings.downloadMaxBytes.flag, help: Settings.downloadMaxBytes.help)
     var maxBytes: String?
+    @Option(name: Settings.downloadBytesPerSecond.flag, help: Settings.downloadBytesPerSecond.help)
+    var bytesPerSecond: String?
     @Option(name: Settings.downloadLease.flag, help: Settings.downloadLease.help)
     var lease: String?
     @Option(name: Settings.downloadAllowPrivateAddresses.flag, help: Settings.downloadAllowPrivateAddresses.help)
@@ -104,7 +106,8 @@ struct DownloadFlags: SettingFlags {
             (Settings.downloadMaxConcurrent.key.name, maxConcurrent),
             (Settings.downloadDefaultMaxRetries.key.name, defaultMaxRetries),
             (Settings.downloadDirectory.key.name, directory), (Settings.downloadSourceURL.key.name, sourceURL),
-            (Settings.downloadMaxBytes.key.name, maxBytes), (Settings.downloadLease.key.name, lease),
+            (Settings.downloadMaxBytes.key.name, maxBytes),
+            (Settings.downloadBytesPerSecond.key.name, bytesPerSecond), (Settings.downloadLease.key.name, lease),
             (Settings.downloadAllowPrivateAddresses.key.name, allowPrivateAddresses),
         ])
     }

@@ -78,6 +78,10 @@ enum Settings {
     static let downloadMaxBytes = Setting.size(
         "download.max_bytes", 10 << 30, shownAs: "10 GiB", meaning: "Size above which a download is refused.")
 
+    static let downloadBytesPerSecond = Setting.number(
+        "download.bytes_per_second", 0, in: 0...1_000_000_000_000,
+        meaning: "Bytes a second for all downloads of one worker process together; 0 is without limit.")
+
     static let downloadLease = Setting.seconds(
         "download.lease_seconds", 30, in: 5...900,
         meaning: "How long a worker holds a download without a sign of life before another takes it.")
@@ -90,8 +94,8 @@ enum Settings {
     static let all: [SettingKey] = [
         redisURL.key, redisPrefix.key, httpHost.key, httpPort.key, authTokensFile.key, logLevel.key, logFormat.key,
         workerQueues.key, workerShutdownGrace.key, downloadMaxConcurrent.key, downloadDefaultMaxRetries.key,
-        downloadDirectory.key, downloadSourceURL.key, downloadMaxBytes.key, downloadLease.key,
-        downloadAllowPrivateAddresses.key,
+        downloadDirectory.key, downloadSourceURL.key, downloadMaxBytes.key, downloadBytesPerSecond.key,
+        downloadLease.key, downloadAllowPrivateAddresses.key,
     ]
 
     private static func isKeyByte(_ byte: UInt8) -> Bool {

@@ -99,6 +99,8 @@ struct Composition {
         if !path.hasPrefix("/") { path = "\(FileManager.default.currentDirectoryPath)/\(path)" }
         var configuration = DownloadConfiguration(directory: path)
         configuration.maxBytes = Int64(settings.download.maxBytes)
+        let speed = settings.download.bytesPerSecond
+        configuration.globalBytesPerSecond = speed > 0 ? Int64(speed) : nil
         configuration.allowPrivateAddresses = settings.download.allowPrivateAddresses
         configuration.userAgent = "martlet/\(Version.current)"
         let bytes = Counter(label: "martlet_download_bytes_total")

@@ -54,6 +54,7 @@ import Testing
             ("DOWNLOAD__DEFAULT_MAX_RETRIES", ["-1", "11", "two"]), ("DOWNLOAD__DIRECTORY", [""]),
             ("DOWNLOAD__SOURCE_URL", ["https://h/x", "ftp://h/{track_id}", "{track_id}"]),
             ("DOWNLOAD__MAX_BYTES", ["0", "-1", "1.5GiB", "9999999 TiB", "GiB", "1 kb", "1125899906842625"]),
+            ("DOWNLOAD__BYTES_PER_SECOND", ["-1", "1.5", "x", "1000000000001"]),
             ("DOWNLOAD__LEASE_SECONDS", ["4.9", "900.5", "x"]),
             ("DOWNLOAD__ALLOW_PRIVATE_ADDRESSES", ["", "maybe", "2"]),
         ] as [(String, [String])])

@@ -41,6 +41,7 @@ struct KeyCase: Sendable, CustomTestStringConvertible {
         KeyCase("download.directory", "/data") { $0.download.directory == "/data" },
         KeyCase("download.source_url", "https://h/{track_id}") { $0.download.sourceURL == "https://h/{track_id}" },
         KeyCase("download.max_bytes", "4096", json: "4096") { $0.download.maxBytes == 4096 },
+        KeyCase("download.bytes_per_second", "65536", json: "65536") { $0.download.bytesPerSecond == 65_536 },
         KeyCase("download.lease_seconds", "5", json: "5") { $0.download.lease == .seconds(5) },
         KeyCase("download.allow_private_addresses", "true", json: "true") { $0.download.allowPrivateAddresses },
     ]
@@ -73,7 +74,7 @@ struct KeyCase: Sendable, CustomTestStringConvertible {
             settings.download
                 == DownloadSettings(
                     maxConcurrentDownloads: 3, defaultMaxRetries: 3, directory: "./downloads", sourceURL: nil,
-                    maxBytes: 10_737_418_240, lease: .seconds(30), allowPrivateAddresses: false))
+                    maxBytes: 10_737_418_240, bytesPerSecond: 0, lease: .seconds(30), allowPrivateAddresses: false))
         #expect(settings.origins.allSatisfy { $0.kind == .fallback && $0.spelling == nil })
         for test in KeyCase.all where test.name != "log.format" { #expect(!test.isSeen(settings), "\(test.name)") }
     }
