@@ -3,6 +3,7 @@
 import Crypto
 import FoundationEssentials
 import MartletJobs
+import MartletQueue
 import MartletRedis
 
 /// How a demonstration ended.
@@ -104,7 +105,7 @@ struct DemoRun {
                 result.lost += 1
                 continue
             }
-            if OriginFile.hexadecimal(SHA256.hash(data: bytes)) == file.sha256 {
+            if hex(SHA256.hash(data: bytes)) == file.sha256 {
                 result.downloaded += 1
             } else {
                 screen.tell("\(file.name) is corrupted")

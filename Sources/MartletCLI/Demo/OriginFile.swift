@@ -1,6 +1,7 @@
 // A file that exists nowhere: every byte of it follows from its number, so both ends know what is right.
 
 import Crypto
+import MartletQueue
 
 /// A file of made-up content.
 struct OriginFile: Sendable {
@@ -53,12 +54,6 @@ struct OriginFile: Sendable {
             hash.update(data: bytes)
             offset += bytes.count
         }
-        return Self.hexadecimal(hash.finalize())
-    }
-
-    /// A digest in hexadecimal digits.
-    static func hexadecimal(_ digest: some Sequence<UInt8>) -> String {
-        let digits = Array("0123456789abcdef".utf8)
-        return String(decoding: digest.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
+        return hex(hash.finalize())
     }
 }

@@ -2,6 +2,7 @@
 
 import Crypto
 import MartletJobs
+import MartletQueue
 
 /// A bearer token as it is made: the secret is shown once, the server keeps a hash of it.
 public struct AccessToken: Sendable {
@@ -26,7 +27,7 @@ public struct AccessToken: Sendable {
         }
         secret = "mt_\(id)_\(key)"
         let words = Role.allCases.filter(roles.contains).map(\.rawValue).joined(separator: ",")
-        line = "\(name) \(words) \(queues) sha256:\(Hex.text(SHA256.hash(data: Array(secret.utf8))))"
+        line = "\(name) \(words) \(queues) sha256:\(hex(SHA256.hash(data: Array(secret.utf8))))"
     }
 
     /// Random bytes as text, `bits` to a character.
@@ -38,14 +39,8 @@ public struct AccessToken: Sendable {
     }
 }
 
-/// Bytes as hexadecimal digits and back.
+/// Hexadecimal digits as bytes.
 enum Hex {
-    private static let digits = Array("0123456789abcdef".utf8)
-
-    static func text(_ bytes: some Sequence<UInt8>) -> String {
-        String(decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
-    }
-
     static func bytes(_ text: some StringProtocol) -> [UInt8]? {
         let digits = text.utf8.compactMap { Character(UnicodeScalar($0)).hexDigitValue }
         guard digits.count == text.utf8.count, digits.count.isMultiple(of: 2) else { return nil }

@@ -49,7 +49,7 @@ extension API {
     /// The key of which only one download that has not ended may hold: its source.
     private static func uniqueKey(_ request: DownloadRequest) -> String {
         let source = request.url.map { "url:" + $0 } ?? "track:" + (request.trackID ?? "")
-        return "download:" + Hex.text(SHA256.hash(data: Array(source.utf8)))
+        return "download:" + hex(SHA256.hash(data: Array(source.utf8)))
     }
 
     func addDownloads(_ call: Call) async throws -> Reply {

@@ -3,6 +3,7 @@
 import Crypto
 import HTTPTypes
 import MartletJobs
+import MartletQueue
 
 /// The `Idempotency-Key` of a request, bound to its caller.
 struct IdempotencyKey: Sendable {
@@ -16,7 +17,7 @@ struct IdempotencyKey: Sendable {
         }
         // Two callers that happen to use the same key must not meet each other's jobs.
         let owner = "\(call.caller.name.utf8.count):\(call.caller.name):\(key)"
-        hash = Hex.text(SHA256.hash(data: Array(owner.utf8)).prefix(20))
+        hash = hex(SHA256.hash(data: Array(owner.utf8)).prefix(20))
     }
 
     /// The id of the request's only job, or of the one with this index; ids of a batch sort in its order.
@@ -34,5 +35,5 @@ enum RequestDigest {
     static func of(_ text: JSONText) -> String { of(text.canonical) }
 
     /// The digest of bytes.
-    static func of(_ bytes: [UInt8]) -> String { Hex.text(SHA256.hash(data: bytes).prefix(16)) }
+    static func of(_ bytes: [UInt8]) -> String { hex(SHA256.hash(data: bytes).prefix(16)) }
 }

@@ -222,7 +222,7 @@ extension House {
     func hasRightBytes(_ name: String) throws -> Bool {
         let file = try #require(origin.content.files.first { $0.name == name })
         guard let bytes = FileManager.default.contents(atPath: "\(filesDirectory)/\(name)") else { return false }
-        return OriginFile.hexadecimal(SHA256.hash(data: bytes)) == file.sha256
+        return hex(SHA256.hash(data: bytes)) == file.sha256
     }
 }
 
