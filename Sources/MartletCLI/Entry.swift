@@ -48,6 +48,9 @@ struct MartletCommand: AsyncParsableCommand {
                 ]),
             CommandGroup(
                 name: "Other",
-                subcommands: [AuditCommand.self, DoctorCommand.self, TokenCommand.self, VersionCommand.self]),
+                subcommands: [
+                    AuditCommand.self, BenchCommand.self, BenchTargetCommand.self, DoctorCommand.self,
+                    TokenCommand.self, VersionCommand.self,
+                ]),
         ])
 }

@@ -1,0 +1,100 @@
+// `martlet bench`: what this machine and this Redis allow, and how much of it Martlet makes.
+
+import ArgumentParser
+import FoundationEssentials
+import UnixSignals
+
+struct BenchCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "bench",
+        abstract: "Measure throughput, latency, memory and cost, beside what Redis allows.",
+        discussion: """
+            Everything runs in processes of its own: a private Redis for each measurement (or the empty one that \
+            --redis names: all of its keys are deleted), pushers and workers. The bound is the least that scripts over \
+            a hash for each job and sorted sets cost, in deep pipelines, measured in the same run. "push" has jobs \
+            pushed in bulk (500 a call), one by one by one client, and by 256 tasks that each await their own; "drain" \
+            runs jobs that wait already, 100 or 10 at once, finished jobs deleted or kept.
+
+            A peer is a command that follows the contract of "martlet bench-target": COMMAND push JSON and \
+            COMMAND work JSON.
+            """)
+
+    @Argument(
+        help: ArgumentHelp("What to measure; all that takes no more than seconds without it.", valueName: "figure"))
+    var figures: [BenchFigure] = []
+    @Option(help: "URL of an empty Redis; a private one for each measurement without it.")
+    var redis: String?
+    @Option(help: "How often each figure is measured.")
+    var runs = 3
+    @Option(help: "How many jobs each figure takes.")
+    var jobs: Int?
+    @Flag(help: "Measure with an append-only file too.")
+    var aof = false
+    @Flag(help: "Few jobs and one run: shows that all works, not how fast.")
+    var quick = false
+    @Flag(help: "Also what takes minutes and gigabytes: ten million waiting jobs.")
+    var large = false
+    @Option(help: ArgumentHelp("Another queue to measure beside this one.", valueName: "name=command"))
+    var peer: [String] = []
+    @OptionGroup var output: OutputOptions
+
+    func validate() throws {
+        guard (1...100).contains(runs) else { throw ValidationError("--runs must be 1 to 100.") }
+        guard jobs ?? 1 > 0 else { throw ValidationError("--jobs must be at least 1.") }
+        for text in peer where BenchSystem(text) == nil {
+            throw ValidationError("--peer \(text) is not NAME=COMMAND, with a name other than martlet and bound.")
+        }
+    }
+
+    func run() async throws {
+        if let redis { try await BenchRedis.checkEmpty(redis) }
+        let format = output.format
+        let session = BenchSession(options) { result in
+            if format == .jsonl { Console.standard.out(result.line) }
+            Console.standard.note(BenchTable.progress(result))
+        }
+        let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
+        let isDone = try await withThrowingTaskGroup(of: Bool.self) { group in
+            group.addTask {
+                try await Self.measure(session)
+                return true
+            }
+            group.addTask {
+                for await _ in signals { return false }
+                return false
+            }
+            defer { group.cancelAll() }
+            // The first to end decides; leaving the group waits until the measurement has cleared up.
+            return try await group.next() ?? false
+        }
+        guard isDone else { throw CommandFailure(.failed, "interrupted") }
+        try show(session.results)
+    }
+
+    private var options: BenchOptions {
+        var chosen = figures.isEmpty ? BenchFigure.allCases.filter { $0 != .aof } : figures
+        if aof, !chosen.contains(.aof) { chosen.append(.aof) }
+        return BenchOptions(
+            figures: chosen, runs: quick ? 1 : runs, jobs: jobs, isQuick: quick, isLarge: large, redisURL: redis,
+            systems: [.martlet] + peer.compactMap { BenchSystem($0) })
+    }
+
+    private static func measure(_ session: BenchSession) async throws {
+        for run in 1...session.options.runs {
+            for figure in session.options.figures { try await figure.measure(session, run: run) }
+        }
+    }
+
+    private func show(_ results: [BenchResult]) throws {
+        let summaries = BenchSummary.of(results)
+        switch output.format {
+        case .jsonl: break
+        case .json:
+            let text = String(decoding: try JSONEncoder().encode(summaries), as: UTF8.self)
+            output.show(try JSON.parse(text.utf8, source: "the result"))
+        case .table: for line in BenchTable.lines(summaries, width: nil) { Console.standard.out(line) }
+        }
+        let bad = results.count { $0.error != nil }
+        guard bad == 0 else { throw CommandFailure(.partial, "\(bad) of \(results.count) measurements failed") }
+    }
+}

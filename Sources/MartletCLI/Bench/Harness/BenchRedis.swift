@@ -1,0 +1,86 @@
+// The Redis of one measurement: a fresh one of our own, or the given one, which must be empty.
+
+import Dispatch
+import FoundationEssentials
+import MartletRedis
+
+/// With which settings our own Redis runs.
+enum BenchRedisKind: Sendable, Hashable {
+    /// As Redis comes, without persistence.
+    case stock
+    /// As `stock`, with the memory settings that we ship.
+    case shipped
+    /// As `stock`, with an append-only file that is synced every second.
+    case appendOnly
+
+    var options: [String] {
+        switch self {
+        case .stock: ["--appendonly", "no"]
+        case .shipped:
+            ["--appendonly", "no", "--hash-max-listpack-value", "1024", "--hash-max-listpack-entries", "64"]
+        case .appendOnly: ["--appendonly", "yes", "--appendfsync", "everysec"]
+        }
+    }
+}
+
+/// A Redis that is empty when a measurement begins.
+///
+/// It is reached over TCP, as in production and as peers expect.
+final class BenchRedis: Sendable {
+    let url: String
+    let address: RedisAddress
+    private let server: PrivateRedisServer?
+
+    /// Starts a Redis in `directory`, or empties the one at `given`, which was found empty before.
+    static func start(_ kind: BenchRedisKind, given: String?, directory: String) async throws -> BenchRedis {
+        guard let given else {
+            let port = try await DemoStage.freePort()
+            let server = try await PrivateRedisServer.start(directory: directory, options: kind.options, port: port)
+            return try BenchRedis("redis://127.0.0.1:\(port)", server)
+        }
+        let redis = try BenchRedis(given, nil)
+        try await redis.use { _ = try $0.command(["FLUSHALL"]) }
+        return redis
+    }
+
+    private init(_ url: String, _ server: PrivateRedisServer?) throws {
+        self.url = url
+        self.server = server
+        address = try RedisAddress(url)
+    }
+
+    /// Throws unless the Redis at `url` has no keys: a benchmark deletes everything there.
+    static func checkEmpty(_ url: String) async throws {
+        let size = try await BenchRedis(url, nil).use { redis in try redis.command(["DBSIZE"]).integer ?? 0 }
+        guard size == 0 else {
+            throw CommandFailure(
+                .usage, "--redis \(url) has \(size) keys, and the benchmark deletes everything: give it an empty one")
+        }
+    }
+
+    /// Calls `body` with a connection, on a thread that may block.
+    func use<Value: Sendable>(_ body: @escaping @Sendable (RawRedis) throws -> Value) async throws -> Value {
+        let address = address
+        return try await Blocking.run { try body(RawRedis(address)) }
+    }
+
+    /// What Redis counts just now.
+    func read() async throws -> RedisReading {
+        try await use { RedisReading(try $0.command(["INFO", "everything"]).text ?? "") }
+    }
+
+    /// Ends it, if it is our own.
+    func stop() async { await server?.stop() }
+}
+
+/// Work that blocks its thread.
+enum Blocking {
+    private static let queue = DispatchQueue(label: "martlet.bench", attributes: .concurrent)
+
+    /// Runs `body` on a thread outside of Swift's pool.
+    static func run<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {
+        try await withCheckedThrowingContinuation { continuation in
+            queue.async { continuation.resume(with: Result { try body() }) }
+        }
+    }
+}
