@@ -110,8 +110,9 @@ let package = Package(
         .executableTarget(
             name: "QueueBenchmarks",
             dependencies: [
-                "MartletQueue", "MartletWorker", "MartletJobs",
+                "MartletRedis", "MartletJobs", "MartletQueue", "MartletDownloads", "MartletHTTP",
                 .product(name: "Benchmark", package: "benchmark"),
+                .product(name: "Logging", package: "swift-log"),
             ],
             path: "Sources/Benchmarks/QueueBenchmarks",
             plugins: [.plugin(name: "BenchmarkPlugin", package: "benchmark")]

@@ -1,28 +1,58 @@
-// What a push costs before it reaches the wire: ids, digests and waits, in instructions for each operation.
+// The micro-benchmarks: every operation of the hot path, timed, or counted where MARTLET_COUNT says how often.
 
 import Benchmark
-import MartletJobs
-import MartletQueue
+import Dispatch
+import FoundationEssentials
+import Glibc
 
+/// What the benchmark's own command looks for.
 let benchmarks: @Sendable () -> Void = {
     Benchmark.defaultConfiguration = .init(
-        metrics: [.instructions, .wallClock, .throughput], scalingFactor: .kilo, maxDuration: .seconds(2))
-
-    Benchmark("generate an id") { benchmark in
-        for _ in benchmark.scaledIterations { blackHole(JobID.generate()) }
+        metrics: [.wallClock, .throughput], scalingFactor: .kilo, maxDuration: .seconds(1))
+    for operation in allOperations() {
+        Benchmark("\(operation.target): \(operation.name)") { benchmark in
+            operation.repeated(benchmark.scaledIterations.count)
+        }
     }
+}
 
-    Benchmark("read an id") { benchmark in
-        let text = JobID.generate().description
-        for _ in benchmark.scaledIterations { blackHole(JobID(text)) }
+/// The benchmark's own command.
+private struct Timing: BenchmarkRunnerHooks {
+    static func registerBenchmarks() { benchmarks() }
+}
+
+// The type comes from the benchmark's build plugin.
+extension BenchmarkRunner {
+    /// Counts, or leaves everything to the benchmark's own command.
+    ///
+    /// Counting happens before anything asynchronous: valgrind cannot follow how an asynchronous program's first thread
+    /// ends (up to 3.19 it writes to the signal mask of `sigsuspend`, which is read-only).
+    static func main() {
+        if let text = ProcessInfo.processInfo.environment["MARTLET_COUNT"], let times = Int(text) {
+            return count(allOperations(), times)
+        }
+        Task {
+            await Timing.main()
+            exit(0)
+        }
+        dispatchMain()
     }
+}
 
-    Benchmark("digest a request of 200 bytes") { benchmark in
-        let job = NewJob(type: "mail", payload: Array(repeating: 120, count: 200))
-        for _ in benchmark.scaledIterations { blackHole(job.requestDigest()) }
+private func allOperations() -> [Operation] {
+    do {
+        return try jobOperations() + wireOperations() + requestOperations()
+    } catch {
+        preconditionFailure("the samples are wrong: \(error)")
     }
+}
 
-    Benchmark("choose the wait before a retry") { benchmark in
-        for _ in benchmark.scaledIterations { blackHole(RetryPolicy.standard.delay(afterFailure: 3)) }
+/// Runs each operation in two sections and prints which it was: the first makes what is made only once, the second
+/// counts.
+private func count(_ operations: [Operation], _ times: Int) {
+    for operation in operations {
+        blackHole(countedSection(operation, 20))
+        blackHole(countedSection(operation, times))
+        print("\(operation.target)\t\(operation.name)")
     }
 }

@@ -1,0 +1,35 @@
+// What a script call costs before it is sent and after it was answered.
+
+import Logging
+import MartletJobs
+import MartletQueue
+import MartletRedis
+
+/// The jobs of one call.
+private let batch = 100
+
+/// The operations of the transport and of the queue's wire forms.
+func wireOperations() throws -> [Operation] {
+    // Nobody runs the store: it only knows the names of its keys.
+    let store = JobStore(
+        redis: try RedisConfiguration(url: "redis://localhost"),
+        logger: Logger(label: "benchmark") { _ in SwiftLogNoOpLogHandler() })
+    let queue = store.queue(.default)
+    let jobs = (0..<batch).map { _ in Samples.job() }
+    let push = WireForms.push(jobs, to: queue)
+    let settlements = jobs.map { Settlement(id: $0.id, token: Samples.token, outcome: .completed(output: nil)) }
+    let claim = Samples.claimReply(jobs)
+    let settled = Samples.settleReply(batch)
+    let probe = try WireProbe(reply: Samples.resp(claim))
+    return [
+        Operation("MartletRedis", "encode PING") { probe.encode(.command("PING")) },
+        Operation("MartletRedis", "encode a script call of 100 jobs") { probe.encode(push) },
+        Operation("MartletRedis", "read a claim of 100 jobs") { try probe.read() },
+        Operation("MartletQueue", "write a push of 100 jobs") { WireForms.push(jobs, to: queue) },
+        Operation("MartletQueue", "write a push of one job") { WireForms.push([jobs[0]], to: queue) },
+        Operation("MartletQueue", "write 100 settlements") { WireForms.settle(settlements, in: queue) },
+        Operation("MartletQueue", "decode a claim of 100 jobs") { try WireForms.claimed(claim) },
+        Operation("MartletQueue", "decode 100 settlements") { try WireForms.settled(settled) },
+        Operation("MartletQueue", "decode the verdict on a push") { try WireForms.verdict(.integer(1)) },
+    ]
+}

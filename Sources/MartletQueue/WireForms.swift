@@ -1,0 +1,29 @@
+// The wire forms of the hot path by themselves, for the tools that measure what they cost.
+
+package import MartletRedis
+
+/// What goes to the scripts and what comes back, as ``Queue``'s operations write and read it.
+package enum WireForms {
+    /// The call that pushes jobs, each judged by itself.
+    package static func push(_ jobs: [NewJob], to queue: Queue) -> RedisRequest {
+        var arguments = RedisArguments("each")
+        arguments.reserveCapacity(jobs.reduce(0) { $0 + $1.wireSize })
+        for job in jobs { job.append(to: &arguments) }
+        return .script(QueueScript.enqueue.script, keys: queue.keys.arguments, arguments: arguments)
+    }
+
+    /// The call that settles a batch.
+    package static func settle(_ settlements: [Settlement], in queue: Queue) -> RedisRequest {
+        .script(
+            QueueScript.settle.script, keys: queue.keys.arguments, arguments: Settlement.arguments(settlements[...]))
+    }
+
+    /// What a claim brought.
+    package static func claimed(_ reply: RedisValue) throws(QueueError) -> ClaimReply { try ClaimReply(reply) }
+
+    /// What became of a batch of settlements.
+    package static func settled(_ reply: RedisValue) throws(QueueError) -> SettleReply { try SettleReply(reply) }
+
+    /// What became of one job of a push.
+    package static func verdict(_ reply: RedisValue) throws(QueueError) -> EnqueueVerdict { try EnqueueVerdict(reply) }
+}
