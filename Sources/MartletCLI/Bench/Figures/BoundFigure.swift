@@ -42,7 +42,7 @@ struct BoundFigure: Sendable {
 
     /// The bound of a kind in this run; all that go with its batch size are measured when the first is asked for.
     func throughput(_ kind: Kind, on redis: BenchRedisKind = .stock) async throws -> BenchResult {
-        let prefix = redis == .appendOnly ? "aof-" : ""
+        let prefix = redis == .stock ? "" : redis.name + "-"
         if let known = session.result(.bound, prefix + kind.variant, Self.system, run) { return known }
         let jobs = session.options.count(kind.batch == 1 ? 60_000 : 120_000)
         let plain = try await phases(jobs, kind.batch, keep: false, redis)

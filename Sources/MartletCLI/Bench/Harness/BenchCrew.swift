@@ -28,6 +28,9 @@ final class BenchCrew: Sendable {
             if done != last { (last, since) = (done, now) }
             let hasEnded = processes.contains { $0.status != nil }
             guard !hasEnded, now - since < Self.patience else {
+                if processes.contains(where: { $0.status == Ending.usage.rawValue }) {
+                    throw BenchUnsupported(stage.tail("work.err"))
+                }
                 let reason = hasEnded ? "a worker ended" : "nothing happened for \(Self.patience)"
                 throw CommandFailure(.failed, "\(done) of \(count) jobs were run; \(reason): \(stage.tail("work.err"))")
             }

@@ -13,6 +13,15 @@ enum BenchRedisKind: Sendable, Hashable {
     /// As `stock`, with an append-only file that is synced every second.
     case appendOnly
 
+    /// What stands before the names of bounds that were measured with it.
+    var name: String {
+        switch self {
+        case .stock: "stock"
+        case .shipped: "shipped"
+        case .appendOnly: "aof"
+        }
+    }
+
     var options: [String] {
         switch self {
         case .stock: ["--appendonly", "no"]

@@ -64,6 +64,12 @@ enum BenchMetric: String, Sendable, CaseIterable {
     case seconds
     /// The value over that of the bound in the same run; for times a smaller one is better.
     case ratioToBound = "ratio_to_bound"
+    /// The median over that of the bound; `ratioToBound` of latencies is that of the 99th percentiles.
+    case p50Ratio = "p50_ratio_to_bound"
+    /// The 99th percentile over that of the bound with the same pauses.
+    case spacedRatio = "ratio_to_spaced_bound"
+    /// The median over that of the bound with the same pauses.
+    case p50SpacedRatio = "p50_ratio_to_spaced_bound"
     /// The bound's own value, for which Redis had a core to itself.
     case bound
     /// The value over that of the comparison in the same run, less one: −0.05 is a loss of 5 %.

@@ -11,6 +11,8 @@ import FoundationEssentials
 /// - `work` runs jobs as a ``WorkOrder`` says, until SIGTERM. Each job leaves a record of 16 bytes at the end of the
 ///   file: two little-endian doubles, the time at which its handler started and the time in its payload, in seconds
 ///   since 1970. The file is opened with `O_APPEND`; records may come late by up to 0.1 s.
+///
+/// A command that cannot do what an order says ends with code 64 and a sentence on standard error.
 struct BenchSystem: Sendable, Equatable {
     /// What its results are called.
     static let own = "martlet"
@@ -95,4 +97,13 @@ struct WorkOrder: Codable, Sendable, Equatable {
     var jobs: Int?
     /// How many priorities there are.
     var priorities: Int?
+}
+
+/// A system cannot do what was asked of it, and says why; this is no failure.
+struct BenchUnsupported: Error, CustomStringConvertible {
+    /// With what every such description begins.
+    static let prefix = "unsupported: "
+    let description: String
+
+    init(_ reason: String) { description = Self.prefix + reason }
 }

@@ -1,0 +1,88 @@
+// `martlet bench` itself, with few jobs: that everything is counted right, not how fast it was.
+
+import FoundationEssentials
+import MartletRedis
+import TestSupport
+import Testing
+
+@testable import MartletCLI
+
+@Suite struct BenchCommandTests {
+    @Test(.timeLimit(.minutes(2))) func `push and drain count every job once`() async throws {
+        let directory = temporaryDirectory("bench")
+        defer { try? FileManager.default.removeItem(atPath: directory) }
+        let bench = try Subprocess(
+            Program.path, ["bench", "drain", "push", "--quick", "--jobs", "300", "-o", "jsonl"],
+            environment: Subprocess.plainEnvironment, output: directory + "/out", errors: directory + "/err")
+        let status = await bench.wait(within: .seconds(60))
+        #expect(status == 0, "\(House.text(directory + "/err"))")
+        let results = try House.text(directory + "/out").split(separator: "\n").map {
+            try JSONDecoder().decode(BenchResult.self, from: Data($0.utf8))
+        }
+        let own = results.filter { $0.system == "martlet" }
+        #expect(
+            own.map { "\($0.figure) \($0.variant)" } == [
+                "drain c100", "drain c100-kept", "drain c10", "push bulk", "push single", "push concurrent",
+            ])
+        for result in own {
+            #expect(result.error == nil)
+            #expect(result[.jobs] == 300)
+            // No script calls nothing, and no job is pushed or run without its payload of 200 bytes.
+            let (commands, scripts) = (try #require(result[.commands]), try #require(result[.scripts]))
+            #expect(commands > scripts && scripts > 0)
+            let payload = try #require(result.figure == "push" ? result[.bytesIn] : result[.bytesOut])
+            #expect(payload > 200, "\(result)")
+            let ratio = try #require(result[.ratioToBound])
+            #expect(ratio > 0)
+        }
+        let bounds = results.filter { $0.system == "bound" }
+        #expect(bounds.contains { $0.variant == "drain-kept-b100" && $0[.jobs] == 300 })
+        #expect(bounds.contains { $0.variant == "evalsha-c1" })
+    }
+
+    @Test(.timeLimit(.minutes(1))) func `a Redis that has keys is left alone`() async throws {
+        let directory = temporaryDirectory("bench")
+        defer { try? FileManager.default.removeItem(atPath: directory) }
+        let redis = try await PrivateRedisServer.start(directory: directory)
+        let raw = try RawRedis(RedisAddress(redis.url))
+        #expect(try raw.command(["SET", "precious", "1"]) == .text("OK"))
+        let bench = try Subprocess(
+            Program.path, ["bench", "drain", "--quick", "--redis", redis.url],
+            environment: Subprocess.plainEnvironment, errors: directory + "/err")
+        #expect(await bench.wait(within: .seconds(20)) == Ending.usage.rawValue)
+        #expect(House.text(directory + "/err").contains("has 1 keys"))
+        #expect(try raw.command(["GET", "precious"]) == .text("1"))
+        await redis.stop()
+    }
+
+    @Test(.timeLimit(.minutes(1))) func `a peer that loses jobs or runs them twice is an error and no figure`() async throws {
+        let directory = temporaryDirectory("bench")
+        defer { try? FileManager.default.removeItem(atPath: directory) }
+        // It says that it has pushed all, and runs fifty jobs whatever was pushed.
+        let peer = directory + "/peer"
+        try Data(
+            """
+            #!/bin/sh
+            if [ "$1" = push ]; then
+                echo '{"jobs":60,"seconds":0.5}'
+            else
+                head -c 800 /dev/zero >> "$BENCH_RECORDS"
+            fi
+            """.utf8
+        ).write(to: URL(filePath: peer))
+        let bench = try Subprocess(
+            Program.path,
+            ["bench", "workers", "--quick", "--jobs", "60", "--peer", "loser=/bin/sh \(peer)", "-o", "jsonl"],
+            environment: Subprocess.plainEnvironment, output: directory + "/out", errors: directory + "/err")
+        #expect(await bench.wait(within: .seconds(40)) == Ending.partial.rawValue)
+        let results = try House.text(directory + "/out").split(separator: "\n").map {
+            try JSONDecoder().decode(BenchResult.self, from: Data($0.utf8))
+        }
+        let peers = results.filter { $0.system == "loser" }
+        #expect(peers.map(\.variant) == ["one", "two"])
+        #expect(peers.allSatisfy { $0.metrics.isEmpty })
+        #expect(peers.first?.error?.contains("50 of 60 jobs were run") == true)
+        #expect(peers.last?.error?.contains("100 jobs were run instead of 60") == true)
+        #expect(results.filter { $0.system == "martlet" }.allSatisfy { $0[.jobs] == 60 })
+    }
+}
