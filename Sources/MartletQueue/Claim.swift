@@ -58,10 +58,15 @@ public struct ClaimedJob: Sendable {
     public var timeout: Duration?
     /// What an earlier attempt saved.
     public var checkpoint: [UInt8]?
-    /// When it was pushed, where that is known.
-    public var createdAt: Date?
+    /// When it was pushed, as stored with the job; `nil` where its id tells.
+    var storedCreation: Date?
     /// How long it had been runnable when it was claimed; `nil` when a lost claim was replayed.
     public var waited: Duration?
+}
+
+extension ClaimedJob {
+    /// When it was pushed, where that is known.
+    public var createdAt: Date? { storedCreation ?? id.generatedAt }
 }
 
 /// What a claim brought.
@@ -110,44 +115,90 @@ extension ClaimRequest {
 }
 
 extension ClaimReply {
+    /// The words before the jobs, and those of each job.
+    private static let headWords = 6
+    private static let jobWords = 4
+
+    /// Reads `{status, lease, due, stops, now, nonce}` and four words for each job; allocates for each job its id, its
+    /// type and its array, and takes the payload over as it is.
     init(_ value: RedisValue) throws(QueueError) {
-        guard let parts = value.array, parts.count >= 4, let status = parts[0].string.flatMap(Status.init),
-            let lease = parts[1].int, let due = parts[2].int, let stops = parts[3].int
+        guard let parts = value.array, parts.count >= Self.headWords,
+            (parts.count - Self.headWords).isMultiple(of: Self.jobWords),
+            let status = parts[0].string.flatMap(Status.init), let lease = parts[1].int, let due = parts[2].int,
+            let stops = parts[3].int, let now = parts[4].int, let nonce = parts[5].string
         else { throw .broken("claim", value) }
         self.status = status
         self.lease = .milliseconds(lease)
         nextDue = due < 0 ? nil : .milliseconds(due)
         self.stops = stops
         jobs = []
-        jobs.reserveCapacity(parts.count - 4)
-        for part in parts.dropFirst(4) {
-            guard let job = ClaimedJob(part) else { throw .broken("claim", part) }
+        jobs.reserveCapacity((parts.count - Self.headWords) / Self.jobWords)
+        // Most jobs are claimed for the first time: they share one token.
+        let firstToken = "1:" + nonce
+        for index in stride(from: Self.headWords, to: parts.count, by: Self.jobWords) {
+            let words = parts[index..<(index + Self.jobWords)]
+            guard let job = ClaimedJob(words, nonce: nonce, firstToken: firstToken, now: now) else {
+                throw .broken("claim", .array(Array(words)))
+            }
             jobs.append(job)
         }
     }
 }
 
 extension ClaimedJob {
-    /// Reads `{id, token, hash as flat list, ms waited?}`.
-    init?(_ value: RedisValue) {
-        guard let parts = value.array, parts.count >= 3, let id = parts[0].string.flatMap({ JobID($0) }),
-            let token = parts[1].string, let pairs = parts[2].array
+    /// Reads `id, claims, place in line (empty in a replay), hash as flat list`.
+    fileprivate init?(_ words: ArraySlice<RedisValue>, nonce: String, firstToken: String, now: Int) {
+        let at = words.startIndex
+        guard let id = words[at].string.flatMap({ JobID($0) }), let claims = words[at + 1].int,
+            let pairs = words[at + 3].array
         else { return nil }
-        let fields = JobFields(pairs)
-        guard let type = fields.text(.type), let payload = fields.bytes(.payload) else { return nil }
-        self.id = id
-        self.token = token
-        claims = Int(token.prefix { $0 != ":" }) ?? 0
-        self.type = type
-        self.payload = payload
-        priority = fields.int(.priority) ?? 0
-        failures = fields.int(.failures) ?? 0
-        lost = fields.int(.lost) ?? 0
-        maxRetries = fields.int(.maxRetries) ?? JobRecord.defaultMaxRetries
-        retryPolicy = fields.retryPolicy
-        timeout = fields.int(.timeout).map { .milliseconds($0) }
-        checkpoint = fields.bytes(.checkpoint)
-        createdAt = fields.createdAt(of: id)
-        waited = parts.dropFirst(3).first?.int.map { .milliseconds($0) }
+        self.init(
+            id: id, token: claims == 1 ? firstToken : "\(claims):\(nonce)", claims: claims, type: "", payload: [],
+            priority: 0, failures: 0, lost: 0, maxRetries: JobRecord.defaultMaxRetries, retryPolicy: .standard)
+        var hasPayload = false
+        for index in stride(from: 0, to: pairs.count - 1, by: 2) {
+            guard let field = pairs[index].jobField else { continue }
+            hasPayload = hasPayload || field == .payload
+            take(field, pairs[index + 1])
+        }
+        guard hasPayload, !type.isEmpty else { return nil }
+        waited = words[at + 2].int.map { .milliseconds(max(0, now - $0)) }
     }
+
+    private mutating func take(_ field: JobField, _ value: RedisValue) {
+        switch field {
+        case .type: type = value.string ?? ""
+        case .payload: payload = value.bytes ?? []
+        case .priority: priority = value.int ?? 0
+        case .failures: failures = value.int ?? 0
+        case .lost: lost = value.int ?? 0
+        case .maxRetries: maxRetries = value.int ?? JobRecord.defaultMaxRetries
+        case .retryPolicy: retryPolicy = value.string.flatMap(RetryPolicy.init(stored:)) ?? .standard
+        case .timeout: timeout = value.int.map { .milliseconds($0) }
+        case .checkpoint: checkpoint = value.bytes
+        case .createdAt: storedCreation = value.int.map { Date(milliseconds: $0) }
+        case .uniqueKey, .digest, .tags, .metadata, .token, .place, .startedAt, .error, .output, .progress, .wanted:
+            break
+        }
+    }
+}
+
+extension RedisValue {
+    /// The field of a job's hash with this name; all but one of them are single letters.
+    fileprivate var jobField: JobField? {
+        guard let name = bytes, let first = name.first else { return nil }
+        if name.count == 1 { return JobField.byLetter[Int(first)] }
+        return string.flatMap(JobField.init(rawValue:))
+    }
+}
+
+extension JobField {
+    /// The fields by the byte of their one letter: nothing is hashed nor compared when a job is read.
+    fileprivate static let byLetter: [JobField?] = {
+        var table = [JobField?](repeating: nil, count: 256)
+        for field in allCases where field.rawValue.utf8.count == 1 {
+            for byte in field.rawValue.utf8 { table[Int(byte)] = field }
+        }
+        return table
+    }()
 }

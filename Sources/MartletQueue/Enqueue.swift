@@ -10,6 +10,25 @@ extension Queue {
     ///
     /// Safe to repeat with the same ids: what is there already answers ``EnqueueVerdict/existing(_:)``.
     public func enqueue(_ jobs: [NewJob]) async throws(QueueError) -> [EnqueueVerdict] {
+        if jobs.count == 1 { return [try await enqueue(jobs[0])] }
+        return try await enqueueInSlices(jobs)
+    }
+
+    /// Pushes one job.
+    ///
+    /// One round trip. Pushes of many tasks at once travel together; each is judged by itself.
+    public func enqueue(_ job: NewJob) async throws(QueueError) -> EnqueueVerdict {
+        do throws(QueueError) {
+            return try await calls.pushes.call(job) { jobs throws(QueueError) in try await enqueueInSlices(jobs) }
+        } catch {
+            // The others of the batch are none of this caller's business.
+            var own = error
+            own.ids = [job.id]
+            throw own
+        }
+    }
+
+    private func enqueueInSlices(_ jobs: [NewJob]) async throws(QueueError) -> [EnqueueVerdict] {
         var verdicts: [EnqueueVerdict] = []
         verdicts.reserveCapacity(jobs.count)
         for chunk in Self.bySize(jobs) {
@@ -21,11 +40,6 @@ extension Queue {
         }
         return verdicts
     }
-
-    /// Pushes one job.
-    ///
-    /// One round trip.
-    public func enqueue(_ job: NewJob) async throws(QueueError) -> EnqueueVerdict { try await enqueue([job])[0] }
 
     /// Pushes up to 10 000 jobs and 16 MiB, all of them or none, in one script.
     ///

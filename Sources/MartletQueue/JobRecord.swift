@@ -26,7 +26,8 @@ enum JobField: String, Sendable, CaseIterable {
     /// One a line.
     case tags = "y"
     case metadata = "a"
-    /// `<claims>:<nonce>` while active; behind a minus when spent.
+    /// `<claims>:<nonce>` while active, with a star behind it when the end of the attempt has more to look at (a unique
+    /// key, a digest, a wanted stop); behind a minus when spent.
     case token = "k"
     /// The place in line of a job that is active or paused: when it became or becomes runnable, in ms.
     case place = "at"

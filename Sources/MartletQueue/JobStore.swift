@@ -4,6 +4,7 @@ public import Logging
 import MartletJobs
 public import MartletRedis
 public import ServiceLifecycle
+import Synchronization
 
 /// All queues under one prefix of one Redis.
 ///
@@ -14,6 +15,7 @@ public final class JobStore: Service, Sendable {
     let redis: RedisClient
     let waiter: RedisListWaiter
     let atomicPushes = Turnstile()
+    private let calls = Mutex<[QueueName: QueueCalls]>([:])
     private let queuesKey: String
     private let globalKey: String
 
@@ -41,7 +43,15 @@ public final class JobStore: Service, Sendable {
     /// The queue with this name.
     ///
     /// It is created by the first write to it.
-    public func queue(_ name: QueueName) -> Queue { Queue(name: name, store: self) }
+    public func queue(_ name: QueueName) -> Queue {
+        let shared = calls.withLock { calls in
+            if let known = calls[name] { return known }
+            let new = QueueCalls()
+            calls[name] = new
+            return new
+        }
+        return Queue(name: name, store: self, calls: shared)
+    }
 
     /// Whether the connection is up.
     public var isConnected: Bool { redis.isConnected }

@@ -50,8 +50,10 @@ public struct JobCursor: Sendable, Hashable, LosslessStringConvertible {
 extension Queue {
     /// The job with this id.
     ///
-    /// `nil` when there is none. One round trip.
-    public func job(_ id: JobID) async throws(QueueError) -> JobRecord? { try await jobs([id])[0] }
+    /// `nil` when there is none. One round trip; look-ups of many tasks at once travel together.
+    public func job(_ id: JobID) async throws(QueueError) -> JobRecord? {
+        try await calls.lookUps.call(id) { ids throws(QueueError) in try await jobs(ids) }
+    }
 
     /// The jobs with these ids, in their order, `nil` where there is none.
     ///

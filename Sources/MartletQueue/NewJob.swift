@@ -127,14 +127,7 @@ extension NewJob {
 
     /// Appends the job as the script `enqueue` reads it.
     func append(to arguments: inout RedisArguments) {
-        arguments.append(id.description)
-        arguments.append(priority)
-        arguments.append(delay.inMilliseconds)
-        arguments.append(digest ?? "")
-        arguments.append(uniqueKey ?? "")
         var words = RedisArguments()
-        words.append(JobField.type, type)
-        words.append(JobField.payload, payload)
         if priority != 0 { words.append(JobField.priority, priority) }
         if maxRetries != JobRecord.defaultMaxRetries { words.append(JobField.maxRetries, maxRetries) }
         if let retryPolicy, retryPolicy != .standard { words.append(JobField.retryPolicy, retryPolicy.stored) }
@@ -143,7 +136,12 @@ extension NewJob {
         if let digest { words.append(JobField.digest, digest) }
         if !tags.isEmpty { words.append(JobField.tags, tags.joined(separator: "\n")) }
         if let metadata { words.append(JobField.metadata, metadata) }
-        arguments.append(words.count)
+        arguments.append(id.description)
+        // The common job has all defaults, and then nothing but its type and payload is sent and stored.
+        let isPlain = words.count == 0 && delay == .zero
+        arguments.append(isPlain ? "" : "\(priority) \(delay.inMilliseconds) \(words.count)")
+        arguments.append(type)
+        arguments.append(payload)
         arguments.append(contentsOf: words)
     }
 

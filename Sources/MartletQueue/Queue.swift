@@ -16,10 +16,12 @@ public struct Queue: Sendable {
     public let name: QueueName
     let store: JobStore
     let keys: QueueKeys
+    let calls: QueueCalls
 
-    init(name: QueueName, store: JobStore) {
+    init(name: QueueName, store: JobStore, calls: QueueCalls) {
         self.name = name
         self.store = store
+        self.calls = calls
         keys = QueueKeys(prefix: store.prefix, queue: name)
     }
 
@@ -71,6 +73,12 @@ public struct Queue: Sendable {
                 .refused(.newerSchema(schema)),
                 message: "this queue was written by a newer Martlet (schema \(schema)); upgrade this process"))
     }
+}
+
+/// What the callers of one queue share in a process: their single pushes and look-ups travel together.
+final class QueueCalls: Sendable {
+    let pushes = Coalescer<NewJob, EnqueueVerdict>(limit: Queue.batchLimit)
+    let lookUps = Coalescer<JobID, JobRecord?>(limit: 100)
 }
 
 extension Result where Success == RedisValue, Failure == QueueError {

@@ -15,14 +15,17 @@ package enum WireForms {
     /// The call that settles a batch.
     package static func settle(_ settlements: [Settlement], in queue: Queue) -> RedisRequest {
         .script(
-            QueueScript.settle.script, keys: queue.keys.arguments, arguments: Settlement.arguments(settlements[...]))
+            QueueScript.settle.script, keys: queue.keys.arguments,
+            arguments: SettleBatch(settlements[...]).arguments)
     }
 
     /// What a claim brought.
     package static func claimed(_ reply: RedisValue) throws(QueueError) -> ClaimReply { try ClaimReply(reply) }
 
-    /// What became of a batch of settlements.
-    package static func settled(_ reply: RedisValue) throws(QueueError) -> SettleReply { try SettleReply(reply) }
+    /// Writes a batch of settlements and reads what became of them.
+    package static func settle(_ settlements: [Settlement], reply: RedisValue) throws(QueueError) -> SettleReply {
+        try SettleBatch(settlements[...]).reply(reply)
+    }
 
     /// What became of one job of a push.
     package static func verdict(_ reply: RedisValue) throws(QueueError) -> EnqueueVerdict { try EnqueueVerdict(reply) }

@@ -29,7 +29,7 @@ extension ClaimedJob {
 extension QueueHarness {
     /// Pushes past every check of the client's; the script's verdict.
     func rawEnqueue(priority: String, delay: String) async throws -> RedisValue {
-        let arguments = RedisArguments("each", "raw", priority, delay, "", "", "4", "t", "test", "p", "{}")
+        let arguments = RedisArguments("each", "raw", "\(priority) \(delay) 0", "test", "{}")
         return try #require(try await queue().run(.enqueue, arguments).array?.last)
     }
 

@@ -12,18 +12,20 @@ enum Samples {
 
     /// A claim that brought these jobs.
     static func claimReply(_ jobs: [NewJob]) -> RedisValue {
-        .array([text("ok"), .integer(30_000), .integer(-1), .integer(7)] + jobs.map(claimed))
+        .array(
+            [
+                text("ok"), .integer(30_000), .integer(-1), .integer(7), text("1800000000000"),
+                text("0123456789abcdef"),
+            ] + jobs.flatMap(claimed))
     }
 
-    private static func claimed(_ job: NewJob) -> RedisValue {
-        let fields: [RedisValue] = [text("t"), text(job.type), text("p"), .bytes(job.payload), text("k"), text(token)]
-        return .array([text(job.id.description), text(token), .array(fields), .integer(3)])
+    private static func claimed(_ job: NewJob) -> [RedisValue] {
+        let fields: [RedisValue] = [text("t"), text(job.type), text("p"), .bytes(job.payload)]
+        return [text(job.id.description), .integer(1), text("1799999999997"), .array(fields)]
     }
 
-    /// Settlements that were all accepted.
-    static func settleReply(_ count: Int) -> RedisValue {
-        .array([text("ok"), .integer(7)] + Array(repeating: text("completed"), count: count))
-    }
+    /// Plain completions that were all accepted.
+    static var settleReply: RedisValue { .array([text("ok"), .integer(7), .array([])]) }
 
     private static func text(_ text: String) -> RedisValue { .bytes(Array(text.utf8)) }
 

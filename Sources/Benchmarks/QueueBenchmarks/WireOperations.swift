@@ -19,7 +19,6 @@ func wireOperations() throws -> [Operation] {
     let push = WireForms.push(jobs, to: queue)
     let settlements = jobs.map { Settlement(id: $0.id, token: Samples.token, outcome: .completed(output: nil)) }
     let claim = Samples.claimReply(jobs)
-    let settled = Samples.settleReply(batch)
     let probe = try WireProbe(reply: Samples.resp(claim))
     return [
         Operation("MartletRedis", "encode PING") { probe.encode(.command("PING")) },
@@ -29,7 +28,9 @@ func wireOperations() throws -> [Operation] {
         Operation("MartletQueue", "write a push of one job") { WireForms.push([jobs[0]], to: queue) },
         Operation("MartletQueue", "write 100 settlements") { WireForms.settle(settlements, in: queue) },
         Operation("MartletQueue", "decode a claim of 100 jobs") { try WireForms.claimed(claim) },
-        Operation("MartletQueue", "decode 100 settlements") { try WireForms.settled(settled) },
+        Operation("MartletQueue", "write 100 settlements and read the reply") {
+            try WireForms.settle(settlements, reply: Samples.settleReply)
+        },
         Operation("MartletQueue", "decode the verdict on a push") { try WireForms.verdict(.integer(1)) },
     ]
 }

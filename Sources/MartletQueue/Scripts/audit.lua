@@ -33,13 +33,16 @@ local function check_place(id, index, place, job)
 end
 
 local function check(id, index, place)
-    local f = call('HMGET', JOB .. id, 't', 'p', 'k', 'r', 'at', 'w', 'u', 'e')
+    local f = call('HMGET', JOB .. id, 't', 'p', 'k', 'r', 'at', 'w', 'u', 'e', 'd')
     if not f[1] and not f[2] then return found(id, 'index entry without a job') end
     local job = { t = f[1], k = f[3], r = f[4], at = f[5], w = f[6], u = f[7] }
     if (not f[1] or not f[2]) and f[8] ~= 'corrupt' then found(id, 'fields are missing') end
     if homes(id) ~= 1 then found(id, 'stands in more than one index') end
     if (index == ACTIVE) ~= (live(job.k) or false) then found(id, 'token does not fit the state') end
     if job.w and index ~= ACTIVE then found(id, 'a stop is wanted of a job that does not run') end
+    if index == ACTIVE and live(job.k) and (job.w or job.u or f[9]) and byte(job.k, -1) ~= 42 then
+        found(id, 'its token hides that its end has more to look at')
+    end
     if job.r and not whole(job.r, -1000, 1000) and f[8] ~= 'corrupt' then found(id, 'priority is no number') end
     local final = index == COMPLETED or index == FAILED or index == CANCELLED
     if job.u and not final and call('HGET', UNIQUE, job.u) ~= id then found(id, 'does not hold its unique key') end

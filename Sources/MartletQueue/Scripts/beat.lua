@@ -23,7 +23,7 @@ for i = 3, #ARGV, 4 do
     local id, token, progress, checkpoint = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
     local key = JOB .. id
     local job = call('HMGET', key, 'k', 'w', 'x', 's')
-    local till = job[1] == token and tonumber(call('ZSCORE', ACTIVE, id))
+    local till = is_held(job[1], token) and tonumber(call('ZSCORE', ACTIVE, id))
     if till then
         if progress ~= '' then write('HSET', key, 'g', progress) end
         -- An accepted checkpoint is progress: a job that comes forward is no poison.

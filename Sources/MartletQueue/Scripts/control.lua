@@ -28,7 +28,8 @@ end
 local function ask_to_stop(id, job, what)
     if wants(job.w, 'cancel') then return what == 'cancel' and 'asked' or 'state' end
     if not wants(job.w, what) then
-        write('HSET', JOB .. id, 'w', what .. ':' .. now)
+        local starred = byte(job.k, -1) == 42 and job.k or job.k .. '*'
+        write('HSET', JOB .. id, 'w', what .. ':' .. now, 'k', starred)
         stop_asked = stop_asked + 1
     end
     return 'asked'

@@ -86,12 +86,11 @@ if verb == 'page' then
 end
 
 if verb == 'counts' then
-    local head = call('ZRANGE', DELAYED, 0, 0, 'WITHSCORES')
     return { 'ok', now, {
         'queued', call('ZCARD', QUEUED), 'delayed', call('ZCARD', DELAYED), 'active', call('ZCARD', ACTIVE),
         'paused', call('ZCARD', PAUSED), 'completed', call('ZCARD', COMPLETED), 'failed', call('ZCARD', FAILED),
         'cancelled', call('ZCARD', CANCELLED), 'oldest_wait', floor(oldest_wait()),
-        'next_due', head[2] and max(0, tonumber(head[2]) - now) or -1,
+        'next_due', next_due(),
     }, call('HGETALL', META) }
 end
 

@@ -1,0 +1,147 @@
+// Single pushes and look-ups of many tasks travel together, and each is judged by itself.
+
+import MartletJobs
+import MartletRedis
+import Synchronization
+import TestSupport
+import Testing
+
+@testable import MartletQueue
+
+@Suite struct CoalescerTests {
+    @Test func `pushes of many tasks all arrive, in far fewer calls`() async throws {
+        try await withStore { harness in
+            let queue = harness.queue()
+            try await queue.create()
+            let before = try await harness.scriptCalls()
+            let verdicts = try await pushAtOnce((0..<1000).map { _ in job() }, to: queue)
+            #expect(verdicts.allSatisfy { $0 == .created(.queued) })
+            #expect(try await queue.status()?.total == 1000)
+            // Others use the server too, but not as often as a thousand single pushes would.
+            #expect(try await harness.scriptCalls() - before < 900)
+        }
+    }
+
+    @Test func `a bad push fails alone among strangers`() async throws {
+        try await withStore { harness in
+            let queue = harness.queue()
+            let verdicts = try await pushAtOnce((0..<50).map { job(priority: $0 == 7 ? 5000 : 0) }, to: queue)
+            #expect(verdicts.count { $0 == .created(.queued) } == 49)
+            #expect(verdicts[7] == .invalid("priority"))
+        }
+    }
+
+    @Test func `look-ups of many tasks find each its own job`() async throws {
+        try await withStore { harness in
+            let queue = harness.queue()
+            let jobs = (0..<100).map { _ in job() }
+            _ = try await queue.enqueue(jobs)
+            try await withThrowingTaskGroup(of: Bool.self) { group in
+                for job in jobs { group.addTask { try await queue.job(job.id)?.id == job.id } }
+                for try await isRight in group { #expect(isRight) }
+            }
+            let missing = try await queue.job(.generate())
+            #expect(missing == nil)
+        }
+    }
+
+    @Test func `a fault tells each caller of its own job`() async throws {
+        let coalescer = Coalescer<Int, Int>(limit: 10)
+        await #expect(throws: QueueError.self) {
+            try await coalescer.call(1) { _ throws(QueueError) in throw QueueError(.unknown, message: "lost") }
+        }
+        let answer = try await coalescer.call(2) { requests throws(QueueError) in requests.map { $0 * 2 } }
+        #expect(answer == 4)
+    }
+
+    @Test func `while two are under way the others gather, up to the limit`() async throws {
+        let coalescer = Coalescer<Int, Int>(limit: 4)
+        let gate = Gate()
+        let sizes = Mutex<[Int]>([])
+        let send: Coalescer<Int, Int>.Send = { requests throws(QueueError) in
+            sizes.withLock { $0.append(requests.count) }
+            await gate.pass()
+            return requests
+        }
+        try await withThrowingTaskGroup(of: Int.self) { group in
+            for number in 0..<2 { group.addTask { try await coalescer.call(number, by: send) } }
+            try await eventually("the state is reached") { sizes.withLock { $0.count } == 2 }
+            for number in 2..<12 { group.addTask { try await coalescer.call(number, by: send) } }
+            try await eventually("the state is reached") { coalescer.waitingCount == 10 }
+            gate.open()
+            var answers: Set<Int> = []
+            for try await answer in group { answers.insert(answer) }
+            #expect(answers == Set(0..<12))
+        }
+        #expect(sizes.withLock { $0 }.sorted() == [1, 1, 2, 4, 4])
+    }
+
+    @Test func `who gives up takes nobody along`() async throws {
+        let coalescer = Coalescer<Int, Int>(limit: 4)
+        let gate = Gate()
+        let sent = Mutex<[Int]>([])
+        let send: Coalescer<Int, Int>.Send = { requests throws(QueueError) in
+            await gate.pass()
+            sent.withLock { $0 += requests }
+            return requests
+        }
+        let first = (0..<2).map { number in Task { try await coalescer.call(number, by: send) } }
+        try await eventually("the state is reached") { gate.waiting == 2 }
+        let impatient = Task { try await coalescer.call(7, by: send) }
+        let patient = Task { try await coalescer.call(8, by: send) }
+        try await eventually("the state is reached") { coalescer.waitingCount == 2 }
+        impatient.cancel()
+        await #expect { _ = try await impatient.value } throws: {
+            ($0 as? QueueError)?.kind == .notExecuted(.unavailable)
+        }
+        gate.open()
+        let answer = try await patient.value
+        #expect(answer == 8)
+        for task in first { _ = try await task.value }
+        #expect(!sent.withLock { $0 }.contains(7))
+    }
+}
+
+private func pushAtOnce(_ jobs: [NewJob], to queue: Queue) async throws -> [EnqueueVerdict] {
+    try await withThrowingTaskGroup(of: (Int, EnqueueVerdict).self) { group in
+        for (index, job) in jobs.enumerated() { group.addTask { (index, try await queue.enqueue(job)) } }
+        var verdicts = [EnqueueVerdict](repeating: .conflict, count: jobs.count)
+        for try await (index, verdict) in group { verdicts[index] = verdict }
+        return verdicts
+    }
+}
+
+extension QueueHarness {
+    /// How many scripts the server has run by their digest.
+    fileprivate func scriptCalls() async throws -> Int {
+        let text = try #require(try await command("INFO", "commandstats").string)
+        let line = try #require(text.split(whereSeparator: \.isNewline).first { $0.hasPrefix("cmdstat_evalsha:") })
+        return try #require(line.split { ":=,".contains($0) }.dropFirst(2).first.flatMap { Int($0) })
+    }
+}
+
+/// Holds all who come until it is opened.
+private final class Gate: Sendable {
+    private let state = Mutex<(isOpen: Bool, waiters: [CheckedContinuation<Void, Never>])>((false, []))
+
+    var waiting: Int { state.withLock { $0.waiters.count } }
+
+    func pass() async {
+        await withCheckedContinuation { continuation in
+            let isOpen = state.withLock { state in
+                if !state.isOpen { state.waiters.append(continuation) }
+                return state.isOpen
+            }
+            if isOpen { continuation.resume() }
+        }
+    }
+
+    func open() {
+        let waiters = state.withLock { state in
+            state.isOpen = true
+            defer { state.waiters = [] }
+            return state.waiters
+        }
+        for waiter in waiters { waiter.resume() }
+    }
+}
