@@ -14,7 +14,8 @@ OPTIONS = json.loads(os.environ["PEER_OPTIONS"])
 URL = os.environ.get("BENCH_REDIS", "redis://127.0.0.1:6379")
 CONCURRENCY = int(OPTIONS.get("concurrency") or 10)
 KEEP = bool(OPTIONS.get("keep"))
-PRIORITIES = int(OPTIONS.get("priorities") or 0)
+# Jobs of one priority have none.
+PRIORITIES = int(OPTIONS.get("priorities") or 0) if OPTIONS.get("priorities") != 1 else 0
 
 _DUE = float(OPTIONS["due_at_ms"]) / 1000 if OPTIONS.get("due_at_ms") else None
 _PADDING = "x" * max(0, int(OPTIONS.get("payload_bytes") or 200) - 34)  # the rest of it takes 34 bytes
@@ -42,7 +43,7 @@ def _payload():
 
 
 def _priority(index):
-    return index % PRIORITIES if PRIORITIES > 1 else None
+    return index % PRIORITIES if PRIORITIES else None
 
 
 class _Push:

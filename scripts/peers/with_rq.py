@@ -24,8 +24,11 @@ def push(connection):
 
     def many(payloads, due, priorities):
         if due:
-            for payload in payloads:
-                one(payload, due, None)
+            with connection.pipeline() as pipeline:
+                for payload in payloads:
+                    job = queue.create_job("with_rq.handle", args=(payload,))
+                    queue.schedule_job(job, datetime.fromtimestamp(due, timezone.utc), pipeline=pipeline)
+                pipeline.execute()
             return
         by_queue = {}
         for payload, priority in zip(payloads, priorities):

@@ -1,4 +1,5 @@
 # streaq: Redis streams, a job is acknowledged with its result; results live for five minutes when they are kept.
+import asyncio
 import logging
 from datetime import datetime, timezone
 
@@ -32,9 +33,8 @@ async def push():
             await task(payload, due, priority)
 
         async def many(payloads, due, priorities):
-            if due:  # many at once start at once
-                for payload in payloads:
-                    await task(payload, due, None)
+            if due:  # its enqueue_many starts everything at once
+                await asyncio.gather(*(one(payload, due, None) for payload in payloads))
             else:
                 await worker.enqueue_many([task(*job) for job in zip(payloads, [None] * len(payloads), priorities)])
 

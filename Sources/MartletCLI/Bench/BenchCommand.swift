@@ -4,9 +4,18 @@ import ArgumentParser
 import FoundationEssentials
 import UnixSignals
 
+/// `martlet bench`: measures unless told to report.
 struct BenchCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench",
+        abstract: "Measure throughput, latency, memory and cost, beside what Redis allows.",
+        discussion: "\"martlet bench drain push\" is short for \"martlet bench run drain push\".",
+        subcommands: [BenchRunCommand.self, BenchReportCommand.self], defaultSubcommand: BenchRunCommand.self)
+}
+
+struct BenchRunCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "run",
         abstract: "Measure throughput, latency, memory and cost, beside what Redis allows.",
         discussion: """
             Everything runs in processes of its own: a private Redis for each measurement (or the empty one that \
