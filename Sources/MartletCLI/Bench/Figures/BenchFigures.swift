@@ -15,7 +15,9 @@ extension BenchFigure {
         case .backlog: try await ScaleFigure(session: session, run: run).measureBacklog()
         case .workers: try await ScaleFigure(session: session, run: run).measureWorkers()
         case .aof: try await ScaleFigure(session: session, run: run).measureAppendOnly()
-        default: break
+        case .http: try await HTTPFigure(session: session, run: run).measure()
+        case .download: try await DownloadFigure(session: session, run: run).measure()
+        case .start: try await StartFigure(session: session, run: run).measure()
         }
     }
 }

@@ -26,7 +26,6 @@ final class BenchStage: Sendable {
     let redis: BenchRedis
     let records: BenchRecordFile
     private let directory: String
-    private let environment: [String: String]
 
     /// Calls `body` on a fresh stage and clears it afterwards.
     static func with<Value: Sendable>(
@@ -55,17 +54,23 @@ final class BenchStage: Sendable {
         self.redis = redis
         self.directory = directory
         records = BenchRecordFile(path: directory + "/records")
-        environment = Subprocess.plainEnvironment.merging([
-            "BENCH_REDIS": redis.url, "BENCH_RECORDS": directory + "/records",
-        ]) { $1 }
     }
 
     /// Starts a process of the system.
     func start(_ verb: String, _ order: some Encodable) throws -> Subprocess {
         let text = String(decoding: try JSONEncoder().encode(order), as: UTF8.self)
-        return try Subprocess(
-            system.command[0], system.command.dropFirst() + [verb, text], environment: environment,
-            output: "\(directory)/\(verb).out", errors: "\(directory)/\(verb).err")
+        return try process(
+            system.command[0], system.command.dropFirst() + [verb, text], named: verb,
+            environment: ["BENCH_REDIS": redis.url, "BENCH_RECORDS": records.path])
+    }
+
+    /// Starts any process; what it writes is in `<name>.out` and `<name>.err`.
+    func process(
+        _ program: String, _ arguments: [String], named name: String, environment: [String: String]
+    ) throws -> Subprocess {
+        try Subprocess(
+            program, arguments, environment: Subprocess.plainEnvironment.merging(environment) { $1 },
+            output: "\(directory)/\(name).out", errors: "\(directory)/\(name).err")
     }
 
     /// Has a process push what `order` says, and waits for it.

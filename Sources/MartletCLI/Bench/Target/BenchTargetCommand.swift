@@ -12,7 +12,9 @@ import MartletWorker
 struct BenchTargetCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench-target", abstract: "Push and work for a benchmark.", shouldDisplay: false,
-        subcommands: [BenchPushCommand.self, BenchWorkCommand.self])
+        subcommands: [
+            BenchPushCommand.self, BenchWorkCommand.self, BenchLoadCommand.self, BenchOriginCommand.self,
+        ])
 }
 
 /// The job that is pushed: about as much as the order says, and when.
