@@ -177,7 +177,7 @@ extension ClaimedJob {
         case .timeout: timeout = value.int.map { .milliseconds($0) }
         case .checkpoint: checkpoint = value.bytes
         case .createdAt: storedCreation = value.int.map { Date(milliseconds: $0) }
-        case .uniqueKey, .digest, .tags, .metadata, .token, .place, .startedAt, .error, .output, .progress, .wanted:
+        case .uniqueKey, .digest, .tags, .metadata, .token, .place, .error, .output, .progress, .wanted:
             break
         }
     }

@@ -6,7 +6,7 @@ import MartletRedis
 extension Queue {
     /// Pushes jobs, each judged by itself.
     ///
-    /// One round trip for each 500 jobs or MiB.
+    /// One round trip for each 200 jobs or MiB; the next is written while one is under way.
     ///
     /// Safe to repeat with the same ids: what is there already answers ``EnqueueVerdict/existing(_:)``.
     public func enqueue(_ jobs: [NewJob]) async throws(QueueError) -> [EnqueueVerdict] {
@@ -29,16 +29,23 @@ extension Queue {
     }
 
     private func enqueueInSlices(_ jobs: [NewJob]) async throws(QueueError) -> [EnqueueVerdict] {
+        let slices = Self.bySize(jobs)
         var verdicts: [EnqueueVerdict] = []
         verdicts.reserveCapacity(jobs.count)
-        for chunk in Self.bySize(jobs) {
-            let reply = try await push(chunk, mode: "each")
-            guard reply.first?.string == "ok", reply.count == chunk.count + 1 else {
-                throw .broken("enqueue", .array(reply))
-            }
-            for part in reply.dropFirst() { verdicts.append(try EnqueueVerdict(part)) }
+        var next = PushCall(slices.first ?? [])
+        for following in slices.dropFirst() {
+            let call = next
+            // While one slice is on its way the next is written. Never two on the way: their order is the jobs' order.
+            async let reply = pushed(call)
+            next = PushCall(following)
+            verdicts += try call.verdicts(await reply.get())
         }
+        if !jobs.isEmpty { verdicts += try next.verdicts(await pushed(next).get()) }
         return verdicts
+    }
+
+    private func pushed(_ call: PushCall) async -> Result<RedisValue, QueueError> {
+        await run([(.enqueue, call.arguments, call.ids)])[0]
     }
 
     /// Pushes up to 10 000 jobs and 16 MiB, all of them or none, in one script.
@@ -50,34 +57,24 @@ extension Queue {
         }
         await store.atomicPushes.enter()
         defer { store.atomicPushes.leave() }
-        let reply = try await push(jobs[...], mode: "atomic")
-        if reply.first?.string == "ok", reply.count == jobs.count + 1 {
-            var verdicts: [EnqueueVerdict] = []
-            for part in reply.dropFirst() { verdicts.append(try EnqueueVerdict(part)) }
-            return .accepted(verdicts)
+        let call = PushCall(jobs[...], mode: "atomic")
+        let reply = try await pushed(call).get()
+        guard let parts = reply.array, parts.first?.string == "refused" else {
+            return .accepted(try call.verdicts(reply))
         }
-        guard reply.first?.string == "refused", reply.count == 4, let index = reply[1].int else {
-            throw .broken("enqueue", .array(reply))
-        }
-        return .refused(index: index - 1, try EnqueueVerdict(.array(Array(reply[2...]))))
+        guard parts.count == 4, let index = parts[1].int else { throw .broken("enqueue", reply) }
+        return .refused(index: index - 1, try EnqueueVerdict(.array(Array(parts[2...]))))
     }
 
-    private func push(_ jobs: ArraySlice<NewJob>, mode: String) async throws(QueueError) -> [RedisValue] {
-        var arguments = RedisArguments(mode)
-        arguments.reserveCapacity(jobs.reduce(0) { $0 + $1.wireSize })
-        for job in jobs { job.append(to: &arguments) }
-        let value = try await run(.enqueue, arguments, ids: jobs.map(\.id))
-        guard let parts = value.array else { throw .broken("enqueue", value) }
-        return parts
-    }
-
-    /// Slices of at most 500 jobs and about a MiB.
+    /// Slices of at most 200 jobs and about a MiB.
+    ///
+    /// Larger ones cost Redis no less for each job, and leave it idle for longer while the next is written.
     private static func bySize(_ jobs: [NewJob]) -> [ArraySlice<NewJob>] {
         var slices: [ArraySlice<NewJob>] = []
         var start = 0
         var bytes = 0
         for (index, job) in jobs.enumerated() {
-            if index > start, index - start == batchLimit || bytes + job.wireSize > 1 << 20 {
+            if index > start, index - start == 200 || bytes + job.wireSize > 1 << 20 {
                 slices.append(jobs[start..<index])
                 (start, bytes) = (index, 0)
             }
@@ -88,15 +85,44 @@ extension Queue {
     }
 }
 
+/// A call of the script `enqueue` and how its answer is read.
+struct PushCall: Sendable {
+    let arguments: RedisArguments
+    private let jobs: ArraySlice<NewJob>
+
+    /// The call for these jobs; `mode` is `each` or `atomic`.
+    init(_ jobs: ArraySlice<NewJob>, mode: String = "each") {
+        var arguments = RedisArguments(mode)
+        arguments.reserveCapacity(jobs.reduce(0) { $0 + $1.wireSize })
+        for job in jobs { job.append(to: &arguments) }
+        self.arguments = arguments
+        self.jobs = jobs
+    }
+
+    var ids: [JobID] { jobs.map(\.id) }
+
+    /// Reads `ok`, then position from 1 and verdict of each job that was not simply put in line.
+    func verdicts(_ value: RedisValue) throws(QueueError) -> [EnqueueVerdict] {
+        guard let parts = value.array, parts.first?.string == "ok", !parts.count.isMultiple(of: 2) else {
+            throw .broken("enqueue", value)
+        }
+        var verdicts = [EnqueueVerdict](repeating: .created(.queued), count: jobs.count)
+        for index in stride(from: 1, to: parts.count, by: 2) {
+            guard let position = parts[index].int, verdicts.indices.contains(position - 1) else {
+                throw .broken("enqueue", value)
+            }
+            verdicts[position - 1] = try EnqueueVerdict(parts[index + 1])
+        }
+        return verdicts
+    }
+}
+
 extension EnqueueVerdict {
     init(_ value: RedisValue) throws(QueueError) {
-        if let number = value.int, value.array == nil {
-            self = .created(number == 2 ? .scheduled : .queued)
-            return
-        }
         let parts = value.array ?? []
         let detail = parts.dropFirst().first?.string ?? ""
         switch parts.first?.string {
+        case "scheduled": self = .created(.scheduled)
         case "exists": self = .existing(JobState(rawValue: detail) ?? .queued)
         case "deleted": self = .deleted
         case "conflict": self = .conflict

@@ -29,10 +29,9 @@ enum JobField: String, Sendable, CaseIterable {
     /// `<claims>:<nonce>` while active, with a star behind it when the end of the attempt has more to look at (a unique
     /// key, a digest, a wanted stop); behind a minus when spent.
     case token = "k"
-    /// The place in line of a job that is active or paused: when it became or becomes runnable, in ms.
+    /// The place in line of a job that is active or paused: when it became or becomes runnable, in ms; behind it, after a
+    /// blank, when the job was last claimed.
     case place = "at"
-    /// When it was last claimed, in ms.
-    case startedAt = "s"
     case failures = "f"
     case lost = "l"
     case error = "e"
@@ -121,7 +120,6 @@ extension JobRecord {
 
     private init(_ fields: JobFields, id: JobID, queue: QueueName, state: JobState, place: String, now: Int) {
         let score = Int(place) ?? 0
-        let started = fields.int(.startedAt)
         self.id = id
         self.queue = queue
         self.state = state
@@ -144,7 +142,7 @@ extension JobRecord {
         checkpoint = fields.bytes(.checkpoint)
         wanted = fields.wanted
         createdAt = fields.createdAt(of: id) ?? Date(milliseconds: now)
-        startedAt = started.map { Date(milliseconds: $0) }
+        startedAt = fields.claimedAt
         finishedAt = state.isFinal ? Date(milliseconds: score) : nil
         dueAt = state.index == .delayed ? Date(milliseconds: score) : nil
         leaseUntil = state == .active ? Date(milliseconds: score) : nil
@@ -171,6 +169,11 @@ struct JobFields {
     var claims: Int {
         guard let token = text(.token) else { return 0 }
         return Int(token.drop { $0 == "-" }.prefix { $0 != ":" }) ?? 0
+    }
+
+    var claimedAt: Date? {
+        guard let words = text(.place)?.split(separator: " "), words.count == 2 else { return nil }
+        return Int(words[1]).map { Date(milliseconds: $0) }
     }
 
     var retryPolicy: RetryPolicy { text(.retryPolicy).flatMap(RetryPolicy.init(stored:)) ?? .standard }

@@ -75,7 +75,7 @@ extension Queue {
         return try JobRef(id: new.id, existed: await enqueue(new).isRepeat(of: new.id), queue: self)
     }
 
-    /// Pushes many jobs of one type with their defaults; atomic for each 500 of them or MiB.
+    /// Pushes many jobs of one type with their defaults; 200 of them or a MiB in each call.
     @discardableResult
     public func enqueue<J: Job>(contentsOf jobs: some Sequence<J>, priority: Int? = nil) async throws -> [JobRef<
         J.Output

@@ -6,10 +6,8 @@ package import MartletRedis
 package enum WireForms {
     /// The call that pushes jobs, each judged by itself.
     package static func push(_ jobs: [NewJob], to queue: Queue) -> RedisRequest {
-        var arguments = RedisArguments("each")
-        arguments.reserveCapacity(jobs.reduce(0) { $0 + $1.wireSize })
-        for job in jobs { job.append(to: &arguments) }
-        return .script(QueueScript.enqueue.script, keys: queue.keys.arguments, arguments: arguments)
+        .script(
+            QueueScript.enqueue.script, keys: queue.keys.arguments, arguments: PushCall(jobs[...]).arguments)
     }
 
     /// The call that settles a batch.
@@ -27,6 +25,8 @@ package enum WireForms {
         try SettleBatch(settlements[...]).reply(reply)
     }
 
-    /// What became of one job of a push.
-    package static func verdict(_ reply: RedisValue) throws(QueueError) -> EnqueueVerdict { try EnqueueVerdict(reply) }
+    /// Writes a push and reads what became of it.
+    package static func push(_ jobs: [NewJob], reply: RedisValue) throws(QueueError) -> [EnqueueVerdict] {
+        try PushCall(jobs[...]).verdicts(reply)
+    }
 }

@@ -24,6 +24,9 @@ enum Samples {
         return [text(job.id.description), .integer(1), text("1799999999997"), .array(fields)]
     }
 
+    /// A push that put all in line.
+    static var pushReply: RedisValue { .array([text("ok")]) }
+
     /// Plain completions that were all accepted.
     static var settleReply: RedisValue { .array([text("ok"), .integer(7), .array([])]) }
 

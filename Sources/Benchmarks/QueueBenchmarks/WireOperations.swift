@@ -31,6 +31,8 @@ func wireOperations() throws -> [Operation] {
         Operation("MartletQueue", "write 100 settlements and read the reply") {
             try WireForms.settle(settlements, reply: Samples.settleReply)
         },
-        Operation("MartletQueue", "decode the verdict on a push") { try WireForms.verdict(.integer(1)) },
+        Operation("MartletQueue", "write a push of one job and read the reply") {
+            try WireForms.push([jobs[0]], reply: Samples.pushReply)
+        },
     ]
 }

@@ -14,7 +14,7 @@ local function renewed(want, timeout, started)
     local till = now + lease
     local since = want and tonumber(match(want, ':(%d+)$'))
     if since then till = min(till, since + lease) end
-    if timeout and started then till = min(till, tonumber(started) + tonumber(timeout) + floor(lease / 3)) end
+    if timeout and started then till = min(till, started + timeout + floor(lease / 3)) end
     return till
 end
 
@@ -22,14 +22,14 @@ if ARGV[1] ~= '' then write('HSET', WORKERS, ARGV[1], now .. ' ' .. ARGV[2]) end
 for i = 3, #ARGV, 4 do
     local id, token, progress, checkpoint = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
     local key = JOB .. id
-    local job = call('HMGET', key, 'k', 'w', 'x', 's')
+    local job = call('HMGET', key, 'k', 'w', 'x', 'at')
     local till = is_held(job[1], token) and tonumber(call('ZSCORE', ACTIVE, id))
     if till then
         if progress ~= '' then write('HSET', key, 'g', progress) end
         -- An accepted checkpoint is progress: a job that comes forward is no poison.
         if checkpoint ~= '' then write('HSET', key, 'c', checkpoint, 'l', 0) end
         if till - now < lease * 2 / 3 then
-            local new = renewed(job[2], job[3], job[4])
+            local new = renewed(job[2], tonumber(job[3]), claimed_at(job[4]))
             if new > till then
                 move(id, nil, ACTIVE, new)
                 till = new

@@ -71,7 +71,7 @@ local elsewhere = #line > 0 and (due >= 0 or call('EXISTS', PAUSED) == 1) and (f
 end)()
 
 local ids, keys, tokens, places, active, n = {}, {}, {}, {}, {}, 0
-local till, plain = format('%.0f', now + lease), '1:' .. nonce
+local till, plain, stamped_at = format('%.0f', now + lease), '1:' .. nonce, ' ' .. stamp
 local function take(id, key, claims, token, place, hash)
     n = n + 1
     ids[n], keys[n], tokens[n], places[n] = id, key, token, place
@@ -112,7 +112,7 @@ commit()
 if n > 0 then
     -- Into `active` before the token is written, and out of line last: cut short in between, a job is found and repaired.
     call('ZADD', ACTIVE, unpack(active))
-    for i = 1, n do call('HSET', keys[i], 'k', tokens[i], 'at', places[i], 's', stamp) end
+    for i = 1, n do call('HSET', keys[i], 'k', tokens[i], 'at', places[i] .. stamped_at) end
     call('ZREMRANGEBYRANK', QUEUED, 0, n - 1)
 end
 call('HSET', CLAIMS, worker, ARGV[2] .. ' ' .. nonce .. ' ' .. table.concat(ids, ' '))

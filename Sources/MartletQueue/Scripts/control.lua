@@ -41,7 +41,8 @@ function verbs.pause(id, job, state, index, place)
     if state == 'paused' then return 'done', 'paused' end
     if state == 'active' then return ask_to_stop(id, job, 'pause'), 'active' end
     if state ~= 'queued' and index ~= DELAYED then return 'state', state end
-    write('HSET', JOB .. id, 'at', state == 'queued' and place + (tonumber(job.r) or 0) * step or place)
+    if state == 'queued' then place = place + (tonumber(job.r) or 0) * step end
+    write('HSET', JOB .. id, 'at', moved(job.at, place))
     move(id, index, PAUSED, now)
     return 'done', 'paused'
 end
@@ -55,7 +56,7 @@ function verbs.resume(id, job, state)
     if state == 'queued' or state == 'scheduled' or state == 'retrying' then return 'done', state end
     if state ~= 'paused' then return 'state', state end
     -- Back by its own place: its due time, or where it stood in line.
-    local place = tonumber(job.at) or t
+    local place = place_of(job.at) or t
     if place > t then return 'done', wait(id, PAUSED, place, job.k) end
     move(id, PAUSED, QUEUED, score(place, job.r))
     ready = ready + 1
@@ -96,7 +97,7 @@ end
 
 local function reschedule(id, job, state, index)
     if state == 'paused' then
-        write('HSET', JOB .. id, 'at', delay > 0 and now + delay or t)
+        write('HSET', JOB .. id, 'at', moved(job.at, delay > 0 and now + delay or t))
         return 'paused'
     end
     if delay == 0 then return run_now(id, index, priority or job.r) end

@@ -4,7 +4,7 @@
 -- ARGV: mode, then for each job: id, terms, type, payload, and n further words of its hash.
 -- Terms: empty for a job with all defaults, else `<priority> <delay ms> <n>`; the further words are field and value
 -- pairs, with `d` for a digest and `u` for a unique key.
--- Answer: `ok`, then for each job 1 (queued), 2 (scheduled) or {verdict, detail};
+-- Answer: `ok`, then position (from 1) and {verdict, detail} of each job that was not simply put in line;
 -- in atomic mode `refused`, index from 1, verdict, detail when one of them cannot be.
 -- Cost for a batch: 8 commands, two of them with a share for each job; for each job one HSET, O(log n) in the index.
 -- A job with a digest costs HMGET, HGET and a second HSET more, one with a unique key HGET and HSET.
@@ -77,7 +77,7 @@ for j = 1, n do
     end
     if no then
         if ARGV[1] == 'atomic' and no[1] ~= 'exists' and no[1] ~= 'deleted' then return { 'refused', j, no[1], no[2] or '' } end
-        results[j + 1] = no
+        results[#results + 1], results[#results + 2] = j, no
     else
         seen[id] = digest
         born[#born + 1] = j
@@ -86,12 +86,11 @@ for j = 1, n do
             scheduled = scheduled + 1
             earliest = lower(earliest, now + job.delay)
             later[2 * scheduled - 1], later[2 * scheduled] = now + job.delay, id
-            results[j + 1] = 2
+            results[#results + 1], results[#results + 2] = j, { 'scheduled' }
         else
             ready = ready + 1
             line[2 * ready - 1] = job and job.priority ~= 0 and score(t, job.priority) or place
             line[2 * ready] = id
-            results[j + 1] = 1
         end
     end
 end

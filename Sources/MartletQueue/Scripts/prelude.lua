@@ -49,6 +49,13 @@ local function live(token) return token and byte(token) ~= 45 end
 -- A star behind a stored token says that the end of the attempt has more to look at: a unique key, a digest, or a stop
 -- that is wanted. Without it one HGET tells all; workers never see it.
 local function is_held(stored, token) return stored == token or stored == token .. '*' end
+
+-- Field `at`: the place in line that a job had or shall have, and behind it when it was last claimed, if it ever was.
+-- One field for both: with a fifth one the hash of a common job would outgrow its first table.
+local function place_of(at) return at and tonumber(match(at, '^%d+')) end
+local function claimed_at(at) return at and tonumber(match(at, ' (%d+)$')) end
+local function moved(at, place) return format('%.0f', place) .. (at and match(at, ' %d+$') or '') end
+
 local function claims_of(token) return token and tonumber(match(token, '^%-?(%d+)')) or 0 end
 local function wants(want, what) return want and sub(want, 1, #what) == what end
 

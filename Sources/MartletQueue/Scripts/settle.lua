@@ -34,10 +34,10 @@ local function end_finally(id, token, index, name, job, progress, ...)
 end
 
 -- Out of active without being finished: where it goes depends on what was asked for meanwhile and on its time.
-local function put_back(id, token, job, priority, due, progress, ...)
+local function put_back(id, token, job, priority, at, due, progress, ...)
     local key = JOB .. id
     if wants(job[4], 'pause') then
-        spend(key, token, progress, 'at', due, ...)
+        spend(key, token, progress, 'at', moved(at, due), ...)
         write('HDEL', key, 'w')
         move(id, ACTIVE, PAUSED, now)
         return 'paused'
@@ -71,8 +71,8 @@ local function settle(id, token, outcome, delay, body, progress)
     end
     local more = call('HMGET', JOB .. id, 'm', 'f', 'r', 'at')
     if outcome == 'release' or outcome == 'snooze' then
-        local place = tonumber(more[4]) or t
-        return put_back(id, token, job, more[3], delay and now + delay or place, progress)
+        local place = place_of(more[4]) or t
+        return put_back(id, token, job, more[3], more[4], delay and now + delay or place, progress)
     end
     local failures = (tonumber(more[2]) or 0) + 1
     if outcome == 'permanent' or failures > (tonumber(more[1]) or DEFAULT_RETRIES) then
@@ -83,7 +83,7 @@ local function settle(id, token, outcome, delay, body, progress)
         stamped = t
         due = t
     end
-    return put_back(id, token, job, more[3], due, progress, 'f', failures, 'e', body)
+    return put_back(id, token, job, more[3], more[4], due, progress, 'f', failures, 'e', body)
 end
 
 -- A job is settled once in a call; named again it is a repeat, or somebody else's.

@@ -33,7 +33,7 @@ local function take_back(id)
             repair(id, ACTIVE, false)
         else
             count('repaired', 1)
-            move(id, ACTIVE, QUEUED, score(tonumber(f[6]) or runnable(), f[5]))
+            move(id, ACTIVE, QUEUED, score(place_of(f[6]) or runnable(), f[5]))
             ready = ready + 1
         end
         return nil
@@ -56,7 +56,7 @@ local function take_back(id)
         move(id, ACTIVE, PAUSED, now)
         return 'paused'
     end
-    local place = tonumber(f[6]) or runnable()
+    local place = place_of(f[6]) or runnable()
     move(id, ACTIVE, QUEUED, score(place, f[5]))
     ready = ready + 1
     return 'queued'
