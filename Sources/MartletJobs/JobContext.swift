@@ -85,15 +85,34 @@ public protocol JobRuntime: Sendable {
 public struct JobContext: Sendable {
     /// The facts of the attempt.
     public let facts: JobAttempt
-    /// A logger with the job's id, queue, type and attempt.
-    public let logger: Logger
+    private let baseLogger: Logger
+    private let labelsLogger: Bool
     private let runtime: any JobRuntime
 
     /// A context over a runtime; called by the worker and by tests of handlers.
     public init(_ facts: JobAttempt, logger: Logger, runtime: any JobRuntime) {
         self.facts = facts
-        self.logger = logger
+        baseLogger = logger
+        labelsLogger = false
         self.runtime = runtime
+    }
+
+    /// A context whose logger gets the job's labels once a handler asks for it: most never do.
+    package init(_ facts: JobAttempt, labelling logger: Logger, runtime: any JobRuntime) {
+        self.facts = facts
+        baseLogger = logger
+        labelsLogger = true
+        self.runtime = runtime
+    }
+
+    /// A logger with the job's id, queue, type and attempt; keep it where you log often.
+    public var logger: Logger {
+        guard labelsLogger else { return baseLogger }
+        var logger = baseLogger
+        logger[metadataKey: "job_id"] = "\(facts.id)"
+        logger[metadataKey: "type"] = "\(facts.type)"
+        logger[metadataKey: "attempt"] = "\(facts.attempt)"
+        return logger
     }
 
     /// The facts of the attempt, each by its name: `context.id`, `context.attempt` and so on.

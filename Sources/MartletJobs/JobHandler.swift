@@ -8,7 +8,27 @@ public protocol JobHandler<Payload>: Sendable {
     /// The type of job that this handler runs.
     associatedtype Payload: Job
 
+    /// Where it runs; on the pool where it does not say.
+    var runsOn: HandlerPlace { get }
+
     /// Runs one attempt.
     @concurrent
     func run(_ job: Payload, context: JobContext) async throws -> Payload.Output
+}
+
+extension JobHandler {
+    /// The pool.
+    public var runsOn: HandlerPlace { .pool }
+}
+
+/// Where a worker runs a handler.
+public enum HandlerPlace: Sendable, Hashable {
+    /// On as many threads as there are cores, beside others: the right place for all that computes.
+    case pool
+    /// On the thread of the worker's connection, one at a time.
+    ///
+    /// It saves two changes of threads a job, which pays for handlers of a few microseconds. While such a handler
+    /// computes, the connection stands still, beats included: it must never block, and never compute for longer than a
+    /// small part of the lease.
+    case loop
 }

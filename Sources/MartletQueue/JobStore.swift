@@ -25,7 +25,7 @@ public final class JobStore: Service, Sendable {
             !prefix.isEmpty && !prefix.contains { "{}".contains($0) }, "a prefix has no braces and is not empty")
         self.prefix = prefix
         redis = RedisClient(configuration, logger: logger)
-        waiter = RedisListWaiter(configuration, logger: logger)
+        waiter = RedisListWaiter(configuration, beside: redis, logger: logger)
         queuesKey = prefix + ":queues"
         globalKey = prefix + ":global"
     }

@@ -51,8 +51,8 @@ public struct Worker: Service {
     /// the worker is not well put together.
     public func run() async throws {
         let crew = Crew(
-            handlers: try HandlerTable(handlers), queues: try checkedQueues(), configuration: configuration,
-            logger: logger)
+            store: store, handlers: try HandlerTable(handlers), queues: try checkedQueues(),
+            configuration: configuration, logger: logger)
         let run = WorkerRun(crew, store: store)
         // Not a child task: cancellation must not reach the last settlements, which say that jobs are given back.
         let task = Task(executorPreference: crew.thread) { await run.serve() }

@@ -12,12 +12,12 @@ import Testing
     /// Runs a worker that reaches Redis through the proxy, while the test itself does not.
     private func runningBehind(
         _ proxy: FaultProxy, _ harness: QueueHarness, _ configuration: WorkerConfiguration, _ handlers: Handlers,
-        body: @concurrent @Sendable () async throws -> Void
+        slots: Int = 4, body: @concurrent @Sendable () async throws -> Void
     ) async throws {
         let far = JobStore(redis: try RedisConfiguration(url: proxy.url), prefix: harness.prefix, logger: silence)
         let connection = Task { try await far.run() }
         defer { connection.cancel() }
-        let worker = Worker(far, queues: ["q": 4], configuration: configuration, logger: silence) { handlers }
+        let worker = Worker(far, queues: ["q": slots], configuration: configuration, logger: silence) { handlers }
         try await running(worker, body: body)
     }
 
@@ -41,6 +41,41 @@ import Testing
                 #expect(job.failures == 0 && job.lost == 0)
                 #expect(job.claims == 1, "it was never claimed a second time")
                 #expect(journal.all == ["0", "1"])
+            }
+        }
+        await proxy.stop()
+    }
+
+    @Test(arguments: [HandlerPlace.pool, .loop])
+    func `under load two turns are under way, and lost replies still cost no job anything`(
+        _ place: HandlerPlace
+    ) async throws {
+        let server = try await SharedRedis.server()
+        let proxy = try await FaultProxy.start(to: server.socketPath)
+        let journal = Journal()
+        try await withStore { harness in
+            let handlers = Handlers {
+                On(Note.self, runsOn: place) { job, _ in
+                    journal.add(job.number)
+                    if job.number % 7 == 0 { try await Task.sleep(for: .milliseconds(1)) }
+                }
+            }
+            let refs = try await harness.queue().enqueue(contentsOf: (0..<3000).map { Note(number: $0) })
+            try await runningBehind(proxy, harness, .quick, handlers, slots: 16) {
+                for round in 1...4 {
+                    let script: QueueScript = round % 2 == 0 ? .settle : .claim
+                    proxy.loseReply(toRequestWith: script.script.sha1)
+                    try await eventually("reply \(round) is lost") { proxy.lostReplies == round }
+                }
+                try await eventually("all are done") {
+                    try await harness.queue().status()?.completedEver == 3000
+                }
+            }
+            #expect(Set(journal.all).count == 3000)
+            #expect(journal.count == 3000, "none ran twice")
+            for ref in refs {
+                let job = try #require(try await ref.record())
+                #expect(job.claims == 1 && job.lost == 0 && job.failures == 0)
             }
         }
         await proxy.stop()

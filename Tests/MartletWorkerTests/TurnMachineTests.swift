@@ -8,8 +8,8 @@ import Testing
 
 private let start = ContinuousClock.now
 
-private func machine(slots: Int = 2, chance: Double = 0.5) -> TurnMachine {
-    TurnMachine(worker: "w", slots: slots, pollInterval: .seconds(1), now: start, chance: { chance })
+private func machine(slots: Int = 2, chance: Double = 0.5) -> Bench {
+    Bench(machine: TurnMachine(worker: "w", slots: slots, pollInterval: .seconds(1), now: start, chance: { chance }))
 }
 
 private func claimed(_ number: Int) -> ClaimedJob {
@@ -41,25 +41,44 @@ private let newer = QueueError(.refused(.newerSchema("9")), message: "newer")
 /// What a machine wants, in a form that can be compared.
 private enum Want: Equatable {
     case turn(settles: Int, claims: Int?, number: Int?)
-    case wait(Duration?, listens: Bool)
+    case wait(Duration?, listens: Bool?)
     case finish
 }
 
-extension TurnMachine {
-    fileprivate mutating func want(after time: Duration = .zero) -> Want {
-        switch next(at: start + time) {
-        case .turn(let settle, let claim): .turn(settles: settle.count, claims: claim?.upTo, number: claim?.number)
-        case .wait(let instant, let listens): .wait(instant.map { $0 - start }, listens: listens)
-        case .finish: .finish
+/// A machine and the turns that it has under way.
+private struct Bench: ~Copyable {
+    var machine: TurnMachine
+    private(set) var underWay: [Turn] = []
+    /// How many ended attempts the machine last wanted to be woken by.
+    private(set) var wakesAt: Int?
+
+    init(machine: consuming TurnMachine) { self.machine = machine }
+
+    mutating func ended(_ ended: Ended) { machine.ended(ended) }
+    mutating func woken(at now: ContinuousClock.Instant) { machine.woken(at: now) }
+    mutating func stop() { machine.stop() }
+    mutating func abandon() { machine.abandon() }
+
+    mutating func want(after time: Duration = .zero) -> Want {
+        switch machine.next(at: start + time) {
+        case .turn(let turn):
+            underWay.append(turn)
+            return .turn(settles: turn.settle.count, claims: turn.claim?.upTo, number: turn.claim?.number)
+        case .wait(let instant, let listens, let ended):
+            wakesAt = ended
+            return .wait(instant.map { $0 - start }, listens: listens)
+        case .finish: return .finish
         }
     }
 
+    /// The oldest turn under way is answered.
     @discardableResult
-    fileprivate mutating func got(
+    mutating func got(
         _ claim: Result<ClaimReply, QueueError>?, settled: Result<SettleReply, QueueError>? = nil,
         after time: Duration = .zero
-    ) -> Outcome {
-        replied(settled: settled, claimed: claim, at: start + time)
+    ) -> TurnMachine.Outcome {
+        machine.replied(
+            underWay.removeFirst().number, settled: settled, claimed: claim, at: start + time)
     }
 }
 
@@ -245,5 +264,102 @@ extension TurnMachine {
         machine.abandon()
         want = machine.want()
         #expect(want == .finish)
+    }
+
+    @Test func `without a backlog one turn is under way at a time`() {
+        var machine = machine(slots: 8)
+        _ = machine.want()
+        machine.got(reply(7))
+        machine.ended(ended())
+        var want = machine.want()
+        #expect(want == .turn(settles: 1, claims: 2, number: 2))
+        for _ in 0..<6 { machine.ended(ended()) }
+        want = machine.want()
+        #expect(want == .wait(nil, listens: nil), "a listener is left as it is")
+        #expect(machine.wakesAt == nil, "only the reply counts")
+    }
+
+    @Test func `with a backlog a second turn leaves once a quarter of the slots is free, in a line of its own`() {
+        var machine = machine(slots: 8)
+        _ = machine.want()
+        machine.got(reply(8))
+        machine.ended(ended())
+        var want = machine.want()
+        #expect(want == .turn(settles: 1, claims: 1, number: 2))
+        want = machine.want()
+        #expect(want == .wait(nil, listens: nil))
+        #expect(machine.wakesAt == 2)
+        machine.ended(ended())
+        _ = machine.want()
+        #expect(machine.wakesAt == 1)
+        machine.ended(ended())
+        want = machine.want()
+        #expect(want == .turn(settles: 2, claims: 2, number: 1))
+        #expect(machine.underWay.map { $0.claim?.worker } == ["w", "w#2"])
+        for _ in 0..<5 { machine.ended(ended()) }
+        want = machine.want()
+        #expect(want == .wait(nil, listens: nil), "two are enough")
+        #expect(machine.wakesAt == nil)
+        machine.got(reply(1), settled: verdicts(1))
+        want = machine.want()
+        #expect(want == .turn(settles: 5, claims: 4, number: 3))
+        machine.got(reply(1), settled: verdicts(2))
+        want = machine.want()
+        #expect(want == .wait(nil, listens: nil), "the backlog is gone")
+    }
+
+    @Test func `what is asked for never exceeds the free slots, and each of two turns asks for half`() {
+        var machine = machine(slots: 8)
+        _ = machine.want()
+        machine.got(reply(8))
+        for _ in 0..<8 { machine.ended(ended()) }
+        var want = machine.want()
+        #expect(want == .turn(settles: 8, claims: 4, number: 2))
+        want = machine.want()
+        #expect(want == .turn(settles: 0, claims: 4, number: 1))
+        machine.got(reply(4), settled: verdicts(8))
+        want = machine.want()
+        #expect(want == .wait(nil, listens: nil))
+        machine.got(reply(4))
+        want = machine.want()
+        #expect(want == .wait(nil, listens: false), "no room")
+    }
+
+    @Test func `two lost replies are one failure, and both claims are repeated as they were, one after the other`() {
+        var machine = machine(slots: 8)
+        _ = machine.want()
+        machine.got(reply(8))
+        for _ in 0..<8 { machine.ended(ended()) }
+        _ = machine.want()
+        _ = machine.want()
+        let asked = machine.underWay.map(\.claim)
+        machine.got(.failure(unknown), settled: .failure(unknown))
+        var want = machine.want()
+        #expect(want == .wait(nil, listens: nil), "while anything fails there is one turn at a time")
+        machine.got(.failure(unknown))
+        want = machine.want()
+        #expect(want == .turn(settles: 8, claims: 4, number: 2), "the first repeat comes at once")
+        want = machine.want()
+        #expect(want == .wait(nil, listens: nil))
+        #expect(machine.underWay.map(\.claim) == [asked[0]])
+        #expect(machine.got(reply(4), settled: verdicts(8)).started.count == 4)
+        want = machine.want()
+        #expect(want == .turn(settles: 0, claims: 4, number: 1))
+        #expect(machine.underWay.map(\.claim) == [asked[1]])
+        #expect(machine.got(reply(3)).started.count == 3)
+        want = machine.want()
+        #expect(want == .turn(settles: 0, claims: 1, number: 3), "one slot is left")
+    }
+
+    @Test func `a wake token that comes while a claim is under way leads to another`() {
+        var machine = machine()
+        _ = machine.want()
+        machine.woken(at: start)
+        machine.got(reply(0))
+        var want = machine.want()
+        #expect(want == .turn(settles: 0, claims: 2, number: 2), "the claim may have missed what the token stands for")
+        machine.got(reply(0))
+        want = machine.want()
+        #expect(want == .wait(.seconds(1), listens: true))
     }
 }

@@ -17,6 +17,8 @@ import Synchronization
 /// waiting.
 public final class RedisClient: Service, Sendable {
     let core: RedisCore
+    /// The connection's thread, for tasks that send and wait again and again.
+    public let lane: RedisLane
     private let connector: RedisConnector
     private let logger: Logger
     private let wasStarted = Atomic(false)
@@ -26,9 +28,14 @@ public final class RedisClient: Service, Sendable {
     /// - Parameters:
     ///   - configuration: where the server is.
     ///   - logger: gets a line for each change of the connection.
-    public init(_ configuration: RedisConfiguration, logger: Logger) {
-        let loop = MultiThreadedEventLoopGroup.singleton.any()
+    public convenience init(_ configuration: RedisConfiguration, logger: Logger) {
+        self.init(configuration, loop: MultiThreadedEventLoopGroup.singleton.any(), logger: logger)
+    }
+
+    /// A client whose connection lives on `loop`.
+    init(_ configuration: RedisConfiguration, loop: any EventLoop, logger: Logger) {
         core = RedisCore(configuration, loop: loop)
+        lane = RedisLane(loop)
         connector = RedisConnector(configuration, loop: loop)
         self.logger = logger
     }

@@ -75,8 +75,11 @@ extension RedisCore {
         switch submission {
         case .refused(let waiter, let error): waiter.fail(error)
         case .accepted(let wake, let arm):
-            if wake { loop.execute { self.write() } }
             if arm { armTimer() }
+            guard wake else { return }
+            // Single commands of a tick leave together. A batch is worth a write of its own: the server shall work on it
+            // while the tasks that are still to run on this loop do.
+            if isBatch, loop.inEventLoop { write() } else { loop.execute { self.write() } }
         }
     }
 
@@ -88,9 +91,12 @@ extension RedisCore {
     /// Writes everything that gathered since the last tick, in one piece.
     private func write() {
         loop.assertInEventLoop()
-        let (bytes, channel) = state.withLock { ($0.pipeline.takeWrite(now: now()), $0.channel) }
-        if let bytes, let channel { channel.writeAndFlush(bytes, promise: nil) }
-        closeLinkIfDone()
+        let (bytes, channel, isLast) = state.withLock { state in
+            (state.pipeline.takeWrite(now: now()), state.channel, state.pipeline.shouldCloseLink)
+        }
+        guard let channel else { return }
+        if let bytes { channel.writeAndFlush(bytes, promise: nil) }
+        if isLast { channel.close(promise: nil) }
     }
 
     private func armTimer() {

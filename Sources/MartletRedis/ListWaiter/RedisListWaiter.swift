@@ -2,6 +2,7 @@
 
 public import Logging
 import NIOCore
+import NIOPosix
 public import ServiceLifecycle
 import Synchronization
 
@@ -31,16 +32,21 @@ public final class RedisListWaiter: Service, Sendable {
     /// - Parameters:
     ///   - configuration: where the server is.
     ///   - control: a client that runs elsewhere and may carry CLIENT UNBLOCK; `nil` makes one of our own.
+    ///   - neighbour: a client on whose thread tokens shall arrive, where that is not the one of `control`.
     ///   - logger: gets a line for each change of the connection.
-    public init(_ configuration: RedisConfiguration, control: RedisClient? = nil, logger: Logger) {
+    public init(
+        _ configuration: RedisConfiguration, control: RedisClient? = nil, beside neighbour: RedisClient? = nil,
+        logger: Logger
+    ) {
+        let loop = (control ?? neighbour)?.core.loop ?? MultiThreadedEventLoopGroup.singleton.any()
         var own = configuration
         own.reportsMetrics = false
         own.clientName = configuration.clientName.map { "\($0)-control" }
-        self.control = control ?? RedisClient(own, logger: logger)
+        self.control = control ?? RedisClient(own, loop: loop, logger: logger)
         runsControl = control == nil
         own.asksForClientID = true
         own.clientName = configuration.clientName.map { "\($0)-blocking" }
-        blocking = RedisClient(own, logger: logger)
+        blocking = RedisClient(own, loop: loop, logger: logger)
         commandTimeout = configuration.commandTimeout
         self.logger = logger
     }
@@ -77,8 +83,9 @@ public final class RedisListWaiter: Service, Sendable {
         await withTaskGroup { group in
             group.addTask { try? await self.blocking.run() }
             if runsControl { group.addTask { try? await self.control.run() } }
-            group.addTask { await self.takeTurns() }
-            group.addTask { await self.unblock() }
+            // Where its replies arrive: a token reaches the one who waits there without a change of threads.
+            group.addTask(executorPreference: blocking.lane) { await self.takeTurns() }
+            group.addTask(executorPreference: blocking.lane) { await self.unblock() }
         }
     }
 }

@@ -10,6 +10,8 @@ struct HandlerEntry: Sendable {
     let type: String
     /// What people call it.
     let name: String
+    /// Where it runs.
+    let place: HandlerPlace
     /// Decodes the payload, runs the handler, encodes what it returns; `nil` for ``MartletJobs/Empty``.
     let run: @concurrent @Sendable ([UInt8], JobContext) async throws -> [UInt8]?
 
@@ -17,6 +19,7 @@ struct HandlerEntry: Sendable {
         typealias Payload = Handler.Payload
         type = Payload.name
         self.name = name
+        place = handler.runsOn
         let hasOutput = Payload.Output.self != Empty.self
         let decoder = JSONDecoder()
         run = { payload, context in
@@ -27,6 +30,18 @@ struct HandlerEntry: Sendable {
             let output = try await handler.run(job, context: context)
             // The common job returns nothing, and then nothing is encoded.
             return hasOutput ? JobOutput.encode(output) : nil
+        }
+    }
+
+    /// A handler that reads the payload itself.
+    init(_ handler: OnRaw) {
+        type = handler.type
+        name = handler.description
+        place = handler.runsOn
+        let body = handler.body
+        run = { payload, context in
+            try await body(payload, context)
+            return nil
         }
     }
 }

@@ -20,6 +20,9 @@ public enum HandlerBuilder {
         Handlers(entries: [HandlerEntry(handler, named: handler.description)])
     }
 
+    /// A closure that takes the payload's bytes.
+    public static func buildExpression(_ handler: OnRaw) -> Handlers { Handlers(entries: [HandlerEntry(handler)]) }
+
     /// A value with dependencies of its own.
     public static func buildExpression(_ handler: some JobHandler) -> Handlers {
         Handlers(entries: [HandlerEntry(handler, named: String(describing: type(of: handler)))])

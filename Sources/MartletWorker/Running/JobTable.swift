@@ -31,7 +31,7 @@ final class JobTable: Sendable {
     }
     private let state = Mutex(State())
 
-    init(on thread: WorkerThread) { guardPulse = Pulse(on: thread) }
+    init(on lane: any WorkerLane) { guardPulse = Pulse(on: lane) }
 
     var all: [RunningJob] { state.withLock { Array($0.jobs.values) } }
     var count: Int { state.withLock { $0.jobs.count } }

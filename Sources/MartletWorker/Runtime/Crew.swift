@@ -11,7 +11,12 @@ struct Crew: Sendable {
     let handlers: HandlerTable
     let configuration: WorkerConfiguration
     let logger: Logger
+    /// Where turns run: on the store's connection.
+    let lane: any WorkerLane
+    /// Where beats and the rest run.
     let thread = WorkerThread()
+    /// Where handlers run that did not choose otherwise.
+    let pool = HandlerPool()
     let startedAt = Date()
     let host: String
     let processID: Int32
@@ -19,11 +24,12 @@ struct Crew: Sendable {
     let queues: [(name: QueueName, slots: Int)]
 
     init(
-        handlers: HandlerTable, queues: [(name: QueueName, slots: Int)], configuration: WorkerConfiguration,
-        logger: Logger
+        store: JobStore, handlers: HandlerTable, queues: [(name: QueueName, slots: Int)],
+        configuration: WorkerConfiguration, logger: Logger
     ) {
         let process = ProcessInfo.processInfo
         worker = "w-" + ClaimRequest.freshNonce()
+        lane = ConnectionLane(store: store)
         self.handlers = handlers
         self.queues = queues
         self.configuration = configuration

@@ -15,10 +15,10 @@ final class Pulse: Sendable {
         var timer: Instant?
     }
 
-    private let thread: WorkerThread
+    private let lane: any WorkerLane
     private let state = Mutex(State())
 
-    init(on thread: WorkerThread) { self.thread = thread }
+    init(on lane: any WorkerLane) { self.lane = lane }
 
     /// Wakes the loop.
     func fire() {
@@ -57,7 +57,7 @@ final class Pulse: Sendable {
             return true
         }
         guard isNew else { return }
-        thread.call(at: instant) { [weak self] in self?.ring(instant) }
+        lane.call(at: instant) { [weak self] in self?.ring(instant) }
     }
 
     private func ring(_ instant: Instant) {

@@ -5,13 +5,14 @@ import FoundationEssentials
 import MartletQueue
 
 /// How an attempt ended, as it is counted.
-enum OutcomeWord: String, CaseIterable {
+enum OutcomeWord: Int, CaseIterable {
     case completed, retried, failed, cancelled, paused, released, snoozed, fenced
 }
 
 /// The metrics of one type of job in one queue.
-struct JobMeters: Sendable {
-    private let outcomes: [OutcomeWord: Counter]
+final class JobMeters: Sendable {
+    /// By the number of the word.
+    private let outcomes: [Counter]
     private let run: CoreMetrics.Timer
     private let wait: CoreMetrics.Timer
 
@@ -19,15 +20,12 @@ struct JobMeters: Sendable {
         let labels = [("queue", queue.description), ("type", type)]
         run = CoreMetrics.Timer(label: "martlet_job_run_seconds", dimensions: labels)
         wait = CoreMetrics.Timer(label: "martlet_job_wait_seconds", dimensions: labels)
-        var outcomes: [OutcomeWord: Counter] = [:]
-        for word in OutcomeWord.allCases {
-            outcomes[word] = Counter(
-                label: "martlet_jobs_finished_total", dimensions: labels + [("outcome", word.rawValue)])
+        outcomes = OutcomeWord.allCases.map { word in
+            Counter(label: "martlet_jobs_finished_total", dimensions: labels + [("outcome", "\(word)")])
         }
-        self.outcomes = outcomes
     }
 
-    func finished(_ word: OutcomeWord) { outcomes[word]?.increment() }
+    func finished(_ word: OutcomeWord) { outcomes[word.rawValue].increment() }
 
     func ran(for duration: Duration) { run.recordNanoseconds(Int64(clamping: duration.inNanoseconds)) }
 

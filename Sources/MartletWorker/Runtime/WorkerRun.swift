@@ -54,7 +54,7 @@ final class WorkerRun: Sendable {
     /// Returns when every queue's jobs are settled or given up.
     private func work() async {
         await withTaskGroup { group in
-            for loop in loops { group.addTask { await loop.run() } }
+            for loop in loops { group.addTask(executorPreference: crew.lane.executor) { await loop.run() } }
         }
     }
 

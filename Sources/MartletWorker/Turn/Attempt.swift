@@ -8,7 +8,7 @@ import Synchronization
 
 /// A claimed job on its way through its handler.
 ///
-/// Its cost beyond the handler's own: one task, one context with a logger, one settlement.
+/// Its cost beyond the handler's own: one task, one context, one settlement.
 struct Attempt: Sendable {
     let job: ClaimedJob
     let entry: HandlerEntry
@@ -36,11 +36,7 @@ struct Attempt: Sendable {
             id: job.id, type: job.type, queue: queue.description, token: job.token, claims: job.claims,
             attempt: job.failures + 1, maxRetries: job.maxRetries, priority: job.priority,
             enqueuedAt: job.createdAt ?? Date(), deadline: running.deadline, checkpoint: job.checkpoint)
-        var logger = logger
-        logger[metadataKey: "job_id"] = "\(job.id)"
-        logger[metadataKey: "type"] = "\(job.type)"
-        logger[metadataKey: "attempt"] = "\(job.failures + 1)"
-        return JobContext(facts, logger: logger, runtime: running)
+        return JobContext(facts, labelling: logger, runtime: running)
     }
 
     private func handle(_ context: JobContext) async throws -> [UInt8]? {

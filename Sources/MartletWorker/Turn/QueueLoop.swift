@@ -27,7 +27,7 @@ final class QueueLoop: Sendable {
         self.logger = logger
         meters = QueueMeters(queue: queue.name, types: crew.handlers.types)
         table = JobTable(on: crew.thread)
-        inbox = TurnInbox(on: crew.thread)
+        inbox = TurnInbox(on: crew.lane)
         beats = BeatLoop(crew, queue: queue, slots: slots, table: table, meters: meters, logger: logger)
     }
 
@@ -37,38 +37,78 @@ final class QueueLoop: Sendable {
             worker: crew.worker, slots: slots, pollInterval: crew.configuration.pollInterval, now: .now)
         let listener = WakeListener(queue: queue, inbox: inbox, crew: crew)
         var isFailing = false
+        var hasYielded = false
         while true {
             let now = Instant.now
-            inbox.deliver(to: &machine, at: now)
+            let news = inbox.take(withReply: !hasYielded)
+            hasYielded = false
+            // A stop that came before a reply counts: what the claim brought is then given back unstarted.
+            machine.note(news, at: now)
+            if let reply = news.reply {
+                let outcome = machine.replied(reply.turn, settled: reply.settled, claimed: reply.claimed, at: now)
+                report(outcome, &isFailing)
+                let heldUntil = reply.sent + (outcome.lease ?? .zero)
+                if crew.pool.gather({ start(outcome.started, heldUntil: heldUntil, now: now) }) {
+                    // Handlers on this thread run now, and what ends goes out before the next reply is looked at.
+                    await Task.yield()
+                    hasYielded = true
+                    continue
+                }
+            }
             switch machine.next(at: now) {
             case .finish: return listener.stop()
-            case .wait(let instant, let listens):
-                listens ? listener.start() : listener.stop()
-                await inbox.pulse.wait(until: instant)
-            case .turn(let settle, let claim):
-                let reply = await queue.turn(settle: settle.map(\.settlement), claim: claim)
-                // A stop that came meanwhile counts: what the claim brought is then given back unstarted.
-                inbox.deliver(to: &machine, at: .now)
-                let outcome = machine.replied(settled: reply.settled, claimed: reply.claimed, at: .now)
-                report(outcome, &isFailing)
-                for job in outcome.started { start(job, heldUntil: now + (outcome.lease ?? .zero)) }
+            case .wait(let instant, let listens, let ended):
+                if let listens { listens ? listener.start() : listener.stop() }
+                await inbox.wait(until: instant, ended: ended)
+            case .turn(let turn): send(turn, at: now)
             }
         }
     }
 
-    private func start(_ job: ClaimedJob, heldUntil: Instant) {
-        let meters = meters[job.type]
-        if let waited = job.waited { meters.waited(waited) }
-        guard let entry = crew.handlers[job.type] else { return release(job, meters) }
-        // The reply was so late that another worker may have the job already.
-        guard heldUntil > .now else { return release(job, after: nil, meters) }
-        let running = table.add(job, heldUntil: heldUntil, beats: beats.pulse)
+    private func send(_ turn: Turn, at now: Instant) {
+        Task(executorPreference: crew.lane.executor) { [queue, inbox] in
+            let reply = await queue.turn(settle: turn.settle.map(\.settlement), claim: turn.claim)
+            inbox.replied(
+                TurnReply(turn: turn.number, sent: now, settled: reply.settled, claimed: reply.claimed))
+        }
+    }
+}
+
+// MARK: - Starting
+
+extension QueueLoop {
+    /// Starts the handlers; says whether one of them runs on this thread.
+    private func start(_ jobs: [ClaimedJob], heldUntil: Instant, now: Instant) -> Bool {
+        var isHere = false
+        for job in jobs {
+            let meters = meters[job.type]
+            if let waited = job.waited { meters.waited(waited) }
+            if let entry = crew.handlers[job.type] {
+                // The reply was so late that another worker may have the job already.
+                guard heldUntil > now else {
+                    release(job, after: nil, meters)
+                    continue
+                }
+                start(job, entry, heldUntil: heldUntil, now: now, meters)
+                if entry.place == .loop { isHere = true }
+            } else {
+                release(job, meters)
+            }
+        }
+        return isHere
+    }
+
+    private func start(
+        _ job: ClaimedJob, _ entry: HandlerEntry, heldUntil: Instant, now: Instant, _ meters: JobMeters
+    ) {
+        let running = table.add(job, heldUntil: heldUntil, beats: beats.pulse, now: now)
         let attempt = Attempt(
             job: job, entry: entry, running: running, queue: queue.name, middleware: crew.configuration.middleware,
             logger: logger, meters: meters)
+        let executor = entry.place == .loop ? crew.lane.executor : crew.pool
         // Not a child task: a handler that ignores its cancellation must not keep the process from ending.
         running.attach(
-            Task { [table, inbox] in
+            Task(executorPreference: executor) { [table, inbox] in
                 let ended = await attempt.run()
                 table.remove(running)
                 inbox.ended(ended)
@@ -107,20 +147,23 @@ extension QueueLoop {
     }
 
     private func report(_ ended: Ended, _ verdict: SettleVerdict) {
-        var logger = logger
-        logger[metadataKey: "job_id"] = "\(ended.settlement.id)"
-        let word = ended.settlement.outcome.word(for: verdict)
+        let (id, result) = (ended.settlement.id, ended.settlement.outcome)
+        let word = result.word(for: verdict)
         ended.meters?.finished(word)
         switch verdict {
         case .settled(let state):
             let level: Logger.Level = word == .failed ? .error : word == .retried ? .warning : .debug
             logger.log(
                 level: level, "The attempt ended",
-                metadata: ended.settlement.outcome.metadata(["outcome": "\(word)", "state": "\(state)"]))
-        case .duplicate, .gone: logger.debug("The attempt had been settled", metadata: ["verdict": "\(verdict)"])
+                metadata: result.metadata(["job_id": "\(id)", "outcome": "\(word)", "state": "\(state)"]))
+        case .duplicate, .gone:
+            logger.debug(
+                "The attempt had been settled", metadata: ["job_id": "\(id)", "verdict": "\(verdict)"])
         case .fenced:
             if !ended.knowsLoss { meters.leasesLost(1) }
-            logger.warning("The lease was lost before the attempt was settled; its end does not count")
+            logger.warning(
+                "The lease was lost before the attempt was settled; its end does not count",
+                metadata: ["job_id": "\(id)"])
         }
     }
 }

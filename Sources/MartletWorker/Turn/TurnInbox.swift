@@ -1,44 +1,98 @@
-// What happens to a queue's loop while it waits for a reply or sleeps.
+// What happens to a queue's loop while turns are under way or it sleeps.
 
+import DequeModule
 import MartletQueue
 import Synchronization
 
-/// Gathers events until the loop takes them; wakes the loop.
+/// The reply to a turn.
+struct TurnReply: Sendable {
+    let turn: Int
+    /// When the turn was sent.
+    let sent: ContinuousClock.Instant
+    let settled: Result<SettleReply, QueueError>?
+    let claimed: Result<ClaimReply, QueueError>?
+}
+
+/// Gathers events until the loop takes them; wakes the loop when it is worth it.
 final class TurnInbox: Sendable {
-    private struct State {
+    typealias Instant = ContinuousClock.Instant
+
+    /// What happened since the last time.
+    struct News: Sendable {
         var ended: [Ended] = []
+        /// The oldest one; the next waits for the next time.
+        var reply: TurnReply?
         var isWoken = false
         var isStopping = false
         var isAbandoned = false
     }
 
-    let pulse: Pulse
+    private struct State {
+        var news = News()
+        var replies = Deque<TurnReply>()
+        /// How many ended attempts wake the loop; `nil` while it does not sleep.
+        var wakesAt: Int?
+    }
+
+    private let pulse: Pulse
     private let state = Mutex(State())
 
-    init(on thread: WorkerThread) { pulse = Pulse(on: thread) }
+    init(on lane: any WorkerLane) { pulse = Pulse(on: lane) }
 
-    func ended(_ ended: Ended) { change { $0.ended.append(ended) } }
-    func woken() { change { $0.isWoken = true } }
-    func stop() { change { $0.isStopping = true } }
-    func abandon() { change { $0.isAbandoned = true } }
+    /// An attempt has ended; the loop is woken only by as many as it wants to know of.
+    func ended(_ ended: Ended) {
+        let wakes = state.withLock { state in
+            state.news.ended.append(ended)
+            return state.news.ended.count == state.wakesAt
+        }
+        if wakes { pulse.fire() }
+    }
+
+    func replied(_ reply: TurnReply) { change { $0.replies.append(reply) } }
+    func woken() { change { $0.news.isWoken = true } }
+    func stop() { change { $0.news.isStopping = true } }
+    func abandon() { change { $0.news.isAbandoned = true } }
 
     private func change(_ body: (inout State) -> Void) {
         state.withLock { body(&$0) }
         pulse.fire()
     }
 
-    /// Tells the machine what happened since the last time.
-    func deliver(to machine: inout TurnMachine, at now: ContinuousClock.Instant) {
-        let news = state.withLock { state in
-            defer {
-                state.ended.removeAll(keepingCapacity: true)
-                state.isWoken = false
-            }
-            return state
+    /// What happened since the last time, with one reply at most.
+    ///
+    /// Replies to two turns can come at once. The turn that follows the first is to leave before the second is looked
+    /// at, or the two would keep step for ever, and Redis and the worker would wait for each other in turn.
+    func take(withReply: Bool = true) -> News {
+        state.withLock { state in
+            var news = state.news
+            state.news.ended = []
+            state.news.ended.reserveCapacity(news.ended.count)
+            state.news.isWoken = false
+            if withReply { news.reply = state.replies.popFirst() }
+            return news
         }
-        for ended in news.ended { machine.ended(ended) }
-        if news.isWoken { machine.woken(at: now) }
-        if news.isStopping { machine.stop() }
-        if news.isAbandoned { machine.abandon() }
+    }
+
+    /// Sleeps until something happens, `ended` attempts have gathered, or `instant` has come.
+    func wait(until instant: Instant?, ended: Int?) async {
+        let isTime = state.withLock { state in
+            if !state.replies.isEmpty { return true }
+            if let ended, state.news.ended.count >= ended { return true }
+            state.wakesAt = ended
+            return false
+        }
+        if isTime { return }
+        await pulse.wait(until: instant)
+        state.withLock { $0.wakesAt = nil }
+    }
+}
+
+extension TurnMachine {
+    /// Takes in what happened, but for the replies.
+    mutating func note(_ news: TurnInbox.News, at now: Instant) {
+        for ended in news.ended { self.ended(ended) }
+        if news.isWoken { woken(at: now) }
+        if news.isStopping { stop() }
+        if news.isAbandoned { abandon() }
     }
 }

@@ -1,4 +1,4 @@
-// A worker's turn as a pure machine: what has ended and what is free goes in, what to send or to wait for comes out.
+// A worker's turns as a pure machine: what has ended and what is free goes in, what to send or to wait for comes out.
 
 import MartletJobs
 import MartletQueue
@@ -12,19 +12,33 @@ struct Ended: Sendable {
     var knowsLoss = false
 }
 
+/// What to send in one write.
+struct Turn: Sendable {
+    /// Tells the reply's turn from others that are under way.
+    let number: Int
+    let settle: [Ended]
+    /// Behind the settlements, so that it sees the room that they make.
+    let claim: ClaimRequest?
+}
+
 /// Decides what one queue's loop does next.
 ///
-/// There is one round trip at a time. While it is under way ended jobs and free slots gather, and the next turn takes
-/// them all: an idle worker settles at once and a busy one batches by itself.
+/// While a turn is under way ended jobs and free slots gather, and the next turn takes them all: an idle worker settles
+/// at once and a busy one batches by itself. When more jobs wait than there are slots, two turns are under way, so that
+/// Redis works on one while handlers work on what the other brought.
+///
+/// Each of the two claims in a line of its own, with numbers of its own: Redis remembers the last call of each line, and
+/// so a lost reply can be asked for again however many turns were under way.
 struct TurnMachine: ~Copyable {
     typealias Instant = ContinuousClock.Instant
 
     /// What the loop shall do.
     enum Action {
-        /// Send these; a claim goes behind the settlements, so that it sees the room that they make.
-        case turn(settle: [Ended], claim: ClaimRequest?)
-        /// Sleep until then or until something happens; listen for wake tokens where there is room for jobs.
-        case wait(until: Instant?, listens: Bool)
+        case turn(Turn)
+        /// Sleep until then or until something happens; `ended` attempts that gather count as something.
+        ///
+        /// Listen for wake tokens where there is room for jobs; `nil` leaves that as it is.
+        case wait(until: Instant?, listens: Bool?, ended: Int?)
         /// All is done.
         case finish
     }
@@ -48,10 +62,29 @@ struct TurnMachine: ~Copyable {
         var isGood: Bool { errors.isEmpty && !isGarbled }
     }
 
+    /// A sequence of claims, one at a time.
+    private struct Line {
+        let worker: String
+        var number = 0
+        /// The claim that is under way, or whose outcome is unknown and which must be repeated as it was.
+        var asked: ClaimRequest?
+        var isUnderWay = false
+        var isReplay = false
+    }
+
+    private struct Flight {
+        let turn: Turn
+        let line: Int?
+        let round: Int
+    }
+
     /// The most settlements that wait before nothing more is claimed.
     static let debtLimit = 2 * Queue.batchLimit
+    /// How many turns may be under way.
+    static let width = 2
+    /// Ends the name under which the second line claims.
+    static let secondLine = "#2"
 
-    private let worker: String
     private let slots: Int
     private let pollInterval: Duration
     /// From 0 to 1.
@@ -59,14 +92,18 @@ struct TurnMachine: ~Copyable {
 
     private var busy = 0
     private var owed: [Ended] = []
-    private var sent: [Ended] = []
-    private var number = 0
-    /// The claim that is under way, or whose outcome is unknown and which must be repeated as it was.
-    private var asked: ClaimRequest?
-    private var isReplay = false
+    private var lines: [Line]
+    private var flights: [Flight] = []
+    private var turns = 0
     private var claimAt: Instant
+    /// Whether a wake token came after the last claim was sent.
+    private var isWoken = false
+    /// Whether the last claim brought all that it asked for.
+    private var hasBacklog = false
     private var notBefore: Instant?
     private var failures = 0
+    /// Rises with each failure, so that turns which failed together count as one.
+    private var round = 0
     private(set) var isStopping = false
     private var isAbandoned = false
 
@@ -74,14 +111,21 @@ struct TurnMachine: ~Copyable {
         worker: String, slots: Int, pollInterval: Duration, now: Instant,
         chance: @escaping @Sendable () -> Double = { Double.random(in: 0...1) }
     ) {
-        self.worker = worker
         self.slots = slots
         self.pollInterval = pollInterval
         self.chance = chance
+        lines = [Line(worker: worker), Line(worker: worker + Self.secondLine)]
         claimAt = now
     }
 
-    private var hasRoom: Bool { !isStopping && busy < slots }
+    /// How many slots are neither busy nor asked for.
+    private var room: Int { isStopping ? 0 : slots - busy - lines.reduce(0) { $0 + ($1.asked?.upTo ?? 0) } }
+
+    /// How many turns may be under way now.
+    private var limit: Int { hasBacklog && failures == 0 && !isStopping ? Self.width : 1 }
+
+    /// How much room makes another turn worth its cost while one is under way.
+    private var worthwhile: Int { max(1, slots / 4) }
 }
 
 // MARK: - What happens
@@ -94,7 +138,10 @@ extension TurnMachine {
     }
 
     /// There may be jobs.
-    mutating func woken(at now: Instant) { claimAt = min(claimAt, now) }
+    mutating func woken(at now: Instant) {
+        isWoken = true
+        claimAt = min(claimAt, now)
+    }
 
     /// Nothing new is started from now on.
     mutating func stop() { isStopping = true }
@@ -102,76 +149,119 @@ extension TurnMachine {
     /// What still runs or is owed is left to the leases.
     mutating func abandon() { isAbandoned = true }
 
-    /// What to do now; to be called only between turns.
+    /// What to do now.
     mutating func next(at now: Instant) -> Action {
-        if isAbandoned || (isStopping && busy == 0 && owed.isEmpty && asked == nil) { return .finish }
-        if let notBefore, now < notBefore { return .wait(until: notBefore, listens: false) }
+        if isAbandoned || isDone { return .finish }
+        guard flights.isEmpty else { return nextBeside(at: now) }
+        if let notBefore, now < notBefore { return .wait(until: notBefore, listens: false, ended: nil) }
         let claim = nextClaim(at: now)
-        if owed.isEmpty, claim == nil { return .wait(until: hasRoom ? claimAt : nil, listens: hasRoom) }
-        sent = Array(owed.prefix(Queue.batchLimit))
-        owed.removeFirst(sent.count)
-        return .turn(settle: sent, claim: claim)
+        guard !owed.isEmpty || claim != nil else {
+            return .wait(until: room > 0 ? claimAt : nil, listens: room > 0, ended: 1)
+        }
+        return .turn(turn(claim))
+    }
+
+    private var isDone: Bool {
+        isStopping && busy == 0 && owed.isEmpty && flights.isEmpty && lines.allSatisfy { $0.asked == nil }
+    }
+
+    /// What to do while a turn is under way.
+    private mutating func nextBeside(at now: Instant) -> Action {
+        guard flights.count < limit else { return .wait(until: nil, listens: nil, ended: nil) }
+        let missing = worthwhile - room
+        guard missing <= 0, let claim = nextClaim(at: now) else {
+            return .wait(until: nil, listens: nil, ended: max(missing, 1))
+        }
+        return .turn(turn(claim))
+    }
+
+    private mutating func turn(_ claim: (request: ClaimRequest, line: Int)?) -> Turn {
+        turns += 1
+        let turn = Turn(number: turns, settle: Array(owed.prefix(Queue.batchLimit)), claim: claim?.request)
+        owed.removeFirst(turn.settle.count)
+        flights.append(Flight(turn: turn, line: claim?.line, round: round))
+        return turn
     }
 
     /// A claim whose outcome is unknown comes first, even during shutdown: it may have brought jobs.
-    private mutating func nextClaim(at now: Instant) -> ClaimRequest? {
-        if let asked { return asked }
-        guard hasRoom, owed.count < Self.debtLimit, !owed.isEmpty || claimAt <= now else { return nil }
-        number += 1
-        asked = ClaimRequest(worker: worker, number: number, upTo: slots - busy)
-        isReplay = false
-        return asked
+    private mutating func nextClaim(at now: Instant) -> (request: ClaimRequest, line: Int)? {
+        if let line = lines.firstIndex(where: { $0.asked != nil && !$0.isUnderWay }), let asked = lines[line].asked {
+            lines[line].isUnderWay = true
+            return (asked, line)
+        }
+        guard room > 0, owed.count < Self.debtLimit, !owed.isEmpty || claimAt <= now,
+            let line = lines.firstIndex(where: { $0.asked == nil })
+        else { return nil }
+        // Where more waits than there is room for, half of the slots leave the other half to the turn beside.
+        let most = limit > 1 ? (slots + 1) / 2 : slots
+        lines[line].number += 1
+        let request = ClaimRequest(worker: lines[line].worker, number: lines[line].number, upTo: min(room, most))
+        lines[line].asked = request
+        lines[line].isUnderWay = true
+        lines[line].isReplay = false
+        isWoken = false
+        return (request, line)
     }
 }
 
 // MARK: - What comes back
 
 extension TurnMachine {
-    /// Takes in the reply to a turn.
+    /// Takes in the reply to turn `number`.
     mutating func replied(
-        settled: Result<SettleReply, QueueError>?, claimed: Result<ClaimReply, QueueError>?, at now: Instant
+        _ number: Int, settled: Result<SettleReply, QueueError>?, claimed: Result<ClaimReply, QueueError>?,
+        at now: Instant
     ) -> Outcome {
         var outcome = Outcome()
-        if let settled { take(settled, &outcome) }
-        if let claimed { take(claimed, &outcome, now) }
+        guard let index = flights.firstIndex(where: { $0.turn.number == number }) else { return outcome }
+        let flight = flights.remove(at: index)
+        if let settled { take(settled, of: flight.turn, &outcome) }
+        if let line = flight.line {
+            lines[line].isUnderWay = false
+            if let claimed { take(claimed, of: line, &outcome, now) }
+        }
         if outcome.isGood {
             failures = 0
             notBefore = nil
-        } else {
+        } else if flight.round == round {
             failures += 1
+            round += 1
             notBefore = now + pause(outcome)
         }
         return outcome
     }
 
-    private mutating func take(_ settled: Result<SettleReply, QueueError>, _ outcome: inout Outcome) {
-        defer { sent = [] }
+    private mutating func take(
+        _ settled: Result<SettleReply, QueueError>, of turn: Turn, _ outcome: inout Outcome
+    ) {
         switch settled {
-        case .success(let reply) where reply.verdicts.count == sent.count:
-            outcome.verdicts = Array(zip(sent, reply.verdicts))
+        case .success(let reply) where reply.verdicts.count == turn.settle.count:
+            outcome.verdicts = Array(zip(turn.settle, reply.verdicts))
             outcome.stops = reply.stops
         case .success:
-            owed = sent + owed
+            owed = turn.settle + owed
             outcome.isGarbled = true
         case .failure(let error):
-            owed = sent + owed
+            owed = turn.settle + owed
             outcome.errors.append(error)
         }
     }
 
-    private mutating func take(_ claimed: Result<ClaimReply, QueueError>, _ outcome: inout Outcome, _ now: Instant) {
+    private mutating func take(
+        _ claimed: Result<ClaimReply, QueueError>, of line: Int, _ outcome: inout Outcome, _ now: Instant
+    ) {
         switch claimed {
         case .success(let reply):
             outcome.stops = max(outcome.stops, reply.stops)
             outcome.lease = reply.lease
-            plan(after: reply, now)
-            asked = nil
+            plan(after: reply, to: line, now)
+            lines[line].asked = nil
             take(reply.jobs, &outcome)
         case .failure(let error):
             outcome.errors.append(error)
-            isReplay = isReplay || error.kind == .unknown
+            lines[line].isReplay = lines[line].isReplay || error.kind == .unknown
             // Known not to have happened, or answered in a way that no repeat can mend: the next one is a new one.
-            if !isReplay || error.isRefusal { asked = nil }
+            if !lines[line].isReplay || error.isRefusal { lines[line].asked = nil }
         }
     }
 
@@ -185,13 +275,15 @@ extension TurnMachine {
     }
 
     /// When to claim again.
-    private mutating func plan(after reply: ClaimReply, _ now: Instant) {
+    private mutating func plan(after reply: ClaimReply, to line: Int, _ now: Instant) {
+        hasBacklog = reply.status == .ok && reply.jobs.count >= lines[line].asked?.upTo ?? 0
         switch reply.status {
         case .stale:
             // Somebody executed a later number in our name; only a higher one is heard.
-            number += 1 << 20
+            lines[line].number += 1 << 20
             claimAt = now
-        case .ok where isReplay || reply.jobs.count >= asked?.upTo ?? 0: claimAt = now
+        // A token that came after this claim had been sent may stand for a job that it did not see.
+        case .ok where lines[line].isReplay || hasBacklog || isWoken: claimAt = now
         case .ok: claimAt = now + idleTime(due: reply.nextDue)
         case .paused, .full: claimAt = now + idleTime(due: nil)
         }

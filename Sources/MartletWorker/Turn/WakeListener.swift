@@ -27,7 +27,7 @@ final class WakeListener: Sendable {
         task.withLock { task in
             guard task == nil else { return }
             let number = numbers.add(1, ordering: .relaxed).newValue
-            task = (number, Task(executorPreference: crew.thread) { await self.listen(number) })
+            task = (number, Task(executorPreference: crew.lane.executor) { await self.listen(number) })
         }
     }
 

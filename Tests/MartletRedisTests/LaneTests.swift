@@ -1,0 +1,80 @@
+// Tasks on a connection's thread: they stay there, in order, and leave room for the connection itself.
+
+import MartletRedis
+import Synchronization
+import TestSupport
+import Testing
+
+/// Numbers in the order in which they came.
+private final class Tally: Sendable {
+    private let numbers = Mutex<[Int]>([])
+
+    var all: [Int] { numbers.withLock { $0 } }
+
+    func add(_ number: Int) { numbers.withLock { $0.append(number) } }
+}
+
+@Suite struct LaneTests {
+    @Test func `a task stays on the thread while it sends and waits`() async throws {
+        try await withSharedClient { (client) async throws in
+            let key = uniquePrefix()
+            let stayed = await Task(executorPreference: client.lane) {
+                let home = thisThread()
+                var stayed = true
+                for number in 1...50 {
+                    let count = try? await client.ask("INCR", key).int
+                    stayed = stayed && count == number && thisThread() == home
+                    let results = await client.send([.command("PING"), .command("PING")])
+                    stayed = stayed && results.count == 2 && thisThread() == home
+                }
+                return stayed
+            }.value
+            #expect(stayed)
+        }
+    }
+
+    @Test func `tasks begin in the order in which they came`() async throws {
+        try await withSharedClient { (client) async throws in
+            let order = Tally()
+            let all = Task(executorPreference: client.lane) {
+                let tasks = (0..<500).map { number in
+                    Task(executorPreference: client.lane) { order.add(number) }
+                }
+                for task in tasks { await task.value }
+            }
+            await all.value
+            #expect(order.all == Array(0..<500))
+        }
+    }
+
+    @Test func `many tasks that compute leave room for the connection`() async throws {
+        try await withSharedClient { (client) async throws in
+            let done = Tally()
+            let all = await Task(executorPreference: client.lane) {
+                (0..<300).map { number in
+                    Task(executorPreference: client.lane) {
+                        spin(for: .milliseconds(1))
+                        done.add(number)
+                    }
+                }
+            }.value
+            #expect(try await client.ask("PING").string == "PONG")
+            // The reply does not wait for the 0.3 s that they take.
+            #expect(done.all.count < 150)
+            for task in all { await task.value }
+            #expect(done.all.count == 300)
+        }
+    }
+
+    @Test func `a call comes at its time and on the thread`() async throws {
+        try await withSharedClient { (client) async throws in
+            let home = await Task(executorPreference: client.lane) { thisThread() }.value
+            let due = ContinuousClock.now + .milliseconds(30)
+            let isHome: Bool = await withCheckedContinuation { continuation in
+                client.lane.call(at: due) { continuation.resume(returning: thisThread() == home) }
+            }
+            #expect(isHome)
+            #expect(ContinuousClock.now >= due)
+        }
+    }
+}
