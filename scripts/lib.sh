@@ -21,7 +21,7 @@ fail() {
 
 as_root() { if [[ $(id -u) == 0 ]]; then "$@"; else sudo "$@"; fi; }
 
-# Further commands that a script needs, each in a package of the same name.
+# Further commands that a script needs: `command=package`, or `command` when the package has the same name.
 needed_commands=()
 
 # Prints the Debian packages that are missing, judged by what they are needed for.
@@ -38,7 +38,9 @@ missing_packages() {
     [[ -f /usr/include/stdio.h ]] || echo libc6-dev
     compgen -G '/usr/include/c++/*/vector' >/dev/null || echo g++
     local command
-    for command in "${needed_commands[@]}"; do command -v "$command" >/dev/null || echo "$command"; done
+    for command in "${needed_commands[@]}"; do
+        command -v "${command%%=*}" >/dev/null || echo "${command#*=}"
+    done
 }
 
 apt_install() {

@@ -40,6 +40,12 @@ import Testing
         #expect(report.best(BenchValue(.memory, "stock", .memory)) == nil)
     }
 
+    @Test func `a program that only downloads is no peer`() throws {
+        let report = try ReportSamples.report(
+            ReportSamples.drain("rq", 1, 7), ReportSamples.line(.download, "big", "curl", 1, [.bytesPerSecond: 1]))
+        #expect(report.peers == ["rq"])
+    }
+
     @Test func `a ratio is taken within each run`() throws {
         func line(_ system: String, _ run: Int, _ rate: Double) -> String { ReportSamples.drain(system, run, rate) }
         let report = try ReportSamples.report(

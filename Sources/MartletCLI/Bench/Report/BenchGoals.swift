@@ -2,7 +2,7 @@
 
 extension BenchGoal {
     /// All goals.
-    static var all: [BenchGoal] { throughput + cost + latency + memory + shape + persistence }
+    static var all: [BenchGoal] { throughput + cost + latency + memory + shape + persistence + service }
 
     private static let throughput: [BenchGoal] = [
         share("run, 100 at a time, finished jobs deleted", .drain, "c100", 0.6),
@@ -54,6 +54,16 @@ extension BenchGoal {
     private static let persistence: [BenchGoal] = [
         share("run, append-only file synced each second", .aof, "drain", 0.6, of: "the bound with such a file"),
         share("push in bulk, append-only file", .aof, "push", 0.6, of: "the bound with such a file"),
+    ]
+
+    private static let service: [BenchGoal] = [
+        share("POST /api/v1/jobs, 64 connections", .http, "jobs", 0.6, of: "an empty route", .requestsPerSecond),
+        BenchGoal(
+            name: "POST /api/downloads/batch, 10,000 ids", shown: [BenchValue(.http, "batch", .milliseconds)],
+            terms: [term(BenchValue(.http, "batch", .ratioToBound), .multiple("the bulk push itself"), .atMost(4))]),
+        share("download one GiB, SHA-256 checked", .download, "big", 0.8, of: "curl", .bytesPerSecond),
+        share("download 2,000 files of 64 KiB, 10 at a time", .download, "small", 1, of: "aria2c", .bytesPerSecond),
+        absolute("start of a worker process to its first job", .start, "worker", .milliseconds, .atMost(100)),
     ]
 
     /// A share of the bound.

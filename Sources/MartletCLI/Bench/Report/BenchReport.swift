@@ -78,11 +78,12 @@ struct BenchReport: Sendable {
         return found
     }
 
-    /// The peers, those that run jobs fastest first.
+    /// The peers, those that run jobs fastest first; programs that only download are none.
     var peers: [String] {
         var names: [String] = []
-        for result in results where ![BenchSystem.own, "bound"].contains(result.system) {
-            if !names.contains(result.system), result.error == nil { names.append(result.system) }
+        for result in results where ![BenchSystem.own, BoundFigure.system].contains(result.system) {
+            guard result.figure != BenchFigure.download.rawValue, result.error == nil else { continue }
+            if !names.contains(result.system) { names.append(result.system) }
         }
         return names.sorted { rate($0) > rate($1) }
     }
