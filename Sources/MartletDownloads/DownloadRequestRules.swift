@@ -12,6 +12,8 @@ public struct DownloadRequestRules: Sendable, Hashable {
     public let allowPrivateAddresses: Bool
     /// The URL of a track, with `{track_id}` where its id stands; `nil` when tracks are refused.
     public let sourceURL: String?
+    /// What stands around the track's id in ``sourceURL``.
+    private let pieces: [String]
 
     /// Rules of a service.
     ///
@@ -19,6 +21,7 @@ public struct DownloadRequestRules: Sendable, Hashable {
     public init(allowPrivateAddresses: Bool = false, sourceURL: String? = nil) throws(DownloadRuleError) {
         self.allowPrivateAddresses = allowPrivateAddresses
         self.sourceURL = sourceURL
+        pieces = sourceURL.map(Self.pieces) ?? []
         guard let sourceURL else { return }
         try Self.checkTemplate(sourceURL, allowPrivateAddresses: allowPrivateAddresses)
     }
@@ -61,19 +64,19 @@ public struct DownloadRequestRules: Sendable, Hashable {
 
     /// The URL of a track by the service's template, its id percent-encoded.
     public func url(forTrack trackID: String) throws(DownloadRuleError) -> String {
-        guard let sourceURL else {
+        guard sourceURL != nil else {
             throw DownloadRuleError(
                 field: "track_id",
                 message: "cannot be used because download.source_url (DOWNLOAD__SOURCE_URL) is not set; "
                     + "set it to a URL with {track_id} in it, or send a url instead")
         }
         try Self.checkTrackID(trackID)
-        return Self.expand(sourceURL, trackID: trackID)
+        return Self.expand(pieces, trackID: trackID)
     }
 
     /// A track's id: 1 to 64 bytes without control characters, not `.` nor `..`.
     public static func checkTrackID(_ trackID: String) throws(DownloadRuleError) {
-        let isControl = trackID.unicodeScalars.contains { $0.value < 0x20 || $0.value == 0x7F }
+        let isControl = trackID.utf8.contains { $0 < 0x20 || $0 == 0x7F }
         guard (1...64).contains(trackID.utf8.count), !isControl, trackID != ".", trackID != ".." else {
             throw DownloadRuleError(
                 field: "track_id", message: "must be 1 to 64 bytes without control characters, and not a dot segment")
@@ -117,7 +120,8 @@ public struct DownloadRequestRules: Sendable, Hashable {
 
     private static func checkTemplate(_ template: String, allowPrivateAddresses: Bool) throws(DownloadRuleError) {
         let field = "source_url"
-        guard template.contains(placeholder) else {
+        let template = pieces(template)
+        guard template.count > 1 else {
             throw DownloadRuleError(field: field, message: "must contain {track_id}")
         }
         do throws(DownloadRuleError) {
@@ -137,7 +141,11 @@ public struct DownloadRequestRules: Sendable, Hashable {
 
     private static let placeholder = "{track_id}"
 
-    private static func expand(_ template: String, trackID: String) -> String {
-        template.replacing(placeholder, with: Percent.encoded(trackID, keeping: Percent.isUnreserved))
+    private static func pieces(_ template: String) -> [String] {
+        template.split(separator: placeholder, omittingEmptySubsequences: false).map(String.init)
+    }
+
+    private static func expand(_ pieces: [String], trackID: String) -> String {
+        pieces.joined(separator: Percent.encoded(trackID, keeping: Percent.isUnreserved))
     }
 }

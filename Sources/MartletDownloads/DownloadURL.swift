@@ -16,7 +16,9 @@ struct DownloadURL: Hashable, Sendable {
     init(_ text: String, allowPrivateAddresses: Bool) throws(DownloadRuleError) {
         let rest = try Self.checkedScheme(text)
         isSecure = rest.isSecure
-        let authorityEnd = rest.after.firstIndex { $0 == "/" || $0 == "?" || $0 == "#" } ?? rest.after.endIndex
+        let authorityEnd =
+            rest.after.utf8.firstIndex { $0 == UInt8(ascii: "/") || $0 == UInt8(ascii: "?") || $0 == UInt8(ascii: "#") }
+            ?? rest.after.endIndex
         let (host, portText) = try Self.split(authority: rest.after[..<authorityEnd])
         port = try Self.port(portText, default: rest.isSecure ? 443 : 80)
         self.host = try HostRules.checked(host.lowercased(), allowPrivateAddresses: allowPrivateAddresses)
@@ -41,9 +43,10 @@ struct DownloadURL: Hashable, Sendable {
 
     /// The last segment of the path, percent-decoded; `nil` when it is empty or not UTF-8.
     var lastPathSegment: String? {
-        let path = target.prefix { $0 != "?" }
-        guard let segment = path.split(separator: "/").last, !path.hasSuffix("/") else { return nil }
-        return Percent.decoded(segment)
+        let path = target.utf8.prefix { $0 != UInt8(ascii: "?") }
+        guard let slash = path.lastIndex(of: UInt8(ascii: "/")) else { return nil }
+        let segment = path[path.index(after: slash)...]
+        return segment.isEmpty ? nil : Percent.decoded(Substring(segment))
     }
 
     /// Where a redirect leads.
@@ -58,27 +61,37 @@ struct DownloadURL: Hashable, Sendable {
         _ text: String
     ) throws(DownloadRuleError) -> (isSecure: Bool, after: Substring) {
         guard text.utf8.count <= longest else { throw .url("must be at most \(longest) bytes long") }
-        let isHarmful = text.unicodeScalars.contains { $0.value <= 0x20 || $0.value == 0x7F || $0 == "\\" }
+        let isHarmful = text.utf8.contains { $0 <= 0x20 || $0 == 0x7F || $0 == UInt8(ascii: "\\") }
         guard !isHarmful else { throw .url("must not contain spaces, control characters or backslashes") }
-        let lower = text.prefix(8).lowercased()
-        if lower.hasPrefix("https://") { return (true, text.dropFirst(8)) }
-        if lower.hasPrefix("http://") { return (false, text.dropFirst(7)) }
+        if begins(text, with: "https://") { return (true, Substring(text.utf8.dropFirst(8))) }
+        if begins(text, with: "http://") { return (false, Substring(text.utf8.dropFirst(7))) }
         throw .url("must be an absolute URL that begins with http:// or https://")
+    }
+
+    /// Whether a text begins with an ASCII text in lower case, whatever its own case.
+    private static func begins(_ text: String, with start: StaticString) -> Bool {
+        start.withUTF8Buffer { start in
+            text.utf8.starts(with: start) {
+                $0 == $1 || ($0 &+ 0x20 == $1 && $0 >= UInt8(ascii: "A") && $0 <= UInt8(ascii: "Z"))
+            }
+        }
     }
 
     private static func split(
         authority: Substring
     ) throws(DownloadRuleError) -> (host: Substring, port: Substring?) {
         guard !authority.isEmpty else { throw .url("must name a host") }
-        guard !authority.contains("@") else { throw .url("must not contain a user name or password") }
+        guard !authority.utf8.contains(UInt8(ascii: "@")) else {
+            throw .url("must not contain a user name or password")
+        }
         if authority.hasPrefix("[") {
             guard let end = authority.firstIndex(of: "]") else { throw .url("has an unclosed [ in its host") }
             let after = authority[authority.index(after: end)...]
             guard after.isEmpty || after.hasPrefix(":") else { throw .url("has text between host and port") }
             return (authority[...end], after.isEmpty ? nil : after.dropFirst())
         }
-        guard let colon = authority.firstIndex(of: ":") else { return (authority, nil) }
-        return (authority[..<colon], authority[authority.index(after: colon)...])
+        guard let colon = authority.utf8.firstIndex(of: UInt8(ascii: ":")) else { return (authority, nil) }
+        return (authority[..<colon], authority[authority.utf8.index(after: colon)...])
     }
 
     private static func port(_ text: Substring?, default standard: Int) throws(DownloadRuleError) -> Int {
@@ -91,9 +104,11 @@ struct DownloadURL: Hashable, Sendable {
 
     /// Path and query with everything encoded that a request line cannot carry; the fragment is dropped.
     private static func target(_ text: Substring) -> String {
-        let wanted = text.prefix { $0 != "#" }
-        var encoded = wanted.hasPrefix("/") ? "" : "/"
-        let bytes = Array(wanted.utf8)
+        let wanted = text.utf8.prefix { $0 != UInt8(ascii: "#") }
+        let isAbsolute = wanted.first == UInt8(ascii: "/")
+        if isAbsolute, wanted.allSatisfy(Percent.isTargetByte) { return String(Substring(wanted)) }
+        var encoded = isAbsolute ? "" : "/"
+        let bytes = Array(wanted)
         for (index, byte) in bytes.enumerated() {
             let isEscape =
                 byte == UInt8(ascii: "%") && index + 2 < bytes.count && Hex.digit(bytes[index + 1]) != nil

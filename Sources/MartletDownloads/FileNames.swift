@@ -38,7 +38,7 @@ enum FileNames {
         let id = cleaned(track)
         let name = cleaned(url.lastPathSegment ?? "")
         if name == fallback { return id }
-        if name.contains(id) { return name }
+        if contains(name, id) { return name }
         return cut("\(id)-\(name)")
     }
 
@@ -60,6 +60,14 @@ enum FileNames {
     }
 
     private static func cleaned(_ text: String) -> String {
+        var name = text.utf8.allSatisfy(isHarmless) ? text : withoutBadCharacters(text)
+        name = String(name.drop { $0 == "." || $0.isWhitespace })
+        while let last = name.last, last == "." || last.isWhitespace { name.removeLast() }
+        guard !name.isEmpty, !name.allSatisfy({ $0 == "_" }) else { return fallback }
+        return cut(isReserved(name) ? "_" + name : name)
+    }
+
+    private static func withoutBadCharacters(_ text: String) -> String {
         var name = ""
         for scalar in text.unicodeScalars {
             let isBad =
@@ -67,10 +75,24 @@ enum FileNames {
                 || "<>:\"|?*".unicodeScalars.contains(scalar)
             name.unicodeScalars.append(isBad ? "_" : scalar)
         }
-        name = String(name.drop { $0 == "." || $0.isWhitespace })
-        while let last = name.last, last == "." || last.isWhitespace { name.removeLast() }
-        guard !name.isEmpty, !name.allSatisfy({ $0 == "_" }) else { return fallback }
-        return cut(isReserved(name) ? "_" + name : name)
+        return name
+    }
+
+    /// Whether a byte of ASCII may stand in a name as it is, which most names consist of.
+    private static func isHarmless(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "/"), UInt8(ascii: "\\"), UInt8(ascii: "<"), UInt8(ascii: ">"), UInt8(ascii: ":"),
+            UInt8(ascii: "\""), UInt8(ascii: "|"), UInt8(ascii: "?"), UInt8(ascii: "*"):
+            false
+        default: (0x20..<0x7F).contains(byte)
+        }
+    }
+
+    /// Whether a name has another in it, byte by byte.
+    private static func contains(_ name: String, _ part: String) -> Bool {
+        let (name, part) = (Array(name.utf8), Array(part.utf8))
+        guard part.count <= name.count else { return false }
+        return (0...(name.count - part.count)).contains { name[$0..<($0 + part.count)] == part[...] }
     }
 
     private static func isSeparator(_ scalar: Unicode.Scalar) -> Bool {
@@ -93,6 +115,10 @@ enum FileNames {
     }
 
     private static func isReserved(_ name: String) -> Bool {
+        // All of them begin with one of five letters.
+        guard let first = name.utf8.first(where: { $0 != UInt8(ascii: " ") }),
+            first >= 0x80 || "ACLNPaclnp".utf8.contains(first)
+        else { return false }
         let stem = name.prefix { $0 != "." }.uppercased().filter { $0 != " " }
         if ["CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$", "CLOCK$"].contains(stem) { return true }
         guard stem.hasPrefix("COM") || stem.hasPrefix("LPT"), stem.count == 4, let last = stem.last else {

@@ -40,8 +40,8 @@ enum HostRules {
     }
 
     private static func checkForm(of name: String) throws(DownloadRuleError) {
-        let labels = name.split(separator: ".", omittingEmptySubsequences: false)
-        let isWellFormed = labels.allSatisfy { (1...63).contains($0.utf8.count) && $0.utf8.allSatisfy(isNameByte) }
+        let labels = name.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
+        let isWellFormed = labels.allSatisfy { (1...63).contains($0.count) && $0.allSatisfy(isNameByte) }
         guard !name.isEmpty, name.utf8.count <= 253, isWellFormed else {
             throw .url("must have a host of letters, digits, hyphens and dots; write other scripts in their xn-- form")
         }
@@ -53,13 +53,17 @@ enum HostRules {
 
     /// Whether C libraries would read the name as an IPv4 address: its last label is a decimal or 0x number.
     private static func endsInNumber(_ name: String) -> Bool {
-        guard let last = name.split(separator: ".").last else { return false }
+        guard let last = labels(of: name).last else { return false }
         if last.hasPrefix("0x") { return last.dropFirst(2).utf8.allSatisfy { Hex.digit($0) != nil } }
         return last.utf8.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
     }
 
+    private static func labels(of name: String) -> [Substring] {
+        name.utf8.split(separator: UInt8(ascii: ".")).map { Substring($0) }
+    }
+
     private static func isLocalName(_ name: String) -> Bool {
-        let labels = name.split(separator: ".")
+        let labels = labels(of: name)
         guard let first = labels.first, let last = labels.last else { return true }
         if ["localhost", "internal", "local", "localdomain", "lan", "intranet", "corp", "private"].contains(last) {
             return true

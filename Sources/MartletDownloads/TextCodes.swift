@@ -26,6 +26,7 @@ enum Hex {
 enum Percent {
     /// A text in which every byte that `keeping` does not accept is percent-encoded.
     static func encoded(_ text: String, keeping isKept: (UInt8) -> Bool) -> String {
+        if text.utf8.allSatisfy(isKept) { return text }
         var encoded = ""
         for byte in text.utf8 {
             if isKept(byte) {
@@ -39,6 +40,7 @@ enum Percent {
 
     /// The text behind percent-encoding; `nil` when it is not UTF-8.
     static func decoded(_ text: some StringProtocol) -> String? {
+        guard text.utf8.contains(UInt8(ascii: "%")) else { return String(text) }
         let bytes = Array(text.utf8)
         var decoded: [UInt8] = []
         var index = 0
@@ -70,6 +72,11 @@ enum Percent {
 
     /// What may stand in a path or query as it is; a percent sign is left to the caller.
     static func isTargetByte(_ byte: UInt8) -> Bool {
-        isUnreserved(byte) || "!$&'()*+,;=:@/?".utf8.contains(byte)
+        switch byte {
+        case UInt8(ascii: "!"), UInt8(ascii: "$"), UInt8(ascii: "&")...UInt8(ascii: "/"), UInt8(ascii: ":"),
+            UInt8(ascii: ";"), UInt8(ascii: "="), UInt8(ascii: "?"), UInt8(ascii: "@"):
+            true
+        default: isUnreserved(byte)
+        }
     }
 }

@@ -6,34 +6,41 @@ import Logging
 struct JSONLine {
     private static let end: [UInt8] = Array(",\"truncated\":true}\n".utf8)
     private static let depthLimit = 6
-    private var bytes: [UInt8] = [UInt8(ascii: "{")]
+    private var bytes: [UInt8] = []
     private var isTruncated = false
+
+    init() {
+        bytes.reserveCapacity(512)
+        bytes.append(UInt8(ascii: "{"))
+    }
 
     /// The room that is left for fields.
     private var room: Int { LogText.lineLimit - bytes.count - Self.end.count }
 
     /// Adds a text, cut to `limit` bytes and to the room that is left.
     mutating func add(_ key: String, text: String, limit: Int = LogText.valueLimit) {
-        let head = head(key)
-        let available = min(limit, room - head.count - 2)
+        let (start, room) = (bytes.count, room)
+        appendHead(key)
+        let available = min(limit, room - (bytes.count - start) - 2)
         guard available >= LogText.ellipsis.count else {
+            bytes.removeSubrange(start...)
             isTruncated = true
             return
         }
-        let (value, isWhole) = LogText.escaped(text, limit: available, quotes: true)
-        if !isWhole { isTruncated = true }
-        bytes += head + [UInt8(ascii: "\"")] + value + [UInt8(ascii: "\"")]
+        bytes.append(UInt8(ascii: "\""))
+        if !LogText.append(text, to: &bytes, limit: available, quotes: true) { isTruncated = true }
+        bytes.append(UInt8(ascii: "\""))
     }
 
     /// Adds a field of the metadata: texts are cut, whatever else doesn't fit is left out.
     mutating func add(_ key: String, value: Logger.MetadataValue) {
         if case .string(let text) = value { return add(key, text: text) }
-        let field = head(key) + encoded(value, depth: 0)
-        guard field.count <= room else {
-            isTruncated = true
-            return
-        }
-        bytes += field
+        let (start, room) = (bytes.count, room)
+        appendHead(key)
+        bytes += encoded(value, depth: 0)
+        guard bytes.count - start > room else { return }
+        bytes.removeSubrange(start...)
+        isTruncated = true
     }
 
     /// The line with its end.
@@ -42,9 +49,12 @@ struct JSONLine {
     }
 
     /// The comma, the key and the colon; an endless key is cut like a value.
-    private func head(_ key: String) -> [UInt8] {
-        let comma: [UInt8] = bytes.count > 1 ? [UInt8(ascii: ",")] : []
-        return comma + quoted(key, limit: 256) + [UInt8(ascii: ":")]
+    private mutating func appendHead(_ key: String) {
+        if bytes.count > 1 { bytes.append(UInt8(ascii: ",")) }
+        bytes.append(UInt8(ascii: "\""))
+        _ = LogText.append(key, to: &bytes, limit: 256, quotes: true)
+        bytes.append(UInt8(ascii: "\""))
+        bytes.append(UInt8(ascii: ":"))
     }
 
     private func quoted(_ text: String, limit: Int = LogText.valueLimit) -> [UInt8] {

@@ -15,13 +15,17 @@ struct LogFields {
     /// The call's metadata hides the provider's, which hides the handler's.
     init(_ handler: Logger.Metadata, _ provider: Logger.MetadataProvider?, _ event: Logger.Metadata?) {
         var all = handler
-        if let provided = provider?.get() { all.merge(provided) { $1 } }
-        if let event { all.merge(event) { $1 } }
-        var first: [(key: String, value: Logger.MetadataValue)] = []
-        for key in Self.leading {
-            if let value = all.removeValue(forKey: key) { first.append((key, value)) }
-        }
-        leadingCount = first.count
-        pairs = first + all.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
+        if let provided = provider?.get() { Self.add(provided, to: &all) }
+        if let event { Self.add(event, to: &all) }
+        var pairs: [(rank: Int, key: String, value: Logger.MetadataValue)] = []
+        pairs.reserveCapacity(all.count)
+        for (key, value) in all { pairs.append((Self.leading.firstIndex(of: key) ?? Self.leading.count, key, value)) }
+        pairs.sort { ($0.rank, $0.key) < ($1.rank, $1.key) }
+        leadingCount = pairs.count { $0.rank < Self.leading.count }
+        self.pairs = pairs.map { ($0.key, $0.value) }
+    }
+
+    private static func add(_ more: Logger.Metadata, to all: inout Logger.Metadata) {
+        if all.isEmpty { all = more } else { all.merge(more) { $1 } }
     }
 }

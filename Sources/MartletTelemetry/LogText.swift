@@ -9,6 +9,29 @@ enum LogText {
     /// Stands where something was cut off.
     static let ellipsis: [UInt8] = Array("…".utf8)
 
+    /// Appends `text` with escapes, cut at a character's edge to at most `limit` bytes; whether all is there.
+    static func append(_ text: String, to line: inout [UInt8], limit: Int, quotes: Bool) -> Bool {
+        var text = text
+        // Most texts have nothing to escape.
+        let isAppended = text.withUTF8 { utf8 in
+            guard utf8.count <= limit, utf8.allSatisfy({ isPlain($0, quotes: quotes) }) else { return false }
+            line.append(contentsOf: utf8)
+            return true
+        }
+        if isAppended { return true }
+        let (bytes, isWhole) = escaped(text, limit: limit, quotes: quotes)
+        line += bytes
+        return isWhole
+    }
+
+    private static func isPlain(_ byte: UInt8, quotes: Bool) -> Bool {
+        switch byte {
+        case UInt8(ascii: "\""), UInt8(ascii: "\\"): !quotes
+        case 0x20..<0x7F: true
+        default: false
+        }
+    }
+
     /// The bytes of `text` with escapes, cut at a character's edge to at most `limit` bytes; whether all is there.
     static func escaped(_ text: String, limit: Int, quotes: Bool) -> (bytes: [UInt8], isWhole: Bool) {
         var bytes: [UInt8] = []

@@ -39,7 +39,7 @@ public struct TextLogHandler: LogHandler {
         // One byte stays free for the end of the line.
         func append(_ text: String, limit: Int = LogText.valueLimit) {
             let room = LogText.lineLimit - 1 - line.count
-            line += LogText.escaped(text, limit: min(limit, room), quotes: false).bytes
+            _ = LogText.append(text, to: &line, limit: min(limit, room), quotes: false)
         }
         append(event.message.description)
         for (key, value) in fields.pairs { append(" \(key)=\(Self.word(value.description))") }

@@ -11,10 +11,27 @@ enum Timestamp {
     static func text(milliseconds: Int64) -> String {
         let (days, inDay) = floored(milliseconds, by: 86_400_000)
         let (year, month, day) = date(days: days)
-        let seconds = inDay / 1000
-        return "\(padded(year, 4))-\(padded(month, 2))-\(padded(day, 2))"
-            + "T\(padded(seconds / 3600, 2)):\(padded(seconds / 60 % 60, 2)):\(padded(seconds % 60, 2))"
-            + ".\(padded(inDay % 1000, 3))Z"
+        return String(unsafeUninitializedCapacity: 24) { buffer in
+            var at = 0
+            func put(_ number: Int64, width: Int, then separator: Unicode.Scalar) {
+                var rest = number
+                for place in stride(from: at + width - 1, through: at, by: -1) {
+                    buffer[place] = UInt8(ascii: "0") + UInt8(rest % 10)
+                    rest /= 10
+                }
+                buffer[at + width] = UInt8(ascii: separator)
+                at += width + 1
+            }
+            // RFC 3339 knows years of four digits.
+            put(min(max(year, 0), 9999), width: 4, then: "-")
+            put(month, width: 2, then: "-")
+            put(day, width: 2, then: "T")
+            put(inDay / 3_600_000, width: 2, then: ":")
+            put(inDay / 60_000 % 60, width: 2, then: ":")
+            put(inDay / 1000 % 60, width: 2, then: ".")
+            put(inDay % 1000, width: 3, then: "Z")
+            return at
+        }
     }
 
     /// The Gregorian date of a day counted from 1970, by eras of 400 years that begin in March.
@@ -31,10 +48,5 @@ enum Timestamp {
     private static func floored(_ value: Int64, by divisor: Int64) -> (quotient: Int64, remainder: Int64) {
         let (quotient, remainder) = value.quotientAndRemainder(dividingBy: divisor)
         return remainder < 0 ? (quotient - 1, remainder + divisor) : (quotient, remainder)
-    }
-
-    private static func padded(_ number: Int64, _ width: Int) -> String {
-        let digits = String(number)
-        return String(repeating: "0", count: max(0, width - digits.count)) + digits
     }
 }

@@ -25,6 +25,34 @@ import Testing
     }
 
     @Test(arguments: [
+        "plain", "quote\" back\\slash /", "\u{0}\u{1}\u{8}\t\n\u{B}\u{C}\r\u{1F}\u{7F}", "ü 😀 \u{2028}", "",
+    ])
+    func `a payload is what a JSON encoder writes with sorted keys and plain slashes`(text: String) throws {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        let jobs = [
+            DownloadJob(url: "https://a.example/" + text, filename: text),
+            DownloadJob(
+                url: text, filename: "f", trackID: text, checksum: "sha256:0", maxBytes: .max, bytesPerSecond: -1),
+        ]
+        for job in jobs {
+            #expect(
+                String(decoding: job.payload, as: UTF8.self) == String(decoding: try encoder.encode(job), as: UTF8.self)
+            )
+            #expect(try JSONDecoder().decode(DownloadJob.self, from: Data(job.payload)) == job)
+        }
+    }
+
+    @Test(arguments: [
+        ("https://a.example/x/{track_id}", "a/b", "https://a.example/x/a%2Fb"),
+        ("https://a.example/{track_id}/{track_id}?q={track_id}", "7", "https://a.example/7/7?q=7"),
+        ("https://a.example/a?b={track_id}", "ä", "https://a.example/a?b=%C3%A4"),
+    ])
+    func `a track's id stands wherever the template wants it`(template: String, track: String, url: String) throws {
+        #expect(try DownloadRequestRules(sourceURL: template).url(forTrack: track) == url)
+    }
+
+    @Test(arguments: [
         "", "example.com", "/a", "file:///etc/passwd", "gopher://example.com/", "ftp://example.com/", "http://",
         "http:///a", "http://user@example.com/", "http://user:pw@example.com/", "http://example.com:/",
         "http://example.com:0/", "http://example.com:0080/", "http://example.com:65536/", "http://example.com:8a/",

@@ -29,6 +29,26 @@ import Testing
         #expect(try JSONText(Array("[ ]".utf8)).elements?.isEmpty == true)
     }
 
+    @Test func `an object of thousands of members is read in the time of its length, twins and strangers found`() throws
+    {
+        let count = 50_000
+        let members = (0..<count).map { "\"k\($0)\":\($0)" } + ["\"k7\":8", "\"k40000\":8", "\"a\":1"]
+        let text = try JSONText(Array("{\(members.joined(separator: ","))}".utf8))
+        let clock = ContinuousClock()
+        let took = clock.measure {
+            var fields = Fields(text)
+            #expect(fields.integer("a", in: 0...9) == 1)
+            #expect(fields.integer("k49999", in: 0...count) == count - 1)
+            let errors = fields.close()
+            #expect(errors.count { $0.detail == "appears twice" } == 2)
+            // All but the two that were asked for and the twins.
+            #expect(errors.count { $0.detail == "is not known here" } == count - 3)
+            #expect(fields.close().count == errors.count)
+        }
+        // Quadratic time would be minutes.
+        #expect(took < .seconds(10), "\(took)")
+    }
+
     @Test func `text that is not UTF-8 is refused`() {
         #expect(throws: JSONFault.self) { try JSONText([0x22, 0xFF, 0x22]) }
         #expect(throws: JSONFault.self) { try JSONText([0x22, 0xED, 0xA0, 0x80, 0x22]) }

@@ -36,6 +36,20 @@ import Testing
         }
     }
 
+    @Test(arguments: [
+        #"{"type":"t"}"#, #"{"type":"t","priority":7,"max_retries":0,"tags":["a"],"payload":[1, 2]}"#,
+        #"{"type":"t","timeout_seconds":1.5,"unique_key":"u","metadata":{"a":1},"backoff":{"factor":3}}"#,
+        #"{"type":"t","delay_seconds":60}"#, #"{"type":"t","id":"mine"}"#,
+    ])
+    func `the answer to a push is what asking for the job says`(body: String) async throws {
+        try await withServer { server in
+            let answer = try await server.post("/api/v1/jobs", body)
+            #expect(answer.status == 201, "\(answer.text)")
+            let id = try #require(answer["id"])
+            #expect(try await server.get("/api/v1/jobs/\(id)").text == answer.text)
+        }
+    }
+
     @Test func `the payload reaches the worker byte for byte as it was sent`() async throws {
         try await withServer { server in
             let payload = "{ \"b\" : 1.0,\n\t\"a\":\"\\u00e9 é \\/ \\ud83d\\ude00\", \"b\":[ ] }"

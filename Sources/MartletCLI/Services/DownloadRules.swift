@@ -28,18 +28,10 @@ extension DownloadCatalog {
                         url: request.url ?? "", filename: request.filename, checksum: request.checksum,
                         maxBytes: limit, bytesPerSecond: speed)
                 }
-            return encode(job)
+            return job.payload
         } catch {
             throw DownloadRefusal(field: error.field, detail: error.message)
         }
-    }
-
-    /// Equal jobs are equal bytes.
-    private static func encode(_ job: DownloadJob) -> [UInt8] {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        // A struct of texts and numbers: there is nothing in it that JSON cannot hold.
-        return (try? encoder.encode(job)).map(Array.init) ?? []
     }
 
     private static func facts(_ payload: [UInt8], _ output: [UInt8]?) -> DownloadFacts? {

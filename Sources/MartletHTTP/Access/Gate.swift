@@ -19,7 +19,7 @@ struct Gate: Sendable {
                 "a server without tokens answers only to localhost, 127.0.0.1 and [::1]")
         }
         guard head.method != .get, head.method != .head else { return }
-        let site = HTTPField.Name("Sec-Fetch-Site").flatMap { head.headerFields[$0] }
+        let site = head.headerFields[.fetchSite]
         let isOwn = site.map { $0 == "same-origin" || $0 == "none" } ?? true
         let origin = head.headerFields[.origin].map { $0.lowercased() }
         let own = head.authority?.lowercased() ?? ""
@@ -48,8 +48,10 @@ struct Gate: Sendable {
     /// The host of an authority, without its port.
     private static func host(_ authority: String?) -> String {
         guard let authority = authority?.lowercased() else { return "" }
-        if authority.hasPrefix("[") { return String(authority.prefix { $0 != "]" }) + "]" }
-        return String(authority.prefix { $0 != ":" })
+        if authority.hasPrefix("[") {
+            return String(Substring(authority.utf8.prefix { $0 != UInt8(ascii: "]") })) + "]"
+        }
+        return String(Substring(authority.utf8.prefix { $0 != UInt8(ascii: ":") }))
     }
 
     private static func isLocal(_ host: String) -> Bool {

@@ -40,6 +40,7 @@ public struct QueueGlob: Sendable, Hashable, LosslessStringConvertible {
 
     /// Whether the queue is among them.
     public func matches(_ name: QueueName) -> Bool {
+        if self == .everything { return true }
         let name = Array(name.description.utf8)
         return words.contains { Self.matches($0[...], name[...]) }
     }

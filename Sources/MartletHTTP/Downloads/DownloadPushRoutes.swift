@@ -83,7 +83,7 @@ extension API {
 
     private func trackJobs(_ list: [JSONText], _ ids: [JobID], _ priority: Int) throws(Problem) -> [NewJob] {
         let tracks = list.map { $0.string ?? String(decoding: $0.bytes, as: UTF8.self) }
-        for track in tracks where UUID(uuidString: track) == nil || track.utf8.count != 36 {
+        for track in tracks where !Self.isUUID(track) {
             throw Problem(.badRequest, "invalid-track-id", "\(track.prefix(100)) is not a UUID")
                 .with("track_id", .string(String(track.prefix(100))))
         }
@@ -100,6 +100,22 @@ extension API {
             }
         }
         return jobs
+    }
+
+    /// Whether a text is a UUID: hexadecimal digits with hyphens in their places.
+    private static func isUUID(_ text: String) -> Bool {
+        guard text.utf8.count == 36 else { return false }
+        for (index, byte) in text.utf8.enumerated() {
+            switch byte {
+            case UInt8(ascii: "-"):
+                guard index == 8 || index == 13 || index == 18 || index == 23 else { return false }
+            case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "a")...UInt8(ascii: "f"),
+                UInt8(ascii: "A")...UInt8(ascii: "F"):
+                guard index != 8, index != 13, index != 18, index != 23 else { return false }
+            default: return false
+            }
+        }
+        return true
     }
 
     private func itemJobs(_ list: [JSONText], _ ids: [JobID], _ priority: Int) throws(Problem) -> [NewJob] {

@@ -17,9 +17,15 @@ struct FieldError: Sendable, Hashable {
 /// A field that is absent or `null` reads as `nil`. Whoever has read all calls ``done()``, which throws what was wrong
 /// and names members that nobody asked for.
 struct Fields {
-    private var members: [String: JSONText] = [:]
-    private var names: [String] = []
-    private var asked: Set<String> = []
+    private struct Member {
+        let key: String
+        var value: JSONText
+        var wasAsked = false
+    }
+
+    /// Up to how many members a list is searched faster than a table.
+    private static let shortList = 16
+    private var members: [Member] = []
     private let pointer: String
     private(set) var errors: [FieldError] = []
 
@@ -30,21 +36,35 @@ struct Fields {
             errors.append(FieldError(pointer: pointer, detail: "must be an object, not \(text.kind.spoken)"))
             return
         }
+        self.members.reserveCapacity(members.count)
+        var places: [String: Int] = [:]
         for (key, value) in members {
-            guard self.members.updateValue(value, forKey: key) == nil else {
-                refuse(key, "appears twice")
+            let isShort = self.members.count < Self.shortList
+            let twin = isShort ? index(of: key) : places[key]
+            if let twin {
+                self.members[twin].value = value
+                self.members[twin].wasAsked = true
+                errors.append(FieldError(pointer: path(key), detail: "appears twice"))
                 continue
             }
-            names.append(key)
+            self.members.append(Member(key: key, value: value))
+            // An object of very many members must not take quadratic time.
+            if self.members.count == Self.shortList {
+                for (index, member) in self.members.enumerated() { places[member.key] = index }
+            } else if !isShort {
+                places[key] = self.members.count - 1
+            }
         }
     }
 
+    private func index(of name: String) -> Int? { members.firstIndex { $0.key == name } }
+
     /// Whether a member is there and not `null`.
-    func has(_ name: String) -> Bool { members[name].map { $0.kind != .null } ?? false }
+    func has(_ name: String) -> Bool { index(of: name).map { members[$0].value.kind != .null } ?? false }
 
     /// Notes a fault of a member.
     mutating func refuse(_ name: String, _ detail: String) {
-        asked.insert(name)
+        if let index = index(of: name) { members[index].wasAsked = true }
         errors.append(FieldError(pointer: path(name), detail: detail))
     }
 
@@ -58,8 +78,9 @@ struct Fields {
 
     /// A value of any kind.
     mutating func value(_ name: String) -> JSONText? {
-        asked.insert(name)
-        return has(name) ? members[name] : nil
+        guard let index = index(of: name) else { return nil }
+        members[index].wasAsked = true
+        return members[index].value.kind == .null ? nil : members[index].value
     }
 
     /// A string with as many bytes as `length` allows and without control characters.
@@ -140,7 +161,10 @@ struct Fields {
 
     /// All faults so far, with one for each member that was never asked for.
     mutating func close() -> [FieldError] {
-        for name in names where !asked.contains(name) { refuse(name, "is not known here") }
+        for index in members.indices where !members[index].wasAsked {
+            members[index].wasAsked = true
+            errors.append(FieldError(pointer: path(members[index].key), detail: "is not known here"))
+        }
         return errors
     }
 

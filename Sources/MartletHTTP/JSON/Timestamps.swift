@@ -15,9 +15,27 @@ extension Date {
             milliseconds.floored(86_400_000), milliseconds - milliseconds.floored(86_400_000) * 86_400_000
         )
         let (year, month, day) = Self.civil(days)
-        let clock = [rest / 3_600_000, rest / 60_000 % 60, rest / 1000 % 60].map { Self.padded($0, 2) }
-        let date = "\(Self.padded(year, 4))-\(Self.padded(month, 2))-\(Self.padded(day, 2))"
-        return "\(date)T\(clock.joined(separator: ":")).\(Self.padded(rest % 1000, 3))Z"
+        return String(unsafeUninitializedCapacity: 24) { buffer in
+            var at = 0
+            func put(_ number: Int, width: Int, then separator: Unicode.Scalar) {
+                var rest = number
+                for place in stride(from: at + width - 1, through: at, by: -1) {
+                    buffer[place] = UInt8(ascii: "0") + UInt8(rest % 10)
+                    rest /= 10
+                }
+                buffer[at + width] = UInt8(ascii: separator)
+                at += width + 1
+            }
+            // RFC 3339 knows years of four digits.
+            put(min(max(year, 0), 9999), width: 4, then: "-")
+            put(month, width: 2, then: "-")
+            put(day, width: 2, then: "T")
+            put(rest / 3_600_000, width: 2, then: ":")
+            put(rest / 60_000 % 60, width: 2, then: ":")
+            put(rest / 1000 % 60, width: 2, then: ".")
+            put(rest % 1000, width: 3, then: "Z")
+            return at
+        }
     }
 
     /// Reads RFC 3339 with any offset; `nil` for anything else.
@@ -61,11 +79,6 @@ extension Date {
         let yearOfEra = shifted - era * 400
         let dayOfYear = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1
         return era * 146_097 + yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear - 719_468
-    }
-
-    private static func padded(_ number: Int, _ width: Int) -> String {
-        let text = String(number)
-        return String(repeating: "0", count: max(0, width - text.count)) + text
     }
 }
 

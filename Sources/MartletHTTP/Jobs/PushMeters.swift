@@ -16,6 +16,12 @@ final class PushMeters: Sendable {
     private static let limit = 1000
     private let counters = Mutex<[Key: Counter]>([:])
 
+    /// Counts a job if it is new.
+    func count(_ job: NewJob, _ verdict: EnqueueVerdict, in queue: QueueName) {
+        guard case .created = verdict else { return }
+        counter(Key(queue: queue, type: job.type)).increment()
+    }
+
     /// Counts those of the jobs that are new.
     func count(_ jobs: [NewJob], _ verdicts: [EnqueueVerdict], in queue: QueueName) {
         var created: [String: Int] = [:]

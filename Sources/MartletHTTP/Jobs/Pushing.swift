@@ -5,6 +5,14 @@ import MartletJobs
 import MartletQueue
 
 extension Queue {
+    /// Pushes one job, as ``push(_:)-([NewJob])`` does; those of many callers at once go out together.
+    func push(_ job: NewJob) async throws(QueueError) -> EnqueueVerdict {
+        do throws(QueueError) { return try await enqueue(job) } catch {
+            guard error.kind == .unknown else { throw error }
+            do throws(QueueError) { return Self.asFirst([try await enqueue(job)], [job])[0] } catch _ { throw error }
+        }
+    }
+
     /// Pushes jobs; when the outcome is unknown, once more with the same ids, which changes nothing if it had happened.
     func push(_ jobs: [NewJob]) async throws(QueueError) -> [EnqueueVerdict] {
         do throws(QueueError) { return try await enqueue(jobs) } catch {
@@ -40,12 +48,12 @@ extension API {
         _ job: NewJob, to queue: Queue, location: String, view: (JobRecord) -> JSON
     ) async throws -> Reply {
         if let field = job.invalidField { throw Problem.invalid("/\(field)", "is out of its range") }
-        let verdict = try await queue.push([job])[0]
-        pushes.count([job], [verdict], in: queue.name)
+        let verdict = try await queue.push(job)
+        pushes.count(job, verdict, in: queue.name)
         switch verdict {
         case .created(let state):
-            return await reply(job, state, queue, view).created(at: location + job.id.description)
-        case .existing(let state): return await reply(job, state, queue, view)
+            return await reply(job, state, isNew: true, queue, view).created(at: location + job.id.description)
+        case .existing(let state): return await reply(job, state, isNew: false, queue, view)
         case .deleted: return Reply(.object(["id": .string(job.id.description), "status": "deleted"]))
         case .conflict: throw Problem.idempotencyConflict(job.id)
         case .uniqueKeyTaken(let holder): throw Problem.uniqueKeyTaken(by: holder)
@@ -53,12 +61,13 @@ extension API {
         }
     }
 
-    /// The job as it stands.
+    /// The job as it stands; one that is new is known without reading it.
     ///
     /// It is in the queue whatever reading it says, so a fault there is no error.
     private func reply(
-        _ job: NewJob, _ state: JobState, _ queue: Queue, _ view: (JobRecord) -> JSON
+        _ job: NewJob, _ state: JobState, isNew: Bool, _ queue: Queue, _ view: (JobRecord) -> JSON
     ) async -> Reply {
+        if state == .queued, isNew, let record = JobRecord(queued: job, in: queue.name) { return Reply(view(record)) }
         if let record = try? await queue.job(job.id) { return Reply(view(record)) }
         return Reply(
             .object([

@@ -52,6 +52,9 @@ struct Route: Sendable {
     var body: BodyRule = .none
     /// The names that may stand in the query.
     var query: Set<String> = []
+
+    /// Whether its body may be so large that reading it takes a while.
+    var isLarge: Bool { body == .bulk || body == .bulkOrLines }
 }
 
 extension Route {

@@ -10,42 +10,59 @@ struct RouteMatch: Sendable {
 
 /// Looks routes up by the segments of a path; a fixed segment wins over a parameter.
 struct RouteMatcher: Sendable {
+    private enum Segment: Sendable, Equatable {
+        case fixed(String)
+        case parameter(String)
+
+        init(_ text: String) {
+            self = text.hasPrefix("{") ? .parameter(String(text.dropFirst().dropLast())) : .fixed(text)
+        }
+    }
+
     private struct Path: Sendable {
-        let segments: [String]
+        let segments: [Segment]
         var routes: [Route]
 
         /// How much of the path is fixed: the more, the earlier it is tried.
-        var fixed: Int { segments.count { !$0.hasPrefix("{") } }
+        let fixed: Int
+
+        init(_ template: String, _ routes: [Route]) {
+            segments = RouteMatcher.segments(template).map(Segment.init)
+            self.routes = routes
+            fixed = segments.count { if case .fixed = $0 { true } else { false } }
+        }
 
         func parameters(of asked: [String]) -> [String: String]? {
             var parameters: [String: String] = [:]
             for (segment, text) in zip(segments, asked) {
-                if segment.hasPrefix("{") {
-                    parameters[String(segment.dropFirst().dropLast())] = text
-                } else if segment != text {
-                    return nil
+                switch segment {
+                case .fixed(let fixed): if fixed != text { return nil }
+                case .parameter(let name): parameters[name] = text
                 }
             }
             return parameters
         }
     }
 
+    /// The paths without parameters, as they are mostly written.
+    private let plain: [String: Path]
     /// The paths by their number of segments.
     private let paths: [Int: [Path]]
 
     init(_ routes: [Route]) {
-        var paths: [Int: [Path]] = [:]
-        for (template, routes) in Dictionary(grouping: routes, by: \.template) {
-            let path = Path(segments: Self.segments(template), routes: routes)
-            paths[path.segments.count, default: []].append(path)
-        }
-        self.paths = paths.mapValues { $0.sorted { $0.fixed > $1.fixed } }
+        let all = Dictionary(grouping: routes, by: \.template).map { Path($0, $1) }
+        paths = Dictionary(grouping: all) { $0.segments.count }.mapValues { $0.sorted { $0.fixed > $1.fixed } }
+        plain = Dictionary(
+            uniqueKeysWithValues: all.filter { $0.fixed == $0.segments.count }.map { ($0.routes[0].template, $0) })
     }
 
     /// The route of a method and a path; one slash at the end changes nothing.
     func match(_ method: HTTPRequest.Method, _ path: String) throws(Problem) -> RouteMatch {
-        let asked = Self.segments(path).map(Self.unescaped)
         let wanted = method == .head ? .get : method
+        if let route = plain[path]?.routes.first(where: { $0.method == wanted }) {
+            return RouteMatch(route: route, parameters: [:])
+        }
+        let asked = Self.segments(path).map(Self.unescaped)
         var there: [HTTPRequest.Method] = []
         for path in paths[asked.count] ?? [] {
             guard let parameters = path.parameters(of: asked) else { continue }
@@ -66,7 +83,8 @@ struct RouteMatcher: Sendable {
     }
 
     private static func segments(_ path: String) -> [String] {
-        var segments = path.split(separator: "/", omittingEmptySubsequences: false).dropFirst().map(String.init)
+        var segments = path.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false).dropFirst()
+            .map { String(Substring($0)) }
         if segments.count > 1, segments.last == "" { segments.removeLast() }
         return segments
     }

@@ -11,6 +11,7 @@ struct GuardedChannel: ServerChildChannel {
 
     let base: HTTP1Channel
     let settings: ServerSettings
+    let executors: LoopExecutors
 
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
         base.setup(channel: channel, logger: logger).flatMapThrowing { [settings] value in
@@ -22,7 +23,11 @@ struct GuardedChannel: ServerChildChannel {
         }
     }
 
-    func handle(value: Value, logger: Logger) async { await base.handle(value: value, logger: logger) }
+    func handle(value: Value, logger: Logger) async {
+        await withTaskExecutorPreference(executors.executor(of: value.channel.eventLoop)) {
+            await base.handle(value: value, logger: logger)
+        }
+    }
 }
 
 /// Bytes came in; rung before they are decoded.

@@ -62,13 +62,16 @@ public final class MartletServer: Service, Sendable {
 
     private var server: HTTPServerBuilder {
         let settings = settings
+        let executors = LoopExecutors()
         let configuration = HTTP1Channel.Configuration(
             idleTimeout: TimeAmount(settings.idleTimeout),
             httpDecoderConfiguration: .init(
                 maxHeaderFieldSize: settings.headLimit, maxHeaderListSize: settings.headLimit, maxHeaderFieldCount: 100)
         )
         return HTTPServerBuilder { responder in
-            GuardedChannel(base: HTTP1Channel(responder: responder, configuration: configuration), settings: settings)
+            GuardedChannel(
+                base: HTTP1Channel(responder: responder, configuration: configuration), settings: settings,
+                executors: executors)
         }
     }
 }

@@ -27,6 +27,7 @@ struct BodyReader: Sendable {
             throw Problem(.unsupportedMediaType, "encoded-body", "bodies are not accepted compressed; send it as it is")
         }
         guard let type = headers[.contentType] else { return nil }
+        if type == "application/json" { return false }
         let media = type.prefix { $0 != ";" }.lowercased().filter { $0 != " " && $0 != "\t" }
         if media == "application/json" || (media.hasPrefix("application/") && media.hasSuffix("+json")) { return false }
         let isLines = media == "application/x-ndjson" || media == "application/jsonl" || media == "application/ndjson"
@@ -47,7 +48,7 @@ struct BodyReader: Sendable {
         bytes.reserveCapacity(announced)
         for try await buffer in request.body {
             guard bytes.count + buffer.readableBytes <= limit else { throw Self.tooLarge(limit) }
-            bytes += buffer.readableBytesView
+            bytes += buffer.getBytes(at: buffer.readerIndex, length: buffer.readableBytes) ?? []
         }
         return bytes
     }

@@ -55,11 +55,21 @@ struct Gateway: HTTPResponder {
         let route = try match.get().route
         let caller = try admit(request, context, route)
         note.caller = caller.name
-        var call = Call(
+        let call = Call(
             requestID: note.requestID, caller: caller, route: route, parameters: try match.get().parameters,
             query: try Query(request.uri.queryParameters.map { ($0.key, $0.value) }, known: route.query),
             headers: request.headers, store: api.store)
-        call.body = try await BodyReader(settings: api.settings).read(request, rule: route.body)
+        guard route.isLarge else { return try await finish(call, request) }
+        // Reading ten thousand jobs takes a while, in which the connection's event loop must serve others.
+        return try await withTaskExecutorPreference(globalConcurrentExecutor) {
+            try await finish(call, request)
+        }
+    }
+
+    /// Reads the body and answers.
+    private func finish(_ call: Call, _ request: Request) async throws -> Reply {
+        var call = call
+        call.body = try await BodyReader(settings: api.settings).read(request, rule: call.route.body)
         return try await api.answer(call)
     }
 
@@ -105,7 +115,7 @@ struct Gateway: HTTPResponder {
         headers[.contentLength] = reply.status == .notModified ? nil : String(reply.bytes.count)
         headers[.cacheControl] = "no-store"
         headers[.xContentTypeOptions] = "nosniff"
-        if let name = HTTPField.Name("X-Request-ID") { headers[name] = requestID }
+        headers[.requestID] = requestID
         let body =
             isHead || reply.bytes.isEmpty ? ResponseBody() : ResponseBody(byteBuffer: ByteBuffer(bytes: reply.bytes))
         return Response(status: reply.status, headers: headers, body: body)
@@ -113,8 +123,7 @@ struct Gateway: HTTPResponder {
 
     /// The caller's own id for the request when it has a safe form, else a new one.
     private static func requestID(_ headers: HTTPFields) -> String {
-        let sent = HTTPField.Name("X-Request-ID").flatMap { headers[$0] }
-        return (sent.flatMap { JobID($0) } ?? .generate()).description
+        (headers[.requestID].flatMap { JobID($0) } ?? .generate()).description
     }
 }
 

@@ -2,6 +2,19 @@
 
 import HTTPTypes
 
+extension HTTPField.Name {
+    // Made once: a name is checked letter by letter.
+    static let requestID = known("X-Request-ID")
+    static let idempotencyKey = known("Idempotency-Key")
+    static let fetchSite = known("Sec-Fetch-Site")
+
+    /// A name whose letters are all allowed.
+    private static func known(_ name: StaticString) -> HTTPField.Name {
+        guard let name = HTTPField.Name(name.description) else { preconditionFailure("\(name) is no header's name") }
+        return name
+    }
+}
+
 /// An answer.
 struct Reply: Sendable {
     var status: HTTPResponse.Status

@@ -1,0 +1,74 @@
+// A download as the queue stores it: JSON with sorted keys, written by hand because batches have thousands of them.
+
+extension DownloadJob {
+    /// The job as its payload; equal jobs are equal bytes, those of a JSON encoder with sorted keys and plain slashes.
+    package var payload: [UInt8] {
+        var json = PayloadText()
+        json.add("bytes_per_second", bytesPerSecond)
+        json.add("checksum", checksum)
+        json.add("filename", filename)
+        json.add("max_bytes", maxBytes)
+        json.add("track_id", trackID)
+        json.add("url", url)
+        return json.finished()
+    }
+}
+
+/// A flat JSON object that is being written.
+private struct PayloadText {
+    private var bytes: [UInt8] = []
+
+    init() { bytes.reserveCapacity(320) }
+
+    mutating func add(_ key: StaticString, _ number: Int64?) {
+        guard let number else { return }
+        addKey(key)
+        bytes += String(number).utf8
+    }
+
+    mutating func add(_ key: StaticString, _ text: String?) {
+        guard var text else { return }
+        addKey(key)
+        bytes.append(UInt8(ascii: "\""))
+        text.withUTF8 { utf8 in
+            var start = utf8.startIndex
+            for (index, byte) in utf8.enumerated() where byte < 0x20 || byte == Self.quote || byte == Self.backslash {
+                bytes.append(contentsOf: utf8[start..<index])
+                addEscape(of: byte)
+                start = index + 1
+            }
+            bytes.append(contentsOf: utf8[start...])
+        }
+        bytes.append(UInt8(ascii: "\""))
+    }
+
+    consuming func finished() -> [UInt8] {
+        if bytes.isEmpty { bytes.append(UInt8(ascii: "{")) }
+        bytes.append(UInt8(ascii: "}"))
+        return bytes
+    }
+
+    private static let quote = UInt8(ascii: "\"")
+    private static let backslash = UInt8(ascii: "\\")
+
+    private mutating func addKey(_ key: StaticString) {
+        bytes.append(bytes.isEmpty ? UInt8(ascii: "{") : UInt8(ascii: ","))
+        bytes.append(Self.quote)
+        key.withUTF8Buffer { bytes.append(contentsOf: $0) }
+        bytes.append(Self.quote)
+        bytes.append(UInt8(ascii: ":"))
+    }
+
+    private mutating func addEscape(of byte: UInt8) {
+        bytes.append(Self.backslash)
+        switch byte {
+        case 0x08: bytes.append(UInt8(ascii: "b"))
+        case 0x09: bytes.append(UInt8(ascii: "t"))
+        case 0x0A: bytes.append(UInt8(ascii: "n"))
+        case 0x0C: bytes.append(UInt8(ascii: "f"))
+        case 0x0D: bytes.append(UInt8(ascii: "r"))
+        case 0..<0x20: bytes += ("u00" + Hex.text(of: CollectionOfOne(byte))).utf8
+        default: bytes.append(byte)
+        }
+    }
+}
