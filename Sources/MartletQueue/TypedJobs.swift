@@ -105,14 +105,21 @@ extension Queue {
     }
 }
 
+/// Made once: making an encoder costs as much as encoding a small job.
+private let payloadEncoder: JSONEncoder = {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = .sortedKeys
+    return encoder
+}()
+
 extension NewJob {
     /// A typed job with its defaults, its payload as JSON with sorted keys, so that equal jobs are equal bytes.
     init<J: Job>(_ job: J, id: JobID?) throws {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = .sortedKeys
+        let defaults = J.defaults
         self.init(
-            id: id ?? .generate(), type: J.name, payload: Array(try encoder.encode(job)), priority: J.defaults.priority,
-            maxRetries: J.defaults.maxRetries, retryPolicy: J.defaults.retryPolicy, timeout: J.defaults.timeout)
+            id: id ?? .generate(), type: J.name, payload: Array(try payloadEncoder.encode(job)),
+            priority: defaults.priority, maxRetries: defaults.maxRetries, retryPolicy: defaults.retryPolicy,
+            timeout: defaults.timeout)
     }
 }
 

@@ -22,11 +22,14 @@ private struct Advice: RetryAdvising, CustomStringConvertible {
     {
         try await withStore { harness in
             let journal = Journal()
+            let gates = (0..<4).map { _ in Gate() }
+            gates[3].open()
             try await running(
                 worker(harness, slots: 1) {
                     On(Note.self) { job, context in
                         guard job.number == 0 else { return }
                         journal.add("\(context.attempt) \(context.isLastAttempt)")
+                        try await gates[context.attempt - 1].pass()
                         throw Boom()
                     }
                 }
@@ -35,17 +38,23 @@ private struct Advice: RetryAdvising, CustomStringConvertible {
                 let id = try await queue.enqueue(Note(), priority: 7).id
                 var offset = 0
                 for (failures, wait) in [(1, 1), (2, 2), (3, 4)] {
+                    try await eventually("attempt \(failures) runs") { journal.count == failures }
+                    // Paused, so that the retry cannot begin while we look, however slow the machine is.
+                    try await queue.pause()
+                    gates[failures - 1].open()
                     try await eventually("failure \(failures) is counted") {
                         let job = try await queue.job(id)
                         return job?.state == .retrying && job?.failures == failures
                     }
-                    // An hour earlier, so that the retry does not fall due while we look, however slow the machine is.
-                    try await harness.setClock(.seconds(offset - 3600))
                     let job = try #require(try await queue.job(id))
                     #expect(job.error == "boom")
                     #expect(job.priority == 7)
-                    let after = try #require(job.dueAt).timeIntervalSince(try #require(job.startedAt))
-                    #expect(after >= Double(wait) && after < Double(wait) * 1.9, "due \(after) s after its claim")
+                    let due = try #require(job.dueAt)
+                    #expect(due.timeIntervalSince(try #require(job.startedAt)) >= Double(wait))
+                    #expect(due.timeIntervalSince(job.readAt) <= Double(wait))
+                    // An hour earlier, so that only the other job may run.
+                    try await harness.setClock(.seconds(offset - 3600))
+                    try await queue.resume()
                     // The only slot is free while the retry waits.
                     let other = try await queue.enqueue(Note(number: 1))
                     _ = try await other.result(within: .seconds(5))
