@@ -90,7 +90,13 @@ struct BenchRunCommand: AsyncParsableCommand {
 
     private static func measure(_ session: BenchSession) async throws {
         for run in 1...session.options.runs {
-            for figure in session.options.figures { try await figure.measure(session, run: run) }
+            for figure in session.options.figures {
+                do { try await figure.measure(session, run: run) } catch {
+                    try Task.checkCancellation()
+                    let reason = CommandFailure(error)?.message ?? "\(error)"
+                    session.add(BenchResult(figure, "all", system: BenchSystem.own, run: run, error: reason))
+                }
+            }
         }
     }
 

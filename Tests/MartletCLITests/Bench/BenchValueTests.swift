@@ -1,6 +1,8 @@
 // The arithmetic of the benchmark: percentiles, readings of Redis and /proc, records, results and their summary.
 
+import Crypto
 import FoundationEssentials
+import MartletQueue
 import TestSupport
 import Testing
 
@@ -145,5 +147,38 @@ import Testing
             """
         #expect(RedisBenchmark.rate(text) == 6493.51)
         #expect(RedisBenchmark.rate("ERR unknown") == nil)
+    }
+}
+
+@Suite struct BenchLoadTests {
+    @Test func `an answer is whole when its head and its body are there`() {
+        let head = "HTTP/1.1 201 Created\r\ndate: now\r\nContent-Length: 5\r\n\r\n"
+        #expect(HTTPAnswer.status(Array((head + "12345").utf8)) == 201)
+        #expect(HTTPAnswer.status(Array((head + "1234").utf8)) == nil)
+        #expect(HTTPAnswer.status(Array(head.dropLast(1).utf8)) == nil)
+        #expect(HTTPAnswer.status(Array("HTTP/1.1 204 No Content\r\n\r\n".utf8)) == 204)
+        #expect(HTTPAnswer.status([]) == nil)
+    }
+
+    @Test func `the sum of the origin's files is that of their bytes`() {
+        let bytes = BenchOrigin.block + BenchOrigin.block.prefix(1000)
+        #expect(BenchOrigin.sha256(of: bytes.count) == hex(SHA256.hash(data: bytes)))
+        #expect(BenchOrigin.sha256(of: 10) == hex(SHA256.hash(data: BenchOrigin.block.prefix(10))))
+    }
+
+    @Test func `orders and reports have the names that peers know`() throws {
+        var order = PushOrder(mode: .paced, jobs: 5)
+        order.rate = 20
+        order.due = 1000
+        let text = String(decoding: try JSONEncoder().encode(order), as: UTF8.self)
+        let read = try JSON.parse(text.utf8, source: "order")
+        #expect(
+            read
+                == .object([
+                    "mode": "paced", "jobs": 5, "rate": 20, "due_at_ms": 1000, "payload_bytes": 200,
+                ]))
+        let report = try JSONDecoder().decode(
+            PushReport.self, from: Data(#"{"jobs":5,"seconds":1.5,"cpu_seconds":0.5,"more":1}"#.utf8))
+        #expect(report == PushReport(jobs: 5, seconds: 1.5, cpu: 0.5))
     }
 }

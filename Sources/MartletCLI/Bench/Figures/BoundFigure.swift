@@ -69,10 +69,15 @@ struct BoundFigure: Sendable {
         _ jobs: Int, _ batch: Int, keep: Bool, _ kind: BenchRedisKind
     ) async throws -> Result<[BoundPhase], any Error> {
         do {
-            return .success(
-                try await BenchStage.with(.martlet, kind, given: session.options.redisURL) { stage in
+            var best: [BoundPhase] = []
+            // What is possible is the best that was seen: a disturbance must not lower the bound.
+            for _ in 0..<(session.options.isQuick ? 1 : 2) {
+                let phases = try await BenchStage.with(.martlet, kind, given: session.options.redisURL) { stage in
                     try await stage.redis.use { try BoundPhase.run($0, jobs: jobs, batch: batch, keep: keep) }
-                })
+                }
+                best = best.isEmpty ? phases : zip(best, phases).map { $0.seconds < $1.seconds ? $0 : $1 }
+            }
+            return .success(best)
         } catch {
             try Task.checkCancellation()
             return .failure(error)

@@ -135,9 +135,10 @@ extension BenchStage {
 
     /// Has a process send requests, and waits for it.
     func load(_ order: LoadOrder) async throws -> LoadReport {
-        let text = String(decoding: try JSONEncoder().encode(order), as: UTF8.self)
+        // A body may be longer than an argument.
+        let path = try write(JSONEncoder().encode(order), to: "load.json")
         let generator = try process(
-            Subprocess.ownPath, ["bench-target", "load", text], named: "load", environment: [:])
+            Subprocess.ownPath, ["bench-target", "load", path], named: "load", environment: [:])
         let status = await generator.wait(within: .seconds(120))
         let line = tail("load.out").split(separator: "\n").last { $0.hasPrefix("{") }
         guard status == 0, let line, let report = try? JSONDecoder().decode(LoadReport.self, from: Data(line.utf8))

@@ -66,6 +66,10 @@ extension [BenchMetric: Double] {
     /// The same with the bound's rate and the ratio to it.
     func compared(with bound: BenchResult, by metric: BenchMetric = .jobsPerSecond) -> [BenchMetric: Double] {
         guard let own = self[metric], let most = bound[metric], most > 0 else { return self }
-        return merging([.bound: most, .ratioToBound: own / most]) { $1 }
+        var metrics = self
+        metrics[.bound] = most
+        metrics[.ratioToBound] = own / most
+        if let cpu = self[.redisCPU], let least = bound[.redisCPU], least > 0 { metrics[.cpuRatio] = cpu / least }
+        return metrics
     }
 }

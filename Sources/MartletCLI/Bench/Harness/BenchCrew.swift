@@ -65,10 +65,12 @@ struct DrainMeter: Sendable {
 
     /// Runs the `jobs` that wait on `stage`; the rate is that from the first handler's start to the last one's.
     func run(_ jobs: Int, on stage: BenchStage) async throws -> [BenchMetric: Double] {
+        let before = try await stage.redis.read()
         let crew = try stage.work(order, processes: processes)
         do {
+            // What a process needs to start is no cost of a job.
             try await crew.wait(for: 1)
-            let (before, cpu) = (try await stage.redis.read(), crew.cpu)
+            let cpu = crew.cpu
             try await crew.wait(for: window ?? jobs)
             // The file may be behind its workers: only when they have ended is it known how many jobs Redis has seen.
             let isPart = window != nil

@@ -85,6 +85,8 @@ enum BenchMetric: String, Sendable, CaseIterable {
     /// The rate that was wanted of a paced push.
     case rate = "rate_per_second"
     case redisCPU = "redis_cpu_seconds_per_100k"
+    /// What Redis used of the processor over what it used for the bound.
+    case cpuRatio = "redis_cpu_ratio_to_bound"
     case workerCPU = "worker_cpu_seconds_per_100k"
     case pusherCPU = "pusher_cpu_seconds_per_100k"
     /// How much of a core Redis used.

@@ -95,6 +95,13 @@ final class BenchStage: Sendable {
         BenchCrew(stage: self, processes: try (0..<count).map { _ in try start("work", order) })
     }
 
+    /// Writes a file for the processes; its path.
+    func write(_ data: Data, to name: String) throws -> String {
+        let path = "\(directory)/\(name)"
+        try data.write(to: URL(filePath: path))
+        return path
+    }
+
     /// The end of a file of the processes.
     func tail(_ name: String) -> String {
         let text = (try? String(contentsOfFile: "\(directory)/\(name)", encoding: .utf8)) ?? ""

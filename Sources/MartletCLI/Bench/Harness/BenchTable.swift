@@ -16,13 +16,16 @@ enum BenchTable {
                 .init(title: "RATIO", isNumber: true),
             ] + costs.map { .init(title: $0.title, isNumber: true) })
         for summary in summaries { table.rows += rows(summary) }
-        return table.lines(width: width)
+        let errors = summaries.flatMap { summary in
+            Set(summary.errors).sorted().map { "\(summary.figure) \(summary.variant) \(summary.system): \($0)" }
+        }
+        return table.lines(width: width) + (errors.isEmpty ? [] : [""] + errors)
     }
 
     private static func rows(_ summary: BenchSummary) -> [[String]] {
         let place = [summary.figure, summary.variant, summary.system]
         guard let figure = BenchFigure(rawValue: summary.figure), !summary.metrics.isEmpty else {
-            return [place + [summary.errors.first ?? "nothing"] + Array(repeating: "", count: 3 + costs.count)]
+            return [place + ["none, see below"] + Array(repeating: "", count: 3 + costs.count)]
         }
         var metrics = [figure.headline].filter { summary[$0] != nil }
         if metrics.isEmpty { metrics = [.jobsPerSecond, .p99].filter { summary[$0] != nil } }

@@ -6,10 +6,11 @@ import FoundationEssentials
 struct BenchLoadCommand: ParsableCommand {
     static let configuration = CommandConfiguration(commandName: "load", abstract: "Send requests to a server.")
 
-    @Argument(help: "What to send, as JSON.")
-    var order: String
+    @Argument(help: "File that says what to send, as JSON.")
+    var path: String
 
     func run() throws {
+        let order = String(decoding: try InputFile.read(path), as: UTF8.self)
         var generator = try LoadGenerator(BenchPlace.decode(order))
         Console.standard.out(String(decoding: try JSONEncoder().encode(generator.run()), as: UTF8.self))
     }
