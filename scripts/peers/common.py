@@ -1,17 +1,19 @@
 # What the Python adapters share: the options, the payload, the records and the ways to push.
 import asyncio
+import concurrent.futures
 import json
 import os
 import random
 import struct
 import sys
-import threading
 import time
 
 # The runner passes these by environment, so that they are there as well in processes that a peer starts itself.
 VERB = os.environ["PEER_VERB"]
 OPTIONS = json.loads(os.environ["PEER_OPTIONS"])
 URL = os.environ.get("BENCH_REDIS", "redis://127.0.0.1:6379")
+# The same for clients of redis-py: a pool for all tasks and threads, as it has no more than 100 connections else.
+POOLED_URL = URL + ("&" if "?" in URL else "?") + "max_connections=400"
 CONCURRENCY = int(OPTIONS.get("concurrency") or 10)
 KEEP = bool(OPTIONS.get("keep"))
 # Jobs of one priority have none.
@@ -100,11 +102,9 @@ def push(one, many=None):
             for index in range(first, order.jobs, order.tasks):
                 one(_payload(), _DUE, _priority(index))
 
-        threads = [threading.Thread(target=share, args=(first,)) for first in range(order.tasks)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        with concurrent.futures.ThreadPoolExecutor(order.tasks) as pool:
+            for _ in pool.map(share, range(order.tasks)):  # raises what a thread has raised
+                pass
     elif order.mode == "bulk":
         for batch in order.batches():
             some(batch)

@@ -3,9 +3,9 @@ import dramatiq
 from dramatiq.brokers.redis import RedisBroker
 
 import common
-from common import CONCURRENCY, KEEP, PRIORITIES, URL, VERB, cannot, milliseconds_until, record
+from common import CONCURRENCY, KEEP, POOLED_URL, PRIORITIES, VERB, cannot, milliseconds_until, record
 
-broker = RedisBroker(url=URL)
+broker = RedisBroker(url=POOLED_URL)
 dramatiq.set_broker(broker)
 
 

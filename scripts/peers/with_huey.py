@@ -5,12 +5,12 @@ from datetime import datetime
 from huey import PriorityRedisHuey, RedisHuey
 
 import common
-from common import CONCURRENCY, KEEP, PRIORITIES, URL, VERB, cannot, record
+from common import CONCURRENCY, KEEP, POOLED_URL, PRIORITIES, VERB, cannot, record
 
 if KEEP:
     cannot("huey keeps results, not finished jobs")
 
-huey = (PriorityRedisHuey if PRIORITIES else RedisHuey)("bench", url=URL)
+huey = (PriorityRedisHuey if PRIORITIES else RedisHuey)("bench", url=POOLED_URL)
 
 
 @huey.task(name="job")

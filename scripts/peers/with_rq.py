@@ -5,7 +5,7 @@ from redis import Redis
 from rq import Queue, SimpleWorker
 
 import common
-from common import KEEP, PRIORITIES, URL, VERB, record
+from common import KEEP, POOLED_URL, PRIORITIES, VERB, record
 
 
 def handle(payload):
@@ -48,4 +48,4 @@ def work(connection):
 
 
 if __name__ == "__main__":
-    (push if VERB == "push" else work)(Redis.from_url(URL))
+    (push if VERB == "push" else work)(Redis.from_url(POOLED_URL))
