@@ -21,8 +21,8 @@ struct BenchRunCommand: AsyncParsableCommand {
             Everything runs in processes of its own: a private Redis for each measurement (or the empty one that \
             --redis names: all of its keys are deleted), pushers and workers. The bound is the least that scripts over \
             a hash for each job and sorted sets cost, in deep pipelines, measured in the same run. "push" has jobs \
-            pushed in bulk (500 a call), one by one by one client, and by 256 tasks that each await their own; "drain" \
-            runs jobs that wait already, 100 or 10 at once, finished jobs deleted or kept.
+            pushed in bulk (500 a call, two calls under way), one by one by one client, and by 256 tasks that each \
+            await their own; "drain" runs jobs that wait already, 100 or 10 at once, finished jobs deleted or kept.
 
             A peer is a command that follows the contract of "martlet bench-target": COMMAND push JSON and \
             COMMAND work JSON.

@@ -101,8 +101,9 @@ for i = 1, #line, 2 do
     local key = JOB .. id
     -- A key of another type answers an error here and fails alone, not with the whole line behind it.
     local hash = redis.pcall('HGETALL', key)
-    -- Two fields can only be type and payload: a job with all defaults that was never claimed.
-    if #hash == 4 and not elsewhere and not hash.err then
+    -- Just type and payload: a job with all defaults that was never claimed.
+    local is_fresh = #hash == 4 and (hash[1] == 't' or hash[3] == 't') and (hash[1] == 'p' or hash[3] == 'p')
+    if is_fresh and not elsewhere then
         take(id, key, 1, plain, line[i + 1], hash)
     else
         take_special(id, key, line[i + 1], hash)

@@ -9,7 +9,9 @@ struct PushFigure: Sendable {
         let bound = BoundFigure(session: session, run: run)
         for system in session.options.systems {
             var order = PushOrder(mode: .bulk, jobs: try await session.jobs(200_000, for: system, at: \.bulk))
+            // Two calls under way: while Redis works on one, the next is encoded.
             order.batch = 500
+            order.tasks = 2
             try await push(system, "bulk", order, bound: try await bound.throughput(.push(100)))
             order = PushOrder(mode: .single, jobs: try await session.jobs(20_000, for: system, at: \.single))
             try await push(system, "single", order, bound: try await bound.roundTrips())

@@ -42,7 +42,7 @@ struct PushOrder: Codable, Sendable, Equatable {
     enum Mode: String, Codable, Sendable {
         /// One job a call, each awaited before the next.
         case single
-        /// `batch` jobs a call, each call awaited before the next.
+        /// `batch` jobs a call, `tasks` calls under way at a time (1 without it).
         case bulk
         /// `tasks` tasks, each of which pushes single jobs.
         case concurrent

@@ -34,8 +34,16 @@ struct BenchPusher: Sendable {
 
     private func pushInBulk() async throws {
         let batch = max(1, order.batch ?? Queue.batchLimit)
-        for start in stride(from: 0, to: order.jobs, by: batch) {
-            try await push(start..<min(start + batch, order.jobs))
+        let tasks = max(1, order.tasks ?? 1)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for task in 0..<tasks {
+                group.addTask {
+                    for start in stride(from: task * batch, to: order.jobs, by: tasks * batch) {
+                        try await push(start..<min(start + batch, order.jobs))
+                    }
+                }
+            }
+            try await group.waitForAll()
         }
     }
 
