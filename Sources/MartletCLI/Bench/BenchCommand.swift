@@ -19,17 +19,34 @@ struct BenchRunCommand: AsyncParsableCommand {
         abstract: "Measure throughput, latency, memory and cost, beside what Redis allows.",
         discussion: """
             Everything runs in processes of its own: a private Redis for each measurement (or the empty one that \
-            --redis names: all of its keys are deleted), pushers and workers. The bound is the least that scripts over \
-            a hash for each job and sorted sets cost, in deep pipelines, measured in the same run. "push" has jobs \
-            pushed in bulk (500 a call, two calls under way), one by one by one client, and by 256 tasks that each \
-            await their own; "drain" runs jobs that wait already, 100 or 10 at once, finished jobs deleted or kept.
+            --redis names: all of its keys are deleted), pushers and workers. Jobs have payloads of 200 bytes and \
+            handlers that only note the time; every job must be run exactly once, else there is no figure. A run of \
+            all figures takes about three minutes.
+
+              bound       what one core of Redis can do, and how long round trips take
+              push        500 a call (two calls under way), one by one, and by 256 tasks
+              drain       jobs that wait, 100 or 10 at once, then deleted or kept
+              latency     from push to start while nothing else happens
+              half        the same at half of the drain's rate, and at 25 000/s
+              scheduled   10 000 jobs due at the same instant: how late they start
+              memory      bytes of Redis for a waiting job, stock and our settings
+              priorities  ten instead of one
+              backlog     1 000 000 waiting jobs instead of 1 000 (--large: 10 000 000)
+              workers     two processes instead of one
+              aof         push and drain with an append-only file
+              http        POST of jobs on 64 connections; 10 000 downloads in one
+              download    1 GiB beside curl; 2 000 files beside aria2c, 10 at once
+              start       from the start of a worker process to its first job
+
+            Ratios are those to the bound (or to the other program) in the same run; for latencies they are those of \
+            the 99th percentiles to that of a BLPOP ping-pong.
 
             A peer is a command that follows the contract of "martlet bench-target": COMMAND push JSON and \
             COMMAND work JSON.
             """)
 
     @Argument(
-        help: ArgumentHelp("What to measure; all that takes no more than seconds without it.", valueName: "figure"))
+        help: ArgumentHelp("What to measure; all but aof without it.", valueName: "figure"))
     var figures: [BenchFigure] = []
     @Option(help: "URL of an empty Redis; a private one for each measurement without it.")
     var redis: String?

@@ -78,8 +78,11 @@ final class BenchRedis: Sendable {
         try await use { RedisReading(try $0.command(["INFO", "everything"]).text ?? "") }
     }
 
-    /// Ends it, if it is our own.
-    func stop() async { await server?.stop() }
+    /// Ends it if it is our own; else leaves it as empty as it was.
+    func stop() async {
+        if let server { return await server.stop() }
+        try? await use { _ = try $0.command(["FLUSHALL"]) }
+    }
 }
 
 /// Work that blocks its thread.
