@@ -53,14 +53,15 @@ class _Push:
 
     def __init__(self):
         self.mode, self.jobs = OPTIONS["mode"], int(OPTIONS["jobs"])
-        self.tasks = min(self.jobs, int(OPTIONS.get("tasks") or 256))
+        self.tasks = min(self.jobs, int(OPTIONS.get("tasks") or (256 if self.mode == "concurrent" else 1)))
         self.rate = float(OPTIONS.get("rate") or 20)
         self.pushed = 0
         self.started, self.cpu = time.perf_counter(), time.process_time()
 
-    def batches(self):
+    def batches(self, task):
+        """What one of the tasks pushes, call by call; the tasks take turns."""
         size = int(OPTIONS.get("batch") or 100)
-        for start in range(0, self.jobs, size):
+        for start in range(task * size, self.jobs, self.tasks * size):
             yield range(start, min(self.jobs, start + size))
 
     def pause(self):
@@ -97,17 +98,18 @@ def push(one, many=None):
             count = order.due()
             some(range(order.pushed, order.pushed + count))
             order.pushed += count
-    elif order.mode == "concurrent":
-        def share(first):
-            for index in range(first, order.jobs, order.tasks):
-                one(_payload(), _DUE, _priority(index))
+    elif order.mode in ("concurrent", "bulk"):
+        def share(task):
+            if order.mode == "bulk":
+                for batch in order.batches(task):
+                    some(batch)
+            else:
+                for index in range(task, order.jobs, order.tasks):
+                    one(_payload(), _DUE, _priority(index))
 
         with concurrent.futures.ThreadPoolExecutor(order.tasks) as pool:
             for _ in pool.map(share, range(order.tasks)):  # raises what a thread has raised
                 pass
-    elif order.mode == "bulk":
-        for batch in order.batches():
-            some(batch)
     else:
         for index in range(order.jobs):
             one(_payload(), _DUE, _priority(index))
@@ -131,15 +133,16 @@ async def push_async(one, many=None):
             count = order.due()
             await some(range(order.pushed, order.pushed + count))
             order.pushed += count
-    elif order.mode == "concurrent":
-        async def share(first):
-            for index in range(first, order.jobs, order.tasks):
-                await one(_payload(), _DUE, _priority(index))
+    elif order.mode in ("concurrent", "bulk"):
+        async def share(task):
+            if order.mode == "bulk":
+                for batch in order.batches(task):
+                    await some(batch)
+            else:
+                for index in range(task, order.jobs, order.tasks):
+                    await one(_payload(), _DUE, _priority(index))
 
-        await asyncio.gather(*(share(first) for first in range(order.tasks)))
-    elif order.mode == "bulk":
-        for batch in order.batches():
-            await some(batch)
+        await asyncio.gather(*(share(task) for task in range(order.tasks)))
     else:
         for index in range(order.jobs):
             await one(_payload(), _DUE, _priority(index))

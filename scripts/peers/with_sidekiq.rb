@@ -7,7 +7,8 @@ OPTIONS = JSON.parse(ENV.fetch("PEER_OPTIONS"))
 PRIORITIES = OPTIONS["priorities"].to_i
 DUE = OPTIONS["due_at_ms"] ? OPTIONS["due_at_ms"].to_f / 1000 : nil
 PADDING = "x" * [(OPTIONS["payload_bytes"] || 200).to_i - 34, 0].max
-TASKS = (OPTIONS["tasks"] || 256).to_i
+TASKS = (OPTIONS["tasks"] || (OPTIONS["mode"] == "concurrent" ? 256 : 1)).to_i
+BATCH = (OPTIONS["batch"] || 100).to_i
 
 redis = { url: ENV.fetch("BENCH_REDIS", "redis://127.0.0.1:6379") }
 Sidekiq.configure_server { |config| config.redis = redis }
@@ -73,14 +74,20 @@ def paced(jobs)
   end
 end
 
+# Calls the block in as many threads as there are tasks, with the number of each.
+def at_once
+  Array.new(TASKS) { |task| Thread.new { yield task } }.each(&:join)
+end
+
 def push
   jobs = OPTIONS.fetch("jobs")
   case OPTIONS["mode"]
-  when "bulk" then (0...jobs).each_slice((OPTIONS["batch"] || 100).to_i) { |batch| many(batch) }
+  when "bulk"
+    at_once do |task|
+      (task * BATCH).step(jobs - 1, TASKS * BATCH) { |first| many(first...[first + BATCH, jobs].min) }
+    end
   when "paced" then paced(jobs)
-  when "concurrent"
-    threads = Array.new(TASKS) { |first| Thread.new { first.step(jobs - 1, TASKS) { |index| one(index) } } }
-    threads.each(&:join)
+  when "concurrent" then at_once { |task| task.step(jobs - 1, TASKS) { |index| one(index) } }
   else jobs.times { |index| one(index) }
   end
   jobs
