@@ -63,7 +63,8 @@ struct BenchPage: Sendable {
 
     private func row(_ verdict: BenchVerdict) -> [String] {
         let goal = verdict.goal
-        let best = goal.shown.first.flatMap { report.best($0) }
+        // Half of a rate is another load for each system.
+        let best = goal.shown.first.flatMap { $0.figure == .half ? nil : report.best($0) }
         return [
             goal.name, Self.values(verdict), goal.terms.map(\.text).joined(separator: ", "), Self.ratios(verdict),
             best.map { peer(goal, $0.peer) } ?? "–", times(verdict, best?.median) ?? "–", verdict.state.rawValue,
