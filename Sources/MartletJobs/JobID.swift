@@ -63,6 +63,8 @@ extension JobID: Codable {
 /// Makes ULIDs that never go back: 48 bits of milliseconds, then 80 random bits that count up within a millisecond.
 struct ULIDGenerator {
     private static let alphabet = Array("0123456789abcdefghjkmnpqrstvwxyz".utf8)
+    /// The value of each byte as a digit; 32 for what is none.
+    private static let digits = (0...255).map { byte in UInt8(alphabet.firstIndex(of: UInt8(byte)) ?? 32) }
     private var milliseconds: UInt64 = 0
     private var high: UInt16 = 0
     private var low: UInt64 = 0
@@ -102,12 +104,14 @@ struct ULIDGenerator {
 
     /// The time in a ULID's first ten characters; `nil` when the text is not one of ours.
     static func milliseconds(of text: String) -> UInt64? {
-        let bytes = Array(text.utf8)
-        guard bytes.count == 26, bytes[0] <= UInt8(ascii: "7") else { return nil }
-        var value: UInt64 = 0
-        for (index, byte) in bytes.enumerated() {
-            guard let digit = alphabet.firstIndex(of: byte) else { return nil }
+        let bytes = text.utf8
+        guard bytes.count == 26, let first = bytes.first, first <= UInt8(ascii: "7") else { return nil }
+        var (value, index): (UInt64, Int) = (0, 0)
+        for byte in bytes {
+            let digit = digits[Int(byte)]
+            guard digit < 32 else { return nil }
             if index < 10 { value = value << 5 | UInt64(digit) }
+            index += 1
         }
         return value
     }

@@ -124,8 +124,8 @@ struct TurnMachine: ~Copyable {
     /// How many turns may be under way now.
     private var limit: Int { hasBacklog && failures == 0 && !isStopping ? Self.width : 1 }
 
-    /// How much room makes another turn worth its cost while one is under way.
-    private var worthwhile: Int { max(1, slots / 4) }
+    /// How much room makes another turn worth its cost while one is under way; the other one has the rest.
+    private var half: Int { (slots + 1) / 2 }
 }
 
 // MARK: - What happens
@@ -168,7 +168,7 @@ extension TurnMachine {
     /// What to do while a turn is under way.
     private mutating func nextBeside(at now: Instant) -> Action {
         guard flights.count < limit else { return .wait(until: nil, listens: nil, ended: nil) }
-        let missing = worthwhile - room
+        let missing = half - room
         guard missing <= 0, let claim = nextClaim(at: now) else {
             return .wait(until: nil, listens: nil, ended: max(missing, 1))
         }
@@ -193,7 +193,7 @@ extension TurnMachine {
             let line = lines.firstIndex(where: { $0.asked == nil })
         else { return nil }
         // Where more waits than there is room for, half of the slots leave the other half to the turn beside.
-        let most = limit > 1 ? (slots + 1) / 2 : slots
+        let most = limit > 1 ? half : slots
         lines[line].number += 1
         let request = ClaimRequest(worker: lines[line].worker, number: lines[line].number, upTo: min(room, most))
         lines[line].asked = request
