@@ -16,7 +16,8 @@ struct BenchComparison: Sendable {
             BenchValue(.drain, "c100", .redisCPU)),
         .init("Redis commands a job", BenchValue(.drain, "c100", .commands)),
         .init("from idle, ms: p50 / p99", BenchValue(.latency, "idle", .p50), BenchValue(.latency, "idle", .p99)),
-        .init("at half of its own rate, ms: p50 / p99", BenchValue(.half, "half", .p50), BenchValue(.half, "half", .p99)),
+        .init(
+            "at half of its own rate, ms: p50 / p99", BenchValue(.half, "half", .p50), BenchValue(.half, "half", .p99)),
         .init(
             "10,000 due at once, ms late: p50 / p99", BenchValue(.scheduled, "at-once", .p50),
             BenchValue(.scheduled, "at-once", .p99)),
