@@ -22,7 +22,7 @@ public struct Queue: Sendable {
         self.name = name
         self.store = store
         self.calls = calls
-        keys = QueueKeys(prefix: store.prefix, queue: name)
+        keys = calls.keys
     }
 
     /// Runs one script; creates the queue first where it does not exist yet.
@@ -77,8 +77,12 @@ public struct Queue: Sendable {
 
 /// What the callers of one queue share in a process: their single pushes and look-ups travel together.
 final class QueueCalls: Sendable {
+    /// Fifteen texts, made once.
+    let keys: QueueKeys
     let pushes = Coalescer<NewJob, EnqueueVerdict>(limit: Queue.batchLimit)
     let lookUps = Coalescer<JobID, JobRecord?>(limit: 100)
+
+    init(_ keys: QueueKeys) { self.keys = keys }
 }
 
 extension Result where Success == RedisValue, Failure == QueueError {
