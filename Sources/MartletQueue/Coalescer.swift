@@ -20,10 +20,16 @@ final class Coalescer<Request: Sendable, Reply: Sendable>: Sendable {
     private static var lanes: Int { 2 }
 
     private let limit: Int
+    private let executor: (any TaskExecutor)?
     private let state = Mutex(State())
 
-    /// - Parameter limit: the most requests of a batch.
-    init(limit: Int) { self.limit = limit }
+    /// - Parameters:
+    ///   - limit: the most requests of a batch.
+    ///   - executor: where batches are written and their replies handed out: the thread on which the replies arrive.
+    init(limit: Int, executor: (any TaskExecutor)? = nil) {
+        self.limit = limit
+        self.executor = executor
+    }
 
     /// How many wait for a batch to return.
     var waitingCount: Int { state.withLock { $0.waiting.count } }
@@ -70,7 +76,7 @@ final class Coalescer<Request: Sendable, Reply: Sendable>: Sendable {
 
     /// Not a child of any caller's task: whoever gives up must not end what others wait for.
     private func start(_ send: @escaping Send) {
-        Task { while let batch = next() { await Self.send(batch, send) } }
+        Task(executorPreference: executor) { while let batch = self.next() { await Self.send(batch, send) } }
     }
 
     private func next() -> [Ticket<Request, Reply>]? {

@@ -46,7 +46,7 @@ public final class JobStore: Service, Sendable {
     public func queue(_ name: QueueName) -> Queue {
         let shared = calls.withLock { calls in
             if let known = calls[name] { return known }
-            let new = QueueCalls(QueueKeys(prefix: prefix, queue: name))
+            let new = QueueCalls(QueueKeys(prefix: prefix, queue: name), executor: executor)
             calls[name] = new
             return new
         }

@@ -79,10 +79,14 @@ public struct Queue: Sendable {
 final class QueueCalls: Sendable {
     /// Fifteen texts, made once.
     let keys: QueueKeys
-    let pushes = Coalescer<NewJob, EnqueueVerdict>(limit: Queue.batchLimit)
-    let lookUps = Coalescer<JobID, JobRecord?>(limit: 100)
+    let pushes: Coalescer<NewJob, EnqueueVerdict>
+    let lookUps: Coalescer<JobID, JobRecord?>
 
-    init(_ keys: QueueKeys) { self.keys = keys }
+    init(_ keys: QueueKeys, executor: any TaskExecutor) {
+        self.keys = keys
+        pushes = Coalescer(limit: Queue.batchLimit, executor: executor)
+        lookUps = Coalescer(limit: 100, executor: executor)
+    }
 }
 
 extension Result where Success == RedisValue, Failure == QueueError {

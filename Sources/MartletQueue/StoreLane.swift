@@ -2,6 +2,11 @@
 
 import MartletRedis
 
+extension Queue {
+    /// Where tasks run that push or read one by one all the time; see ``JobStore/executor``.
+    public var executor: any TaskExecutor { store.executor }
+}
+
 extension JobStore {
     /// Runs tasks on the thread of the store's connection.
     ///
