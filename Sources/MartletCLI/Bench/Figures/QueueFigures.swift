@@ -42,10 +42,19 @@ struct DrainFigure: Sendable {
         ("c100", WorkOrder(concurrency: 100)), ("c100-kept", WorkOrder(concurrency: 100, keep: true)),
         ("c10", WorkOrder(concurrency: 10)),
     ]
+    /// What only our own worker can do: handlers that take the payload's bytes and run where the replies arrive.
+    ///
+    /// That is what the bound does, which decodes nothing and changes no thread.
+    static let bareVariants: [(name: String, order: WorkOrder)] = variants.map { name, order in
+        var order = order
+        order.bare = true
+        return (name + "-bare", order)
+    }
 
     func measure() async throws {
         for system in session.options.systems {
-            for (name, order) in Self.variants { _ = try await drain(system, name, order) }
+            let variants = Self.variants + (system.name == BenchSystem.own ? Self.bareVariants : [])
+            for (name, order) in variants { _ = try await drain(system, name, order) }
         }
     }
 

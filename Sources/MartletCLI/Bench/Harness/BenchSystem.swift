@@ -97,6 +97,8 @@ struct WorkOrder: Codable, Sendable, Equatable {
     var jobs: Int?
     /// How many priorities there are.
     var priorities: Int?
+    /// Handlers take the payload's bytes, on the thread of the connection; peers never get this.
+    var bare: Bool?
 }
 
 /// A system cannot do what was asked of it, and says why; this is no failure.

@@ -8,6 +8,9 @@ extension BenchGoal {
         share("run, 100 at a time, finished jobs deleted", .drain, "c100", 0.6),
         share("run, 100 at a time, finished jobs kept", .drain, "c100-kept", 0.6),
         share("run, 10 at a time", .drain, "c10", 0.45),
+        share("bare handlers, 100 at a time, finished jobs deleted", .drain, "c100-bare", 0.6),
+        share("bare handlers, 100 at a time, finished jobs kept", .drain, "c100-kept-bare", 0.6),
+        share("bare handlers, 10 at a time", .drain, "c10-bare", 0.45),
         share("push in bulk", .push, "bulk", 0.6),
         share("push one by one, one client", .push, "single", 0.85, of: "redis-benchmark"),
         share("push one by one, 256 tasks", .push, "concurrent", 1),
@@ -16,6 +19,7 @@ extension BenchGoal {
     private static let cost: [BenchGoal] = [
         absolute("Redis CPU for 100,000 jobs, claim to end", .drain, "c100", .redisCPU, .atMost(0.95)),
         absolute("worker CPU for 100,000 jobs", .drain, "c100", .workerCPU, .atMost(0.9)),
+        absolute("worker CPU for 100,000 jobs, bare handlers", .drain, "c100-bare", .workerCPU, .atMost(0.9)),
     ]
 
     private static let latency: [BenchGoal] = [

@@ -26,6 +26,12 @@ struct BenchJob: Job {
     var at: Double
     var pad: String
 
+    /// The time in a payload, without decoding the rest: JSON with sorted keys begins with it.
+    static func time(in payload: [UInt8]) -> Double {
+        let digits = payload.dropFirst(6).prefix { $0 != UInt8(ascii: ",") }
+        return Double(String(decoding: digits, as: UTF8.self)) ?? 0
+    }
+
     /// What of the payload is not padding.
     static let overhead = #"{"at":1700000000.123456,"pad":""}"#.utf8.count
 }
@@ -84,7 +90,11 @@ struct BenchWorkCommand: AsyncParsableCommand {
         let store = JobStore(redis: place.redis, logger: logger)
         let tally = BenchTally(path: place.records, limit: order.jobs)
         let worker = Worker(store, queues: [BenchJob.queue: order.concurrency]) {
-            On(BenchJob.self) { job, _ in tally.note(job.at) }
+            if order.bare == true {
+                OnRaw(BenchJob.name, runsOn: .loop) { payload, _ in tally.note(BenchJob.time(in: payload)) }
+            } else {
+                On(BenchJob.self) { job, _ in tally.note(job.at) }
+            }
         }
         try await Launch.run([store, tally, worker], logger: logger, untilEOF: true)
     }
