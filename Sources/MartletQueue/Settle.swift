@@ -119,6 +119,7 @@ struct SettleBatch {
     /// The batch of these settlements.
     init(_ settlements: ArraySlice<Settlement>) {
         arguments.reserveCapacity(settlements.count * 80)
+        plain.reserveCapacity(settlements.count)
         for (index, settlement) in settlements.enumerated() {
             if settlement.isPlain { plain.append(index) } else { others.append(index) }
         }

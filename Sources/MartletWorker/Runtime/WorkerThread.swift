@@ -25,8 +25,7 @@ struct ConnectionLane: WorkerLane {
 
 /// A thread of the worker's own, for beats and all else that is not in a hurry.
 ///
-/// Handlers run on Swift's cooperative pool, which has as many threads as there are cores; some that compute without
-/// pause can fill it. What extends leases must not stand in that line, and neither must its timers.
+/// Handlers run on as many threads as there are cores; some that compute without pause can fill them. What extends leases must not stand in that line, and neither must its timers.
 final class WorkerThread: TaskExecutor, WorkerLane {
     // A serial queue takes its thread from outside the pool that Swift's tasks share.
     private let queue = DispatchQueue(label: "martlet.worker", qos: .userInitiated)
