@@ -40,8 +40,8 @@ extension BenchMetric {
     /// A median with its ends, where there are several runs.
     func text(_ spread: BenchSpread) -> String {
         let middle = text(spread.median)
-        guard spread.min != spread.max else { return middle }
-        return "\(middle) (\(bare(spread.min))–\(bare(spread.max)))"
+        let (low, high) = (bare(spread.min), bare(spread.max))
+        return low == high ? middle : "\(middle) (\(low)–\(high))"
     }
 
     /// A value without its unit.
