@@ -22,7 +22,8 @@ import Testing
         let own = results.filter { $0.system == "martlet" }
         #expect(
             own.map { "\($0.figure) \($0.variant)" } == [
-                "drain c100", "drain c100-kept", "drain c10", "push bulk", "push single", "push concurrent",
+                "drain c100", "drain c100-kept", "drain c10", "drain c100-bare", "drain c100-kept-bare",
+                "drain c10-bare", "push bulk", "push single", "push concurrent",
             ])
         for result in own {
             #expect(result.error == nil)
