@@ -66,6 +66,9 @@ extension Queue {
         return .refused(index: index - 1, try EnqueueVerdict(.array(Array(parts[2...]))))
     }
 
+    /// The most jobs of one call.
+    private static let pushLimit = 200
+
     /// Slices of at most 200 jobs and about a MiB.
     ///
     /// Larger ones cost Redis no less for each job, and leave it idle for longer while the next is written.
@@ -74,7 +77,7 @@ extension Queue {
         var start = 0
         var bytes = 0
         for (index, job) in jobs.enumerated() {
-            if index > start, index - start == 200 || bytes + job.wireSize > 1 << 20 {
+            if index > start, index - start == pushLimit || bytes + job.wireSize > 1 << 20 {
                 slices.append(jobs[start..<index])
                 (start, bytes) = (index, 0)
             }

@@ -29,7 +29,8 @@ local function check_place(id, index, place, job)
     if index == QUEUED and (t < 0 or t % 1 ~= 0 or t > max(now, tonumber(meta[3]) or 0) + 31536000000) then
         found(id, 'score does not fit its priority')
     end
-    if (index == ACTIVE or index == PAUSED) and not place_of(job.at) then found(id, 'no place in line') end
+    local at = match(job.at or '', '^(%d+) ?%d*$')
+    if (index == ACTIVE or index == PAUSED) and not whole(at, 0, 2 ^ 53) then found(id, 'no place in line') end
 end
 
 local function check(id, index, place)

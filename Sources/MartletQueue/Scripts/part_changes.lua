@@ -1,6 +1,6 @@
 -- The one way to change a job: what a run changes is gathered first and then written in a safe order.
 -- All changes of one run, gathered first and then written by commit().
-local added, removed, writes, dropped, counts, born, stamped = {}, {}, {}, {}, {}, 0, nil
+local added, removed, writes, dropped, counts, stamped = {}, {}, {}, {}, {}, nil
 
 local function push(map, index, value)
     local list = map[index]
@@ -30,16 +30,15 @@ local function repair(id, index, lost_job)
     if lost_job then count('deleted', 1) end
 end
 
--- Writes what was gathered. Births are counted first and deaths last, indexes stand before hashes and destinations before
+-- Writes what was gathered. Deaths are counted last, indexes stand before hashes and destinations before
 -- sources: a run that Redis cuts short leaves a ledger difference or an entry too many, never a job in no index.
 local function commit()
-    if born > 0 then call('HINCRBY', META, 'created', born) end
     if stamped then call('HSET', META, 'clock', stamped) end
     for index, list in pairs(added) do in_chunks('ZADD', index, list) end
     for i = 1, #writes do call(unpack(writes[i])) end
     for i = 1, #dropped, CHUNK do call('UNLINK', unpack(dropped, i, min(i + CHUNK - 1, #dropped))) end
     for index, list in pairs(removed) do in_chunks('ZREM', index, list) end
     for name, by in pairs(counts) do call('HINCRBY', META, name, by) end
-    added, removed, writes, dropped, counts, born, stamped = {}, {}, {}, {}, {}, 0, nil
+    added, removed, writes, dropped, counts, stamped = {}, {}, {}, {}, {}, nil
 end
 
