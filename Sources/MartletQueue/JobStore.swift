@@ -14,16 +14,23 @@ public final class JobStore: Service, Sendable {
     public let prefix: String
     let redis: RedisClient
     let waiter: RedisListWaiter
+    let scripts: ScriptTable
     let atomicPushes = Turnstile()
     private let calls = Mutex<[QueueName: QueueCalls]>([:])
     private let queuesKey: String
     private let globalKey: String
 
     /// A store on this Redis; `prefix` must not be empty nor contain a brace.
-    public init(redis configuration: RedisConfiguration, prefix: String = "martlet", logger: Logger) {
+    public convenience init(redis configuration: RedisConfiguration, prefix: String = "martlet", logger: Logger) {
+        self.init(redis: configuration, prefix: prefix, scripts: .shipped, logger: logger)
+    }
+
+    /// A store that runs these scripts.
+    package init(redis configuration: RedisConfiguration, prefix: String, scripts: ScriptTable, logger: Logger) {
         precondition(
             !prefix.isEmpty && !prefix.contains { "{}".contains($0) }, "a prefix has no braces and is not empty")
         self.prefix = prefix
+        self.scripts = scripts
         redis = RedisClient(configuration, logger: logger)
         waiter = RedisListWaiter(configuration, beside: redis, logger: logger)
         queuesKey = prefix + ":queues"
@@ -117,7 +124,7 @@ public final class JobStore: Service, Sendable {
     // registry already, or reads the flag after it was set.
     private func setGlobalPause(_ paused: Bool, reason: String, who: String) async throws(QueueError) {
         let request = RedisRequest.script(
-            QueueScript.global, keys: RedisArguments(globalKey),
+            scripts.global, keys: RedisArguments(globalKey),
             arguments: RedisArguments(paused ? "1" : "0", reason, who))
         let value = try await send(request)
         guard let version = value.int else { throw .broken("global", value) }

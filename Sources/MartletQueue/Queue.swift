@@ -50,12 +50,12 @@ public struct Queue: Sendable {
     func read(_ script: QueueScript, _ arguments: RedisArguments) async throws(QueueError) -> [RedisValue]? {
         let result = await send([(script, arguments, [])])[0]
         if result.isNoQueue { return nil }
-        guard let parts = try result.get().array else { throw .broken(script.rawValue, try result.get()) }
+        guard let parts = try result.get().array else { throw .broken(script.name, try result.get()) }
         return parts
     }
 
     private func send(_ calls: [(QueueScript, RedisArguments, [JobID])]) async -> [Result<RedisValue, QueueError>] {
-        let requests = calls.map { RedisRequest.script($0.0.script, keys: keys.arguments, arguments: $0.1) }
+        let requests = calls.map { RedisRequest.script(store.scripts[$0.0], keys: keys.arguments, arguments: $0.1) }
         let replies = await store.redis.send(requests)
         return zip(replies, calls).map { reply, call in
             switch reply {

@@ -7,13 +7,13 @@ package enum WireForms {
     /// The call that pushes jobs, each judged by itself.
     package static func push(_ jobs: [NewJob], to queue: Queue) -> RedisRequest {
         .script(
-            QueueScript.enqueue.script, keys: queue.keys.arguments, arguments: PushCall(jobs[...]).arguments)
+            queue.store.scripts[.enqueue], keys: queue.keys.arguments, arguments: PushCall(jobs[...]).arguments)
     }
 
     /// The call that settles a batch.
     package static func settle(_ settlements: [Settlement], in queue: Queue) -> RedisRequest {
         .script(
-            QueueScript.settle.script, keys: queue.keys.arguments,
+            queue.store.scripts[.settle], keys: queue.keys.arguments,
             arguments: SettleBatch(settlements[...]).arguments)
     }
 
