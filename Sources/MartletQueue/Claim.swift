@@ -95,59 +95,9 @@ public struct ClaimReply: Sendable {
     public var stops: Int
 }
 
-extension Queue {
-    /// Claims up to `request.upTo` jobs.
-    ///
-    /// One round trip; a repeat with the same request is replayed.
-    public func claim(_ request: ClaimRequest) async throws(QueueError) -> ClaimReply {
-        try ClaimReply(await run(.claim, request.arguments))
-    }
-}
-
-extension ClaimRequest {
-    var arguments: RedisArguments {
-        var arguments = RedisArguments(worker)
-        arguments.append(number)
-        arguments.append(nonce)
-        arguments.append(upTo)
-        return arguments
-    }
-}
-
-extension ClaimReply {
-    /// The words before the jobs, and those of each job.
-    private static let headWords = 6
-    private static let jobWords = 4
-
-    /// Reads `{status, lease, due, stops, now, nonce}` and four words for each job; allocates for each job its id, its
-    /// type and its array, and takes the payload over as it is.
-    init(_ value: RedisValue) throws(QueueError) {
-        guard let parts = value.array, parts.count >= Self.headWords,
-            (parts.count - Self.headWords).isMultiple(of: Self.jobWords),
-            let status = parts[0].string.flatMap(Status.init), let lease = parts[1].int, let due = parts[2].int,
-            let stops = parts[3].int, let now = parts[4].int, let nonce = parts[5].string
-        else { throw .broken("claim", value) }
-        self.status = status
-        self.lease = .milliseconds(lease)
-        nextDue = due < 0 ? nil : .milliseconds(due)
-        self.stops = stops
-        jobs = []
-        jobs.reserveCapacity((parts.count - Self.headWords) / Self.jobWords)
-        // Most jobs are claimed for the first time: they share one token.
-        let firstToken = "1:" + nonce
-        for index in stride(from: Self.headWords, to: parts.count, by: Self.jobWords) {
-            let words = parts[index..<(index + Self.jobWords)]
-            guard let job = ClaimedJob(words, nonce: nonce, firstToken: firstToken, now: now) else {
-                throw .broken("claim", .array(Array(words)))
-            }
-            jobs.append(job)
-        }
-    }
-}
-
 extension ClaimedJob {
     /// Reads `id, claims, place in line (empty in a replay), hash as flat list`.
-    fileprivate init?(_ words: ArraySlice<RedisValue>, nonce: String, firstToken: String, now: Int) {
+    init?(_ words: ArraySlice<RedisValue>, nonce: String, firstToken: String, now: Int) {
         let at = words.startIndex
         guard let id = words[at].string.flatMap({ JobID($0) }), let claims = words[at + 1].int,
             let pairs = words[at + 3].array

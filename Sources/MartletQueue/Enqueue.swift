@@ -45,7 +45,9 @@ extension Queue {
     }
 
     private func pushed(_ call: PushCall) async -> Result<RedisValue, QueueError> {
-        await run([(.enqueue, call.arguments, call.ids)])[0]
+        do throws(QueueError) {
+            return .success(try await run(.enqueue, call.arguments, ids: call.ids))
+        } catch { return .failure(error) }
     }
 
     /// Pushes up to 10 000 jobs and 16 MiB, all of them or none, in one script.

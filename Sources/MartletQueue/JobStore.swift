@@ -176,7 +176,7 @@ extension Queue {
         var arguments = RedisArguments("create")
         arguments.append(flag.paused ? "1" : "0")
         arguments.append(flag.version)
-        _ = try await run([(.configure, arguments, [])])[0].get()
+        _ = try await run(.configure, arguments)
     }
 
     /// Waits for a sign that there may be work: true at once when a token came, false when the time is over.

@@ -25,53 +25,42 @@ public struct Queue: Sendable {
         keys = calls.keys
     }
 
-    /// Runs one script; creates the queue first where it does not exist yet.
+    /// Runs a script; creates the queue first where it does not exist yet.
     func run(_ script: QueueScript, _ arguments: RedisArguments, ids: [JobID] = []) async throws(QueueError)
         -> RedisValue
     {
-        try await run([(script, arguments, ids)])[0].get()
-    }
-
-    /// Runs several scripts in one write and one wait, in their order, each with a result of its own.
-    func run(_ calls: [(QueueScript, RedisArguments, [JobID])]) async -> [Result<RedisValue, QueueError>] {
-        var results = await send(calls)
-        guard results.contains(where: { $0.isNoQueue }) else { return results }
-        do throws(QueueError) { try await create() } catch {
-            return results.map { $0.isNoQueue ? .failure(error) : $0 }
-        }
-        let again = calls.indices.filter { results[$0].isNoQueue }
-        for (index, result) in zip(again, await send(again.map { calls[$0] })) { results[index] = result }
-        return results
+        let value = try await send(script, arguments, ids)
+        guard value.isNoQueue else { return value }
+        try await create()
+        return try await send(script, arguments, ids)
     }
 
     /// Runs a script that only reads.
     ///
     /// `nil` when the queue does not exist. Reading never creates one.
     func read(_ script: QueueScript, _ arguments: RedisArguments) async throws(QueueError) -> [RedisValue]? {
-        let result = await send([(script, arguments, [])])[0]
-        if result.isNoQueue { return nil }
-        guard let parts = try result.get().array else { throw .broken(script.name, try result.get()) }
+        let value = try await send(script, arguments, [])
+        if value.isNoQueue { return nil }
+        guard let parts = value.array else { throw .broken(script.name, value) }
         return parts
     }
 
-    private func send(_ calls: [(QueueScript, RedisArguments, [JobID])]) async -> [Result<RedisValue, QueueError>] {
-        let requests = calls.map { RedisRequest.script(store.scripts[$0.0], keys: keys.arguments, arguments: $0.1) }
-        let replies = await store.redis.send(requests)
-        return zip(replies, calls).map { reply, call in
-            switch reply {
-            case .failure(let error): .failure(QueueError(error, ids: call.2))
-            case .success(let value): Self.checked(value)
-            }
-        }
+    private func send(_ script: QueueScript, _ arguments: RedisArguments, _ ids: [JobID]) async throws(QueueError)
+        -> RedisValue
+    {
+        let request = RedisRequest.script(store.scripts[script], keys: keys.arguments, arguments: arguments)
+        let value: RedisValue
+        do throws(RedisError) { value = try await store.redis.send(request) } catch { throw QueueError(error, ids: ids) }
+        return try Self.checked(value)
     }
 
-    private static func checked(_ value: RedisValue) -> Result<RedisValue, QueueError> {
-        guard let first = value.array?.first?.string, first == "schema" else { return .success(value) }
+    /// The value, unless the queue is newer than this process.
+    private static func checked(_ value: RedisValue) throws(QueueError) -> RedisValue {
+        guard value.array?.first?.string == "schema" else { return value }
         let schema = value.array?.last?.string ?? "?"
-        return .failure(
-            QueueError(
-                .refused(.newerSchema(schema)),
-                message: "this queue was written by a newer Martlet (schema \(schema)); upgrade this process"))
+        throw QueueError(
+            .refused(.newerSchema(schema)),
+            message: "this queue was written by a newer Martlet (schema \(schema)); upgrade this process")
     }
 }
 
@@ -89,11 +78,8 @@ final class QueueCalls: Sendable {
     }
 }
 
-extension Result where Success == RedisValue, Failure == QueueError {
-    fileprivate var isNoQueue: Bool {
-        guard case .success(let value) = self else { return false }
-        return value.array?.first?.string == "noqueue"
-    }
+extension RedisValue {
+    fileprivate var isNoQueue: Bool { array?.first?.string == "noqueue" }
 }
 
 extension Array {

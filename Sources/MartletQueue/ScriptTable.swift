@@ -14,19 +14,32 @@ package struct ScriptTable: Sendable {
 
     /// The scripts composed of what `source` says each file holds; those who try other texts bring their own.
     package init(_ source: (ScriptFile) -> [UInt8]) {
-        scripts = QueueScript.allCases.map { script in
-            // Prelude and parts come behind the first line, since `#!lua` and its flags must stand first.
-            let body = source(script.file)
-            let newline = UInt8(ascii: "\n")
-            let end = body.firstIndex(of: newline) ?? body.endIndex
-            let shared = script.parts.reduce(source(.prelude)) { $0 + source($1) }
-            return Self.named(script.name, body[..<end] + [newline] + shared + body[end...])
-        }
+        scripts = QueueScript.allCases.map { Self.named($0.name, Self.expanded(source($0.file), source)) }
         global = Self.named(ScriptFile.global.rawValue, source(.global))
     }
 
     /// One of the queue's scripts.
     subscript(_ script: QueueScript) -> RedisScript { scripts[script.rawValue] }
+
+    /// A script with its parts: a line `--@ names prelude …` stands for these files, one behind the other.
+    private static func expanded(_ body: [UInt8], _ source: (ScriptFile) -> [UInt8]) -> [UInt8] {
+        let newline = UInt8(ascii: "\n")
+        var text: [UInt8] = []
+        for line in body.split(separator: newline, omittingEmptySubsequences: false) {
+            let words = line.split(separator: UInt8(ascii: " "))
+            guard words.first.map(Array.init) == Array("--@".utf8) else {
+                text += line + [newline]
+                continue
+            }
+            for word in words.dropFirst() {
+                guard let file = ScriptFile(rawValue: String(decoding: word, as: UTF8.self)) else {
+                    preconditionFailure("a script names a part that is none")
+                }
+                text += source(file)
+            }
+        }
+        return text
+    }
 
     private static func named(_ name: String, _ source: [UInt8]) -> RedisScript {
         RedisScript(name: name, source: source, sha1: hex(Insecure.SHA1.hash(data: source)))

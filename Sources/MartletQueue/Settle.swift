@@ -70,96 +70,16 @@ public struct SettleReply: Sendable {
     public var stops: Int
 }
 
-extension Queue {
-    /// Settles a batch, at most 500 for each script; repeating it is safe.
-    ///
-    /// One round trip for each 500.
-    public func settle(_ settlements: [Settlement]) async throws(QueueError) -> SettleReply {
-        var reply = SettleReply(verdicts: [], stops: 0)
-        for chunk in settlements.chunks(of: Queue.batchLimit) {
-            let batch = SettleBatch(chunk)
-            let part = try batch.reply(await run(.settle, batch.arguments, ids: chunk.map(\.id)))
-            reply.verdicts += part.verdicts
-            reply.stops = part.stops
-        }
-        return reply
-    }
-
-    /// A worker's turn: settles what has finished and claims what has room, in one write and one wait.
-    ///
-    /// Each half has its own result; at most 500 settlements.
-    public func turn(
-        settle settlements: [Settlement], claim: ClaimRequest?
-    ) async -> (settled: Result<SettleReply, QueueError>?, claimed: Result<ClaimReply, QueueError>?) {
-        let batch = SettleBatch(settlements[...])
-        var calls: [(QueueScript, RedisArguments, [JobID])] = []
-        if !settlements.isEmpty { calls.append((.settle, batch.arguments, settlements.map(\.id))) }
-        if let claim { calls.append((.claim, claim.arguments, [])) }
-        var results = await run(calls)[...]
-        let settled = settlements.isEmpty ? nil : results.popFirst()
-        let claimed = claim == nil ? nil : results.popFirst()
-        return (
-            settled.map { result in
-                result.flatMap { value in .init { () throws(QueueError) in try batch.reply(value) } }
-            },
-            claimed.map { result in result.flatMap { value in .init { () throws(QueueError) in try ClaimReply(value) } }
-            }
-        )
-    }
-}
-
-/// A batch of settlements on its way: the plain completions first, two words each, then the others with six.
-struct SettleBatch {
-    /// Where the plain ones stand among the settlements, and where the others.
-    private var plain: [Int] = []
-    private var others: [Int] = []
-    /// The batch as the script `settle` reads it.
-    private(set) var arguments = RedisArguments()
-
-    /// The batch of these settlements.
-    init(_ settlements: ArraySlice<Settlement>) {
-        arguments.reserveCapacity(settlements.count * 80)
-        plain.reserveCapacity(settlements.count)
-        for (index, settlement) in settlements.enumerated() {
-            if settlement.isPlain { plain.append(index) } else { others.append(index) }
-        }
-        arguments.append(plain.count)
-        let start = settlements.startIndex
-        for index in plain { settlements[start + index].appendProof(to: &arguments) }
-        for index in others { settlements[start + index].append(to: &arguments) }
-    }
-
-    /// Reads `{ok, stops, {position from 1, verdict, …} of the plain ones, verdict of each other…}`.
-    func reply(_ value: RedisValue) throws(QueueError) -> SettleReply {
-        guard let parts = value.array, parts.count == 3 + others.count, let stops = parts[1].int,
-            let unusual = parts[2].array, unusual.count.isMultiple(of: 2)
-        else { throw .broken("settle", value) }
-        var reply = SettleReply(
-            verdicts: Array(repeating: .settled(.completed), count: plain.count + others.count), stops: stops)
-        for index in stride(from: 0, to: unusual.count, by: 2) {
-            guard let position = unusual[index].int, plain.indices.contains(position - 1),
-                let verdict = SettleVerdict(unusual[index + 1])
-            else { throw .broken("settle", value) }
-            reply.verdicts[plain[position - 1]] = verdict
-        }
-        for (index, part) in zip(others, parts[3...]) {
-            guard let verdict = SettleVerdict(part) else { throw .broken("settle", part) }
-            reply.verdicts[index] = verdict
-        }
-        return reply
-    }
-}
-
 extension Settlement {
     /// Whether the attempt just completed and has nothing more to say.
-    fileprivate var isPlain: Bool { outcome == .completed(output: nil) && progress == nil }
+    var isPlain: Bool { outcome == .completed(output: nil) && progress == nil }
 
-    fileprivate func appendProof(to arguments: inout RedisArguments) {
+    func appendProof(to arguments: inout RedisArguments) {
         arguments.append(id.description)
         arguments.append(token)
     }
 
-    fileprivate func append(to arguments: inout RedisArguments) {
+    func append(to arguments: inout RedisArguments) {
         appendProof(to: &arguments)
         appendOutcome(to: &arguments)
         arguments.append(progress?.stored ?? "")

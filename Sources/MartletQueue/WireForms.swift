@@ -10,19 +10,18 @@ package enum WireForms {
             queue.store.scripts[.enqueue], keys: queue.keys.arguments, arguments: PushCall(jobs[...]).arguments)
     }
 
-    /// The call that settles a batch.
-    package static func settle(_ settlements: [Settlement], in queue: Queue) -> RedisRequest {
+    /// The call that settles a batch and claims again.
+    package static func turn(_ settlements: [Settlement], claim: ClaimRequest?, in queue: Queue) -> RedisRequest {
         .script(
-            queue.store.scripts[.settle], keys: queue.keys.arguments,
-            arguments: SettleBatch(settlements[...]).arguments)
+            ScriptTable.shipped[.turn], keys: queue.keys.arguments,
+            arguments: TurnCall(settlements[...], claim: claim).arguments)
     }
 
-    /// What a claim brought.
-    package static func claimed(_ reply: RedisValue) throws(QueueError) -> ClaimReply { try ClaimReply(reply) }
-
-    /// Writes a batch of settlements and reads what became of them.
-    package static func settle(_ settlements: [Settlement], reply: RedisValue) throws(QueueError) -> SettleReply {
-        try SettleBatch(settlements[...]).reply(reply)
+    /// What a turn brought.
+    package static func turn(
+        _ settlements: [Settlement], claim: ClaimRequest?, reply: RedisValue
+    ) throws(QueueError) -> TurnReply {
+        try TurnCall(settlements[...], claim: claim).reply(reply)
     }
 
     /// Writes a push and reads what became of it.

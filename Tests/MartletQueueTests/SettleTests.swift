@@ -2,10 +2,11 @@
 
 import Foundation
 import MartletJobs
-import MartletQueue
 import MartletRedis
 import TestSupport
 import Testing
+
+@testable import MartletQueue
 
 @Suite struct SettleTests {
     @Test func `an always failing job runs four times, due 1 s, 2 s and 4 s after each failure`() async throws {
@@ -155,14 +156,49 @@ import Testing
         try await withStore { harness in
             let queue = harness.queue()
             _ = try await queue.enqueue((0..<3).map { _ in job() })
-            let first = await queue.turn(settle: [], claim: ClaimRequest(worker: "w", number: 1, upTo: 2))
-            #expect(first.settled == nil)
-            let jobs = try #require(try first.claimed?.get()).jobs
-            let second = await queue.turn(
+            let first = try await queue.turn(settle: [], claim: ClaimRequest(worker: "w", number: 1, upTo: 2))
+            #expect(first.settled.verdicts.isEmpty)
+            let jobs = try #require(first.claimed).jobs
+            let second = try await queue.turn(
                 settle: jobs.map(\.completion), claim: ClaimRequest(worker: "w", number: 2, upTo: 2))
-            #expect(try second.settled?.get().verdicts == [.settled(.completed), .settled(.completed)])
-            #expect(try second.claimed?.get().jobs.count == 1)
+            #expect(second.settled.verdicts == [.settled(.completed), .settled(.completed)])
+            #expect(second.claimed?.jobs.count == 1)
         }
+    }
+
+    @Test func `a key of another type is no job: it fails alone, and the rest of the turn goes on`() async throws {
+        try await withStore { harness in
+            let queue = harness.queue()
+            _ = try await queue.enqueue((0..<4).map { _ in job() })
+            let held = try await harness.claim(3, from: queue)
+            for broken in held.dropLast() {
+                try await harness.command("DEL", harness.key("job:\(broken.id)"))
+                try await harness.command("LPUSH", harness.key("job:\(broken.id)"), "x")
+            }
+            var failure = held[1].completion
+            failure.outcome = .failedForGood(error: "e")
+            let turn = try await queue.turn(
+                settle: [held[0].completion, failure, held[2].completion],
+                claim: ClaimRequest(worker: "other", number: 1, upTo: 5))
+            #expect(turn.settled.verdicts == [.gone, .gone, .settled(.completed)])
+            #expect(turn.claimed?.jobs.count == 1)
+            for broken in held.dropLast() {
+                try await harness.command("DEL", harness.key("job:\(broken.id)"))
+                try await harness.command("ZREM", harness.key("active"), "\(broken.id)")
+                try await harness.command("HINCRBY", harness.key("meta"), "deleted", "1")
+            }
+        }
+    }
+
+    @Test func `an answer that does not fit what was asked is refused whole`() throws {
+        let held = [Settlement(id: .generate(), token: "1:a", outcome: .completed(output: nil))]
+        let call = TurnCall(held[...], claim: nil)
+        let head: [RedisValue] = ["ok", "30000", "-1", "0", "1", "n"].map { .bytes(Array($0.utf8)) }
+        let gone = RedisValue.array([.bytes(Array("gone".utf8))])
+        #expect(throws: QueueError.self) { try call.reply(.array(head)) }
+        #expect(throws: QueueError.self) { try call.reply(.array(head + [.array([.integer(2), gone])])) }
+        #expect(throws: QueueError.self) { try call.reply(.array(head + [.array([.integer(1)])])) }
+        #expect(try call.reply(.array(head + [.array([.integer(1), gone])])).settled.verdicts == [.gone])
     }
 
     @Test func `a settled job keeps its last progress, result and error within their limits`() async throws {

@@ -226,9 +226,9 @@ import Testing
             for _ in 0..<5 {
                 _ = try await queue.enqueue([job(), job()])
                 try await harness.command("SCRIPT", "FLUSH")
-                let turn = await queue.turn(
+                let turn = try await queue.turn(
                     settle: [], claim: ClaimRequest(worker: "w", number: Int.random(in: 1...9), upTo: 2))
-                _ = try turn.claimed?.get()
+                #expect(turn.claimed != nil)
                 try await harness.command("SCRIPT", "FLUSH")
             }
         }

@@ -38,6 +38,16 @@ private let unknown = QueueError(.unknown, message: "lost")
 private let away = QueueError(.notExecuted(.unavailable), message: "away")
 private let newer = QueueError(.refused(.newerSchema("9")), message: "newer")
 
+/// What a turn brought, or why one of its halves and so the whole failed.
+private func answer(
+    _ claim: Result<ClaimReply, QueueError>?, _ settled: Result<SettleReply, QueueError>?
+) -> Result<TurnReply, QueueError> {
+    Result { () throws(QueueError) in
+        let verdicts = try settled?.get() ?? SettleReply(verdicts: [], stops: 0)
+        return TurnReply(settled: verdicts, claimed: try claim?.get())
+    }
+}
+
 /// What a machine wants, in a form that can be compared.
 private enum Want: Equatable {
     case turn(settles: Int, claims: Int?, number: Int?)
@@ -77,8 +87,7 @@ private struct Bench: ~Copyable {
         _ claim: Result<ClaimReply, QueueError>?, settled: Result<SettleReply, QueueError>? = nil,
         after time: Duration = .zero
     ) -> TurnMachine.Outcome {
-        machine.replied(
-            underWay.removeFirst().number, settled: settled, claimed: claim, at: start + time)
+        machine.replied(underWay.removeFirst().number, answer(claim, settled), at: start + time)
     }
 }
 
@@ -195,12 +204,9 @@ private struct Bench: ~Copyable {
         _ = machine.want()
         machine.ended(ended("1:b"))
         machine.got(reply(0), settled: .failure(error))
-        var want = machine.want()
-        #expect(want == .turn(settles: 2, claims: 2, number: 3))
-        let garbled = machine.got(reply(0), settled: verdicts(1))
-        #expect(!garbled.isGood, "one verdict for two settlements says nothing of either")
-        want = machine.want(after: .seconds(5))
-        #expect(want == .turn(settles: 2, claims: 2, number: 4))
+        let want = machine.want()
+        let isReplay = error.kind == .unknown
+        #expect(want == .turn(settles: 2, claims: isReplay ? 1 : 2, number: isReplay ? 2 : 3))
         let outcome = machine.got(reply(0), settled: verdicts(2))
         #expect(outcome.verdicts.map(\.0.settlement.token) == ["1:a", "1:b"])
     }

@@ -10,12 +10,12 @@ enum Samples {
 
     static func job() -> NewJob { NewJob(type: "mail.send", payload: payload) }
 
-    /// A claim that brought these jobs.
-    static func claimReply(_ jobs: [NewJob]) -> RedisValue {
+    /// A turn whose settlements were all accepted and whose claim brought these jobs.
+    static func turnReply(_ jobs: [NewJob]) -> RedisValue {
         .array(
             [
                 text("ok"), .integer(30_000), .integer(-1), .integer(7), text("1800000000000"),
-                text("0123456789abcdef"),
+                text("0123456789abcdef"), .array([]),
             ] + jobs.flatMap(claimed))
     }
 
@@ -26,9 +26,6 @@ enum Samples {
 
     /// A push that put all in line.
     static var pushReply: RedisValue { .array([text("ok")]) }
-
-    /// Plain completions that were all accepted.
-    static var settleReply: RedisValue { .array([text("ok"), .integer(7), .array([])]) }
 
     private static func text(_ text: String) -> RedisValue { .bytes(Array(text.utf8)) }
 

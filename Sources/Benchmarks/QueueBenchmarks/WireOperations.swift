@@ -18,18 +18,20 @@ func wireOperations() throws -> [Operation] {
     let jobs = (0..<batch).map { _ in Samples.job() }
     let push = WireForms.push(jobs, to: queue)
     let settlements = jobs.map { Settlement(id: $0.id, token: Samples.token, outcome: .completed(output: nil)) }
-    let claim = Samples.claimReply(jobs)
-    let probe = try WireProbe(reply: Samples.resp(claim))
+    let claim = ClaimRequest(worker: "w", number: 1, upTo: batch)
+    let reply = Samples.turnReply(jobs)
+    let probe = try WireProbe(reply: Samples.resp(reply))
     return [
         Operation("MartletRedis", "encode PING") { probe.encode(.command("PING")) },
         Operation("MartletRedis", "encode a script call of 100 jobs") { probe.encode(push) },
         Operation("MartletRedis", "read a claim of 100 jobs") { try probe.read() },
         Operation("MartletQueue", "write a push of 100 jobs") { WireForms.push(jobs, to: queue) },
         Operation("MartletQueue", "write a push of one job") { WireForms.push([jobs[0]], to: queue) },
-        Operation("MartletQueue", "write 100 settlements") { WireForms.settle(settlements, in: queue) },
-        Operation("MartletQueue", "decode a claim of 100 jobs") { try WireForms.claimed(claim) },
-        Operation("MartletQueue", "write 100 settlements and read the reply") {
-            try WireForms.settle(settlements, reply: Samples.settleReply)
+        Operation("MartletQueue", "write a turn of 100 settlements") {
+            WireForms.turn(settlements, claim: claim, in: queue)
+        },
+        Operation("MartletQueue", "write a turn of 100 settlements and read 100 jobs") {
+            try WireForms.turn(settlements, claim: claim, reply: reply)
         },
         Operation("MartletQueue", "write a push of one job and read the reply") {
             try WireForms.push([jobs[0]], reply: Samples.pushReply)

@@ -5,6 +5,7 @@
 --     | `index`, name, cursor, how many → `ok`, next cursor, entries seen, then for each finding {id, what}
 --     | `jobs`, ids… → `ok`, then for each finding {id, what}: hashes that no index holds
 --     | `unique`, cursor → `ok`, next cursor, entries seen, findings
+--@ names prelude values locate
 if REFUSED then return REFUSED end
 
 local ORDER = { ACTIVE, PAUSED, DELAYED, QUEUED, COMPLETED, FAILED, CANCELLED }
@@ -26,7 +27,7 @@ end
 local function check_place(id, index, place, job)
     local priority = tonumber(job.r) or 0
     local t = place + priority * step
-    if index == QUEUED and (t < 0 or t % 1 ~= 0 or t > max(now, tonumber(meta[3]) or 0) + 31536000000) then
+    if index == QUEUED and (t < 0 or t % 1 ~= 0 or t > max(now, clock) + 31536000000) then
         found(id, 'score does not fit its priority')
     end
     local at = match(job.at or '', '^(%d+) ?%d*$')

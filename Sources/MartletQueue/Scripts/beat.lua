@@ -4,6 +4,7 @@
 -- ARGV: worker, what it says of itself (JSON), then for each job: id, token, progress or empty, checkpoint or empty.
 -- Answer: `ok`, stops counter, then for each job the ms its lease still runs, or {ms, want}, or -1 (fenced) or -2 (gone).
 -- Cost: 1 command, and for each job HMGET and ZSCORE, HSET only for news, a share of one ZADD when a third has passed.
+--@ names prelude values changes
 if REFUSED then return REFUSED end
 
 local results = { 'ok', stops }

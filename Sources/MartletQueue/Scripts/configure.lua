@@ -7,12 +7,27 @@
 --     | `pause`, reason, who  |  `resume`
 --     | `pause_all`, flag, version, reason, who
 -- Answer: `ok`, or {`bad`, setting}, or `busy` when `step` shall change while jobs wait.
+--@ names prelude due wake
 local verb = ARGV[1]
+
+-- Puts the settings that every call needs into one field; called behind each change of one of them.
+local function make_plan()
+    local set = call('HMGET', META, 'limit', 'lease', 'step', 'paused', 'paused_all', 'completed_age', 'completed_count')
+    limit, halted = tonumber(set[1]) or 0, set[4] == '1' or set[5] == '1'
+    local is_special = set[1] or set[2] or set[3] or halted or set[6] or set[7]
+    call('HSET', META, 'plan', is_special and table.concat({
+        format('%.0f', limit), set[2] or DEFAULT_LEASE, set[3] or format('%.0f', DEFAULT_STEP), halted and 1 or 0,
+        set[6] or DEFAULT_AGE, set[7] or DEFAULT_COUNT,
+    }, ' ') or '')
+end
 
 if verb == 'create' then
     if meta[1] then return { 'ok' } end
-    call('HSET', META, 'schema', '1', 'created', 0, 'deleted', 0, 'repaired', 0, 'global_version', ARGV[3])
+    -- In this order, since a field is looked for from the front: first what every call reads.
+    call('HSET', META, 'schema', '1', 'clock', 0, 'stops', 0, 'plan', '', 'created', 0, 'completed', 0, 'deleted', 0,
+        'repaired', 0, 'global_version', ARGV[3])
     if ARGV[2] == '1' then call('HSET', META, 'paused_all', '1') end
+    make_plan()
     return { 'ok' }
 end
 if REFUSED then return REFUSED end
@@ -42,10 +57,6 @@ end
 
 local function set(name, value)
     if value == '' then call('HDEL', META, name) else call('HSET', META, name, value) end
-    if name == 'limit' then
-        limit = tonumber(value) or 0
-        wake(call('ZCARD', QUEUED))
-    end
 end
 
 if verb == 'set' or verb == 'environment' then
@@ -60,18 +71,22 @@ if verb == 'set' or verb == 'environment' then
             set(name, value)
         end
     end
+    local before = limit
+    make_plan()
+    if limit ~= before then wake(call('ZCARD', QUEUED)) end
     return { 'ok' }
 end
 
 if verb == 'pause' then
     call('HSET', META, 'paused', '1', 'paused_reason', ARGV[2], 'paused_by', ARGV[3], 'paused_at', now)
+    make_plan()
     call('DEL', WAKE)
     return { 'ok' }
 end
 
 if verb == 'resume' then
     call('HDEL', META, 'paused', 'paused_reason', 'paused_by', 'paused_at')
-    halted = meta[8] == '1'
+    make_plan()
     wake(call('ZCARD', QUEUED))
     return { 'ok' }
 end
@@ -84,10 +99,11 @@ if verb == 'pause_all' then
     call('HSET', META, 'global_version', version)
     if ARGV[2] == '1' then
         call('HSET', META, 'paused_all', '1', 'paused_all_reason', ARGV[4], 'paused_all_by', ARGV[5])
+        make_plan()
         call('DEL', WAKE)
     else
         call('HDEL', META, 'paused_all', 'paused_all_reason', 'paused_all_by')
-        halted = meta[7] == '1'
+        make_plan()
         wake(call('ZCARD', QUEUED))
     end
     return { 'ok' }

@@ -6,6 +6,7 @@
 -- Answer: `ok`, then for each id {verdict, state}: `done`, `asked` (a running job was asked to stop), `state` (not possible
 -- in that state), `missing`, or {`unique`, holder}.
 -- Cost for each id: HMGET, up to 7 ZSCORE, and 1 to 4 writes; O(log n).
+--@ names prelude values due wake alarm locate changes finish
 if REFUSED then return REFUSED end
 
 local verb = ARGV[1]

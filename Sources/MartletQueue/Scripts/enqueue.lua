@@ -8,11 +8,44 @@
 -- in atomic mode `refused`, index from 1, verdict, detail when one of them cannot be.
 -- Cost for a batch: 8 commands, two of them with a share for each job; for each job one HSET, O(log n) in the index.
 -- A job with a digest costs HMGET, HGET and a second HSET more, one with a unique key HGET and HSET.
+--@ names prelude wake
 if REFUSED then return REFUSED end
 
 local MAX_DELAY = 31536000000
-local t = runnable()
-local place = format('%.0f', t)
+local t = max(now, clock)
+local place = t == now and stamp or format('%.0f', t)
+
+-- What a push of common jobs does without; `turn` says why it stands in a function.
+local function rarely()
+    --@ names values due alarm locate
+    local function existing(id, digest)
+        local stored = call('HMGET', JOB .. id, 'd', 't', 'k')
+        if stored[2] then
+            -- An id of our own making, without a digest, meets only itself.
+            if stored[1] ~= (digest or false) then return { 'conflict' } end
+            return { 'exists', locate(id, stored[3]) or 'queued' }
+        end
+        if call('EXISTS', JOB .. id) == 1 then return { 'conflict' } end
+        local buried = digest and call('HGET', TOMBS, id)
+        if not buried then return nil end
+        return buried == digest and { 'deleted' } or { 'conflict' }
+    end
+
+    local taken = {}
+    local function refusal(id, job)
+        if not job.priority then return { 'invalid', 'priority' } end
+        if not job.delay then return { 'invalid', 'delay' } end
+        local found = existing(id, job.d)
+        if found then return found end
+        local holder = job.u and (taken[job.u] or call('HGET', UNIQUE, job.u))
+        if holder then return { 'unique', holder } end
+        if job.u then taken[job.u] = id end
+        return nil
+    end
+
+    return { existing = existing, refusal = refusal, in_chunks = in_chunks, wake_for_due = wake_for_due }
+end
+local rare
 
 -- What is asked for, read once: ids, keys, where in ARGV each begins, and the terms of those that have any.
 local ids, keys, from, special, n = {}, {}, {}, {}, 0
@@ -36,30 +69,6 @@ end
 local crowded = false
 for j = 1, n, CHUNK do crowded = crowded or call('EXISTS', unpack(keys, j, min(j + CHUNK - 1, n))) > 0 end
 
-local function existing(id, digest)
-    local stored = call('HMGET', JOB .. id, 'd', 't', 'k')
-    if stored[2] then
-        -- An id of our own making, without a digest, meets only itself.
-        if stored[1] ~= (digest or false) then return { 'conflict' } end
-        return { 'exists', locate(id, stored[3]) or 'queued' }
-    end
-    if call('EXISTS', JOB .. id) == 1 then return { 'conflict' } end
-    local buried = digest and call('HGET', TOMBS, id)
-    if not buried then return nil end
-    return buried == digest and { 'deleted' } or { 'conflict' }
-end
-
-local taken = {}
-local function refusal(id, job)
-    if not job.priority then return { 'invalid', 'priority' } end
-    if not job.delay then return { 'invalid', 'delay' } end
-    local found = existing(id, job.d)
-    if found then return found end
-    local holder = job.u and (taken[job.u] or call('HGET', UNIQUE, job.u))
-    if holder then return { 'unique', holder } end
-    return nil
-end
-
 local results, seen, line, later, born, earliest = { 'ok' }, {}, {}, {}, {}, nil
 local ready, scheduled = 0, 0
 for j = 1, n do
@@ -71,9 +80,11 @@ for j = 1, n do
     elseif seen[id] then
         no = seen[id] == digest and { 'exists', 'queued' } or { 'conflict' }
     elseif job then
-        no = refusal(id, job)
+        rare = rare or rarely()
+        no = rare.refusal(id, job)
     elseif crowded then
-        no = existing(id, nil)
+        rare = rare or rarely()
+        no = rare.existing(id, nil)
     end
     if no then
         if ARGV[1] == 'atomic' and no[1] ~= 'exists' and no[1] ~= 'deleted' then return { 'refused', j, no[1], no[2] or '' } end
@@ -81,15 +92,14 @@ for j = 1, n do
     else
         seen[id] = digest
         born[#born + 1] = j
-        if job and job.u then taken[job.u] = id end
         if job and job.delay > 0 then
             scheduled = scheduled + 1
-            earliest = lower(earliest, now + job.delay)
+            earliest = min(earliest or math.huge, now + job.delay)
             later[2 * scheduled - 1], later[2 * scheduled] = now + job.delay, id
             results[#results + 1], results[#results + 2] = j, { 'scheduled' }
         else
             ready = ready + 1
-            line[2 * ready - 1] = job and job.priority ~= 0 and score(t, job.priority) or place
+            line[2 * ready - 1] = job and job.priority ~= 0 and t - job.priority * step or place
             line[2 * ready] = id
         end
     end
@@ -97,12 +107,12 @@ end
 if #born == 0 then return results end
 
 -- Counted first, then placed, then written: a run cut short leaves an entry or a count too many, never a hidden job.
-call('HINCRBY', META, 'created', #born)
+call('HINCRBY', META, 'created', #born == 1 and '1' or #born)
 if ready > 0 then
     call('HSET', META, 'clock', place)
-    in_chunks('ZADD', QUEUED, line)
+    for k = 1, 2 * ready, CHUNK do call('ZADD', QUEUED, unpack(line, k, min(k + CHUNK - 1, 2 * ready))) end
 end
-if scheduled > 0 then in_chunks('ZADD', DELAYED, later) end
+if scheduled > 0 then rare.in_chunks('ZADD', DELAYED, later) end
 for b = 1, #born do
     local j = born[b]
     local at, job = from[j], special[j]
@@ -116,5 +126,5 @@ for b = 1, #born do
     end
 end
 wake(ready)
-wake_for_due(earliest)
+if earliest then rare.wake_for_due(earliest) end
 return results

@@ -1,13 +1,15 @@
 -- The end of jobs: into a final index, or out of the store.
--- How long finished jobs stay, read only by scripts that finish or trim.
-local kept = {}
+-- How long finished jobs stay, and how many of them.
+local kept = { completed = { completed_age, completed_count } }
 local function retention(name)
     if not kept[name] then
         local set = call('HMGET', META, name .. '_age', name .. '_count')
-        kept[name] = { tonumber(set[1]) or 86400000, tonumber(set[2]) or 100000 }
+        kept[name] = { tonumber(set[1]) or DEFAULT_AGE, tonumber(set[2]) or DEFAULT_COUNT }
     end
     return kept[name][1], kept[name][2]
 end
+
+local TOMB_MS, FRESH_MS = 86400000, 60000
 
 -- Takes a job out of the store. Ids that callers chose leave a tombstone, so that a late repeat finds its answer.
 local function forget(id, index, digest)

@@ -5,6 +5,7 @@
 --     | `page`, index name, score, id, limit, direction → as `jobs`, with the id as a fourth value; strictly after (score, id)
 --     | `counts` → `ok`, now ms, flat list of names and numbers, then all of `meta`
 --     | `workers` → `ok`, now ms, flat list of worker and `<ms> <JSON>`
+--@ names prelude values due locate
 if REFUSED then return REFUSED end
 
 local verb = ARGV[1]

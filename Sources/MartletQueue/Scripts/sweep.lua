@@ -4,9 +4,10 @@
 -- ARGV: none.
 -- Answer: `ok`, more (1 when there is more to do at once), promoted, forgotten, then for each job taken back {id, new state}.
 -- Bounds: 1000 promotions, 200 of all else. Any number of processes may call it at any time.
+--@ names prelude values due wake alarm changes finish promote
 if REFUSED then return REFUSED end
 
-local PROMOTE, REST, SILENT_MS, QUIET_MS = 1000, 200, 3600000, 5000
+local PROMOTE, REST, SILENT_MS, QUIET_MS, MAX_LOST = 1000, 200, 3600000, 5000, 3
 local state = call('HMGET', META, 'swept', 'grace', 'completed', 'claims_cursor', 'workers_cursor')
 local swept, grace = tonumber(state[1]), tonumber(state[2]) or 0
 local results, ready = { 'ok', 0, 0, 0 }, 0

@@ -40,14 +40,14 @@ final class QueueLoop: Sendable {
         var hasYielded = false
         while true {
             let now = Instant.now
-            let news = inbox.take(withReply: !hasYielded)
+            let news = inbox.take(withAnswer: !hasYielded)
             hasYielded = false
             // A stop that came before a reply counts: what the claim brought is then given back unstarted.
             machine.note(news, at: now)
-            if let reply = news.reply {
-                let outcome = machine.replied(reply.turn, settled: reply.settled, claimed: reply.claimed, at: now)
+            if let answer = news.answer {
+                let outcome = machine.replied(answer.turn, answer.result, at: now)
                 report(outcome, &isFailing)
-                let heldUntil = reply.sent + (outcome.lease ?? .zero)
+                let heldUntil = answer.sent + (outcome.lease ?? .zero)
                 if crew.pool.gather({ start(outcome.started, heldUntil: heldUntil, now: now) }) {
                     // Handlers on this thread run now, and what ends goes out before the next reply is looked at.
                     await Task.yield()
@@ -67,9 +67,11 @@ final class QueueLoop: Sendable {
 
     private func send(_ turn: Turn, at now: Instant) {
         Task(executorPreference: crew.lane.executor) { [queue, inbox] in
-            let reply = await queue.turn(settle: turn.settle.map(\.settlement), claim: turn.claim)
-            inbox.replied(
-                TurnReply(turn: turn.number, sent: now, settled: reply.settled, claimed: reply.claimed))
+            var result: Result<TurnReply, QueueError>
+            do throws(QueueError) {
+                result = .success(try await queue.turn(settle: turn.settle.map(\.settlement), claim: turn.claim))
+            } catch { result = .failure(error) }
+            inbox.answered(TurnAnswer(turn: turn.number, sent: now, result: result))
         }
     }
 }
@@ -134,13 +136,13 @@ extension QueueLoop {
 
 extension QueueLoop {
     private func report(_ outcome: TurnMachine.Outcome, _ isFailing: inout Bool) {
-        for error in outcome.errors {
+        if let error = outcome.error {
             logger.log(
                 level: isFailing ? .debug : .warning, "A turn failed; it will be repeated",
                 metadata: ["error": "\(error)"])
         }
-        if isFailing, outcome.isGood { logger.info("Turns succeed again") }
-        isFailing = !outcome.isGood
+        if isFailing, outcome.error == nil { logger.info("Turns succeed again") }
+        isFailing = outcome.error != nil
         if let lease = outcome.lease { beats.leaseIs(lease) }
         beats.noteStops(outcome.stops)
         for (ended, verdict) in outcome.verdicts { report(ended, verdict) }

@@ -4,13 +4,12 @@ import DequeModule
 import MartletQueue
 import Synchronization
 
-/// The reply to a turn.
-struct TurnReply: Sendable {
+/// The answer to a turn.
+struct TurnAnswer: Sendable {
     let turn: Int
     /// When the turn was sent.
     let sent: ContinuousClock.Instant
-    let settled: Result<SettleReply, QueueError>?
-    let claimed: Result<ClaimReply, QueueError>?
+    let result: Result<TurnReply, QueueError>
 }
 
 /// Gathers events until the loop takes them; wakes the loop when it is worth it.
@@ -21,7 +20,7 @@ final class TurnInbox: Sendable {
     struct News: Sendable {
         var ended: [Ended] = []
         /// The oldest one; the next waits for the next time.
-        var reply: TurnReply?
+        var answer: TurnAnswer?
         var isWoken = false
         var isStopping = false
         var isAbandoned = false
@@ -29,7 +28,7 @@ final class TurnInbox: Sendable {
 
     private struct State {
         var news = News()
-        var replies = Deque<TurnReply>()
+        var answers = Deque<TurnAnswer>()
         /// How many ended attempts wake the loop; `nil` while it does not sleep.
         var wakesAt: Int?
     }
@@ -48,7 +47,7 @@ final class TurnInbox: Sendable {
         if wakes { pulse.fire() }
     }
 
-    func replied(_ reply: TurnReply) { change { $0.replies.append(reply) } }
+    func answered(_ answer: TurnAnswer) { change { $0.answers.append(answer) } }
     func woken() { change { $0.news.isWoken = true } }
     func stop() { change { $0.news.isStopping = true } }
     func abandon() { change { $0.news.isAbandoned = true } }
@@ -58,17 +57,17 @@ final class TurnInbox: Sendable {
         pulse.fire()
     }
 
-    /// What happened since the last time, with one reply at most.
+    /// What happened since the last time, with one answer at most.
     ///
-    /// Replies to two turns can come at once. The turn that follows the first is to leave before the second is looked
+    /// Answers to two turns can come at once. The turn that follows the first is to leave before the second is looked
     /// at, or the two would keep step for ever, and Redis and the worker would wait for each other in turn.
-    func take(withReply: Bool = true) -> News {
+    func take(withAnswer: Bool = true) -> News {
         state.withLock { state in
             var news = state.news
             state.news.ended = []
             state.news.ended.reserveCapacity(news.ended.count)
             state.news.isWoken = false
-            if withReply { news.reply = state.replies.popFirst() }
+            if withAnswer { news.answer = state.answers.popFirst() }
             return news
         }
     }
@@ -76,7 +75,7 @@ final class TurnInbox: Sendable {
     /// Sleeps until something happens, `ended` attempts have gathered, or `instant` has come.
     func wait(until instant: Instant?, ended: Int?) async {
         let isTime = state.withLock { state in
-            if !state.replies.isEmpty { return true }
+            if !state.answers.isEmpty { return true }
             if let ended, state.news.ended.count >= ended { return true }
             state.wakesAt = ended
             return false
@@ -88,7 +87,7 @@ final class TurnInbox: Sendable {
 }
 
 extension TurnMachine {
-    /// Takes in what happened, but for the replies.
+    /// Takes in what happened, but for the answers.
     mutating func note(_ news: TurnInbox.News, at now: Instant) {
         for ended in news.ended { self.ended(ended) }
         if news.isWoken { woken(at: now) }

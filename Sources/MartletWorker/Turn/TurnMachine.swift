@@ -12,12 +12,12 @@ struct Ended: Sendable {
     var knowsLoss = false
 }
 
-/// What to send in one write.
+/// What to send in one call.
 struct Turn: Sendable {
     /// Tells the reply's turn from others that are under way.
     let number: Int
     let settle: [Ended]
-    /// Behind the settlements, so that it sees the room that they make.
+    /// Sees the room that the settlements make.
     let claim: ClaimRequest?
 }
 
@@ -53,13 +53,8 @@ struct TurnMachine: ~Copyable {
         var lease: Duration?
         /// The highest count of wanted stops.
         var stops = 0
-        /// Why halves of the turn failed.
-        var errors: [QueueError] = []
-        /// Whether the number of verdicts was not that of the settlements.
-        var isGarbled = false
-
-        /// Whether the turn did all that it was to do.
-        var isGood: Bool { errors.isEmpty && !isGarbled }
+        /// Why the turn failed.
+        var error: QueueError?
     }
 
     /// A sequence of claims, one at a time.
@@ -208,61 +203,42 @@ extension TurnMachine {
 
 extension TurnMachine {
     /// Takes in the reply to turn `number`.
-    mutating func replied(
-        _ number: Int, settled: Result<SettleReply, QueueError>?, claimed: Result<ClaimReply, QueueError>?,
-        at now: Instant
-    ) -> Outcome {
-        var outcome = Outcome()
-        guard let index = flights.firstIndex(where: { $0.turn.number == number }) else { return outcome }
+    mutating func replied(_ number: Int, _ result: Result<TurnReply, QueueError>, at now: Instant) -> Outcome {
+        guard let index = flights.firstIndex(where: { $0.turn.number == number }) else { return Outcome() }
         let flight = flights.remove(at: index)
-        if let settled { take(settled, of: flight.turn, &outcome) }
-        if let line = flight.line {
-            lines[line].isUnderWay = false
-            if let claimed { take(claimed, of: line, &outcome, now) }
+        if let line = flight.line { lines[line].isUnderWay = false }
+        switch result {
+        case .success(let reply): return took(reply, of: flight, now)
+        case .failure(let error): return failed(error, flight, now)
         }
-        if outcome.isGood {
-            failures = 0
-            notBefore = nil
-        } else if flight.round == round {
-            failures += 1
-            round += 1
-            notBefore = now + pause(outcome)
-        }
+    }
+
+    private mutating func took(_ reply: TurnReply, of flight: Flight, _ now: Instant) -> Outcome {
+        failures = 0
+        notBefore = nil
+        var outcome = Outcome(
+            verdicts: Array(zip(flight.turn.settle, reply.settled.verdicts)), stops: reply.settled.stops)
+        guard let line = flight.line, let claimed = reply.claimed else { return outcome }
+        outcome.lease = claimed.lease
+        plan(after: claimed, to: line, now)
+        lines[line].asked = nil
+        take(claimed.jobs, &outcome)
         return outcome
     }
 
-    private mutating func take(
-        _ settled: Result<SettleReply, QueueError>, of turn: Turn, _ outcome: inout Outcome
-    ) {
-        switch settled {
-        case .success(let reply) where reply.verdicts.count == turn.settle.count:
-            outcome.verdicts = Array(zip(turn.settle, reply.verdicts))
-            outcome.stops = reply.stops
-        case .success:
-            owed = turn.settle + owed
-            outcome.isGarbled = true
-        case .failure(let error):
-            owed = turn.settle + owed
-            outcome.errors.append(error)
-        }
-    }
-
-    private mutating func take(
-        _ claimed: Result<ClaimReply, QueueError>, of line: Int, _ outcome: inout Outcome, _ now: Instant
-    ) {
-        switch claimed {
-        case .success(let reply):
-            outcome.stops = max(outcome.stops, reply.stops)
-            outcome.lease = reply.lease
-            plan(after: reply, to: line, now)
-            lines[line].asked = nil
-            take(reply.jobs, &outcome)
-        case .failure(let error):
-            outcome.errors.append(error)
+    private mutating func failed(_ error: QueueError, _ flight: Flight, _ now: Instant) -> Outcome {
+        owed = flight.turn.settle + owed
+        if let line = flight.line {
             lines[line].isReplay = lines[line].isReplay || error.kind == .unknown
             // Known not to have happened, or answered in a way that no repeat can mend: the next one is a new one.
             if !lines[line].isReplay || error.isRefusal { lines[line].asked = nil }
         }
+        if flight.round == round {
+            failures += 1
+            round += 1
+            notBefore = now + pause(error)
+        }
+        return Outcome(error: error)
     }
 
     private mutating func take(_ jobs: [ClaimedJob], _ outcome: inout Outcome) {
@@ -296,9 +272,8 @@ extension TurnMachine {
     }
 
     /// The first repeat comes at once, later ones after a pause that grows to 2 s.
-    private func pause(_ outcome: Outcome) -> Duration {
-        let isHopeless = outcome.isGarbled || outcome.errors.contains(where: \.isRefusal)
-        let step = isHopeless ? max(failures, 6) : failures
+    private func pause(_ error: QueueError) -> Duration {
+        let step = error.isRefusal ? max(failures, 6) : failures
         guard step > 1 else { return .zero }
         let longest = min(Duration.milliseconds(50) * (1 << min(step - 2, 6)), .seconds(2))
         return longest * (0.5 + 0.5 * chance())

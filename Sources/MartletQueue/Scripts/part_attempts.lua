@@ -1,0 +1,87 @@
+-- The end of attempts that have more to say than that they completed.
+-- `ended` has the tokens of the jobs that were settled in this call; `tally` gathers how many completed, how many came
+-- into line, and when the earliest delayed one falls due.
+local function settlement(ended, tally)
+    local DEFAULT_RETRIES = 3
+    local t = runnable()
+
+    local function spend(key, token, progress, ...)
+        if progress ~= '' then
+            write('HSET', key, 'k', '-' .. token, 'g', progress, ...)
+        else
+            write('HSET', key, 'k', '-' .. token, ...)
+        end
+    end
+
+    local function end_finally(id, token, index, name, job, progress, ...)
+        if not finish(id, ACTIVE, index, name, job[2], job[3]) then return name end
+        spend(JOB .. id, token, progress, ...)
+        if job[4] then write('HDEL', JOB .. id, 'w') end
+        return name
+    end
+
+    -- Out of active without being finished: where it goes depends on what was asked for meanwhile and on its time.
+    local function put_back(id, token, job, priority, at, due, progress, ...)
+        local key = JOB .. id
+        if wants(job[4], 'pause') then
+            spend(key, token, progress, 'at', moved(at, due), ...)
+            write('HDEL', key, 'w')
+            move(id, ACTIVE, PAUSED, now)
+            return 'paused'
+        end
+        spend(key, token, progress, ...)
+        if due > t then
+            move(id, ACTIVE, DELAYED, due)
+            tally.earliest = lower(tally.earliest, due)
+            return 'retrying'
+        end
+        tally.ready = tally.ready + 1
+        move(id, ACTIVE, QUEUED, score(due, priority))
+        return 'queued'
+    end
+
+    local function settle(id, token, outcome, delay, body, progress)
+        local key = JOB .. id
+        -- A key of another type is no job: it fails alone, not with the whole turn behind it.
+        local job = redis.pcall('HMGET', key, 'k', 'u', 'd', 'w')
+        local stored = job[1]
+        if not stored then
+            if job.err or call('EXISTS', key) == 0 then return { 'gone' } end
+            return { 'fenced' }
+        end
+        if stored == '-' .. token then return { 'duplicate', locate(id, stored) or 'gone' } end
+        if not is_held(stored, token) then return { 'fenced' } end
+        if outcome == 'completed' then
+            tally.completed = tally.completed + 1
+            if body == '' then return end_finally(id, token, COMPLETED, 'completed', job, progress) end
+            return end_finally(id, token, COMPLETED, 'completed', job, progress, 'o', body)
+        end
+        if wants(job[4], 'cancel') then
+            return end_finally(id, token, CANCELLED, 'cancelled', job, progress)
+        end
+        local more = call('HMGET', key, 'm', 'f', 'r', 'at')
+        if outcome == 'release' or outcome == 'snooze' then
+            local place = place_of(more[4]) or t
+            return put_back(id, token, job, more[3], more[4], delay and now + delay or place, progress)
+        end
+        local failures = (tonumber(more[2]) or 0) + 1
+        if outcome == 'permanent' or failures > (tonumber(more[1]) or DEFAULT_RETRIES) then
+            return end_finally(id, token, FAILED, 'failed', job, progress, 'f', failures, 'e', body)
+        end
+        local due = now + (delay or 0)
+        if due <= t then
+            stamped = t
+            due = t
+        end
+        return put_back(id, token, job, more[3], more[4], due, progress, 'f', failures, 'e', body)
+    end
+
+    -- A job is settled once in a call; named again it is a repeat, or somebody else's.
+    return function(id, token, ...)
+        if ended[id] then return ended[id] == token and { 'duplicate', 'gone' } or { 'fenced' } end
+        local result = settle(id, token, ...)
+        if type(result) == 'string' then ended[id] = token end
+        return result
+    end
+end
+

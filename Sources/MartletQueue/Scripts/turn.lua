@@ -1,0 +1,195 @@
+#!lua flags=allow-oom
+-- A worker's turn: ends attempts, each with the proof that its worker still holds the job, then hands out jobs, highest
+-- priority first, oldest first within one priority; what is due is promoted before.
+--
+-- ARGV: worker, call number, nonce, how many to hand out (0 for none, at most 128), n, then n times id and token of
+-- attempts that completed and have nothing more to say, then for each other attempt six words: id, token, outcome,
+-- delay ms or empty, output or error, progress or empty. At most 500 attempts.
+-- Outcomes: `completed`, `failed` (delay = wait before the retry), `permanent`, `release`, `snooze`.
+-- Answer: status, lease ms, ms until the next due job or -1, stops counter, now ms, nonce, a list of position (from 1, in
+-- the order of ARGV) and verdict for those attempts that did not simply become `completed`, then four words for each job
+-- handed out: id, claims, the place in line it had (empty in a replay), hash as flat list. Its token is
+-- `<claims>:<nonce>`.
+-- Status: `ok`, `paused`, `full`, `stale` (a later call of this worker was executed already).
+-- Verdict: the new state, or {`duplicate`, state} or {`fenced`} or {`gone`}.
+-- A repeated call number hands out the jobs of the first call that still hold its token, and nothing new.
+-- Cost: 2 commands; 4 more to settle, two of them with a share for each job, and HGET for each, HSET too where finished
+-- jobs are kept; 6 to 7 more to claim, two of them with a share for each job, and HGETALL and HSET for each, O(log n) in
+-- the indexes. An attempt with another outcome, or a job with a unique key, a digest or a wanted stop: HMGET once or
+-- twice and one to three writes more. Where jobs are paused or delayed, one ZMSCORE each with a share for each job.
+--@ names prelude
+if REFUSED then return REFUSED end
+
+-- What the common turn does without. Every call makes all functions anew, and each local that one of them refers to costs
+-- more than the function: 25 functions came to as much as ten commands. In here they are made only when needed, and with
+-- names of their own this one refers to little.
+local function rarely()
+    --@ names values due wake alarm locate changes finish promote attempts claims
+    return {
+        settlement = settlement, commit = commit, trim = trim, promote = promote, replay = replay, examined = examined,
+        next_due = next_due, wake = wake, wake_for_due = wake_for_due,
+    }
+end
+local rare
+
+local worker, nonce = ARGV[1], ARGV[3]
+local asked, plain, words = tonumber(ARGV[4]), tonumber(ARGV[5]), #ARGV
+local number = tonumber(ARGV[2])
+-- Numbers for commands are given as text where there is one: to make one of a number costs as much as a command.
+if not (number and number >= 0 and asked and asked >= 0 and asked <= 128 and plain and plain >= 0 and plain <= 500)
+    or (asked > 0 and number < 1) or number % 1 + asked % 1 + plain % 1 ~= 0 then
+    return redis.error_reply('BADARG turn')
+end
+local verdicts = {}
+local results, size = { 'ok', lease, -1, stops, stamp, nonce, verdicts }, 7
+-- A key of another type answers an error and fails alone, not with the whole turn behind it.
+local look = redis.pcall
+
+-- Attempts that end.
+local released, freed, earliest = 0, 0, nil
+if words > 5 then
+    local keeps = completed_age > 0 and completed_count > 0
+    local ended, tally, settle = {}, { ready = 0, completed = 0 }, nil
+    local ids, keys, tokens, places, n = {}, {}, {}, {}, 0
+    for i = 6, 5 + 2 * plain, 2 do
+        local id, token = ARGV[i], ARGV[i + 1]
+        local key = JOB .. id
+        freed = freed + 1
+        if look('HGET', key, 'k') == token and not ended[id] then
+            ended[id] = token
+            n = n + 1
+            ids[n], keys[n], tokens[n] = id, key, token
+        else
+            rare = rare or rarely()
+            settle = settle or rare.settlement(ended, tally)
+            local result = settle(id, token, 'completed', nil, '', '')
+            if result ~= 'completed' then verdicts[#verdicts + 1], verdicts[#verdicts + 2] = freed, result end
+        end
+    end
+    for i = 6 + 2 * plain, words, 6 do
+        rare = rare or rarely()
+        settle = settle or rare.settlement(ended, tally)
+        local delay = whole(ARGV[i + 3], 0, 31536000000)
+        local result = settle(ARGV[i], ARGV[i + 1], ARGV[i + 2], delay, ARGV[i + 4], ARGV[i + 5])
+        freed = freed + 1
+        if result ~= 'completed' then verdicts[#verdicts + 1], verdicts[#verdicts + 2] = freed, result end
+    end
+    -- Destinations before sources, deaths counted last.
+    if n > 0 and keeps then
+        for i = 1, n do places[2 * i - 1], places[2 * i] = stamp, ids[i] end
+        call('ZADD', COMPLETED, unpack(places))
+        for i = 1, n do call('HSET', keys[i], 'k', '-' .. tokens[i]) end
+    elseif n > 0 then
+        call('UNLINK', unpack(keys))
+    end
+    if n > 0 then
+        call('ZREM', ACTIVE, unpack(ids))
+        local many = n == plain and ARGV[5] or n
+        call('HINCRBY', META, 'completed', many)
+        if not keeps then call('HINCRBY', META, 'deleted', many) end
+    end
+    if settle then rare.commit() end
+    -- What leaves makes room: as many old ones go as came in, twice, so that a backlog shrinks.
+    local completed = n + tally.completed
+    if completed > 0 and keeps and call('ZCARD', COMPLETED) > completed_count then
+        rare = rare or rarely()
+        rare.trim(COMPLETED, 'completed', min(200, 2 * completed))
+        rare.commit()
+    end
+    released, earliest = tally.ready, tally.earliest
+end
+
+-- Jobs that begin.
+local last = asked > 0 and call('HGET', CLAIMS, worker)
+local last_number = last and tonumber(match(last, '^%d+')) or 0
+local room, listed, promoted, n = asked, 0, 0, 0
+if asked > 0 and number <= last_number then
+    -- Executed before: nothing new is handed out.
+    room = 0
+    rare = rare or rarely()
+    if number == last_number then rare.replay(last, results) else results[1] = 'stale' end
+elseif asked > 0 then
+    -- An entry may stand in two indexes only after a script was cut short; looked for only where that is possible.
+    local is_alone, due = call('EXISTS', DELAYED, PAUSED) == 0, nil
+    if not is_alone then
+        rare = rare or rarely()
+        due = rare.next_due()
+        if due == 0 then
+            promoted = rare.promote(max(200, 2 * asked))
+            due = rare.next_due()
+        end
+    end
+    if halted then
+        results[1], room = 'paused', 0
+    elseif limit > 0 then
+        room = min(room, limit - call('ZCARD', ACTIVE))
+        if room <= 0 then results[1], room = 'full', 0 end
+    end
+
+    -- One more than there is room for: it tells whether the line goes on.
+    local line = room > 0 and call('ZRANGE', QUEUED, '0', room == asked and ARGV[4] or room, 'WITHSCORES') or {}
+    listed = #line / 2
+    if listed > room then
+        line[2 * listed - 1], line[2 * listed] = nil, nil
+    end
+    local elsewhere = nil
+    if line[1] and not is_alone then
+        local all = {}
+        elsewhere = {}
+        for i = 1, #line, 2 do all[#all + 1] = line[i] end
+        local paused, delayed = call('ZMSCORE', PAUSED, unpack(all)), call('ZMSCORE', DELAYED, unpack(all))
+        for i = 1, #all do elsewhere[all[i]] = paused[i] or delayed[i] end
+    end
+
+    local ids, tokens, active, gone = {}, nil, {}, 0
+    local till, first_token, stamped_at = format('%.0f', now + lease), '1:' .. nonce, ' ' .. stamp
+    for i = 1, #line, 2 do
+        local id, place = line[i], line[i + 1]
+        local hash = look('HGETALL', JOB .. id)
+        local claims, token = 1, nil
+        -- Just type and payload: a job with all defaults that was never claimed. All others are looked at.
+        if elsewhere or #hash ~= 4 or (hash[1] ~= 't' and hash[3] ~= 't') or (hash[1] ~= 'p' and hash[3] ~= 'p') then
+            rare = rare or rarely()
+            claims, token, place = rare.examined(id, place, hash, nonce, elsewhere and elsewhere[id])
+            tokens = tokens or {}
+            tokens[id] = token
+        end
+        if claims then
+            n = n + 1
+            ids[n] = id
+            active[2 * n - 1], active[2 * n] = till, id
+            results[size + 1], results[size + 2], results[size + 3], results[size + 4] = id, claims, place, hash
+            size = size + 4
+        else
+            gone = gone + 1
+        end
+    end
+    if gone > 0 then rare.commit() end
+    if n > 0 then
+        -- Into `active` before the token is written, and out of line last: cut short in between, a job is found and
+        -- repaired.
+        call('ZADD', ACTIVE, unpack(active))
+        for i = 1, n do
+            local id = ids[i]
+            call('HSET', JOB .. id, 'k', tokens and tokens[id] or first_token, 'at', results[4 * i + 6] .. stamped_at)
+        end
+        call('ZREMRANGEBYRANK', QUEUED, '0', n - 1)
+    end
+    call('HSET', CLAIMS, worker, ARGV[2] .. ' ' .. nonce .. ' ' .. table.concat(ids, ' '))
+    if due and n < asked then results[3] = due end
+    -- Whoever sees the line's end takes the tokens away: they are for nobody.
+    if listed <= room then
+        call('DEL', WAKE)
+        released, promoted, freed = 0, 0, 0
+    end
+end
+
+-- Who else shall look: for jobs that came into line, and where the queue has a limit for the room that was made.
+local came = released + promoted - n
+if limit > 0 and freed > n then came = max(came, min(freed - n, call('ZCARD', QUEUED))) end
+if came > 0 or earliest then
+    rare = rare or rarely()
+    rare.wake(came)
+    rare.wake_for_due(earliest)
+end
+return results

@@ -1,0 +1,124 @@
+// A worker's turn: what has ended is settled and what has room is claimed, in one call of one script.
+
+import MartletJobs
+import MartletRedis
+
+/// What a turn brought.
+public struct TurnReply: Sendable {
+    /// What became of each settlement.
+    public var settled: SettleReply
+    /// The jobs claimed; `nil` where none was asked for.
+    public var claimed: ClaimReply?
+}
+
+extension Queue {
+    /// A worker's turn: settles what has ended, then claims into the room that this made; both happen or neither does.
+    ///
+    /// One round trip and one script; at most 500 settlements. After an unknown outcome send both again as they were.
+    public func turn(settle settlements: [Settlement], claim: ClaimRequest?) async throws(QueueError) -> TurnReply {
+        let call = TurnCall(settlements[...], claim: claim)
+        return try call.reply(await run(.turn, call.arguments, ids: settlements.map(\.id)))
+    }
+
+    /// Claims up to `request.upTo` jobs.
+    ///
+    /// One round trip; a repeat with the same request is replayed.
+    public func claim(_ request: ClaimRequest) async throws(QueueError) -> ClaimReply {
+        let call = TurnCall([], claim: request)
+        let value = try await run(.turn, call.arguments)
+        guard let claimed = try call.reply(value).claimed else { throw .broken("turn", value) }
+        return claimed
+    }
+
+    /// Settles a batch, at most 500 for each script; repeating it is safe.
+    ///
+    /// One round trip for each 500.
+    public func settle(_ settlements: [Settlement]) async throws(QueueError) -> SettleReply {
+        var reply = SettleReply(verdicts: [], stops: 0)
+        for chunk in settlements.chunks(of: Queue.batchLimit) {
+            let call = TurnCall(chunk, claim: nil)
+            let part = try call.reply(await run(.turn, call.arguments, ids: chunk.map(\.id))).settled
+            reply.verdicts += part.verdicts
+            reply.stops = part.stops
+        }
+        return reply
+    }
+}
+
+/// A turn on its way: the claim's four words, then the plain completions with two words each, then the others with six.
+struct TurnCall {
+    /// Where each settlement stands among the words, the plain ones first.
+    private var order: [Int] = []
+    private let claim: ClaimRequest?
+    /// The turn as the script reads it.
+    private(set) var arguments: RedisArguments
+
+    /// The turn that settles these and then claims.
+    init(_ settlements: ArraySlice<Settlement>, claim: ClaimRequest?) {
+        self.claim = claim
+        arguments = RedisArguments(claim?.worker ?? "")
+        arguments.reserveCapacity(settlements.count * 80 + 100)
+        arguments.append(claim?.number ?? 0)
+        arguments.append(claim?.nonce ?? "")
+        arguments.append(claim?.upTo ?? 0)
+        var others: [Int] = []
+        order.reserveCapacity(settlements.count)
+        for (index, settlement) in settlements.enumerated() {
+            if settlement.isPlain { order.append(index) } else { others.append(index) }
+        }
+        arguments.append(order.count)
+        let start = settlements.startIndex
+        for index in order { settlements[start + index].appendProof(to: &arguments) }
+        for index in others { settlements[start + index].append(to: &arguments) }
+        order += others
+    }
+
+    /// The words before the jobs, and those of each job.
+    private static let headWords = 7
+    private static let jobWords = 4
+
+    /// Reads `{status, lease, due, stops, now, nonce, {position from 1, verdict, …} of what did not simply complete}` and
+    /// four words for each job; allocates for each job its id, its type and its array, and takes the payload as it is.
+    func reply(_ value: RedisValue) throws(QueueError) -> TurnReply {
+        guard let parts = value.array, parts.count >= Self.headWords,
+            (parts.count - Self.headWords).isMultiple(of: Self.jobWords), let stops = parts[3].int,
+            let verdicts = parts[6].array.flatMap(verdicts)
+        else { throw .broken("turn", value) }
+        let settled = SettleReply(verdicts: verdicts, stops: stops)
+        guard claim != nil else { return TurnReply(settled: settled, claimed: nil) }
+        guard let status = parts[0].string.flatMap(ClaimReply.Status.init), let lease = parts[1].int,
+            let due = parts[2].int, let now = parts[4].int, let nonce = parts[5].string
+        else { throw .broken("turn", value) }
+        let claimed = ClaimReply(
+            status: status, jobs: try Self.jobs(parts[Self.headWords...], nonce: nonce, now: now),
+            lease: .milliseconds(lease), nextDue: due < 0 ? nil : .milliseconds(due), stops: stops)
+        return TurnReply(settled: settled, claimed: claimed)
+    }
+
+    private func verdicts(_ unusual: [RedisValue]) -> [SettleVerdict]? {
+        guard unusual.count.isMultiple(of: 2) else { return nil }
+        var verdicts = [SettleVerdict](repeating: .settled(.completed), count: order.count)
+        for index in stride(from: 0, to: unusual.count, by: 2) {
+            guard let position = unusual[index].int, order.indices.contains(position - 1),
+                let verdict = SettleVerdict(unusual[index + 1])
+            else { return nil }
+            verdicts[order[position - 1]] = verdict
+        }
+        return verdicts
+    }
+
+    private static func jobs(_ words: ArraySlice<RedisValue>, nonce: String, now: Int) throws(QueueError) -> [ClaimedJob] {
+        var jobs: [ClaimedJob] = []
+        jobs.reserveCapacity(words.count / jobWords)
+        // Most jobs are claimed for the first time: they share one token.
+        let firstToken = "1:" + nonce
+        for index in stride(from: words.startIndex, to: words.endIndex, by: jobWords) {
+            let part = words[index..<(index + jobWords)]
+            guard let job = ClaimedJob(part, nonce: nonce, firstToken: firstToken, now: now) else {
+                throw .broken("turn", .array(Array(part)))
+            }
+            jobs.append(job)
+        }
+        return jobs
+    }
+}
