@@ -94,3 +94,51 @@ tool() {
     path="$(toolchain)/$1"
     if [[ -x $path ]]; then echo "$path"; else command -v "$1" || fail "the Swift toolchain has no $1"; fi
 }
+
+# --- Tests ------------------------------------------------------------------------------------------------------------
+
+results="$build_directory/results"
+time_limit=6m # for one run of tests
+passed=0
+failed=0
+
+# Begins with an empty folder for reports.
+start_results() {
+    rm -rf "$results"
+    mkdir -p "$results"
+}
+
+# Failures, suites and the summary; the log has everything.
+show() { awk '/^✔ Test run/ || !/^(◇|↳|✔ (Test|Passing))/ { print; fflush() }'; }
+
+# Prints how many tests of a report passed and how many failed, however many issues each had; nothing when the report
+# is not there or not whole, as a process that dies leaves it.
+count_results() {
+    awk '/<testcase / { all++; counted = 0 }
+        /<skipped/ { skipped++ }
+        /<(failure|error)/ { if (!counted) { failed++; counted = 1 } }
+        /<\/testsuites>/ { print all - failed - skipped, failed + 0 }' "$1" 2>/dev/null
+}
+
+# Runs what the arguments choose and counts it. A run that ends badly without a failed test is one more failure, so that
+# the last line never hides it.
+run_tests() {
+    local name=$1 status=0 good bad
+    shift
+    timeout --kill-after=30s "$time_limit" swift test --skip-build "${build_flags[@]}" \
+        --xunit-output "$results/$name.xml" "$@" 2>&1 | tee "$results/$name.log" | show || status=$?
+    read -r good bad < <(count_results "$results/$name-swift-testing.xml") || {
+        say "$name crashed or ran longer than $time_limit; see $results/$name.log"
+        good=$(grep -ac '^✔ Test .* passed after' "$results/$name.log" || true)
+        bad=$(($(grep -ac '^✘ Test .* failed after' "$results/$name.log" || true) + 1))
+    }
+    [[ $((good + bad)) -gt 0 ]] || say "$name has no tests"
+    [[ $status == 0 && $((good + bad)) -gt 0 || $bad != 0 ]] || bad=1
+    passed=$((passed + good))
+    failed=$((failed + bad))
+    # The next run begins with an empty folder.
+    local record
+    for record in "$(swift build "${build_flags[@]}" --show-bin-path)"/codecov/*.profraw; do
+        [[ ! -f $record ]] || cp "$record" "$results/$name-${record##*/}"
+    done
+}

@@ -145,7 +145,8 @@ import Testing
         }
     }
 
-    @Test func `twenty sweepers promote each due job once`() async throws {
+    @Test(.needsSingleRequests("it adds up what every sweep says that it promoted"))
+    func `twenty sweepers promote each due job once`() async throws {
         try await withStore { harness in
             let queue = harness.queue()
             _ = try await queue.enqueueAtomically((0..<5000).map { _ in job(delay: .seconds(1)) })

@@ -130,7 +130,8 @@ import Testing
     @Test(arguments: ["", "x", "queued~1", "queued~x~id", "queued~1~ü"])
     func `a broken cursor is refused`(_ text: String) { #expect(JobCursor(text) == nil) }
 
-    @Test func `the audit finds what is wrong`() async throws {
+    @Test(.needsCleanLine("it breaks its store, and cut short it could not mend it"))
+    func `the audit finds what is wrong`() async throws {
         try await withStore { harness in
             let queue = harness.queue()
             let jobs = (0..<6).map { _ in job() }

@@ -1,11 +1,19 @@
 // Short words that the tests of the queue share.
 
+import Logging
 import MartletJobs
 import MartletRedis
 import TestSupport
 import Testing
 
 @testable import MartletQueue
+
+/// Runs a test with a store of its own; the faults that the environment asks for hit every call.
+func withStore(
+    logger: Logger = noLogger, sourceLocation: SourceLocation = #_sourceLocation, _ body: StoreTest
+) async throws {
+    try await withFaultyStore(logger: logger, sourceLocation: sourceLocation, body)
+}
 
 func makeID(_ text: String) throws -> JobID { try #require(JobID(text)) }
 

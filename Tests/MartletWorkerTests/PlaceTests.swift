@@ -79,7 +79,7 @@ private final class Counter: Sendable {
         async throws
     {
         try await withStore { harness in
-            let home = await Task(executorPreference: harness.store.executor) { thisThread() }.value
+            let home = await Task(executorPreference: harness.far.executor) { thisThread() }.value
             let (loop, pool) = (Journal(), Journal())
             let worker = worker(harness) {
                 On(Note.self, runsOn: .loop) { _, context in

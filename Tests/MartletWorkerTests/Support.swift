@@ -57,12 +57,12 @@ extension WorkerConfiguration {
 /// A logger that says nothing.
 let silence = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
 
-/// A worker on the queue `q` of a test's store.
+/// A worker on the queue `q` of a test's store, behind the faults that the environment asks for.
 func worker(
     _ harness: QueueHarness, slots: Int = 4, _ configuration: WorkerConfiguration = .quick, logger: Logger = silence,
     @HandlerBuilder handlers: () -> Handlers
 ) -> Worker {
-    Worker(harness.store, queues: ["q": slots], configuration: configuration, logger: logger, handlers: handlers)
+    Worker(harness.far, queues: ["q": slots], configuration: configuration, logger: logger, handlers: handlers)
 }
 
 /// Runs workers while `body` looks on, then cancels them and waits until they have returned.

@@ -17,7 +17,8 @@ import Testing
             try await running(
                 worker(harness, slots: 1) { On(Note.self) { job, _ in journal.add(job.number) } }
             ) {
-                try await eventually("all have run") { journal.count == 60 }
+                // Behind lost replies it takes a while.
+                try await eventually(within: .seconds(40), "all have run") { journal.count == 60 }
             }
             #expect(journal.all == expected)
         }

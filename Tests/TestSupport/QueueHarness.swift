@@ -11,6 +11,8 @@ public import Testing
 public struct QueueHarness: Sendable {
     /// The store.
     public let store: JobStore
+    /// The store as workers reach it: behind the faults that the environment asks for, otherwise ``store``.
+    public let far: JobStore
     /// A second connection, for what no client of ours does.
     public let redis: RedisClient
     /// The prefix of all its keys.
@@ -47,35 +49,118 @@ public struct QueueHarness: Sendable {
     }
 }
 
+/// The body of a test that uses a store.
+public typealias StoreTest = @concurrent @Sendable (QueueHarness) async throws -> Void
+
+/// A logger that says nothing.
+public let noLogger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
+
 /// Runs a test with a store of its own on the shared server; ends with the audit of every queue.
+///
+/// The faults that the environment asks for hit ``QueueHarness/far`` alone.
 public func withStore(
-    logger: Logger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }),
-    sourceLocation: SourceLocation = #_sourceLocation,
-    _ body: @concurrent @Sendable (QueueHarness) async throws -> Void
+    logger: Logger = noLogger, sourceLocation: SourceLocation = #_sourceLocation, _ body: StoreTest
 ) async throws {
-    let url = try await SharedRedis.url()
-    try await withStore(url: url, logger: logger, sourceLocation: sourceLocation, body)
+    let server = try await SharedRedis.server()
+    try await withProxy(to: server.socketPath, salt: sourceLocation.line) { proxy in
+        try await Stage(near: server.url, far: proxy?.url).run(logger, sourceLocation, body)
+    }
 }
 
-/// The same on a server of the test's own.
+/// The same on a server of the test's own, without faults but its own.
 public func withStore(
-    url: String, logger: Logger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }),
-    sourceLocation: SourceLocation = #_sourceLocation,
-    _ body: @concurrent @Sendable (QueueHarness) async throws -> Void
+    url: String, logger: Logger = noLogger, sourceLocation: SourceLocation = #_sourceLocation, _ body: StoreTest
 ) async throws {
-    let configuration = try RedisConfiguration(url: url)
-    let prefix = uniquePrefix()
-    let harness = QueueHarness(
-        store: JobStore(redis: configuration, prefix: prefix, logger: logger),
-        redis: RedisClient(configuration, logger: logger), prefix: prefix)
-    try await withThrowingTaskGroup(of: Void.self) { group in
-        group.addTask { try await harness.store.run() }
-        group.addTask { try await harness.redis.run() }
-        defer { group.cancelAll() }
-        try await harness.store.waitUntilConnected(within: .seconds(10))
-        try await body(harness)
-        for name in try await harness.store.queueNames() {
-            let report = try await harness.store.queue(name).audit()
+    try await Stage(near: url, far: nil).run(logger, sourceLocation, body)
+}
+
+/// Runs a test whose every call meets the faults that the environment asks for; without any, as ``withStore`` does.
+///
+/// A call whose outcome a fault left unknown ends the test's body: the audit must be clean even so, and then it begins
+/// again elsewhere. Everything that is answered must be answered rightly.
+public func withFaultyStore(
+    logger: Logger = noLogger, sourceLocation: SourceLocation = #_sourceLocation, _ body: StoreTest
+) async throws {
+    guard let faults = TestFaults.current else {
+        return try await withStore(logger: logger, sourceLocation: sourceLocation, body)
+    }
+    let server = try await SharedRedis.server()
+    try await withProxy(to: server.socketPath, salt: sourceLocation.line) { proxy in
+        guard let proxy else { return }
+        var stage = Stage(near: proxy.url, far: nil)
+        stage.direct = server.url
+        for _ in 0..<30 {
+            do { return try await stage.run(logger, sourceLocation, body) } catch let error as QueueError {
+                guard faults.losesReplies, error.isCutShort else { throw error }
+            }
+        }
+        // So many calls that one of them always meets a fault: the last run shows that it was the fault's doing.
+        proxy.heal()
+        try await stage.run(logger, sourceLocation, body)
+    }
+}
+
+/// Runs `body` with the proxy that the environment asks for.
+private func withProxy(
+    to socketPath: String, salt: Int, _ body: (FaultProxy?) async throws -> Void
+) async throws {
+    guard let faults = TestFaults.current else { return try await body(nil) }
+    let proxy = try await FaultProxy.start(to: socketPath)
+    proxy.roll(faults.dice(salt: salt))
+    let result: Result<Void, any Error>
+    do { result = .success(try await body(proxy)) } catch { result = .failure(error) }
+    await proxy.stop()
+    try result.get()
+}
+
+extension QueueError {
+    /// Whether the connection failed, not the queue.
+    fileprivate var isCutShort: Bool { kind == .unknown || kind == .notExecuted(.unavailable) }
+}
+
+/// The connections of one test.
+private struct Stage {
+    /// Where its calls go.
+    var near: String
+    /// Where its workers' calls go, if elsewhere.
+    var far: String?
+    /// Where the second connection and the audit go.
+    var direct: String?
+
+    func run(_ logger: Logger, _ sourceLocation: SourceLocation, _ body: StoreTest) async throws {
+        let prefix = uniquePrefix()
+        let store = try store(near, prefix, logger)
+        let distant = try far.map { try self.store($0, prefix, logger) }
+        let honest = try direct.map { try self.store($0, prefix, logger) }
+        let redis = RedisClient(try RedisConfiguration(url: direct ?? near), logger: logger)
+        let harness = QueueHarness(store: store, far: distant ?? store, redis: redis, prefix: prefix)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for store in [store, distant, honest] {
+                if let store { group.addTask { try await store.run() } }
+            }
+            group.addTask { try await redis.run() }
+            defer { group.cancelAll() }
+            try await (honest ?? store).waitUntilConnected(within: .seconds(10))
+            let result: Result<Void, any Error>
+            do { result = .success(try await body(harness)) } catch { result = .failure(error) }
+            // What a fault cut short must be whole as well; what a test found broken says enough already.
+            if direct == nil { try result.get() }
+            try await audit(honest ?? store, sourceLocation)
+            try result.get()
+        }
+    }
+
+    private func store(_ url: String, _ prefix: String, _ logger: Logger) throws -> JobStore {
+        var configuration = try RedisConfiguration(url: url)
+        // Where replies may be lost nobody waits three seconds for one.
+        let isFaulty = url != direct && (direct != nil || url == far)
+        if isFaulty, TestFaults.current?.losesReplies == true { configuration.commandTimeout = .milliseconds(700) }
+        return JobStore(redis: configuration, prefix: prefix, logger: logger)
+    }
+
+    private func audit(_ store: JobStore, _ sourceLocation: SourceLocation) async throws {
+        for name in try await store.queueNames() {
+            let report = try await store.queue(name).audit()
             #expect(report.findings.isEmpty, "audit of \(name)", sourceLocation: sourceLocation)
             #expect(report.ledgerDifference == 0, "ledger of \(name)", sourceLocation: sourceLocation)
         }

@@ -4,6 +4,7 @@ import FoundationEssentials
 import MartletJobs
 import MartletQueue
 import MartletRedis
+import TestSupport
 import Testing
 
 @testable import MartletCLI
@@ -107,9 +108,9 @@ extension House {
             try await house.shortenLease()
             let path = house.filesDirectory + "/small.bin"
             // The settlement is sent after the rename, so it meets a shut gate.
-            let proxy = try await GateProxy.start(to: house.redis.socketPath) {
-                !FileManager.default.fileExists(atPath: path)
-            }
+            let proxy = try await FaultProxy.start(to: house.redis.socketPath)
+            proxy.add(
+                FaultRule(Fault(.drop, isSilent: true), times: nil) { FileManager.default.fileExists(atPath: path) })
             let worker = try house.work(["REDIS_URL": proxy.url])
             let id = try await house.add("small.bin")
             try await house.until("the file has its name") { FileManager.default.fileExists(atPath: path) }
