@@ -2,6 +2,7 @@
 
 import Logging
 import MartletJobs
+import NIOCore
 import Synchronization
 
 /// The attempt ends without touching anything more: the queue refused or lost a save, or knows all that can be known.
@@ -53,8 +54,10 @@ final class Journal: Sendable {
     /// It runs in a task of its own, because a job that is being cancelled still has to save its place.
     func save() async throws { try await beginSave().value }
 
-    func beginSave() -> Task<Void, any Error> {
+    /// The same without waiting; it covers what `writing` brings to the part.
+    func beginSave(after writing: EventLoopFuture<Void>? = nil) -> Task<Void, any Error> {
         Task {
+            try await writing?.get()
             try checkLease()
             let checkpoint = try await syncedCheckpoint()
             try checkLease()

@@ -16,10 +16,19 @@ final class PartFile: Sendable {
     private let directory: DownloadDirectory
     private let file: FileHandle
     private let state = Mutex(State())
+    private let extent = Mutex(Extent())
 
     private struct State {
         var hasher = SHA256()
         var offset: Int64 = 0
+    }
+
+    /// Writing runs ahead of hashing; it has a lock of its own, so that both go on at once.
+    private struct Extent {
+        /// The place behind the last byte that was written.
+        var end: Int64 = 0
+        /// How much of it is known to be on disk.
+        var synced: Int64?
     }
 
     /// A new part under a name that nobody has.
@@ -67,6 +76,7 @@ final class PartFile: Sendable {
             try Self.read(from: file, at: state.offset, limit: limit) { bytes in
                 state.hasher.update(bufferPointer: bytes)
                 state.offset += Int64(bytes.count)
+                extent.withLock { $0 = Extent(end: state.offset) }
             }
         }
     }
@@ -78,16 +88,28 @@ final class PartFile: Sendable {
                 try Self.write(bytes, to: file, at: state.offset)
                 state.hasher.update(bufferPointer: bytes)
                 state.offset += Int64(bytes.count)
+                extent.withLock { $0 = Extent(end: state.offset) }
             }
         }
     }
 
-    /// Writes and hashes bytes at the end.
-    func append(_ buffers: [ByteBuffer]) throws {
-        try state.withLock { state in
+    /// Writes bytes behind those that were written before; after a failure nothing may follow.
+    func write(_ buffers: [ByteBuffer]) throws {
+        try extent.withLock { extent in
             for buffer in buffers {
                 try buffer.withUnsafeReadableBytes { bytes in
-                    try Self.write(bytes, to: file, at: state.offset)
+                    try Self.write(bytes, to: file, at: extent.end)
+                    extent.end += Int64(bytes.count)
+                }
+            }
+        }
+    }
+
+    /// Hashes bytes that ``write(_:)`` wrote, in the same order; from now on they count as held.
+    func hash(_ buffers: [ByteBuffer]) {
+        state.withLock { state in
+            for buffer in buffers {
+                buffer.withUnsafeReadableBytes { bytes in
                     state.hasher.update(bufferPointer: bytes)
                     state.offset += Int64(bytes.count)
                 }
@@ -103,17 +125,21 @@ final class PartFile: Sendable {
     /// Throws every byte away.
     func restart() throws {
         state.withLock { $0 = State() }
+        extent.withLock { $0 = Extent() }
         try truncate()
     }
 
     /// Returns when the bytes are on disk.
     func sync() throws {
+        let end = extent.withLock { $0.end }
         guard fdatasync(file.descriptor) == 0 else { throw SystemError("fdatasync") }
+        extent.withLock { $0.synced = end }
     }
 
     /// Gives the file its final name for good; false when that is taken.
     func commit(as final: String) throws -> Bool {
-        guard fsync(file.descriptor) == 0 else { throw SystemError("fsync") }
+        // Mostly the announcement of the final name has brought all of it to disk a moment ago.
+        if extent.withLock({ $0.synced != $0.end }) { try sync() }
         guard try directory.rename(name, to: final) else { return false }
         try directory.sync()
         return true

@@ -5,9 +5,10 @@ import NIOCore
 
 struct Pump: Sendable {
     /// How much is gathered before it is handed to a disk thread.
-    private static let batchSize = 512 << 10
+    private static let batchSize = 1 << 20
 
     private let journal: Journal
+    private var writer: PartWriter
     private let context: JobContext
     private let plan: BodyPlan
     private let limit: Int64
@@ -22,13 +23,16 @@ struct Pump: Sendable {
     private var batchSince: Duration = .zero
     /// The place behind the last byte that arrived.
     private var offset: Int64
+    /// The last piece that was handed over, and the one before it.
     private var writing: EventLoopFuture<Void>?
+    private var older: EventLoopFuture<Void>?
     private var saving: Task<Void, any Error>?
     private var savedOffset: Int64
     private var savedAt: Duration = .zero
 
     init(journal: Journal, context: JobContext, plan: BodyPlan, limit: Int64, house: House) {
         self.journal = journal
+        writer = PartWriter(journal.part)
         self.context = context
         self.plan = plan
         self.limit = limit
@@ -84,20 +88,22 @@ struct Pump: Sendable {
         try await keepToLimits(count, at: now)
     }
 
-    /// Hands the gathered bytes to a disk thread, after the write before them is done.
+    /// Hands the gathered bytes to the disk's threads, which have at most two pieces at a time.
     private mutating func flush() async throws {
         guard !batch.isEmpty else { return }
-        let buffers = batch
+        let (buffers, count) = (batch, batchBytes)
         batch = []
         batchBytes = 0
-        try await finishWriting()
+        try await older?.get()
         try journal.checkLease()
-        writing = Disk.start { [part = journal.part] in try part.append(buffers) }
+        older = writing
+        writing = writer.append(buffers, count: count)
     }
 
     private mutating func finishWriting() async throws {
         guard let write = writing else { return }
         writing = nil
+        older = nil
         try await write.get()
     }
 
@@ -109,10 +115,16 @@ struct Pump: Sendable {
             || now - savedAt >= configuration.checkpointInterval / 2
         guard isDue, offset > savedOffset else { return }
         try await flush()
-        try await settle()
+        try await finishSaving()
         savedOffset = offset
         savedAt = now
-        saving = journal.beginSave()
+        saving = journal.beginSave(after: writing)
+    }
+
+    private mutating func finishSaving() async throws {
+        guard let save = saving else { return }
+        saving = nil
+        try await save.value
     }
 
     /// Waits until the disk and the queue have everything that was handed to them.
