@@ -3,6 +3,7 @@
 import Foundation
 import Glibc
 import MartletJobs
+import NIOCore
 import Testing
 
 @testable import MartletDownloads
@@ -38,6 +39,26 @@ import Testing
         let settings = bench.settings { $0.directory = bench.path("file") + "/sub" }
         let error = await bench.failure(DownloadJob(url: "http://127.0.0.1:9/", filename: "a"), settings: settings)
         #expect(error?.code == .storageFailed)
+    }
+
+    @Test func `pieces of every size are written and hashed in their order`() async throws {
+        let bench = try Bench()
+        let part = try PartFile.create("p", in: DownloadDirectory(path: bench.directory))
+        var writer = PartWriter(part)
+        let sizes = [1, 300_000, 1 << 20, 5, 400_000, 400_000, 1, 1, 1 << 20]
+        let body = content(sizes.reduce(0, +))
+        var offset = 0
+        var last: EventLoopFuture<Void>?
+        for size in sizes {
+            let bytes = body[offset..<offset + size]
+            let half = bytes.startIndex + size / 2
+            let piece = [ByteBuffer(bytes: bytes[..<half]), ByteBuffer(bytes: bytes[half...])]
+            last = writer.append(piece, count: size)
+            offset += size
+        }
+        try await last?.get()
+        #expect(part.held == HeldBytes(count: Int64(body.count), sum: sha256(body)))
+        #expect(bench.bytes("p") == body)
     }
 
     @Test func `a final name is given without replacing, by link where rename cannot`() throws {

@@ -5,6 +5,14 @@ import FoundationEssentials
 import NIOCore
 import NIOHTTP1
 
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Darwin
+#endif
+
 /// An answer of the server that is no error.
 struct APIAnswer: Sendable {
     var status: Int
@@ -42,12 +50,13 @@ struct APIClient: Sendable {
     /// Sends a request and returns what the server said; throws a ``CommandFailure`` for anything but success.
     func send(
         _ method: HTTPMethod, _ path: String, query: [(String, String?)] = [], body: JSON? = nil,
-        timeout: TimeAmount = .seconds(60)
+        key: String? = nil, timeout: TimeAmount = .seconds(60)
     ) async throws -> APIAnswer {
         var request = HTTPClientRequest(url: base + path + Self.query(query))
         request.method = method
         request.headers.add(name: "accept", value: "application/json, application/problem+json")
         request.headers.add(name: "user-agent", value: "martlet/\(Version.current)")
+        if let key { request.headers.add(name: "idempotency-key", value: key) }
         if let token { request.headers.add(name: "authorization", value: "Bearer \(token)") }
         if let body {
             request.headers.add(name: "content-type", value: "application/json")
@@ -70,8 +79,10 @@ struct APIClient: Sendable {
     }
 
     /// Posts.
-    func post(_ path: String, query: [(String, String?)] = [], body: JSON? = nil) async throws -> JSON {
-        try await send(.POST, path, query: query, body: body).value
+    func post(
+        _ path: String, query: [(String, String?)] = [], body: JSON? = nil, key: String? = nil
+    ) async throws -> JSON {
+        try await send(.POST, path, query: query, body: body, key: key).value
     }
 
     /// Reads a list page by page until there are `limit` items.
@@ -97,7 +108,9 @@ struct APIClient: Sendable {
         } catch let error as CancellationError {
             throw error
         } catch let error as HTTPClientError where error == .deadlineExceeded || error == .readTimeout {
-            throw CommandFailure(.unavailable, "\(base) did not answer in time")
+            throw CommandFailure(.unavailable, "\(base) did not answer in time" + Self.doubt(request.method))
+        } catch let error where Self.isLost(error) {
+            throw CommandFailure(.unavailable, "\(base) ended the connection unanswered" + Self.doubt(request.method))
         } catch let error as HTTPClientError where Self.isUsage(error) {
             throw CommandFailure(.usage, "\(base) is not the URL of a server: use http://HOST:PORT")
         } catch {
@@ -108,6 +121,18 @@ struct APIClient: Sendable {
                 or name another with --server or MARTLET_SERVER
                 """)
         }
+    }
+
+    /// What is to be said of a request that left and was never answered; nothing when it only reads.
+    private static func doubt(_ method: HTTPMethod) -> String {
+        method == .GET ? "" : ". \(Problem.inDoubt)"
+    }
+
+    /// Whether the request may have arrived although no answer came.
+    private static func isLost(_ error: any Error) -> Bool {
+        if let error = error as? HTTPClientError { return error == .remoteConnectionClosed }
+        guard let error = error as? IOError else { return false }
+        return error.errnoCode == ECONNRESET || error.errnoCode == EPIPE
     }
 
     private static func isUsage(_ error: HTTPClientError) -> Bool {

@@ -19,6 +19,19 @@ struct Problem: Sendable {
     /// A stable word for programs, such as `invalid-state`.
     var word: String? { body["code"].string }
 
+    /// What to do when nobody knows whether a write was done.
+    static let inDoubt = """
+        It may have been done or not. The same command again is safe for everything but a push; a push is safe again \
+        with the same --id or --idempotency-key.
+        """
+
+    private var doubt: String {
+        let ids = (body["ids"].array ?? []).compactMap(\.string)
+        guard !ids.isEmpty else { return "\n\(Self.inDoubt)" }
+        let more = ids.count > 10 ? " and \(ids.count - 10) more" : ""
+        return "\n\(Self.inDoubt)\nAsk for: \(ids.prefix(10).joined(separator: " "))\(more)"
+    }
+
     private var code: Ending {
         switch status {
         case 401, 403: .authentication
@@ -36,6 +49,7 @@ struct Problem: Sendable {
             text += "\n  \(error["pointer"].string.map { "\($0): " } ?? "")\(detail)"
         }
         if let state = body["state"].string, !text.contains(state) { text += " (it is \(state))" }
+        if body["outcome"].string == "unknown" { text += doubt }
         if status == 401 { text += "\nGive a token with --token, --token-file or MARTLET_TOKEN." }
         if word == "ambiguous" { text += "\nName the queue with --queue." }
         return text

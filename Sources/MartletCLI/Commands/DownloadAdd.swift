@@ -27,6 +27,8 @@ extension DownloadCommand {
         var delaySeconds: Double?
         @Option(help: "Retries after the first attempt.")
         var maxRetries: Int?
+        @Option(help: "Makes the same command safe to repeat: with this key again it finds its first downloads.")
+        var idempotencyKey: String?
         @Flag(help: "Add nothing when the same download is waiting or running already.")
         var unique = false
         @Flag(help: "Wait until all of them have ended.")
@@ -51,11 +53,11 @@ extension DownloadCommand {
         /// Adds and shows them; returns their ids.
         private func add(_ sources: [String], _ client: APIClient) async throws -> [String] {
             if sources.count == 1 {
-                let download = try await client.post("/api/downloads", body: item(sources[0]))
+                let download = try await client.post("/api/downloads", body: item(sources[0]), key: idempotencyKey)
                 if !wait { output.show(download, first: DownloadCommand.order) }
                 return [download["id"].string].compactMap(\.self)
             }
-            let answer = try await client.post("/api/downloads/batch", body: batch(sources))
+            let answer = try await client.post("/api/downloads/batch", body: batch(sources), key: idempotencyKey)
             let ids = (answer["job_ids"].array ?? []).compactMap(\.string)
             if !wait {
                 output.show(ids.map { .object(["id": .string($0)]) }, as: ItemView(.text("ID", "id")))

@@ -21,6 +21,8 @@ struct EnqueueCommand: AsyncParsableCommand {
     var timeoutSeconds: Double?
     @Option(help: "Its id; pushing the same job again under the same id does nothing.")
     var id: String?
+    @Option(help: "Makes the same command safe to repeat: with this key again it finds its first job.")
+    var idempotencyKey: String?
     @Option(help: "Nothing is pushed while a job with this key waits or runs.")
     var uniqueKey: String?
     @Option(name: .customLong("tag"), help: "A tag; may be given several times.")
@@ -34,7 +36,7 @@ struct EnqueueCommand: AsyncParsableCommand {
     func run() async throws {
         let body = try request()
         try await client.withClient { client in
-            let job = try await client.post("/api/v1/jobs", body: body)
+            let job = try await client.post("/api/v1/jobs", body: body, key: idempotencyKey)
             guard wait, let id = job["id"].string else { return output.show(job, first: JobCommand.order) }
             let ended = try await JobWait(id: id, queue: job["queue"].string, within: waiting.limit).run(client)
             output.show(ended, first: JobCommand.order)

@@ -6,14 +6,16 @@ import MartletQueue
 
 extension API {
     func pauseDownloads(_ call: Call) async throws -> Reply {
-        try await call.queue(.downloads).pause(by: call.caller.name)
+        try await call.queue(.downloads).change { queue throws(QueueError) in
+            try await queue.pause(by: call.caller.name)
+        }
         return Reply(.object(["message": "Downloads are paused; running ones finish", "status": "paused"]))
     }
 
     func resumeDownloads(_ call: Call) async throws -> Reply {
         let queue = try call.queue(.downloads)
-        try await queue.resume()
-        if try await queue.status()?.isPaused ?? false {
+        try await queue.change { queue throws(QueueError) in try await queue.resume() }
+        if try await queue.afterChange({ queue throws(QueueError) in try await queue.status() })?.isPaused ?? false {
             return Reply(.object(["message": "All queues are paused, so downloads stay paused", "status": "paused"]))
         }
         return Reply(.object(["message": "Downloads are active", "status": "active"]))
@@ -38,7 +40,9 @@ extension API {
         let limit = fields.integer("max_concurrent_downloads", in: settings.concurrencyRange, required: true)
         try fields.done()
         guard let limit else { throw Problem.invalid("/max_concurrent_downloads", "is required") }
-        try await call.queue(.downloads).configure(QueueSettingsChange(limit: limit))
+        try await call.queue(.downloads).change { queue throws(QueueError) in
+            try await queue.configure(QueueSettingsChange(limit: limit))
+        }
         return Reply(.object(["max_concurrent_downloads": .int(limit)]))
     }
 
@@ -86,7 +90,7 @@ extension API {
     /// Pause, resume, cancel or retry: 200 with the new status, 202 while a running download is stopping.
     func changeDownload(_ call: Call, _ verb: ControlVerb) async throws -> Reply {
         let id = try call.id()
-        let verdict = try await call.queue(.downloads).control(verb, id)
+        let verdict = try await call.queue(.downloads).steer(verb, [id])[0]
         switch verdict {
         case .done(let state): return Self.changed(id, verb, state?.downloadStatus ?? "deleted")
         case .asked: return Self.changed(id, verb, verb == .pause ? "paused" : "cancelled", isStopping: true)
@@ -141,9 +145,8 @@ extension API {
         for (index, item) in ids.enumerated() where item.id == nil {
             report.refuse(index, item.text, "not a valid download id: it must match ^[A-Za-z0-9._:-]{1,128}$")
         }
-        let verdicts = try await call.queue(.downloads).control(verb, known.map(\.id))
-        for (place, verdict) in zip(known, verdicts) { report.add(place.index, place.id, verdict) }
+        await report.act(on: known, in: try call.queue(.downloads))
         let word = verb.name == "patch" ? "priority" : verb.name
-        return Reply(report.json(message: "Batch \(word) done"))
+        return try report.reply(message: "Batch \(word) done")
     }
 }

@@ -11,6 +11,9 @@ struct ActionReport {
     private let allowed: (JobState) -> [String]
     private var results: [(index: Int, json: JSON)] = []
     private var errors: [(index: Int, json: JSON)] = []
+    /// The worst fault of Redis so far.
+    private var trouble: QueueError?
+    private var unknown: [JobID] = []
 
     init(
         verb: ControlVerb, word: @escaping (JobState) -> String = { $0.rawValue },
@@ -19,6 +22,37 @@ struct ActionReport {
         self.verb = verb
         self.word = word
         self.allowed = allowed
+    }
+
+    /// Does the verb to these jobs, at most 500 at a time; a fault of Redis is told for those that it hit.
+    mutating func act(on jobs: [(index: Int, id: JobID)], in queue: Queue) async {
+        let verb = verb
+        for part in stride(from: 0, to: jobs.count, by: Queue.batchLimit).map({ start in
+            jobs[start..<min(start + Queue.batchLimit, jobs.count)]
+        }) {
+            if let trouble {
+                for job in part { fail(job.index, job.id, trouble.asUntried) }
+                continue
+            }
+            let ids = part.map(\.id)
+            do throws(QueueError) {
+                let verdicts = try await queue.steer(verb, ids)
+                for (job, verdict) in zip(part, verdicts) { add(job.index, job.id, verdict) }
+            } catch {
+                for job in part { fail(job.index, job.id, error) }
+            }
+        }
+    }
+
+    private mutating func fail(_ index: Int, _ id: JobID, _ error: QueueError) {
+        trouble = trouble?.kind == .unknown ? trouble : error
+        let isUnknown = error.kind == .unknown
+        if isUnknown { unknown.append(id) }
+        let json = JSON.object([
+            "id": .string(id.description), "error": .string(error.message),
+            "outcome": isUnknown ? "unknown" : "not-executed",
+        ])
+        errors.append((index, json))
     }
 
     mutating func add(_ index: Int, _ id: JobID, _ verdict: ControlVerdict) {
@@ -67,13 +101,17 @@ struct ActionReport {
         results.append((index, json))
     }
 
-    func json(message: String, dryRun: Bool = false) -> JSON {
-        .object([
-            "message": .string("\(message): \(results.count) of \(results.count + errors.count)"),
-            "total": .int(results.count + errors.count), "successful": .int(results.count),
-            "failed": .int(errors.count), "dry_run": dryRun ? true : nil,
-            "results": .array(results.sorted { $0.index < $1.index }.map(\.json)),
-            "errors": .array(errors.sorted { $0.index < $1.index }.map(\.json)),
-        ])
+    /// 200 with what became of each, 503 with the same when Redis failed for some of them.
+    func reply(message: String, dryRun: Bool = false) throws -> Reply {
+        let members: [(key: String, value: JSON)?] = [
+            ("message", .string("\(message): \(results.count) of \(results.count + errors.count)")),
+            ("total", .int(results.count + errors.count)), ("successful", .int(results.count)),
+            ("failed", .int(errors.count)), dryRun ? ("dry_run", true) : nil,
+            ("results", .array(results.sorted { $0.index < $1.index }.map(\.json))),
+            ("errors", .array(errors.sorted { $0.index < $1.index }.map(\.json))),
+        ]
+        guard var trouble else { return Reply(.members(members.compactMap { $0 })) }
+        trouble.ids = unknown
+        throw WriteFault(error: trouble, more: members.compactMap { $0 })
     }
 }

@@ -99,10 +99,19 @@ struct BatchReport {
     private var created = 0
     private var existing = 0
     private var failed = 0
-    private var trouble: QueueError?
+    /// The worst fault of Redis so far.
+    private(set) var trouble: QueueError?
+    private var unknown: [JobID] = []
 
     init(_ verdicts: [(index: Int, id: JobID, verdict: EnqueueVerdict)]) {
         for (index, id, verdict) in verdicts { add(index, id, verdict) }
+    }
+
+    mutating func add(_ index: Int, _ id: JobID, _ result: Result<EnqueueVerdict, QueueError>) {
+        switch result {
+        case .success(let verdict): add(index, id, verdict)
+        case .failure(let error): fail(index, id, error)
+        }
     }
 
     mutating func add(_ index: Int, _ id: JobID, _ verdict: EnqueueVerdict) {
@@ -130,6 +139,7 @@ struct BatchReport {
 
     mutating func fail(_ index: Int, _ id: JobID, _ error: QueueError) {
         trouble = trouble?.kind == .unknown ? trouble : error
+        if error.kind == .unknown { unknown.append(id) }
         refuse(index, id, error.kind == .unknown ? "unknown" : "not-executed", error.message)
     }
 
@@ -144,14 +154,13 @@ struct BatchReport {
     }
 
     /// 201 when anything was created, 200 when nothing was, 503 when Redis failed for some of them.
-    func reply() throws(Problem) -> Reply {
-        let results = JSON.array(rows.sorted { $0.index < $1.index }.map(\.json))
-        let body = JSON.object([
-            "created": .int(created), "existing": .int(existing), "failed": .int(failed), "results": results,
-        ])
-        guard let trouble else { return Reply(body, status: created > 0 ? .created : .ok) }
-        var problem = Problem(trouble, isRead: false)
-        problem.more = problem.more.filter { $0.key != "ids" }
-        throw problem.with("created", .int(created)).with("existing", .int(existing)).with("results", results)
+    func reply() throws -> Reply {
+        let members: [(key: String, value: JSON)] = [
+            ("created", .int(created)), ("existing", .int(existing)), ("failed", .int(failed)),
+            ("results", .array(rows.sorted { $0.index < $1.index }.map(\.json))),
+        ]
+        guard var trouble else { return Reply(.members(members), status: created > 0 ? .created : .ok) }
+        trouble.ids = unknown
+        throw WriteFault(error: trouble, more: members)
     }
 }

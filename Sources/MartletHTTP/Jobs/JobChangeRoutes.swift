@@ -7,7 +7,7 @@ import MartletQueue
 extension API {
     /// Cancel, pause, resume, retry or run: 200 with the job, 202 when a running one was asked to stop.
     func changeJob(_ call: Call, _ verb: ControlVerb) async throws -> Reply {
-        let (queue, job) = try await call.job()
+        let (queue, job) = try await beforeWriting { try await call.job() }
         return try await change(job.id, in: queue, verb)
     }
 
@@ -20,7 +20,7 @@ extension API {
         guard priority != nil || delay != nil || retries != nil else {
             throw Problem.invalid("", "must name at least one of priority, delay_seconds and max_retries")
         }
-        let (queue, job) = try await call.job()
+        let (queue, job) = try await beforeWriting { try await call.job() }
         return try await change(
             job.id, in: queue, .patch(priority: priority, delay: delay, maxRetries: retries))
     }
@@ -29,21 +29,34 @@ extension API {
         let id = try call.id()
         // A repeat must find what a first try deleted, so a named queue is asked without looking first.
         if let queue = try call.queueInQuery() { return try await change(id, in: queue, .delete) }
-        let (queue, job) = try await call.job()
+        let (queue, job) = try await beforeWriting { try await call.job() }
         return try await change(job.id, in: queue, .delete)
     }
 
     private func change(_ id: JobID, in queue: Queue, _ verb: ControlVerb) async throws -> Reply {
-        let verdict = try await queue.control(verb, id)
+        let verdict = try await queue.steer(verb, [id])[0]
         switch verdict {
         case .done(nil): return Reply(.object(["id": .string(id.description), "status": "deleted"]))
-        case .done, .asked:
-            guard let job = try await queue.job(id) else { throw Problem.notFound("there is no job \(id)") }
-            return Reply(.job(job), status: verdict == .asked ? .accepted : .ok)
+        case .done(let state): return try await changed(id, in: queue, state)
+        case .asked: return try await changed(id, in: queue, .active).accepted
         case .refused(let state):
             throw Problem.invalidState(id, verb.name, state.rawValue, allowed: state.allowedVerbs)
         case .missing: throw Problem.notFound("there is no job \(id)")
         case .uniqueKeyTaken(let holder): throw Problem.uniqueKeyTaken(by: holder)
+        }
+    }
+
+    /// The job after a verb; what was done is done, so a fault of reading it is no error.
+    private func changed(_ id: JobID, in queue: Queue, _ state: JobState?) async throws -> Reply {
+        do {
+            guard let job = try await queue.job(id) else { throw Problem.notFound("there is no job \(id)") }
+            return Reply(.job(job))
+        } catch is QueueError {
+            return Reply(
+                .object([
+                    "id": .string(id.description), "queue": .string(queue.name.description),
+                    "state": state.map { .string($0.rawValue) },
+                ]))
         }
     }
 
@@ -58,7 +71,7 @@ extension API {
         let ids = try Self.ids("ids", &fields, limit: settings.batchLimit)
         try fields.done()
         guard let verb, let ids, !ids.isEmpty else { throw Problem.invalid("/ids", "must have at least one id") }
-        let found = try await call.jobs(ids.compactMap(\.id))
+        let found = try await beforeWriting { try await call.jobs(ids.compactMap(\.id)) }
         var report = ActionReport(verb: verb)
         var places: [QueueName: [(index: Int, id: JobID)]] = [:]
         var next = found.makeIterator()
@@ -76,10 +89,9 @@ extension API {
             }
         }
         for (name, part) in places {
-            let verdicts = try await call.queue(name).control(verb, part.map(\.id))
-            for (place, verdict) in zip(part, verdicts) { report.add(place.index, place.id, verdict) }
+            await report.act(on: part, in: try call.queue(name))
         }
-        return Reply(report.json(message: "\(verb.name)\(dryRun ? " would be" : "") done", dryRun: dryRun))
+        return try report.reply(message: "\(verb.name)\(dryRun ? " would be" : "") done", dryRun: dryRun)
     }
 
     /// The verb that `action` names, with `priority` where it needs one.
@@ -115,5 +127,14 @@ extension API {
         let texts = list.compactMap(\.string)
         if texts.count != list.count { fields.refuse(name, "must have only strings") }
         return texts.map { ($0, JobID($0)) }
+    }
+}
+
+extension Reply {
+    /// The same as 202.
+    fileprivate var accepted: Reply {
+        var copy = self
+        copy.status = .accepted
+        return copy
     }
 }

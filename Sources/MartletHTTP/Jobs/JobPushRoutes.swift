@@ -56,13 +56,13 @@ extension API {
             for chunk in stride(from: 0, to: indexes.count, by: Queue.batchLimit) {
                 let part = indexes[chunk..<min(chunk + Queue.batchLimit, indexes.count)]
                 let jobs = part.compactMap { batch.job(at: $0) }
-                do throws(QueueError) {
-                    let verdicts = try await call.store.queue(name).push(jobs)
-                    pushes.count(jobs, verdicts, in: name)
-                    for (index, (job, verdict)) in zip(part, zip(jobs, verdicts)) { report.add(index, job.id, verdict) }
-                } catch {
-                    for (index, job) in zip(part, jobs) { report.fail(index, job.id, error) }
+                if let error = report.trouble {
+                    for (index, job) in zip(part, jobs) { report.fail(index, job.id, error.asUntried) }
+                    continue
                 }
+                let results = await call.store.queue(name).pushEach(jobs)
+                pushes.count(jobs, results, in: name)
+                for (index, (job, result)) in zip(part, zip(jobs, results)) { report.add(index, job.id, result) }
             }
         }
         return try report.reply()

@@ -31,6 +31,11 @@ final class PushMeters: Sendable {
         for (type, count) in created { counter(Key(queue: queue, type: type)).increment(by: count) }
     }
 
+    func count(_ jobs: [NewJob], _ results: [Result<EnqueueVerdict, QueueError>], in queue: QueueName) {
+        let answered = zip(jobs, results).compactMap { job, result in (try? result.get()).map { (job, $0) } }
+        count(answered.map(\.0), answered.map(\.1), in: queue)
+    }
+
     private func counter(_ key: Key) -> Counter {
         counters.withLock { counters in
             if let counter = counters[key] { return counter }

@@ -13,12 +13,27 @@ extension Queue {
         }
     }
 
-    /// Pushes jobs; when the outcome is unknown, once more with the same ids, which changes nothing if it had happened.
-    func push(_ jobs: [NewJob]) async throws(QueueError) -> [EnqueueVerdict] {
-        do throws(QueueError) { return try await enqueue(jobs) } catch {
-            guard error.kind == .unknown else { throw error }
-            do throws(QueueError) { return Self.asFirst(try await enqueue(jobs), jobs) } catch _ { throw error }
+    /// Pushes jobs, each judged by itself; when a reply was lost, once more with the same ids, which changes nothing for
+    /// those that were pushed.
+    func pushEach(_ jobs: [NewJob]) async -> [Result<EnqueueVerdict, QueueError>] {
+        let first: QueueError
+        do throws(QueueError) { return try await enqueue(jobs).map { .success($0) } } catch { first = error }
+        let reached = Self.reached(first, jobs)
+        guard reached > 0 else { return jobs.map { _ in .failure(first) } }
+        do throws(QueueError) {
+            return Self.asFirst(try await enqueue(jobs), jobs).map { .success($0) }
+        } catch {
+            let end = max(reached, Self.reached(error, jobs))
+            return jobs.indices.map { .failure($0 < end ? first.afterPart : first.asUntried) }
         }
+    }
+
+    /// How many of the jobs may have been pushed before this fault: they go to Redis in slices, one after the other.
+    private static func reached(_ error: QueueError, _ jobs: [NewJob]) -> Int {
+        let slice = Set(error.ids)
+        let start = jobs.firstIndex { slice.contains($0.id) } ?? 0
+        guard error.kind == .unknown else { return start }
+        return jobs.lastIndex { slice.contains($0.id) }.map { $0 + 1 } ?? jobs.count
     }
 
     /// The same, all or nothing.

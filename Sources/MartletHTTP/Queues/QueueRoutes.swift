@@ -27,6 +27,17 @@ extension API {
         return (queue, status)
     }
 
+    /// Changes a queue and answers how it stands then.
+    private func changing(
+        _ queue: Queue, _ change: (Queue) async throws(QueueError) -> Void
+    ) async throws -> Reply {
+        try await queue.change(change)
+        guard let status = try await queue.afterChange({ queue throws(QueueError) in try await queue.status() }) else {
+            throw Problem.notFound("there is no queue \(queue.name)")
+        }
+        return Reply(.queue(status))
+    }
+
     /// Sets what is named; creates the queue where it does not exist yet.
     func configureQueue(_ call: Call) async throws -> Reply {
         let queue = try call.queueInPath()
@@ -45,8 +56,7 @@ extension API {
             fields.refuse(retention.close())
         }
         try fields.done()
-        try await queue.configure(change)
-        return Reply(.queue(try await existing(call).status))
+        return try await changing(queue) { [change] queue throws(QueueError) in try await queue.configure(change) }
     }
 
     private static func retention(_ kind: String, _ fields: inout Fields) -> Retention? {
@@ -59,24 +69,40 @@ extension API {
 
     func pauseQueue(_ call: Call) async throws -> Reply {
         let reason = try Self.reason(call)
-        let queue = try await existing(call).queue
-        try await queue.pause(reason: reason, by: call.caller.name)
-        return Reply(.queue(try await existing(call).status))
+        let queue = try await beforeWriting { try await existing(call).queue }
+        return try await changing(queue) { queue throws(QueueError) in
+            try await queue.pause(reason: reason, by: call.caller.name)
+        }
     }
 
     func resumeQueue(_ call: Call) async throws -> Reply {
-        try await existing(call).queue.resume()
-        return Reply(.queue(try await existing(call).status))
+        let queue = try await beforeWriting { try await existing(call).queue }
+        return try await changing(queue) { queue throws(QueueError) in try await queue.resume() }
     }
 
     func pauseAll(_ call: Call) async throws -> Reply {
-        try await store.pauseAll(reason: try Self.reason(call), by: call.caller.name)
+        let reason = try Self.reason(call)
+        try await changeAll { store throws(QueueError) in
+            try await store.pauseAll(reason: reason, by: call.caller.name)
+        }
         return Reply(.object(["message": "All queues are paused", "status": "paused"]))
     }
 
     func resumeAll(_ call: Call) async throws -> Reply {
-        try await store.resumeAll()
+        try await changeAll { store throws(QueueError) in try await store.resumeAll() }
         return Reply(.object(["message": "Queues are no longer paused together", "status": "active"]))
+    }
+
+    /// Changes all queues, one after the other: when that fails, some of them may have changed.
+    private func changeAll(
+        _ change: (JobStore) async throws(QueueError) -> Void
+    ) async throws {
+        let store = store
+        do throws(QueueError) {
+            try await saidTwice { () throws(QueueError) in try await change(store) }
+        } catch {
+            throw WriteFault(error: error.afterPart, more: [("queues", "all")])
+        }
     }
 
     private static func reason(_ call: Call) throws(Problem) -> String? {

@@ -97,6 +97,9 @@ struct Gateway: HTTPResponder {
         case let error as QueueError:
             journal.trouble(error.description, note)
             return Problem(error, isRead: isRead)
+        case let fault as WriteFault:
+            journal.trouble(fault.error.description, note)
+            return fault.more.reduce(Problem(fault.error, isRead: false)) { $0.with($1.key, $1.value) }
         case is HTTPParserError:
             return Problem(.badRequest, "malformed-http", "the body is not what its head announced")
                 .with(.connection, "close")

@@ -2,7 +2,9 @@
 
 import ArgumentParser
 import FoundationEssentials
+import NIOCore
 import NIOHTTP1
+import NIOPosix
 import Testing
 
 @testable import MartletCLI
@@ -60,6 +62,39 @@ import Testing
         #expect(stranger == CommandFailure(.failed, "http://s answered with status 404"))
     }
 
+    @Test func `an unknown outcome says so, names the jobs to ask for, and says what is safe`() {
+        let ids = (1...12).map { "\"j\($0)\"" }.joined(separator: ",")
+        let body = #"{"detail":"no reply","code":"outcome-unknown","outcome":"unknown","ids":[\#(ids)]}"#
+        let failure = Problem(status: 503, bytes: Array(body.utf8)).failure(server: "s")
+        #expect(failure.code == .unavailable)
+        #expect(failure.message.contains("may have been done or not"))
+        #expect(failure.message.contains("--idempotency-key"))
+        #expect(failure.message.hasSuffix("Ask for: j1 j2 j3 j4 j5 j6 j7 j8 j9 j10 and 2 more"))
+        let known = Array(#"{"detail":"nothing was done","outcome":"not-executed"}"#.utf8)
+        #expect(Problem(status: 503, bytes: known).failure(server: "s").message == "nothing was done")
+    }
+
+    @Test(arguments: [HTTPMethod.GET, .POST])
+    func `a connection that ends before the answer leaves a write in doubt, but not a read`(
+        _ method: HTTPMethod
+    ) async throws {
+        let mute = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(HangUp()) }
+            }
+            .bind(host: "127.0.0.1", port: 0).get()
+        let base = "http://127.0.0.1:\(mute.localAddress?.port ?? 0)"
+        let failure = await #expect(throws: CommandFailure.self) {
+            try await APIClient.with(base, token: nil) { client in
+                _ = try await client.send(method, "/api/v1/jobs", body: method == .GET ? nil : .object([:]))
+            }
+        }
+        #expect(failure?.code == .unavailable)
+        #expect(failure?.message.contains("ended the connection unanswered") == true)
+        #expect(failure?.message.contains("may have been done or not") == (method == .POST))
+        try await mute.close()
+    }
+
     @Test func `paths and queries are escaped`() {
         #expect(APIClient.escaped("a/b c:ü~") == "a%2Fb%20c%3A%C3%BC~")
         #expect(APIClient.query([("a", "1&2"), ("b", nil), ("c", "")]) == "?a=1%262&c=")
@@ -71,6 +106,13 @@ import Testing
         #expect(throws: CommandFailure(.partial, "1 of 3 failed")) { try Tally(done: 2, failed: 1).check() }
         #expect(throws: CommandFailure(.failed, "1 of 1 failed")) { try Tally(failed: 1).check() }
     }
+}
+
+/// Reads something and ends the connection.
+private final class HangUp: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) { context.close(promise: nil) }
 }
 
 @Suite struct OriginTests {

@@ -1,0 +1,83 @@
+// What a write says when Redis failed in the middle of it: said twice where that is safe, and never "nothing was done"
+// when something was.
+
+import MartletJobs
+import MartletQueue
+
+/// A fault of the queue in a write, with what the answer says beside it.
+struct WriteFault: Error {
+    var error: QueueError
+    /// More members of the answer.
+    var more: [(key: String, value: JSON)] = []
+}
+
+/// Runs a write whose repetition changes nothing; once more when the reply of the first try was lost.
+///
+/// The first fault is what is thrown: the second try may have failed before it was sent.
+func saidTwice<Value>(
+    _ write: () async throws(QueueError) -> Value
+) async throws(QueueError) -> Value {
+    do throws(QueueError) { return try await write() } catch {
+        guard error.kind == .unknown else { throw error }
+        do throws(QueueError) { return try await write() } catch _ { throw error }
+    }
+}
+
+/// Runs what only reads before a request writes: when it fails, nothing was done.
+func beforeWriting<Value>(_ read: () async throws -> Value) async throws -> Value {
+    do { return try await read() } catch var error as QueueError where error.kind == .unknown {
+        error.kind = .notExecuted(.unavailable)
+        throw error
+    }
+}
+
+extension QueueError {
+    /// The same fault in a call that had already done a part of its work.
+    var afterPart: QueueError {
+        var copy = self
+        if case .notExecuted = kind { copy.kind = .unknown }
+        return copy
+    }
+
+    /// The fault of what was not even tried, because Redis did not answer before.
+    var asUntried: QueueError {
+        var copy = self
+        copy.kind = .notExecuted(.unavailable)
+        copy.message = "not tried, because Redis did not answer before"
+        return copy
+    }
+}
+
+extension Queue {
+    /// Does a verb to each of the jobs, once more when the reply of the first try was lost.
+    func steer(_ verb: ControlVerb, _ ids: [JobID]) async throws(QueueError) -> [ControlVerdict] {
+        var tries = 0
+        let verdicts = try await saidTwice { () throws(QueueError) in
+            tries += 1
+            return try await control(verb, ids)
+        }
+        // What the lost first try deleted is not there any more.
+        guard verb == .delete, tries == 2 else { return verdicts }
+        return verdicts.map { $0 == .missing ? .done(nil) : $0 }
+    }
+
+    /// Changes the queue as a whole, in a way whose repetition changes nothing; a fault names the queue.
+    func change(
+        _ write: (Queue) async throws(QueueError) -> Void
+    ) async throws(WriteFault) {
+        do throws(QueueError) {
+            try await saidTwice { () throws(QueueError) in try await write(self) }
+        } catch {
+            throw WriteFault(error: error, more: [("queue", .string(name.description))])
+        }
+    }
+
+    /// Reads what a change made of the queue; when that fails, the change was done all the same.
+    func afterChange<Value>(
+        _ read: (Queue) async throws(QueueError) -> Value
+    ) async throws(WriteFault) -> Value {
+        do throws(QueueError) { return try await read(self) } catch {
+            throw WriteFault(error: error.afterPart, more: [("queue", .string(name.description))])
+        }
+    }
+}

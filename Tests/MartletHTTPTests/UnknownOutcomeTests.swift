@@ -1,0 +1,258 @@
+// What callers are told when the reply to a write was lost, on every route that writes.
+
+import Foundation
+import HTTPTypes
+import MartletJobs
+import NIOHTTP1
+import TestSupport
+import Testing
+
+@testable import MartletHTTP
+@testable import MartletQueue
+@testable import MartletRedis
+
+/// A request that writes, what must stand in the queue before it, and how its outcome is named.
+struct WriteCase: Sendable, CustomTestStringConvertible {
+    var operation: MartletHTTP.Operation
+    var method: HTTPMethod = .POST
+    var path: String
+    var body: String?
+    /// The script whose reply is lost; `nil` for the one of the pause of all.
+    var script: QueueScript? = .control
+    /// The state in which the job `j` of the queue `downloads` is before.
+    var from: JobState = .queued
+    /// The ids that the answer names, or where it says `queue` instead.
+    var ids: [String]? = ["j"]
+    /// The status when the same request is sent again afterwards.
+    var again = 200
+    /// The state of `j` then; `nil` when it is gone.
+    var to: JobState? = .queued
+
+    var testDescription: String { operation.rawValue }
+
+    static let all: [WriteCase] = downloads + jobs + queues
+
+    private static let downloads: [WriteCase] = [
+        WriteCase(operation: .pauseDownloads, path: "/api/downloads/pause", script: .configure, ids: nil),
+        WriteCase(operation: .resumeDownloads, path: "/api/downloads/resume", script: .configure, ids: nil),
+        WriteCase(
+            operation: .setDownloadConcurrency, method: .PUT, path: "/api/downloads/concurrency",
+            body: #"{"max_concurrent_downloads":7}"#, script: .configure, ids: nil),
+        WriteCase(
+            operation: .addDownload, path: "/api/downloads", body: #"{"url":"https://a.example/1"}"#,
+            script: .enqueue, ids: ["*"]),
+        WriteCase(
+            operation: .addDownloads, path: "/api/downloads/batch",
+            body: #"{"downloads":[{"url":"https://a.example/1"},{"url":"https://a.example/2"}]}"#, script: .enqueue,
+            ids: ["*", "*"]),
+        WriteCase(
+            operation: .actOnDownloads, path: "/api/downloads/batch-action",
+            body: #"{"action":"pause","download_ids":["j","!"]}"#, to: .paused),
+        WriteCase(operation: .pauseDownload, path: "/api/downloads/j/pause", to: .paused),
+        WriteCase(operation: .resumeDownload, path: "/api/downloads/j/resume", from: .paused),
+        WriteCase(operation: .cancelDownload, path: "/api/downloads/j/cancel", to: .cancelled),
+        WriteCase(operation: .retryDownload, path: "/api/downloads/j/retry", from: .cancelled),
+        WriteCase(operation: .postDownloadPriority, path: "/api/downloads/j/priority", body: #"{"priority":5}"#),
+        WriteCase(
+            operation: .patchDownloadPriority, method: .PATCH, path: "/api/downloads/j/priority",
+            body: #"{"priority":5}"#),
+    ]
+
+    private static let jobs: [WriteCase] = [
+        WriteCase(
+            operation: .pushJob, path: "/api/v1/jobs", body: #"{"type":"t","queue":"downloads"}"#, script: .enqueue,
+            ids: ["*"]),
+        WriteCase(
+            operation: .pushJobs, path: "/api/v1/jobs/bulk",
+            body: #"{"jobs":[{"type":"t","queue":"downloads"},{"type":"t","queue":"downloads"}]}"#,
+            script: .enqueue, ids: ["*", "*"]),
+        WriteCase(
+            operation: .pushJobs, path: "/api/v1/jobs/bulk?atomic=false",
+            body: #"{"jobs":[{"type":"t","queue":"downloads"},{"type":"t","queue":"downloads"}]}"#,
+            script: .enqueue, ids: ["*", "*"]),
+        WriteCase(operation: .patchJob, method: .PATCH, path: "/api/v1/jobs/j", body: #"{"priority":5}"#),
+        WriteCase(
+            operation: .deleteJob, method: .DELETE, path: "/api/v1/jobs/j?queue=downloads", from: .cancelled,
+            again: 404, to: nil),
+        WriteCase(
+            operation: .actOnJobs, path: "/api/v1/jobs/actions", body: #"{"action":"cancel","ids":["j","nobody"]}"#,
+            to: .cancelled),
+        WriteCase(operation: .cancelJob, path: "/api/v1/jobs/j/cancel", to: .cancelled),
+        WriteCase(operation: .pauseJob, path: "/api/v1/jobs/j/pause", to: .paused),
+        WriteCase(operation: .resumeJob, path: "/api/v1/jobs/j/resume", from: .paused),
+        WriteCase(operation: .retryJob, path: "/api/v1/jobs/j/retry", from: .cancelled),
+        WriteCase(operation: .runJob, path: "/api/v1/jobs/j/run", from: .scheduled),
+    ]
+
+    private static let queues: [WriteCase] = [
+        WriteCase(
+            operation: .configureQueue, method: .PUT, path: "/api/v1/queues/downloads", body: #"{"concurrency":4}"#,
+            script: .configure, ids: nil),
+        WriteCase(
+            operation: .pauseQueue, path: "/api/v1/queues/downloads/pause", body: #"{"reason":"x"}"#,
+            script: .configure, ids: nil),
+        WriteCase(operation: .resumeQueue, path: "/api/v1/queues/downloads/resume", script: .configure, ids: nil),
+        WriteCase(operation: .pauseAll, path: "/api/v1/pause", script: nil, ids: nil),
+        WriteCase(operation: .resumeAll, path: "/api/v1/resume", script: nil, ids: nil),
+    ]
+}
+
+@Suite struct UnknownOutcomeTests {
+    @Test func `every route that writes is in the table`() {
+        let writing = Route.all.filter { $0.method != .get }.map(\.operation)
+        #expect(Set(writing) == Set(WriteCase.all.map(\.operation)))
+    }
+
+    /// Rows 63, 64, 66, 72 and 73.
+    @Test(arguments: WriteCase.all)
+    func `a write whose replies are lost is 503 and unknown, and the same request again resolves it`(
+        _ write: WriteCase
+    ) async throws {
+        try await withServerBehindProxy { server, proxy in
+            let queue = server.downloads
+            try await Self.prepare(write.from, in: queue)
+            let created = try #require(try await queue.status()?.createdEver)
+            let key = [("Idempotency-Key", "one")]
+            let marker = write.script.map { ScriptTable.shipped[$0].sha1 } ?? ScriptTable.shipped.global.sha1
+            proxy.add(FaultRule(Fault(.swallow), to: .containing(marker), times: nil))
+            let lost = try await server.send(write.method, write.path, write.body, headers: key)
+            #expect(proxy.lostReplies == 2, "it is said twice")
+            proxy.heal()
+            #expect(lost.status == 503, "\(lost.text)")
+            #expect(lost.headers.first(name: "content-type") == "application/problem+json")
+            #expect(lost.headers.first(name: "retry-after") == "1")
+            #expect(lost["code"] == "outcome-unknown")
+            #expect(lost["outcome"] == "unknown")
+            let ids = lost.strings("ids")
+            if let expected = write.ids {
+                #expect(ids.count == expected.count && zip(ids, expected).allSatisfy { $0 == $1 || $1 == "*" })
+            } else {
+                #expect(lost["queue"] == "downloads" || lost["queues"] == "all")
+            }
+            // It was done all the same, and sending it again changes nothing.
+            let again = try await server.send(write.method, write.path, write.body, headers: key)
+            #expect(again.status == write.again, "\(again.text)")
+            #expect(try await queue.state("j") == write.to)
+            let pushed = write.script == .enqueue ? ids.count : 0
+            #expect(try await queue.status()?.createdEver == created + pushed)
+            for id in ids where pushed > 0 { #expect(try await queue.state(id) == .queued) }
+        }
+    }
+
+    /// Rows 63, 64 and 72.
+    @Test(arguments: WriteCase.all)
+    func `a write whose first reply is lost is said again and answered as if nothing had happened`(
+        _ write: WriteCase
+    ) async throws {
+        try await withServerBehindProxy { server, proxy in
+            try await Self.prepare(write.from, in: server.downloads)
+            let marker = write.script.map { ScriptTable.shipped[$0].sha1 } ?? ScriptTable.shipped.global.sha1
+            proxy.loseReply(toRequestWith: marker)
+            let answer = try await server.send(write.method, write.path, write.body)
+            #expect(proxy.lostReplies == 1)
+            #expect((200...201).contains(answer.status), "\(answer.text)")
+            #expect(try await server.downloads.state("j") == write.to)
+        }
+    }
+
+    /// Row 73.
+    @Test func `of a batch each item is resolved by itself`() async throws {
+        try await withServerBehindProxy { server, proxy in
+            let ids = (0..<1200).map { "b\($0)" }
+            let items = ids.map { #"{"type":"t","queue":"q","id":"\#($0)"}"# }
+            _ = try await server.post("/api/v1/jobs", #"{"type":"t","queue":"q"}"#)
+            // The third slice of the first 500 is where replies are lost.
+            proxy.add(FaultRule(Fault(.swallow), to: .containing("b499"), times: nil))
+            let body = #"{"atomic":false,"jobs":[\#(items.joined(separator: ","))]}"#
+            let answer = try await server.post("/api/v1/jobs/bulk", body)
+            proxy.heal()
+            #expect(answer.status == 503)
+            #expect(answer["outcome"] == "unknown")
+            let rows = answer.list("results")
+            #expect(rows.count == 1200)
+            #expect(rows.prefix(500).allSatisfy { $0["status"] as? String == "unknown" })
+            #expect(rows.dropFirst(500).allSatisfy { $0["status"] as? String == "not-executed" })
+            #expect(answer.strings("ids") == Array(ids.prefix(500)))
+            #expect(try await server.harness.queue().status()?.createdEver == 501)
+            let again = try await server.post("/api/v1/jobs/bulk", body)
+            #expect(again.status == 201)
+            #expect(again.int("existing") == 500 && again.int("created") == 700)
+        }
+    }
+
+    /// Row 72.
+    @Test func `of an action for many jobs each is resolved by itself`() async throws {
+        try await withServerBehindProxy { server, proxy in
+            let ids = (0..<600).map { "b\($0)" }
+            _ = try await server.downloads.enqueue(
+                try ids.map { NewJob(id: try #require(JobID($0)), type: "download", payload: []) })
+            let list = ids.map { #""\#($0)""# }.joined(separator: ",")
+            let body = #"{"action":"pause","download_ids":[\#(list)]}"#
+            proxy.add(
+                FaultRule(Fault(.swallow), to: .containing(ScriptTable.shipped[.control].sha1), times: 2))
+            let answer = try await server.post("/api/downloads/batch-action", body)
+            #expect(answer.status == 503)
+            #expect(answer.strings("ids") == Array(ids.prefix(500)))
+            #expect(answer.int("failed") == 600)
+            #expect(
+                answer.list("errors").map { $0["outcome"] as? String == "unknown" }
+                    == ids.indices.map { $0 < 500 })
+            #expect(try await server.downloads.status()?.jobs[.paused] == 500)
+            let again = try await server.post("/api/downloads/batch-action", body)
+            #expect(again.status == 200)
+            #expect(again.int("successful") == 600)
+            #expect(try await server.downloads.status()?.jobs[.paused] == 600)
+        }
+    }
+
+    @Test func `a fault of reading before a write says that nothing was done, and one after it hides nothing`()
+        async throws
+    {
+        try await withServerBehindProxy { server, proxy in
+            try await Self.prepare(.queued, in: server.downloads)
+            let read = ScriptTable.shipped[.read].sha1
+            proxy.add(FaultRule(Fault(.swallow), to: .containing(read), times: nil))
+            let before = try await server.post("/api/v1/jobs/j/pause")
+            #expect(before.status == 503)
+            #expect(before["outcome"] == "not-executed")
+            // With the queue named nothing is read before a deletion, but here the job is read after the change.
+            let after = try await server.post("/api/downloads/resume")
+            #expect(after.status == 503)
+            #expect(after["outcome"] == "unknown")
+            #expect(after["queue"] == "downloads")
+            proxy.heal()
+            #expect(try await server.downloads.state("j") == .queued)
+        }
+    }
+
+    private static func prepare(_ state: JobState, in queue: Queue) async throws {
+        let id = try #require(JobID("j"))
+        let delay: Duration = state == .scheduled ? .seconds(600) : .zero
+        _ = try await queue.enqueue(NewJob(id: id, type: "download", payload: Array("{}".utf8), delay: delay))
+        switch state {
+        case .paused: _ = try await queue.control(.pause, id)
+        case .cancelled: _ = try await queue.control(.cancel, id)
+        default: break
+        }
+        #expect(try await queue.state("j") == state)
+    }
+}
+
+/// Runs a test whose server, and the test beside it, reach Redis through a proxy.
+private func withServerBehindProxy(
+    _ body: @concurrent @Sendable (TestServer, FaultProxy) async throws -> Void
+) async throws {
+    let proxy = try await FaultProxy.start(to: try await SharedRedis.server().socketPath)
+    let result: Result<Void, any Error>
+    do {
+        try await withServer(url: proxy.url) { server in
+            defer { proxy.heal() }
+            try await body(server, proxy)
+        }
+        result = .success(())
+    } catch {
+        result = .failure(error)
+    }
+    await proxy.stop()
+    try result.get()
+}
