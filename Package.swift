@@ -148,14 +148,34 @@ let package = Package(
         ),
         // Tests
         .target(
+            name: "FaultInjection",
+            dependencies: [.product(name: "NIOCore", package: nio), .product(name: "NIOPosix", package: nio)],
+            path: "Tests/FaultInjection"
+        ),
+        .target(
             name: "TestSupport",
             dependencies: [
-                "MartletRedis", "MartletQueue", "MartletJobs",
+                "MartletRedis", "MartletQueue", "MartletJobs", "FaultInjection",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: nio),
                 .product(name: "NIOPosix", package: nio),
             ],
             path: "Tests/TestSupport"
+        ),
+        .executableTarget(
+            name: "MartletSoak",
+            dependencies: [
+                "MartletRedis", "MartletJobs", "MartletQueue", "MartletWorker", "FaultInjection",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: nio),
+                .product(name: "NIOHTTP1", package: nio),
+                .product(name: "NIOPosix", package: nio),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+            ],
+            path: "Tests/Soak"
         ),
         .testTarget(
             name: "MartletJobsTests",
@@ -172,7 +192,7 @@ let package = Package(
         .testTarget(
             name: "MartletRedisTests",
             dependencies: [
-                "MartletRedis", "TestSupport",
+                "MartletRedis", "TestSupport", "FaultInjection",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: nio),
                 .product(name: "NIOEmbedded", package: nio),

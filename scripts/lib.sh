@@ -142,3 +142,48 @@ run_tests() {
         [[ ! -f $record ]] || cp "$record" "$results/$name-${record##*/}"
     done
 }
+
+# --- Soak -------------------------------------------------------------------------------------------------------------
+
+# Prints the command that gives a process a place for mounts of its own, nothing where that is not possible.
+own_mounts() {
+    local flags
+    for flags in --mount "--mount --map-root-user"; do
+        # shellcheck disable=SC2086 # several words
+        if unshare $flags mount -t tmpfs tmpfs /mnt 2>/dev/null; then
+            echo "unshare $flags"
+            return
+        fi
+    done
+}
+
+# Runs a whole installation under faults for so many minutes by this seed, and counts the rules that it kept and broke.
+# The journals stay where it fails.
+run_soak() {
+    local minutes=$1 seed=$2 directory alone binary limit status=0 good bad
+    directory=$(mktemp -d "${TMPDIR:-/tmp}/martlet-soak.XXXXXX")
+    binary="$(swift build "${build_flags[@]}" --show-bin-path)/MartletSoak"
+    limit=$(awk -v minutes="$minutes" 'BEGIN { print int(minutes * 60 + 300) }')
+    local words=("$binary" run --minutes "$minutes" --seed "$seed" --directory "$directory"
+        --redis-configuration config/redis.conf)
+    alone=$(own_mounts)
+    if [[ -n $alone ]]; then
+        # A volume that can be filled; it is gone with the last process that sees it.
+        mkdir "$directory/volume"
+        local size
+        size=$(awk -v minutes="$minutes" 'BEGIN { print int(64 + minutes * 12) }')
+        # shellcheck disable=SC2016 # the inner shell reads them
+        words=(bash -c 'mount -t tmpfs -o "size=$1m" tmpfs "$2" && shift 2 && exec "$@"' bash "$size"
+            "$directory/volume" "${words[@]}" --small-volume "$directory/volume")
+    fi
+    # shellcheck disable=SC2086 # several words or none
+    LLVM_PROFILE_FILE="$directory/%p.profraw" timeout --kill-after=30s "$limit" $alone "${words[@]}" 2>&1 |
+        tee "$directory/report" || status=$?
+    read -r good bad < <(awk '{ line = $0 } END { if (line ~ /^[0-9]+ passed, [0-9]+ failed$/) {
+        split(line, n, " "); print n[1], n[3] } }' "$directory/report") || { good=0 && bad=1; }
+    [[ $status == 0 || $bad != 0 ]] || bad=1
+    passed=$((passed + good))
+    failed=$((failed + bad))
+    if [[ $status == 0 ]]; then rm -rf "$directory"; else say "See $directory"; fi
+    return "$status"
+}

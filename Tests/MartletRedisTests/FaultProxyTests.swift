@@ -5,9 +5,10 @@ import Logging
 import MartletRedis
 import NIOCore
 import Synchronization
+import TestSupport
 import Testing
 
-@testable import TestSupport
+@testable import FaultInjection
 
 /// A client behind a proxy, beside one that goes straight to the server.
 private struct Line {

@@ -13,9 +13,9 @@ import Synchronization
 /// A command that is run by a supervising shell, in a process group of its own.
 ///
 /// The kernel closes our end of the line when this process ends, however it ends; the shell then kills the command.
-final class ChildProcess: Sendable {
+package final class ChildProcess: Sendable {
     /// The signals that we send.
-    enum Signal { case terminate, kill, stop, proceed }
+    package enum Signal { case terminate, kill, stop, proceed }
 
     // Arguments: the file for the command's process id, then the command. A shell gives its background jobs no
     // standard input, so the line moves to descriptor 3. When we die while the command is frozen, the kernel sends the
@@ -42,7 +42,7 @@ final class ChildProcess: Sendable {
     private let hasEnded = Mutex(false)
 
     /// Starts `command`; its output is appended to the file at `logPath`.
-    init(supervising command: [String], pidPath: String, logPath: String) throws(PrivateRedisServerError) {
+    package init(supervising command: [String], pidPath: String, logPath: String) throws(PrivateRedisServerError) {
         let line = try Self.makeLine()
         defer { close(line.read) }
         let arguments = ["/bin/sh", "-c", Self.script, "sh", pidPath] + command
@@ -66,7 +66,7 @@ final class ChildProcess: Sendable {
     }
 
     /// Whether the command has not ended yet.
-    var isRunning: Bool {
+    package var isRunning: Bool {
         hasEnded.withLock { hasEnded in
             if hasEnded { return false }
             var status: Int32 = 0
@@ -77,7 +77,7 @@ final class ChildProcess: Sendable {
     }
 
     /// Sends `signal` to the process `id`; 0 means nobody.
-    static func send(_ signal: Signal, to id: Int32) {
+    package static func send(_ signal: Signal, to id: Int32) {
         guard id > 1 else { return }
         switch signal {
         case .terminate: _ = kill(id, SIGTERM)

@@ -60,7 +60,7 @@ public final class FaultProxy: Sendable {
             }
         switch place {
         case .unixSocket:
-            let path = temporaryDirectory("proxy") + "/proxy.sock"
+            let path = "/tmp/martlet-proxy-\(UUID().uuidString.prefix(13).lowercased()).sock"
             let channel = try await bootstrap.bind(unixDomainSocketPath: path).get()
             return FaultProxy(channel, loop, url: "unix://\(path)", path: path, observer, entrance)
         case .loopback:

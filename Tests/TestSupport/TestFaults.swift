@@ -1,5 +1,6 @@
 // Whole test suites behind a faulty connection: the environment says which class of faults, how often and by which seed.
 
+@_exported public import FaultInjection
 import FoundationEssentials
 public import Testing
 

@@ -1,0 +1,106 @@
+// The soak: a whole installation under load and under faults for as long as asked, then healed, drained and judged.
+
+import ArgumentParser
+import FoundationEssentials
+import Logging
+import MartletQueue
+import NIOHTTP1
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Darwin
+#endif
+
+@main
+struct SoakCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "martlet-soak", abstract: "Run Martlet under faults and judge what is left.",
+        subcommands: [RunCommand.self, WorkCommand.self], defaultSubcommand: RunCommand.self)
+}
+
+struct RunCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "run", abstract: "One run.")
+
+    @Option(help: "How long faults happen, in minutes.") var minutes = 1.0
+    @Option(help: "What decides which faults and which jobs come.") var seed: UInt64
+    @Option(help: "Jobs pushed a second.") var rate = 30
+    @Option(help: "Where journals and logs go; kept when the run fails.") var directory: String
+    @Option(help: "A small volume of its own for Redis' files, which may be filled.") var smallVolume: String?
+    @Option(help: "The redis.conf to begin with.") var redisConfiguration: String
+
+    func run() async throws {
+        var failure: ExitCode?
+        do { failure = try await once() } catch {
+            print("The run could not be judged: \(error)\n0 passed, 1 failed")
+            failure = .failure
+        }
+        if let failure { throw failure }
+    }
+
+    private func once() async throws -> ExitCode? {
+        LoggingSystem.bootstrap { _ in SwiftLogNoOpLogHandler() }
+        try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+        print("Seed \(seed), \(minutes) min of faults, journals in \(directory)")
+        let chronicle = try Chronicle(directory + "/faults.journal")
+        let household = try await Household(
+            directory: directory, volume: smallVolume ?? directory, configuration: redisConfiguration, chronicle)
+        let result: Result<ExitCode?, any Error>
+        do { result = .success(try await soak(household, chronicle)) } catch { result = .failure(error) }
+        await household.close()
+        return try result.get()
+    }
+
+    private func soak(_ household: Household, _ chronicle: Chronicle) async throws -> ExitCode? {
+        let web = Web()
+        let producers = try Producers(household, web, seed: seed)
+        let operators = try Operators(household, producers, web, seed: seed &+ 1)
+        let nemesis = Nemesis(household, chronicle, smallVolume: smallVolume)
+        guard await household.holds(within: 20, { await Self.allAnswer(household, web) }) else {
+            throw SoakFailure("the servers did not start")
+        }
+        let start = monotonic()
+        let end = start + Int(minutes * 60_000)
+        async let pushing: Void = producers.run(rate: rate, until: end, giveUpAt: end + 60_000)
+        async let steering: Void = operators.run(until: end)
+        await nemesis.run(seed: seed, until: end)
+        await steering
+        try await nemesis.heal()
+        await pushing
+        let isDrained = await Self.drain(household)
+        let drained = monotonic()
+        let stubborn = await household.stopMembers()
+        await web.close()
+        let evidence = try await Evidence(
+            household, pushes: producers.pushes, orders: operators.orders, faults: chronicle.all, isDrained: isDrained)
+        let report = Report(
+            evidence: evidence, judgement: Judgement(evidence), classes: nemesis.classes, stubborn: stubborn,
+            diskFull: smallVolume != nil, seconds: (drained - start) / 1000)
+        print(report.text)
+        return report.exitCode
+    }
+
+    private static func allAnswer(_ household: Household, _ web: Web) async -> Bool {
+        for server in household.servers {
+            guard case .status(200, _) = await web.send(.GET, server.url + "/livez") else { return false }
+        }
+        return true
+    }
+
+    /// Lets paused jobs go on and waits until all have ended.
+    private static func drain(_ household: Household) async -> Bool {
+        await household.holds(within: 90) {
+            var open = 0
+            for name in Household.queues {
+                let queue = household.store.queue(name)
+                let paused = try await queue.list(states: [.paused], limit: 500).jobs
+                if !paused.isEmpty { _ = try await queue.control(.resume, paused.map(\.id)) }
+                let jobs = try await queue.status()?.jobs ?? [:]
+                open += jobs.reduce(0) { $0 + ($1.key.isFinal ? 0 : $1.value) }
+            }
+            return open == 0
+        }
+    }
+}

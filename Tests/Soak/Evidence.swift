@@ -1,0 +1,77 @@
+// What is left when a run has ended: the jobs of the store, what handlers wrote down, what producers know.
+
+import FoundationEssentials
+import MartletJobs
+import MartletQueue
+
+/// One run of a handler, as its worker wrote it down.
+struct Attempt: Sendable {
+    var id: String
+    var token: String
+    /// The worker's name.
+    var worker: String
+    var start: Int
+    var end: Int?
+    /// `returned`, `threw`, `snoozed` or `stopped:` and why; `nil` when the process died.
+    var how: String?
+
+    var claims: Int { Int(token.prefix { $0 != ":" }) ?? 0 }
+}
+
+/// All that the judgement rests on.
+struct Evidence: Sendable {
+    /// The jobs of the store by id.
+    var jobs: [String: JobRecord] = [:]
+    /// The runs of handlers by job, in order.
+    var attempts: [String: [Attempt]] = [:]
+    var pushes: Pushes
+    var orders: [Order]
+    var faults: [FaultNote]
+    var audits: [AuditReport] = []
+    /// How many completions the store counted.
+    var completedEver = 0
+    /// Whether everything had ended when time was over.
+    var isDrained: Bool
+
+    /// Collects it all past the proxies.
+    init(
+        _ household: Household, pushes: Pushes, orders: [Order], faults: [FaultNote], isDrained: Bool
+    ) async throws {
+        self.pushes = pushes
+        self.orders = orders
+        self.faults = faults
+        self.isDrained = isDrained
+        for name in Household.queues {
+            let queue = household.store.queue(name)
+            audits.append(try await queue.audit())
+            completedEver += try await queue.status()?.completedEver ?? 0
+            var cursor: JobCursor?
+            repeat {
+                let page = try await queue.list(after: cursor, limit: 1000)
+                for job in page.jobs { jobs["\(job.id)"] = job }
+                cursor = page.next
+            } while cursor != nil
+        }
+        for worker in household.workers {
+            read("\(household.directory)/\(worker.name).journal", of: worker.name)
+        }
+        for id in attempts.keys { attempts[id]?.sort { $0.start < $1.start } }
+    }
+
+    private mutating func read(_ path: String, of worker: String) {
+        var open: [String: Attempt] = [:]
+        for words in LineJournal.read(path) where words.count == 6 {
+            let (id, token, time) = (words[1], words[2], Int(words[4]) ?? 0)
+            let key = "\(id) \(token) \(words[3])"
+            if words[0] == "start" {
+                // A token that starts twice in one process shows as two attempts.
+                if let first = open[key] { attempts[id, default: []].append(first) }
+                open[key] = Attempt(id: id, token: token, worker: worker, start: time)
+            } else if var attempt = open.removeValue(forKey: key) {
+                (attempt.end, attempt.how) = (time, words[5])
+                attempts[id, default: []].append(attempt)
+            }
+        }
+        for attempt in open.values { attempts[attempt.id, default: []].append(attempt) }
+    }
+}

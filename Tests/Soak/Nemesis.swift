@@ -1,0 +1,222 @@
+// The nemesis: it draws faults by seed, each class once before any comes again, and proves that each took effect.
+
+import FaultInjection
+import FoundationEssentials
+import MartletQueue
+import MartletRedis
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Darwin
+#endif
+
+/// What does harm, in two lanes side by side: one for processes and Redis, one for connections.
+final class Nemesis: Sendable {
+    /// Classes that hit processes or Redis.
+    static let crude = [
+        "kill-worker", "kill-server", "stop-worker", "stop-server", "term-worker", "kill-redis", "restart-redis",
+        "sleep-redis", "memory-full", "disk-full", "script-flush",
+    ]
+    /// Classes that hit connections.
+    static let fine = FaultKind.allCases.map(\.rawValue) + ["partition"]
+
+    private let household: Household
+    private let chronicle: Chronicle
+    /// The volume that can be filled; `nil` where none can be.
+    private let smallVolume: String?
+
+    init(_ household: Household, _ chronicle: Chronicle, smallVolume: String?) {
+        self.household = household
+        self.chronicle = chronicle
+        self.smallVolume = smallVolume
+    }
+
+    /// The classes that a whole run must have seen.
+    var classes: [String] { Self.crude.filter { $0 != "disk-full" || smallVolume != nil } + Self.fine }
+
+    /// Does harm until `end`.
+    func run(seed: UInt64, until end: Int) async {
+        await withDiscardingTaskGroup { group in
+            let crude = Self.crude.filter { $0 != "disk-full" || smallVolume != nil }
+            group.addTask { await self.lane(crude, SeededRandom(seed), until: end) }
+            group.addTask { await self.lane(Self.fine, SeededRandom(~seed), until: end) }
+        }
+    }
+
+    private func lane(_ classes: [String], _ seeded: SeededRandom, until end: Int) async {
+        var random = seeded
+        var deck: [String] = []
+        while monotonic() < end {
+            if deck.isEmpty { deck = classes.shuffled(using: &random) }
+            guard let kind = deck.popLast() else { return }
+            let choice = Int.random(in: 0..<1000, using: &random)
+            try? await strike(kind, choice)
+            await nap(Int.random(in: 200...700, using: &random))
+        }
+    }
+
+    private func strike(_ kind: String, _ choice: Int) async throws {
+        let worker = household.workers[choice % household.workers.count]
+        let server = household.servers[choice % household.servers.count]
+        switch kind {
+        case "kill-worker": try await kill(worker, kind, rest: choice % 800)
+        case "kill-server": try await kill(server, kind, rest: choice % 800)
+        case "stop-worker": await stop(worker, kind)
+        case "stop-server": await stop(server, kind)
+        case "term-worker": try await end(worker, kind)
+        case "partition": await cut(household.members[choice % household.members.count])
+        default:
+            if let fault = FaultKind(rawValue: kind) { return await disturb(fault, choice) }
+            try await strikeRedis(kind, choice)
+        }
+    }
+}
+
+// MARK: - Processes
+
+extension Nemesis {
+    private func kill(_ member: Member, _ kind: String, rest: Int) async throws {
+        let start = monotonic()
+        member.send(.kill)
+        guard await member.ends(within: .seconds(5)) else { return }
+        await nap(rest)
+        try member.start()
+        chronicle.note(kind, member.name, from: start)
+    }
+
+    /// Freezes a process for longer than a lease.
+    private func stop(_ member: Member, _ kind: String) async {
+        let start = monotonic()
+        member.send(.stop)
+        await nap(Household.lease * 17 / 10)
+        member.send(.proceed)
+        chronicle.note(kind, member.name, from: start)
+    }
+
+    private func end(_ member: Member, _ kind: String) async throws {
+        let start = monotonic()
+        member.send(.terminate)
+        if await !member.ends(within: .seconds(10)) { member.send(.kill) }
+        guard await member.ends(within: .seconds(5)) else { return }
+        try member.start()
+        chronicle.note(kind, member.name, from: start)
+    }
+}
+
+// MARK: - Connections
+
+extension Nemesis {
+    private func cut(_ member: Member) async {
+        let start = monotonic()
+        member.proxy.freeze()
+        await nap(Household.lease * 13 / 10)
+        member.proxy.thaw()
+        chronicle.note("partition", member.name, from: start)
+    }
+
+    /// Gives some connections faults of a class until one has happened; the proxies note each.
+    private func disturb(_ fault: FaultKind, _ choice: Int) async {
+        let count = household.members.count
+        let hit = (0...choice % 3).map { household.members[(choice / 3 + $0) % count] }
+        let before = hit.reduce(0) { $0 + ($1.proxy.counts[fault] ?? 0) }
+        for (number, member) in hit.enumerated() {
+            let seed = UInt64(choice * 16 + number)
+            member.proxy.roll(
+                FaultDice([fault], rate: fault.keepsReplies ? 0.3 : 0.1, longestDelay: .seconds(2), seed: seed))
+        }
+        await nap(1200)
+        _ = await household.holds(within: 4) { hit.reduce(0) { $0 + ($1.proxy.counts[fault] ?? 0) } > before }
+        for member in hit { member.proxy.heal() }
+    }
+}
+
+// MARK: - Redis
+
+extension Nemesis {
+    private func strikeRedis(_ kind: String, _ choice: Int) async throws {
+        let start = monotonic()
+        switch kind {
+        case "kill-redis":
+            household.redis.kill()
+            await nap(choice % 500)
+            try await household.redis.restart()
+        case "restart-redis":
+            await household.redis.stop()
+            await nap(choice % 500)
+            try await household.redis.restart()
+        case "sleep-redis": try await household.command("DEBUG", "SLEEP", "2")
+        case "script-flush":
+            guard try await household.command("SCRIPT", "FLUSH").string == "OK" else { return }
+        case "memory-full": guard try await fillMemory() else { return }
+        case "disk-full": guard try await fillDisk() else { return }
+        default: return
+        }
+        chronicle.note(kind, "redis", from: start)
+    }
+
+    private func fillMemory() async throws -> Bool {
+        try await household.command("CONFIG", "SET", "maxmemory", "1")
+        var isFull = false
+        do { try await household.command("SET", "soak-probe", "x") } catch let error as RedisError {
+            isFull = error.code == .outOfMemory
+        }
+        await nap(1500)
+        try await household.command("CONFIG", "SET", "maxmemory", "0")
+        return isFull
+    }
+
+    /// Fills the volume until Redis has failed to write its file, then frees it and waits until it is whole again.
+    ///
+    /// No other class kills Redis meanwhile: the write in flight when a disk fills is not yet safe.
+    private func fillDisk() async throws -> Bool {
+        guard let smallVolume else { return false }
+        let path = "\(smallVolume)/fill"
+        let household = household
+        @Sendable func lastWrite() async throws -> String {
+            try await household.store.serverInformation()["aof_last_write_status"] ?? ""
+        }
+        var bytes = Data(repeating: 1, count: 1 << 20)
+        let isFull = await household.holds(within: 6) {
+            while Self.append(bytes, to: path) {}
+            if bytes.count > 1 { bytes = Data(bytes.prefix(bytes.count / 64 + 1)) }
+            return try await lastWrite() == "err"
+        }
+        if isFull { await nap(1000) }
+        try? FileManager.default.removeItem(atPath: path)
+        let isWhole = await household.holds(within: 10) { try await lastWrite() == "ok" }
+        await nap(1500)
+        return isFull && isWhole
+    }
+
+    private static func append(_ bytes: Data, to path: String) -> Bool {
+        let file = open(path, O_WRONLY | O_CREAT | O_APPEND, 0o600)
+        guard file >= 0 else { return false }
+        defer { close(file) }
+        return bytes.withUnsafeBytes { write(file, $0.baseAddress, $0.count) } == bytes.count
+    }
+}
+
+// MARK: - Afterwards
+
+extension Nemesis {
+    /// Takes every fault back; what was killed runs again.
+    func heal() async throws {
+        for member in household.members {
+            member.proxy.heal()
+            member.proxy.thaw()
+            member.proxy.disconnectAll()
+            member.send(.proceed)
+            if !member.isRunning { try member.start() }
+        }
+        if !household.redis.isRunning { try await household.redis.restart() }
+        try await household.command("CONFIG", "SET", "maxmemory", "0")
+        for name in Household.queues {
+            let queue = household.store.queue(name)
+            try await queue.resume()
+            try await queue.configure(.init(limit: 0))
+        }
+    }
+}

@@ -1,0 +1,92 @@
+// The job of a run and the worker process that runs it and writes down every start and end.
+
+import ArgumentParser
+import FoundationEssentials
+import Logging
+import MartletJobs
+import MartletQueue
+import MartletRedis
+import MartletWorker
+import ServiceLifecycle
+import UnixSignals
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Darwin
+#endif
+
+/// A job that takes its time and ends as it says.
+struct SoakJob: Job {
+    static let name = "soak"
+
+    /// How its attempts end.
+    enum Manner: String, Codable, Sendable {
+        /// Every attempt succeeds.
+        case fine
+        /// The first attempt fails.
+        case once
+        /// Every attempt fails.
+        case never
+        /// The first claim asks for a later one.
+        case later
+    }
+
+    /// The number of the push; no other job of the run has it.
+    var n: Int
+    /// How long it works, in milliseconds.
+    var ms: Int
+    var manner: Manner
+
+    struct Failed: Error {}
+}
+
+/// A worker process; its journal is what the run is judged by.
+struct WorkCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "work", abstract: "Run jobs for a soak.")
+
+    @Option var redis: String
+    @Option var journal: String
+    @Option var queues: String
+
+    func run() async throws {
+        let logger = Logger(label: "soak")
+        let journal = try LineJournal(journal)
+        var redis = try RedisConfiguration(url: redis)
+        redis.commandTimeout = .milliseconds(1500)
+        let store = JobStore(redis: redis, logger: logger)
+        var configuration = WorkerConfiguration()
+        configuration.grace = .seconds(2)
+        let names = queues.split(separator: ",").map { (String($0), 6) }
+        let worker = Worker(
+            store, queues: Dictionary(uniqueKeysWithValues: names), configuration: configuration, logger: logger
+        ) {
+            On(SoakJob.self) { job, context in try await Self.run(job, context, journal) }
+        }
+        let group = ServiceGroup(services: [store, worker], gracefulShutdownSignals: [.sigterm], logger: logger)
+        try await group.run()
+    }
+
+    private static func run(_ job: SoakJob, _ context: JobContext, _ journal: LineJournal) async throws {
+        let facts = ["\(context.id)", context.token, "\(getpid())"]
+        func note(_ word: String, _ how: String) {
+            journal.write(word, facts[0], facts[1], facts[2], "\(monotonic())", how)
+        }
+        note("start", "\(job.n)")
+        do { try await Task.sleep(for: .milliseconds(job.ms)) } catch {
+            note("end", "stopped:\(context.stopReason?.rawValue ?? "unknown")")
+            throw error
+        }
+        switch job.manner {
+        case .once where context.attempt == 1, .never:
+            note("end", "threw")
+            throw SoakJob.Failed()
+        case .later where context.claims == 1:
+            note("end", "snoozed")
+            throw JobOutcome.snooze(.milliseconds(300))
+        default: note("end", "returned")
+        }
+    }
+}
