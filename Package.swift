@@ -208,6 +208,13 @@ let package = Package(
             ]
         ),
         .testTarget(
+            name: "MartletModelTests",
+            dependencies: [
+                "MartletQueue", "MartletJobs", "MartletRedis", "TestSupport",
+                .product(name: "Logging", package: "swift-log"),
+            ]
+        ),
+        .testTarget(
             name: "MartletWorkerTests",
             dependencies: [
                 "Martlet", "MartletWorker", "MartletQueue", "MartletJobs", "MartletRedis", "MartletTelemetry",

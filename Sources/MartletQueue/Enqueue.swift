@@ -11,13 +11,16 @@ extension Queue {
     /// Safe to repeat with the same ids: what is there already answers ``EnqueueVerdict/existing(_:)``.
     public func enqueue(_ jobs: [NewJob]) async throws(QueueError) -> [EnqueueVerdict] {
         if jobs.count == 1 { return [try await enqueue(jobs[0])] }
-        return try await enqueueInSlices(jobs)
+        guard jobs.contains(where: { $0.invalidField != nil }) else { return try await enqueueInSlices(jobs) }
+        var judged = try await enqueueInSlices(jobs.filter { $0.invalidField == nil })[...]
+        return jobs.map { job in job.invalidField.map { .invalid($0) } ?? judged.removeFirst() }
     }
 
     /// Pushes one job.
     ///
     /// One round trip. Pushes of many tasks at once travel together; each is judged by itself.
     public func enqueue(_ job: NewJob) async throws(QueueError) -> EnqueueVerdict {
+        if let field = job.invalidField { return .invalid(field) }
         do throws(QueueError) {
             return try await calls.pushes.call(job) { jobs throws(QueueError) in try await enqueueInSlices(jobs) }
         } catch {

@@ -50,7 +50,9 @@ public struct Queue: Sendable {
     {
         let request = RedisRequest.script(store.scripts[script], keys: keys.arguments, arguments: arguments)
         let value: RedisValue
-        do throws(RedisError) { value = try await store.redis.send(request) } catch { throw QueueError(error, ids: ids) }
+        do throws(RedisError) { value = try await store.redis.send(request) } catch {
+            throw QueueError(error, ids: ids)
+        }
         return try Self.checked(value)
     }
 

@@ -14,8 +14,8 @@ package struct ScriptTable: Sendable {
 
     /// The scripts composed of what `source` says each file holds; those who try other texts bring their own.
     package init(_ source: (ScriptFile) -> [UInt8]) {
-        scripts = QueueScript.allCases.map { Self.named($0.name, Self.expanded(source($0.file), source)) }
-        global = Self.named(ScriptFile.global.rawValue, source(.global))
+        scripts = QueueScript.allCases.map { Self.script($0.name, Self.expanded(source($0.file), source)) }
+        global = Self.script(ScriptFile.global.rawValue, source(.global))
     }
 
     /// One of the queue's scripts.
@@ -41,7 +41,8 @@ package struct ScriptTable: Sendable {
         return text
     }
 
-    private static func named(_ name: String, _ source: [UInt8]) -> RedisScript {
+    /// A script of this source.
+    static func script(_ name: String, _ source: [UInt8]) -> RedisScript {
         RedisScript(name: name, source: source, sha1: hex(Insecure.SHA1.hash(data: source)))
     }
 }

@@ -72,7 +72,9 @@ public struct SettleReply: Sendable {
 
 extension Settlement {
     /// Whether the attempt just completed and has nothing more to say.
-    var isPlain: Bool { outcome == .completed(output: nil) && progress == nil }
+    ///
+    /// A spent token, behind a minus, is stored of every job that has ended: only the longer way tells it from a live one.
+    var isPlain: Bool { outcome == .completed(output: nil) && progress == nil && token.utf8.first != UInt8(ascii: "-") }
 
     func appendProof(to arguments: inout RedisArguments) {
         arguments.append(id.description)
@@ -92,16 +94,19 @@ extension Settlement {
             arguments.append(output ?? [])
         case .failed(let wait, let error):
             arguments.append("failed")
-            arguments.append(wait.inMilliseconds)
+            arguments.append(Self.bounded(wait))
             arguments.append(Self.cut(error))
         case .failedForGood(let error):
             arguments.append(words: "permanent", "", Self.cut(error))
         case .released(let wait):
-            arguments.append(words: "release", wait.map { "\($0.inMilliseconds)" } ?? "", "")
+            arguments.append(words: "release", wait.map { "\(Self.bounded($0))" } ?? "", "")
         case .snoozed(let wait):
-            arguments.append(words: "snooze", "\(wait.inMilliseconds)", "")
+            arguments.append(words: "snooze", "\(Self.bounded(wait))", "")
         }
     }
+
+    /// A wait in ms as the script takes it: no handler's strange number shall turn it into none.
+    private static func bounded(_ wait: Duration) -> Int { min(max(wait, .zero), NewJob.Limit.delay).inMilliseconds }
 
     /// An error's text within its limit, with a mark where it was cut.
     private static func cut(_ text: String) -> String {

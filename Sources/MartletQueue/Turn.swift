@@ -107,7 +107,9 @@ struct TurnCall {
         return verdicts
     }
 
-    private static func jobs(_ words: ArraySlice<RedisValue>, nonce: String, now: Int) throws(QueueError) -> [ClaimedJob] {
+    private static func jobs(_ words: ArraySlice<RedisValue>, nonce: String, now: Int) throws(QueueError)
+        -> [ClaimedJob]
+    {
         var jobs: [ClaimedJob] = []
         jobs.reserveCapacity(words.count / jobWords)
         // Most jobs are claimed for the first time: they share one token.

@@ -78,7 +78,9 @@ for j = 1, n do
     if #id > 128 or not find(id, '^[%w._:-]+$') then
         no = { 'invalid', 'id' }
     elseif seen[id] then
-        no = seen[id] == digest and { 'exists', 'queued' } or { 'conflict' }
+        -- Named before in this call.
+        local twin = special[seen[id]] or {}
+        no = (twin.d or '') == digest and { 'exists', (twin.delay or 0) > 0 and 'scheduled' or 'queued' } or { 'conflict' }
     elseif job then
         rare = rare or rarely()
         no = rare.refusal(id, job)
@@ -90,7 +92,7 @@ for j = 1, n do
         if ARGV[1] == 'atomic' and no[1] ~= 'exists' and no[1] ~= 'deleted' then return { 'refused', j, no[1], no[2] or '' } end
         results[#results + 1], results[#results + 2] = j, no
     else
-        seen[id] = digest
+        seen[id] = j
         born[#born + 1] = j
         if job and job.delay > 0 then
             scheduled = scheduled + 1

@@ -20,8 +20,15 @@ local function settlement(ended, tally)
         return name
     end
 
+    -- When a job may run again after a wait; without one behind all who came before.
+    local function after(delay)
+        if delay and delay > 0 then return now + delay, true end
+        stamped = t
+        return t, false
+    end
+
     -- Out of active without being finished: where it goes depends on what was asked for meanwhile and on its time.
-    local function put_back(id, token, job, priority, at, due, progress, ...)
+    local function put_back(id, token, job, priority, at, due, waits, progress, ...)
         local key = JOB .. id
         if wants(job[4], 'pause') then
             spend(key, token, progress, 'at', moved(at, due), ...)
@@ -30,7 +37,7 @@ local function settlement(ended, tally)
             return 'paused'
         end
         spend(key, token, progress, ...)
-        if due > t then
+        if waits then
             move(id, ACTIVE, DELAYED, due)
             tally.earliest = lower(tally.earliest, due)
             return 'retrying'
@@ -61,19 +68,16 @@ local function settlement(ended, tally)
         end
         local more = call('HMGET', key, 'm', 'f', 'r', 'at')
         if outcome == 'release' or outcome == 'snooze' then
-            local place = place_of(more[4]) or t
-            return put_back(id, token, job, more[3], more[4], delay and now + delay or place, progress)
+            local due, waits = place_of(more[4]) or t, false
+            if delay then due, waits = after(delay) else waits = due > t end
+            return put_back(id, token, job, more[3], more[4], due, waits, progress)
         end
         local failures = (tonumber(more[2]) or 0) + 1
         if outcome == 'permanent' or failures > (tonumber(more[1]) or DEFAULT_RETRIES) then
             return end_finally(id, token, FAILED, 'failed', job, progress, 'f', failures, 'e', body)
         end
-        local due = now + (delay or 0)
-        if due <= t then
-            stamped = t
-            due = t
-        end
-        return put_back(id, token, job, more[3], more[4], due, progress, 'f', failures, 'e', body)
+        local due, waits = after(delay)
+        return put_back(id, token, job, more[3], more[4], due, waits, progress, 'f', failures, 'e', body)
     end
 
     -- A job is settled once in a call; named again it is a repeat, or somebody else's.

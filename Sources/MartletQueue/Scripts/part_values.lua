@@ -8,7 +8,7 @@ local function score(t, priority) return t - (tonumber(priority) or 0) * step en
 local function live(token) return token and byte(token) ~= 45 end
 -- A star behind a stored token says that the end of the attempt has more to look at: a unique key, a digest, or a stop
 -- that is wanted. Without it one HGET tells all; workers never see it.
-local function is_held(stored, token) return stored == token or stored == token .. '*' end
+local function is_held(stored, token) return byte(token) ~= 45 and (stored == token or stored == token .. '*') end
 
 -- Field `at`: the place in line that a job had or shall have, and behind it when it was last claimed, if it ever was.
 -- One field for both: with a fifth one the hash of a common job would outgrow its first table.

@@ -1,0 +1,130 @@
+// What an operation answers, in words: as the reference foretells it, and as the store says it.
+
+import FoundationEssentials
+import MartletJobs
+import MartletRedis
+
+@testable import MartletQueue
+
+extension Model {
+    /// Does the operation and foretells the answer.
+    mutating func perform(_ operation: Operation) -> String {
+        hasNewHead = false
+        switch operation {
+        case .push(let jobs): return "\(push(jobs))"
+        case .pushAtomically(let jobs): return "\(pushAtomically(jobs))"
+        case .pushRaw(let id, let terms): return Words.refusal(id: id, terms: terms)
+        case .claim(let request):
+            let claimed = claim(request)
+            return words(claimed)
+        case .settle(let ends): return "\(settle(ends)) stops \(stops)"
+        case .turn(let ends, let request):
+            let settled = "\(settle(ends)) stops \(stops)"
+            let claimed = claim(request)
+            return settled + "; " + words(claimed)
+        case .beat(let worker, let says, let beats):
+            return "\(beat(worker, says: says, beats)) stops \(stops)"
+        case .control(let verb, let ids):
+            return control(verb, ids.map(\.description)).map { "\($0)" } ?? "refused"
+        case .configure(let words): return configure(words.map { ($0.name, $0.value) }) ?? "ok"
+        case .sweep:
+            let swept = sweep()
+            return Words.swept(swept.promoted, swept.forgotten, swept.takenBack)
+        case .look(let ids): return ids.map { words(of: $0.description) }.joined(separator: "\n")
+        case .list: return "\(listing)"
+        case .swallowed(let inner):
+            _ = perform(inner)
+            return "lost"
+        case .pause, .resume, .pauseAll, .resumeAll, .clock, .flushScripts, .restart:
+            steer(operation)
+            return "ok"
+        }
+    }
+
+    private mutating func steer(_ operation: Operation) {
+        switch operation {
+        case .pause(let reason): pause = Pause(reason: reason, by: "tester", at: now)
+        case .resume: pause = nil
+        case .pauseAll(let reason):
+            globalVersion += 1
+            pauseOfAll = Pause(reason: reason, by: "tester", at: now)
+        case .resumeAll:
+            globalVersion += 1
+            pauseOfAll = nil
+        case .clock(let by): now += by
+        default: break
+        }
+    }
+
+    private func words(_ claimed: Claimed) -> String {
+        let jobs = claimed.jobs.compactMap { id, waited in
+            self.jobs[id].map { job in
+                Words.claimed(
+                    "\(id) \(job.claims):\(claimed.nonce)", job.type, job.payload, job.priority, job.failures, job.lost,
+                    job.maxRetries, job.timeout, job.checkpoint, waited)
+            }
+        }
+        return Words.claim(claimed.status, jobs, lease, claimed.nextDue, stops)
+    }
+
+    private func words(of id: String) -> String {
+        guard let job = jobs[id] else { return "\(id) none" }
+        let attempt = job.state == .active || job.state == .completed ? job.failures + 1 : job.failures
+        return Words.record(
+            id, job.state, job.priority, job.maxRetries, [job.claims, job.failures, job.lost, attempt], job.error,
+            job.progress, job.wanted?.stop,
+            [
+                job.claimedAt, job.state.isFinal ? job.score : nil,
+                job.index == .delayed ? job.score : nil, job.index == .active ? job.score : nil,
+            ])
+    }
+
+    /// All jobs: those that have not ended by index, then the ended ones, newest first.
+    private var listing: [String] {
+        let open: [JobIndex] = [.active, .queued, .delayed, .paused]
+        let ended = jobs.filter { $0.value.state.isFinal }
+            .sorted { ($0.value.score, $0.key) > ($1.value.score, $1.key) }.map(\.key)
+        return open.flatMap { line($0) } + ended
+    }
+}
+
+/// The words of answers, the same for both sides.
+enum Words {
+    static func refusal(id: String, terms: String) -> String {
+        let isName = (1...128).contains(id.utf8.count) && JobID(id) != nil
+        guard isName else { return "invalid id" }
+        let parts = terms.split(separator: " ", omittingEmptySubsequences: false)
+        guard let last = parts.last, parts.count >= 3, UInt(last) != nil else { return "refused" }
+        let isWhole = Int(parts.dropLast(2).joined(separator: " ")).map { abs($0) <= 1000 } ?? false
+        return isWhole ? "invalid delay" : "invalid priority"
+    }
+
+    static func claim(
+        _ status: ClaimReply.Status, _ jobs: [String], _ lease: Int, _ nextDue: Int?, _ stops: Int
+    ) -> String {
+        "\(status) lease \(lease) next \(nextDue.map(String.init) ?? "-") stops \(stops) \(jobs)"
+    }
+
+    static func claimed(
+        _ who: String, _ type: String, _ payload: [UInt8], _ priority: Int, _ failures: Int, _ lost: Int,
+        _ maxRetries: Int, _ timeout: Int?, _ checkpoint: [UInt8]?, _ waited: Int?
+    ) -> String {
+        "\(who) \(type) \(payload) \(priority) \(failures) \(lost) \(maxRetries) \(timeout ?? -1) \(checkpoint ?? []) "
+            + "\(waited ?? -1)"
+    }
+
+    static func swept(_ promoted: Int, _ forgotten: Int, _ takenBack: [String: JobState]) -> String {
+        let back = takenBack.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }
+        return "promoted \(promoted) forgotten \(forgotten) back \(back)"
+    }
+
+    /// `counts` are claims, failures, lost and attempt; `times` are start, end, due and lease.
+    static func record(
+        _ id: String, _ state: JobState, _ priority: Int, _ maxRetries: Int, _ counts: [Int], _ error: String?,
+        _ progress: String?, _ wanted: StopReason?, _ times: [Int?]
+    ) -> String {
+        let wanted = wanted.map { "\($0)" } ?? "-"
+        return "\(id) \(state) \(priority) \(maxRetries) \(counts) \(error ?? "-") \(progress ?? "-") \(wanted) "
+            + "\(times.map { $0.map(String.init) ?? "-" })"
+    }
+}

@@ -1,0 +1,193 @@
+// The reference: what a queue is, in plain values, as the design says it and not as the scripts do it.
+
+import MartletJobs
+
+@testable import MartletQueue
+
+/// A queue in plain values.
+///
+/// Its clock stands still between operations, so that every place, lease and due time is known to the millisecond.
+struct Model {
+    /// What proves that a worker holds a job, and what is left of it afterwards.
+    enum Token: Equatable {
+        case none, live(String), settled(String), reaped
+    }
+
+    struct Job {
+        var type: String
+        var payload: [UInt8]
+        var priority = 0
+        var maxRetries = 3
+        var timeout: Int?
+        var uniqueKey: String?
+        var digest: String?
+        var createdAt: Int?
+        /// The index that holds it, and its score there.
+        var index = JobIndex.queued
+        var score = 0
+        /// The place in line that it left.
+        var place: Int?
+        var claimedAt: Int?
+        var claims = 0
+        var token = Token.none
+        var failures = 0
+        var lost = 0
+        var error: String?
+        var output: [UInt8]?
+        var progress: String?
+        var checkpoint: [UInt8]?
+        var wanted: (stop: StopReason, since: Int)?
+
+        var state: JobState {
+            switch index {
+            case .queued: .queued
+            case .delayed: claims > 0 ? .retrying : .scheduled
+            case .active: .active
+            case .paused: .paused
+            case .completed: .completed
+            case .failed: .failed
+            case .cancelled: .cancelled
+            }
+        }
+
+        /// The token as it is stored, but for the star.
+        var storedToken: String? {
+            switch token {
+            case .none: nil
+            case .live(let nonce): "\(claims):\(nonce)"
+            case .settled(let nonce): "-\(claims):\(nonce)"
+            case .reaped: "-\(claims):"
+            }
+        }
+    }
+
+    struct LastClaim: Equatable {
+        var number: Int
+        var nonce: String
+        var ids: [String]
+    }
+
+    struct Tombstone: Equatable {
+        var until: Int
+        var digest: String
+    }
+
+    struct Pause: Equatable {
+        var reason: String
+        var by: String
+        var at: Int
+    }
+
+    var now: Int
+    /// The latest place that was ever handed out as `now`.
+    var clock: Int?
+    var jobs: [String: Job] = [:]
+    var settings: [String: Int] = [:]
+    var counts: [String: Int] = [:]
+    var unique: [String: String] = [:]
+    var tombs: [String: Tombstone] = [:]
+    var claims: [String: LastClaim] = [:]
+    var workers: [String: String] = [:]
+    var workerBeats: [String: Int] = [:]
+    var swept: Int?
+    var grace = 0
+    var pause: Pause?
+    var pauseOfAll: Pause?
+    var globalVersion = 0
+    /// Whether the last operation put a job at the head of those that wait for their time.
+    var hasNewHead = false
+
+    init(now: Int) { self.now = now }
+}
+
+extension Model {
+    var runnable: Int { max(now, clock ?? 0) }
+    var step: Int { settings["step"] ?? 1 << 42 }
+    var lease: Int { settings["lease"] ?? 30_000 }
+    var limit: Int { settings["limit"] ?? 0 }
+    var isHalted: Bool { pause != nil || pauseOfAll != nil }
+    var stops: Int { counts["stops"] ?? 0 }
+
+    func retention(_ index: JobIndex) -> (age: Int, count: Int) {
+        (settings["\(index)_age"] ?? 86_400_000, settings["\(index)_count"] ?? 100_000)
+    }
+
+    /// The ids of an index in its order.
+    func line(_ index: JobIndex) -> [String] {
+        jobs.filter { $0.value.index == index }.sorted { ($0.value.score, $0.key) < ($1.value.score, $1.key) }
+            .map(\.key)
+    }
+
+    func count(_ index: JobIndex) -> Int { jobs.count { $0.value.index == index } }
+
+    var nextDue: Int? { line(.delayed).first.flatMap { jobs[$0]?.score }.map { max(0, $0 - now) } }
+
+    mutating func count(_ name: String, _ by: Int = 1) { counts[name, default: 0] += by }
+
+    // MARK: The transitions that several operations share
+
+    /// Into line, at a place.
+    mutating func queue(_ id: String, at place: Int) {
+        let score = place - (jobs[id]?.priority ?? 0) * step
+        jobs[id]?.index = .queued
+        jobs[id]?.score = score
+    }
+
+    /// Into line as of now, behind all who came before.
+    mutating func lineUp(_ id: String) {
+        clock = runnable
+        queue(id, at: runnable)
+    }
+
+    mutating func delay(_ id: String, until due: Int) {
+        jobs[id]?.index = .delayed
+        jobs[id]?.score = due
+        if line(.delayed).first == id { hasNewHead = true }
+    }
+
+    mutating func setAside(_ id: String, place: Int) {
+        jobs[id]?.place = place
+        jobs[id]?.index = .paused
+        jobs[id]?.score = now
+    }
+
+    /// Ends a job; false when jobs that ended so are not kept.
+    @discardableResult
+    mutating func finish(_ id: String, as index: JobIndex) -> Bool {
+        guard let job = jobs[id] else { return false }
+        if let key = job.uniqueKey, unique[key] == id { unique[key] = nil }
+        jobs[id]?.wanted = nil
+        count("\(index)")
+        let (age, most) = retention(index)
+        guard age > 0, most > 0 else {
+            forget(id)
+            return false
+        }
+        jobs[id]?.index = index
+        jobs[id]?.score = now
+        return true
+    }
+
+    mutating func forget(_ id: String) {
+        if let digest = jobs[id]?.digest { tombs[id] = Tombstone(until: now + 86_400_000, digest: digest) }
+        jobs[id] = nil
+        count("deleted")
+    }
+
+    /// The finished jobs that are past their age, or past the count and not of the last minute.
+    func overdue(_ index: JobIndex, atMost most: Int) -> [String] {
+        let (age, keep) = retention(index)
+        let line = line(index)
+        let old = line.prefix { (jobs[$0]?.score ?? 0) <= now - age }.prefix(most)
+        let excess = min(most, line.count - keep)
+        guard excess > old.count else { return Array(old) }
+        return Array(line.prefix { (jobs[$0]?.score ?? 0) <= now - 60_000 }.prefix(excess))
+    }
+
+    /// Brings due jobs into line.
+    mutating func promote(atMost most: Int) -> Int {
+        let due = line(.delayed).prefix { (jobs[$0]?.score ?? .max) <= now }.prefix(most)
+        for id in due { queue(id, at: jobs[id]?.score ?? 0) }
+        return due.count
+    }
+}

@@ -1,0 +1,213 @@
+// The reference for pushing, claiming and settling.
+
+import MartletJobs
+
+@testable import MartletQueue
+
+extension Model {
+    /// Pushes jobs, each judged by itself.
+    mutating func push(_ news: [NewJob]) -> [EnqueueVerdict] {
+        let good = news.filter { $0.invalidField == nil }
+        var judged = judge(good)[...]
+        accept(good, Array(judged))
+        return news.map { new in new.invalidField.map { .invalid($0) } ?? judged.removeFirst() }
+    }
+
+    /// Pushes all or none.
+    mutating func pushAtomically(_ news: [NewJob]) -> AtomicEnqueueResult {
+        for (index, new) in news.enumerated() {
+            if let field = new.invalidField { return .refused(index: index, .invalid(field)) }
+        }
+        let verdicts = judge(news)
+        for (index, verdict) in verdicts.enumerated() {
+            switch verdict {
+            case .created, .existing, .deleted: continue
+            case .conflict, .uniqueKeyTaken, .invalid: return .refused(index: index, verdict)
+            }
+        }
+        accept(news, verdicts)
+        return .accepted(verdicts)
+    }
+
+    private func judge(_ news: [NewJob]) -> [EnqueueVerdict] {
+        var seen: [String: (digest: String?, state: JobState)] = [:]
+        var taken = unique
+        return news.map { new in
+            let id = new.id.description
+            let verdict = verdict(new, id, seen[id], taken)
+            if case .created(let state) = verdict {
+                seen[id] = (new.digest, state)
+                if let key = new.uniqueKey { taken[key] = id }
+            }
+            return verdict
+        }
+    }
+
+    private func verdict(
+        _ new: NewJob, _ id: String, _ twin: (digest: String?, state: JobState)?, _ taken: [String: String]
+    ) -> EnqueueVerdict {
+        if let twin { return twin.digest == new.digest ? .existing(twin.state) : .conflict }
+        if let job = jobs[id] { return job.digest == new.digest ? .existing(job.state) : .conflict }
+        if let digest = new.digest, let tomb = tombs[id] { return tomb.digest == digest ? .deleted : .conflict }
+        if let key = new.uniqueKey, let holder = taken[key].flatMap({ JobID($0) }) {
+            return .uniqueKeyTaken(by: holder)
+        }
+        return .created(new.delay > .zero ? .scheduled : .queued)
+    }
+
+    private mutating func accept(_ news: [NewJob], _ verdicts: [EnqueueVerdict]) {
+        for (new, verdict) in zip(news, verdicts) {
+            guard case .created(let state) = verdict else { continue }
+            let id = new.id.description
+            jobs[id] = Job(
+                type: new.type, payload: new.payload, priority: new.priority, maxRetries: new.maxRetries,
+                timeout: new.timeout?.inMilliseconds, uniqueKey: new.uniqueKey, digest: new.digest,
+                createdAt: new.digest == nil ? nil : now)
+            if let key = new.uniqueKey { unique[key] = id }
+            count("created")
+            if state == .scheduled { delay(id, until: now + new.delay.inMilliseconds) } else { lineUp(id) }
+        }
+    }
+}
+
+extension Model {
+    struct Claimed {
+        var status: ClaimReply.Status
+        var nextDue: Int?
+        var jobs: [(id: String, waited: Int?)] = []
+        var nonce: String
+    }
+
+    mutating func claim(_ request: ClaimRequest) -> Claimed {
+        // Whoever claims is told when the next job falls due and need not be woken for it.
+        hasNewHead = false
+        let last = claims[request.worker]
+        var answer = Claimed(status: .ok, nonce: request.nonce)
+        if let last, request.number < last.number {
+            answer.status = .stale
+            return answer
+        }
+        if let last, request.number == last.number { return replay(last) }
+        _ = promote(atMost: 200)
+        var room = request.upTo
+        if isHalted {
+            (answer.status, room) = (.paused, 0)
+        } else if limit > 0 {
+            room = min(room, limit - count(.active))
+            if room <= 0 { (answer.status, room) = (.full, 0) }
+        }
+        let taken = line(.queued).prefix(room)
+        for id in taken {
+            guard var job = jobs[id] else { continue }
+            let place = job.score + job.priority * step
+            answer.jobs.append((id, max(0, now - place)))
+            job.claims += 1
+            job.token = .live(request.nonce)
+            (job.place, job.claimedAt) = (place, now)
+            (job.index, job.score) = (.active, now + lease)
+            jobs[id] = job
+        }
+        claims[request.worker] = LastClaim(number: request.number, nonce: request.nonce, ids: Array(taken))
+        if taken.count < request.upTo { answer.nextDue = nextDue }
+        return answer
+    }
+
+    /// The same jobs again, those that still hold the token, with a new lease, and nothing new.
+    private mutating func replay(_ last: LastClaim) -> Claimed {
+        var answer = Claimed(status: .ok, nonce: last.nonce)
+        let till = now + lease
+        for id in last.ids where jobs[id]?.index == .active && jobs[id]?.token == .live(last.nonce) {
+            jobs[id]?.score = till
+            answer.jobs.append((id, nil))
+        }
+        return answer
+    }
+}
+
+extension Model {
+    mutating func settle(_ settlements: [Settlement]) -> [SettleVerdict] {
+        let stillOpen = count("completed", in: counts)
+        var verdicts = [SettleVerdict?](repeating: nil, count: settlements.count)
+        var ended: [String: String] = [:]
+        // The plain ones are sent, and so judged, before the others.
+        let plain = settlements.indices.filter { settlements[$0].isPlain }
+        for index in plain + settlements.indices.filter({ !plain.contains($0) }) {
+            let one = settlements[index]
+            let id = one.id.description
+            if let token = ended[id] {
+                verdicts[index] = token == one.token ? .duplicate(nil) : .fenced
+                continue
+            }
+            let verdict = settle(one, id)
+            if case .settled = verdict { ended[id] = one.token }
+            verdicts[index] = verdict
+        }
+        let completed = count("completed", in: counts) - stillOpen
+        let (_, most) = retention(.completed)
+        if completed > 0, most > 0, count(.completed) > most {
+            for id in overdue(.completed, atMost: min(200, 2 * completed)) { forget(id) }
+        }
+        return verdicts.compactMap { $0 }
+    }
+
+    private func count(_ name: String, in counts: [String: Int]) -> Int { counts[name] ?? 0 }
+
+    private mutating func settle(_ one: Settlement, _ id: String) -> SettleVerdict {
+        guard let job = jobs[id] else { return .gone }
+        guard case .live(let nonce) = job.token, job.storedToken == one.token else {
+            return job.storedToken == "-" + one.token ? .duplicate(job.state) : .fenced
+        }
+        let progress = one.progress?.stored ?? job.progress
+        jobs[id]?.token = .settled(nonce)
+        jobs[id]?.progress = progress
+        switch one.outcome {
+        case .completed(let output):
+            if let output, !output.isEmpty { jobs[id]?.output = output }
+            finish(id, as: .completed)
+            return .settled(.completed)
+        case _ where job.wanted?.stop == .cancel:
+            finish(id, as: .cancelled)
+            return .settled(.cancelled)
+        case .failed(let wait, let error):
+            return fail(id, error, isLast: job.failures + 1 > job.maxRetries, wait)
+        case .failedForGood(let error):
+            return fail(id, error, isLast: true, .zero)
+        case .released(nil):
+            let place = job.place ?? runnable
+            putBack(id, at: place, waits: place > runnable)
+        case .released(let wait?), .snoozed(let wait):
+            again(id, after: wait)
+        }
+        return .settled(jobs[id]?.state ?? .queued)
+    }
+
+    private mutating func fail(_ id: String, _ error: String, isLast: Bool, _ wait: Duration) -> SettleVerdict {
+        jobs[id]?.failures += 1
+        jobs[id]?.error = error
+        if isLast {
+            finish(id, as: .failed)
+            return .settled(.failed)
+        }
+        again(id, after: wait)
+        return .settled(jobs[id]?.state ?? .queued)
+    }
+
+    /// After a wait, or without one behind all who came before.
+    private mutating func again(_ id: String, after wait: Duration) {
+        let wait = min(max(0, wait.inMilliseconds), 31_536_000_000)
+        if wait == 0 { clock = runnable }
+        putBack(id, at: wait > 0 ? now + wait : runnable, waits: wait > 0)
+    }
+
+    private mutating func putBack(_ id: String, at place: Int, waits: Bool) {
+        let isPaused = jobs[id]?.wanted?.stop == .pause
+        jobs[id]?.wanted = nil
+        if isPaused {
+            setAside(id, place: place)
+        } else if waits {
+            delay(id, until: place)
+        } else {
+            queue(id, at: place)
+        }
+    }
+}

@@ -1,0 +1,219 @@
+// The reference for beats, sweeps, operators' verbs and settings.
+
+import MartletJobs
+
+@testable import MartletQueue
+
+extension Model {
+    mutating func beat(_ worker: String, says: String?, _ beats: [Beat]) -> [BeatVerdict] {
+        if let says { (workers[worker], workerBeats[worker]) = (says, now) }
+        return beats.map { beat in
+            let id = beat.id.description
+            guard var job = jobs[id] else { return .gone }
+            guard case .live = job.token, job.storedToken == beat.token else { return .fenced }
+            if let progress = beat.progress { job.progress = progress.stored }
+            if let checkpoint = beat.checkpoint, !checkpoint.isEmpty { (job.checkpoint, job.lost) = (checkpoint, 0) }
+            if Double(job.score - now) < Double(lease) * 2 / 3 { job.score = max(job.score, renewed(job)) }
+            jobs[id] = job
+            return .held(.milliseconds(max(0, job.score - now)), wanted: job.wanted?.stop)
+        }
+    }
+
+    private func renewed(_ job: Job) -> Int {
+        var till = now + lease
+        if let wanted = job.wanted { till = min(till, wanted.since + lease) }
+        if let timeout = job.timeout, let claimedAt = job.claimedAt {
+            till = min(till, claimedAt + timeout + lease / 3)
+        }
+        return till
+    }
+
+    struct Swept {
+        var promoted = 0
+        var forgotten = 0
+        var takenBack: [String: JobState] = [:]
+    }
+
+    mutating func sweep() -> Swept {
+        var answer = Swept()
+        let isQuiet = swept.map { now - $0 > 5000 || now < $0 } ?? true
+        if isQuiet { grace = now + lease }
+        swept = now
+        answer.promoted = promote(atMost: 1000)
+        let finals: [JobIndex] = [.completed, .failed, .cancelled]
+        let old = finals.flatMap { overdue($0, atMost: 200) }
+        if now >= grace {
+            for id in line(.active) where (jobs[id]?.score ?? .max) <= now { answer.takenBack[id] = takeBack(id) }
+        }
+        tombs = tombs.filter { $0.value.until > now }
+        for id in old { forget(id) }
+        answer.forgotten = old.count
+        forgetWorkers()
+        return answer
+    }
+
+    private mutating func takeBack(_ id: String) -> JobState {
+        guard let job = jobs[id] else { return .queued }
+        jobs[id]?.lost += 1
+        jobs[id]?.token = .reaped
+        jobs[id]?.wanted = nil
+        if job.wanted?.stop == .cancel {
+            finish(id, as: .cancelled)
+            return .cancelled
+        }
+        if job.lost + 1 >= 3 {
+            jobs[id]?.error = "poison: its worker died \(job.lost + 1) times in a row"
+            finish(id, as: .failed)
+            return .failed
+        }
+        let place = job.place ?? runnable
+        if job.wanted?.stop == .pause {
+            setAside(id, place: place)
+            return .paused
+        }
+        queue(id, at: place)
+        return .queued
+    }
+
+    private mutating func forgetWorkers() {
+        let unheard = claims.keys.filter { workers[$0] == nil }
+        for (worker, at) in workerBeats where at < now - 3_600_000 {
+            (workers[worker], workerBeats[worker], claims[worker]) = (nil, nil, nil)
+        }
+        for worker in unheard { (workers[worker], workerBeats[worker]) = ("{}", now) }
+    }
+}
+
+extension Model {
+    /// What became of a verb; `nil` when the call is refused as a whole.
+    mutating func control(_ verb: ControlVerb, _ ids: [String]) -> [ControlVerdict]? {
+        if case .patch(let priority, let delay, let retries) = verb {
+            guard priority.map({ abs($0) <= 1000 }) ?? true, retries.map({ (0...100).contains($0) }) ?? true,
+                delay.map({ (0...31_536_000_000).contains($0.inMilliseconds) }) ?? true
+            else { return nil }
+        }
+        return ids.map { control(verb, $0) }
+    }
+
+    private mutating func control(_ verb: ControlVerb, _ id: String) -> ControlVerdict {
+        guard let job = jobs[id] else { return verb == .delete && tombs[id] != nil ? .done(nil) : .missing }
+        switch verb {
+        case .pause: return pause(id, job)
+        case .resume: return resume(id, job)
+        case .cancel: return cancel(id, job)
+        case .retry: return retry(id, job)
+        case .run:
+            if job.state == .queued || job.state == .active { return .done(job.state) }
+            guard job.index == .delayed else { return .refused(job.state) }
+            lineUp(id)
+            return .done(.queued)
+        case .delete:
+            guard job.state.isFinal else { return .refused(job.state) }
+            forget(id)
+            return .done(nil)
+        case .patch(let priority, let delay, let retries):
+            return patch(id, job, priority, delay?.inMilliseconds, retries)
+        }
+    }
+
+    private mutating func askToStop(_ id: String, _ job: Job, _ stop: StopReason) -> ControlVerdict {
+        if job.wanted?.stop == .cancel { return stop == .cancel ? .asked : .refused(.active) }
+        if job.wanted?.stop != stop {
+            jobs[id]?.wanted = (stop, now)
+            count("stops")
+        }
+        return .asked
+    }
+
+    private mutating func pause(_ id: String, _ job: Job) -> ControlVerdict {
+        switch job.index {
+        case .paused: return .done(.paused)
+        case .active: return askToStop(id, job, .pause)
+        case .queued: setAside(id, place: job.score + job.priority * step)
+        case .delayed: setAside(id, place: job.score)
+        case .completed, .failed, .cancelled: return .refused(job.state)
+        }
+        return .done(.paused)
+    }
+
+    private mutating func resume(_ id: String, _ job: Job) -> ControlVerdict {
+        switch job.index {
+        case .queued, .delayed: return .done(job.state)
+        case .active:
+            if job.wanted?.stop == .cancel { return .refused(.active) }
+            jobs[id]?.wanted = nil
+        case .paused:
+            let place = job.place ?? runnable
+            if place > runnable { delay(id, until: place) } else { queue(id, at: place) }
+        case .completed, .failed, .cancelled: return .refused(job.state)
+        }
+        return .done(jobs[id]?.state)
+    }
+
+    private mutating func cancel(_ id: String, _ job: Job) -> ControlVerdict {
+        switch job.index {
+        case .cancelled: return .done(.cancelled)
+        case .active: return askToStop(id, job, .cancel)
+        case .completed, .failed: return .refused(job.state)
+        case .queued, .delayed, .paused:
+            finish(id, as: .cancelled)
+            return .done(.cancelled)
+        }
+    }
+
+    private mutating func retry(_ id: String, _ job: Job) -> ControlVerdict {
+        if job.index == .queued { return .done(.queued) }
+        guard job.index == .failed || job.index == .cancelled else { return .refused(job.state) }
+        if let key = job.uniqueKey {
+            if let holder = unique[key].flatMap({ JobID($0) }), holder.description != id {
+                return .uniqueKeyTaken(by: holder)
+            }
+            unique[key] = id
+        }
+        jobs[id]?.failures = 0
+        jobs[id]?.lost = 0
+        jobs[id]?.error = nil
+        lineUp(id)
+        return .done(.queued)
+    }
+
+    private mutating func patch(
+        _ id: String, _ job: Job, _ priority: Int?, _ wait: Int?, _ retries: Int?
+    ) -> ControlVerdict {
+        if job.state.isFinal || (wait != nil && job.index == .active) { return .refused(job.state) }
+        jobs[id]?.priority = priority ?? job.priority
+        jobs[id]?.maxRetries = retries ?? job.maxRetries
+        if let wait {
+            let place = wait > 0 ? now + wait : runnable
+            if job.index == .paused {
+                jobs[id]?.place = place
+            } else if wait == 0 {
+                lineUp(id)
+            } else {
+                delay(id, until: now + wait)
+            }
+        } else if job.index == .queued {
+            queue(id, at: job.score + job.priority * step)
+        }
+        return .done(jobs[id]?.state)
+    }
+}
+
+extension Model {
+    /// The setting that is refused, `busy` for a step that is in use; `nil` when all were taken.
+    mutating func configure(_ words: [(name: String, value: Int)]) -> String? {
+        let ranges = [
+            "limit": 0...1_000_000, "lease": 50...900_000, "step": 1...(1 << 42), "completed_age": 0...31_536_000_000,
+            "failed_age": 0...31_536_000_000, "cancelled_age": 0...31_536_000_000,
+            "completed_count": 0...1_000_000_000, "failed_count": 0...1_000_000_000,
+            "cancelled_count": 0...1_000_000_000,
+        ]
+        for (name, value) in words {
+            guard let range = ranges[name] else { return "unknown" }
+            guard range.contains(value) else { return name }
+            if name == "step", value != step, count(.queued) > 0 { return "busy" }
+        }
+        for (name, value) in words { settings[name] = value }
+        return nil
+    }
+}

@@ -1,0 +1,143 @@
+// The real thing that a run is played on: a redis-server of its own, with the scripts that the run shall try.
+
+import FoundationEssentials
+import Logging
+import MartletJobs
+import MartletRedis
+import TestSupport
+
+@testable import MartletQueue
+
+/// A redis-server, a store on it, and a second store whose replies can be lost.
+struct Stage {
+    /// All ids that runs use; the last ones are none that a queue takes.
+    static let ids = (0..<26).map { "job-\($0)" } + ["bad id", "bad\n", String(repeating: "x", count: 129), ""]
+    static let start = 1_800_000_000_000
+
+    let server: PrivateRedisServer
+    let store: JobStore
+    let scripts: ScriptTable
+    private let proxy: FaultProxy
+    private let distant: JobStore
+    private let redis: RedisClient
+    private let prefix: String
+
+    var queue: Queue { Self.queue(of: store) }
+
+    private static func queue(of store: JobStore) -> Queue {
+        guard let name = QueueName("q") else { preconditionFailure("q is a name") }
+        return store.queue(name)
+    }
+
+    /// Runs `body` on a stage at this server.
+    static func on<Answer: Sendable>(
+        _ server: PrivateRedisServer, scripts: ScriptTable, _ body: @Sendable (Stage) async throws -> Answer
+    ) async throws -> Answer {
+        let proxy = try await FaultProxy.start(to: server.socketPath)
+        let logger = Logger(label: "model", factory: { _ in SwiftLogNoOpLogHandler() })
+        let configuration = try quick(server.url)
+        let behind = try quick(proxy.url)
+        let prefix = uniquePrefix()
+        let stage = Stage(
+            server: server, store: JobStore(redis: configuration, prefix: prefix, scripts: scripts, logger: logger),
+            scripts: scripts, proxy: proxy,
+            distant: JobStore(redis: behind, prefix: prefix, scripts: scripts, logger: logger),
+            redis: RedisClient(configuration, logger: logger), prefix: prefix)
+        return try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await stage.store.run() }
+            group.addTask { try await stage.distant.run() }
+            group.addTask { try await stage.redis.run() }
+            defer { group.cancelAll() }
+            let answer = try await body(stage)
+            await proxy.stop()
+            return answer
+        }
+    }
+
+    /// Connections here break on purpose; nobody else is kept from the server by trying again at once.
+    private static func quick(_ url: String) throws -> RedisConfiguration {
+        var configuration = try RedisConfiguration(url: url)
+        configuration.reconnectBase = .milliseconds(1)
+        configuration.reconnectCap = .milliseconds(10)
+        return configuration
+    }
+
+    /// Empties the server and makes the queue, its clock standing at ``start``.
+    func clear() async throws {
+        try await store.waitUntilConnected(within: .seconds(10))
+        try await command("FLUSHALL")
+        try await queue.create()
+        try await setClock(Self.start)
+    }
+
+    /// What the audit's script finds, all its pages in one write: such a queue has one of each.
+    func audit() async throws -> [String] {
+        let keys = queue.keys.arguments
+        var calls = JobIndex.allCases.map { RedisArguments("index", $0.rawValue, "0", "200") }
+        var jobs = RedisArguments("jobs")
+        for id in Self.ids { jobs.append(id) }
+        calls += [jobs, RedisArguments("unique", "0"), RedisArguments("ledger")]
+        let replies = await store.redis.send(
+            calls.map { .script(scripts[.audit], keys: keys, arguments: $0) })
+        var found: [String] = []
+        for reply in replies.dropLast() {
+            for case .array(let words) in try reply.get().array ?? [] {
+                found.append(words.compactMap(\.string).joined(separator: ": "))
+            }
+        }
+        let ledger = try (replies.last?.get().array ?? []).dropFirst().compactMap(\.int)
+        if ledger.count != 6 || ledger[0] - ledger[1] != ledger[2] || ledger[3] != 0 || ledger[4] != ledger[5] {
+            found.append("ledger \(ledger)")
+        }
+        return found
+    }
+
+    func setClock(_ now: Int) async throws { try await command("HSET", "\(prefix):{q}:meta", "offset", "\(now)") }
+
+    func view() async throws -> StoreView {
+        StoreView(
+            try await redis.send(StoreView.request(prefix: "\(prefix):{q}:", ids: Self.ids)), ids: Self.ids)
+    }
+
+    @discardableResult
+    private func command(_ words: String...) async throws -> RedisValue {
+        var arguments = RedisArguments()
+        for word in words { arguments.append(word) }
+        return try await redis.send(.command(arguments))
+    }
+
+    // MARK: Faults
+
+    func flushScripts() async throws { try await command("SCRIPT", "FLUSH") }
+
+    /// Kills Redis and waits until all connections are there again.
+    func restart() async throws {
+        server.kill()
+        try await server.restart()
+        for store in [store, distant] {
+            try await eventually(within: .seconds(10), "the store is connected again") {
+                (try? await store.ping()) != nil
+            }
+        }
+        try await eventually(within: .seconds(10), "the observer is connected again") {
+            (try? await command("PING")) != nil
+        }
+    }
+
+    /// Does `operation` on a connection that is cut when the reply comes.
+    func swallow(_ script: QueueScript, _ operation: (Queue) async throws -> Void) async throws -> String {
+        let before = proxy.lostReplies
+        try await distant.waitUntilConnected(within: .seconds(10))
+        var load = RedisArguments("SCRIPT", "LOAD")
+        load.append(scripts[script].source)
+        _ = try await redis.send(.command(load))
+        proxy.loseReply(toRequestWith: scripts[script].sha1)
+        do {
+            try await operation(Self.queue(of: distant))
+            return "answered"
+        } catch let error as QueueError {
+            guard error.kind == .unknown, proxy.lostReplies == before + 1 else { return "\(error)" }
+            return "lost"
+        }
+    }
+}

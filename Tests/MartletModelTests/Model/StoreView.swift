@@ -1,0 +1,146 @@
+// All that a store holds of one queue, and all that the reference says it should, in the same words.
+
+import MartletJobs
+import MartletRedis
+
+@testable import MartletQueue
+
+/// What a queue holds, a line for each fact.
+struct StoreView: Equatable {
+    var lines: [String: String] = [:]
+    var wakeTokens = 0
+
+    /// The facts in which two views differ.
+    func differences(from other: StoreView) -> [String] {
+        Set(lines.keys).union(other.lines.keys).sorted().compactMap { key in
+            guard lines[key] != other.lines[key] else { return nil }
+            return "\(key)\n    store: \(lines[key] ?? "-")\n    model: \(other.lines[key] ?? "-")"
+        }
+    }
+
+    /// A fact's words in one fixed order, without what a default says as well.
+    fileprivate static func line(_ fields: [String: String], without defaults: [String: String] = [:]) -> String {
+        fields.filter { defaults[$0.key] != $0.value }.sorted { $0.key < $1.key }
+            .map { "\($0.key)=\($0.value)" }.joined(separator: " ")
+    }
+
+    fileprivate static let jobDefaults = ["m": "3", "r": "0", "f": "0", "l": "0"]
+    fileprivate static let metaDefaults = Dictionary(
+        uniqueKeysWithValues: ["created", "deleted", "repaired", "completed", "failed", "cancelled", "stops", "clock"]
+            .map { ($0, "0") })
+}
+
+extension StoreView {
+    /// One look at everything, in one script.
+    private static let dump = """
+        #!lua flags=no-writes
+        local out = {}
+        local function all(key) return redis.call('HGETALL', KEYS[1] .. key) end
+        for _, name in ipairs({'queued', 'delayed', 'active', 'paused', 'completed', 'failed', 'cancelled', 'tomb'}) do
+            out[#out + 1] = redis.call('ZRANGE', KEYS[1] .. name, 0, -1, 'WITHSCORES')
+        end
+        for _, name in ipairs({'meta', 'claims', 'unique', 'tombs', 'workers'}) do out[#out + 1] = all(name) end
+        out[#out + 1] = redis.call('LLEN', KEYS[1] .. 'wake')
+        for _, id in ipairs(ARGV) do out[#out + 1] = all('job:' .. id) end
+        return out
+        """
+    private static let dumpScript = ScriptTable.script("dump", Array(dump.utf8))
+
+    /// The request that shows the store, with the hashes of these jobs.
+    static func request(prefix: String, ids: [String]) -> RedisRequest {
+        var arguments = RedisArguments()
+        for id in ids { arguments.append(id) }
+        return .script(dumpScript, keys: RedisArguments(prefix), arguments: arguments)
+    }
+
+    /// Reads the answer.
+    init(_ value: RedisValue, ids: [String]) {
+        let parts = (value.array ?? []).map { ($0.array ?? []).map { $0.string ?? $0.int.map(String.init) ?? "" } }
+        wakeTokens = value.array?.dropFirst(13).first?.int ?? 0
+        let names = ["queued", "delayed", "active", "paused", "completed", "failed", "cancelled", "tomb"]
+        var homes: [String: [String]] = [:]
+        for (name, part) in zip(names, parts) {
+            for (id, score) in Self.pairs(part) {
+                if name == "tomb" {
+                    lines["tomb \(id)"] = score
+                } else {
+                    homes[id, default: []].append("\(name) \(score)")
+                }
+            }
+        }
+        for (name, part) in zip(["meta", "claim", "unique", "tombs", "worker"], parts.dropFirst(8)) {
+            let fields = Dictionary(uniqueKeysWithValues: Self.pairs(part))
+            if name == "meta" {
+                let told = fields.filter { !$0.key.hasSuffix("_cursor") && $0.key != "plan" }
+                lines["meta"] = Self.line(told, without: Self.metaDefaults)
+            } else {
+                for (key, text) in fields {
+                    lines["\(name) \(key)"] = text.split(separator: " ").joined(separator: " ")
+                }
+            }
+        }
+        for (id, part) in zip(ids, parts.dropFirst(14)) where !part.isEmpty || homes[id] != nil {
+            var fields = Dictionary(uniqueKeysWithValues: Self.pairs(part))
+            // The star is a mark of the scripts' own; the audit looks after it.
+            if let token = fields["k"], token.hasSuffix("*") { fields["k"] = String(token.dropLast()) }
+            let home = (homes.removeValue(forKey: id) ?? ["nowhere"]).joined(separator: ", ")
+            lines["job \(id)"] = home + ": " + Self.line(fields, without: Self.jobDefaults)
+        }
+        for (id, home) in homes { lines["job \(id)"] = home.joined(separator: ", ") + ": unknown" }
+    }
+
+    private static func pairs(_ flat: [String]) -> [(String, String)] {
+        stride(from: 0, to: flat.count - 1, by: 2).map { (flat[$0], flat[$0 + 1]) }
+    }
+}
+
+extension StoreView {
+    /// What the store should hold.
+    init(_ model: Model) {
+        for (id, job) in model.jobs { lines["job \(id)"] = Self.line(job) }
+        for (key, holder) in model.unique { lines["unique \(key)"] = holder }
+        for (id, tomb) in model.tombs {
+            lines["tomb \(id)"] = "\(tomb.until)"
+            lines["tombs \(id)"] = tomb.digest
+        }
+        for (worker, last) in model.claims {
+            lines["claim \(worker)"] = (["\(last.number)", last.nonce] + last.ids).joined(separator: " ")
+        }
+        for (worker, says) in model.workers { lines["worker \(worker)"] = "\(model.workerBeats[worker] ?? 0) \(says)" }
+        lines["meta"] = Self.line(Self.meta(model), without: Self.metaDefaults)
+    }
+
+    private static func meta(_ model: Model) -> [String: String] {
+        var fields = ["schema": "1", "offset": "\(model.now)", "global_version": "\(model.globalVersion)"]
+        for (name, value) in model.settings { fields[name] = "\(value)" }
+        for (name, value) in model.counts { fields[name] = "\(value)" }
+        fields["clock"] = model.clock.map(String.init)
+        if let swept = model.swept { (fields["swept"], fields["grace"]) = ("\(swept)", "\(model.grace)") }
+        if let pause = model.pause {
+            fields["paused"] = "1"
+            (fields["paused_reason"], fields["paused_by"]) = (pause.reason, pause.by)
+            fields["paused_at"] = "\(pause.at)"
+        }
+        if let pause = model.pauseOfAll {
+            fields["paused_all"] = "1"
+            (fields["paused_all_reason"], fields["paused_all_by"]) = (pause.reason, pause.by)
+        }
+        return fields
+    }
+
+    private static func line(_ job: Model.Job) -> String {
+        var fields = ["t": job.type, "p": String(decoding: job.payload, as: UTF8.self)]
+        (fields["r"], fields["m"]) = ("\(job.priority)", "\(job.maxRetries)")
+        (fields["f"], fields["l"]) = ("\(job.failures)", "\(job.lost)")
+        (fields["u"], fields["d"], fields["k"]) = (job.uniqueKey, job.digest, job.storedToken)
+        (fields["x"], fields["n"]) = (job.timeout.map(String.init), job.createdAt.map(String.init))
+        (fields["e"], fields["g"]) = (job.error, job.progress)
+        fields["c"] = job.checkpoint.map { String(decoding: $0, as: UTF8.self) }
+        fields["o"] = job.output.map { String(decoding: $0, as: UTF8.self) }
+        fields["w"] = job.wanted.map { "\($0.stop.rawValue):\($0.since)" }
+        fields["at"] = job.place.map { place in
+            (["\(place)"] + (job.claimedAt.map { ["\($0)"] } ?? [])).joined(separator: " ")
+        }
+        return "\(job.index) \(job.score): " + line(fields, without: jobDefaults)
+    }
+}

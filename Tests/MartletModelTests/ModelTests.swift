@@ -1,0 +1,104 @@
+// Random runs against the real scripts and a model in plain values, which must agree after every step.
+//
+// MARTLET_MODEL_SECONDS: how long they go on, 20 if it says nothing. MARTLET_MODEL_SEED: the first seed, drawn if it says
+// nothing. A seed means the same run on every machine.
+
+import FoundationEssentials
+import MartletRedis
+import Synchronization
+import TestSupport
+import Testing
+
+@testable import MartletQueue
+
+@Suite struct ModelTests {
+    /// The operations of one run; after them a new one begins with an empty queue.
+    static let length = 400
+
+    @Test func `after every step of random runs the store holds what the model says and answers what it foretells`()
+        async throws
+    {
+        let environment = ProcessInfo.processInfo.environment
+        let seconds = environment["MARTLET_MODEL_SECONDS"].flatMap { Int($0) } ?? 20
+        let first = environment["MARTLET_MODEL_SEED"].flatMap { UInt64($0) } ?? .random(in: 1...999_999_999)
+        let seeds = Seeds(first: first, end: .now + .seconds(seconds))
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for _ in 0..<2 { group.addTask { try await Self.playAll(seeds) } }
+            try await group.waitForAll()
+        }
+        let (runs, steps, missed) = seeds.summary()
+        print("model: seeds \(first) to \(seeds.last), \(runs) runs, \(steps) steps")
+        if steps > 3000 { #expect(missed.isEmpty, "nothing of this was met in \(steps) steps") }
+    }
+
+    private static func playAll(_ seeds: Seeds) async throws {
+        let server = try await PrivateRedisServer.start(
+            directory: temporaryDirectory("model"), options: ["--appendonly", "yes", "--appendfsync", "no"])
+        try await Stage.on(server, scripts: .withClockThatStands()) { stage in
+            while let seed = seeds.next() {
+                var generator = Generator(seed: seed)
+                var left = length
+                let (run, failing) = try await Run.play(on: stage) { model in
+                    left -= 1
+                    return left < 0 ? nil : generator.next(model)
+                }
+                seeds.add(run)
+                guard let failing else { continue }
+                let short = try await Run.shrink(failing, on: stage, within: .seconds(60))
+                Issue.record(
+                    "seed \(seed), step \(failing.operations.count): \(failing.check)\n\(short)\n\(Self.again(seed))")
+                return
+            }
+        }
+        await server.stop()
+    }
+
+    private static func again(_ seed: UInt64) -> String {
+        "again: MARTLET_MODEL_SEED=\(seed) MARTLET_MODEL_SECONDS=1 scripts/test --filter ModelTests"
+    }
+}
+
+/// Deals out seeds until the time is over, and keeps count.
+private final class Seeds: Sendable {
+    private struct State {
+        var next: UInt64
+        var runs = 0
+        var steps = 0
+        var sightings: Set<String> = []
+    }
+
+    private let state: Mutex<State>
+    private let end: ContinuousClock.Instant
+    private let first: UInt64
+
+    init(first: UInt64, end: ContinuousClock.Instant) {
+        self.first = first
+        self.end = end
+        state = Mutex(State(next: first))
+    }
+
+    var last: UInt64 { state.withLock { $0.next - 1 } }
+
+    /// The next seed; the first comes in any case.
+    func next() -> UInt64? {
+        state.withLock { state in
+            guard state.next == first || ContinuousClock.now < end else { return nil }
+            defer { state.next += 1 }
+            return state.next
+        }
+    }
+
+    func add(_ run: Run) {
+        state.withLock { state in
+            state.runs += 1
+            state.steps += run.operations.count
+            state.sightings.formUnion(run.sightings)
+        }
+    }
+
+    func summary() -> (runs: Int, steps: Int, missed: [String]) {
+        state.withLock { state in
+            (state.runs, state.steps, Run.notable.filter { !state.sightings.contains($0) })
+        }
+    }
+}
