@@ -34,6 +34,7 @@ let package = Package(
             name: "MartletJobs",
             dependencies: [.product(name: "Logging", package: "swift-log")]
         ),
+        .target(name: "MartletProcess"),
         .target(
             name: "MartletTelemetry",
             dependencies: [
@@ -45,7 +46,7 @@ let package = Package(
         .target(
             name: "MartletRedis",
             dependencies: [
-                "CHiredis",
+                "CHiredis", "MartletProcess",
                 .product(name: "NIOCore", package: nio),
                 .product(name: "NIOPosix", package: nio),
                 .product(name: "NIOTLS", package: nio),
@@ -85,7 +86,7 @@ let package = Package(
         .target(
             name: "MartletWorker",
             dependencies: [
-                "MartletQueue", "MartletJobs",
+                "MartletQueue", "MartletJobs", "MartletProcess",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
@@ -130,7 +131,7 @@ let package = Package(
             name: "MartletCLI",
             dependencies: [
                 "MartletRedis", "MartletJobs", "MartletQueue", "MartletWorker", "MartletDownloads", "MartletHTTP",
-                "MartletTelemetry",
+                "MartletTelemetry", "MartletProcess",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Configuration", package: "swift-configuration"),
@@ -177,6 +178,15 @@ let package = Package(
             ],
             path: "Tests/Soak"
         ),
+        // A worker whose handlers do what none should: tests start it and see who survives.
+        .executableTarget(
+            name: "TestWorker",
+            dependencies: [
+                "MartletWorker", "MartletQueue", "MartletJobs", "MartletRedis",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            path: "Tests/TestWorker"
+        ),
         .testTarget(
             name: "MartletJobsTests",
             dependencies: ["MartletJobs", .product(name: "Logging", package: "swift-log")]
@@ -218,7 +228,7 @@ let package = Package(
             name: "MartletWorkerTests",
             dependencies: [
                 "Martlet", "MartletWorker", "MartletQueue", "MartletJobs", "MartletRedis", "MartletTelemetry",
-                "TestSupport",
+                "MartletProcess", "TestSupport", "TestWorker",
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),

@@ -31,4 +31,9 @@ public enum HandlerPlace: Sendable, Hashable {
     /// computes, the connection stands still, beats included: it must never block, and never compute for longer than a
     /// small part of the lease.
     case loop
+    /// In a process of its own for each job: for handlers that may trap, leak or never end.
+    ///
+    /// It costs the start of a process, some ten ms. When that process dies, nothing else does: the job is tried again up
+    /// to twice and then fails as poison. A handler that does not stop when it shall is ended.
+    case process
 }

@@ -16,13 +16,25 @@ public struct ClaimRequest: Sendable, Hashable {
     public var nonce: String
     /// How many jobs at most, 1 to 128.
     public var upTo: Int
+    /// How many of them may be in their last chance; see ``ClaimedJob/isInLastChance``.
+    public var lastChances: Int
 
     /// A claim with a fresh nonce.
-    public init(worker: String, number: Int, upTo: Int, nonce: String = ClaimRequest.freshNonce()) {
+    public init(
+        worker: String, number: Int, upTo: Int, lastChances: Int = 1, nonce: String = ClaimRequest.freshNonce()
+    ) {
         self.worker = worker
         self.number = number
         self.nonce = nonce
         self.upTo = min(max(upTo, 1), 128)
+        self.lastChances = min(max(lastChances, 0), 128)
+    }
+
+    /// A nonce for a worker that runs lost jobs in processes of their own: `i` before the digits says so.
+    ///
+    /// The loss of such a job by its worker's death says little against the job.
+    package static func freshNonce(isolatesLostJobs: Bool) -> String {
+        isolatesLostJobs ? "i" + freshNonce() : freshNonce()
     }
 
     /// 64 random bits as 16 hexadecimal digits.
@@ -65,6 +77,11 @@ public struct ClaimedJob: Sendable {
 }
 
 extension ClaimedJob {
+    /// Whether one more loss makes it poison.
+    ///
+    /// Whoever dies takes bystanders along; so of such jobs only one at a time runs beside others, or each in a process of
+    /// its own.
+    public var isInLastChance: Bool { lost >= 2 }
     /// When it was pushed, where that is known.
     public var createdAt: Date? { storedCreation ?? id.generatedAt }
 }

@@ -13,6 +13,9 @@ public struct Settlement: Sendable {
         case failed(retryAfter: Duration, error: String)
         /// The handler failed for good.
         case failedForGood(error: String)
+        /// The job's own process died; try again after this wait, unless it was the third loss in a row: then it fails as
+        /// poison. Costs no retry.
+        case crashed(retryAfter: Duration, error: String)
         /// Given back at its old place in line, or after a wait; costs no retry.
         case released(after: Duration?)
         /// Not now: again after this wait; costs no retry.
@@ -98,6 +101,10 @@ extension Settlement {
             arguments.append(Self.cut(error))
         case .failedForGood(let error):
             arguments.append(words: "permanent", "", Self.cut(error))
+        case .crashed(let wait, let error):
+            arguments.append("crashed")
+            arguments.append(Self.bounded(wait))
+            arguments.append(Self.cut(error))
         case .released(let wait):
             arguments.append(words: "release", wait.map { "\(Self.bounded($0))" } ?? "", "")
         case .snoozed(let wait):

@@ -45,7 +45,7 @@ extension Queue {
     }
 }
 
-/// A turn on its way: the claim's four words, then the plain completions with two words each, then the others with six.
+/// A turn on its way: the claim's five words, then the plain completions with two words each, then the others with six.
 struct TurnCall {
     /// Where each settlement stands among the words, the plain ones first.
     private var order: [Int] = []
@@ -61,6 +61,7 @@ struct TurnCall {
         arguments.append(claim?.number ?? 0)
         arguments.append(claim?.nonce ?? "")
         arguments.append(claim?.upTo ?? 0)
+        arguments.append(claim?.lastChances ?? 0)
         var others: [Int] = []
         order.reserveCapacity(settlements.count)
         for (index, settlement) in settlements.enumerated() {

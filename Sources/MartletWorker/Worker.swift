@@ -50,6 +50,10 @@ public struct Worker: Service {
     /// Each run is a worker of its own, with an id of its own. Throws ``WorkerError`` before anything is claimed when
     /// the worker is not well put together.
     public func run() async throws {
+        if IsolatedChild.isHere {
+            let handlers = try HandlerTable(handlers)
+            await IsolatedChild(handlers: handlers, middleware: configuration.middleware, logger: logger).run()
+        }
         let crew = Crew(
             store: store, handlers: try HandlerTable(handlers), queues: try checkedQueues(),
             configuration: configuration, logger: logger)
@@ -66,6 +70,9 @@ public struct Worker: Service {
             run.cancel()
         }
     }
+
+    /// Whether this process was started by a worker for one job, which ``run()`` then runs.
+    package static var runsOneJob: Bool { IsolatedChild.isHere }
 
     private func checkedQueues() throws(WorkerError) -> [(name: QueueName, slots: Int)] {
         guard !queues.isEmpty else { throw .noQueues }

@@ -48,12 +48,14 @@ struct Composition {
         var configuration = WorkerConfiguration()
         configuration.grace = settings.worker.shutdownGrace
         configuration.version = Version.current
+        configuration.isolatesLostJobs = true
         let slots = settings.worker.queues.map { ($0.queue, $0.slots) }
         let worker = Worker(
             store, queues: Dictionary(slots, uniquingKeysWith: { $1 }), configuration: configuration, logger: logger
         ) {
             handler
         }
+        guard !Worker.runsOneJob else { return [worker] }
         return [
             ClosingService { await handler.shutdown() },
             PartCleaningService(store: store, directory: downloads.directory, logger: logger),

@@ -1,6 +1,7 @@
 // A process that we start and can end: another `martlet` beside this one.
 
 import FoundationEssentials
+import MartletProcess
 import Synchronization
 
 #if canImport(Glibc)
@@ -30,12 +31,14 @@ final class Subprocess: Sendable {
         for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
         defer { close(ends[0]) }
         lifeline = ends[1]
-        do {
-            processID = try Self.spawn(
-                [program] + arguments, environment: environment, input: ends[0], output: output, errors: errors)
+        do throws(SpawnError) {
+            processID = try ChildProgram(
+                program, arguments, environment: environment,
+                descriptors: [0: .descriptor(ends[0]), 1: .file(output), 2: .file(errors)]
+            ).start()
         } catch {
             close(lifeline)
-            throw error
+            throw CommandFailure(.failed, "\(program) cannot be started (errno \(error.number))")
         }
     }
 
@@ -92,59 +95,5 @@ final class Subprocess: Sendable {
             send(SIGKILL)
             _ = await wait(within: .seconds(5))
         }
-    }
-
-    private static func spawn(
-        _ arguments: [String], environment: [String: String], input: Int32, output: String, errors: String
-    ) throws -> pid_t {
-        #if canImport(Darwin)
-            var actions: posix_spawn_file_actions_t?
-            var attributes: posix_spawnattr_t?
-        #else
-            var actions = posix_spawn_file_actions_t()
-            var attributes = posix_spawnattr_t()
-        #endif
-        posix_spawn_file_actions_init(&actions)
-        posix_spawnattr_init(&attributes)
-        defer {
-            posix_spawn_file_actions_destroy(&actions)
-            posix_spawnattr_destroy(&attributes)
-        }
-        posix_spawn_file_actions_adddup2(&actions, input, 0)
-        posix_spawn_file_actions_addopen(&actions, 1, output, O_WRONLY | O_CREAT | O_APPEND, 0o600)
-        posix_spawn_file_actions_addopen(&actions, 2, errors, O_WRONLY | O_CREAT | O_APPEND, 0o600)
-        // NIO's sockets are not close-on-exec; a child that inherits them would keep ports and connections open.
-        // Closing what is not open is no error here.
-        for descriptor in 3..<2048 as Range<Int32> {
-            posix_spawn_file_actions_addclose(&actions, descriptor)
-        }
-        // Signals that we block or ignore would be blocked and ignored there as well.
-        var none = sigset_t()
-        var all = sigset_t()
-        sigemptyset(&none)
-        sigfillset(&all)
-        posix_spawnattr_setsigmask(&attributes, &none)
-        posix_spawnattr_setsigdefault(&attributes, &all)
-        posix_spawnattr_setpgroup(&attributes, 0)
-        let flags = POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF
-        posix_spawnattr_setflags(&attributes, Int16(flags))
-        var child: pid_t = 0
-        let program = arguments[0]
-        let code = withVector(arguments) { arguments in
-            withVector(environment.map { "\($0.key)=\($0.value)" }) { environment in
-                posix_spawn(&child, program, &actions, &attributes, arguments, environment)
-            }
-        }
-        guard code == 0 else { throw CommandFailure(.failed, "\(program) cannot be started (errno \(code))") }
-        return child
-    }
-
-    /// Calls `body` with `words` as C wants them: an array of strings with NULL at its end.
-    private static func withVector<Result>(
-        _ words: [String], _ body: ([UnsafeMutablePointer<CChar>?]) -> Result
-    ) -> Result {
-        let vector = words.map { strdup($0) } + [nil]
-        defer { for word in vector { free(word) } }
-        return body(vector)
     }
 }

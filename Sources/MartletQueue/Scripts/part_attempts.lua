@@ -66,11 +66,20 @@ local function settlement(ended, tally)
         if wants(job[4], 'cancel') then
             return end_finally(id, token, CANCELLED, 'cancelled', job, progress)
         end
-        local more = call('HMGET', key, 'm', 'f', 'r', 'at')
+        local more = call('HMGET', key, 'm', 'f', 'r', 'at', 'l')
         if outcome == 'release' or outcome == 'snooze' then
             local due, waits = place_of(more[4]) or t, false
             if delay then due, waits = after(delay) else waits = due > t end
             return put_back(id, token, job, more[3], more[4], due, waits, progress)
+        end
+        if outcome == 'crashed' then
+            local lost = (tonumber(more[5]) or 0) + 1
+            if lost >= MAX_LOST then
+                local why = 'poison: ' .. body .. ', after ' .. lost .. ' losses in a row'
+                return end_finally(id, token, FAILED, 'failed', job, progress, 'l', lost, 'e', why)
+            end
+            local due, waits = after(delay)
+            return put_back(id, token, job, more[3], more[4], due, waits, progress, 'l', lost, 'e', body)
         end
         local failures = (tonumber(more[2]) or 0) + 1
         if outcome == 'permanent' or failures > (tonumber(more[1]) or DEFAULT_RETRIES) then

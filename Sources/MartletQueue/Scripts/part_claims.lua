@@ -23,6 +23,11 @@ local function replay(last, results)
     return results
 end
 
+-- A worker that died took with it whoever was there. One more time and the job would be taken for poison: before that it
+-- gets its last chance away from others of its kind, so that a bystander shows that it is one.
+local chances = tonumber(ARGV[5]) or 0
+local CHANCE_MS = 1000
+
 -- Whether a job of the line can be handed out: its claims, its token and its place, or nothing after it was repaired.
 local function examined(id, place, hash, nonce, is_elsewhere)
     local job = hash.err and {} or by_name(hash)
@@ -34,6 +39,10 @@ local function examined(id, place, hash, nonce, is_elsewhere)
             write('HSET', JOB .. id, 'e', 'corrupt')
         end
         return
+    end
+    if (tonumber(job.l) or 0) >= MAX_LOST - 1 then
+        if chances < 1 then return move(id, QUEUED, DELAYED, now + CHANCE_MS) end
+        chances = chances - 1
     end
     local claims = claims_of(job.k) + 1
     if job.r then place = format('%.0f', tonumber(place) + tonumber(job.r) * step) end

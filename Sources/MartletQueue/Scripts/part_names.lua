@@ -9,5 +9,8 @@ local call, floor, min, max = redis.call, math.floor, math.min, math.max
 local byte, find, format, match, sub = string.byte, string.find, string.format, string.match, string.sub
 
 local CHUNK = 1000
+-- How often in a row a job may be lost before it fails as poison; and if each time its worker died while the job ran in a
+-- process of its own, where it hardly can be the cause.
+local MAX_LOST, MAX_LOST_APART = 3, 6
 local DEFAULT_STEP, DEFAULT_LEASE, DEFAULT_AGE, DEFAULT_COUNT = 4398046511104, 30000, 86400000, 100000
 

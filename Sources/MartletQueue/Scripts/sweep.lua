@@ -7,7 +7,7 @@
 --@ names prelude values due wake alarm changes finish promote
 if REFUSED then return REFUSED end
 
-local PROMOTE, REST, SILENT_MS, QUIET_MS, MAX_LOST = 1000, 200, 3600000, 5000, 3
+local PROMOTE, REST, SILENT_MS, QUIET_MS = 1000, 200, 3600000, 5000
 local state = call('HMGET', META, 'swept', 'grace', 'completed', 'claims_cursor', 'workers_cursor')
 local swept, grace = tonumber(state[1]), tonumber(state[2]) or 0
 local results, ready = { 'ok', 0, 0, 0 }, 0
@@ -46,7 +46,7 @@ local function take_back(id)
         if finish(id, ACTIVE, CANCELLED, 'cancelled', f[7], f[8]) then write('HSET', key, 'k', spent, 'l', lost) end
         return 'cancelled'
     end
-    if lost >= MAX_LOST then
+    if lost >= (find(f[2], ':i') and MAX_LOST_APART or MAX_LOST) then
         if finish(id, ACTIVE, FAILED, 'failed', f[7], f[8]) then
             write('HSET', key, 'k', spent, 'l', lost, 'e', 'poison: its worker died ' .. lost .. ' times in a row')
         end

@@ -2,10 +2,12 @@
 -- A worker's turn: ends attempts, each with the proof that its worker still holds the job, then hands out jobs, highest
 -- priority first, oldest first within one priority; what is due is promoted before.
 --
--- ARGV: worker, call number, nonce, how many to hand out (0 for none, at most 128), n, then n times id and token of
+-- ARGV: worker, call number, nonce, how many to hand out (0 for none, at most 128), how many of them may be jobs in
+-- their last chance (lost as often in a row as leaves one more before poison), n, then n times id and token of
 -- attempts that completed and have nothing more to say, then for each other attempt six words: id, token, outcome,
 -- delay ms or empty, output or error, progress or empty. At most 500 attempts.
--- Outcomes: `completed`, `failed` (delay = wait before the retry), `permanent`, `release`, `snooze`.
+-- Outcomes: `completed`, `failed` (delay = wait before the retry), `permanent`, `crashed` (its process died), `release`,
+-- `snooze`.
 -- Answer: status, lease ms, ms until the next due job or -1, stops counter, now ms, nonce, a list of position (from 1, in
 -- the order of ARGV) and verdict for those attempts that did not simply become `completed`, then four words for each job
 -- handed out: id, claims, the place in line it had (empty in a replay), hash as flat list. Its token is
@@ -33,7 +35,7 @@ end
 local rare
 
 local worker, nonce = ARGV[1], ARGV[3]
-local asked, plain, words = tonumber(ARGV[4]), tonumber(ARGV[5]), #ARGV
+local asked, plain, words = tonumber(ARGV[4]), tonumber(ARGV[6]), #ARGV
 local number = tonumber(ARGV[2])
 -- Numbers for commands are given as text where there is one: to make one of a number costs as much as a command.
 if not (number and number >= 0 and asked and asked >= 0 and asked <= 128 and plain and plain >= 0 and plain <= 500)
@@ -47,11 +49,11 @@ local look = redis.pcall
 
 -- Attempts that end.
 local released, freed, earliest = 0, 0, nil
-if words > 5 then
+if words > 6 then
     local keeps = completed_age > 0 and completed_count > 0
     local ended, tally, settle = {}, { ready = 0, completed = 0 }, nil
     local ids, keys, tokens, places, n = {}, {}, {}, {}, 0
-    for i = 6, 5 + 2 * plain, 2 do
+    for i = 7, 6 + 2 * plain, 2 do
         local id, token = ARGV[i], ARGV[i + 1]
         local key = JOB .. id
         freed = freed + 1
@@ -66,7 +68,7 @@ if words > 5 then
             if result ~= 'completed' then verdicts[#verdicts + 1], verdicts[#verdicts + 2] = freed, result end
         end
     end
-    for i = 6 + 2 * plain, words, 6 do
+    for i = 7 + 2 * plain, words, 6 do
         rare = rare or rarely()
         settle = settle or rare.settlement(ended, tally)
         local delay = whole(ARGV[i + 3], 0, 31536000000)
@@ -84,7 +86,7 @@ if words > 5 then
     end
     if n > 0 then
         call('ZREM', ACTIVE, unpack(ids))
-        local many = n == plain and ARGV[5] or n
+        local many = n == plain and ARGV[6] or n
         call('HINCRBY', META, 'completed', many)
         if not keeps then call('HINCRBY', META, 'deleted', many) end
     end
@@ -164,7 +166,10 @@ elseif asked > 0 then
             gone = gone + 1
         end
     end
-    if gone > 0 then rare.commit() end
+    if gone > 0 then
+        rare.commit()
+        due = rare.next_due()
+    end
     if n > 0 then
         -- Into `active` before the token is written, and out of line last: cut short in between, a job is found and
         -- repaired.
@@ -176,7 +181,10 @@ elseif asked > 0 then
         call('ZREMRANGEBYRANK', QUEUED, '0', n - 1)
     end
     call('HSET', CLAIMS, worker, ARGV[2] .. ' ' .. nonce .. ' ' .. table.concat(ids, ' '))
-    if due and n < asked then results[3] = due end
+    if n < asked then
+        -- The line goes on behind entries that were not handed out: worth another look at once.
+        results[3] = gone > 0 and n < room and listed > room and 0 or due or -1
+    end
     -- Whoever sees the line's end takes the tokens away: they are for nobody.
     if listed <= room then
         call('DEL', WAKE)

@@ -1,5 +1,6 @@
 // A child process that cannot outlive us: a small shell stands between and watches a line that only we hold open.
 
+import MartletProcess
 import Synchronization
 
 #if canImport(Glibc)
@@ -45,12 +46,15 @@ package final class ChildProcess: Sendable {
     package init(supervising command: [String], pidPath: String, logPath: String) throws(PrivateRedisServerError) {
         let line = try Self.makeLine()
         defer { close(line.read) }
-        let arguments = ["/bin/sh", "-c", Self.script, "sh", pidPath] + command
-        do throws(PrivateRedisServerError) {
-            shell = try Self.spawn(arguments, input: line.read, logPath: logPath)
+        let shell = ChildProgram(
+            "/bin/sh", ["-c", Self.script, "sh", pidPath] + command,
+            environment: ["PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C"],
+            descriptors: [0: .descriptor(line.read), 1: .file(logPath), 2: .file(logPath)])
+        do throws(SpawnError) {
+            self.shell = try shell.start()
         } catch {
             close(line.write)
-            throw error
+            throw PrivateRedisServerError.cannotStart(errno: error.number)
         }
         lifeline = line.write
     }
@@ -102,66 +106,5 @@ package final class ChildProcess: Sendable {
         }
         for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
         return (ends[0], ends[1])
-    }
-
-    private static func spawn(
-        _ arguments: [String], input: Int32, logPath: String
-    ) throws(PrivateRedisServerError) -> pid_t {
-        #if canImport(Darwin)
-            var actions: posix_spawn_file_actions_t?
-            var attributes: posix_spawnattr_t?
-        #else
-            var actions = unsafe posix_spawn_file_actions_t()
-            var attributes = posix_spawnattr_t()
-        #endif
-        unsafe posix_spawn_file_actions_init(&actions)
-        unsafe posix_spawnattr_init(&attributes)
-        defer {
-            unsafe posix_spawn_file_actions_destroy(&actions)
-            unsafe posix_spawnattr_destroy(&attributes)
-        }
-        unsafe posix_spawn_file_actions_adddup2(&actions, input, 0)
-        unsafe posix_spawn_file_actions_addopen(&actions, 1, logPath, O_WRONLY | O_CREAT | O_APPEND, 0o600)
-        unsafe posix_spawn_file_actions_adddup2(&actions, 1, 2)
-        // NIO's sockets are not close-on-exec; a child that inherits them would keep ports and connections open.
-        // Closing what is not open is no error here.
-        for descriptor in 3..<2048 as Range<Int32> {
-            unsafe posix_spawn_file_actions_addclose(&actions, descriptor)
-        }
-        standAlone(&attributes)
-        var child: pid_t = 0
-        let code = unsafe withVector(arguments) { arguments in
-            unsafe withVector(["PATH=/usr/local/bin:/usr/bin:/bin", "LC_ALL=C"]) { environment in
-                unsafe posix_spawn(&child, "/bin/sh", &actions, &attributes, arguments, environment)
-            }
-        }
-        guard code == 0 else { throw PrivateRedisServerError.cannotStart(errno: code) }
-        return child
-    }
-
-    #if canImport(Darwin)
-        private typealias Attributes = posix_spawnattr_t?
-    #else
-        private typealias Attributes = posix_spawnattr_t
-    #endif
-
-    /// Gives the child a group of its own and lets all signals through to it.
-    ///
-    /// The group keeps ^C from reaching the child before us; threads of the pool block signals, which it would inherit.
-    private static func standAlone(_ attributes: inout Attributes) {
-        var mask = sigset_t()
-        unsafe sigemptyset(&mask)
-        unsafe posix_spawnattr_setsigmask(&attributes, &mask)
-        unsafe posix_spawnattr_setpgroup(&attributes, 0)
-        unsafe posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK))
-    }
-
-    /// Calls `body` with `words` as C wants them: an array of strings with NULL at its end.
-    private static func withVector<Result>(
-        _ words: [String], _ body: ([UnsafeMutablePointer<CChar>?]) -> Result
-    ) -> Result {
-        let vector = unsafe words.map { unsafe strdup($0) } + [nil]
-        defer { unsafe vector.forEach { unsafe free($0) } }
-        return unsafe body(vector)
     }
 }

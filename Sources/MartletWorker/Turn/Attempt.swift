@@ -4,7 +4,6 @@ import FoundationEssentials
 import Logging
 import MartletJobs
 import MartletQueue
-import Synchronization
 
 /// A claimed job on its way through its handler.
 ///
@@ -12,6 +11,10 @@ import Synchronization
 struct Attempt: Sendable {
     let job: ClaimedJob
     let entry: HandlerEntry
+    /// Whether it runs in a process of its own.
+    let isIsolated: Bool
+    /// How long such a process may take to end once the job shall stop.
+    let grace: Duration
     let running: RunningJob
     let queue: QueueName
     let middleware: [any WorkerMiddleware]
@@ -28,7 +31,8 @@ struct Attempt: Sendable {
         let rest = running.end()
         let outcome = OutcomeRule(job: job, stop: rest.stop).outcome(of: result)
         let settlement = Settlement(id: job.id, token: job.token, outcome: outcome, progress: rest.progress)
-        return Ended(settlement: settlement, meters: meters, knowsLoss: rest.knowsLoss)
+        return Ended(
+            settlement: settlement, meters: meters, knowsLoss: rest.knowsLoss, wasLastChance: job.isInLastChance)
     }
 
     private var context: JobContext {
@@ -40,22 +44,10 @@ struct Attempt: Sendable {
     }
 
     private func handle(_ context: JobContext) async throws -> [UInt8]? {
-        guard !middleware.isEmpty else { return try await entry.run(job.payload, context) }
-        let output = Output()
-        var next: @concurrent @Sendable () async throws -> Void = { [entry, job] in
-            let bytes = try await entry.run(job.payload, context)
-            output.bytes.withLock { $0 = bytes }
+        guard !isIsolated else {
+            return try await IsolatedRun(payload: job.payload, facts: context.facts, running: running, grace: grace)
+                .run()
         }
-        for layer in middleware.reversed() {
-            let inner = next
-            next = { try await layer.around(context, next: inner) }
-        }
-        try await next()
-        return output.bytes.withLock { $0 }
-    }
-
-    /// Carries the handler's result past the middleware.
-    private final class Output: Sendable {
-        let bytes = Mutex<[UInt8]?>(nil)
+        return try await middleware.run(entry, job.payload, context)
     }
 }

@@ -43,6 +43,7 @@ struct OutcomeRule {
         case nil: break
         }
         let text = "\(error)"
+        if error is ProcessDied { return .crashed(retryAfter: wait(afterFailure: job.lost + 1), error: text) }
         switch (error as? any RetryAdvising)?.retryAdvice {
         case .after(let wait): return .failed(retryAfter: Self.bounded(wait), error: text)
         case .never: return .failedForGood(error: text)
@@ -52,8 +53,10 @@ struct OutcomeRule {
     }
 
     private func failure(_ text: String) -> Settlement.Outcome {
-        .failed(retryAfter: Self.bounded(job.retryPolicy.delay(afterFailure: job.failures + 1)), error: text)
+        .failed(retryAfter: wait(afterFailure: job.failures + 1), error: text)
     }
+
+    private func wait(afterFailure count: Int) -> Duration { Self.bounded(job.retryPolicy.delay(afterFailure: count)) }
 
     private var timedOut: String { "timed out after \(job.timeout ?? .zero)" }
 

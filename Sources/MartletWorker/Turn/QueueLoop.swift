@@ -34,7 +34,8 @@ final class QueueLoop: Sendable {
     /// Works until told to stop and all is settled, or until told to give up.
     func run() async {
         var machine = TurnMachine(
-            worker: crew.worker, slots: slots, pollInterval: crew.configuration.pollInterval, now: .now)
+            worker: crew.worker, slots: slots, pollInterval: crew.configuration.pollInterval,
+            isolatesLostJobs: crew.configuration.isolatesLostJobs, now: .now)
         let listener = WakeListener(queue: queue, inbox: inbox, crew: crew)
         var isFailing = false
         var hasYielded = false
@@ -104,8 +105,10 @@ extension QueueLoop {
         _ job: ClaimedJob, _ entry: HandlerEntry, heldUntil: Instant, now: Instant, _ meters: JobMeters
     ) {
         let running = table.add(job, heldUntil: heldUntil, beats: beats.pulse, now: now)
+        let isIsolated = entry.place == .process || (job.lost > 0 && crew.configuration.isolatesLostJobs)
         let attempt = Attempt(
-            job: job, entry: entry, running: running, queue: queue.name, middleware: crew.configuration.middleware,
+            job: job, entry: entry, isIsolated: isIsolated, grace: crew.configuration.cancellationGrace,
+            running: running, queue: queue.name, middleware: crew.configuration.middleware,
             logger: logger, meters: meters)
         let executor = entry.place == .loop ? crew.lane.executor : crew.pool
         // Not a child task: a handler that ignores its cancellation must not keep the process from ending.
@@ -128,7 +131,7 @@ extension QueueLoop {
 
     private func release(_ job: ClaimedJob, after wait: Duration?, _ meters: JobMeters) {
         let settlement = Settlement(id: job.id, token: job.token, outcome: .released(after: wait))
-        inbox.ended(Ended(settlement: settlement, meters: meters))
+        inbox.ended(Ended(settlement: settlement, meters: meters, wasLastChance: job.isInLastChance))
     }
 }
 
@@ -179,7 +182,7 @@ extension Settlement.Outcome {
         case (.settled(.cancelled), _): .cancelled
         case (.settled(.failed), _), (_, .failedForGood): .failed
         case (_, .completed): .completed
-        case (_, .failed): .retried
+        case (_, .failed), (_, .crashed): .retried
         case (_, .released): .released
         case (_, .snoozed): .snoozed
         }
@@ -188,7 +191,7 @@ extension Settlement.Outcome {
     /// The error, where there is one, cut to what a log line bears.
     fileprivate func metadata(_ more: Logger.Metadata) -> Logger.Metadata {
         switch self {
-        case .failed(_, let error), .failedForGood(let error):
+        case .failed(_, let error), .failedForGood(let error), .crashed(_, let error):
             more.merging(["error": "\(error.prefix(1000))"]) { $1 }
         case .completed, .released, .snoozed: more
         }

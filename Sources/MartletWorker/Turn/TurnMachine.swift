@@ -10,6 +10,8 @@ struct Ended: Sendable {
     var meters: JobMeters?
     /// Whether the loss of the lease was seen, and counted, before.
     var knowsLoss = false
+    /// Whether the job ran here in its last chance.
+    var wasLastChance = false
 }
 
 /// What to send in one call.
@@ -82,10 +84,13 @@ struct TurnMachine: ~Copyable {
 
     private let slots: Int
     private let pollInterval: Duration
+    private let isolatesLostJobs: Bool
     /// From 0 to 1.
     private let chance: @Sendable () -> Double
 
     private var busy = 0
+    /// Running jobs in their last chance.
+    private var lastChances = 0
     private var owed: [Ended] = []
     private var lines: [Line]
     private var flights: [Flight] = []
@@ -103,11 +108,12 @@ struct TurnMachine: ~Copyable {
     private var isAbandoned = false
 
     init(
-        worker: String, slots: Int, pollInterval: Duration, now: Instant,
+        worker: String, slots: Int, pollInterval: Duration, isolatesLostJobs: Bool = false, now: Instant,
         chance: @escaping @Sendable () -> Double = { Double.random(in: 0...1) }
     ) {
         self.slots = slots
         self.pollInterval = pollInterval
+        self.isolatesLostJobs = isolatesLostJobs
         self.chance = chance
         lines = [Line(worker: worker), Line(worker: worker + Self.secondLine)]
         claimAt = now
@@ -115,6 +121,12 @@ struct TurnMachine: ~Copyable {
 
     /// How many slots are neither busy nor asked for.
     private var room: Int { isStopping ? 0 : slots - busy - lines.reduce(0) { $0 + ($1.asked?.upTo ?? 0) } }
+
+    /// How many jobs in their last chance a claim may bring: one at a time, unless they run in processes of their own.
+    private var chances: Int {
+        if isolatesLostJobs { return slots }
+        return lastChances == 0 && lines.allSatisfy { $0.asked?.lastChances ?? 0 == 0 } ? 1 : 0
+    }
 
     /// How many turns may be under way now.
     private var limit: Int { hasBacklog && failures == 0 && !isStopping ? Self.width : 1 }
@@ -129,6 +141,7 @@ extension TurnMachine {
     /// A handler has returned: its slot is free, its settlement owed.
     mutating func ended(_ ended: Ended) {
         busy -= 1
+        if ended.wasLastChance { lastChances -= 1 }
         owed.append(ended)
     }
 
@@ -190,7 +203,9 @@ extension TurnMachine {
         // Where more waits than there is room for, half of the slots leave the other half to the turn beside.
         let most = limit > 1 ? half : slots
         lines[line].number += 1
-        let request = ClaimRequest(worker: lines[line].worker, number: lines[line].number, upTo: min(room, most))
+        let request = ClaimRequest(
+            worker: lines[line].worker, number: lines[line].number, upTo: min(room, most), lastChances: chances,
+            nonce: ClaimRequest.freshNonce(isolatesLostJobs: isolatesLostJobs))
         lines[line].asked = request
         lines[line].isUnderWay = true
         lines[line].isReplay = false
@@ -244,6 +259,7 @@ extension TurnMachine {
     private mutating func take(_ jobs: [ClaimedJob], _ outcome: inout Outcome) {
         guard isStopping else {
             busy += jobs.count
+            lastChances += jobs.count { $0.isInLastChance }
             outcome.started = jobs
             return
         }

@@ -169,7 +169,8 @@ extension Generator {
         let number = max(
             1, random.pick([last + 1, last + 1, last + 1, last + 1, last + 1, last + 1, last + 7, last, last - 1]))
         return ClaimRequest(
-            worker: worker, number: number, upTo: random.pick([1, 1, 2, 3, 5, 128]), nonce: "n\(nonces)")
+            worker: worker, number: number, upTo: random.pick([1, 1, 2, 3, 5, 128]),
+            lastChances: random.pick([0, 1, 1, 128]), nonce: (random.chance(25) ? "in" : "n") + "\(nonces)")
     }
 
     /// A proof that counts now, one that did once, or one that never did.
@@ -200,7 +201,8 @@ extension Generator {
         case 0..<40: .completed(output: nil)
         case 40..<48: .completed(output: Array("{}".utf8))
         case 48..<50: .completed(output: [])
-        case 50..<74: .failed(retryAfter: wait, error: "error \(nonces)")
+        case 50..<70: .failed(retryAfter: wait, error: "error \(nonces)")
+        case 70..<74: .crashed(retryAfter: wait, error: "it died")
         case 74..<79: .failedForGood(error: "for good")
         case 79..<88: .released(after: nil)
         case 88..<93: .released(after: wait)

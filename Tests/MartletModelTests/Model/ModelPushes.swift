@@ -96,9 +96,18 @@ extension Model {
             room = min(room, limit - count(.active))
             if room <= 0 { (answer.status, room) = (.full, 0) }
         }
-        let taken = line(.queued).prefix(room)
-        for id in taken {
+        var taken: [String] = []
+        var chances = request.lastChances
+        for id in line(.queued).prefix(room) {
             guard var job = jobs[id] else { continue }
+            if job.lost >= 2 {
+                guard chances > 0 else {
+                    delay(id, until: now + 1000)
+                    continue
+                }
+                chances -= 1
+            }
+            taken.append(id)
             let place = job.score + job.priority * step
             answer.jobs.append((id, max(0, now - place)))
             job.claims += 1
@@ -107,8 +116,9 @@ extension Model {
             (job.index, job.score) = (.active, now + lease)
             jobs[id] = job
         }
-        claims[request.worker] = LastClaim(number: request.number, nonce: request.nonce, ids: Array(taken))
-        if taken.count < request.upTo { answer.nextDue = nextDue }
+        claims[request.worker] = LastClaim(number: request.number, nonce: request.nonce, ids: taken)
+        hasNewHead = false
+        if taken.count < request.upTo { answer.nextDue = taken.count < room && count(.queued) > 0 ? 0 : nextDue }
         return answer
     }
 
@@ -172,12 +182,25 @@ extension Model {
             return fail(id, error, isLast: job.failures + 1 > job.maxRetries, wait)
         case .failedForGood(let error):
             return fail(id, error, isLast: true, .zero)
+        case .crashed(let wait, let error): return crash(id, error, lost: job.lost + 1, wait)
         case .released(nil):
             let place = job.place ?? runnable
             putBack(id, at: place, waits: place > runnable)
         case .released(let wait?), .snoozed(let wait):
             again(id, after: wait)
         }
+        return .settled(jobs[id]?.state ?? .queued)
+    }
+
+    private mutating func crash(_ id: String, _ error: String, lost: Int, _ wait: Duration) -> SettleVerdict {
+        jobs[id]?.lost = lost
+        if lost >= 3 {
+            jobs[id]?.error = "poison: \(error), after \(lost) losses in a row"
+            finish(id, as: .failed)
+            return .settled(.failed)
+        }
+        jobs[id]?.error = error
+        again(id, after: wait)
         return .settled(jobs[id]?.state ?? .queued)
     }
 

@@ -54,6 +54,8 @@ extension Model {
 
     private mutating func takeBack(_ id: String) -> JobState {
         guard let job = jobs[id] else { return .queued }
+        var most = 3
+        if case .live(let nonce) = job.token, nonce.hasPrefix("i") { most = 6 }
         jobs[id]?.lost += 1
         jobs[id]?.token = .reaped
         jobs[id]?.wanted = nil
@@ -61,7 +63,7 @@ extension Model {
             finish(id, as: .cancelled)
             return .cancelled
         }
-        if job.lost + 1 >= 3 {
+        if job.lost + 1 >= most {
             jobs[id]?.error = "poison: its worker died \(job.lost + 1) times in a row"
             finish(id, as: .failed)
             return .failed

@@ -91,7 +91,7 @@ extension Operation: CustomStringConvertible {
     }
 
     private static func words(_ request: ClaimRequest) -> String {
-        "claim \(request.worker) #\(request.number) \(request.nonce) up to \(request.upTo)"
+        "claim \(request.worker) #\(request.number) \(request.nonce) up to \(request.upTo), \(request.lastChances) in their last chance"
     }
 
     private static func words(_ end: Settlement) -> String { "\(end.id) \(end.token) \(end.outcome)" }

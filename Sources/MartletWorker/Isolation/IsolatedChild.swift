@@ -1,0 +1,123 @@
+// A job in a process of its own, seen from there: run the one handler, say how it ended, end.
+
+import FoundationEssentials
+import Logging
+import MartletJobs
+import Synchronization
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Darwin
+#endif
+
+/// What a worker does in a process that was started for one job.
+struct IsolatedChild: Sendable {
+    /// Set in the environment of such a process.
+    static let variable = "MARTLET_ISOLATED_JOB"
+    /// The line to the worker.
+    static let descriptor: Int32 = 3
+
+    let handlers: HandlerTable
+    let middleware: [any WorkerMiddleware]
+    let logger: Logger
+
+    /// Whether this process is one.
+    static var isHere: Bool { ProcessInfo.processInfo.environment[variable] != nil }
+
+    /// Runs the job that the worker sends, then ends the process.
+    func run() async -> Never {
+        // What the handler starts is no such process and keeps no end of the line.
+        unsetenv(Self.variable)
+        _ = fcntl(Self.descriptor, F_SETFD, FD_CLOEXEC)
+        let channel = IsolationChannel(Self.descriptor)
+        let runtime = IsolatedRuntime(channel)
+        for await frame in channel.frames {
+            switch frame {
+            case .run(let job): start(job, runtime, channel)
+            case .stop(let word): runtime.stop(word.reason)
+            case .saved(let number, let refusal): runtime.saved(number, refusal)
+            case .progress, .save, .ended: break
+            }
+        }
+        // The worker is gone, and with it the proof that the job is ours: no further side effect.
+        _exit(1)
+    }
+
+    private func start(_ job: IsolatedJob, _ runtime: IsolatedRuntime, _ channel: IsolationChannel) {
+        let task = Task {
+            let result: Result<[UInt8]?, any Error>
+            do { result = .success(try await handle(job, runtime)) } catch { result = .failure(error) }
+            channel.send(.ended(IsolatedEnd(result)))
+            channel.flush()
+            fflush(nil)
+            _exit(0)
+        }
+        runtime.attach(task)
+    }
+
+    private func handle(_ job: IsolatedJob, _ runtime: IsolatedRuntime) async throws -> [UInt8]? {
+        guard let facts = job.facts, let entry = handlers[job.type] else {
+            // The same program was started with the same arguments, and yet it lists other handlers.
+            throw JobOutcome.release(after: .seconds(5))
+        }
+        let context = JobContext(facts, labelling: logger, runtime: runtime)
+        return try await middleware.run(entry, Array(job.payload), context)
+    }
+}
+
+/// What the runtime does for a handler in a process of its own: it asks the worker.
+private final class IsolatedRuntime: JobRuntime {
+    private struct State {
+        var stop: StopReason?
+        var task: Task<Void, Never>?
+        var lastNumber = 0
+        var savers: [Int: CheckedContinuation<Void, any Error>] = [:]
+    }
+
+    private let channel: IsolationChannel
+    private let state = Mutex(State())
+
+    init(_ channel: IsolationChannel) { self.channel = channel }
+
+    var stopReason: StopReason? { state.withLock { $0.stop } }
+
+    func report(_ progress: JobProgress) {
+        channel.send(.progress(completed: progress.completed, total: progress.total, rate: progress.rate))
+    }
+
+    @concurrent
+    func save(checkpoint: [UInt8]) async throws {
+        try await withCheckedThrowingContinuation { continuation in
+            let number = state.withLock { state in
+                state.lastNumber += 1
+                state.savers[state.lastNumber] = continuation
+                return state.lastNumber
+            }
+            channel.send(.save(number: number, checkpoint: Data(checkpoint)))
+        }
+    }
+
+    func saved(_ number: Int, _ refusal: SaveRefusal?) {
+        let saver = state.withLock { $0.savers.removeValue(forKey: number) }
+        if let refusal { saver?.resume(throwing: refusal.error) } else { saver?.resume() }
+    }
+
+    func attach(_ task: Task<Void, Never>) {
+        let isLate = state.withLock { state in
+            state.task = task
+            return state.stop != nil
+        }
+        if isLate { task.cancel() }
+    }
+
+    func stop(_ reason: StopReason) {
+        let task = state.withLock { state in
+            state.stop = reason
+            return state.task
+        }
+        task?.cancel()
+    }
+}

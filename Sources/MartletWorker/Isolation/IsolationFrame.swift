@@ -1,0 +1,177 @@
+// What a worker and the process that runs one of its jobs say to each other.
+
+import FoundationEssentials
+import MartletJobs
+import MartletQueue
+
+/// One message between a worker and the process of an isolated job.
+enum IsolationFrame: Codable, Sendable {
+    /// To the child, once: the job.
+    case run(IsolatedJob)
+    /// To the child: the job shall stop, and why.
+    case stop(StopWord)
+    /// To the child: what became of the checkpoint with this number.
+    case saved(number: Int, refusal: SaveRefusal?)
+    /// From the child: how far the job has come.
+    case progress(completed: Int64, total: Int64?, rate: Double?)
+    /// From the child: a checkpoint to be saved.
+    case save(number: Int, checkpoint: Data)
+    /// From the child, once: how the handler ended.
+    case ended(IsolatedEnd)
+
+    /// A reason to stop by its name.
+    struct StopWord: Codable, Sendable {
+        var word: String
+
+        init(_ reason: StopReason) { word = reason.rawValue }
+        var reason: StopReason { StopReason(rawValue: word) ?? .shutdown }
+    }
+}
+
+/// A claimed job on its way into a process of its own.
+struct IsolatedJob: Codable, Sendable {
+    var id: String
+    var queue: String
+    var type: String
+    var token: String
+    var claims: Int
+    var attempt: Int
+    var maxRetries: Int
+    var priority: Int
+    var enqueuedAt: Date
+    var payload: Data
+    var checkpoint: Data?
+    /// How long the attempt may still run.
+    var left: Duration?
+
+    init(_ facts: JobAttempt, payload: [UInt8]) {
+        id = facts.id.description
+        queue = facts.queue
+        type = facts.type
+        token = facts.token
+        claims = facts.claims
+        attempt = facts.attempt
+        maxRetries = facts.maxRetries
+        priority = facts.priority
+        enqueuedAt = facts.enqueuedAt
+        self.payload = Data(payload)
+        checkpoint = facts.checkpoint.map { Data($0) }
+        left = facts.deadline.map { $0 - .now }
+    }
+
+    /// The facts as the handler gets them; `nil` for an id that is none.
+    var facts: JobAttempt? {
+        guard let id = JobID(id) else { return nil }
+        return JobAttempt(
+            id: id, type: type, queue: queue, token: token, claims: claims, attempt: attempt, maxRetries: maxRetries,
+            priority: priority, enqueuedAt: enqueuedAt, deadline: left.map { .now + $0 },
+            checkpoint: checkpoint.map { Array($0) })
+    }
+}
+
+/// Why a checkpoint was not saved.
+enum SaveRefusal: Codable, Sendable {
+    case leaseLost
+    case attemptEnded
+    case tooLarge(bytes: Int, limit: Int)
+
+    init(_ error: any Error) {
+        switch error as? CheckpointError {
+        case .leaseLost: self = .leaseLost
+        case .tooLarge(let bytes, let limit): self = .tooLarge(bytes: bytes, limit: limit)
+        case .attemptEnded, nil: self = .attemptEnded
+        }
+    }
+
+    var error: CheckpointError {
+        switch self {
+        case .leaseLost: .leaseLost
+        case .attemptEnded: .attemptEnded
+        case .tooLarge(let bytes, let limit): .tooLarge(bytes: bytes, limit: limit)
+        }
+    }
+}
+
+/// How a handler ended, in words that cross from process to process.
+enum IsolatedEnd: Codable, Sendable {
+    case returned(Data?)
+    case retry(Duration, String)
+    case discard(String)
+    case snooze(Duration)
+    case release(Duration?)
+    /// It threw an error of its own: the error's text, and what it advises.
+    case threw(text: String, advice: Advice)
+
+    enum Advice: Codable, Sendable {
+        case byPolicy
+        case after(Duration)
+        case never
+        case release(Duration)
+    }
+
+    init(_ result: Result<[UInt8]?, any Error>) {
+        switch result {
+        case .success(let output): self = .returned(output.map { Data($0) })
+        case .failure(let outcome as JobOutcome):
+            switch outcome {
+            case .retry(let wait, let reason): self = .retry(wait, reason)
+            case .discard(let reason): self = .discard(reason)
+            case .snooze(let wait): self = .snooze(wait)
+            case .release(let wait): self = .release(wait)
+            }
+        case .failure(let error):
+            let advice: Advice =
+                switch (error as? any RetryAdvising)?.retryAdvice {
+                case .after(let wait): .after(wait)
+                case .never: .never
+                case .release(let wait): .release(wait)
+                case .byPolicy, nil: .byPolicy
+                }
+            self = .threw(text: "\(error)", advice: advice)
+        }
+    }
+
+    /// What the handler returned; throws what stands for what it threw.
+    func output() throws -> [UInt8]? {
+        switch self {
+        case .returned(let output): return output.map { Array($0) }
+        case .retry(let wait, let reason): throw JobOutcome.retry(after: wait, reason: reason)
+        case .discard(let reason): throw JobOutcome.discard(reason: reason)
+        case .snooze(let wait): throw JobOutcome.snooze(wait)
+        case .release(let wait): throw JobOutcome.release(after: wait)
+        case .threw(let text, let advice): throw IsolatedError(description: text, advice: advice)
+        }
+    }
+}
+
+/// An error that was thrown in the job's own process.
+private struct IsolatedError: RetryAdvising, CustomStringConvertible {
+    let description: String
+    let advice: IsolatedEnd.Advice
+
+    var retryAdvice: RetryAdvice {
+        switch advice {
+        case .byPolicy: .byPolicy
+        case .after(let wait): .after(wait)
+        case .never: .never
+        case .release(let wait): .release(after: wait)
+        }
+    }
+}
+
+/// The job's own process ended before its handler did: a trap, a signal, an exit.
+struct ProcessDied: Error, CustomStringConvertible {
+    /// What the system said of the end, as `waitpid` gives it.
+    let status: Int32
+
+    /// How it ended, in words.
+    var description: String {
+        let signal = status & 0x7F
+        guard signal != 0 else { return "its process ended with exit code \((status >> 8) & 0xFF)" }
+        let names: [Int32: String] = [
+            4: "SIGILL, a trap", 5: "SIGTRAP, a trap", 6: "SIGABRT", 7: "SIGBUS", 8: "SIGFPE", 9: "SIGKILL",
+            11: "SIGSEGV", 15: "SIGTERM",
+        ]
+        return "its process was ended by signal \(signal)" + (names[signal].map { " (\($0))" } ?? "")
+    }
+}

@@ -1,0 +1,170 @@
+// Jobs that bring their process down, in processes of their own and in company (rows 12, 14 and 15 of the fault catalogue).
+
+import FoundationEssentials
+import MartletJobs
+import MartletProcess
+import MartletQueue
+import MartletRedis
+import Synchronization
+import TestSupport
+import Testing
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Darwin
+#endif
+
+/// The program `TestWorker`, kept alive as a supervisor would: whenever it dies it is started again.
+private final class Supervised: Sendable {
+    private struct State {
+        var processID: Int32
+        var deaths: [Int32] = []
+        var isOver = false
+    }
+
+    private let program: ChildProgram
+    private let state: Mutex<State>
+
+    init(_ harness: QueueHarness, slots: Int, apart: Bool) async throws {
+        let tests = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
+        let directory = tests.split(separator: "/").dropLast().joined(separator: "/")
+        let words = [try await SharedRedis.url(), harness.prefix, "\(slots)"] + (apart ? ["apart"] : [])
+        var environment = ProcessInfo.processInfo.environment
+        // A trap would spend seconds on telling where it was.
+        environment["SWIFT_BACKTRACE"] = "enable=no"
+        program = ChildProgram(
+            "/\(directory)/TestWorker", words, environment: environment,
+            descriptors: [0: .nothing, 1: .file("/dev/null"), 2: .file("/dev/null")])
+        state = Mutex(State(processID: try program.start()))
+    }
+
+    /// How the worker's processes died, as `waitpid` says it.
+    var deaths: [Int32] { state.withLock { $0.deaths } }
+
+    /// Starts the worker again if it has died.
+    func look() throws {
+        try state.withLock { state in
+            var status: Int32 = 0
+            guard !state.isOver, waitpid(state.processID, &status, WNOHANG) == state.processID else { return }
+            state.deaths.append(status)
+            state.processID = try program.start()
+        }
+    }
+
+    func stop() {
+        state.withLock { state in
+            state.isOver = true
+            _ = kill(state.processID, SIGKILL)
+            _ = waitpid(state.processID, nil, 0)
+        }
+    }
+}
+
+@Suite(.serialized) struct IsolationTests {
+    /// Runs `body` with a supervised worker and leases that a busy machine can keep.
+    private func with(
+        slots: Int = 8, apart: Bool, _ body: @concurrent @Sendable (QueueHarness, Supervised) async throws -> Void
+    ) async throws {
+        try await withStore { harness in
+            try await harness.queue().create()
+            try await harness.queue().configure(QueueSettingsChange(lease: .seconds(2)))
+            let worker = try await Supervised(harness, slots: slots, apart: apart)
+            defer { worker.stop() }
+            try await body(harness, worker)
+        }
+    }
+
+    private func push(_ types: [String], to harness: QueueHarness) async throws -> [JobID] {
+        let jobs = types.map { NewJob(type: $0, payload: Array("{}".utf8)) }
+        _ = try await harness.queue().enqueue(jobs)
+        return jobs.map(\.id)
+    }
+
+    private func wait(_ id: JobID, _ state: JobState, _ harness: QueueHarness, _ worker: Supervised) async throws
+        -> JobRecord
+    {
+        var found: JobRecord?
+        try await eventually(within: .seconds(40), "job \(id) is over") {
+            try worker.look()
+            found = try await harness.queue().job(id)
+            return found?.state == state || found?.finishedAt != nil
+        }
+        let job = try #require(found)
+        #expect(job.state == state, "\(job.type): \(job.error ?? "no error")")
+        return job
+    }
+
+    @Test func `apart, poison is found out after one death of the worker, and bystanders complete`() async throws {
+        try await with(apart: true) { harness, worker in
+            let ids = try await push(["poison"] + Array(repeating: "innocent", count: 7), to: harness)
+            let poison = try await wait(ids[0], .failed, harness, worker)
+            #expect(poison.lost == 3 && poison.failures == 0)
+            #expect(poison.error?.hasPrefix("poison: its process was ended by signal") == true)
+            for id in ids.dropFirst() {
+                let job = try await wait(id, .completed, harness, worker)
+                #expect(job.lost <= 1 && job.failures == 0)
+            }
+            #expect(worker.deaths.count == 1, "only the first time it took others along")
+            #expect(worker.deaths.allSatisfy { $0 & 0x7F != 0 })
+        }
+    }
+
+    @Test func `in company, poison is found out after three deaths, and bystanders complete`() async throws {
+        try await with(apart: false) { harness, worker in
+            let ids = try await push(["poison"] + Array(repeating: "innocent", count: 7), to: harness)
+            let poison = try await wait(ids[0], .failed, harness, worker)
+            #expect(poison.lost == 3 && poison.failures == 0)
+            #expect(poison.error?.hasPrefix("poison: its worker died 3 times") == true)
+            for id in ids.dropFirst() {
+                let job = try await wait(id, .completed, harness, worker)
+                #expect(job.lost <= 2 && job.failures == 0)
+            }
+            #expect(worker.deaths.count == 3)
+        }
+    }
+
+    @Test func `a handler in a process of its own traps alone, and its job fails as poison`() async throws {
+        try await with(apart: false) { harness, worker in
+            let ids = try await push(["trap", "innocent"], to: harness)
+            let poison = try await wait(ids[0], .failed, harness, worker)
+            #expect(poison.lost == 3 && poison.failures == 0 && poison.claims == 3)
+            #expect(poison.error?.contains("its process was ended by signal") == true)
+            #expect(try await wait(ids[1], .completed, harness, worker).lost == 0)
+            #expect(worker.deaths.isEmpty)
+        }
+    }
+
+    @Test func `results, progress, checkpoints and errors cross from process to process`() async throws {
+        try await with(apart: false) { harness, worker in
+            let jobs = [
+                NewJob(type: "square", payload: Array(#"{"side":12}"#.utf8)),
+                NewJob(type: "step", payload: Array("{}".utf8)),
+                NewJob(type: "hopeless", payload: Array("{}".utf8)),
+            ]
+            _ = try await harness.queue().enqueue(jobs)
+            let square = try await wait(jobs[0].id, .completed, harness, worker)
+            #expect(square.output == Array("144".utf8))
+            #expect(square.progress == JobProgress(completed: 1, total: 2))
+            let step = try await wait(jobs[1].id, .completed, harness, worker)
+            #expect(step.output == Array(#""went on from 1""#.utf8) && step.failures == 1)
+            let hopeless = try await wait(jobs[2].id, .failed, harness, worker)
+            #expect(hopeless.error == "there is no hope" && hopeless.claims == 1)
+        }
+    }
+
+    @Test func `a handler that ignores its cancellation is ended with its process`() async throws {
+        try await with(slots: 1, apart: false) { harness, worker in
+            let ids = try await push(["deaf"], to: harness)
+            _ = try await wait(ids[0], .active, harness, worker)
+            _ = try await harness.queue().control(.cancel, ids[0])
+            let job = try await wait(ids[0], .cancelled, harness, worker)
+            #expect(job.lost == 0, "ended by its worker, not by the loss of its lease")
+            let next = try await push(["innocent"], to: harness)
+            _ = try await wait(next[0], .completed, harness, worker)
+            #expect(worker.deaths.isEmpty)
+        }
+    }
+}

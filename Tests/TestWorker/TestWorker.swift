@@ -1,0 +1,83 @@
+// A worker whose handlers do what none should: it is started by tests that look who survives.
+
+import FoundationEssentials
+import Logging
+import MartletJobs
+import MartletQueue
+import MartletRedis
+import MartletWorker
+
+/// What the tests push, in every shape that a handler of theirs needs.
+struct Order: Job {
+    typealias Output = Int
+    static let name = "square"
+    var side: Int
+}
+
+/// A job that saves where it is and is then run again.
+struct Step: Job {
+    typealias Output = String
+    static let name = "step"
+}
+
+/// A job that says for good that it cannot be done.
+struct Hopeless: Job {
+    static let name = "hopeless"
+}
+
+struct NoHope: RetryAdvising, CustomStringConvertible {
+    var retryAdvice: RetryAdvice { .never }
+    var description: String { "there is no hope" }
+}
+
+@main
+struct TestWorker {
+    /// Arguments: URL of Redis, prefix, slots, `apart` where lost jobs run in processes of their own.
+    static func main() async throws {
+        let words = CommandLine.arguments
+        let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        let store = JobStore(redis: try RedisConfiguration(url: words[1]), prefix: words[2], logger: logger)
+        var configuration = WorkerConfiguration()
+        configuration.pollInterval = .milliseconds(40)
+        configuration.sweepInterval = .milliseconds(60)
+        configuration.cancellationGrace = .milliseconds(300)
+        configuration.isolatesLostJobs = words.contains("apart")
+        let worker = Worker(store, queues: ["q": Int(words[3]) ?? 1], configuration: configuration, logger: logger) {
+            OnRaw("poison") { _, _ in
+                // Time enough for the bystanders to have begun.
+                try await Task.sleep(for: .milliseconds(150))
+                trap()
+            }
+            OnRaw("innocent") { _, _ in try await Task.sleep(for: .milliseconds(250)) }
+            OnRaw("trap", runsOn: .process) { _, _ in trap() }
+            OnRaw("deaf", runsOn: .process) { _, _ in
+                while true { try? await Task.sleep(for: .seconds(1)) }
+            }
+            On(Order.self, runsOn: .process) { order, context in
+                context.progress(1, of: 2)
+                return order.side * order.side
+            }
+            On(Step.self, runsOn: .process) { _, context in
+                guard let step: Int = try context.checkpoint() else {
+                    try await context.save(1)
+                    throw JobOutcome.retry(after: .zero, reason: "once more")
+                }
+                return "went on from \(step)"
+            }
+            On(Hopeless.self, runsOn: .process) { _, _ in throw NoHope() }
+        }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await store.run() }
+            group.addTask { try await worker.run() }
+            try await group.next()
+            group.cancelAll()
+        }
+    }
+
+    private static func trap() {
+        let none: [Int] = []
+        print(none[words()])
+    }
+
+    private static func words() -> Int { CommandLine.arguments.count }
+}
