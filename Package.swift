@@ -262,6 +262,13 @@ let package = Package(
             ]
         ),
         .testTarget(
+            name: "MartletSoakTests",
+            dependencies: [
+                "MartletSoak", "MartletQueue", "MartletJobs",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ]
+        ),
+        .testTarget(
             name: "MartletCLITests",
             dependencies: [
                 "MartletCLI", "MartletQueue", "MartletJobs", "MartletRedis", "MartletTelemetry", "TestSupport",

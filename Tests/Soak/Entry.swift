@@ -65,16 +65,19 @@ struct RunCommand: AsyncParsableCommand {
         let end = start + Int(minutes * 60_000)
         async let pushing: Void = producers.run(rate: rate, until: end, giveUpAt: end + 60_000)
         async let steering: Void = operators.run(until: end)
-        await nemesis.run(seed: seed, until: end)
+        let harm: Result<Void, any Error>
+        do { harm = .success(try await nemesis.run(seed: seed, until: end)) } catch { harm = .failure(error) }
         await steering
+        try harm.get()
         try await nemesis.heal()
         await pushing
         let isDrained = await Self.drain(household)
         let drained = monotonic()
         let stubborn = await household.stopMembers()
         await web.close()
-        let evidence = try await Evidence(
-            household, pushes: producers.pushes, orders: operators.orders, faults: chronicle.all, isDrained: isDrained)
+        var evidence = Evidence(
+            pushes: producers.pushes, orders: operators.orders, faults: chronicle.all, isDrained: isDrained)
+        try await evidence.collect(from: household)
         let report = Report(
             evidence: evidence, judgement: Judgement(evidence), classes: nemesis.classes, stubborn: stubborn,
             diskFull: smallVolume != nil, seconds: (drained - start) / 1000)

@@ -33,14 +33,16 @@ struct Evidence: Sendable {
     /// Whether everything had ended when time was over.
     var isDrained: Bool
 
-    /// Collects it all past the proxies.
-    init(
-        _ household: Household, pushes: Pushes, orders: [Order], faults: [FaultNote], isDrained: Bool
-    ) async throws {
+    /// What those who took part know.
+    init(pushes: Pushes, orders: [Order], faults: [FaultNote], isDrained: Bool) {
         self.pushes = pushes
         self.orders = orders
         self.faults = faults
         self.isDrained = isDrained
+    }
+
+    /// Adds what the store and the journals of workers say, past the proxies.
+    mutating func collect(from household: Household) async throws {
         for name in Household.queues {
             let queue = household.store.queue(name)
             audits.append(try await queue.audit())
@@ -53,14 +55,14 @@ struct Evidence: Sendable {
             } while cursor != nil
         }
         for worker in household.workers {
-            read("\(household.directory)/\(worker.name).journal", of: worker.name)
+            add(LineJournal.read("\(household.directory)/\(worker.name).journal"), of: worker.name)
         }
-        for id in attempts.keys { attempts[id]?.sort { $0.start < $1.start } }
     }
 
-    private mutating func read(_ path: String, of worker: String) {
+    /// Adds the lines of a worker's journal.
+    mutating func add(_ lines: [[String]], of worker: String) {
         var open: [String: Attempt] = [:]
-        for words in LineJournal.read(path) where words.count == 6 {
+        for words in lines where words.count == 6 {
             let (id, token, time) = (words[1], words[2], Int(words[4]) ?? 0)
             let key = "\(id) \(token) \(words[3])"
             if words[0] == "start" {
@@ -73,5 +75,6 @@ struct Evidence: Sendable {
             }
         }
         for attempt in open.values { attempts[attempt.id, default: []].append(attempt) }
+        for id in attempts.keys { attempts[id]?.sort { $0.start < $1.start } }
     }
 }

@@ -79,14 +79,25 @@ final class Producers: Sendable {
         return recent[choice % recent.count]
     }
 
+    /// How many requests have no answer yet.
+    private let open = Mutex(0)
     private let latest = Mutex<[(id: String, queue: QueueName)]>([])
 
     /// Pushes about `rate` jobs a second until `end`, then waits for what is open until `limit`.
     func run(rate: Int, until end: Int, giveUpAt limit: Int) async {
         await withDiscardingTaskGroup { group in
-            while monotonic() < end {
+            while monotonic() < end, !Task.isCancelled {
+                // Nobody waits behind a service that is away for long.
+                if open.withLock({ $0 }) > 80 {
+                    await nap(100)
+                    continue
+                }
                 let order = next()
-                group.addTask { await self.deliver(order, until: limit) }
+                open.withLock { $0 += 1 }
+                group.addTask {
+                    await self.deliver(order, until: limit)
+                    self.open.withLock { $0 -= 1 }
+                }
                 await nap(order.numbers.count * 1000 / rate)
             }
         }
@@ -130,7 +141,7 @@ final class Producers: Sendable {
         var (wasUnknown, wasRefused) = (false, false)
         var server = order.numbers[0]
         let path = order.isBulk ? "/api/v1/jobs/bulk" : "/api/v1/jobs"
-        while monotonic() < limit {
+        while monotonic() < limit, !Task.isCancelled {
             let url = household.servers[server % household.servers.count].url
             let answer = await web.send(.POST, url + path, body: order.body, key: order.key)
             switch verdict(order, answer) {
