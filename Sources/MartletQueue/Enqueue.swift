@@ -2,25 +2,83 @@
 
 import MartletJobs
 import MartletRedis
+import Synchronization
 
 extension Queue {
     /// Pushes jobs, each judged by itself.
     ///
-    /// One round trip for each 200 jobs or MiB; the next is written while one is under way.
+    /// One round trip for each 200 jobs or MiB; the next is written while one is under way. Where the queue asks for more
+    /// than Redis' memory, it is waited for; ``enqueue(_:durability:)-([NewJob],_)`` says what was confirmed.
     ///
     /// Safe to repeat with the same ids: what is there already answers ``EnqueueVerdict/existing(_:)``.
     public func enqueue(_ jobs: [NewJob]) async throws(QueueError) -> [EnqueueVerdict] {
         if jobs.count == 1 { return [try await enqueue(jobs[0])] }
-        guard jobs.contains(where: { $0.invalidField != nil }) else { return try await enqueueInSlices(jobs) }
-        var judged = try await enqueueInSlices(jobs.filter { $0.invalidField == nil })[...]
-        return jobs.map { job in job.invalidField.map { .invalid($0) } ?? judged.removeFirst() }
+        return try await enqueue(jobs, durability: nil).outcome
     }
 
     /// Pushes one job.
     ///
-    /// One round trip. Pushes of many tasks at once travel together; each is judged by itself.
+    /// One round trip. Pushes of many tasks at once travel together; each is judged by itself. Where the queue asks for
+    /// more than Redis' memory, it is waited for; ``enqueue(_:durability:)-(NewJob,_)`` says what was confirmed.
     public func enqueue(_ job: NewJob) async throws(QueueError) -> EnqueueVerdict {
         if let field = job.invalidField { return .invalid(field) }
+        guard calls.level.load(ordering: .relaxed) <= 0 else { return try await enqueue(job, durability: nil).outcome }
+        do throws(QueueError) { return try await pushPlainly(job) } catch {
+            try heed(error)
+            return try await enqueue(job, durability: nil).outcome
+        }
+    }
+
+    /// Pushes one job, and answers when it is as safe as this push or the queue asks for, whichever is more.
+    ///
+    /// Above ``Durability/memory`` pushes have a connection of their own, on which those of many tasks share one wait. A
+    /// push that nobody confirms in time has happened all the same, and says so; the same push with the same id waits again.
+    public func enqueue(
+        _ job: NewJob, durability: Durability?
+    ) async throws(QueueError) -> Pushed<EnqueueVerdict> {
+        if let field = job.invalidField { return Pushed(outcome: .invalid(field), durability: .confirmed(.memory)) }
+        if durability ?? .memory == .memory, calls.level.load(ordering: .relaxed) <= 0 {
+            do throws(QueueError) {
+                return Pushed(outcome: try await pushPlainly(job), durability: .confirmed(.memory))
+            } catch {
+                try heed(error)
+            }
+        }
+        let pushed = try await pushDurably([job], isAtomic: false, durability)
+        guard case .accepted(let verdicts) = pushed.outcome else { throw .broken("enqueue", .null) }
+        return Pushed(outcome: verdicts[0], durability: pushed.durability)
+    }
+
+    /// Pushes jobs, each judged by itself, and answers when they are as safe as this push or the queue asks for.
+    public func enqueue(
+        _ jobs: [NewJob], durability: Durability?
+    ) async throws(QueueError) -> Pushed<[EnqueueVerdict]> {
+        if jobs.contains(where: { $0.invalidField != nil }) {
+            var judged = try await enqueue(jobs.filter { $0.invalidField == nil }, durability: durability)
+            var rest = judged.outcome[...]
+            judged.outcome = jobs.map { job in job.invalidField.map { .invalid($0) } ?? rest.removeFirst() }
+            return judged
+        }
+        if durability ?? .memory == .memory, calls.level.load(ordering: .relaxed) <= 0 {
+            do throws(QueueError) {
+                return Pushed(outcome: try await enqueueInSlices(jobs), durability: .confirmed(.memory))
+            } catch {
+                try heed(error)
+            }
+        }
+        var all = Pushed(outcome: [EnqueueVerdict](), durability: .confirmed(.replicated))
+        for slice in Self.bySize(jobs) {
+            let pushed = try await pushDurably(slice, isAtomic: false, durability)
+            guard case .accepted(let verdicts) = pushed.outcome else { throw .broken("enqueue", .null) }
+            all.outcome += verdicts
+            all.durability = all.durability.and(pushed.durability)
+        }
+        return all
+    }
+
+    // Not a frame of its own: this is the way of every push that asks for nothing.
+    @inline(__always)
+    private func pushPlainly(_ job: NewJob) async throws(QueueError) -> EnqueueVerdict {
         do throws(QueueError) {
             return try await calls.pushes.call(job) { jobs throws(QueueError) in try await enqueueInSlices(jobs) }
         } catch {
@@ -31,19 +89,52 @@ extension Queue {
         }
     }
 
+    /// Keeps the level that the queue wants, where that is why nothing happened; throws every other error.
+    private func heed(_ error: QueueError) throws(QueueError) {
+        guard case .with(let more) = error.again else { throw error }
+        calls.level.store(more.level, ordering: .relaxed)
+    }
+
+    /// Pushes over the connection that waits; creates the queue or asks for more where the script says so.
+    private func pushDurably(
+        _ jobs: ArraySlice<NewJob>, isAtomic: Bool, _ asked: Durability?
+    ) async throws(QueueError) -> Pushed<AtomicEnqueueResult> {
+        let known = Durability(level: calls.level.load(ordering: .relaxed)) ?? .memory
+        var push = DurablePush(
+            queue: self, jobs: jobs, isAtomic: isAtomic, durability: max(asked ?? .memory, known))
+        for _ in 0..<4 {
+            do throws(QueueError) { return try await store.durable.push(push) } catch {
+                switch error.again {
+                case .afterCreatingTheQueue: try await create()
+                case .with(let more):
+                    try heed(error)
+                    push.durability = max(push.durability, more)
+                case nil:
+                    var own = error
+                    own.ids = jobs.map(\.id)
+                    throw own
+                }
+            }
+        }
+        throw QueueError(
+            .notExecuted(.unavailable), ids: jobs.map(\.id), message: "the queue is deleted or changed all the time")
+    }
+
     private func enqueueInSlices(_ jobs: [NewJob]) async throws(QueueError) -> [EnqueueVerdict] {
         let slices = Self.bySize(jobs)
         var verdicts: [EnqueueVerdict] = []
         verdicts.reserveCapacity(jobs.count)
-        var next = PushCall(slices.first ?? [])
+        let mode = calls.plainMode("each")
+        var next = PushCall(slices.first ?? [], mode: mode)
         for following in slices.dropFirst() {
             let call = next
             // While one slice is on its way the next is written. Never two on the way: their order is the jobs' order.
             async let reply = pushed(call)
-            next = PushCall(following)
+            next = PushCall(following, mode: mode)
             verdicts += try call.verdicts(await reply.get())
         }
         if !jobs.isEmpty { verdicts += try next.verdicts(await pushed(next).get()) }
+        calls.notePlain(mode)
         return verdicts
     }
 
@@ -57,22 +148,39 @@ extension Queue {
     ///
     /// Only one such push at a time runs in a process, since each may hold Redis for up to 0.1 s.
     public func enqueueAtomically(_ jobs: [NewJob]) async throws(QueueError) -> AtomicEnqueueResult {
+        try await enqueueAtomically(jobs, durability: nil).outcome
+    }
+
+    /// Pushes up to 10 000 jobs and 16 MiB, all of them or none, and answers when they are as safe as this push or the
+    /// queue asks for.
+    public func enqueueAtomically(
+        _ jobs: [NewJob], durability: Durability?
+    ) async throws(QueueError) -> Pushed<AtomicEnqueueResult> {
         for (index, job) in jobs.enumerated() {
-            if let field = job.invalidField { return .refused(index: index, .invalid(field)) }
+            if let field = job.invalidField {
+                return Pushed(outcome: .refused(index: index, .invalid(field)), durability: .confirmed(.memory))
+            }
         }
         await store.atomicPushes.enter()
         defer { store.atomicPushes.leave() }
-        let call = PushCall(jobs[...], mode: "atomic")
-        let reply = try await pushed(call).get()
-        guard let parts = reply.array, parts.first?.string == "refused" else {
-            return .accepted(try call.verdicts(reply))
+        if durability ?? .memory == .memory, calls.level.load(ordering: .relaxed) <= 0 {
+            let mode = calls.plainMode("atomic")
+            let call = PushCall(jobs[...], mode: mode)
+            do throws(QueueError) {
+                let result = try call.result(await pushed(call).get())
+                calls.notePlain(mode)
+                return Pushed(outcome: result, durability: .confirmed(.memory))
+            } catch {
+                try heed(error)
+            }
         }
-        guard parts.count == 4, let index = parts[1].int else { throw .broken("enqueue", reply) }
-        return .refused(index: index - 1, try EnqueueVerdict(.array(Array(parts[2...]))))
+        return try await pushDurably(jobs[...], isAtomic: true, durability)
     }
 
     /// The most jobs of one call.
-    private static let pushLimit = 200
+    static let pushLimit = 200
+    /// About the most bytes of one call.
+    static let pushBytes = 1 << 20
 
     /// Slices of at most 200 jobs and about a MiB.
     ///
@@ -82,7 +190,7 @@ extension Queue {
         var start = 0
         var bytes = 0
         for (index, job) in jobs.enumerated() {
-            if index > start, index - start == pushLimit || bytes + job.wireSize > 1 << 20 {
+            if index > start, index - start == pushLimit || bytes + job.wireSize > pushBytes {
                 slices.append(jobs[start..<index])
                 (start, bytes) = (index, 0)
             }
@@ -98,7 +206,7 @@ struct PushCall: Sendable {
     let arguments: RedisArguments
     private let jobs: ArraySlice<NewJob>
 
-    /// The call for these jobs; `mode` is `each` or `atomic`.
+    /// The call for these jobs; `mode` is `each` or `atomic`, with a level behind it where the script shall compare.
     init(_ jobs: ArraySlice<NewJob>, mode: String = "each") {
         var arguments = RedisArguments(mode)
         arguments.reserveCapacity(jobs.reduce(0) { $0 + $1.wireSize })
@@ -109,10 +217,19 @@ struct PushCall: Sendable {
 
     var ids: [JobID] { jobs.map(\.id) }
 
+    /// What became of all of them together.
+    ///
+    /// Throws an error that asks for another try when the queue wants a higher level.
+    func result(_ value: RedisValue) throws(QueueError) -> AtomicEnqueueResult {
+        guard let parts = value.array, parts.first?.string == "refused" else { return .accepted(try verdicts(value)) }
+        guard parts.count == 4, let index = parts[1].int else { throw .broken("enqueue", value) }
+        return .refused(index: index - 1, try EnqueueVerdict(.array(Array(parts[2...]))))
+    }
+
     /// Reads `ok`, then position from 1 and verdict of each job that was not simply put in line.
     func verdicts(_ value: RedisValue) throws(QueueError) -> [EnqueueVerdict] {
         guard let parts = value.array, parts.first?.string == "ok", !parts.count.isMultiple(of: 2) else {
-            throw .broken("enqueue", value)
+            throw Self.wanted(value).map { .again(.with($0)) } ?? .broken("enqueue", value)
         }
         var verdicts = [EnqueueVerdict](repeating: .created(.queued), count: jobs.count)
         for index in stride(from: 1, to: parts.count, by: 2) {
@@ -122,6 +239,12 @@ struct PushCall: Sendable {
             verdicts[position - 1] = try EnqueueVerdict(parts[index + 1])
         }
         return verdicts
+    }
+
+    /// The level that the queue wants, where that is why nothing happened.
+    private static func wanted(_ value: RedisValue) -> Durability? {
+        guard let parts = value.array, parts.count == 2, parts[0].string == "durable" else { return nil }
+        return parts[1].int.flatMap { Durability(level: $0) }
     }
 }
 

@@ -14,25 +14,41 @@ public final class JobStore: Service, Sendable {
     public let prefix: String
     let redis: RedisClient
     let waiter: RedisListWaiter
+    let durable: DurableLane
     let scripts: ScriptTable
     let atomicPushes = Turnstile()
     private let calls = Mutex<[QueueName: QueueCalls]>([:])
     private let queuesKey: String
     private let globalKey: String
 
-    /// A store on this Redis; `prefix` must not be empty nor contain a brace.
-    public convenience init(redis configuration: RedisConfiguration, prefix: String = "martlet", logger: Logger) {
-        self.init(redis: configuration, prefix: prefix, scripts: .shipped, logger: logger)
+    /// A store on this Redis.
+    ///
+    /// - Parameters:
+    ///   - configuration: where Redis is.
+    ///   - prefix: the first part of every key; it must not be empty nor contain a brace.
+    ///   - confirmationLimit: how long a push above ``Durability/memory`` waits to be confirmed.
+    ///   - logger: gets a line for each change of a connection.
+    public convenience init(
+        redis configuration: RedisConfiguration, prefix: String = "martlet",
+        confirmationLimit: Duration = .seconds(1), logger: Logger
+    ) {
+        self.init(
+            redis: configuration, prefix: prefix, scripts: .shipped, confirmationLimit: confirmationLimit,
+            logger: logger)
     }
 
     /// A store that runs these scripts.
-    package init(redis configuration: RedisConfiguration, prefix: String, scripts: ScriptTable, logger: Logger) {
+    package init(
+        redis configuration: RedisConfiguration, prefix: String, scripts: ScriptTable,
+        confirmationLimit: Duration = .seconds(1), logger: Logger
+    ) {
         precondition(
             !prefix.isEmpty && !prefix.contains { "{}".contains($0) }, "a prefix has no braces and is not empty")
         self.prefix = prefix
         self.scripts = scripts
         redis = RedisClient(configuration, logger: logger)
         waiter = RedisListWaiter(configuration, beside: redis, logger: logger)
+        durable = DurableLane(configuration, beside: redis, limit: confirmationLimit, logger: logger)
         queuesKey = prefix + ":queues"
         globalKey = prefix + ":global"
     }
@@ -40,10 +56,24 @@ public final class JobStore: Service, Sendable {
     /// Holds the connections until the task is cancelled or the service group shuts down.
     public func run() async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await self.redis.run() }
+            group.addTask {
+                async let durable: Void = self.durable.run()
+                try await self.redis.run()
+                // What still waits for its confirmation gets it.
+                try await durable
+            }
             group.addTask { try await self.waiter.run() }
+            group.addTask { try await self.forgetLevels() }
             try await group.next()
             group.cancelAll()
+        }
+    }
+
+    /// Has the next push of each queue look again how safe the queue wants it.
+    private func forgetLevels() async throws {
+        while true {
+            try await Task.sleep(for: .seconds(5))
+            for queue in calls.withLock({ Array($0.values) }) { queue.level.store(-1, ordering: .relaxed) }
         }
     }
 

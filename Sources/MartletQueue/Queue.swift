@@ -2,6 +2,7 @@
 
 import MartletJobs
 import MartletRedis
+import Synchronization
 
 /// One queue of a store.
 ///
@@ -57,7 +58,7 @@ public struct Queue: Sendable {
     }
 
     /// The value, unless the queue is newer than this process.
-    private static func checked(_ value: RedisValue) throws(QueueError) -> RedisValue {
+    static func checked(_ value: RedisValue) throws(QueueError) -> RedisValue {
         guard value.array?.first?.string == "schema" else { return value }
         let schema = value.array?.last?.string ?? "?"
         throw QueueError(
@@ -72,16 +73,26 @@ final class QueueCalls: Sendable {
     let keys: QueueKeys
     let pushes: Coalescer<NewJob, EnqueueVerdict>
     let lookUps: Coalescer<JobID, JobRecord?>
+    /// The level of durability that the queue is known to ask of its pushes; negative while it is not known.
+    let level = Atomic(-1)
 
     init(_ keys: QueueKeys, executor: any TaskExecutor) {
         self.keys = keys
         pushes = Coalescer(limit: Queue.batchLimit, executor: executor)
         lookUps = Coalescer(limit: 100, executor: executor)
     }
+
+    /// The mode of a push that waits for nothing: it has the script look where the queue's level is not known.
+    func plainMode(_ word: String) -> String { level.load(ordering: .relaxed) == 0 ? word : word + " 0" }
+
+    /// A push in this mode was taken, so the queue asks for nothing.
+    func notePlain(_ mode: String) {
+        if mode.last == "0" { level.store(0, ordering: .relaxed) }
+    }
 }
 
 extension RedisValue {
-    fileprivate var isNoQueue: Bool { array?.first?.string == "noqueue" }
+    var isNoQueue: Bool { array?.first?.string == "noqueue" }
 }
 
 extension Array {

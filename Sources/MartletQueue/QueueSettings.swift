@@ -39,6 +39,8 @@ public struct QueueSettings: Sendable, Hashable {
     public var failed: Retention
     /// How long cancelled jobs stay.
     public var cancelled: Retention
+    /// The least that is waited for before a push is answered.
+    public var durability: Durability
 }
 
 /// A change of settings: what is `nil` stays as it is.
@@ -55,11 +57,13 @@ public struct QueueSettingsChange: Sendable, Hashable {
     public var failed: Retention?
     /// How long cancelled jobs stay.
     public var cancelled: Retention?
+    /// The least that is waited for before a push is answered; producers take notice within five seconds.
+    public var durability: Durability?
 
     /// A change of what is named.
     public init(
         limit: Int? = nil, lease: Duration? = nil, step: Duration? = nil, completed: Retention? = nil,
-        failed: Retention? = nil, cancelled: Retention? = nil
+        failed: Retention? = nil, cancelled: Retention? = nil, durability: Durability? = nil
     ) {
         self.limit = limit
         self.lease = lease
@@ -67,6 +71,7 @@ public struct QueueSettingsChange: Sendable, Hashable {
         self.completed = completed
         self.failed = failed
         self.cancelled = cancelled
+        self.durability = durability
     }
 
     fileprivate var words: [(String, Int)] {
@@ -79,6 +84,7 @@ public struct QueueSettingsChange: Sendable, Hashable {
             words.append((name + "_age", retention.age.inMilliseconds))
             words.append((name + "_count", retention.count))
         }
+        if let durability { words.append(("durability", durability.level)) }
         return words
     }
 }
@@ -228,7 +234,8 @@ extension QueueStatus {
         settings = QueueSettings(
             limit: limit == 0 ? nil : limit, lease: .milliseconds(number(meta, "lease", 30_000)),
             step: .milliseconds(number(meta, "step", 1 << 42)), completed: retention("completed"),
-            failed: retention("failed"), cancelled: retention("cancelled"))
+            failed: retention("failed"), cancelled: retention("cancelled"),
+            durability: Durability(level: number(meta, "durability")) ?? .memory)
         clockIsMoved = meta["offset"] != nil
     }
 }

@@ -9,6 +9,8 @@ public struct JobRef<Output: Codable & Sendable>: Sendable {
     public let id: JobID
     /// Whether the same push had been made before.
     public let existed: Bool
+    /// How safe the push is known to be.
+    public let durability: Confirmation
     let queue: Queue
 
     /// The job as it stands; `nil` when it is no longer kept.
@@ -57,11 +59,13 @@ extension Queue {
     ///
     /// What is `nil` comes from the job's defaults.
     ///
-    /// With an `id` of the caller's the push may be repeated: it meets the same job again.
+    /// With an `id` of the caller's the push may be repeated: it meets the same job again. With a `durability` it returns
+    /// when the job is that safe, or says that nobody confirmed it.
     @discardableResult
     public func enqueue<J: Job>(
         _ job: J, priority: Int? = nil, delay: Duration = .zero, maxRetries: Int? = nil,
-        retryPolicy: RetryPolicy? = nil, timeout: Duration? = nil, id: JobID? = nil, uniqueKey: String? = nil
+        retryPolicy: RetryPolicy? = nil, timeout: Duration? = nil, id: JobID? = nil, uniqueKey: String? = nil,
+        durability: Durability? = nil
     ) async throws -> JobRef<J.Output> {
         var new = try NewJob(job, id: id)
         new.priority = priority ?? new.priority
@@ -72,22 +76,26 @@ extension Queue {
         new.uniqueKey = uniqueKey
         if let field = new.invalidField { throw EnqueueError.invalid(field: field) }
         if id != nil { new.digest = new.requestDigest() }
-        return try JobRef(id: new.id, existed: await enqueue(new).isRepeat(of: new.id), queue: self)
+        let pushed = try await enqueue(new, durability: durability)
+        return try JobRef(
+            id: new.id, existed: pushed.outcome.isRepeat(of: new.id), durability: pushed.durability, queue: self)
     }
 
     /// Pushes many jobs of one type with their defaults; 200 of them or a MiB in each call.
     @discardableResult
-    public func enqueue<J: Job>(contentsOf jobs: some Sequence<J>, priority: Int? = nil) async throws -> [JobRef<
-        J.Output
-    >] {
+    public func enqueue<J: Job>(
+        contentsOf jobs: some Sequence<J>, priority: Int? = nil, durability: Durability? = nil
+    ) async throws -> [JobRef<J.Output>] {
         let new = try jobs.map { job in
             var new = try NewJob(job, id: nil)
             new.priority = priority ?? new.priority
             if let field = new.invalidField { throw EnqueueError.invalid(field: field) }
             return new
         }
-        return try zip(new, await enqueue(new)).map { new, verdict in
-            try JobRef(id: new.id, existed: verdict.isRepeat(of: new.id), queue: self)
+        let pushed = try await enqueue(new, durability: durability)
+        return try zip(new, pushed.outcome).map { new, verdict in
+            try JobRef(
+                id: new.id, existed: verdict.isRepeat(of: new.id), durability: pushed.durability, queue: self)
         }
     }
 

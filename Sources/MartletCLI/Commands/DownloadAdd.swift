@@ -31,6 +31,8 @@ extension DownloadCommand {
         var idempotencyKey: String?
         @Flag(help: "Add nothing when the same download is waiting or running already.")
         var unique = false
+        @Option(help: "What to wait for before they count as added: memory, fsync or replicated.")
+        var durability: String?
         @Flag(help: "Wait until all of them have ended.")
         var wait = false
         @OptionGroup var waiting: WaitOptions
@@ -53,11 +55,15 @@ extension DownloadCommand {
         /// Adds and shows them; returns their ids.
         private func add(_ sources: [String], _ client: APIClient) async throws -> [String] {
             if sources.count == 1 {
-                let download = try await client.post("/api/downloads", body: item(sources[0]), key: idempotencyKey)
+                let download = try await client.post(
+                    "/api/downloads", body: item(sources[0]).adding("durability", durability), key: idempotencyKey)
+                EnqueueCommand.noteUnconfirmed(download)
                 if !wait { output.show(download, first: DownloadCommand.order) }
                 return [download["id"].string].compactMap(\.self)
             }
-            let answer = try await client.post("/api/downloads/batch", body: batch(sources), key: idempotencyKey)
+            let answer = try await client.post(
+                "/api/downloads/batch", body: batch(sources).adding("durability", durability), key: idempotencyKey)
+            EnqueueCommand.noteUnconfirmed(answer)
             let ids = (answer["job_ids"].array ?? []).compactMap(\.string)
             if !wait {
                 output.show(ids.map { .object(["id": .string($0)]) }, as: ItemView(.text("ID", "id")))
@@ -128,5 +134,14 @@ struct DownloadWait {
     /// Whether it has ended.
     static func isFinal(_ download: JSON) -> Bool {
         ["completed", "failed", "cancelled"].contains(download["status"].string)
+    }
+}
+
+extension JSON {
+    /// The object with one more field; as it is when there is nothing to add.
+    fileprivate func adding(_ name: String, _ text: String?) -> JSON {
+        guard let text, case .object(var fields) = self else { return self }
+        fields[name] = .string(text)
+        return .object(fields)
     }
 }

@@ -27,6 +27,9 @@ struct EnqueueCommand: AsyncParsableCommand {
     var uniqueKey: String?
     @Option(name: .customLong("tag"), help: "A tag; may be given several times.")
     var tags: [String] = []
+    @Option(
+        help: "What to wait for before it counts as pushed: memory, fsync or replicated; never less than the queue's.")
+    var durability: String?
     @Flag(help: "Wait until the job has ended; exit code 7 when it failed.")
     var wait = false
     @OptionGroup var waiting: WaitOptions
@@ -37,11 +40,18 @@ struct EnqueueCommand: AsyncParsableCommand {
         let body = try request()
         try await client.withClient { client in
             let job = try await client.post("/api/v1/jobs", body: body, key: idempotencyKey)
+            Self.noteUnconfirmed(job)
             guard wait, let id = job["id"].string else { return output.show(job, first: JobCommand.order) }
             let ended = try await JobWait(id: id, queue: job["queue"].string, within: waiting.limit).run(client)
             output.show(ended, first: JobCommand.order)
             try JobWait.check(ended)
         }
+    }
+
+    /// It is pushed, and nobody has said that it is as safe as it should be.
+    static func noteUnconfirmed(_ answer: JSON, console: Console = .standard) {
+        guard answer["durability"].string == "unconfirmed" else { return }
+        console.note("It is pushed, but not confirmed: \(answer["durability_detail"].string ?? "nobody said why")")
     }
 
     private func request() throws -> JSON {
@@ -51,7 +61,7 @@ struct EnqueueCommand: AsyncParsableCommand {
             "max_retries": maxRetries.map(JSON.integer),
             "timeout_seconds": timeoutSeconds.map(JSON.number), "id": id.map(JSON.string),
             "unique_key": uniqueKey.map(JSON.string),
-            "tags": tags.isEmpty ? nil : .array(tags.map(JSON.string)),
+            "tags": tags.isEmpty ? nil : .array(tags.map(JSON.string)), "durability": durability.map(JSON.string),
         ])
     }
 

@@ -14,16 +14,21 @@ extension QueueCommand {
         var concurrency: Int?
         @Option(help: "Seconds that a worker holds a job without a sign of life, 5 to 900.")
         var lease: Double?
+        @Option(help: "What a push waits for at least: memory, fsync or replicated.")
+        var durability: String?
         @OptionGroup var client: ClientOptions
         @OptionGroup var output: OutputOptions
 
         func validate() throws {
-            guard concurrency != nil || lease != nil else { throw ValidationError("Name a setting to change.") }
+            guard concurrency != nil || lease != nil || durability != nil else {
+                throw ValidationError("Name a setting to change.")
+            }
         }
 
         func run() async throws {
             let body = JSON.fields([
                 "concurrency": concurrency.map(JSON.integer), "lease_seconds": lease.map(JSON.number),
+                "durability": durability.map(JSON.string),
             ])
             let path = "/api/v1/queues/\(APIClient.escaped(name))"
             let answer = try await client.withClient { try await $0.send(.PUT, path, body: body).value }

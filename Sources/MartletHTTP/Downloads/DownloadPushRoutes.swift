@@ -11,12 +11,13 @@ extension API {
         let text = try call.json()
         let key = try IdempotencyKey(call)
         var fields = Fields(text)
+        let durability = fields.durability()
         let job = newDownload(&fields, id: key?.id() ?? .generate())
         try fields.done()
         guard var job else { throw Problem.invalid("", "must name a url or a track_id") }
         if key != nil { job.digest = RequestDigest.of(text) }
         let queue = try call.queue(.downloads)
-        return try await push(job, to: queue, location: "/api/downloads/") { download($0) }
+        return try await push(job, to: queue, durability: durability, location: "/api/downloads/") { download($0) }
     }
 
     /// Reads one download; notes all faults in `fields`, and answers `nil` when there are any.
@@ -59,6 +60,7 @@ extension API {
         let tracks = fields.list("track_ids")
         let items = fields.list("downloads")
         let priority = fields.integer("priority", in: -1000...1000) ?? 0
+        let durability = fields.durability()
         if fields.errors.isEmpty, (tracks == nil) == (items == nil) {
             fields.refuse("track_ids", tracks == nil ? "or downloads is required" : "cannot stand beside downloads")
         }
@@ -78,7 +80,7 @@ extension API {
             for index in jobs.indices { jobs[index].digest = digest }
         }
         return try await pushBatch(
-            jobs, to: try call.queue(.downloads), field: tracks == nil ? "downloads" : "track_ids")
+            jobs, to: try call.queue(.downloads), durability, field: tracks == nil ? "downloads" : "track_ids")
     }
 
     private func trackJobs(_ list: [JSONText], _ ids: [JobID], _ priority: Int) throws(Problem) -> [NewJob] {
@@ -130,7 +132,9 @@ extension API {
         return jobs
     }
 
-    private func pushBatch(_ jobs: [NewJob], to queue: Queue, field: String) async throws -> Reply {
+    private func pushBatch(
+        _ jobs: [NewJob], to queue: Queue, _ durability: Durability?, field: String
+    ) async throws -> Reply {
         let bytes = jobs.reduce(0) { $0 + $1.payload.count }
         guard bytes <= NewJob.Limit.atomicBytes else {
             throw Problem.tooLarge("the batch has more than 16 MiB", limit: NewJob.Limit.atomicBytes)
@@ -138,7 +142,8 @@ extension API {
         for (index, job) in jobs.enumerated() where job.invalidField != nil {
             throw Problem.invalid("/\(field)/\(index)", "has a value out of its range")
         }
-        switch try await queue.pushAtomically(jobs) {
+        let pushed = try await queue.pushAtomically(jobs, durability)
+        switch pushed.outcome {
         case .refused(let index, let verdict): throw Problem.refused(index, jobs[index].id, verdict)
         case .accepted(let verdicts):
             pushes.count(jobs, verdicts, in: queue.name)
@@ -146,7 +151,7 @@ extension API {
                 .object([
                     "message": .string("Batch download initiated for \(jobs.count) tracks"),
                     "job_ids": .array(jobs.map { .string($0.id.description) }), "total_tracks": .int(jobs.count),
-                ]))
+                ]).adding(pushed.durability.members(asked: durability)))
         }
     }
 }

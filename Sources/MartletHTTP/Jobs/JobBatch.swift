@@ -7,6 +7,8 @@ import MartletQueue
 /// A bulk push, read and judged item by item.
 struct JobBatch: Sendable {
     let isAtomic: Bool
+    /// How safe it shall be before it is answered.
+    let durability: Durability?
     private var models: [(index: Int, model: JobModel)] = []
     /// The items that cannot be pushed, with their faults.
     private(set) var refused: [(index: Int, errors: [FieldError])] = []
@@ -43,6 +45,7 @@ struct JobBatch: Sendable {
         switch call.body {
         case .lines(let bytes):
             isAtomic = inQuery ?? false
+            durability = try call.query.durability()
             items = bytes.split(separator: 0x0A).filter { !$0.allSatisfy { $0 == 0x20 || $0 == 0x0D || $0 == 0x09 } }
                 .map { line in Result { () throws(JSONFault) in try JSONText(Array(line)) } }
             digest = RequestDigest.of(bytes)
@@ -50,6 +53,8 @@ struct JobBatch: Sendable {
             let text = try call.json()
             var fields = Fields(text)
             isAtomic = fields.flag("atomic") ?? inQuery ?? true
+            let behindMark = try call.query.durability()
+            durability = fields.durability() ?? behindMark
             let list = fields.list("jobs")
             if list == nil, fields.errors.isEmpty { fields.refuse("jobs", "is required: a list of jobs") }
             try fields.done()
@@ -154,11 +159,14 @@ struct BatchReport {
     }
 
     /// 201 when anything was created, 200 when nothing was, 503 when Redis failed for some of them.
-    func reply() throws -> Reply {
-        let members: [(key: String, value: JSON)] = [
+    ///
+    /// `more` stands behind the numbers.
+    func reply(_ more: [(key: String, value: JSON)] = []) throws -> Reply {
+        var members: [(key: String, value: JSON)] = [
             ("created", .int(created)), ("existing", .int(existing)), ("failed", .int(failed)),
-            ("results", .array(rows.sorted { $0.index < $1.index }.map(\.json))),
         ]
+        members += more
+        members.append(("results", .array(rows.sorted { $0.index < $1.index }.map(\.json))))
         guard var trouble else { return Reply(.members(members), status: created > 0 ? .created : .ok) }
         trouble.ids = unknown
         throw WriteFault(error: trouble, more: members)

@@ -9,6 +9,7 @@ extension API {
         let text = try call.json()
         let key = try IdempotencyKey(call)
         var fields = Fields(text)
+        let durability = fields.durability()
         guard var model = JobModel(text, &fields, limit: settings.payloadLimit, reserved: downloads.type) else {
             throw refusal(fields.errors)
         }
@@ -17,7 +18,7 @@ extension API {
             model.job.digest = RequestDigest.of(text)
         }
         let queue = try call.queue(model.queue)
-        return try await push(model.job, to: queue, location: "/api/v1/jobs/") { .job($0) }
+        return try await push(model.job, to: queue, durability: durability, location: "/api/v1/jobs/") { .job($0) }
     }
 
     /// 413 when all that is wrong is a payload's size, else 422.
@@ -39,11 +40,12 @@ extension API {
         guard bytes <= NewJob.Limit.atomicBytes else {
             throw Problem.tooLarge("the payloads have more than 16 MiB together", limit: NewJob.Limit.atomicBytes)
         }
-        switch try await call.queue(name).pushAtomically(batch.jobs) {
+        let pushed = try await call.queue(name).pushAtomically(batch.jobs, batch.durability)
+        switch pushed.outcome {
         case .accepted(let verdicts):
             pushes.count(batch.jobs, verdicts, in: name)
             let rows = zip(batch.jobs, verdicts).enumerated().map { ($0.offset, $0.element.0.id, $0.element.1) }
-            return try BatchReport(rows).reply()
+            return try BatchReport(rows).reply(pushed.durability.members(asked: batch.durability))
         case .refused(let index, let verdict): throw Problem.refused(index, batch.jobs[index].id, verdict)
         }
     }
@@ -51,6 +53,7 @@ extension API {
     /// Pushes each job by itself; what cannot be is told for each, and a fault of Redis for those that it hit.
     private func pushEach(_ batch: JobBatch, _ call: Call) async throws -> Reply {
         var report = BatchReport([])
+        var confirmed: Confirmation?
         for (index, errors) in batch.refused { report.refuse(index, errors) }
         for (name, indexes) in batch.indexesByQueue {
             for chunk in stride(from: 0, to: indexes.count, by: Queue.batchLimit) {
@@ -60,12 +63,13 @@ extension API {
                     for (index, job) in zip(part, jobs) { report.fail(index, job.id, error.asUntried) }
                     continue
                 }
-                let results = await call.store.queue(name).pushEach(jobs)
+                let (results, confirmation) = await call.store.queue(name).pushEach(jobs, batch.durability)
+                if let confirmation { confirmed = confirmed.map { $0.and(confirmation) } ?? confirmation }
                 pushes.count(jobs, results, in: name)
                 for (index, (job, result)) in zip(part, zip(jobs, results)) { report.add(index, job.id, result) }
             }
         }
-        return try report.reply()
+        return try report.reply(confirmed?.members(asked: batch.durability) ?? [])
     }
 }
 

@@ -5,26 +5,38 @@ import MartletJobs
 import MartletQueue
 
 extension Queue {
-    /// Pushes one job, as ``push(_:)-([NewJob])`` does; those of many callers at once go out together.
-    func push(_ job: NewJob) async throws(QueueError) -> EnqueueVerdict {
-        do throws(QueueError) { return try await enqueue(job) } catch {
+    /// Pushes one job, as ``pushEach(_:_:)`` does; those of many callers at once go out together.
+    func push(_ job: NewJob, _ durability: Durability?) async throws(QueueError) -> Pushed<EnqueueVerdict> {
+        do throws(QueueError) { return try await enqueue(job, durability: durability) } catch {
             guard error.kind == .unknown else { throw error }
-            do throws(QueueError) { return Self.asFirst([try await enqueue(job)], [job])[0] } catch _ { throw error }
+            do throws(QueueError) {
+                var pushed = try await enqueue(job, durability: durability)
+                pushed.outcome = Self.asFirst([pushed.outcome], [job])[0]
+                return pushed
+            } catch _ { throw error }
         }
     }
 
     /// Pushes jobs, each judged by itself; when a reply was lost, once more with the same ids, which changes nothing for
     /// those that were pushed.
-    func pushEach(_ jobs: [NewJob]) async -> [Result<EnqueueVerdict, QueueError>] {
+    ///
+    /// Also answers what was confirmed of them; `nil` where a fault came between.
+    func pushEach(
+        _ jobs: [NewJob], _ durability: Durability?
+    ) async -> ([Result<EnqueueVerdict, QueueError>], Confirmation?) {
         let first: QueueError
-        do throws(QueueError) { return try await enqueue(jobs).map { .success($0) } } catch { first = error }
-        let reached = Self.reached(first, jobs)
-        guard reached > 0 else { return jobs.map { _ in .failure(first) } }
         do throws(QueueError) {
-            return Self.asFirst(try await enqueue(jobs), jobs).map { .success($0) }
+            let pushed = try await enqueue(jobs, durability: durability)
+            return (pushed.outcome.map { .success($0) }, pushed.durability)
+        } catch { first = error }
+        let reached = Self.reached(first, jobs)
+        guard reached > 0 else { return (jobs.map { _ in .failure(first) }, nil) }
+        do throws(QueueError) {
+            let pushed = try await enqueue(jobs, durability: durability)
+            return (Self.asFirst(pushed.outcome, jobs).map { .success($0) }, pushed.durability)
         } catch {
             let end = max(reached, Self.reached(error, jobs))
-            return jobs.indices.map { .failure($0 < end ? first.afterPart : first.asUntried) }
+            return (jobs.indices.map { .failure($0 < end ? first.afterPart : first.asUntried) }, nil)
         }
     }
 
@@ -37,13 +49,16 @@ extension Queue {
     }
 
     /// The same, all or nothing.
-    func pushAtomically(_ jobs: [NewJob]) async throws(QueueError) -> AtomicEnqueueResult {
-        do throws(QueueError) { return try await enqueueAtomically(jobs) } catch {
+    func pushAtomically(
+        _ jobs: [NewJob], _ durability: Durability?
+    ) async throws(QueueError) -> Pushed<AtomicEnqueueResult> {
+        do throws(QueueError) { return try await enqueueAtomically(jobs, durability: durability) } catch {
             guard error.kind == .unknown else { throw error }
             do throws(QueueError) {
-                let result = try await enqueueAtomically(jobs)
-                guard case .accepted(let verdicts) = result else { return result }
-                return .accepted(Self.asFirst(verdicts, jobs))
+                var pushed = try await enqueueAtomically(jobs, durability: durability)
+                guard case .accepted(let verdicts) = pushed.outcome else { return pushed }
+                pushed.outcome = .accepted(Self.asFirst(verdicts, jobs))
+                return pushed
             } catch _ { throw error }
         }
     }
@@ -60,16 +75,17 @@ extension Queue {
 extension API {
     /// Pushes one job and answers 201 with it, 200 when it was there, or what forbids it.
     func push(
-        _ job: NewJob, to queue: Queue, location: String, view: (JobRecord) -> JSON
+        _ job: NewJob, to queue: Queue, durability: Durability? = nil, location: String, view: (JobRecord) -> JSON
     ) async throws -> Reply {
         if let field = job.invalidField { throw Problem.invalid("/\(field)", "is out of its range") }
-        let verdict = try await queue.push(job)
-        pushes.count(job, verdict, in: queue.name)
-        switch verdict {
+        let pushed = try await queue.push(job, durability)
+        let more = pushed.durability.members(asked: durability)
+        pushes.count(job, pushed.outcome, in: queue.name)
+        switch pushed.outcome {
         case .created(let state):
-            return await reply(job, state, isNew: true, queue, view).created(at: location + job.id.description)
-        case .existing(let state): return await reply(job, state, isNew: false, queue, view)
-        case .deleted: return Reply(.object(["id": .string(job.id.description), "status": "deleted"]))
+            return await reply(job, state, isNew: true, queue, more, view).created(at: location + job.id.description)
+        case .existing(let state): return await reply(job, state, isNew: false, queue, more, view)
+        case .deleted: return Reply(.object(["id": .string(job.id.description), "status": "deleted"]).adding(more))
         case .conflict: throw Problem.idempotencyConflict(job.id)
         case .uniqueKeyTaken(let holder): throw Problem.uniqueKeyTaken(by: holder)
         case .invalid(let field): throw Problem.invalid("/\(field)", "is out of its range")
@@ -80,11 +96,13 @@ extension API {
     ///
     /// It is in the queue whatever reading it says, so a fault there is no error.
     private func reply(
-        _ job: NewJob, _ state: JobState, isNew: Bool, _ queue: Queue, _ view: (JobRecord) -> JSON
+        _ job: NewJob, _ state: JobState, isNew: Bool, _ queue: Queue, _ more: [(key: String, value: JSON)],
+        _ view: (JobRecord) -> JSON
     ) async -> Reply {
-        if state == .queued, isNew, let record = JobRecord(queued: job, in: queue.name) { return Reply(view(record)) }
-        if let record = try? await queue.job(job.id) { return Reply(view(record)) }
-        return Reply(
+        func shown(_ json: JSON) -> Reply { Reply(more.isEmpty ? json : json.adding(more)) }
+        if state == .queued, isNew, let record = JobRecord(queued: job, in: queue.name) { return shown(view(record)) }
+        if let record = try? await queue.job(job.id) { return shown(view(record)) }
+        return shown(
             .object([
                 "id": .string(job.id.description), "queue": .string(queue.name.description),
                 "type": .string(job.type), "state": .string(state.rawValue), "priority": .int(job.priority),

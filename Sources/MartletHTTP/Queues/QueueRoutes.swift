@@ -49,6 +49,7 @@ extension API {
         if let ageing = fields.seconds("ageing_seconds", in: 0...4_398_046_511) {
             change.step = ageing == .zero ? .milliseconds(1 << 42) : ageing
         }
+        change.durability = fields.durability()
         if var retention = fields.object("retention") {
             change.completed = Self.retention("completed", &retention)
             change.failed = Self.retention("failed", &retention)

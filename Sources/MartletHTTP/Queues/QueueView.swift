@@ -36,6 +36,7 @@ extension JSON {
         .object([
             "concurrency": settings.limit.map { .int($0) } ?? .null, "lease_seconds": .seconds(settings.lease),
             "ageing_seconds": settings.step == .milliseconds(1 << 42) ? .int(0) : .seconds(settings.step),
+            "durability": .string(settings.durability.rawValue),
             "retention": .object([
                 "completed": .retention(settings.completed), "failed": .retention(settings.failed),
                 "cancelled": .retention(settings.cancelled),

@@ -83,7 +83,7 @@ extension Route {
 
     private static let jobs: [Route] = [
         .service(.pushJob, .post, "/jobs", [.produce], body: .json),
-        .service(.pushJobs, .post, "/jobs/bulk", [.produce], body: .bulkOrLines, query: ["atomic"]),
+        .service(.pushJobs, .post, "/jobs/bulk", [.produce], body: .bulkOrLines, query: ["atomic", "durability"]),
         .service(
             .listJobs, .get, "/jobs", [.read, .operate], query: ["queue", "state", "type", "limit", "cursor"]),
         .service(.getJob, .get, "/jobs/{id}", [.produce, .read, .operate], query: ["queue", "wait"]),

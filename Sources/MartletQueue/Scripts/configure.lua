@@ -42,6 +42,7 @@ local RANGES = {
     failed_count = { 0, 1000000000 },
     cancelled_age = { 0, 31536000000 },
     cancelled_count = { 0, 1000000000 },
+    durability = { 0, 2 },
 }
 
 local function bad_setting(from)

@@ -2,6 +2,9 @@
 -- Pushes jobs. All or nothing with mode `atomic`, each judged by itself with `each`.
 --
 -- ARGV: mode, then for each job: id, terms, type, payload, and n further words of its hash.
+-- The mode may have a number behind it, the level of durability that the caller will wait for (0 to 2). Then a queue that
+-- asks for more answers {`durable`, its level} and nothing happens. From 1 on something is written whatever becomes of
+-- the jobs, since Redis lets a connection wait only for what this connection wrote itself.
 -- Terms: empty for a job with all defaults, else `<priority> <delay ms> <n>`; the further words are field and value
 -- pairs, with `d` for a digest and `u` for a unique key.
 -- Answer: `ok`, then position (from 1) and {verdict, detail} of each job that was not simply put in line;
@@ -12,6 +15,14 @@
 if REFUSED then return REFUSED end
 
 local MAX_DELAY = 31536000000
+local is_atomic, level = ARGV[1] == 'atomic', 0
+if not is_atomic and ARGV[1] ~= 'each' then
+    local word, asked = match(ARGV[1], '^(%a+) ([012])$')
+    if not word then return redis.error_reply('BADARG mode') end
+    is_atomic, level = word == 'atomic', tonumber(asked)
+    local wanted = tonumber(call('HGET', META, 'durability')) or 0
+    if wanted > level then return { 'durable', wanted } end
+end
 local t = max(now, clock)
 local place = t == now and stamp or format('%.0f', t)
 
@@ -89,7 +100,7 @@ for j = 1, n do
         no = rare.existing(id, nil)
     end
     if no then
-        if ARGV[1] == 'atomic' and no[1] ~= 'exists' and no[1] ~= 'deleted' then return { 'refused', j, no[1], no[2] or '' } end
+        if is_atomic and no[1] ~= 'exists' and no[1] ~= 'deleted' then return { 'refused', j, no[1], no[2] or '' } end
         results[#results + 1], results[#results + 2] = j, no
     else
         seen[id] = j
@@ -106,7 +117,10 @@ for j = 1, n do
         end
     end
 end
-if #born == 0 then return results end
+if #born == 0 then
+    if level > 0 then call('HSET', META, 'confirmed_at', stamp) end
+    return results
+end
 
 -- Counted first, then placed, then written: a run cut short leaves an entry or a count too many, never a hidden job.
 call('HINCRBY', META, 'created', #born == 1 and '1' or #born)

@@ -32,6 +32,13 @@ public final class RedisClient: Service, Sendable {
         self.init(configuration, loop: MultiThreadedEventLoopGroup.singleton.any(), logger: logger)
     }
 
+    /// A client with a connection of its own on the thread of `neighbour`, which alone reports metrics.
+    package convenience init(_ configuration: RedisConfiguration, beside neighbour: RedisClient, logger: Logger) {
+        var own = configuration
+        own.reportsMetrics = false
+        self.init(own, loop: neighbour.core.loop, logger: logger)
+    }
+
     /// A client whose connection lives on `loop`.
     init(_ configuration: RedisConfiguration, loop: any EventLoop, logger: Logger) {
         core = RedisCore(configuration, loop: loop)
@@ -64,6 +71,27 @@ public final class RedisClient: Service, Sendable {
         guard !unknown.isEmpty else { return results }
         let repeated = await sendOnce(unknown.map { requests[$0] }, asSource: true)
         for (index, result) in zip(unknown, repeated) { results[index] = result }
+        return results
+    }
+
+    /// Sends `requests` and, behind them on the same connection, `closing`, in one write.
+    ///
+    /// The closing replies that belong to a request were given behind it. So scripts that the server does not know yet
+    /// are sent again with the closing requests behind them once more.
+    ///
+    /// - Returns: for each request its result and those of the closing requests.
+    package func send(
+        _ requests: [RedisRequest], closing: [RedisRequest]
+    ) async -> [(result: Result<RedisValue, RedisError>, closing: [Result<RedisValue, RedisError>])] {
+        guard !requests.isEmpty else { return [] }
+        let first = await sendOnce(requests + closing, asSource: false)
+        let end = Array(first.dropFirst(requests.count))
+        var results = first.prefix(requests.count).map { (result: $0, closing: end) }
+        let unknown = requests.indices.filter { isUnknownScript(requests[$0], results[$0].result) }
+        guard !unknown.isEmpty else { return results }
+        let again = await sendOnce(unknown.map { requests[$0] } + closing, asSource: true)
+        let newEnd = Array(again.dropFirst(unknown.count))
+        for (index, result) in zip(unknown, again) { results[index] = (result, newEnd) }
         return results
     }
 

@@ -1,0 +1,76 @@
+// A primary and its replica, two real redis-servers, for tests of what replication promises.
+
+import Logging
+public import MartletRedis
+import NIOCore
+import NIOPosix
+
+/// Two redis-servers, of which one follows the other.
+///
+/// They speak over the loopback interface, on ports that the system gave out a moment before.
+public struct ReplicaPair: Sendable {
+    /// The server that takes writes.
+    public let primary: PrivateRedisServer
+    /// The server that follows.
+    public let replica: PrivateRedisServer
+
+    /// Starts both and waits until the replica has all that the primary has.
+    public static func start(options: [String] = []) async throws -> ReplicaPair {
+        let primary = try await Self.onFreePort("primary", options)
+        let following = [
+            "--replicaof", "127.0.0.1 \(primary.port)", "--repl-diskless-sync-delay", "0",
+            "--repl-timeout", "120", "--repl-ping-replica-period", "1",
+        ]
+        let replica = try await PrivateRedisServer.start(
+            directory: temporaryDirectory("replica"), options: options + following)
+        let pair = ReplicaPair(primary: primary, replica: replica)
+        try await eventually(within: .seconds(20), "the replica follows") {
+            try await ask(replica, "INFO", "replication").string?.contains("master_link_status:up") ?? false
+        }
+        return pair
+    }
+
+    /// Ends both.
+    public func stop() async {
+        replica.unpause()
+        await replica.stop()
+        await primary.stop()
+    }
+
+    private static func onFreePort(_ name: String, _ options: [String]) async throws -> PrivateRedisServer {
+        // Somebody else may take the port in the moment between; then another one is tried.
+        for _ in 0..<4 {
+            let port = try await freePort()
+            let started = try? await PrivateRedisServer.start(
+                directory: temporaryDirectory(name), options: options, port: port)
+            if let started { return started }
+        }
+        return try await PrivateRedisServer.start(
+            directory: temporaryDirectory(name), options: options, port: try await freePort())
+    }
+}
+
+/// A port of the loopback interface that nobody listened on a moment ago.
+private func freePort() async throws -> Int {
+    let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+        .bind(host: "127.0.0.1", port: 0).get()
+    let port = channel.localAddress?.port ?? 0
+    try await channel.close()
+    return port
+}
+
+/// Sends one command to a server over a connection of its own.
+@discardableResult
+public func ask(_ server: PrivateRedisServer, _ words: String...) async throws -> RedisValue {
+    let client = RedisClient(try RedisConfiguration(url: server.url), logger: noLogger)
+    let running = Task { try await client.run() }
+    var arguments = RedisArguments()
+    for word in words { arguments.append(word) }
+    let result: Result<RedisValue, RedisError>
+    do throws(RedisError) { result = .success(try await client.send(.command(arguments))) } catch {
+        result = .failure(error)
+    }
+    running.cancel()
+    _ = await running.result
+    return try result.get()
+}
