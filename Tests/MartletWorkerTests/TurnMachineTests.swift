@@ -371,4 +371,28 @@ private struct Bench: ~Copyable {
         want = machine.want()
         #expect(want == .wait(.seconds(1), listens: true))
     }
+
+    @Test func `of jobs in their last chance one at a time is asked for, unless each has a process of its own`() {
+        var machine = machine(slots: 3)
+        _ = machine.want()
+        #expect(machine.underWay[0].claim?.lastChances == 1)
+        var job = claimed(1)
+        job.lost = 2
+        machine.got(.success(ClaimReply(status: .ok, jobs: [job], lease: .seconds(30), nextDue: nil, stops: 0)))
+        machine.woken(at: start)
+        _ = machine.want()
+        #expect(machine.underWay[0].claim?.lastChances == 0)
+        machine.got(reply(0))
+        var end = ended()
+        end.wasLastChance = true
+        machine.ended(end)
+        _ = machine.want()
+        #expect(machine.underWay[0].claim?.lastChances == 1)
+        var apart = Bench(
+            machine: TurnMachine(
+                worker: "w", slots: 3, pollInterval: .seconds(1), isolatesLostJobs: true, now: start))
+        _ = apart.want()
+        #expect(apart.underWay[0].claim?.lastChances == 3)
+        #expect(apart.underWay[0].claim?.nonce.hasPrefix("i") == true)
+    }
 }

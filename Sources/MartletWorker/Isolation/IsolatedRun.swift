@@ -88,9 +88,11 @@ final class IsolatedProcess: Sendable {
         defer { close(ends.theirs) }
         var environment = ProcessInfo.processInfo.environment
         environment[IsolatedChild.variable] = "1"
-        let own = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe"))
+        // On Linux this is the program as it was started, also when its file was replaced meanwhile.
+        let own = "/proc/self/exe"
         let program = ChildProgram(
-            own ?? CommandLine.arguments[0], Array(CommandLine.arguments.dropFirst()), environment: environment,
+            FileManager.default.fileExists(atPath: own) ? own : CommandLine.arguments[0],
+            Array(CommandLine.arguments.dropFirst()), environment: environment,
             descriptors: [0: .nothing, IsolatedChild.descriptor: .descriptor(ends.theirs)])
         do throws(SpawnError) {
             return IsolatedProcess(processID: try program.start(), channel: IsolationChannel(ends.ours))
