@@ -82,12 +82,16 @@ final class IsolationChannel: Sendable {
 
     private func read() {
         var piece = [UInt8](repeating: 0, count: 65_536)
-        let count = readSome(descriptor, into: &piece)
-        if count < 0, errno == EINTR || errno == EAGAIN { return }
-        guard count > 0, take(piece[..<count]) else {
-            cancel()
-            continuation.finish()
-            return
+        // Dispatch tells only once of a line whose other end is gone, so all must be taken then, the end too.
+        while true {
+            let count = readSome(descriptor, into: &piece)
+            if count < 0, errno == EINTR { continue }
+            if count < 0, errno == EAGAIN { return }
+            guard count > 0, take(piece[..<count]) else {
+                cancel()
+                continuation.finish()
+                return
+            }
         }
     }
 
@@ -112,7 +116,7 @@ final class IsolationChannel: Sendable {
 // The system's functions have names that the class has as well.
 
 private func readSome(_ descriptor: Int32, into piece: inout [UInt8]) -> Int {
-    piece.withUnsafeMutableBytes { read(descriptor, $0.baseAddress, $0.count) }
+    piece.withUnsafeMutableBytes { recv(descriptor, $0.baseAddress, $0.count, Int32(MSG_DONTWAIT)) }
 }
 
 private func sendSome(_ descriptor: Int32, _ bytes: ArraySlice<UInt8>) -> Int {
