@@ -144,6 +144,17 @@ private struct Scene {
         }
     }
 
+    @Test func `a claim that starts after a newer one needs a fault of its own worker`() throws {
+        func overtaken(_ subject: String) throws -> Scene {
+            var scene = try Scene()
+            scene.run(0, token: "1:z", at: 9000, how: "stopped:leaseLost", on: "worker-3")
+            scene.evidence.faults = [FaultNote(kind: "stop-worker", subject: subject, from: 900, to: 8990)]
+            return scene
+        }
+        #expect(try overtaken("worker-3").broken == [])
+        #expect(try overtaken("worker-1").broken == ["every repetition has its reason"])
+    }
+
     @Test(arguments: ["threw", "snoozed", "stopped:pause", "stopped:shutdown", "stopped:leaseLost", "returned"])
     func `only what was given back may run again without a fault`(_ how: String) throws {
         var scene = try Scene()

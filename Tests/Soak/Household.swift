@@ -108,9 +108,10 @@ final class Household: Sendable {
             let name = "worker-\(number)"
             let proxy = try await Self.proxy(redis, name, chronicle)
             let queues = Self.queues.map(\.description).joined(separator: ",")
-            let words = [
-                "work", "--redis", proxy.url, "--journal", "\(directory)/\(name).journal", "--queues", queues,
-            ]
+            let words =
+                [
+                    "work", "--redis", proxy.url, "--journal", "\(directory)/\(name).journal", "--queues", queues,
+                ] + (number <= 2 ? ["--apart"] : [])
             workers.append(Member(name, proxy, directory: directory, command: env + [Self.ownPath] + words))
         }
         (self.servers, self.workers) = (servers, workers)

@@ -138,8 +138,10 @@ extension Judgement {
     }
 
     private func hasFault(_ earlier: Attempt, _ later: Attempt) -> Bool {
-        evidence.faults.contains { fault in
-            (fault.subject == "redis" || fault.subject == earlier.worker)
+        // An older claim starts after a newer one only where its own worker was held up in between.
+        let worker = later.claims < earlier.claims ? later.worker : earlier.worker
+        return evidence.faults.contains { fault in
+            (fault.subject == "redis" || fault.subject == worker)
                 && fault.from <= later.start && fault.to >= earlier.start - 2 * Household.lease
         }
     }

@@ -50,6 +50,7 @@ struct WorkCommand: AsyncParsableCommand {
     @Option var redis: String
     @Option var journal: String
     @Option var queues: String
+    @Flag(help: "Run jobs with which a worker was lost in processes of their own.") var apart = false
 
     func run() async throws {
         let logger = Logger(label: "soak")
@@ -59,13 +60,16 @@ struct WorkCommand: AsyncParsableCommand {
         let store = JobStore(redis: redis, logger: logger)
         var configuration = WorkerConfiguration()
         configuration.grace = .seconds(2)
+        configuration.isolatesLostJobs = apart
         let names = queues.split(separator: ",").map { (String($0), 6) }
         let worker = Worker(
             store, queues: Dictionary(uniqueKeysWithValues: names), configuration: configuration, logger: logger
         ) {
             On(SoakJob.self) { job, context in try await Self.run(job, context, journal) }
         }
-        let group = ServiceGroup(services: [store, worker], gracefulShutdownSignals: [.sigterm], logger: logger)
+        // In the process of one job nobody else needs Redis.
+        let services: [any Service] = Worker.runsOneJob ? [worker] : [store, worker]
+        let group = ServiceGroup(services: services, gracefulShutdownSignals: [.sigterm], logger: logger)
         try await group.run()
     }
 
