@@ -8,6 +8,8 @@ struct RedisSettings: Sendable, Equatable {
     /// Holds a password, perhaps: never print it.
     var url: String
     var prefix: String
+    /// The name of the deployment to which they belong.
+    var environment = "default"
 }
 
 /// Where the server listens and whom it lets in.
@@ -118,7 +120,9 @@ struct ServiceSettings: Sendable {
     }
 
     private init(_ reader: inout SettingReader) {
-        redis = RedisSettings(url: reader.read(Settings.redisURL), prefix: reader.read(Settings.redisPrefix))
+        redis = RedisSettings(
+            url: reader.read(Settings.redisURL), prefix: reader.read(Settings.redisPrefix),
+            environment: reader.read(Settings.redisEnvironment))
         http = HTTPSettings(
             host: reader.read(Settings.httpHost), port: reader.read(Settings.httpPort),
             tokensFile: reader.read(Settings.authTokensFile))

@@ -33,10 +33,13 @@ struct RedisFlags: SettingFlags {
     var urlFile: String?
     @Option(name: Settings.redisPrefix.flag, help: Settings.redisPrefix.help)
     var prefix: String?
+    @Option(name: Settings.redisEnvironment.flag, help: Settings.redisEnvironment.help)
+    var environment: String?
 
     var values: [String: String] {
         written([
             (Settings.redisURL.key.name, url), ("redis.url_file", urlFile), (Settings.redisPrefix.key.name, prefix),
+            (Settings.redisEnvironment.key.name, environment),
         ])
     }
 }

@@ -88,6 +88,9 @@ struct SettingLayer: Sendable {
             do {
                 let text = try ConfigurationFile.secret(at: fileEntry.text)
                 entries[key.name] = Entry(text: text, spelling: fileEntry.spelling)
+                if FileRights(of: fileEntry.text).everybodyReads {
+                    warnings.append("everybody on this machine may read the file of \(fileEntry.spelling)")
+                }
             } catch {
                 problems.append(
                     ConfigurationProblem(

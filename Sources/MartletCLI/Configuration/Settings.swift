@@ -16,6 +16,11 @@ enum Settings {
         meaning: "First part of every key in Redis."
     ) { prefix in (1...64).contains(prefix.utf8.count) && prefix.utf8.allSatisfy(isKeyByte) }
 
+    static let redisEnvironment = Setting.text(
+        "redis.environment", "default", must: "1 to 64 characters out of A-Z a-z 0-9 . _ : -",
+        meaning: "Name of this deployment; a server or worker of another one refuses the same keys."
+    ) { name in (1...64).contains(name.utf8.count) && name.utf8.allSatisfy(isKeyByte) }
+
     static let httpHost = Setting.text(
         "http.host", "127.0.0.1", must: "an address or a host name",
         meaning: "Address on which the server listens; any other than loopback needs AUTH_TOKENS_FILE."
@@ -92,7 +97,8 @@ enum Settings {
 
     /// All of them.
     static let all: [SettingKey] = [
-        redisURL.key, redisPrefix.key, httpHost.key, httpPort.key, authTokensFile.key, logLevel.key, logFormat.key,
+        redisURL.key, redisPrefix.key, redisEnvironment.key, httpHost.key, httpPort.key, authTokensFile.key,
+        logLevel.key, logFormat.key,
         workerQueues.key, workerShutdownGrace.key, downloadMaxConcurrent.key, downloadDefaultMaxRetries.key,
         downloadDirectory.key, downloadSourceURL.key, downloadMaxBytes.key, downloadBytesPerSecond.key,
         downloadLease.key, downloadAllowPrivateAddresses.key,

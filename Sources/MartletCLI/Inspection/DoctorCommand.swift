@@ -2,7 +2,6 @@
 
 import ArgumentParser
 import FoundationEssentials
-import MartletRedis
 
 struct DoctorCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -23,8 +22,9 @@ struct DoctorCommand: AsyncParsableCommand {
             [redis, http, worker, download, log], config: config,
             environment: ProcessInfo.processInfo.environment)
         var checks = try await StoreSession.withStore(settings.redis) { store in
-            let configuration = try StoreSession.configuration(settings.redis)
-            return try await RedisCheckup(configuration).run() + QueueCheckup(store: store).run()
+            let checks = try await RedisCheckup(settings.redis).run()
+            let isDenied = checks.contains { $0.name == PermissionCheckup.name && $0.result == .bad }
+            return isDenied ? checks : checks + (try await QueueCheckup(store: store).run())
         }
         checks.append(DirectoryCheckup.check(settings.download.directory))
         checks += settings.warnings.map { Checkup("setting", .warning, "", $0) }
@@ -54,37 +54,6 @@ struct DoctorCommand: AsyncParsableCommand {
         .object([
             "setting": .string(origin.key.name), "value": .string(SettingTable.shown(origin)),
             "source": .string(SettingTable.source(origin)),
-        ])
-    }
-}
-
-/// The result of one check.
-struct Checkup: Sendable, Equatable {
-    enum Result: String, Sendable {
-        case good = "ok"
-        /// Works, but not as it should in production.
-        case warning
-        case bad = "failed"
-    }
-
-    var name: String
-    var result: Result
-    /// What was found.
-    var value: String
-    /// What to do; empty when all is well.
-    var advice: String
-
-    init(_ name: String, _ result: Result, _ value: String, _ advice: String = "") {
-        self.name = name
-        self.result = result
-        self.value = value
-        self.advice = result == .good ? "" : advice
-    }
-
-    var json: JSON {
-        .object([
-            "check": .string(name), "result": .string(result.rawValue), "value": .string(value),
-            "advice": .string(advice),
         ])
     }
 }

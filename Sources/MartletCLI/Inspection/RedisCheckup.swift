@@ -1,4 +1,4 @@
-// What `doctor` asks Redis itself.
+// What `doctor`, servers and workers ask Redis itself.
 
 import FoundationEssentials
 import Logging
@@ -8,19 +8,46 @@ import MartletRedis
 /// Checks of a Redis server.
 struct RedisCheckup {
     private let client: RedisClient
+    private let settings: RedisSettings
 
-    init(_ configuration: RedisConfiguration) {
-        client = RedisClient(configuration, logger: Logger(label: "martlet") { _ in SwiftLogNoOpLogHandler() })
+    init(_ settings: RedisSettings) throws {
+        client = RedisClient(
+            try StoreSession.configuration(settings),
+            logger: Logger(label: "martlet") { _ in SwiftLogNoOpLogHandler() })
+        self.settings = settings
     }
 
     /// Asks everything; throws when the server goes away meanwhile.
     func run() async throws -> [Checkup] {
         let client = client
         return try await StoreSession.beside(client.run) {
-            try await client.waitUntilConnected(within: StoreSession.patience)
-            let info = Self.information(try await client.send(.command("INFO")).string ?? "")
-            return [Self.version(info), Self.role(info), Self.memory(info)] + (try await policies(client))
-                + [Self.writing(info), try await clock(client), try await latency(client)]
+            try await fitness(client, claims: false) + [try await clock(client), try await latency(client)]
+        }
+    }
+
+    /// Asks what must hold before a process works; `claims` marks the keys as those of this environment.
+    func runAtStart(claims: Bool) async throws -> [Checkup] {
+        let client = client
+        return try await StoreSession.beside(client.run) { try await fitness(client, claims: claims) }
+    }
+
+    private func fitness(_ client: RedisClient, claims: Bool) async throws -> [Checkup] {
+        try await client.waitUntilConnected(within: StoreSession.patience)
+        let info = try await Self.information(client)
+        let first = [Self.version(info), Self.role(info), Self.memory(info)]
+        // Older servers do not know what is asked further on.
+        if first.contains(where: \.refusesStart) { return first }
+        return first + (try await policies(client)) + [
+            Self.writing(info), try await PermissionCheckup.check(client, prefix: settings.prefix),
+            try await EnvironmentCheckup.check(client, settings, claims: claims),
+        ]
+    }
+
+    /// What `INFO` says; nothing where it is denied.
+    private static func information(_ client: RedisClient) async throws -> [String: String] {
+        do throws(RedisError) { return information(try await client.send(.command("INFO")).string ?? "") } catch {
+            guard error.outcome == .verdict else { throw error }
+            return [:]
         }
     }
 
@@ -33,15 +60,21 @@ struct RedisCheckup {
         return fields
     }
 
-    private static func version(_ info: [String: String]) -> Checkup {
-        let version = info["redis_version"] ?? "unknown"
+    static func version(_ info: [String: String]) -> Checkup {
+        let name = "redis version"
+        guard let version = info["redis_version"] else {
+            return Checkup(name, .warning, "INFO is not allowed here", "Martlet needs Redis 7.0 or newer")
+        }
         let major = version.split(separator: ".").first.flatMap { Int($0) } ?? 0
-        return Checkup("redis version", major >= 7 ? .good : .bad, version, "Martlet needs Redis 7.0 or newer")
+        return Checkup(
+            name, major >= 7 ? .good : .bad, version, "Martlet needs Redis 7.0 or newer", refusesStart: true)
     }
 
     private static func role(_ info: [String: String]) -> Checkup {
         let role = info["role"] ?? "unknown"
-        return Checkup("role", role == "master" ? .good : .bad, role, "point REDIS_URL at the master")
+        return Checkup(
+            "role", role == "master" ? .good : info["role"] == nil ? .warning : .bad, role,
+            "point REDIS_URL at the master")
     }
 
     private static func memory(_ info: [String: String]) -> Checkup {
@@ -72,9 +105,7 @@ struct RedisCheckup {
         let syncs = await setting("appendfsync") ?? "no"
         let listpack = await setting("hash-max-listpack-value").flatMap { Int($0) } ?? 0
         return [
-            Checkup(
-                "maxmemory-policy", eviction == "noeviction" ? .good : .bad, eviction,
-                "set noeviction: Redis would throw jobs away"),
+            Self.eviction(eviction),
             Checkup("appendonly", appends == "yes" ? .good : .bad, appends, "set yes: jobs would not outlive Redis"),
             Checkup(
                 "appendfsync", syncs == "no" ? .warning : .good, syncs, "set everysec or always"),
@@ -82,6 +113,15 @@ struct RedisCheckup {
                 "hash-max-listpack-value", listpack >= 1024 ? .good : .warning, String(listpack),
                 "set 1024: jobs would take about twice the memory"),
         ]
+    }
+
+    /// Keys of ours have no time to live, so only policies for all keys take them.
+    static func eviction(_ policy: String) -> Checkup {
+        let takesOurs = policy.hasPrefix("allkeys")
+        return Checkup(
+            "maxmemory-policy", policy == "noeviction" ? .good : takesOurs ? .bad : .warning, policy,
+            takesOurs ? "set noeviction: Redis would throw jobs away" : "set noeviction, as nothing here expires",
+            refusesStart: true)
     }
 
     private func clock(_ client: RedisClient) async throws -> Checkup {
@@ -117,21 +157,34 @@ struct RedisCheckup {
 struct QueueCheckup {
     var store: JobStore
 
+    /// What the name of every check of a queue begins with.
+    static let namePrefix = "queue "
+
     /// One line for each queue.
     func run() async throws -> [Checkup] {
         var checks: [Checkup] = []
         for name in try await store.queueNames() {
-            guard let status = try await store.queue(name).status() else { continue }
-            checks.append(Self.check(status))
+            do {
+                guard let status = try await store.queue(name).status() else { continue }
+                checks.append(Self.check(status))
+            } catch {
+                guard case .refused(.newerSchema) = error.kind else { throw error }
+                checks.append(
+                    Checkup(
+                        Self.namePrefix + "\(name)", .bad, error.message, "run the newer version", refusesStart: true))
+            }
         }
         return checks
     }
 
     private static func check(_ status: QueueStatus) -> Checkup {
-        let name = "queue \(status.name)"
+        let name = namePrefix + "\(status.name)"
         let value = "\(status.total) jobs\(status.isPaused ? ", paused" : "")"
         if status.clockIsMoved {
-            return Checkup(name, .bad, value, "a test has moved its clock; use another prefix or remove the offset")
+            return Checkup(
+                name, .bad, "a test has moved its clock, and nothing would run at its time",
+                "use another REDIS_PREFIX, or remove the field \"offset\" from the queue's meta hash",
+                refusesStart: true)
         }
         if status.ledgerDifference != 0 {
             return Checkup(name, .bad, value, "its ledger is off by \(status.ledgerDifference); run martlet audit")

@@ -17,6 +17,7 @@ import ServiceLifecycle
 struct Composition {
     let settings: ServiceSettings
     let store: JobStore
+    private let gate: StartGate
     private let logger: Logger
     private let registry: PrometheusRegistry
 
@@ -27,6 +28,7 @@ struct Composition {
         registry = telemetry.registry
         store = JobStore(
             redis: try StoreSession.configuration(settings.redis), prefix: settings.redis.prefix, logger: logger)
+        gate = StartGate(settings.redis, store: store, logger: logger)
     }
 
     /// A server and its housekeeping; `onRunning` gets the port once it listens.
@@ -36,7 +38,7 @@ struct Composition {
             limit: settings.download.maxConcurrentDownloads, lease: settings.download.lease)
         ClusterMetrics.add(to: registry, store: store)
         return [
-            SettingsService(store: store, change: change, logger: logger),
+            SettingsService(store: store, gate: gate, change: change, logger: logger),
             SweepService(store: store, logger: logger),
             try server(onRunning),
         ]
@@ -59,7 +61,7 @@ struct Composition {
         return [
             ClosingService { await handler.shutdown() },
             PartCleaningService(store: store, directory: downloads.directory, logger: logger),
-            worker,
+            GatedService(gate: gate, service: worker),
         ]
     }
 
@@ -77,7 +79,8 @@ struct Composition {
             return ListeningService(
                 server: try MartletServer(
                     store: store, settings: server, tokens: try tokens(), downloads: DownloadCatalog(rules),
-                    metrics: { await registry.scrape() }, logger: logger, onRunning: onRunning),
+                    metrics: { await registry.scrape() }, findings: { [gate] in gate.findings }, logger: logger,
+                    onRunning: onRunning),
                 address: "\(settings.http.host):\(settings.http.port)")
         } catch let error as ServerConfigurationError {
             throw CommandFailure(.configuration, error.description)
@@ -90,6 +93,14 @@ struct Composition {
         guard let path = settings.http.tokensFile else { return nil }
         guard let data = FileManager.default.contents(atPath: path) else {
             throw CommandFailure(.configuration, "AUTH_TOKENS_FILE=\(path): cannot be read")
+        }
+        let rights = FileRights(of: path)
+        if rights.everybodyWrites {
+            throw CommandFailure(
+                .configuration, "AUTH_TOKENS_FILE=\(path): everybody may write it, and so let themselves in; chmod o-w")
+        }
+        if rights.everybodyReads {
+            logger.warning("Everybody on this machine may read AUTH_TOKENS_FILE", metadata: ["file": "\(path)"])
         }
         do throws(TokenFileError) { return try TokenTable(String(decoding: data, as: UTF8.self)) } catch {
             throw CommandFailure(.configuration, "AUTH_TOKENS_FILE=\(path): \(error)")

@@ -7,16 +7,21 @@ import ServiceLifecycle
 
 /// Applies the environment's settings of the queue `downloads` once Redis is there, then rests.
 ///
-/// Fails when a test has moved the clock of a queue: leases and due times would be wrong.
+/// Before that it makes sure that Redis is fit, and looks again every minute.
 struct SettingsService: Service {
     let store: JobStore
+    let gate: StartGate
     let change: QueueSettingsChange
     let logger: Logger
 
     func run() async throws {
         try await cancelWhenGracefulShutdown {
+            try await gate.pass()
             while try await !isApplied() { try? await Task.sleep(for: .seconds(1)) }
-            try? await Task.sleep(for: .seconds(1 << 30))
+            while !Task.isCancelled {
+                try? await Task.sleep(for: .seconds(60))
+                if !Task.isCancelled { await gate.refresh() }
+            }
         }
     }
 
@@ -24,26 +29,13 @@ struct SettingsService: Service {
     private func isApplied() async throws -> Bool {
         if Task.isCancelled { return true }
         do {
-            try await refuseMovedClocks()
             try await store.queue(.downloads).applyEnvironment(change)
             try await store.repairGlobalPause()
             return true
-        } catch let error as QueueError {
+        } catch {
             if case .refused = error.kind { throw CommandFailure(.configuration, error.message) }
             logger.warning("Redis is away; settings wait for it", error: error)
             return false
-        }
-    }
-
-    private func refuseMovedClocks() async throws {
-        for name in try await store.queueNames() {
-            guard let status = try await store.queue(name).status(), status.clockIsMoved else { continue }
-            throw CommandFailure(
-                .configuration,
-                """
-                the clock of the queue \(name) was moved by a test, and nothing would run at its time; \
-                use another REDIS_PREFIX, or remove the field "offset" from \(store.prefix):{\(name)}:meta
-                """)
         }
     }
 }

@@ -111,9 +111,9 @@ extension Route {
 
     private static let system: [Route] = [
         Route(operation: .livez, method: .get, template: "/livez", roles: nil),
-        Route(operation: .readyz, method: .get, template: "/readyz", roles: nil),
+        Route(operation: .readyz, method: .get, template: "/readyz", roles: nil, query: ["verbose"]),
         Route(operation: .health, method: .get, template: "/health", roles: nil),
-        Route(operation: .ready, method: .get, template: "/ready", roles: nil),
+        Route(operation: .ready, method: .get, template: "/ready", roles: nil, query: ["verbose"]),
         Route(operation: .metrics, method: .get, template: "/metrics", roles: [.read, .operate], scope: .all),
     ]
 

@@ -26,15 +26,19 @@ public final class MartletServer: Service, Sendable {
     ///   - downloads: the rules of the download surface.
     ///   - metrics: the body of `/metrics` in Prometheus' text format; `nil` when the process keeps none.
     ///   - checks: what `/readyz` asks besides Redis.
+    ///   - findings: what `/readyz?verbose` says was found out about Redis.
     ///   - logger: gets a line for each request.
     ///   - onRunning: called with the port once the server listens.
     public init(
         store: JobStore, settings: ServerSettings = ServerSettings(), tokens: TokenTable? = nil,
         downloads: DownloadCatalog, metrics: (@Sendable () async -> String)? = nil, checks: [ReadinessCheck] = [],
-        logger: Logger, onRunning: @escaping @Sendable (Int) async -> Void = { _ in }
+        findings: @escaping @Sendable () -> [ReadinessFinding] = { [] }, logger: Logger,
+        onRunning: @escaping @Sendable (Int) async -> Void = { _ in }
     ) throws(ServerConfigurationError) {
         try settings.check(tokens: tokens)
-        let api = API(store: store, settings: settings, downloads: downloads, metrics: metrics, checks: checks)
+        let api = API(
+            store: store, settings: settings, downloads: downloads, metrics: metrics, checks: checks,
+            findings: findings)
         self.settings = settings
         self.logger = logger
         self.onRunning = onRunning

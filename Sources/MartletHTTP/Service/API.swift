@@ -10,6 +10,7 @@ struct API: Sendable {
     let downloads: DownloadCatalog
     let metrics: (@Sendable () async -> String)?
     let checks: [ReadinessCheck]
+    var findings: @Sendable () -> [ReadinessFinding] = { [] }
     let pushes = PushMeters()
 
     /// Answers one request; the caller's roles were checked before, its queues are checked where they are opened.
@@ -63,7 +64,7 @@ struct API: Sendable {
         case .stats: try await stats(call)
         case .listWorkers: try await listWorkers(call)
         case .livez, .health: Reply(.object(["status": "ok"]))
-        case .readyz, .ready: try await readiness()
+        case .readyz, .ready: try await readiness(call)
         case .metrics: try await metricsPage()
         default: throw Problem.bug
         }

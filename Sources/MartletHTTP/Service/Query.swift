@@ -21,6 +21,9 @@ struct Query: Sendable {
     /// The value; `nil` when the name is absent or its value empty.
     subscript(_ name: String) -> String? { values[name].flatMap { $0.isEmpty ? nil : $0 } }
 
+    /// Whether a name is there, with a value or without.
+    func has(_ name: String) -> Bool { values[name] != nil }
+
     /// A whole number within a range.
     func integer(_ name: String, in range: ClosedRange<Int>) throws(Problem) -> Int? {
         guard let text = self[name] else { return nil }

@@ -17,18 +17,45 @@ public struct ReadinessCheck: Sendable {
     }
 }
 
+/// Something that was found out about what the server stands on, for whoever asks `/readyz?verbose`.
+public struct ReadinessFinding: Sendable, Hashable {
+    /// What was looked at.
+    public var name: String
+    /// `ok`, `warning` or `failed`.
+    public var result: String
+    /// What to do; empty when all is well.
+    public var advice: String
+
+    /// A finding; nothing in it may be secret, since nobody is asked for a token.
+    public init(name: String, result: String, advice: String) {
+        self.name = name
+        self.result = result
+        self.advice = advice
+    }
+
+    fileprivate var json: JSON {
+        .object([
+            "check": .string(name), "result": .string(result), "advice": advice.isEmpty ? nil : .string(advice),
+        ])
+    }
+}
+
 extension API {
     /// 200 when Redis answers and all other checks hold; else 503 with the first that fails.
-    func readiness() async throws -> Reply {
+    ///
+    /// With `verbose` in the query it says too what was found out about Redis.
+    func readiness(_ call: Call) async throws -> Reply {
+        let found = call.query.has("verbose") ? JSON.array(findings().map(\.json)) : nil
         var passed: [(key: String, value: JSON)] = []
         for check in [redisCheck] + checks {
             if let reason = await check.failure() {
-                throw Problem(.serviceUnavailable, "not-ready", "\(check.name): \(reason)")
+                let problem = Problem(.serviceUnavailable, "not-ready", "\(check.name): \(reason)")
                     .with("check", .string(check.name)).with(.retryAfter, "1")
+                throw found.map { problem.with("findings", $0) } ?? problem
             }
             passed.append((check.name, "ok"))
         }
-        return Reply(.object(["status": "ok", "checks": .members(passed)]))
+        return Reply(.object(["status": "ok", "checks": .members(passed), "findings": found]))
     }
 
     private var redisCheck: ReadinessCheck {

@@ -27,6 +27,7 @@ struct KeyCase: Sendable, CustomTestStringConvertible {
     static let all: [KeyCase] = [
         KeyCase("redis.url", "rediss://u:p@h:1/2") { $0.redis.url == "rediss://u:p@h:1/2" },
         KeyCase("redis.prefix", "mine:x") { $0.redis.prefix == "mine:x" },
+        KeyCase("redis.environment", "staging") { $0.redis.environment == "staging" },
         KeyCase("http.host", "0.0.0.0") { $0.http.host == "0.0.0.0" },
         KeyCase("http.port", "0", json: "0") { $0.http.port == 0 },
         KeyCase("auth.tokens_file", "/etc/tokens") { $0.http.tokensFile == "/etc/tokens" },

@@ -1,0 +1,314 @@
+// What a process makes sure of before it works: a Redis that is set up wrongly, belongs to others, or denies too much.
+
+import AsyncHTTPClient
+import FoundationEssentials
+import Logging
+import MartletQueue
+import MartletRedis
+import NIOCore
+import NIOHTTP1
+import TestSupport
+import Testing
+
+@testable import MartletCLI
+
+private let nothing = OriginContent(files: [], bytesPerSecond: 100 << 20)
+
+@Suite(.serialized) struct StartCheckTests {
+    /// Row 47.
+    @Test func `a Redis that throws keys away is refused by servers and workers, and doctor says so`() async throws {
+        try await House.with(nothing) { house in
+            try await house.command("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+            for command in ["serve", "work"] {
+                let result = try await house.martlet(command)
+                #expect(result.status == 78, "\(command)")
+                #expect(result.errors.contains("maxmemory-policy") && result.errors.contains("noeviction"))
+            }
+            #expect(try await house.martlet("doctor").status == 1)
+            try await house.command("CONFIG", "SET", "maxmemory-policy", "volatile-lru")
+            try await house.serve()
+            #expect(house.log("serve").contains("maxmemory-policy"))
+        }
+    }
+
+    /// Rows 26 and 47.
+    @Test func `a Redis that keeps nothing is a warning in the log and in the verbose answer`() async throws {
+        try await House.with(nothing) { house in
+            try await house.command("CONFIG", "SET", "appendonly", "no")
+            try await house.serve()
+            try await house.until("the warning is logged") { house.log("serve").contains("appendonly") }
+            let ready = try await house.get("/readyz?verbose")
+            #expect(ready["status"].string == "ok")
+            let findings = ready["findings"].array ?? []
+            let append = try #require(findings.first { $0["check"].string == "appendonly" })
+            #expect(append["result"].string == "failed")
+            #expect(append["advice"].string?.contains("set yes") == true)
+            #expect(findings.contains { $0["check"].string == "permissions" && $0["result"].string == "ok" })
+            #expect(try await house.get("/readyz")["findings"] == .null)
+        }
+    }
+
+    /// Row 51.
+    @Test(arguments: [
+        ["-zadd"], ["-zrem"], ["-hset"], ["-time"], ["-unlink"], ["-blpop"], ["-@scripting"],
+        ["resetkeys", "~other:*"],
+    ])
+    func `a user who may not do what the scripts do is refused before a script runs`(_ rules: [String]) async throws {
+        try await House.with(nothing) { house in
+            try await house.allow(["~*", "+@all"] + rules)
+            let result = try await house.martlet("work", environment: ["REDIS_URL": house.userURL])
+            #expect(result.status == 78, "\(result.errors)")
+            #expect(result.errors.contains("permissions"))
+            if let command = rules.first, command.hasPrefix("-"), !command.contains("@") {
+                #expect(result.errors.contains(command.dropFirst().uppercased()))
+            }
+            #expect(try await house.store.queueNames().isEmpty, "nothing was written")
+        }
+    }
+
+    /// Rows 51 and 140.
+    @Test func `the user that the guide makes may do all that is needed, and nothing to the server`() async throws {
+        try await House.with(nothing) { house in
+            let rules =
+                "~martlet:* +@read +@write -@dangerous +@scripting +@connection +info +config|get +time"
+            try await house.allow(rules.split(separator: " ").map(String.init))
+            try await house.serve(["REDIS_URL": house.userURL])
+            let findings = try await house.get("/readyz?verbose")["findings"].array ?? []
+            let permissions = findings.first { $0["check"].string == "permissions" }
+            #expect(permissions?["result"].string == "ok", "\(findings)")
+            _ = try await house.post("/api/downloads/pause")
+            let client = RedisClient(try RedisConfiguration(url: house.userURL), logger: Logger(label: "test"))
+            try await StoreSession.beside(client.run) {
+                for words in [
+                    ["FLUSHALL"], ["CONFIG", "SET", "maxmemory", "1"], ["KEYS", "*"], ["SHUTDOWN"],
+                    ["RESTORE", "martlet:x", "0", "x"], ["GET", "foreign"],
+                ] {
+                    var arguments = RedisArguments()
+                    for word in words { arguments.append(word) }
+                    let request = RedisRequest.command(arguments)
+                    let error = await #expect(throws: RedisError.self) { try await client.send(request) }
+                    #expect(error?.code == .noPermission, "\(words)")
+                }
+            }
+        }
+    }
+
+    /// Row 58.
+    @Test func `the keys of another environment are refused, and one's own are marked`() async throws {
+        try await House.with(nothing) { house in
+            let staging = ["REDIS_ENVIRONMENT": "staging"]
+            try await house.serve(staging)
+            for command in ["serve", "work"] {
+                let result = try await house.martlet(command, environment: ["HTTP_PORT": "0"])
+                #expect(result.status == 78)
+                #expect(result.errors.contains("staging") && result.errors.contains("REDIS_PREFIX"))
+            }
+            #expect(try await house.martlet("doctor").status == 1)
+            #expect(try await house.martlet("doctor", environment: staging).status == 0)
+            let elsewhere = try await house.martlet("doctor", environment: ["REDIS_PREFIX": "other"])
+            #expect(elsewhere.status == 0, "another prefix is another installation")
+            try await house.store.pauseAll()
+            try await house.store.resumeAll()
+            #expect(try await house.martlet("doctor").status == 1, "the mark stays")
+        }
+    }
+
+    /// Row 120.
+    @Test func `a queue of a newer version and a moved clock are refused by servers and workers`() async throws {
+        try await House.with(nothing) { house in
+            try await house.downloads.create()
+            let meta = "martlet:{downloads}:meta"
+            for (field, bad, word) in [("schema", "99", "newer"), ("offset", "1000", "clock")] {
+                try await house.command("HSET", meta, field, bad)
+                for command in ["serve", "work"] {
+                    let result = try await house.martlet(command)
+                    #expect(result.status == 78, "\(command) \(field)")
+                    #expect(result.errors.contains(word))
+                }
+                #expect(try await house.martlet("doctor").status == 1)
+                if field == "schema" {
+                    try await house.command("HSET", meta, field, "1")
+                } else {
+                    try await house.command("HDEL", meta, field)
+                }
+            }
+        }
+    }
+
+    /// Row 52.
+    @Test func `a password that is refused is waited for, not printed, and works once it is right`() async throws {
+        try await House.with(nothing) { house in
+            try await house.command("ACL", "SETUSER", "m", "reset", "on", ">before", "~*", "+@all")
+            let server = try house.start(["serve"], ["REDIS_URL": house.userURL])
+            try await house.until("it answers") { await (try? house.get("/livez")) != nil }
+            await #expect(throws: CommandFailure.self) { try await house.get("/readyz") }
+            #expect(server.status == nil, "it does not end")
+            try await house.allow(["~*", "+@all"])
+            try await house.until("it is ready") { await (try? house.get("/readyz")) != nil }
+            #expect(!house.log("serve").contains("canary-password"))
+        }
+    }
+
+    /// Row 62.
+    @Test(arguments: [
+        ("2.8.24", true), ("6.2.14", true), ("7.0.0", false), ("7.0.15", false), ("7.2.4", false), ("8.0.1", false),
+        ("", true),
+    ])
+    func `a version below 7_0 is refused`(_ version: String, _ isRefused: Bool) {
+        #expect(RedisCheckup.version(["redis_version": version]).refusesStart == isRefused)
+        #expect(RedisCheckup.version([:]).result == .warning, "a server that does not say is not refused")
+    }
+
+    /// Row 47.
+    @Test(arguments: [
+        ("noeviction", Checkup.Result.good), ("allkeys-lru", .bad), ("allkeys-lfu", .bad), ("allkeys-random", .bad),
+        ("volatile-lru", .warning), ("volatile-ttl", .warning),
+    ])
+    func `only policies that take keys without an end are refused`(_ policy: String, _ result: Checkup.Result) {
+        let check = RedisCheckup.eviction(policy)
+        #expect(check.result == result)
+        #expect(check.refusesStart == (result == .bad))
+    }
+
+    /// Row 51.
+    @Test func `the permissions that are asked for are all that a server and a worker need`() async throws {
+        let file = OriginFile(name: "a.bin", size: 100_000, seed: 1)
+        try await House.with(OriginContent(files: [file], bytesPerSecond: 100 << 20)) { house in
+            let words = PermissionCheckup.commands + PermissionCheckup.outside
+            let known = try await house.knownCommands(words)
+            #expect(known.contains("ZADD") && known.contains("TIME") && known.contains("BLPOP"))
+            try await house.allow(
+                ["-@all", "~martlet:*", "+eval", "+evalsha", "+ping", "+client", "+info"]
+                    + known.map { "+" + $0.lowercased() })
+            let extra = ["REDIS_URL": house.userURL]
+            try await house.serve(extra)
+            try house.work(extra)
+            let id = try await house.add("a.bin")
+            try await house.until(id, is: "completed")
+            _ = try await house.post("/api/downloads/pause")
+            let other = try await house.add("a.bin")
+            for verb in ["pause", "resume", "cancel", "retry", "cancel"] {
+                _ = try await house.post("/api/downloads/\(other)/\(verb)")
+            }
+            try await APIClient.with(house.serverURL, token: nil) { client in
+                _ = try await client.send(.DELETE, "/api/v1/jobs/\(other)")
+            }
+            #expect(!house.log("serve").contains("NOPERM") && !house.log("work").contains("NOPERM"))
+        }
+    }
+
+    /// Row 142.
+    @Test func `a tokens file that everybody may write is refused, one that they may read is a warning`() async throws {
+        try await House.with(nothing) { house in
+            let token = try await house.martlet("token", "ops", "--role", "read", "-o", "json")
+            let path = house.directory + "/tokens"
+            try Data((try #require(token.json["line"].string) + "\n").utf8).write(to: URL(filePath: path))
+            func allow(_ mode: Int) throws {
+                try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: path)
+            }
+            try allow(0o666)
+            let refused = try await house.martlet("serve", environment: ["AUTH_TOKENS_FILE": path])
+            #expect(refused.status == 78 && refused.errors.contains("everybody may write"))
+            try allow(0o644)
+            try await house.serve(["AUTH_TOKENS_FILE": path])
+            #expect(House.text("\(house.directory)/serve.log").contains("may read AUTH_TOKENS_FILE"))
+            try allow(0o600)
+            #expect(FileRights(of: path) == FileRights(of: "/nowhere"))
+        }
+    }
+
+    /// Rows 131, 138 and 141 (S4).
+    @Test func `secrets appear in no log, no metric and no answer that nobody asked them of`() async throws {
+        try await House.with(nothing) { house in
+            try await house.allow(["~*", "+@all"])
+            let made = try await house.martlet("token", "ops", "--role", "admin", "-o", "json")
+            let token = try #require(made.json["token"].string)
+            let tokens = house.directory + "/tokens"
+            try Data((try #require(made.json["line"].string) + "\n").utf8).write(to: URL(filePath: tokens))
+            let extra = ["REDIS_URL": house.userURL, "AUTH_TOKENS_FILE": tokens, "LOG_LEVEL": "trace"]
+            try await house.serve(extra)
+            try house.work(extra)
+            let requests = Canaries(url: house.serverURL, token: token)
+            try await requests.sendAll(origin: house.origin.url(of: "missing?sig=canary-sig"))
+            try await house.until("the download has failed") { try await house.downloads.status()?.failedEver == 1 }
+            var seen = ["serve", "work"].map { House.text("\(house.directory)/\($0).log") }
+            for path in ["/metrics", "/readyz?verbose", "/livez", "/api/v1/stats", "/api/v1/workers", "/api/v1/queues"]
+            {
+                seen.append(try await requests.get(path))
+            }
+            for (index, text) in seen.enumerated() {
+                #expect(!text.isEmpty, "\(index)")
+                #expect(!text.contains("canary"), "\(index): \(Canaries.around(text))")
+                #expect(!text.contains(token), "\(index)")
+            }
+        }
+    }
+}
+
+extension House {
+    /// The URL of Redis for a user of its own, with a password that must never be seen.
+    fileprivate var userURL: String { "unix://\(redis.socketPath)?user=m&password=canary-password" }
+
+    /// Which of these words are commands.
+    fileprivate func knownCommands(_ words: [String]) async throws -> [String] {
+        let client = RedisClient(try RedisConfiguration(url: redis.url), logger: Logger(label: "test"))
+        var arguments = RedisArguments("COMMAND", "INFO")
+        for word in words { arguments.append(word) }
+        let request = RedisRequest.command(arguments)
+        let reply = try await StoreSession.beside(client.run) { try await client.send(request) }
+        return (reply.array ?? []).compactMap { $0.array?.first?.string?.uppercased() }
+    }
+
+    /// Makes that user, with these rules.
+    fileprivate func allow(_ rules: [String]) async throws {
+        let client = RedisClient(try RedisConfiguration(url: redis.url), logger: Logger(label: "test"))
+        var arguments = RedisArguments("ACL", "SETUSER", "m", "reset", "on", ">canary-password")
+        for rule in rules { arguments.append(rule) }
+        let request = RedisRequest.command(arguments)
+        try await StoreSession.beside(client.run) { _ = try await client.send(request) }
+    }
+}
+
+/// Requests that carry secrets everywhere.
+private struct Canaries {
+    let url: String
+    let token: String
+
+    func sendAll(origin: String) async throws {
+        let secret = JSON.object(["password": .string("canary-payload"), "ansi": .string("\u{1B}[31mcanary\n")])
+        try await APIClient.with(url, token: token) { client in
+            _ = try await client.post(
+                "/api/v1/jobs",
+                body: .object([
+                    "type": .string("t"), "payload": secret, "metadata": secret, "unique_key": .string("canary-key"),
+                ]), key: "canary-idempotency")
+            _ = try await client.post(
+                "/api/downloads", body: .object(["url": .string(origin), "max_retries": .integer(0)]))
+            for (path, body) in [
+                ("/api/v1/jobs", JSON.object(["type": .string("t"), "canary": .string("canary")])),
+                ("/api/v1/jobs", .string("canary")), ("/canary-path", .null), ("/api/v1/jobs/canary%20id/pause", .null),
+                ("/api/downloads", .object(["url": .string("http://canary:canary@a.example/")])),
+            ] {
+                _ = await #expect(throws: CommandFailure.self) { try await client.post(path, body: body) }
+            }
+        }
+        try await APIClient.with(url, token: "mt_canary_canary") { client in
+            _ = await #expect(throws: CommandFailure.self) {
+                try await client.get("/api/v1/stats", query: [("token", "canary")])
+            }
+        }
+    }
+
+    func get(_ path: String) async throws -> String {
+        var request = HTTPClientRequest(url: url + path)
+        request.headers.add(name: "authorization", value: "Bearer \(token)")
+        let answer = try await HTTPClient.shared.execute(request, timeout: .seconds(10))
+        return String(buffer: try await answer.body.collect(upTo: 1 << 20))
+    }
+
+    /// What stands near the secret, for the message of a failure.
+    static func around(_ text: String) -> String {
+        guard let range = text.firstRange(of: "canary") else { return "" }
+        return String(text[..<range.lowerBound].suffix(200)) + "…"
+    }
+}
