@@ -5,7 +5,7 @@ import NIOPosix
 
 /// Sends bytes as they are and reads until the server closes, or as much as is asked for.
 struct RawConnection {
-    private let channel: NIOAsyncChannel<ByteBuffer, ByteBuffer>
+    let channel: NIOAsyncChannel<ByteBuffer, ByteBuffer>
 
     init(port: Int) async throws {
         channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
@@ -30,6 +30,16 @@ struct RawConnection {
                     if enough(all) { break }
                 }
             } catch {}
+            return all
+        }
+    }
+
+    /// The same with bytes that need not be text.
+    func exchange(bytes: [UInt8]) async throws -> String {
+        try await channel.executeThenClose { inbound, outbound in
+            try? await outbound.write(ByteBuffer(bytes: bytes))
+            var all = ""
+            do { for try await buffer in inbound { all += String(buffer: buffer) } } catch {}
             return all
         }
     }

@@ -20,6 +20,8 @@ final class RequestGuard: ChannelDuplexHandler {
     private var closes = false
     private var isDiscarding = false
     private var deadline: Scheduled<Void>?
+    /// Runs while more of an answer waits than a reader should leave.
+    private var readingDeadline: Scheduled<Void>?
 
     init(_ settings: ServerSettings) { self.settings = settings }
 
@@ -78,6 +80,19 @@ final class RequestGuard: ChannelDuplexHandler {
         }
     }
 
+    /// Who asks and does not read must not hold an answer for ever.
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        readingDeadline?.cancel()
+        readingDeadline = nil
+        if !context.channel.isWritable {
+            let channel = context.channel
+            readingDeadline = context.eventLoop.scheduleTask(in: TimeAmount(settings.readingDeadline)) {
+                channel.close(promise: nil)
+            }
+        }
+        context.fireChannelWritabilityChanged()
+    }
+
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         // An answer under way belongs to another request; its handler sees the fault and answers it.
         guard let fault = error as? HTTPParserError, unanswered == 0, !isDiscarding else {
@@ -94,6 +109,7 @@ final class RequestGuard: ChannelDuplexHandler {
 
     func channelInactive(context: ChannelHandlerContext) {
         stopClock()
+        readingDeadline?.cancel()
         context.fireChannelInactive()
     }
 

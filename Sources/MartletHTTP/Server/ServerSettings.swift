@@ -34,6 +34,8 @@ public struct ServerSettings: Sendable {
     public var headDeadline = Duration.seconds(5)
     /// How long a request's body may take, from the end of its head.
     public var bodyDeadline = Duration.seconds(60)
+    /// How long a client may take to read on when an answer waits for it.
+    public var readingDeadline = Duration.seconds(60)
     /// How long a connection may be idle.
     public var idleTimeout = Duration.seconds(60)
     /// The connections at one time.
