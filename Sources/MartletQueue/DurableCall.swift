@@ -58,7 +58,8 @@ struct DurableCall {
         durability = group.first.durability
         jobs = group.jobs
         members = group.members
-        call = PushCall(group.jobs[...], mode: (group.first.isAtomic ? "atomic " : "each ") + String(durability.level))
+        let mode = (group.first.isAtomic ? "atomic " : "each ") + String(durability.level)
+        call = PushCall(group.jobs[...], mode: mode, after: queue.calls.reached)
     }
 
     var request: RedisRequest {
@@ -73,7 +74,7 @@ struct DurableCall {
             let value: RedisValue
             do throws(RedisError) { value = try reply.get() } catch { throw QueueError(error) }
             if value.isNoQueue { throw .again(.afterCreatingTheQueue) }
-            switch try call.result(try Queue.checked(value)) {
+            switch try call.result(try Queue.checked(value), noting: queue.calls) {
             case .refused(let index, let verdict):
                 let refused = AtomicEnqueueResult.refused(index: index, verdict)
                 return members.map { ($0.index, .success(Pushed(outcome: refused, durability: confirmation))) }

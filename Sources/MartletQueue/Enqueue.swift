@@ -125,15 +125,15 @@ extension Queue {
         var verdicts: [EnqueueVerdict] = []
         verdicts.reserveCapacity(jobs.count)
         let mode = calls.plainMode("each")
-        var next = PushCall(slices.first ?? [], mode: mode)
+        var next = PushCall(slices.first ?? [], mode: mode, after: calls.reached)
         for following in slices.dropFirst() {
             let call = next
             // While one slice is on its way the next is written. Never two on the way: their order is the jobs' order.
             async let reply = pushed(call)
-            next = PushCall(following, mode: mode)
-            verdicts += try call.verdicts(await reply.get())
+            next = PushCall(following, mode: mode, after: calls.reached)
+            verdicts += try call.verdicts(await reply.get(), noting: calls)
         }
-        if !jobs.isEmpty { verdicts += try next.verdicts(await pushed(next).get()) }
+        if !jobs.isEmpty { verdicts += try next.verdicts(await pushed(next).get(), noting: calls) }
         calls.notePlain(mode)
         return verdicts
     }
@@ -165,9 +165,9 @@ extension Queue {
         defer { store.atomicPushes.leave() }
         if durability ?? .memory == .memory, calls.level.load(ordering: .relaxed) <= 0 {
             let mode = calls.plainMode("atomic")
-            let call = PushCall(jobs[...], mode: mode)
+            let call = PushCall(jobs[...], mode: mode, after: calls.reached)
             do throws(QueueError) {
-                let result = try call.result(await pushed(call).get())
+                let result = try call.result(await pushed(call).get(), noting: calls)
                 calls.notePlain(mode)
                 return Pushed(outcome: result, durability: .confirmed(.memory))
             } catch {
@@ -205,14 +205,17 @@ extension Queue {
 struct PushCall: Sendable {
     let arguments: RedisArguments
     private let jobs: ArraySlice<NewJob>
+    /// How many jobs an answer had named before this call was made.
+    private let floor: Int
 
     /// The call for these jobs; `mode` is `each` or `atomic`, with a level behind it where the script shall compare.
-    init(_ jobs: ArraySlice<NewJob>, mode: String = "each") {
+    init(_ jobs: ArraySlice<NewJob>, mode: String = "each", after floor: Int = 0) {
         var arguments = RedisArguments(mode)
         arguments.reserveCapacity(jobs.reduce(0) { $0 + $1.wireSize })
         for job in jobs { job.append(to: &arguments) }
         self.arguments = arguments
         self.jobs = jobs
+        self.floor = floor
     }
 
     var ids: [JobID] { jobs.map(\.id) }
@@ -220,24 +223,29 @@ struct PushCall: Sendable {
     /// What became of all of them together.
     ///
     /// Throws an error that asks for another try when the queue wants a higher level.
-    func result(_ value: RedisValue) throws(QueueError) -> AtomicEnqueueResult {
-        guard let parts = value.array, parts.first?.string == "refused" else { return .accepted(try verdicts(value)) }
+    func result(_ value: RedisValue, noting calls: QueueCalls? = nil) throws(QueueError) -> AtomicEnqueueResult {
+        guard let parts = value.array, parts.first?.string == "refused" else {
+            return .accepted(try verdicts(value, noting: calls))
+        }
         guard parts.count == 4, let index = parts[1].int else { throw .broken("enqueue", value) }
         return .refused(index: index - 1, try EnqueueVerdict(.array(Array(parts[2...]))))
     }
 
-    /// Reads `ok`, then position from 1 and verdict of each job that was not simply put in line.
-    func verdicts(_ value: RedisValue) throws(QueueError) -> [EnqueueVerdict] {
-        guard let parts = value.array, parts.first?.string == "ok", !parts.count.isMultiple(of: 2) else {
+    /// Reads how many jobs were ever created, then position from 1 and verdict of each job that was not simply put in line.
+    func verdicts(_ value: RedisValue, noting calls: QueueCalls? = nil) throws(QueueError) -> [EnqueueVerdict] {
+        guard let parts = value.array, case .integer(let created)? = parts.first, !parts.count.isMultiple(of: 2) else {
             throw Self.wanted(value).map { .again(.with($0)) } ?? .broken("enqueue", value)
         }
         var verdicts = [EnqueueVerdict](repeating: .created(.queued), count: jobs.count)
+        var born = jobs.count
         for index in stride(from: 1, to: parts.count, by: 2) {
             guard let position = parts[index].int, verdicts.indices.contains(position - 1) else {
                 throw .broken("enqueue", value)
             }
             verdicts[position - 1] = try EnqueueVerdict(parts[index + 1])
+            if verdicts[position - 1] != .created(.scheduled) { born -= 1 }
         }
+        calls?.note(created: created, born: born, after: floor)
         return verdicts
     }
 

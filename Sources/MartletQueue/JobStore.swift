@@ -18,8 +18,8 @@ public final class JobStore: Service, Sendable {
     let scripts: ScriptTable
     let atomicPushes = Turnstile()
     private let calls = Mutex<[QueueName: QueueCalls]>([:])
-    private let queuesKey: String
-    private let globalKey: String
+    let queuesKey: String
+    let globalKey: String
 
     /// A store on this Redis.
     ///
@@ -68,6 +68,9 @@ public final class JobStore: Service, Sendable {
             group.cancelAll()
         }
     }
+
+    /// What is shared by the callers of each queue that was asked for.
+    var knownCalls: [QueueName: QueueCalls] { calls.withLock { $0 } }
 
     /// Has the next push of each queue look again how safe the queue wants it.
     private func forgetLevels() async throws {
@@ -164,6 +167,12 @@ public final class JobStore: Service, Sendable {
 
     /// Registers a queue, then reads the global flag, then creates it with that flag.
     func register(_ name: QueueName) async throws(QueueError) -> GlobalFlag {
+        // The registry counts what it takes, so that a queue that is not in it any more can be told from one that a
+        // restored registry never had.
+        try await identify()
+        if try await command("SISMEMBER", queuesKey, name.description).int == 0 {
+            _ = try await command("HINCRBY", globalKey, "registered", "1")
+        }
         _ = try await command("SADD", queuesKey, name.description)
         return try await globalFlag()
     }
@@ -206,6 +215,7 @@ extension Queue {
         var arguments = RedisArguments("create")
         arguments.append(flag.paused ? "1" : "0")
         arguments.append(flag.version)
+        arguments.append(JobStore.newEpoch())
         _ = try await run(.configure, arguments)
     }
 

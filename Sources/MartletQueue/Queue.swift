@@ -75,6 +75,10 @@ final class QueueCalls: Sendable {
     let lookUps: Coalescer<JobID, JobRecord?>
     /// The level of durability that the queue is known to ask of its pushes; negative while it is not known.
     let level = Atomic(-1)
+    /// The most jobs ever created that an answer to our pushes named.
+    let acknowledged = Atomic(0)
+    /// By how much an answer lay below one that was there before its push was sent.
+    let missing = Atomic(0)
 
     init(_ keys: QueueKeys, executor: any TaskExecutor) {
         self.keys = keys

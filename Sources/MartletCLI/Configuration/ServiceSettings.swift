@@ -17,6 +17,8 @@ struct HTTPSettings: Sendable, Equatable {
     var host: String
     var port: Int
     var tokensFile: String?
+    /// Where the server remembers what Redis must not forget.
+    var stateDirectory: String?
 
     /// Whether the host is this machine's loopback, written in one of its usual ways.
     var isLoopback: Bool {
@@ -125,7 +127,7 @@ struct ServiceSettings: Sendable {
             environment: reader.read(Settings.redisEnvironment))
         http = HTTPSettings(
             host: reader.read(Settings.httpHost), port: reader.read(Settings.httpPort),
-            tokensFile: reader.read(Settings.authTokensFile))
+            tokensFile: reader.read(Settings.authTokensFile), stateDirectory: reader.read(Settings.stateDirectory))
         log = LogSettings(
             level: reader.read(Settings.logLevel), format: reader.read(Settings.logFormat) ?? .standard)
         worker = WorkerSettings(

@@ -52,11 +52,13 @@ struct HTTPFlags: SettingFlags {
     var port: String?
     @Option(name: Settings.authTokensFile.flag, help: Settings.authTokensFile.help)
     var tokensFile: String?
+    @Option(name: Settings.stateDirectory.flag, help: Settings.stateDirectory.help)
+    var stateDirectory: String?
 
     var values: [String: String] {
         written([
             (Settings.httpHost.key.name, host), (Settings.httpPort.key.name, port),
-            (Settings.authTokensFile.key.name, tokensFile),
+            (Settings.authTokensFile.key.name, tokensFile), (Settings.stateDirectory.key.name, stateDirectory),
         ])
     }
 }

@@ -33,6 +33,15 @@ enum Settings {
         "auth.tokens_file", must: "the path of a file",
         meaning: "File with hashed tokens and their roles; without it only loopback is served.")
 
+    /// systemd names several directories behind each other; the first is the service's own.
+    static let stateDirectory = Setting<String?>(
+        "state.directory", fallback: nil, shownAs: nil, must: "the path of a directory",
+        meaning: "Where the server remembers how far each queue has come, to notice what Redis has lost."
+    ) { text in
+        guard !text.contains("\0") else { throw Unfit() }
+        return text.split(separator: ":").first.map(String.init)
+    }
+
     static let logLevel = Setting(
         "log.level", fallback: Logger.Level.info, shownAs: "info",
         must: "one of " + Logger.Level.allCases.map(\.rawValue).joined(separator: ", "),
@@ -98,8 +107,8 @@ enum Settings {
     /// All of them.
     static let all: [SettingKey] = [
         redisURL.key, redisPrefix.key, redisEnvironment.key, httpHost.key, httpPort.key, authTokensFile.key,
-        logLevel.key, logFormat.key,
-        workerQueues.key, workerShutdownGrace.key, downloadMaxConcurrent.key, downloadDefaultMaxRetries.key,
+        stateDirectory.key, logLevel.key, logFormat.key, workerQueues.key, workerShutdownGrace.key,
+        downloadMaxConcurrent.key, downloadDefaultMaxRetries.key,
         downloadDirectory.key, downloadSourceURL.key, downloadMaxBytes.key, downloadBytesPerSecond.key,
         downloadLease.key, downloadAllowPrivateAddresses.key,
     ]

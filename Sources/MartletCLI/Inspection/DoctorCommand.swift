@@ -9,6 +9,9 @@ struct DoctorCommand: AsyncParsableCommand {
         abstract: "Check Redis (version, policy, durability, clock, latency), the queues and the settings.",
         discussion: "The exit code is 1 when something must be changed, 69 when Redis is away.")
 
+    @Flag(
+        help: "Accept the losses of Redis that the server of this state directory has noticed; they are told no more.")
+    var acceptLosses = false
     @OptionGroup var redis: RedisFlags
     @OptionGroup var http: HTTPFlags
     @OptionGroup var worker: WorkerFlags
@@ -26,6 +29,11 @@ struct DoctorCommand: AsyncParsableCommand {
             let isDenied = checks.contains { $0.name == PermissionCheckup.name && $0.result == .bad }
             return isDenied ? checks : checks + (try await QueueCheckup(store: store).run())
         }
+        if acceptLosses {
+            try LossCheckup.accept(directory: settings.http.stateDirectory, prefix: settings.redis.prefix)
+        }
+        checks += LossCheckup.run(
+            directory: settings.http.stateDirectory, prefix: settings.redis.prefix, isAccepted: acceptLosses)
         checks.append(DirectoryCheckup.check(settings.download.directory))
         checks += settings.warnings.map { Checkup("setting", .warning, "", $0) }
         show(checks, settings)

@@ -37,9 +37,12 @@ struct Composition {
         let change = QueueSettingsChange(
             limit: settings.download.maxConcurrentDownloads, lease: settings.download.lease)
         ClusterMetrics.add(to: registry, store: store)
+        let losses = LossService(store: store, directory: settings.http.stateDirectory, logger: logger)
+        registry.addCollector { losses.samples }
         return [
             SettingsService(store: store, gate: gate, change: change, logger: logger),
             SweepService(store: store, logger: logger),
+            losses,
             try server(onRunning),
         ]
     }

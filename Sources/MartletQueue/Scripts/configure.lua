@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
 -- Creates a queue and changes its settings and pause flags.
 --
--- ARGV: `create`, flag of pause-all, its version
+-- ARGV: `create`, flag of pause-all, its version, epoch: a word that no other queue has
 --     | `set`, n, n pairs of setting and value (empty takes it back to its default)
 --     | `environment`, n, n pairs: as `set`, but only where the value differs from the environment's last one
 --     | `pause`, reason, who  |  `resume`
@@ -25,7 +25,7 @@ if verb == 'create' then
     if meta[1] then return { 'ok' } end
     -- In this order, since a field is looked for from the front: first what every call reads.
     call('HSET', META, 'schema', '1', 'clock', 0, 'stops', 0, 'plan', '', 'created', 0, 'completed', 0, 'deleted', 0,
-        'repaired', 0, 'global_version', ARGV[3])
+        'repaired', 0, 'global_version', ARGV[3], 'epoch', ARGV[4] or '')
     if ARGV[2] == '1' then call('HSET', META, 'paused_all', '1') end
     make_plan()
     return { 'ok' }

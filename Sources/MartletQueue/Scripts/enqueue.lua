@@ -7,7 +7,7 @@
 -- the jobs, since Redis lets a connection wait only for what this connection wrote itself.
 -- Terms: empty for a job with all defaults, else `<priority> <delay ms> <n>`; the further words are field and value
 -- pairs, with `d` for a digest and `u` for a unique key.
--- Answer: `ok`, then position (from 1) and {verdict, detail} of each job that was not simply put in line;
+-- Answer: how many jobs the queue ever created, or 0 when none was born; then position (from 1) and {verdict, detail} of each job that was not simply put in line;
 -- in atomic mode `refused`, index from 1, verdict, detail when one of them cannot be.
 -- Cost for a batch: 8 commands, two of them with a share for each job; for each job one HSET, O(log n) in the index.
 -- A job with a digest costs HMGET, HGET and a second HSET more, one with a unique key HGET and HSET.
@@ -80,7 +80,7 @@ end
 local crowded = false
 for j = 1, n, CHUNK do crowded = crowded or call('EXISTS', unpack(keys, j, min(j + CHUNK - 1, n))) > 0 end
 
-local results, seen, line, later, born, earliest = { 'ok' }, {}, {}, {}, {}, nil
+local results, seen, line, later, born, earliest = { 0 }, {}, {}, {}, {}, nil
 local ready, scheduled = 0, 0
 for j = 1, n do
     local id, job = ids[j], special[j]
@@ -123,7 +123,7 @@ if #born == 0 then
 end
 
 -- Counted first, then placed, then written: a run cut short leaves an entry or a count too many, never a hidden job.
-call('HINCRBY', META, 'created', #born == 1 and '1' or #born)
+results[1] = call('HINCRBY', META, 'created', #born == 1 and '1' or #born)
 if ready > 0 then
     call('HSET', META, 'clock', place)
     for k = 1, 2 * ready, CHUNK do call('ZADD', QUEUED, unpack(line, k, min(k + CHUNK - 1, 2 * ready))) end

@@ -31,6 +31,9 @@ struct KeyCase: Sendable, CustomTestStringConvertible {
         KeyCase("http.host", "0.0.0.0") { $0.http.host == "0.0.0.0" },
         KeyCase("http.port", "0", json: "0") { $0.http.port == 0 },
         KeyCase("auth.tokens_file", "/etc/tokens") { $0.http.tokensFile == "/etc/tokens" },
+        KeyCase("state.directory", "/var/lib/martlet:/var/lib/martlet/downloads") {
+            $0.http.stateDirectory == "/var/lib/martlet"
+        },
         KeyCase("log.level", "debug") { $0.log.level == .debug },
         KeyCase("log.format", "text") { $0.log.format == .text },
         KeyCase("worker.queues", "a=1,b.c=20") { $0.worker.queues == [QueueSlots("a", 1), QueueSlots("b.c", 20)] },

@@ -1,0 +1,103 @@
+// Where a server keeps what it remembers: one small file, replaced as a whole and synced before it counts.
+
+import FoundationEssentials
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Darwin
+#endif
+
+/// The file of one server and prefix in its state directory.
+///
+/// A second server in the same directory is refused: each needs a memory of its own.
+struct LossFile: Sendable {
+    /// Why there is no file.
+    struct Unusable: Error, CustomStringConvertible {
+        var description: String
+    }
+
+    let path: String
+    /// Its presence says that an operator has accepted what was noticed before its time.
+    var acceptancePath: String { path + ".accepted" }
+
+    private var parent: String { path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "." }
+
+    init(directory: String, prefix: String) { path = "\(directory)/acknowledged-\(prefix).json" }
+
+    /// Keeps other servers out as long as it is there.
+    final class Hold: Sendable {
+        private let file: Int32
+
+        init(_ file: Int32) { self.file = file }
+
+        deinit { close(file) }
+    }
+
+    /// Makes the directory, and keeps others out.
+    func hold() throws(Unusable) -> Hold {
+        do {
+            try FileManager.default.createDirectory(atPath: parent, withIntermediateDirectories: true)
+        } catch { throw Unusable(description: "the directory \(parent) cannot be made") }
+        let lock = Self.openFile(path + ".lock", O_RDWR | O_CREAT | O_CLOEXEC)
+        guard lock >= 0 else { throw Unusable(description: "\(path).lock cannot be opened (errno \(errno))") }
+        guard flock(lock, LOCK_EX | LOCK_NB) == 0 else {
+            close(lock)
+            throw Unusable(description: "another server uses \(path); give this one a directory of its own")
+        }
+        return Hold(lock)
+    }
+
+    /// What was remembered; empty when there is no file yet or none that can be read.
+    func read() -> LossMemory {
+        guard let data = FileManager.default.contents(atPath: path) else { return LossMemory() }
+        return (try? JSONDecoder().decode(LossMemory.self, from: data)) ?? LossMemory()
+    }
+
+    /// Replaces the file; when this returns it outlives a power failure.
+    func write(_ memory: LossMemory) throws(Unusable) {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .prettyPrinted]
+        guard let data = try? encoder.encode(memory) else {
+            throw Unusable(description: "it cannot be written as JSON")
+        }
+        let new = path + ".new"
+        try Self.write(Array(data), to: new)
+        guard rename(new, path) == 0 else { throw Unusable(description: "\(path) cannot be replaced (errno \(errno))") }
+        let directory = Self.openFile(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        if directory >= 0 {
+            fsync(directory)
+            close(directory)
+        }
+    }
+
+    /// Has the server accept at its next look what it has noticed by `moment`, in ms since 1970.
+    func accept(at moment: Int) throws(Unusable) { try Self.write(Array("\(moment)\n".utf8), to: acceptancePath) }
+
+    /// The moment that was accepted, once.
+    func takeAcceptance() -> Int? {
+        guard let data = FileManager.default.contents(atPath: acceptancePath) else { return nil }
+        unlink(acceptancePath)
+        return Int(String(decoding: data, as: UTF8.self).prefix { $0.isNumber })
+    }
+
+    private static func write(_ bytes: [UInt8], to path: String) throws(Unusable) {
+        let file = openFile(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC)
+        guard file >= 0 else { throw Unusable(description: "\(path) cannot be written (errno \(errno))") }
+        defer { close(file) }
+        var start = 0
+        while start < bytes.count {
+            let count = bytes[start...].withUnsafeBytes { writeBytes(file, $0.baseAddress, $0.count) }
+            guard count > 0 else { throw Unusable(description: "\(path) cannot be written (errno \(errno))") }
+            start += count
+        }
+        guard fsync(file) == 0 else { throw Unusable(description: "\(path) cannot be synced (errno \(errno))") }
+    }
+
+    private static func openFile(_ path: String, _ flags: Int32) -> Int32 { open(path, flags, 0o600) }
+}
+
+/// The system's `write`, whose name the file's own method has.
+private func writeBytes(_ file: Int32, _ bytes: UnsafeRawPointer?, _ count: Int) -> Int { write(file, bytes, count) }
