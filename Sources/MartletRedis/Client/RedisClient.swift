@@ -52,10 +52,14 @@ public final class RedisClient: Service, Sendable {
 
     /// Sends `request` and waits for its reply.
     ///
+    /// - Parameters:
+    ///   - request: what to send.
+    ///   - writesAtOnce: whether it leaves before what other tasks of the connection's thread are about to send; for large
+    ///     requests, so that the server works on them meanwhile. Small ones are cheaper when they leave together.
     /// - Returns: the reply.
     /// - Throws: ``RedisError``, also for a reply that is an error.
-    public func send(_ request: RedisRequest) async throws(RedisError) -> RedisValue {
-        try await send(request, timeout: nil, endsOnRefusal: false)
+    public func send(_ request: RedisRequest, writesAtOnce: Bool = false) async throws(RedisError) -> RedisValue {
+        try await send(request, writesAtOnce: writesAtOnce, timeout: nil, endsOnRefusal: false)
     }
 
     /// Sends `requests` in one write and waits for all replies.
@@ -109,11 +113,11 @@ public final class RedisClient: Service, Sendable {
 
     /// Sends `request` with a timeout of its own; a blocking command takes longer than others.
     func send(
-        _ request: RedisRequest, timeout: Duration?, endsOnRefusal: Bool
+        _ request: RedisRequest, writesAtOnce: Bool = false, timeout: Duration?, endsOnRefusal: Bool
     ) async throws(RedisError) -> RedisValue {
-        let result = await sendOnce(request, asSource: false, timeout, endsOnRefusal)
+        let result = await sendOnce(request, asSource: false, writesAtOnce, timeout, endsOnRefusal)
         guard isUnknownScript(request, result) else { return try result.get() }
-        return try await sendOnce(request, asSource: true, timeout, endsOnRefusal).get()
+        return try await sendOnce(request, asSource: true, writesAtOnce, timeout, endsOnRefusal).get()
     }
 
     private func isUnknownScript(_ request: RedisRequest, _ result: Result<RedisValue, RedisError>) -> Bool {
@@ -122,14 +126,14 @@ public final class RedisClient: Service, Sendable {
     }
 
     private func sendOnce(
-        _ request: RedisRequest, asSource: Bool, _ timeout: Duration?, _ endsOnRefusal: Bool
+        _ request: RedisRequest, asSource: Bool, _ writesAtOnce: Bool, _ timeout: Duration?, _ endsOnRefusal: Bool
     ) async -> Result<RedisValue, RedisError> {
         let id = core.nextIdentifier()
         return await withTaskCancellationHandler {
             await withReplyContinuation { continuation in
                 core.submit(
-                    id: id, waiter: .one(continuation), replies: 1, isBatch: false, timeout: timeout,
-                    endsOnRefusal: endsOnRefusal
+                    id: id, waiter: .one(continuation), replies: 1, isBatch: false, writesAtOnce: writesAtOnce,
+                    timeout: timeout, endsOnRefusal: endsOnRefusal
                 ) { $0.writeRequest(request, asSource: asSource) }
             }
         } onCancel: {
@@ -143,7 +147,7 @@ public final class RedisClient: Service, Sendable {
             await withReplyContinuation { continuation in
                 core.submit(
                     id: id, waiter: .many(count: requests.count, continuation), replies: requests.count, isBatch: true,
-                    timeout: nil, endsOnRefusal: false
+                    writesAtOnce: true, timeout: nil, endsOnRefusal: false
                 ) { buffer in
                     for request in requests { buffer.writeRequest(request, asSource: asSource) }
                 }

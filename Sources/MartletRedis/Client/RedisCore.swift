@@ -58,10 +58,12 @@ extension RedisCore {
     /// - Parameters:
     ///   - id: a number from ``nextIdentifier()``.
     ///   - waiter: who waits.
+    ///   - writesAtOnce: whether the bytes leave before the tasks that are still to run on the connection's thread.
     ///   - terms: how long, and for how many replies; without a timeout that of the configuration.
     ///   - encode: appends the bytes.
     func submit(
-        id: UInt64, waiter: ReplyWaiter, replies: Int, isBatch: Bool, timeout: Duration?, endsOnRefusal: Bool,
+        id: UInt64, waiter: ReplyWaiter, replies: Int, isBatch: Bool, writesAtOnce: Bool, timeout: Duration?,
+        endsOnRefusal: Bool,
         encode: @Sendable (inout ByteBuffer) -> Void
     ) {
         let terms = Pipeline.Terms(
@@ -77,9 +79,9 @@ extension RedisCore {
         case .accepted(let wake, let arm):
             if arm { armTimer() }
             guard wake else { return }
-            // Single commands of a tick leave together. A batch is worth a write of its own: the server shall work on it
-            // while the tasks that are still to run on this loop do.
-            if isBatch, loop.inEventLoop { write() } else { loop.execute { self.write() } }
+            // Single commands of a tick leave together. What is worth a write of its own goes at once: the server shall work
+            // on it while the tasks that are still to run on this loop do.
+            if writesAtOnce, loop.inEventLoop { write() } else { loop.execute { self.write() } }
         }
     }
 

@@ -74,8 +74,8 @@ struct Generator {
         case 782..<788: return .resume
         case 788..<792: return .pauseAll(reason: "all")
         case 792..<796: return .resumeAll
-        case 796..<840: return .sweep
-        case 840..<850:
+        case 796..<830: return .sweep
+        case 830..<850:
             lossesToCome = random.pick([0, 3])
             return reaping(model)
         case 850..<910: return .clock(leap(model))
