@@ -30,7 +30,7 @@ public struct WorkerConfiguration: Sendable {
     /// Then a job that brings its process down is found out without taking others along, and no bystander is taken
     /// for it. The process is this program, started again with the same arguments; ``Worker/run()`` runs the one job
     /// there and ends it. So nothing before `run()` may be done that must not be done twice, such as listening on a port.
-    /// A handler that `runsOn` ``HandlerPlace/process`` always runs so.
+    /// A handler with `runsOn: .process` always runs so.
     public var isolatesLostJobs = false
     /// What stands around every handler, the outermost first.
     public var middleware: [any WorkerMiddleware] = []
