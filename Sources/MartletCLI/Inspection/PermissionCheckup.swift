@@ -10,7 +10,7 @@ import MartletRedis
 enum PermissionCheckup {
     static let name = "permissions"
     /// What is called outside scripts, always with a key of ours.
-    static let outside = ["SADD", "SMEMBERS", "HGETALL", "HGET", "HSETNX", "BLPOP"]
+    static let outside = ["SADD", "SISMEMBER", "SMEMBERS", "HGETALL", "HGET", "HSETNX", "BLPOP"]
 
     /// Every word of a script that could be a command's name, in the order of the alphabet; most of them are.
     static let commands: [String] = {
