@@ -248,7 +248,7 @@ import Testing
             try await running(worker(harness) { On(Square.self) { job, _ in job.side } }) {
                 try await server.restart()
                 try await harness.store.waitUntilConnected(within: .seconds(10))
-                // The first connection after a start may break; who pushes then repeats the same job.
+                // Whose push is not answered repeats it as it was.
                 let job = NewJob(type: Square.name, payload: Array(#"{"side":3}"#.utf8))
                 try await eventually("the push is answered") { (try? await harness.queue().enqueue(job)) != nil }
                 #expect(try await harness.waitFor(job.id, .completed).output == Array("3".utf8))
