@@ -30,10 +30,11 @@ import Testing
             #expect(!server.isRunning)
             #expect(server.processID == 0)
             #expect(!Self.isAlive(first))
+            try await eventually("the client knows") { !client.isConnected }
             try await server.restart()
             #expect(try await client.ask("INCR", "k").int == 2)
             server.kill()
-            try await eventually("it is gone") { !server.isRunning }
+            try await eventually("it is gone") { !server.isRunning && !client.isConnected }
             try await server.restart()
             #expect(try await client.ask("INCR", "k").int == 3)
             // A restart of a running one stops it in order first.

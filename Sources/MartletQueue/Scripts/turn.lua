@@ -93,7 +93,7 @@ if words > 6 then
     if settle then rare.commit() end
     -- What leaves makes room: as many old ones go as came in, twice, so that a backlog shrinks.
     local completed = n + tally.completed
-    if completed > 0 and keeps and call('ZCARD', COMPLETED) > completed_count then
+    if completed > 0 and completed_count > 0 and call('ZCARD', COMPLETED) > completed_count then
         rare = rare or rarely()
         rare.trim(COMPLETED, 'completed', min(200, 2 * completed))
         rare.commit()
