@@ -205,11 +205,11 @@ extension Queue {
 struct PushCall: Sendable {
     let arguments: RedisArguments
     private let jobs: ArraySlice<NewJob>
-    /// How many jobs an answer had named before this call was made.
-    private let floor: Int
+    /// How far the queue had come before this call was made.
+    private let floor: PushFloor
 
     /// The call for these jobs; `mode` is `each` or `atomic`, with a level behind it where the script shall compare.
-    init(_ jobs: ArraySlice<NewJob>, mode: String = "each", after floor: Int = 0) {
+    init(_ jobs: ArraySlice<NewJob>, mode: String = "each", after floor: PushFloor = PushFloor()) {
         var arguments = RedisArguments(mode)
         arguments.reserveCapacity(jobs.reduce(0) { $0 + $1.wireSize })
         for job in jobs { job.append(to: &arguments) }

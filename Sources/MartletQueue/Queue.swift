@@ -81,6 +81,8 @@ final class QueueCalls: Sendable {
     let acknowledged = Atomic(0)
     /// By how much an answer lay below one that was there before its push was sent.
     let missing = Atomic(0)
+    /// How often the two before this have begun again.
+    let generation = Atomic(0)
 
     init(_ keys: QueueKeys, executor: any TaskExecutor) {
         self.keys = keys

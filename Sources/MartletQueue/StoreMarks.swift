@@ -48,6 +48,14 @@ package struct PushMarks: Sendable, Equatable {
     }
 }
 
+/// How far a queue had come when a push was sent.
+struct PushFloor: Sendable {
+    /// How many jobs an answer had named.
+    var created = 0
+    /// How often its count had begun again.
+    var generation = 0
+}
+
 extension JobStore {
     /// How far all queues have come; two round trips.
     package func marks() async throws(QueueError) -> StoreMarks {
@@ -72,24 +80,24 @@ extension JobStore {
         return marks
     }
 
-    /// What the answers to this process' pushes said of each queue; the second number begins again.
-    package func takePushMarks() -> [String: PushMarks] {
-        var marks: [String: PushMarks] = [:]
-        for (name, calls) in knownCalls {
-            let missing = calls.missing.exchange(0, ordering: .relaxed)
-            let acknowledged = calls.acknowledged.load(ordering: .relaxed)
-            if acknowledged > 0 || missing > 0 {
-                marks[name.description] = PushMarks(acknowledged: acknowledged, missing: missing)
-            }
-        }
-        return marks
+    /// How many jobs of each queue the answers to this process' pushes have named so far.
+    package func acknowledgedPushes() -> [String: Int] {
+        knownCalls.reduce(into: [:]) { $0[$1.key.description] = $1.value.acknowledged.load(ordering: .relaxed) }
     }
 
-    /// Gives back what was taken, because Redis could not be asked.
-    package func returnPushMarks(_ marks: [String: PushMarks]) {
+    /// What the answers to this process' pushes said of each queue; what was missing begins again.
+    ///
+    /// - Parameter acknowledged: what they had named before Redis was asked, since it may count more by now. What is missing
+    ///   is taken behind that: a count that shows a loss often comes in the same moment as the answer that tells its size.
+    package func takePushMarks(_ acknowledged: [String: Int]) -> [String: PushMarks] {
+        var marks: [String: PushMarks] = [:]
         for (name, calls) in knownCalls {
-            if let mark = marks[name.description] { calls.missing.max(mark.missing, ordering: .relaxed) }
+            let mark = PushMarks(
+                acknowledged: acknowledged[name.description] ?? 0,
+                missing: calls.missing.exchange(0, ordering: .relaxed))
+            if mark.acknowledged > 0 || mark.missing > 0 { marks[name.description] = mark }
         }
+        return marks
     }
 
     /// Gives the registry of queues an identity where it has none yet.
@@ -103,6 +111,7 @@ extension JobStore {
     /// Begins again for a queue that Redis knows another way: nothing more is known of it than this count.
     package func restartPushMarks(of name: String, at created: Int) {
         for (known, calls) in knownCalls where known.description == name {
+            calls.generation.add(1, ordering: .relaxed)
             calls.acknowledged.store(created, ordering: .relaxed)
             calls.missing.store(0, ordering: .relaxed)
         }
@@ -119,7 +128,9 @@ extension JobStore {
 
 extension QueueCalls {
     /// How far the queue had come by the answers so far.
-    var reached: Int { acknowledged.load(ordering: .relaxed) }
+    var reached: PushFloor {
+        PushFloor(created: acknowledged.load(ordering: .relaxed), generation: generation.load(ordering: .relaxed))
+    }
 
     /// Takes note of the answer to a push.
     ///
@@ -128,14 +139,16 @@ extension QueueCalls {
     ///   - born: how many of them this push created.
     ///   - floor: what was acknowledged before the push was sent. Redis counts upwards, so an answer below it shows that
     ///     Redis has forgotten something in between, whatever other processes did meanwhile.
-    func note(created: Int, born: Int, after floor: Int) {
+    func note(created: Int, born: Int, after floor: PushFloor) {
         guard created > 0 else { return }
         let before = created - born
-        guard before < floor else {
+        // A loss that was told since the push was sent is not told again.
+        let isTold = floor.generation != generation.load(ordering: .relaxed)
+        guard before < floor.created, !isTold else {
             acknowledged.max(created, ordering: .relaxed)
             return
         }
-        missing.max(floor - before, ordering: .relaxed)
+        missing.max(floor.created - before, ordering: .relaxed)
         acknowledged.store(created, ordering: .relaxed)
     }
 }

@@ -48,7 +48,7 @@ struct LossMemory: Sendable, Equatable, Codable {
     ///
     /// - Parameters:
     ///   - marks: what Redis says.
-    ///   - pushes: what answers to our own pushes said, taken before Redis was asked.
+    ///   - pushes: what answers to our own pushes had named before Redis was asked, and what they showed missing since.
     ///   - now: ms since 1970.
     mutating func look(_ marks: StoreMarks, _ pushes: [String: PushMarks], now: Int) -> Findings {
         var findings = Findings()

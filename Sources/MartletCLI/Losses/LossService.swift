@@ -66,12 +66,9 @@ final class LossService: Service {
 
     /// Looks once.
     private func look(_ file: LossFile?) async throws {
-        let pushes = store.takePushMarks()
-        let marks: StoreMarks
-        do { marks = try await store.marks() } catch {
-            store.returnPushMarks(pushes)
-            throw error
-        }
+        let acknowledged = store.acknowledgedPushes()
+        let marks = try await store.marks()
+        let pushes = store.takePushMarks(acknowledged)
         if marks.epoch.isEmpty, !marks.queues.isEmpty { try await store.identify() }
         let now = Int((Date().timeIntervalSince1970 * 1000).rounded())
         let accepted = file?.takeAcceptance()
