@@ -1,7 +1,7 @@
 // How a handler says that its attempt ended otherwise than by returning or by an ordinary error.
 
 /// Thrown by a handler to say what shall become of the job.
-public enum JobOutcome: Error, Sendable, Equatable {
+public enum JobOutcome: Error, Sendable, Equatable, Codable {
     /// The attempt failed; try again after this wait instead of the policy's. Costs a retry.
     case retry(after: Duration, reason: String)
     /// The job failed for good; no further attempt.
@@ -13,7 +13,7 @@ public enum JobOutcome: Error, Sendable, Equatable {
 }
 
 /// What an error advises about the next attempt.
-public enum RetryAdvice: Sendable, Equatable {
+public enum RetryAdvice: Sendable, Equatable, Codable {
     /// Retry by the job's policy.
     case byPolicy
     /// Retry after this wait, for example the server's `Retry-After`.
@@ -31,7 +31,7 @@ public protocol RetryAdvising: Error {
 }
 
 /// Why a running job shall stop.
-public enum StopReason: String, Sendable, Hashable {
+public enum StopReason: String, Sendable, Hashable, Codable {
     /// An operator pauses the job.
     case pause
     /// An operator cancels the job.

@@ -94,9 +94,8 @@ final class DurableLane: Sendable {
     private func serverVersion() async throws(QueueError) -> RedisVersion? {
         if let known = version.withLock({ $0 }) { return known }
         do throws(RedisError) {
-            let text = try await client.send(.command("INFO", "server")).string ?? ""
-            let line = text.split(whereSeparator: \.isNewline).first { $0.hasPrefix("redis_version:") }
-            let found = line.flatMap { RedisVersion(String($0.dropFirst("redis_version:".count))) }
+            let fields = try await client.send(.command("INFO", "server")).informationFields
+            let found = fields["redis_version"].flatMap { RedisVersion($0) }
             version.withLock { $0 = found }
             return found
         } catch {

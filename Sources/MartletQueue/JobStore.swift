@@ -110,13 +110,7 @@ public final class JobStore: Service, Sendable {
 
     /// What Redis says of itself: all fields of `INFO`.
     public func serverInformation() async throws(QueueError) -> [String: String] {
-        var fields: [String: String] = [:]
-        for line in (try await command("INFO").string ?? "").split(whereSeparator: \.isNewline)
-        where !line.hasPrefix("#") {
-            let pair = line.split(separator: ":", maxSplits: 1)
-            fields[String(pair[0])] = pair.count == 2 ? String(pair[1]) : ""
-        }
-        return fields
+        try await command("INFO").informationFields
     }
 
     /// One of Redis' own settings; `nil` when it does not know it.

@@ -105,7 +105,7 @@ extension RedisValue {
 
 extension Array {
     /// The array in slices of at most `size`.
-    func chunks(of size: Int) -> [ArraySlice<Element>] {
+    package func chunks(of size: Int) -> [ArraySlice<Element>] {
         stride(from: 0, to: count, by: size).map { self[$0..<Swift.min($0 + size, count)] }
     }
 }

@@ -45,19 +45,10 @@ struct RedisCheckup {
 
     /// What `INFO` says; nothing where it is denied.
     private static func information(_ client: RedisClient) async throws -> [String: String] {
-        do throws(RedisError) { return information(try await client.send(.command("INFO")).string ?? "") } catch {
+        do throws(RedisError) { return try await client.send(.command("INFO")).informationFields } catch {
             guard error.outcome == .verdict else { throw error }
             return [:]
         }
-    }
-
-    private static func information(_ text: String) -> [String: String] {
-        var fields: [String: String] = [:]
-        for line in text.split(whereSeparator: \.isNewline) where !line.hasPrefix("#") {
-            let pair = line.split(separator: ":", maxSplits: 1)
-            fields[String(pair[0])] = pair.count == 2 ? String(pair[1]) : ""
-        }
-        return fields
     }
 
     static func version(_ info: [String: String]) -> Checkup {

@@ -27,9 +27,7 @@ struct ActionReport {
     /// Does the verb to these jobs, at most 500 at a time; a fault of Redis is told for those that it hit.
     mutating func act(on jobs: [(index: Int, id: JobID)], in queue: Queue) async {
         let verb = verb
-        for part in stride(from: 0, to: jobs.count, by: Queue.batchLimit).map({ start in
-            jobs[start..<min(start + Queue.batchLimit, jobs.count)]
-        }) {
+        for part in jobs.chunks(of: Queue.batchLimit) {
             if let trouble {
                 for job in part { fail(job.index, job.id, trouble.asUntried) }
                 continue

@@ -56,8 +56,7 @@ extension API {
         var confirmed: Confirmation?
         for (index, errors) in batch.refused { report.refuse(index, errors) }
         for (name, indexes) in batch.indexesByQueue {
-            for chunk in stride(from: 0, to: indexes.count, by: Queue.batchLimit) {
-                let part = indexes[chunk..<min(chunk + Queue.batchLimit, indexes.count)]
+            for part in indexes.chunks(of: Queue.batchLimit) {
                 let jobs = part.compactMap { batch.job(at: $0) }
                 if let error = report.trouble {
                     for (index, job) in zip(part, jobs) { report.fail(index, job.id, error.asUntried) }

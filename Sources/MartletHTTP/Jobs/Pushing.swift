@@ -7,13 +7,10 @@ import MartletQueue
 extension Queue {
     /// Pushes one job, as ``pushEach(_:_:)`` does; those of many callers at once go out together.
     func push(_ job: NewJob, _ durability: Durability?) async throws(QueueError) -> Pushed<EnqueueVerdict> {
-        do throws(QueueError) { return try await enqueue(job, durability: durability) } catch {
-            guard error.kind == .unknown else { throw error }
-            do throws(QueueError) {
-                var pushed = try await enqueue(job, durability: durability)
-                pushed.outcome = Self.asFirst([pushed.outcome], [job])[0]
-                return pushed
-            } catch _ { throw error }
+        try await saidTwice { isRepeat throws(QueueError) in
+            var pushed = try await enqueue(job, durability: durability)
+            if isRepeat { pushed.outcome = Self.asFirst([pushed.outcome], [job])[0] }
+            return pushed
         }
     }
 
@@ -52,14 +49,11 @@ extension Queue {
     func pushAtomically(
         _ jobs: [NewJob], _ durability: Durability?
     ) async throws(QueueError) -> Pushed<AtomicEnqueueResult> {
-        do throws(QueueError) { return try await enqueueAtomically(jobs, durability: durability) } catch {
-            guard error.kind == .unknown else { throw error }
-            do throws(QueueError) {
-                var pushed = try await enqueueAtomically(jobs, durability: durability)
-                guard case .accepted(let verdicts) = pushed.outcome else { return pushed }
-                pushed.outcome = .accepted(Self.asFirst(verdicts, jobs))
-                return pushed
-            } catch _ { throw error }
+        try await saidTwice { isRepeat throws(QueueError) in
+            var pushed = try await enqueueAtomically(jobs, durability: durability)
+            guard isRepeat, case .accepted(let verdicts) = pushed.outcome else { return pushed }
+            pushed.outcome = .accepted(Self.asFirst(verdicts, jobs))
+            return pushed
         }
     }
 

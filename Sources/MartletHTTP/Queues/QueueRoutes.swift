@@ -100,7 +100,7 @@ extension API {
     ) async throws {
         let store = store
         do throws(QueueError) {
-            try await saidTwice { () throws(QueueError) in try await change(store) }
+            try await saidTwice { _ throws(QueueError) in try await change(store) }
         } catch {
             throw WriteFault(error: error.afterPart, more: [("queues", "all")])
         }

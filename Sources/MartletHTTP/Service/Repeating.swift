@@ -13,13 +13,14 @@ struct WriteFault: Error {
 
 /// Runs a write whose repetition changes nothing; once more when the reply of the first try was lost.
 ///
-/// The first fault is what is thrown: the second try may have failed before it was sent.
+/// `write` is told whether it is the repetition. The first fault is what is thrown: the second try may have failed before
+/// it was sent.
 func saidTwice<Value>(
-    _ write: () async throws(QueueError) -> Value
+    _ write: (_ isRepeat: Bool) async throws(QueueError) -> Value
 ) async throws(QueueError) -> Value {
-    do throws(QueueError) { return try await write() } catch {
+    do throws(QueueError) { return try await write(false) } catch {
         guard error.kind == .unknown else { throw error }
-        do throws(QueueError) { return try await write() } catch _ { throw error }
+        do throws(QueueError) { return try await write(true) } catch _ { throw error }
     }
 }
 
@@ -51,14 +52,12 @@ extension QueueError {
 extension Queue {
     /// Does a verb to each of the jobs, once more when the reply of the first try was lost.
     func steer(_ verb: ControlVerb, _ ids: [JobID]) async throws(QueueError) -> [ControlVerdict] {
-        var tries = 0
-        let verdicts = try await saidTwice { () throws(QueueError) in
-            tries += 1
-            return try await control(verb, ids)
+        try await saidTwice { isRepeat throws(QueueError) in
+            let verdicts = try await control(verb, ids)
+            // What the lost first try deleted is not there any more.
+            guard verb == .delete, isRepeat else { return verdicts }
+            return verdicts.map { $0 == .missing ? .done(nil) : $0 }
         }
-        // What the lost first try deleted is not there any more.
-        guard verb == .delete, tries == 2 else { return verdicts }
-        return verdicts.map { $0 == .missing ? .done(nil) : $0 }
     }
 
     /// Changes the queue as a whole, in a way whose repetition changes nothing; a fault names the queue.
@@ -66,7 +65,7 @@ extension Queue {
         _ write: (Queue) async throws(QueueError) -> Void
     ) async throws(WriteFault) {
         do throws(QueueError) {
-            try await saidTwice { () throws(QueueError) in try await write(self) }
+            try await saidTwice { _ throws(QueueError) in try await write(self) }
         } catch {
             throw WriteFault(error: error, more: [("queue", .string(name.description))])
         }

@@ -7,8 +7,8 @@
 -- the jobs, since Redis lets a connection wait only for what this connection wrote itself.
 -- Terms: empty for a job with all defaults, else `<priority> <delay ms> <n>`; the further words are field and value
 -- pairs, with `d` for a digest and `u` for a unique key.
--- Answer: how many jobs the queue ever created, or 0 when none was born; then position (from 1) and {verdict, detail} of each job that was not simply put in line;
--- in atomic mode `refused`, index from 1, verdict, detail when one of them cannot be.
+-- Answer: how many jobs the queue ever created, or 0 when none was born; then position (from 1) and {verdict, detail} of
+-- each job that was not simply put in line; in atomic mode `refused`, index from 1, verdict, detail when one of them cannot be.
 -- Cost for a batch: 8 commands, two of them with a share for each job; for each job one HSET, O(log n) in the index.
 -- A job with a digest costs HMGET, HGET and a second HSET more, one with a unique key HGET and HSET.
 --@ names prelude wake

@@ -46,3 +46,15 @@ public enum RedisValue: Sendable, Hashable {
     /// Whether this is the nil value.
     public var isNull: Bool { self == .null }
 }
+
+extension RedisValue {
+    /// The fields of an answer to `INFO`; empty for anything else.
+    package var informationFields: [String: String] {
+        var fields: [String: String] = [:]
+        for line in (string ?? "").split(whereSeparator: \.isNewline) where !line.hasPrefix("#") {
+            let pair = line.split(separator: ":", maxSplits: 1)
+            fields[String(pair[0])] = pair.count == 2 ? String(pair[1]) : ""
+        }
+        return fields
+    }
+}

@@ -37,7 +37,7 @@ struct IsolatedChild: Sendable {
         for await frame in channel.frames {
             switch frame {
             case .run(let job): start(job, runtime, channel)
-            case .stop(let word): runtime.stop(word.reason)
+            case .stop(let reason): runtime.stop(reason)
             case .saved(let number, let refusal): runtime.saved(number, refusal)
             case .progress, .save, .ended: break
             }
@@ -100,9 +100,9 @@ private final class IsolatedRuntime: JobRuntime {
         }
     }
 
-    func saved(_ number: Int, _ refusal: SaveRefusal?) {
+    func saved(_ number: Int, _ refusal: CheckpointError?) {
         let saver = state.withLock { $0.savers.removeValue(forKey: number) }
-        if let refusal { saver?.resume(throwing: refusal.error) } else { saver?.resume() }
+        if let refusal { saver?.resume(throwing: refusal) } else { saver?.resume() }
     }
 
     func attach(_ task: Task<Void, Never>) {

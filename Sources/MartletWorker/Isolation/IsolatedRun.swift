@@ -56,8 +56,10 @@ struct IsolatedRun: Sendable {
     /// Saves what the child asks for while its other frames are heard.
     private func save(_ checkpoint: Data, _ number: Int, for channel: IsolationChannel) {
         Task { [running] in
-            var refusal: SaveRefusal?
-            do { try await running.save(checkpoint: Array(checkpoint)) } catch { refusal = SaveRefusal(error) }
+            var refusal: CheckpointError?
+            do { try await running.save(checkpoint: Array(checkpoint)) } catch {
+                refusal = error as? CheckpointError ?? .attemptEnded
+            }
             channel.send(.saved(number: number, refusal: refusal))
         }
     }
@@ -66,7 +68,7 @@ struct IsolatedRun: Sendable {
     private func stop(_ child: IsolatedProcess) {
         let reason = running.stopReason ?? .shutdown
         if reason == .leaseLost { return child.kill() }
-        child.channel.send(.stop(IsolationFrame.StopWord(reason)))
+        child.channel.send(.stop(reason))
         child.kill(after: grace)
     }
 }

@@ -9,23 +9,15 @@ enum IsolationFrame: Codable, Sendable {
     /// To the child, once: the job.
     case run(IsolatedJob)
     /// To the child: the job shall stop, and why.
-    case stop(StopWord)
+    case stop(StopReason)
     /// To the child: what became of the checkpoint with this number.
-    case saved(number: Int, refusal: SaveRefusal?)
+    case saved(number: Int, refusal: CheckpointError?)
     /// From the child: how far the job has come.
     case progress(completed: Int64, total: Int64?, rate: Double?)
     /// From the child: a checkpoint to be saved.
     case save(number: Int, checkpoint: Data)
     /// From the child, once: how the handler ended.
     case ended(IsolatedEnd)
-
-    /// A reason to stop by its name.
-    struct StopWord: Codable, Sendable {
-        var word: String
-
-        init(_ reason: StopReason) { word = reason.rawValue }
-        var reason: StopReason { StopReason(rawValue: word) ?? .shutdown }
-    }
 }
 
 /// A claimed job on its way into a process of its own.
@@ -69,65 +61,20 @@ struct IsolatedJob: Codable, Sendable {
     }
 }
 
-/// Why a checkpoint was not saved.
-enum SaveRefusal: Codable, Sendable {
-    case leaseLost
-    case attemptEnded
-    case tooLarge(bytes: Int, limit: Int)
-
-    init(_ error: any Error) {
-        switch error as? CheckpointError {
-        case .leaseLost: self = .leaseLost
-        case .tooLarge(let bytes, let limit): self = .tooLarge(bytes: bytes, limit: limit)
-        case .attemptEnded, nil: self = .attemptEnded
-        }
-    }
-
-    var error: CheckpointError {
-        switch self {
-        case .leaseLost: .leaseLost
-        case .attemptEnded: .attemptEnded
-        case .tooLarge(let bytes, let limit): .tooLarge(bytes: bytes, limit: limit)
-        }
-    }
-}
-
 /// How a handler ended, in words that cross from process to process.
 enum IsolatedEnd: Codable, Sendable {
     case returned(Data?)
-    case retry(Duration, String)
-    case discard(String)
-    case snooze(Duration)
-    case release(Duration?)
+    /// It said what shall become of the job.
+    case said(JobOutcome)
     /// It threw an error of its own: the error's text, and what it advises.
-    case threw(text: String, advice: Advice)
-
-    enum Advice: Codable, Sendable {
-        case byPolicy
-        case after(Duration)
-        case never
-        case release(Duration)
-    }
+    case threw(text: String, advice: RetryAdvice)
 
     init(_ result: Result<[UInt8]?, any Error>) {
         switch result {
         case .success(let output): self = .returned(output.map { Data($0) })
-        case .failure(let outcome as JobOutcome):
-            switch outcome {
-            case .retry(let wait, let reason): self = .retry(wait, reason)
-            case .discard(let reason): self = .discard(reason)
-            case .snooze(let wait): self = .snooze(wait)
-            case .release(let wait): self = .release(wait)
-            }
+        case .failure(let outcome as JobOutcome): self = .said(outcome)
         case .failure(let error):
-            let advice: Advice =
-                switch (error as? any RetryAdvising)?.retryAdvice {
-                case .after(let wait): .after(wait)
-                case .never: .never
-                case .release(let wait): .release(wait)
-                case .byPolicy, nil: .byPolicy
-                }
-            self = .threw(text: "\(error)", advice: advice)
+            self = .threw(text: "\(error)", advice: (error as? any RetryAdvising)?.retryAdvice ?? .byPolicy)
         }
     }
 
@@ -135,11 +82,8 @@ enum IsolatedEnd: Codable, Sendable {
     func output() throws -> [UInt8]? {
         switch self {
         case .returned(let output): return output.map { Array($0) }
-        case .retry(let wait, let reason): throw JobOutcome.retry(after: wait, reason: reason)
-        case .discard(let reason): throw JobOutcome.discard(reason: reason)
-        case .snooze(let wait): throw JobOutcome.snooze(wait)
-        case .release(let wait): throw JobOutcome.release(after: wait)
-        case .threw(let text, let advice): throw IsolatedError(description: text, advice: advice)
+        case .said(let outcome): throw outcome
+        case .threw(let text, let advice): throw IsolatedError(description: text, retryAdvice: advice)
         }
     }
 }
@@ -147,16 +91,7 @@ enum IsolatedEnd: Codable, Sendable {
 /// An error that was thrown in the job's own process.
 private struct IsolatedError: RetryAdvising, CustomStringConvertible {
     let description: String
-    let advice: IsolatedEnd.Advice
-
-    var retryAdvice: RetryAdvice {
-        switch advice {
-        case .byPolicy: .byPolicy
-        case .after(let wait): .after(wait)
-        case .never: .never
-        case .release(let wait): .release(after: wait)
-        }
-    }
+    let retryAdvice: RetryAdvice
 }
 
 /// The job's own process ended before its handler did: a trap, a signal, an exit.

@@ -1,7 +1,7 @@
 // Why a checkpoint was not saved.
 
 /// Thrown by `context.save(_:)`.
-public enum CheckpointError: Error, Sendable, Hashable, CustomStringConvertible {
+public enum CheckpointError: Error, Sendable, Hashable, Codable, CustomStringConvertible {
     /// This worker no longer holds the job, and another may run it already: stop every side effect.
     case leaseLost
     /// The attempt has ended; nothing can be saved for it any more.
