@@ -29,7 +29,7 @@ import Testing
             #expect(error?.code == .authentication)
             #expect(error?.outcome == .notExecuted)
             #expect(error?.description.contains("hunter2") == false)
-            #expect(ContinuousClock.now - start < .seconds(2))
+            #expect(ContinuousClock.now - start < .seconds(4))
         }
         await server.stop()
     }
@@ -69,7 +69,7 @@ import Testing
             let results = await client.send([.command("SELECT", "5"), .command("GET", key), .command("SELECT", "0")])
             #expect(try results[1].value() == .text("five"))
         }
-        let error = try await Self.refusal(url + "?db=9999", within: .milliseconds(200))
+        let error = try await Self.refusal(url + "?db=9999", within: .seconds(1))
         #expect(error?.code == .notConnected)
         #expect(error?.message.contains("DB index") == true)
     }

@@ -97,7 +97,7 @@ import Testing
             task.cancel()
             let start = ContinuousClock.now
             await #expect(throws: CancellationError.self) { try await task.value }
-            #expect(ContinuousClock.now - start < .seconds(1))
+            #expect(ContinuousClock.now - start < .seconds(5))
             // Its BLPOP is ended too: a token pushed later stays for others.
             try await Task.sleep(for: .milliseconds(100))
             _ = try await client.ask("RPUSH", key, "1")
