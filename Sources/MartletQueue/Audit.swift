@@ -8,7 +8,19 @@ import MartletRedis
 public struct AuditReport: Sendable {
     /// Something that does not agree.
     public struct Finding: Sendable, Hashable, CustomStringConvertible {
-        /// The job, or the key that it was found in.
+        /// What it was found about.
+        public enum Kind: String, Sendable, Hashable {
+            /// A job, or an index entry that names one.
+            case job
+            /// A unique key and its holder.
+            case uniqueKey = "unique"
+            /// The tombstones as a whole.
+            case tombstones
+        }
+
+        /// What it was found about.
+        public var kind = Kind.job
+        /// The job's id, the unique key, or the key in Redis.
         public var subject: String
         /// What is wrong, in words.
         public var what: String
@@ -45,7 +57,7 @@ extension Queue {
         report.ledgerDifference = numbers[0] - numbers[1] - numbers[2]
         report.repaired = numbers[3]
         if numbers[4] != numbers[5] {
-            report.findings.append(.init(subject: "tombs", what: "ids and digests differ in number"))
+            report.findings.append(.init(kind: .tombstones, subject: "tombs", what: "ids and digests differ in number"))
         }
         for index in JobIndex.allCases { try await page(&report, "index", index.rawValue) }
         try await page(&report, "unique", nil)
@@ -66,7 +78,7 @@ extension Queue {
             }
             cursor = next
             report.checked += seen
-            report.add(parts.dropFirst(3))
+            report.add(parts.dropFirst(3), kind: what == "unique" ? .uniqueKey : .job)
         } while cursor != "0"
     }
 
@@ -89,7 +101,7 @@ extension Queue {
             for key in found { arguments.append(String((key.string ?? "").dropFirst(prefix.count))) }
             guard let answer = try await read(.audit, arguments) else { return }
             report.checked += found.count
-            report.add(answer.dropFirst())
+            report.add(answer.dropFirst(), kind: .job)
         } while cursor != "0"
     }
 
@@ -99,10 +111,11 @@ extension Queue {
 }
 
 extension AuditReport {
-    fileprivate mutating func add(_ parts: ArraySlice<RedisValue>) {
+    fileprivate mutating func add(_ parts: ArraySlice<RedisValue>, kind: Finding.Kind) {
         for part in parts {
             let words = part.array ?? []
-            findings.append(Finding(subject: words.first?.string ?? "?", what: words.last?.string ?? "?"))
+            findings.append(
+                Finding(kind: kind, subject: words.first?.string ?? "?", what: words.last?.string ?? "?"))
         }
     }
 }

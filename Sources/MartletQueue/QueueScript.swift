@@ -2,7 +2,7 @@
 
 /// One of the queue's scripts.
 enum QueueScript: Int, CaseIterable, Sendable {
-    case enqueue, turn, beat, sweep, control, configure, read, audit
+    case enqueue, turn, beat, sweep, control, configure, read, audit, repair
 
     /// The file that it is named after.
     var file: ScriptFile {
@@ -15,6 +15,7 @@ enum QueueScript: Int, CaseIterable, Sendable {
         case .configure: .configure
         case .read: .read
         case .audit: .audit
+        case .repair: .repair
         }
     }
 
@@ -26,7 +27,7 @@ enum QueueScript: Int, CaseIterable, Sendable {
 package enum ScriptFile: String, CaseIterable, Sendable {
     case names, prelude
     case values, due, wake, alarm, locate, changes, finish, promote, attempts, claims
-    case enqueue, turn, beat, sweep, control, configure, read, audit
+    case enqueue, turn, beat, sweep, control, configure, read, audit, repair
     case global
 
     /// Its text as it is shipped.
@@ -52,6 +53,7 @@ package enum ScriptFile: String, CaseIterable, Sendable {
         case .configure: PackageResources.configure_lua
         case .read: PackageResources.read_lua
         case .audit: PackageResources.audit_lua
+        case .repair: PackageResources.repair_lua
         case .global: PackageResources.global_lua
         }
     }

@@ -54,7 +54,7 @@ import Testing
     }
 
     private static func again(_ seed: UInt64) -> String {
-        "again: MARTLET_MODEL_SEED=\(seed) MARTLET_MODEL_SECONDS=1 scripts/test --filter ModelTests"
+        "again: MARTLET_MODEL_SEED=\(seed) MARTLET_MODEL_SECONDS=1 scripts/test --filter ModelTests/after"
     }
 }
 

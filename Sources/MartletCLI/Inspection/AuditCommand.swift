@@ -7,13 +7,26 @@ import MartletQueue
 struct AuditCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "audit", abstract: "Check that every fact in Redis agrees with every other.",
-        discussion: "Reads only, a page at a time, while work goes on. The exit code is 1 when something is wrong.")
+        discussion: """
+            Reads only, a page at a time, while work goes on. The exit code is 1 when something is wrong.
+
+            With --repair it says what would be done about it, and with --repair --yes it does it and looks again. Jobs only \
+            move to where they run again or can be made to; none is deleted, none is called completed.
+            """)
 
     @Option(name: .customLong("queue"), help: "Only this queue; may be given several times.")
     var queues: [String] = []
+    @Flag(help: "Say what would be done about what is wrong.")
+    var repair = false
+    @Flag(help: "With --repair: do it.")
+    var yes = false
     @OptionGroup var redis: RedisFlags
     @OptionGroup var config: ConfigFlags
     @OptionGroup var output: OutputOptions
+
+    func validate() throws {
+        if yes && !repair { throw ValidationError("--yes goes with --repair.") }
+    }
 
     func run() async throws {
         let settings = try ServiceSettings.load(
@@ -25,7 +38,7 @@ struct AuditCommand: AsyncParsableCommand {
         let reports = try await StoreSession.withStore(settings.redis) { store in
             var reports: [AuditReport] = []
             for name in names.isEmpty ? try await store.queueNames() : names {
-                reports.append(try await store.queue(name).audit())
+                reports.append(try await audited(store.queue(name)))
             }
             return reports
         }
@@ -34,6 +47,18 @@ struct AuditCommand: AsyncParsableCommand {
         guard bad.isEmpty else {
             throw CommandFailure(.failed, "not clean: \(bad.map(\.queue.description).joined(separator: ", "))")
         }
+    }
+
+    /// The audit of a queue, after what it found was mended where that is asked for.
+    private func audited(_ queue: Queue) async throws -> AuditReport {
+        let report = try await queue.audit()
+        guard repair, !report.isClean else { return report }
+        let repairs = try await queue.repair(report, dryRun: !yes)
+        for repair in repairs {
+            Console.standard.note("\(queue.name)  \(yes ? "" : "would be: ")\(repair)")
+        }
+        if !yes, !repairs.isEmpty { Console.standard.note("nothing was changed; --repair --yes does it") }
+        return yes ? try await queue.audit() : report
     }
 
     private func show(_ reports: [AuditReport]) {

@@ -26,9 +26,9 @@ end
 
 local function check_place(id, index, place, job)
     local priority = tonumber(job.r) or 0
-    local t = place + priority * step
-    if index == QUEUED and (t < 0 or t % 1 ~= 0 or t > max(now, clock) + 31536000000) then
-        found(id, 'score does not fit its priority')
+    local t = index == QUEUED and place + priority * step or place
+    if t ~= t or t < 0 or t % 1 ~= 0 or t > max(now, clock) + 31536000000 then
+        found(id, index == QUEUED and 'score does not fit its priority' or 'score is no time')
     end
     local at = match(job.at or '', '^(%d+) ?%d*$')
     if (index == ACTIVE or index == PAUSED) and not whole(at, 0, 2 ^ 53) then found(id, 'no place in line') end
@@ -83,9 +83,9 @@ if verb == 'unique' then
         local job = call('HMGET', JOB .. holder, 'u', 'k')
         local state = locate(holder, job[2])
         if job[1] ~= page[2][i] then
-            found(holder, 'unique key held by a job that does not name it')
+            found(page[2][i], 'unique key held by a job that does not name it')
         elseif state == 'completed' or state == 'failed' or state == 'cancelled' or not state then
-            found(holder, 'unique key held by a finished job')
+            found(page[2][i], 'unique key held by a finished job')
         end
     end
     return findings

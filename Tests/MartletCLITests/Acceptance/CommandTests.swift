@@ -125,6 +125,25 @@ private let content = OriginContent(
         }
     }
 
+    @Test func `a repair says what it would do, does it when told to, and leaves nothing to find`() async throws {
+        try await House.with(content) { house in
+            try await house.serve()
+            let id = try await house.add("f0.bin")
+            try await house.removeHash(of: id)
+            #expect(try await house.martlet("audit", "--yes").status == 64)
+            let shown = try await house.martlet("audit", "--repair")
+            #expect(shown.status == 1)
+            #expect(shown.errors.contains("would be: \(id): ") && shown.errors.contains("nothing was changed"))
+            #expect(try await house.martlet("audit").status == 1)
+            let done = try await house.martlet("audit", "--repair", "--yes")
+            #expect(done.status == 0, "\(done.errors)")
+            #expect(done.errors.contains("there is no job") && !done.errors.contains("would be"))
+            let clean = try await house.martlet("audit", "-o", "json")
+            #expect(clean.status == 0 && clean.json.array?.first?["repaired"].int == 1)
+            try await house.forgetRepairs()
+        }
+    }
+
     @Test func `a server with tokens asks for them`() async throws {
         try await House.with(content) { house in
             let token = try await house.martlet("token", "ops", "--role", "read", "-o", "json")

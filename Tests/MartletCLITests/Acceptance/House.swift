@@ -260,6 +260,9 @@ extension House {
         try await command("RENAME", "kept", "martlet:{downloads}:job:\(id)")
     }
 
+    /// Sets the count of repairs back, which the audit at the end expects to be none.
+    func forgetRepairs() async throws { try await command("HDEL", "martlet:{downloads}:meta", "repaired") }
+
     /// The body of an answer that is no JSON.
     func text(_ path: String) async throws -> String {
         let answer = try await HTTPClient.shared.execute(

@@ -10,6 +10,7 @@ extension Model {
     /// Does the operation and foretells the answer.
     mutating func perform(_ operation: Operation) -> String {
         hasNewHead = false
+        sawEnd = false
         switch operation {
         case .push(let jobs): return "\(push(jobs))"
         case .pushAtomically(let jobs): return "\(pushAtomically(jobs))"
@@ -21,6 +22,8 @@ extension Model {
         case .turn(let ends, let request):
             let settled = "\(settle(ends)) stops \(stops)"
             let claimed = claim(request)
+            // What came to wait by the settlements may wake somebody yet.
+            sawEnd = false
             return settled + "; " + words(claimed)
         case .beat(let worker, let says, let beats):
             return "\(beat(worker, says: says, beats)) stops \(stops)"

@@ -14,7 +14,7 @@ extension SeededRandom {
 /// Draws operations by seed, looking at the model to hit what is there.
 struct Generator {
     private var random: SeededRandom
-    private let withRestarts: Bool
+    private let withFaults: Bool
     /// Operations already decided on, for what takes several steps.
     private var planned: [Operation] = []
     /// How often jobs shall still be claimed and lost, one time after another.
@@ -26,9 +26,9 @@ struct Generator {
     private let ids = Stage.ids.compactMap { JobID($0) }
     private let workers = ["ann", "bob", "cid"]
 
-    init(seed: UInt64, withRestarts: Bool = true) {
+    init(seed: UInt64, withFaults: Bool = true) {
         random = SeededRandom(seed)
-        self.withRestarts = withRestarts
+        self.withFaults = withFaults
     }
 
     mutating func next(_ model: Model) -> Operation {
@@ -80,8 +80,8 @@ struct Generator {
             return reaping(model)
         case 850..<910: return .clock(leap(model))
         case 910..<915: return .flushScripts
-        case 915..<917: return withRestarts ? .restart : .sweep
-        case 917..<937: return swallowed(model)
+        case 915..<917: return withFaults ? .restart : .sweep
+        case 917..<937: return withFaults ? swallowed(model) : .sweep
         case 937..<975: return history.isEmpty ? .sweep : random.pick(history.suffix(random.chance(70) ? 5 : 500))
         case 975..<990: return .look((0..<5).map { _ in random.pick(ids) })
         default: return .list
@@ -91,6 +91,10 @@ struct Generator {
     /// A clock that goes on in small steps while somebody sweeps, until leases end without anybody's grace.
     private mutating func reaping(_ model: Model) -> Operation {
         let tick = min(4000, max(20, model.lease / 6))
+        let held = model.line(.active).compactMap { JobID($0) }
+        if !held.isEmpty, random.chance(40) {
+            planned.append(.control(random.pick([.cancel, .pause]), [random.pick(held)]))
+        }
         for _ in 0..<random.pick([7, 14]) { planned += [.clock(tick), .sweep] }
         return .sweep
     }
@@ -130,13 +134,13 @@ extension Generator {
 
     private mutating func newJob(_ model: Model) -> NewJob {
         var job = NewJob(id: random.pick(ids), type: random.pick(["mail", "resize"]), payload: Array("\(nonces)".utf8))
-        if random.chance(60) { return job }
+        if random.chance(45) { return job }
         if random.chance(40) { job.digest = random.pick(["d1", "d1", "d2"]) }
         if random.chance(40) { job.priority = random.pick([-1000, -1, 1, 2, 1000]) }
         if random.chance(30) { job.delay = .milliseconds(random.pick([1, 50, 1000, 30_000, 31_536_000_000])) }
         if random.chance(30) { job.maxRetries = random.pick([0, 1, 100]) }
-        if random.chance(15) { job.timeout = .milliseconds(random.pick([1, 500, 40_000])) }
-        if random.chance(30) { job.uniqueKey = random.pick(["only", "one"]) }
+        if random.chance(30) { job.timeout = .milliseconds(random.pick([1, 500, 40_000])) }
+        if random.chance(45) { job.uniqueKey = random.pick(["only", "one"]) }
         if random.chance(8) { spoil(&job) }
         return job
     }

@@ -96,6 +96,8 @@ struct Model {
     var globalVersion = 0
     /// Whether the last operation put a job at the head of those that wait for their time.
     var hasNewHead = false
+    /// Whether the last operation was a claim that saw the end of the line.
+    var sawEnd = false
 
     init(now: Int) { self.now = now }
 }

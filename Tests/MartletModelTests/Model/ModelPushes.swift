@@ -98,11 +98,13 @@ extension Model {
         }
         var taken: [String] = []
         var chances = request.lastChances
+        var putsOff = false
         for id in line(.queued).prefix(room) {
             guard var job = jobs[id] else { continue }
             if job.lost >= 2 {
                 guard chances > 0 else {
                     delay(id, until: now + 1000)
+                    putsOff = true
                     continue
                 }
                 chances -= 1
@@ -119,6 +121,7 @@ extension Model {
         claims[request.worker] = LastClaim(number: request.number, nonce: request.nonce, ids: taken)
         hasNewHead = false
         if taken.count < request.upTo { answer.nextDue = taken.count < room && count(.queued) > 0 ? 0 : nextDue }
+        sawEnd = !putsOff && (room == 0 || count(.queued) == 0)
         return answer
     }
 

@@ -11,7 +11,7 @@ import TestSupport
 /// A redis-server, a store on it, and a second store whose replies can be lost.
 struct Stage {
     /// All ids that runs use; the last ones are none that a queue takes.
-    static let ids = (0..<26).map { "job-\($0)" } + ["bad id", "bad\n", String(repeating: "x", count: 129), ""]
+    static let ids = (0..<14).map { "job-\($0)" } + ["bad id", "bad\n", String(repeating: "x", count: 129), ""]
     static let start = 1_800_000_000_000
 
     let server: PrivateRedisServer
@@ -92,15 +92,18 @@ struct Stage {
         return found
     }
 
-    func setClock(_ now: Int) async throws { try await command("HSET", "\(prefix):{q}:meta", "offset", "\(now)") }
+    func setClock(_ now: Int) async throws { try await command("HSET", key("meta"), "offset", "\(now)") }
 
     func view() async throws -> StoreView {
         StoreView(
-            try await redis.send(StoreView.request(prefix: "\(prefix):{q}:", ids: Self.ids)), ids: Self.ids)
+            try await redis.send(StoreView.request(prefix: key(""), ids: Self.ids)), ids: Self.ids)
     }
 
+    /// The name of one of the queue's keys.
+    func key(_ name: String) -> String { "\(prefix):{q}:\(name)" }
+
     @discardableResult
-    private func command(_ words: String...) async throws -> RedisValue {
+    func command(_ words: String...) async throws -> RedisValue {
         var arguments = RedisArguments()
         for word in words { arguments.append(word) }
         return try await redis.send(.command(arguments))

@@ -1,0 +1,113 @@
+// Do the tests notice mistakes in the scripts? Each of a list of mistakes is planted, and the model, the audit or a
+// scenario must see it; what nothing can see is named with the reason.
+//
+// MARTLET_MUTANTS: `all`, or how many of them, drawn anew each time; 25 if it says nothing.
+
+import FoundationEssentials
+import MartletRedis
+import Synchronization
+import TestSupport
+import Testing
+
+@testable import MartletQueue
+
+@Suite(.serialized) struct MutationTests {
+    /// How long a mistake may stay unseen: so many runs of so many operations.
+    private static let runs = 10
+    private static let length = 300
+
+    @Test func `every planted mistake is noticed, but for those that nothing can notice`() async throws {
+        let mutants = Self.chosen()
+        let verdicts = Verdicts(mutants)
+        let start = ContinuousClock.now
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for _ in 0..<2 {
+                group.addTask {
+                    let server = try await PrivateRedisServer.start(directory: temporaryDirectory("mutants"))
+                    while let mutant = verdicts.next() { verdicts.add(mutant, try await Self.hunt(mutant, on: server)) }
+                    await server.stop()
+                }
+            }
+            try await group.waitForAll()
+        }
+        for line in verdicts.lines { print(line) }
+        print("mutants: \(verdicts.summary) in \(ContinuousClock.now - start)")
+        for mutant in mutants {
+            let seen = verdicts.verdict(mutant)
+            if let why = mutant.survives {
+                #expect(seen == nil, "\(mutant) is noticed though it should not be: \(why)")
+            } else {
+                #expect(seen != nil, "nothing notices: \(mutant)")
+            }
+        }
+    }
+
+    @Test func `the scenarios hold for the scripts as they are`() async throws {
+        let server = try await PrivateRedisServer.start(directory: temporaryDirectory("scenarios"))
+        try await Stage.on(server, scripts: .withClockThatStands()) { stage in
+            for scenario in Scenario.all {
+                try await stage.clear()
+                #expect(try await scenario.holds(stage), "\(scenario.name)")
+            }
+        }
+        await server.stop()
+    }
+
+    @Test func `a list of mistakes that is out of date says so`() {
+        #expect(throws: NoSuchText.self) {
+            try ScriptTable.withClockThatStands(Change(file: .turn, text: "not there", replacement: ""))
+        }
+    }
+
+    private static func chosen() -> [Mutant] {
+        let wanted = ProcessInfo.processInfo.environment["MARTLET_MUTANTS"] ?? "25"
+        return wanted == "all" ? Mutant.all : Array(Mutant.all.shuffled().prefix(Int(wanted) ?? 25))
+    }
+
+    /// What noticed the mistake; `nil` when nothing did.
+    private static func hunt(_ mutant: Mutant, on server: PrivateRedisServer) async throws -> String? {
+        try await Stage.on(server, scripts: .withClockThatStands(mutant.change)) { stage in
+            for scenario in Scenario.all {
+                try await stage.clear()
+                let holds = (try? await scenario.holds(stage)) ?? false
+                if !holds { return "scenario: \(scenario.name)" }
+            }
+            // First what is quick: few mistakes show in the audit alone.
+            for (seed, audits) in (1...runs).map({ ($0, false) }) + [(1, true), (2, true)] {
+                var generator = Generator(seed: UInt64(seed), withFaults: false)
+                var left = length
+                let (run, failing) = try await Run.play(on: stage, audits: audits) { model in
+                    left -= 1
+                    return left < 0 ? nil : generator.next(model)
+                }
+                guard let failing else { continue }
+                return "\(failing.check.rawValue), seed \(seed), step \(run.operations.count)"
+            }
+            return nil
+        }
+    }
+}
+
+/// Which mistakes were noticed by what.
+private final class Verdicts: Sendable {
+    private let mutants: [Mutant]
+    private let state: Mutex<(next: Int, seen: [String: String])> = Mutex((0, [:]))
+
+    init(_ mutants: [Mutant]) { self.mutants = mutants }
+
+    func next() -> Mutant? {
+        state.withLock { state in
+            guard state.next < mutants.count else { return nil }
+            defer { state.next += 1 }
+            return mutants[state.next]
+        }
+    }
+
+    func add(_ mutant: Mutant, _ seen: String?) { state.withLock { $0.seen[mutant.description] = seen } }
+
+    func verdict(_ mutant: Mutant) -> String? { state.withLock { $0.seen[mutant.description] } }
+
+    var lines: [String] { mutants.map { "  \($0.change.file): \($0): \(verdict($0) ?? "not noticed")" } }
+
+    var summary: String { "\(mutants.count { verdict($0) != nil }) of \(mutants.count) noticed" }
+}
