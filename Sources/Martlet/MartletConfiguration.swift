@@ -12,7 +12,7 @@ public struct MartletConfiguration: Sendable {
     public let prefix: String
     /// How long the first connection may take.
     public var connectTimeout: Duration = .seconds(5)
-    let redis: RedisConfiguration
+    private(set) var redis: RedisConfiguration
 
     /// The queues under `prefix` of the Redis at `redisURL`.
     ///
@@ -28,17 +28,21 @@ public struct MartletConfiguration: Sendable {
     /// What the environment says.
     ///
     /// Configuration keys:
-    /// - `REDIS_URL` (default `redis://127.0.0.1:6379`), or `REDIS_URL_FILE`, a file that holds it.
+    /// - `REDIS_URL` (default `redis://127.0.0.1:6379`), or `REDIS_URL_FILE`, a file that holds it; user and password are
+    ///   read from there again whenever Redis refuses them.
     /// - `REDIS_PREFIX` (default `martlet`): the first part of every key.
     public static func environment(
         _ variables: [String: String] = ProcessInfo.processInfo.environment
     ) throws(MartletError) -> MartletConfiguration {
+        let file = variables["REDIS_URL"] == nil ? variables["REDIS_URL_FILE"] : nil
         var url = variables["REDIS_URL"] ?? defaultURL
-        if variables["REDIS_URL"] == nil, let path = variables["REDIS_URL_FILE"] {
-            guard let text = try? String(contentsOfFile: path, encoding: .utf8) else { throw .unreadableFile(path) }
+        if let file {
+            guard let text = try? String(contentsOfFile: file, encoding: .utf8) else { throw .unreadableFile(file) }
             url = String(text.prefix { !$0.isNewline })
         }
-        return try MartletConfiguration(redisURL: url, prefix: variables["REDIS_PREFIX"] ?? "martlet")
+        var configuration = try MartletConfiguration(redisURL: url, prefix: variables["REDIS_PREFIX"] ?? "martlet")
+        configuration.redis.urlFile = file
+        return configuration
     }
 
     /// Braces would move the hash tag, and with it a queue's keys apart.

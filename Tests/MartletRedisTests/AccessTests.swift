@@ -34,6 +34,40 @@ import Testing
         await server.stop()
     }
 
+    /// Row 52.
+    @Test func `a password that was changed is read from the file of the URL when the old one is refused`() async throws
+    {
+        let server = try await PrivateRedisServer.start(
+            directory: temporaryDirectory("rotate"), options: ["--user", "ann", "on", ">before", "~*", "+@all"])
+        let file = temporaryDirectory("secret") + "/url"
+        func write(_ password: String) throws {
+            try (server.url + "?user=ann&password=\(password)\n").write(toFile: file, atomically: true, encoding: .utf8)
+        }
+        try write("before")
+        var configuration = try RedisConfiguration(url: server.url + "?user=ann&password=before")
+        configuration.urlFile = file
+        try await withClient(configuration) { (client) async throws in
+            try await ask(server, "ACL", "SETUSER", "ann", "resetpass", ">after")
+            try await ask(server, "CLIENT", "KILL", "USER", "ann")
+            // Nobody has written the file yet: the old one is refused.
+            try await eventually("it is refused") {
+                let early = await redisError { () async throws(RedisError) in
+                    try await client.waitUntilConnected(within: .seconds(5))
+                }
+                return early?.code == .authentication
+            }
+            try write("after")
+            try await eventually(within: .seconds(10), "it is let in again") {
+                (try? await client.ask("ACL", "WHOAMI")) == .text("ann")
+            }
+            // A file that holds no URL changes nothing.
+            try "nonsense".write(toFile: file, atomically: true, encoding: .utf8)
+            try await ask(server, "CLIENT", "KILL", "USER", "ann")
+            try await eventually("it is back") { (try? await client.ask("ACL", "WHOAMI")) == .text("ann") }
+        }
+        await server.stop()
+    }
+
     @Test func `a password for a server without one is refused, not ignored`() async throws {
         let error = try await Self.refusal(try await SharedRedis.url() + "?password=hunter2")
         #expect(error?.code == .authentication)

@@ -77,6 +77,8 @@ import Testing
         ("LOADING Redis is loading", .loading, .notExecuted), ("BUSY Redis is busy", .busy, .notExecuted),
         ("READONLY You can't write", .readOnly, .notExecuted), ("MASTERDOWN Link", .masterDown, .notExecuted),
         ("CLUSTERDOWN Hash slot", .clusterDown, .notExecuted), ("TRYAGAIN Multiple keys", .tryAgain, .notExecuted),
+        ("CROSSSLOT Keys in request", .crossSlot, .notExecuted),
+        ("ERR Script killed by user with SCRIPT KILL... script: 449f, on @user_script:2.", .killed, .notExecuted),
         ("MOVED 1 h:1", .moved, .notExecuted), ("ASK 1 h:1", .moved, .notExecuted),
         ("NOREPLICAS Not enough", .noReplicas, .notExecuted), ("MISCONF Errors", .misconfigured, .notExecuted),
         ("OOM command not allowed", .outOfMemory, .notExecuted), ("NOAUTH", .authentication, .notExecuted),

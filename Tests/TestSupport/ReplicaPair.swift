@@ -51,7 +51,7 @@ public struct ReplicaPair: Sendable {
 }
 
 /// A port of the loopback interface that nobody listened on a moment ago.
-private func freePort() async throws -> Int {
+func freePort() async throws -> Int {
     let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
         .bind(host: "127.0.0.1", port: 0).get()
     let port = channel.localAddress?.port ?? 0

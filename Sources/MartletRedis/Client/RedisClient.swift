@@ -205,13 +205,22 @@ extension RedisClient {
 
     private func connect(_ report: inout ConnectionReport) async -> ((any Channel)?, SupervisorMachine.Event) {
         do throws(RedisError) {
-            let channel = try await connector.open(for: core)
+            let channel = try await open()
             report.connected()
             return (channel, .connected)
         } catch {
             core.connectFailed(error)
             if !core.hasEnded { report.failed(error) }
             return (nil, .failed)
+        }
+    }
+
+    /// Opens a connection; once more where the server refused us and the file of the URL holds other credentials now.
+    private func open() async throws(RedisError) -> any Channel {
+        do throws(RedisError) { return try await connector.open(for: core) } catch {
+            guard error.code == .authentication, core.renewCredentials() else { throw error }
+            logger.notice("Redis refused the credentials; those that the file of its URL holds now are tried")
+            return try await connector.open(for: core)
         }
     }
 

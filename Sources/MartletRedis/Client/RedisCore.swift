@@ -24,6 +24,7 @@ final class RedisCore: Sendable {
     let configuration: RedisConfiguration
     let loop: any EventLoop
     private let state = Mutex(State())
+    private let renewed = Mutex<RedisConfiguration?>(nil)
     private let identifiers = Atomic<UInt64>(0)
     private let commandTimeout: Int64
     private let checkInterval: TimeAmount
@@ -38,6 +39,18 @@ final class RedisCore: Sendable {
         commandTimer = configuration.reportsMetrics ? CoreMetrics.Timer(label: "martlet_redis_command_seconds") : nil
         upGauge = configuration.reportsMetrics ? Gauge(label: "martlet_redis_up") : nil
         upGauge?.record(0)
+    }
+
+    /// The configuration with the user and the password that were read last.
+    var credentials: RedisConfiguration { renewed.withLock { $0 } ?? configuration }
+
+    /// Reads user and password again from the file of the URL, where there is one.
+    ///
+    /// - Returns: whether they are others than before.
+    func renewCredentials() -> Bool {
+        guard let new = credentials.withCredentialsOfFile() else { return false }
+        renewed.withLock { $0 = new }
+        return true
     }
 
     var isConnected: Bool { state.withLock { $0.pipeline.link != nil } }

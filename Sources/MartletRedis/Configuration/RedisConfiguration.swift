@@ -1,5 +1,7 @@
 // Where Redis is, who we are there, and how patient we are.
 
+import FoundationEssentials
+
 /// How to reach a Redis server.
 public struct RedisConfiguration: Sendable, Hashable {
     /// The place where a server listens.
@@ -9,8 +11,8 @@ public struct RedisConfiguration: Sendable, Hashable {
     }
 
     let endpoint: Endpoint
-    let user: String?
-    let password: Secret?
+    private(set) var user: String?
+    private(set) var password: Secret?
     /// The number of the database.
     public let database: Int
 
@@ -24,6 +26,10 @@ public struct RedisConfiguration: Sendable, Hashable {
     public var reconnectCap: Duration = .seconds(5)
     /// The name that `CLIENT LIST` shows for our connections; spaces become hyphens.
     public var clientName: String? = "martlet"
+    /// A file that holds the URL: when the server refuses the user or the password, they are read from there again.
+    ///
+    /// So a password is changed without a restart. Nothing else of the URL is taken from it.
+    public var urlFile: String?
     /// A PEM file with the certificate authorities to trust for `rediss://`; `nil` means those of the system.
     public var tlsTrustRoots: String?
     /// The most bytes that one reply may have; a longer one closes the connection.
@@ -46,6 +52,21 @@ public struct RedisConfiguration: Sendable, Hashable {
         password = parsed.password.map { Secret($0) }
         database = parsed.database
         tlsTrustRoots = parsed.trustRoots
+    }
+
+    /// The same with the user and the password that the URL's file holds now.
+    ///
+    /// Reads the file; `nil` when there is none that can be read, or when it holds nothing new.
+    func withCredentialsOfFile() -> RedisConfiguration? {
+        guard let urlFile, let text = try? String(contentsOfFile: urlFile, encoding: .utf8) else { return nil }
+        let line = text.prefix { !$0.isNewline }
+        guard let end = line.lastIndex(where: { $0 != " " }), let parsed = try? RedisURL(String(line[...end])) else {
+            return nil
+        }
+        var new = self
+        new.user = parsed.user
+        new.password = parsed.password.map { Secret($0) }
+        return new == self ? nil : new
     }
 
     /// The server's address without user and password, for messages.

@@ -33,7 +33,7 @@ final class RedisChannelHandler: ChannelInboundHandler {
         self.waitsForTLS = waitsForTLS
         self.opened = opened
         reader = try ReplyReader(maximumReplyBytes: core.configuration.maximumReplyBytes)
-        handshake = HandshakeMachine(core.configuration)
+        handshake = HandshakeMachine(core.credentials)
     }
 
     func channelActive(context: ChannelHandlerContext) {

@@ -19,6 +19,8 @@ extension RedisError {
         case loading
         /// The server is busy with a script (BUSY).
         case busy
+        /// Somebody ended the script before it had written anything (SCRIPT KILL).
+        case killed
         /// The server is a read-only replica (READONLY).
         case readOnly
         /// The replica has lost its primary (MASTERDOWN).
@@ -29,6 +31,8 @@ extension RedisError {
         case tryAgain
         /// The keys live on another server (MOVED, ASK).
         case moved
+        /// A cluster's server was asked for keys of several slots at once (CROSSSLOT).
+        case crossSlot
         /// Too few replicas are in reach (NOREPLICAS).
         case noReplicas
         /// The server cannot persist and takes no writes (MISCONF).
@@ -53,8 +57,9 @@ extension RedisError {
             switch self {
             case .connectionLost, .timeout, .protocolError: .unknown
             case .noPermission, .serverError: .verdict
-            case .notConnected, .connectionFailed, .authentication, .cancelled, .loading, .busy, .readOnly,
-                .masterDown, .clusterDown, .tryAgain, .moved, .noReplicas, .misconfigured, .outOfMemory, .noScript,
+            case .notConnected, .connectionFailed, .authentication, .cancelled, .loading, .busy, .killed, .readOnly,
+                .masterDown, .clusterDown, .tryAgain, .moved, .crossSlot, .noReplicas, .misconfigured, .outOfMemory,
+                .noScript,
                 .invalidURL, .closed:
                 .notExecuted
             }
@@ -72,11 +77,13 @@ extension RedisError {
             case .cancelled: "Nothing to do: the caller gave up."
             case .loading: "Wait until the server has loaded its data."
             case .busy: "Find the slow script in the server's log; try again later."
+            case .killed: "Nothing was changed; send it again when the server has time for it."
             case .readOnly: "Point the Redis URL at the primary."
             case .masterDown: "Wait for the failover to end, or repair the replication link."
             case .clusterDown: "Repair the cluster; see CLUSTER INFO."
             case .tryAgain: "Try again when the slot has been moved."
-            case .moved: "Point the Redis URL at the node that owns the slot."
+            case .moved, .crossSlot:
+                "This is one node of a cluster, whose redirects are not followed: use a Redis that is not in cluster mode."
             case .noReplicas: "Bring back the replicas, or lower min-replicas-to-write."
             case .misconfigured: "Free disk space for the server's persistence; see the server's log."
             case .outOfMemory: "Raise the server's maxmemory, or delete finished data."

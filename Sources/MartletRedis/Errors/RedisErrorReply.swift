@@ -4,15 +4,18 @@ extension RedisError {
     /// The error that the reply `text` means; it starts with the server's code, for instance `OOM command not allowed`.
     init(reply text: String, file: String = #fileID, line: UInt = #line) {
         let word = text.prefix { $0 != " " }
-        let code = Self.codes[String(word)] ?? .serverError
+        let code = text.hasPrefix(Self.killed) ? .killed : Self.codes[String(word)] ?? .serverError
         self.init(code, "the server answered: \(Self.shortened(text))", file: file, line: line)
     }
+
+    /// How the answer to a script begins that somebody ended.
+    private static let killed = "ERR Script killed by user"
 
     /// Codes by the first word of an error reply.
     private static let codes: [String: Code] = [
         "NOSCRIPT": .noScript, "LOADING": .loading, "BUSY": .busy, "READONLY": .readOnly,
         "MASTERDOWN": .masterDown, "CLUSTERDOWN": .clusterDown, "TRYAGAIN": .tryAgain,
-        "MOVED": .moved, "ASK": .moved, "NOREPLICAS": .noReplicas, "MISCONF": .misconfigured,
+        "MOVED": .moved, "ASK": .moved, "CROSSSLOT": .crossSlot, "NOREPLICAS": .noReplicas, "MISCONF": .misconfigured,
         "OOM": .outOfMemory, "NOAUTH": .authentication, "WRONGPASS": .authentication, "NOPERM": .noPermission,
     ]
 

@@ -1,0 +1,61 @@
+// A server that lets nobody else in (row 50 of the fault catalogue), and one that is part of a cluster (rows 60 and 61).
+
+import MartletRedis
+import TestSupport
+import Testing
+
+@Suite struct CrowdTests {
+    @Test func `at maxclients who is in works on, who is not asks ever more rarely, and is let in when there is room`()
+        async throws
+    {
+        try await withServer(["--maxclients", "3"]) { (server, first) async throws in
+            let configuration = try RedisConfiguration(url: server.url)
+            try await withClient(configuration) { (second) async throws in
+                let third = RedisClient(configuration, logger: silent)
+                let inside = Task { try await third.run() }
+                try await third.waitUntilConnected(within: .seconds(5))
+                let late = RedisClient(configuration, logger: silent)
+                let outside = Task { try await late.run() }
+                defer { outside.cancel() }
+                let start = ContinuousClock.now
+                try await eventually(within: .seconds(20), "it was refused six times") {
+                    #expect(try await first.ask("INCR", "n").int != nil)
+                    return try await Self.refusals(second) >= 6
+                }
+                // 50, 100, 200, 400 and 800 ms between six attempts, of which half at least is kept.
+                #expect(ContinuousClock.now - start >= .milliseconds(700))
+                #expect(!late.isConnected && first.isConnected && second.isConnected)
+                inside.cancel()
+                _ = await inside.result
+                try await late.waitUntilConnected(within: .seconds(10))
+                #expect(try await late.ask("INCR", "n").int ?? 0 > 1)
+                #expect(try await Self.refusals(second) < 12, "no storm")
+            }
+        }
+    }
+
+    private static func refusals(_ client: RedisClient) async throws -> Int {
+        try await client.ask("INFO", "stats").informationFields["rejected_connections"].flatMap { Int($0) } ?? 0
+    }
+
+    @Test func `what only a cluster says has a code and an advice of its own`() async throws {
+        let server = try await clusterNode()
+        try await withClient(try RedisConfiguration(url: server.url)) { (client) async throws in
+            let unowned = await redisError { () async throws(RedisError) in
+                _ = try await client.send(.command(RedisArguments("GET", "a")))
+            }
+            #expect(unowned?.code == .clusterDown && unowned?.outcome == .notExecuted)
+            _ = try await client.ask("CLUSTER", "ADDSLOTSRANGE", "0", "16383")
+            var across: RedisError?
+            try await eventually("the node knows that it has all slots") {
+                across = await redisError { () async throws(RedisError) in
+                    _ = try await client.send(.command(RedisArguments("MGET", "{a}x", "{b}x")))
+                }
+                return across?.code != .clusterDown
+            }
+            #expect(across?.code == .crossSlot && across?.outcome == .notExecuted)
+            #expect(across?.description.contains("not in cluster mode") == true)
+        }
+        await server.stop()
+    }
+}

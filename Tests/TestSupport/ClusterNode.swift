@@ -1,0 +1,18 @@
+// One node of a cluster, for tests of what we say to it.
+
+public import MartletRedis
+
+/// Starts a redis-server in cluster mode that knows no other node; it owns no slot until somebody gives it some.
+public func clusterNode() async throws -> PrivateRedisServer {
+    // Somebody else may take the port of its bus in the moment between; then another one is tried.
+    for _ in 0..<4 {
+        if let node = try? await startNode() { return node }
+    }
+    return try await startNode()
+}
+
+private func startNode() async throws -> PrivateRedisServer {
+    try await PrivateRedisServer.start(
+        directory: temporaryDirectory("cluster"),
+        options: ["--cluster-enabled", "yes", "--cluster-port", String(try await freePort())])
+}
