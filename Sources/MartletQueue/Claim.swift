@@ -74,6 +74,8 @@ public struct ClaimedJob: Sendable {
     var storedCreation: Date?
     /// How long it had been runnable when it was claimed; `nil` when a lost claim was replayed.
     public var waited: Duration?
+    /// How long it is that a worker first gave it back for not knowing its type; `nil` when the last one knew it.
+    public var unknownFor: Duration?
 }
 
 extension ClaimedJob {
@@ -126,13 +128,13 @@ extension ClaimedJob {
         for index in stride(from: 0, to: pairs.count - 1, by: 2) {
             guard let field = pairs[index].jobField else { continue }
             hasPayload = hasPayload || field == .payload
-            take(field, pairs[index + 1])
+            take(field, pairs[index + 1], now: now)
         }
         guard hasPayload, !type.isEmpty else { return nil }
         waited = words[at + 2].int.map { .milliseconds(max(0, now - $0)) }
     }
 
-    private mutating func take(_ field: JobField, _ value: RedisValue) {
+    private mutating func take(_ field: JobField, _ value: RedisValue, now: Int) {
         switch field {
         case .type: type = value.string ?? ""
         case .payload: payload = value.bytes ?? []
@@ -144,6 +146,7 @@ extension ClaimedJob {
         case .timeout: timeout = value.int.map { .milliseconds($0) }
         case .checkpoint: checkpoint = value.bytes
         case .createdAt: storedCreation = value.int.map { Date(milliseconds: $0) }
+        case .unknownSince: unknownFor = value.int.map { .milliseconds(max(0, now - $0)) }
         case .uniqueKey, .digest, .tags, .metadata, .token, .place, .error, .output, .progress, .wanted:
             break
         }

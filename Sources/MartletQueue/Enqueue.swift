@@ -22,6 +22,7 @@ extension Queue {
     /// more than Redis' memory, it is waited for; ``enqueue(_:durability:)-(NewJob,_)`` says what was confirmed.
     public func enqueue(_ job: NewJob) async throws(QueueError) -> EnqueueVerdict {
         if let field = job.invalidField { return .invalid(field) }
+        try store.memory.check([job.id])
         guard calls.level.load(ordering: .relaxed) <= 0 else { return try await enqueue(job, durability: nil).outcome }
         do throws(QueueError) { return try await pushPlainly(job) } catch {
             try heed(error)
@@ -37,6 +38,7 @@ extension Queue {
         _ job: NewJob, durability: Durability?
     ) async throws(QueueError) -> Pushed<EnqueueVerdict> {
         if let field = job.invalidField { return Pushed(outcome: .invalid(field), durability: .confirmed(.memory)) }
+        try store.memory.check([job.id])
         if durability ?? .memory == .memory, calls.level.load(ordering: .relaxed) <= 0 {
             do throws(QueueError) {
                 return Pushed(outcome: try await pushPlainly(job), durability: .confirmed(.memory))
@@ -59,6 +61,7 @@ extension Queue {
             judged.outcome = jobs.map { job in job.invalidField.map { .invalid($0) } ?? rest.removeFirst() }
             return judged
         }
+        try store.memory.check(jobs.map(\.id))
         if durability ?? .memory == .memory, calls.level.load(ordering: .relaxed) <= 0 {
             do throws(QueueError) {
                 return Pushed(outcome: try await enqueueInSlices(jobs), durability: .confirmed(.memory))
@@ -161,6 +164,7 @@ extension Queue {
                 return Pushed(outcome: .refused(index: index, .invalid(field)), durability: .confirmed(.memory))
             }
         }
+        try store.memory.check(jobs.map(\.id))
         await store.atomicPushes.enter()
         defer { store.atomicPushes.leave() }
         if durability ?? .memory == .memory, calls.level.load(ordering: .relaxed) <= 0 {

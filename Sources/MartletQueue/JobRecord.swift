@@ -41,6 +41,8 @@ enum JobField: String, Sendable, CaseIterable {
     case checkpoint = "c"
     /// `pause:<ms>` or `cancel:<ms>`, of an active job.
     case wanted = "w"
+    /// Milliseconds: since when no worker that claimed the job knew its type.
+    case unknownSince = "s"
 }
 
 /// A job as the queue keeps it.

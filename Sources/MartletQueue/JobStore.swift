@@ -17,6 +17,7 @@ public final class JobStore: Service, Sendable {
     let durable: DurableLane
     let scripts: ScriptTable
     let atomicPushes = Turnstile()
+    let memory = MemoryGuard()
     private let calls = Mutex<[QueueName: QueueCalls]>([:])
     let queuesKey: String
     let globalKey: String

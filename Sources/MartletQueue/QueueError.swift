@@ -25,12 +25,14 @@ public struct QueueError: Error, Sendable, CustomStringConvertible {
         case readOnly = "read-only"
         /// Redis' memory is full.
         case full
-        /// A script of somebody else's keeps Redis busy.
+        /// A script of somebody else's keeps Redis busy, or somebody ended ours before it had written anything.
         case busy
         /// Redis cannot write to its disk.
         case diskTrouble = "disk-trouble"
         /// Redis refused the credentials or a command.
         case denied
+        /// Redis is one node of a cluster, which Martlet does not speak to.
+        case cluster
     }
 
     /// Why it cannot be done.
@@ -94,9 +96,10 @@ extension QueueError {
         case .loading: .loading
         case .readOnly, .masterDown, .noReplicas: .readOnly
         case .outOfMemory: .full
-        case .busy: .busy
+        case .busy, .killed: .busy
         case .misconfigured: .diskTrouble
         case .authentication, .noPermission: .denied
+        case .moved, .crossSlot, .clusterDown, .tryAgain: .cluster
         default: .unavailable
         }
     }

@@ -18,6 +18,8 @@ public struct Settlement: Sendable {
         case crashed(retryAfter: Duration, error: String)
         /// Given back at its old place in line, or after a wait; costs no retry.
         case released(after: Duration?)
+        /// Given back by a worker that does not know its type, which the job then says as its error; costs no retry.
+        case unknownType(retryAfter: Duration, error: String)
         /// Not now: again after this wait; costs no retry.
         case snoozed(Duration)
     }
@@ -107,6 +109,9 @@ extension Settlement {
             arguments.append(Self.cut(error))
         case .released(let wait):
             arguments.append(words: "release", wait.map { "\(Self.bounded($0))" } ?? "", "")
+        case .unknownType(let wait, let error):
+            let reason = error.isEmpty ? "unknown type" : Self.cut(error)
+            arguments.append(words: "release", "\(Self.bounded(wait))", reason)
         case .snoozed(let wait):
             arguments.append(words: "snooze", "\(Self.bounded(wait))", "")
         }

@@ -41,10 +41,13 @@ package struct PushMarks: Sendable, Equatable {
     package var acknowledged: Int
     /// By how much an answer lay below one that had been there before its push was sent; 0 as long as none did.
     package var missing: Int
+    /// The same as `acknowledged` when Redis had answered; what came between counts only where no answer lay below.
+    package var latest: Int
 
-    package init(acknowledged: Int, missing: Int) {
+    package init(acknowledged: Int, missing: Int, latest: Int? = nil) {
         self.acknowledged = acknowledged
         self.missing = missing
+        self.latest = latest ?? acknowledged
     }
 }
 
@@ -60,7 +63,11 @@ extension JobStore {
     /// How far all queues have come; two round trips.
     package func marks() async throws(QueueError) -> StoreMarks {
         // The registry's own numbers first: a queue that comes or goes meanwhile is then seen the next time.
-        let head = await send([.command("HMGET", globalKey, "epoch", "registered"), .command("SMEMBERS", queuesKey)])
+        let room: [RedisRequest] = memory.isOn ? [.command("INFO", "memory")] : []
+        let head = await send(
+            [.command("HMGET", globalKey, "epoch", "registered"), .command("SMEMBERS", queuesKey)] + room)
+        // Who may not ask for it is left to Redis' own limit.
+        if head.count > 2, let info = try? head[2].get() { memory.note(info.informationFields) }
         let numbers = try Self.value(head[0]).array ?? []
         let members = try Self.value(head[1]).array ?? []
         let names = members.compactMap { $0.string.flatMap { QueueName($0) } }
@@ -92,9 +99,11 @@ extension JobStore {
     package func takePushMarks(_ acknowledged: [String: Int]) -> [String: PushMarks] {
         var marks: [String: PushMarks] = [:]
         for (name, calls) in knownCalls {
+            // In this order: the answer that shows a loss takes the count back to its own.
+            let latest = calls.acknowledged.load(ordering: .acquiring)
             let mark = PushMarks(
                 acknowledged: acknowledged[name.description] ?? 0,
-                missing: calls.missing.exchange(0, ordering: .relaxed))
+                missing: calls.missing.exchange(0, ordering: .acquiringAndReleasing), latest: latest)
             if mark.acknowledged > 0 || mark.missing > 0 { marks[name.description] = mark }
         }
         return marks
@@ -148,7 +157,10 @@ extension QueueCalls {
             acknowledged.max(created, ordering: .relaxed)
             return
         }
-        missing.max(floor.created - before, ordering: .relaxed)
-        acknowledged.store(created, ordering: .relaxed)
+        // The first such answer counts from all that was named before it, also after its push was sent.
+        let isFirst = missing.load(ordering: .relaxed) == 0
+        let reached = isFirst ? Swift.max(floor.created, acknowledged.load(ordering: .relaxed)) : floor.created
+        missing.max(reached - before, ordering: .relaxed)
+        acknowledged.store(created, ordering: .releasing)
     }
 }

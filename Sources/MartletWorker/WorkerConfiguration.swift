@@ -16,6 +16,10 @@ public struct WorkerConfiguration: Sendable {
     public var sweepInterval: Duration = .seconds(1)
     /// How long a job of an unknown type is kept from this worker's queue at first; doubles up to 5 min.
     public var unknownTypeDelay: Duration = .seconds(5)
+    /// How long a job may go from worker to worker none of which knows its type before it fails; `nil` means for ever.
+    ///
+    /// The time counts from when a worker first gave it back and begins again when one knew it.
+    public var unknownTypeLimit: Duration?
     /// How long after the loss of its lease a handler that still runs counts as leaked.
     public var leakDelay: Duration = .seconds(10)
     /// How many leaked handlers make the worker call ``onUnhealthy``.

@@ -137,6 +137,21 @@ private final class Supervised: Sendable {
         }
     }
 
+    /// Row 16: the kernel ends a process that takes too much memory with SIGKILL.
+    @Test(arguments: [("killed", "signal 9"), ("greedy", "signal ")])
+    func `a handler whose process ends for its memory takes nobody along, and its job fails with the signal`(
+        _ type: String, _ signal: String
+    ) async throws {
+        try await with(apart: false) { harness, worker in
+            let ids = try await push([type, "innocent"], to: harness)
+            let job = try await wait(ids[0], .failed, harness, worker)
+            #expect(job.lost == 3 && job.failures == 0 && job.claims == 3)
+            #expect(job.error?.hasPrefix("poison: its process was ended by \(signal)") == true, "\(job.error ?? "")")
+            #expect(try await wait(ids[1], .completed, harness, worker).lost == 0)
+            #expect(worker.deaths.isEmpty)
+        }
+    }
+
     @Test func `results, progress, checkpoints and errors cross from process to process`() async throws {
         try await with(apart: false) { harness, worker in
             let jobs = [

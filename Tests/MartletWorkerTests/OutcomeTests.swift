@@ -210,13 +210,35 @@ private struct Advice: RetryAdvising, CustomStringConvertible {
             try await running(worker(harness, configuration) { On(Square.self) { job, _ in job.side } }) {
                 let waiting = try await harness.waitFor(id, .retrying)
                 #expect(waiting.failures == 0)
-                #expect(waiting.error == nil)
+                #expect(waiting.error == "waits for a worker that knows jobs of type note")
                 #expect(try #require(waiting.dueAt) > waiting.readAt)
             }
             try await running(worker(harness) { On(Note.self) { _, _ in } }) {
                 let job = try await harness.waitFor(id, .completed)
                 #expect(job.failures == 0)
                 #expect(job.lost == 0)
+            }
+        }
+    }
+
+    /// Row 17.
+    @Test func `a job that no worker knows fails when its limit has passed, and a retry by hand begins again`()
+        async throws
+    {
+        try await withStore { harness in
+            var configuration = WorkerConfiguration.quick
+            configuration.unknownTypeDelay = .milliseconds(50)
+            configuration.unknownTypeLimit = .milliseconds(400)
+            let queue = harness.queue()
+            let id = try await queue.enqueue(Note()).id
+            try await running(worker(harness, configuration) { On(Square.self) { job, _ in job.side } }) {
+                let first = try await harness.waitFor(id, .failed)
+                #expect(first.error == "unsupported: for 0 s no worker knew jobs of type note")
+                #expect(first.claims > 2 && first.lost == 0)
+                #expect(try #require(first.finishedAt).timeIntervalSince(first.createdAt) >= 0.4)
+                #expect(try await queue.control(.retry, id) == .done(.queued))
+                let again = try await harness.waitFor(id, .failed)
+                #expect(again.claims > first.claims + 1, "it had its whole time again")
             }
         }
     }

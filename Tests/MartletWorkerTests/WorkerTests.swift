@@ -43,6 +43,36 @@ import Testing
         }
     }
 
+    /// Row 20: a cloned container, say.
+    @Test func `of two workers of one name and process each has an id of its own, and one's end takes nothing back`()
+        async throws
+    {
+        try await withStore { harness in
+            let (queue, gate, journal) = (harness.queue(), Gate(), Journal())
+            let twin = worker(harness, slots: 1) {
+                On(Note.self) { job, _ in
+                    journal.add("began \(job.number)")
+                    if job.number == 0 { try await gate.pass() }
+                }
+            }
+            try await running(twin) {
+                let held = try await queue.enqueue(Note(number: 0)).id
+                try await eventually("the first one runs it") { journal.count == 1 }
+                let before = try #require(try await queue.job(held))
+                try await running(twin) {
+                    let other = try await queue.enqueue(Note(number: 1)).id
+                    try await harness.waitFor(other, .completed)
+                    try await eventually("both are known") { try await queue.workers().count == 2 }
+                }
+                let after = try #require(try await queue.job(held))
+                #expect(after.state == .active && after.claims == before.claims && after.lost == 0)
+                gate.open()
+                #expect(try await harness.waitFor(held, .completed).claims == 1)
+                #expect(journal.count(of: "began 0") == 1)
+            }
+        }
+    }
+
     @Test func `with the limit 3, two workers of 10 slots never run more than 3 of 100 jobs at once`() async throws {
         try await withStore { harness in
             try await harness.queue().create()

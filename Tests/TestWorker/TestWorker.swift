@@ -7,6 +7,20 @@ import MartletQueue
 import MartletRedis
 import MartletWorker
 
+#if canImport(Glibc)
+    import Glibc
+
+    private let memoryLimit = __rlimit_resource_t(RLIMIT_AS.rawValue)
+#elseif canImport(Musl)
+    import Musl
+
+    private let memoryLimit = RLIMIT_AS
+#else
+    import Darwin
+
+    private let memoryLimit = RLIMIT_AS
+#endif
+
 /// What the tests push, in every shape that a handler of theirs needs.
 struct Order: Job {
     typealias Output = Int
@@ -53,6 +67,8 @@ struct TestWorker {
             OnRaw("deaf", runsOn: .process) { _, _ in
                 while true { try? await Task.sleep(for: .seconds(1)) }
             }
+            OnRaw("greedy", runsOn: .process) { _, _ in takeAllMemory() }
+            OnRaw("killed", runsOn: .process) { _, _ in _ = kill(getpid(), SIGKILL) }
             On(Order.self, runsOn: .process) { order, context in
                 context.progress(1, of: 2)
                 return order.side * order.side
@@ -77,6 +93,14 @@ struct TestWorker {
     private static func trap() {
         let none: [Int] = []
         print(none[words()])
+    }
+
+    /// As in a container whose limit is reached, but for who says no: here it is the allocator.
+    private static func takeAllMemory() {
+        var limit = rlimit(rlim_cur: 1 << 30, rlim_max: 1 << 30)
+        _ = setrlimit(memoryLimit, &limit)
+        var hoard: [[UInt8]] = []
+        while true { hoard.append([UInt8](repeating: 1, count: 16 << 20)) }
     }
 
     private static func words() -> Int { CommandLine.arguments.count }

@@ -81,6 +81,7 @@ function verbs.retry(id, job, state, index)
         write('HSET', UNIQUE, job.u, id)
     end
     write('HDEL', JOB .. id, 'f', 'l', 'e')
+    write('HDEL', JOB .. id, 's')
     return 'done', run_now(id, index, job.r)
 end
 

@@ -66,10 +66,17 @@ local function settlement(ended, tally)
         if wants(job[4], 'cancel') then
             return end_finally(id, token, CANCELLED, 'cancelled', job, progress)
         end
-        local more = call('HMGET', key, 'm', 'f', 'r', 'at', 'l')
+        local more = call('HMGET', key, 'm', 'f', 'r', 'at', 'l', 's')
+        local is_unknown = outcome == 'release' and body ~= ''
+        if more[6] and not is_unknown then write('HDEL', key, 's') end
         if outcome == 'release' or outcome == 'snooze' then
             local due, waits = place_of(more[4]) or t, false
             if delay then due, waits = after(delay) else waits = due > t end
+            -- Given back by a worker that does not know its type: the job says so, and since when.
+            if is_unknown then
+                local since = more[6] or stamp
+                return put_back(id, token, job, more[3], more[4], due, waits, progress, 's', since, 'e', body)
+            end
             return put_back(id, token, job, more[3], more[4], due, waits, progress)
         end
         if outcome == 'crashed' then

@@ -24,6 +24,9 @@ struct Attempt: Sendable {
     /// Runs the handler to its end, whatever happens meanwhile.
     @concurrent
     func run() async -> Ended {
+        // Between the claim and here the process may have been frozen, and another worker may run the job by now. Nor is
+        // one begun that was to stop before it began; only a job whose time is over fails for that.
+        if let stop = running.stopReason, stop != .timeout { return unstarted() }
         let start = ContinuousClock.now
         let result: Result<[UInt8]?, any Error>
         do { result = .success(try await handle(context)) } catch { result = .failure(error) }
@@ -31,6 +34,17 @@ struct Attempt: Sendable {
         let rest = running.end()
         let outcome = OutcomeRule(job: job, stop: rest.stop).outcome(of: result)
         let settlement = Settlement(id: job.id, token: job.token, outcome: outcome, progress: rest.progress)
+        return Ended(
+            settlement: settlement, meters: meters, knowsLoss: rest.knowsLoss, wasLastChance: job.isInLastChance)
+    }
+
+    /// The attempt ends without its handler: the job is given back as it was.
+    private func unstarted() -> Ended {
+        let rest = running.end()
+        logger.info(
+            "A job was not started, since it was to stop before",
+            metadata: ["job_id": "\(job.id)", "reason": "\(rest.stop?.rawValue ?? "none")"])
+        let settlement = Settlement(id: job.id, token: job.token, outcome: .released(after: nil))
         return Ended(
             settlement: settlement, meters: meters, knowsLoss: rest.knowsLoss, wasLastChance: job.isInLastChance)
     }

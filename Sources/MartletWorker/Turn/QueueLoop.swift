@@ -15,6 +15,7 @@ final class QueueLoop: Sendable {
     let inbox: TurnInbox
     let beats: BeatLoop
     let meters: QueueMeters
+    private let unknownTypes = UnknownTypes()
     private let logger: Logger
 
     init(_ crew: Crew, queue: Queue, slots: Int) {
@@ -89,13 +90,13 @@ extension QueueLoop {
             if let entry = crew.handlers[job.type] {
                 // The reply was so late that another worker may have the job already.
                 guard heldUntil > now else {
-                    release(job, after: nil, meters)
+                    end(job, .released(after: nil), meters)
                     continue
                 }
                 start(job, entry, heldUntil: heldUntil, now: now, meters)
                 if entry.place == .loop { isHere = true }
             } else {
-                release(job, meters)
+                giveBack(job, meters)
             }
         }
         return isHere
@@ -120,17 +121,19 @@ extension QueueLoop {
             })
     }
 
-    /// Another worker may know this type, or a newer version of this one: the job is not charged and never dropped.
-    private func release(_ job: ClaimedJob, _ meters: JobMeters) {
-        logger.warning(
-            "No handler for this type of job here; giving it back",
+    /// Ends the attempt of a job that nothing here can run.
+    private func giveBack(_ job: ClaimedJob, _ meters: JobMeters) {
+        let rule = UnknownTypeRule(crew.configuration)
+        let outcome = rule.outcome(of: job, chance: .random(in: 0...1))
+        logger.log(
+            level: unknownTypes.isNew(job.type) ? .warning : .debug,
+            "No handler for this type of job here; such jobs are given back",
             metadata: ["type": "\(job.type)", "job_id": "\(job.id)"])
-        let longer = crew.configuration.unknownTypeDelay * (1 << min(max(job.claims - 1, 0), 10))
-        release(job, after: min(longer, .seconds(300)) * Double.random(in: 0.8...1.2), meters)
+        end(job, outcome, meters)
     }
 
-    private func release(_ job: ClaimedJob, after wait: Duration?, _ meters: JobMeters) {
-        let settlement = Settlement(id: job.id, token: job.token, outcome: .released(after: wait))
+    private func end(_ job: ClaimedJob, _ outcome: Settlement.Outcome, _ meters: JobMeters) {
+        let settlement = Settlement(id: job.id, token: job.token, outcome: outcome)
         inbox.ended(Ended(settlement: settlement, meters: meters, wasLastChance: job.isInLastChance))
     }
 }
@@ -183,7 +186,7 @@ extension Settlement.Outcome {
         case (.settled(.failed), _), (_, .failedForGood): .failed
         case (_, .completed): .completed
         case (_, .failed), (_, .crashed): .retried
-        case (_, .released): .released
+        case (_, .released), (_, .unknownType): .released
         case (_, .snoozed): .snoozed
         }
     }
@@ -193,7 +196,7 @@ extension Settlement.Outcome {
         switch self {
         case .failed(_, let error), .failedForGood(let error), .crashed(_, let error):
             more.merging(["error": "\(error.prefix(1000))"]) { $1 }
-        case .completed, .released, .snoozed: more
+        case .completed, .released, .unknownType, .snoozed: more
         }
     }
 }

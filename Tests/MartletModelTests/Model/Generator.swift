@@ -209,7 +209,8 @@ extension Generator {
         case 70..<74: .crashed(retryAfter: wait, error: "it died")
         case 74..<79: .failedForGood(error: "for good")
         case 79..<88: .released(after: nil)
-        case 88..<93: .released(after: wait)
+        case 88..<91: .released(after: wait)
+        case 91..<95: .unknownType(retryAfter: wait, error: "unknown \(nonces)")
         default: .snoozed(wait)
         }
     }

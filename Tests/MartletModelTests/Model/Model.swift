@@ -33,6 +33,7 @@ struct Model {
         var failures = 0
         var lost = 0
         var error: String?
+        var unknownSince: Int?
         var output: [UInt8]?
         var progress: String?
         var checkpoint: [UInt8]?

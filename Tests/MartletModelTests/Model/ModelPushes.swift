@@ -181,6 +181,16 @@ extension Model {
         case _ where job.wanted?.stop == .cancel:
             finish(id, as: .cancelled)
             return .settled(.cancelled)
+        case .unknownType(let wait, let error):
+            jobs[id]?.unknownSince = job.unknownSince ?? now
+            jobs[id]?.error = error
+            again(id, after: wait)
+        case _ where job.unknownSince != nil:
+            // Whoever says anything else knows the type.
+            jobs[id]?.unknownSince = nil
+            jobs[id]?.token = job.token
+            jobs[id]?.progress = job.progress
+            return settle(one, id)
         case .failed(let wait, let error):
             return fail(id, error, isLast: job.failures + 1 > job.maxRetries, wait)
         case .failedForGood(let error):

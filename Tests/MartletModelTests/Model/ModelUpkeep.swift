@@ -175,6 +175,7 @@ extension Model {
         jobs[id]?.failures = 0
         jobs[id]?.lost = 0
         jobs[id]?.error = nil
+        jobs[id]?.unknownSince = nil
         lineUp(id)
         return .done(.queued)
     }
