@@ -17,6 +17,13 @@ struct RawConnection {
             }
     }
 
+    /// Sends the pieces and hangs up without reading a byte.
+    func sendAndLeave(_ pieces: [String]) async throws {
+        try await channel.executeThenClose { _, outbound in
+            for piece in pieces { try await outbound.write(ByteBuffer(string: piece)) }
+        }
+    }
+
     /// Sends the pieces and answers all that came until the server closed, or until `enough` says so.
     func exchange(
         _ pieces: [String], enough: @escaping @Sendable (String) -> Bool = { _ in false }

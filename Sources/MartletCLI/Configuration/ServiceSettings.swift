@@ -10,6 +10,10 @@ struct RedisSettings: Sendable, Equatable {
     var prefix: String
     /// The name of the deployment to which they belong.
     var environment = "default"
+    /// The file that held the URL; a changed password is read from it again.
+    var urlFile: String?
+    /// The share of Redis' memory, in percent, from which on the server refuses pushes.
+    var memoryLimitPercent = 90
 }
 
 /// Where the server listens and whom it lets in.
@@ -61,6 +65,8 @@ struct QueueSlots: Sendable, Equatable {
 struct WorkerSettings: Sendable, Equatable {
     var queues: [QueueSlots]
     var shutdownGrace: Duration
+    /// Zero is for ever.
+    var unknownTypeLimit = Duration.zero
 }
 
 /// The rules for downloads.
@@ -124,14 +130,16 @@ struct ServiceSettings: Sendable {
     private init(_ reader: inout SettingReader) {
         redis = RedisSettings(
             url: reader.read(Settings.redisURL), prefix: reader.read(Settings.redisPrefix),
-            environment: reader.read(Settings.redisEnvironment))
+            environment: reader.read(Settings.redisEnvironment), urlFile: reader.file(of: Settings.redisURL.key),
+            memoryLimitPercent: reader.read(Settings.redisMemoryLimit))
         http = HTTPSettings(
             host: reader.read(Settings.httpHost), port: reader.read(Settings.httpPort),
             tokensFile: reader.read(Settings.authTokensFile), stateDirectory: reader.read(Settings.stateDirectory))
         log = LogSettings(
             level: reader.read(Settings.logLevel), format: reader.read(Settings.logFormat) ?? .standard)
         worker = WorkerSettings(
-            queues: reader.read(Settings.workerQueues), shutdownGrace: reader.read(Settings.workerShutdownGrace))
+            queues: reader.read(Settings.workerQueues), shutdownGrace: reader.read(Settings.workerShutdownGrace),
+            unknownTypeLimit: reader.read(Settings.workerUnknownTypeLimit))
         download = DownloadSettings(
             maxConcurrentDownloads: reader.read(Settings.downloadMaxConcurrent),
             defaultMaxRetries: reader.read(Settings.downloadDefaultMaxRetries),

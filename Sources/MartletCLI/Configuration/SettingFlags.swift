@@ -35,11 +35,13 @@ struct RedisFlags: SettingFlags {
     var prefix: String?
     @Option(name: Settings.redisEnvironment.flag, help: Settings.redisEnvironment.help)
     var environment: String?
+    @Option(name: Settings.redisMemoryLimit.flag, help: Settings.redisMemoryLimit.help)
+    var memoryLimit: String?
 
     var values: [String: String] {
         written([
             (Settings.redisURL.key.name, url), ("redis.url_file", urlFile), (Settings.redisPrefix.key.name, prefix),
-            (Settings.redisEnvironment.key.name, environment),
+            (Settings.redisEnvironment.key.name, environment), (Settings.redisMemoryLimit.key.name, memoryLimit),
         ])
     }
 }
@@ -81,9 +83,14 @@ struct WorkerFlags: SettingFlags {
     var queues: String?
     @Option(name: Settings.workerShutdownGrace.flag, help: Settings.workerShutdownGrace.help)
     var shutdownGrace: String?
+    @Option(name: Settings.workerUnknownTypeLimit.flag, help: Settings.workerUnknownTypeLimit.help)
+    var unknownTypeLimit: String?
 
     var values: [String: String] {
-        written([(Settings.workerQueues.key.name, queues), (Settings.workerShutdownGrace.key.name, shutdownGrace)])
+        written([
+            (Settings.workerQueues.key.name, queues), (Settings.workerShutdownGrace.key.name, shutdownGrace),
+            (Settings.workerUnknownTypeLimit.key.name, unknownTypeLimit),
+        ])
     }
 }
 

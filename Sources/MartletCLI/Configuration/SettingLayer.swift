@@ -9,6 +9,8 @@ struct SettingLayer: Sendable {
         var text: String
         /// The variable, flag or key as the user wrote it.
         var spelling: String
+        /// The file that held it, if the user named one.
+        var file: String?
     }
 
     /// What the source is called: `flag`, `environment` or `file`.
@@ -87,7 +89,7 @@ struct SettingLayer: Sendable {
             }
             do {
                 let text = try ConfigurationFile.secret(at: fileEntry.text)
-                entries[key.name] = Entry(text: text, spelling: fileEntry.spelling)
+                entries[key.name] = Entry(text: text, spelling: fileEntry.spelling, file: fileEntry.text)
                 if FileRights(of: fileEntry.text).everybodyReads {
                     warnings.append("everybody on this machine may read the file of \(fileEntry.spelling)")
                 }

@@ -15,6 +15,8 @@ struct SettingOrigin: Sendable, Equatable {
     var spelling: String?
     /// The value as written; `nil` for a secret and for nothing.
     var value: String?
+    /// The file that held a secret, if the user named one.
+    var file: String?
 }
 
 /// Reads keys and gathers what is wrong with them.
@@ -37,6 +39,9 @@ struct SettingReader {
         reader = ConfigReader(providers: layers.map(\.provider), accessReporter: recorder)
     }
 
+    /// The file that held the value of a secret that was read, if the user named one.
+    func file(of key: SettingKey) -> String? { origins.last { $0.key == key }?.file }
+
     /// The value of a key, or its default when no source has it or the value does not fit.
     mutating func read<Value>(_ setting: Setting<Value>) -> Value {
         let key = setting.key
@@ -47,7 +52,9 @@ struct SettingReader {
             return setting.fallback
         }
         let shown = key.isSecret ? nil : text
-        origins.append(SettingOrigin(key: key, kind: layers[index].kind, spelling: entry.spelling, value: shown))
+        origins.append(
+            SettingOrigin(
+                key: key, kind: layers[index].kind, spelling: entry.spelling, value: shown, file: entry.file))
         do { return try setting.parse(text) } catch {
             problems.append(
                 ConfigurationProblem(variable: entry.spelling, value: shown, message: "must be \(key.expectation)"))

@@ -21,6 +21,10 @@ enum Settings {
         meaning: "Name of this deployment; a server or worker of another one refuses the same keys."
     ) { name in (1...64).contains(name.utf8.count) && name.utf8.allSatisfy(isKeyByte) }
 
+    static let redisMemoryLimit = Setting.number(
+        "redis.memory_limit_percent", 90, in: 10...100,
+        meaning: "Share of Redis' maxmemory from which the server refuses pushes; 100 leaves that to Redis.")
+
     static let httpHost = Setting.text(
         "http.host", "127.0.0.1", must: "an address or a host name",
         meaning: "Address on which the server listens; any other than loopback needs AUTH_TOKENS_FILE."
@@ -71,6 +75,10 @@ enum Settings {
         "worker.shutdown_grace_seconds", 25, in: 0...3600,
         meaning: "How long running jobs may go on after SIGTERM before they are given back.")
 
+    static let workerUnknownTypeLimit = Setting.seconds(
+        "worker.unknown_type_limit_seconds", 0, in: 0...31_536_000,
+        meaning: "How long a job may meet only workers that do not know its type before it fails; 0 is for ever.")
+
     static let downloadMaxConcurrent = Setting.number(
         "download.max_concurrent_downloads", 3, in: 1...10,
         meaning: "How many downloads run at once, over all workers; what the API sets later stays.")
@@ -106,8 +114,9 @@ enum Settings {
 
     /// All of them.
     static let all: [SettingKey] = [
-        redisURL.key, redisPrefix.key, redisEnvironment.key, httpHost.key, httpPort.key, authTokensFile.key,
-        stateDirectory.key, logLevel.key, logFormat.key, workerQueues.key, workerShutdownGrace.key,
+        redisURL.key, redisPrefix.key, redisEnvironment.key, redisMemoryLimit.key, httpHost.key, httpPort.key,
+        authTokensFile.key, stateDirectory.key, logLevel.key, logFormat.key, workerQueues.key,
+        workerShutdownGrace.key, workerUnknownTypeLimit.key,
         downloadMaxConcurrent.key, downloadDefaultMaxRetries.key,
         downloadDirectory.key, downloadSourceURL.key, downloadMaxBytes.key, downloadBytesPerSecond.key,
         downloadLease.key, downloadAllowPrivateAddresses.key,

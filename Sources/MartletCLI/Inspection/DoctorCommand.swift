@@ -26,8 +26,11 @@ struct DoctorCommand: AsyncParsableCommand {
             environment: ProcessInfo.processInfo.environment)
         var checks = try await StoreSession.withStore(settings.redis) { store in
             let checks = try await RedisCheckup(settings.redis).run()
-            let isDenied = checks.contains { $0.name == PermissionCheckup.name && $0.result == .bad }
-            return isDenied ? checks : checks + (try await QueueCheckup(store: store).run())
+            // Neither who is denied scripts nor a cluster's node answers for queues.
+            let isClosed = checks.contains {
+                [PermissionCheckup.name, RedisCheckup.modeName].contains($0.name) && $0.result == .bad
+            }
+            return isClosed ? checks : checks + (try await QueueCheckup(store: store).run())
         }
         if acceptLosses {
             try LossCheckup.accept(directory: settings.http.stateDirectory, prefix: settings.redis.prefix)

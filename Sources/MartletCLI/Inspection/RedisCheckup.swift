@@ -34,7 +34,7 @@ struct RedisCheckup {
     private func fitness(_ client: RedisClient, claims: Bool) async throws -> [Checkup] {
         try await client.waitUntilConnected(within: StoreSession.patience)
         let info = try await Self.information(client)
-        let first = [Self.version(info), Self.role(info), Self.memory(info)]
+        let first = [Self.version(info), Self.mode(info), Self.role(info), Self.memory(info)]
         // Older servers do not know what is asked further on.
         if first.contains(where: \.refusesStart) { return first }
         return first + (try await policies(client)) + [
@@ -59,6 +59,17 @@ struct RedisCheckup {
         let major = version.split(separator: ".").first.flatMap { Int($0) } ?? 0
         return Checkup(
             name, major >= 7 ? .good : .bad, version, "Martlet needs Redis 7.0 or newer", refusesStart: true)
+    }
+
+    static let modeName = "mode"
+
+    /// Queues would be on several nodes, whose redirects nobody follows; even on a single node one cannot wait for several.
+    static func mode(_ info: [String: String]) -> Checkup {
+        let isCluster = info["cluster_enabled"] == "1"
+        return Checkup(
+            modeName, isCluster ? .bad : .good, isCluster ? "cluster" : "single",
+            "use a Redis that is not in cluster mode: Martlet speaks to one server and follows no redirects",
+            refusesStart: true)
     }
 
     private static func role(_ info: [String: String]) -> Checkup {

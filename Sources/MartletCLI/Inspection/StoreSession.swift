@@ -26,7 +26,11 @@ enum StoreSession {
 
     /// Where Redis is; throws a failure that names the setting when the URL is none.
     static func configuration(_ settings: RedisSettings) throws -> RedisConfiguration {
-        do throws(RedisError) { return try RedisConfiguration(url: settings.url) } catch {
+        do throws(RedisError) {
+            var configuration = try RedisConfiguration(url: settings.url)
+            configuration.urlFile = settings.urlFile
+            return configuration
+        } catch {
             throw CommandFailure(.configuration, "REDIS_URL: \(error.message)")
         }
     }

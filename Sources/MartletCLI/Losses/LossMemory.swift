@@ -95,8 +95,12 @@ struct LossMemory: Sendable, Equatable, Codable {
         _ before: QueueMark?, _ pushes: PushMarks?, _ found: QueueMark?, wasRemoved: Bool
     ) -> Verdict {
         guard let before else { return Verdict() }
-        let acknowledged = pushes?.acknowledged ?? 0
         let regress = pushes?.missing ?? 0
+        var acknowledged = pushes?.acknowledged ?? 0
+        // An answer that came while Redis was asked is one from before the loss, unless it was itself too low.
+        if regress == 0, let pushes, max(before.created, acknowledged) > found?.created ?? 0 {
+            acknowledged = max(acknowledged, pushes.latest)
+        }
         guard let found, found.epoch == before.epoch else {
             if wasRemoved { return Verdict(isRemoved: true, restarts: true) }
             // What came after the last look counts too, where an answer shows that it was in the old queue.

@@ -2,6 +2,7 @@
 
 import FoundationEssentials
 import Logging
+import MartletHTTP
 import MartletQueue
 import MartletTelemetry
 import ServiceLifecycle
@@ -13,15 +14,21 @@ final class LossService: Service {
     private let file: LossFile?
     private let logger: Logger
     private let interval: Duration
+    private let onLook: @Sendable () -> Void
     private let state = Mutex((memory: LossMemory(), total: [String: Int]()))
 
     /// - Parameters:
     ///   - store: what is watched.
     ///   - directory: where to remember; `nil` remembers for as long as the process lives.
     ///   - interval: the pause between two looks.
-    init(store: JobStore, directory: String?, interval: Duration = .seconds(1), logger: Logger) {
+    ///   - onLook: called when Redis has answered a look.
+    init(
+        store: JobStore, directory: String?, interval: Duration = .seconds(1), logger: Logger,
+        onLook: @escaping @Sendable () -> Void = {}
+    ) {
         self.store = store
         self.interval = interval
+        self.onLook = onLook
         self.logger = logger
         file = directory.map { LossFile(directory: $0, prefix: store.prefix) }
     }
@@ -69,6 +76,7 @@ final class LossService: Service {
         let acknowledged = store.acknowledgedPushes()
         let marks = try await store.marks()
         let pushes = store.takePushMarks(acknowledged)
+        onLook()
         if marks.epoch.isEmpty, !marks.queues.isEmpty { try await store.identify() }
         let now = Int((Date().timeIntervalSince1970 * 1000).rounded())
         let accepted = file?.takeAcceptance()
@@ -100,6 +108,16 @@ final class LossService: Service {
 
     static func time(_ milliseconds: Int) -> String {
         Date(timeIntervalSince1970: Double(milliseconds) / 1000).formatted(.iso8601)
+    }
+
+    /// For `/readyz?verbose`: whether jobs are missing, and how many.
+    ///
+    /// Anybody may ask there, so no queue is named.
+    var findings: [ReadinessFinding] {
+        let missing = memory.missing.values.reduce(0, +)
+        guard missing > 0 else { return [ReadinessFinding(name: "possible loss", result: "ok", advice: "")] }
+        let advice = "\(missing) jobs that Redis had acknowledged are missing; run martlet doctor"
+        return [ReadinessFinding(name: "possible loss", result: Checkup.Result.bad.rawValue, advice: advice)]
     }
 
     /// How many jobs this process saw missing, and how many of those nobody has accepted.

@@ -37,13 +37,16 @@ struct Composition {
         let change = QueueSettingsChange(
             limit: settings.download.maxConcurrentDownloads, lease: settings.download.lease)
         ClusterMetrics.add(to: registry, store: store)
-        let losses = LossService(store: store, directory: settings.http.stateDirectory, logger: logger)
-        registry.addCollector { losses.samples }
+        store.refusePushes(abovePercentOfMemory: settings.redis.memoryLimitPercent)
+        let room = RoomReport(store: store, logger: logger)
+        let losses = LossService(
+            store: store, directory: settings.http.stateDirectory, logger: logger, onLook: { room.look() })
+        registry.addCollector { losses.samples + room.samples }
         return [
             SettingsService(store: store, gate: gate, change: change, logger: logger),
             SweepService(store: store, logger: logger),
             losses,
-            try server(onRunning),
+            try server({ losses.findings + room.findings }, onRunning),
         ]
     }
 
@@ -54,6 +57,8 @@ struct Composition {
         configuration.grace = settings.worker.shutdownGrace
         configuration.version = Version.current
         configuration.isolatesLostJobs = true
+        let unknownTypeLimit = settings.worker.unknownTypeLimit
+        configuration.unknownTypeLimit = unknownTypeLimit > .zero ? unknownTypeLimit : nil
         let slots = settings.worker.queues.map { ($0.queue, $0.slots) }
         let worker = Worker(
             store, queues: Dictionary(slots, uniquingKeysWith: { $1 }), configuration: configuration, logger: logger
@@ -68,7 +73,9 @@ struct Composition {
         ]
     }
 
-    private func server(_ onRunning: @escaping @Sendable (Int) async -> Void) throws -> any Service {
+    private func server(
+        _ findings: @escaping @Sendable () -> [ReadinessFinding], _ onRunning: @escaping @Sendable (Int) async -> Void
+    ) throws -> any Service {
         var server = ServerSettings()
         server.host = settings.http.host
         server.port = settings.http.port
@@ -82,7 +89,8 @@ struct Composition {
             return ListeningService(
                 server: try MartletServer(
                     store: store, settings: server, tokens: try tokens(), downloads: DownloadCatalog(rules),
-                    metrics: { await registry.scrape() }, findings: { [gate] in gate.findings }, logger: logger,
+                    metrics: { await registry.scrape() }, findings: { [gate] in gate.findings + findings() },
+                    logger: logger,
                     onRunning: onRunning),
                 address: "\(settings.http.host):\(settings.http.port)")
         } catch let error as ServerConfigurationError {

@@ -98,6 +98,33 @@ extension House {
         }
     }
 
+    /// Row 10.
+    @Test func `a worker that was stopped for most of its lease goes on, and nothing is charged nor fetched again`()
+        async throws
+    {
+        try await House.with(slowContent()) { house in
+            try await house.serve()
+            try await house.downloads.configure(QueueSettingsChange(lease: .seconds(5)))
+            let worker = try house.work()
+            let id = try await house.add("large.bin")
+            @Sendable func left() async throws -> Double {
+                let job = try await house.record(id)
+                return try #require(job.leaseUntil).timeIntervalSince(job.readAt)
+            }
+            try await house.untilCheckpoint(id, bytes: mebibyte)
+            try await house.until("a beat has just extended the lease") { try await left() > 4.5 }
+            worker.send(SIGSTOP)
+            // 60 % of a lease, as Redis' clock has it; sweeps look at the job meanwhile.
+            try await house.until("most of the lease has passed") { try await left() < 1.5 }
+            worker.send(SIGCONT)
+            try await house.until(id, is: "completed")
+            let job = try await house.record(id)
+            #expect(job.claims == 1 && job.lost == 0 && job.failures == 0)
+            #expect(house.origin.servings.count == 1)
+            #expect(try house.hasRightBytes("large.bin"))
+        }
+    }
+
     @Test func `a worker killed between the rename and the settlement leaves a job that completes without fetching`()
         async throws
     {

@@ -110,6 +110,14 @@ final class House: Sendable {
         return process
     }
 
+    /// The same with this environment and nothing else.
+    func startBare(_ arguments: [String], _ environment: [String: String]) throws -> Subprocess {
+        let log = "\(directory)/\(arguments[0]).log"
+        let process = try Subprocess(Program.path, arguments, environment: environment, output: log, errors: log)
+        processes.add(process)
+        return process
+    }
+
     /// Runs a command to its end.
     func martlet(
         _ arguments: String..., environment extra: [String: String] = [:], within limit: Duration = .seconds(30)

@@ -149,6 +149,97 @@ private let nothing = OriginContent(files: [], bytesPerSecond: 100 << 20)
         }
     }
 
+    /// Row 52.
+    @Test func `a password that is changed in the file of the URL needs no restart`() async throws {
+        try await House.with(nothing) { house in
+            let file = house.directory + "/redis-url"
+            func change(to password: String) async throws {
+                try await house.command("ACL", "SETUSER", "m", "reset", "on", ">" + password, "~*", "+@all")
+                let url = "unix://\(house.redis.socketPath)?user=m&password=\(password)\n"
+                try url.write(toFile: file, atomically: true, encoding: .utf8)
+            }
+            try await change(to: "canary-before")
+            let plain = Subprocess.plainEnvironment.merging(
+                house.environment.filter { $0.key != "REDIS_URL" }
+            ) { $1 }
+            let process = try house.startBare(["serve", "--redis-url-file", file], plain)
+            try await house.until("it is ready") { await (try? house.get("/readyz")) != nil }
+            try await change(to: "canary-after")
+            try await house.command("CLIENT", "KILL", "USER", "m")
+            try await house.until("the server is back with the new password") {
+                await (try? house.get("/readyz")) != nil
+            }
+            _ = try await house.post("/api/downloads/pause")
+            #expect(process.status == nil)
+            try await house.until("the log says so") {
+                House.text("\(house.directory)/serve.log").contains("those that the file of its URL holds now")
+            }
+            #expect(!House.text("\(house.directory)/serve.log").contains("canary"))
+        }
+    }
+
+    /// Rows 60 and 61.
+    @Test func `a Redis in cluster mode is refused by servers and workers, and doctor says so`() async throws {
+        let node = try await clusterNode()
+        try await ask(node, "CLUSTER", "ADDSLOTSRANGE", "0", "16383")
+        try await House.with(nothing) { house in
+            for command in ["serve", "work"] {
+                let result = try await house.martlet(command, environment: ["REDIS_URL": node.url])
+                #expect(result.status == 78, "\(command): \(result.errors)")
+                #expect(result.errors.contains("mode: cluster") && result.errors.contains("not in cluster mode"))
+            }
+            let doctor = try await house.martlet("doctor", environment: ["REDIS_URL": node.url])
+            #expect(doctor.status == 1 && doctor.output.contains("cluster"))
+        }
+        await node.stop()
+    }
+
+    /// Row 45.
+    @Test func `a Redis whose memory is nearly full takes no pushes, and what waits is worked off`() async throws {
+        let file = OriginFile(name: "a.bin", size: 100_000, seed: 1)
+        try await House.with(OriginContent(files: [file], bytesPerSecond: 100 << 20)) { house in
+            try await house.serve(["REDIS_MEMORY_LIMIT_PERCENT": "60"])
+            let id = try await house.add("a.bin")
+            let used = try #require(
+                try await house.store.serverInformation()["used_memory"].flatMap { Int($0) })
+            // Of this two thirds are in use: far from full for Redis, too much for us.
+            try await house.command("CONFIG", "SET", "maxmemory", String(used * 3 / 2))
+            try await house.until("the server has noticed") {
+                try await house.text("/metrics").contains("martlet_pushes_refused 1")
+            }
+            let refusal = await #expect(throws: CommandFailure.self) { try await house.add("a.bin") }
+            #expect(refusal?.message.contains("pushes are refused") == true, "\(String(describing: refusal))")
+            let findings = try await house.get("/readyz?verbose")["findings"].array ?? []
+            #expect(findings.first { $0["check"].string == "pushes" }?["result"].string == "failed")
+            try house.work()
+            try await house.until(id, is: "completed")
+            try await house.command("CONFIG", "SET", "maxmemory", "0")
+            try await house.until("pushes are taken again") { await (try? house.add("a.bin")) != nil }
+            #expect(house.log("serve").contains("There is room in Redis again"))
+        }
+    }
+
+    /// Rows 26, 35 and 57.
+    @Test func `what was lost is in the verbose answer, with its number and without the queue's name`() async throws {
+        try await House.with(nothing) { house in
+            try await house.serve(["STATE_DIRECTORY": house.directory + "/state"])
+            func finding() async throws -> JSON? {
+                let ready = try await house.get("/readyz?verbose")
+                return ready["findings"].array?.first { $0["check"].string == "possible loss" }
+            }
+            #expect(try await finding()?["result"].string == "ok")
+            try await house.command("HINCRBY", "martlet:{downloads}:meta", "created", "5")
+            try await house.until("the server has looked") {
+                House.text("\(house.directory)/state/acknowledged-martlet.json").contains("\"created\" : 5")
+            }
+            try await house.command("HINCRBY", "martlet:{downloads}:meta", "created", "-5")
+            try await house.until("it is told") { try await finding()?["result"].string == "failed" }
+            let told = try await finding()
+            #expect(told?["advice"].string == "5 jobs that Redis had acknowledged are missing; run martlet doctor")
+            #expect(try await house.get("/readyz")["status"].string == "ok", "it is an alarm, not an end")
+        }
+    }
+
     /// Row 62.
     @Test(arguments: [
         ("2.8.24", true), ("6.2.14", true), ("7.0.0", false), ("7.0.15", false), ("7.2.4", false), ("8.0.1", false),

@@ -28,6 +28,7 @@ struct KeyCase: Sendable, CustomTestStringConvertible {
         KeyCase("redis.url", "rediss://u:p@h:1/2") { $0.redis.url == "rediss://u:p@h:1/2" },
         KeyCase("redis.prefix", "mine:x") { $0.redis.prefix == "mine:x" },
         KeyCase("redis.environment", "staging") { $0.redis.environment == "staging" },
+        KeyCase("redis.memory_limit_percent", "75", json: "75") { $0.redis.memoryLimitPercent == 75 },
         KeyCase("http.host", "0.0.0.0") { $0.http.host == "0.0.0.0" },
         KeyCase("http.port", "0", json: "0") { $0.http.port == 0 },
         KeyCase("auth.tokens_file", "/etc/tokens") { $0.http.tokensFile == "/etc/tokens" },
@@ -39,6 +40,9 @@ struct KeyCase: Sendable, CustomTestStringConvertible {
         KeyCase("worker.queues", "a=1,b.c=20") { $0.worker.queues == [QueueSlots("a", 1), QueueSlots("b.c", 20)] },
         KeyCase("worker.shutdown_grace_seconds", "1.5", json: "1.5") {
             $0.worker.shutdownGrace == .milliseconds(1500)
+        },
+        KeyCase("worker.unknown_type_limit_seconds", "3600", json: "3600") {
+            $0.worker.unknownTypeLimit == .seconds(3600)
         },
         KeyCase("download.max_concurrent_downloads", "10", json: "10") { $0.download.maxConcurrentDownloads == 10 },
         KeyCase("download.default_max_retries", "0", json: "0") { $0.download.defaultMaxRetries == 0 },
@@ -157,7 +161,11 @@ struct KeyCase: Sendable, CustomTestStringConvertible {
             try ServiceSettings.load(environment: [:], file: config),
             try ServiceSettings.load(flags.groups, config: flags.config, environment: ["REDIS_URL": "redis://no"]),
         ]
-        for settings in ways { #expect(settings.redis.url == "redis://:pass word@h") }
+        for settings in ways {
+            #expect(settings.redis.url == "redis://:pass word@h")
+            #expect(settings.redis.urlFile == secret, "from where it is read again when it is refused")
+        }
+        #expect(try ServiceSettings.load(environment: ["REDIS_URL": "redis://h"]).redis.urlFile == nil)
     }
 
     @Test func `queues in a file may be an object`() throws {

@@ -49,6 +49,20 @@ import Testing
         #expect(memory.missing == ["q": 40])
     }
 
+    @Test func `an answer that came while Redis was asked counts too, unless it is one from after the loss`() {
+        var memory = LossMemory()
+        _ = look(&memory, 60)
+        // The look was held up while Redis was away: the last push before that was answered after it had begun.
+        let held = PushMarks(acknowledged: 66, missing: 0, latest: 67)
+        #expect(look(&memory, 40, pushes: held).losses.map(\.missing) == [27])
+        _ = look(&memory, 60)
+        // Its own answer showed the loss, and what was answered behind that is new.
+        let shown = PushMarks(acknowledged: 66, missing: 27, latest: 90)
+        #expect(look(&memory, 40, pushes: shown).losses.map(\.missing) == [27])
+        _ = look(&memory, 60)
+        #expect(look(&memory, 63, pushes: PushMarks(acknowledged: 60, missing: 0, latest: 64)).losses.isEmpty)
+    }
+
     @Test func `another epoch is a loss of all that was kept and of what came after the last look`() {
         for (pushes, missing) in [(nil, 60), (PushMarks(acknowledged: 120, missing: 0), 80)] {
             var memory = LossMemory()
