@@ -58,7 +58,8 @@ import Testing
         }
     }
 
-    @Test func `a shutdown ends a wait early with the job as it stands`() async throws {
+    @Test(arguments: [false, true])
+    func `a shutdown ends a wait early with the job as it stands`(whileItReads: Bool) async throws {
         let start = ContinuousClock.now
         let asked = Mutex<Task<Answer, any Error>?>(nil)
         let redis = try await PrivateRedisServer.start(directory: temporaryDirectory("http"), options: [])
@@ -71,6 +72,15 @@ import Testing
                 let calls = statistics.firstMatch(of: /cmdstat_evalsha:calls=(\d+)/).flatMap { Int($0.1) }
                 return calls ?? 0 > 10
             }
+            guard whileItReads else { return }
+            // A frozen Redis keeps the wait's next look open until the shutdown ends it.
+            redis.pause()
+            Task {
+                _ = try? await task.value
+                redis.unpause()
+            }
+            // Longer than the longest pause between two looks.
+            try await Task.sleep(for: .milliseconds(400))
         }
         await redis.stop()
         let answer = try await asked.withLock { $0 }?.value
