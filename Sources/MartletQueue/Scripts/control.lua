@@ -80,8 +80,7 @@ function verbs.retry(id, job, state, index)
         if holder and holder ~= id then return 'unique', holder end
         write('HSET', UNIQUE, job.u, id)
     end
-    write('HDEL', JOB .. id, 'f', 'l', 'e')
-    write('HDEL', JOB .. id, 's')
+    write('HDEL', JOB .. id, 'f', 'l', 'e', 's')
     return 'done', run_now(id, index, job.r)
 end
 

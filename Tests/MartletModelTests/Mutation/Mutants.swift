@@ -267,7 +267,7 @@ struct Mutant: Sendable, CustomStringConvertible {
             "a retry takes a key that another holds", .control,
             "        if holder and holder ~= id then return 'unique', holder end\n"),
         Mutant("a retry does not take its key again", .control, "        write('HSET', UNIQUE, job.u, id)\n"),
-        Mutant("a retry keeps its failures", .control, "    write('HDEL', JOB .. id, 'f', 'l', 'e')\n"),
+        Mutant("a retry keeps its failures", .control, "    write('HDEL', JOB .. id, 'f', 'l', 'e', 's')\n"),
         Mutant(
             "a job is deleted before its end", .control,
             "    if index ~= COMPLETED and index ~= FAILED and index ~= CANCELLED then return 'state', state end\n"),
