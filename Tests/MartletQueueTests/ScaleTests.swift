@@ -59,7 +59,7 @@ private let measures = ProcessInfo.processInfo.environment["MARTLET_MEASURE"] !=
         await server.stop()
     }
 
-    @Test func `while very many finished jobs are forgotten, claims go on as before (row 102)`() async throws {
+    @Test func `while very many finished jobs are forgotten, claims go on (row 102)`() async throws {
         let server = try await PrivateRedisServer.start(
             directory: temporaryDirectory("finals"), options: ["--hash-max-listpack-value", "1024"])
         try await withStore(url: server.url) { harness in

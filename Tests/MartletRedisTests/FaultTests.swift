@@ -50,7 +50,7 @@ import Testing
     }
 
     @Test func `killed and restarted under load, every command has a true outcome`() async throws {
-        try await withServer(["--appendonly", "yes"], commandTimeout: .milliseconds(500)) {
+        try await withServer(["--appendonly", "yes", "--appendfsync", "always"], commandTimeout: .milliseconds(500)) {
             (server, client) async throws in
             let tally = Tally()
             let load = (0..<40).map { number in
