@@ -96,4 +96,15 @@ import Testing
                 try await queue.settle(claimed[1], .failed(retryAfter: .seconds(-1), error: "x")) == .settled(.queued))
         }
     }
+
+    @Test func `the longest delay is no finding when the clock goes back`() async throws {
+        try await withFaultyStore { harness in
+            let queue = harness.queue()
+            var late = job()
+            late.delay = .seconds(365 * 86_400)
+            _ = try await queue.enqueue(late)
+            try await harness.setClock(.seconds(-3600))
+            #expect(try await queue.audit().findings == [])
+        }
+    }
 }

@@ -27,7 +27,8 @@ end
 local function check_place(id, index, place, job)
     local priority = tonumber(job.r) or 0
     local t = index == QUEUED and place + priority * step or place
-    if t ~= t or t < 0 or t % 1 ~= 0 or t > max(now, clock) + 31536000000 then
+    -- The longest delay is a year; a second one for a clock that has gone back since.
+    if t ~= t or t < 0 or t % 1 ~= 0 or t > max(now, clock) + 2 * 31536000000 then
         found(id, index == QUEUED and 'score does not fit its priority' or 'score is no time')
     end
     local at = match(job.at or '', '^(%d+) ?%d*$')

@@ -10,7 +10,8 @@
 if REFUSED then return REFUSED end
 
 local verb, subject, does = ARGV[1], ARGV[2], ARGV[3] == '1'
-local LATEST = 31536000000
+-- How late a time may be: the longest delay is a year; a second one for a clock that has gone back since.
+local LATEST = 2 * 31536000000
 local ORDER = { ACTIVE, PAUSED, DELAYED, QUEUED, COMPLETED, FAILED, CANCELLED }
 local NAMES = { 'active', 'paused', 'delayed', 'queued', 'completed', 'failed', 'cancelled' }
 local steps, acts = {}, 0
