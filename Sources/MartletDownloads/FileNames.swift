@@ -18,7 +18,8 @@ enum FileNames {
         guard !text.unicodeScalars.contains(where: isDotLike) else {
             throw DownloadRuleError(field: field, message: "must not contain characters that look like dots")
         }
-        guard !text.hasPrefix(".") else {
+        // Marks that stand on a character make another of it for people, and none for file systems.
+        guard text.unicodeScalars.first != "." else {
             throw DownloadRuleError(field: field, message: "must not begin with a dot")
         }
         guard !text.allSatisfy(\.isWhitespace) else {
@@ -27,7 +28,12 @@ enum FileNames {
         guard !isReserved(text) else {
             throw DownloadRuleError(field: field, message: "must not be a device name such as CON, NUL or COM1")
         }
-        return cut(text)
+        let name = cut(text)
+        // What is cut off may have been all that told it from a device.
+        guard !isReserved(name), !name.allSatisfy(\.isWhitespace) else {
+            throw DownloadRuleError(field: field, message: "must not be blank or a device name once it is cut")
+        }
+        return name
     }
 
     /// A name made from the URL's last path segment; never empty.
@@ -61,7 +67,7 @@ enum FileNames {
 
     private static func cleaned(_ text: String) -> String {
         var name = text.utf8.allSatisfy(isHarmless) ? text : withoutBadCharacters(text)
-        name = String(name.drop { $0 == "." || $0.isWhitespace })
+        name = String(name.unicodeScalars.drop { $0 == "." || $0.properties.isWhitespace })
         while let last = name.last, last == "." || last.isWhitespace { name.removeLast() }
         guard !name.isEmpty, !name.allSatisfy({ $0 == "_" }) else { return fallback }
         return cut(isReserved(name) ? "_" + name : name)
@@ -119,7 +125,7 @@ enum FileNames {
         guard let first = name.utf8.first(where: { $0 != UInt8(ascii: " ") }),
             first >= 0x80 || "ACLNPaclnp".utf8.contains(first)
         else { return false }
-        let stem = name.prefix { $0 != "." }.uppercased().filter { $0 != " " }
+        let stem = String(name.unicodeScalars.prefix { $0 != "." }).uppercased().filter { $0 != " " }
         if ["CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$", "CLOCK$"].contains(stem) { return true }
         guard stem.hasPrefix("COM") || stem.hasPrefix("LPT"), stem.count == 4, let last = stem.last else {
             return false

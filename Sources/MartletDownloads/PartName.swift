@@ -25,7 +25,7 @@ enum PartName {
     ///
     /// Empty when the name is not that of a part.
     static func candidates(in name: String) -> [JobID] {
-        guard name.hasPrefix("."), name.hasSuffix(suffix), name.utf8.count <= 255,
+        guard name.utf8.first == UInt8(ascii: "."), name.hasSuffix(suffix), name.utf8.count <= 255,
             !name.utf8.contains(UInt8(ascii: "/")), !name.utf8.contains(0)
         else { return [] }
         let pieces = name.dropFirst().dropLast(suffix.count).split(separator: ".", omittingEmptySubsequences: false)

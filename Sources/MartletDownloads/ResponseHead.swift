@@ -83,6 +83,8 @@ struct ContentRange: Equatable {
             return nil
         }
         if let total, last >= total { return nil }
+        // No file has a byte of that number: one more, and nobody could count on.
+        guard last < .max else { return nil }
         bytes = first...last
     }
 

@@ -49,10 +49,10 @@ public struct RetryPolicy: Sendable, Hashable {
         return .milliseconds(Int64((min(seconds, limit) * 1000).rounded()))
     }
 
-    /// `base × factorⁿ⁻¹`, which stops growing past the cap, so that a large count costs nothing.
+    /// `base × factorⁿ⁻¹`, which stops growing past the cap and after 10 000 failures, so that a large count costs nothing.
     private func grown(_ failures: Int) -> Double {
         var seconds = base.inSeconds
-        var left = failures - 1
+        var left = min(max(failures, 1), 10_000) - 1
         while left > 0, factor > 1, seconds < cap.inSeconds, seconds > 0 {
             seconds *= factor
             left -= 1
@@ -67,11 +67,14 @@ extension Duration {
         Double(components.seconds) + Double(components.attoseconds) / 1e18
     }
 
-    /// The duration in whole milliseconds, rounded up, so that no wait is shorter than asked for.
+    /// The duration in whole milliseconds, rounded up, so that no wait is shorter than asked for; the largest number that
+    /// there is for one beyond it.
     package var inMilliseconds: Int {
         let (seconds, attoseconds) = components
         let part = attoseconds / 1_000_000_000_000_000
         let rest = attoseconds % 1_000_000_000_000_000 > 0 ? 1 : 0
-        return Int(seconds) * 1000 + Int(part) + rest
+        let (whole, isTooLarge) = Int(seconds).multipliedReportingOverflow(by: 1000)
+        let (sum, isBeyond) = whole.addingReportingOverflow(Int(part) + rest)
+        return isTooLarge || isBeyond ? (seconds < 0 ? .min : .max) : sum
     }
 }

@@ -131,7 +131,7 @@ extension ClaimedJob {
             take(field, pairs[index + 1], now: now)
         }
         guard hasPayload, !type.isEmpty else { return nil }
-        waited = words[at + 2].int.map { .milliseconds(max(0, now - $0)) }
+        waited = words[at + 2].int.map { max(.zero, .milliseconds(now) - .milliseconds($0)) }
     }
 
     private mutating func take(_ field: JobField, _ value: RedisValue, now: Int) {
@@ -139,8 +139,8 @@ extension ClaimedJob {
         case .type: type = value.string ?? ""
         case .payload: payload = value.bytes ?? []
         case .priority: priority = value.int ?? 0
-        case .failures: failures = value.int ?? 0
-        case .lost: lost = value.int ?? 0
+        case .failures: failures = value.int?.asCount ?? 0
+        case .lost: lost = value.int?.asCount ?? 0
         case .maxRetries: maxRetries = value.int ?? JobRecord.defaultMaxRetries
         case .retryPolicy: retryPolicy = value.string.flatMap(RetryPolicy.init(stored:)) ?? .standard
         case .timeout: timeout = value.int.map { .milliseconds($0) }

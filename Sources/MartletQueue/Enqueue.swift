@@ -231,8 +231,10 @@ struct PushCall: Sendable {
         guard let parts = value.array, parts.first?.string == "refused" else {
             return .accepted(try verdicts(value, noting: calls))
         }
-        guard parts.count == 4, let index = parts[1].int else { throw .broken("enqueue", value) }
-        return .refused(index: index - 1, try EnqueueVerdict(.array(Array(parts[2...]))))
+        guard parts.count == 4, let position = parts[1].int, position > 0, position <= jobs.count else {
+            throw .broken("enqueue", value)
+        }
+        return .refused(index: position - 1, try EnqueueVerdict(.array(Array(parts[2...]))))
     }
 
     /// Reads how many jobs were ever created, then position from 1 and verdict of each job that was not simply put in line.
@@ -243,7 +245,7 @@ struct PushCall: Sendable {
         var verdicts = [EnqueueVerdict](repeating: .created(.queued), count: jobs.count)
         var born = jobs.count
         for index in stride(from: 1, to: parts.count, by: 2) {
-            guard let position = parts[index].int, verdicts.indices.contains(position - 1) else {
+            guard let position = parts[index].int, position > 0, position <= verdicts.count else {
                 throw .broken("enqueue", value)
             }
             verdicts[position - 1] = try EnqueueVerdict(parts[index + 1])

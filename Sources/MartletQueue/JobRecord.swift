@@ -136,8 +136,8 @@ extension JobRecord {
         tags = fields.text(.tags).map { $0.split(separator: "\n").map(String.init) } ?? []
         metadata = fields.bytes(.metadata)
         claims = fields.claims
-        failures = fields.int(.failures) ?? 0
-        lost = fields.int(.lost) ?? 0
+        failures = fields.int(.failures)?.asCount ?? 0
+        lost = fields.int(.lost)?.asCount ?? 0
         error = fields.text(.error)
         output = fields.bytes(.output)
         progress = fields.text(.progress).flatMap(JobProgress.init(stored:))
@@ -185,6 +185,11 @@ struct JobFields {
     }
 
     func createdAt(of id: JobID) -> Date? { int(.createdAt).map { Date(milliseconds: $0) } ?? id.generatedAt }
+}
+
+extension Int {
+    /// The number as a count that can be counted on from: what no count can be is the nearest that can.
+    var asCount: Int { Swift.min(Swift.max(self, 0), Int(Int32.max)) }
 }
 
 extension Date {

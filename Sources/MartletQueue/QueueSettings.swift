@@ -205,7 +205,8 @@ extension Queue {
 extension QueueStatus {
     init(name: QueueName, counts: [String: String], meta: [String: String]) {
         func number(_ words: [String: String], _ key: String, _ standard: Int = 0) -> Int {
-            words[key].flatMap { Int($0) } ?? standard
+            // Broken ones are so bounded that the numbers of all queues can be summed up.
+            words[key].flatMap { Int($0) }.map { min(max($0, -(1 << 53)), 1 << 53) } ?? standard
         }
         func pause(_ flag: String) -> QueuePause? {
             guard meta[flag] == "1" else { return nil }

@@ -100,7 +100,7 @@ struct TurnCall {
         guard unusual.count.isMultiple(of: 2) else { return nil }
         var verdicts = [SettleVerdict](repeating: .settled(.completed), count: order.count)
         for index in stride(from: 0, to: unusual.count, by: 2) {
-            guard let position = unusual[index].int, order.indices.contains(position - 1),
+            guard let position = unusual[index].int, position > 0, order.indices.contains(position - 1),
                 let verdict = SettleVerdict(unusual[index + 1])
             else { return nil }
             verdicts[order[position - 1]] = verdict

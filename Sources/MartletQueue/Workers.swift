@@ -32,8 +32,8 @@ extension Queue {
             guard split.count == 2, let at = Int(split[0]), split[1] != "{}" else { continue }
             reports.append(
                 WorkerReport(
-                    worker: worker, queue: name, lastBeat: Date(milliseconds: at), silentFor: .milliseconds(now - at),
-                    says: Array(split[1].utf8)))
+                    worker: worker, queue: name, lastBeat: Date(milliseconds: at),
+                    silentFor: .milliseconds(now) - .milliseconds(at), says: Array(split[1].utf8)))
         }
         return reports.sorted { $0.worker < $1.worker }
     }

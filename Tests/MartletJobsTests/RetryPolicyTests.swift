@@ -63,4 +63,20 @@ private struct Seeded: RandomNumberGenerator {
         #expect(Duration.zero.inMilliseconds == 0)
         #expect(Duration.milliseconds(250).inSeconds == 0.25)
     }
+
+    @Test func `a policy that hardly grows takes no longer for absurd counts`() {
+        let policy = RetryPolicy(base: .milliseconds(1), factor: 1.000_000_000_1, cap: .seconds(3600))
+        let clock = ContinuousClock()
+        let took = clock.measure {
+            for count in [Int.min, -1, 0, 1, .max] { #expect(policy.delay(afterFailure: count) < .seconds(3600)) }
+        }
+        // Round by round it would be hours.
+        #expect(took < .seconds(5))
+    }
+
+    @Test func `durations beyond what milliseconds can count are the largest that they can`() {
+        #expect(Duration.seconds(Int64.max).inMilliseconds == .max)
+        #expect(Duration.seconds(Int64.min).inMilliseconds == .min)
+        #expect(Duration.milliseconds(Int64.max).inMilliseconds == .max)
+    }
 }

@@ -34,7 +34,7 @@ import Testing
         "redis://h:+1", "redis://h/x", "redis://h/-1", "redis://h/1/2", "redis://user@h", "redis://h?db=1",
         "redis://h#x", "redis://::1", "redis://[::1", "redis://[::1]x", "redis://u:%4@h", "redis://u:%zz@h",
         "redis://u:%00@h", "redis://u:%+f@h", "redis://h?ca=/x", "rediss://h?ca", "unix://relative", "unix://",
-        "unix:///s?db=x", "unix:///s?what=1",
+        "unix:///s?db=x", "unix:///s?what=1", "redis://h\0.example", "unix:///s\0x", "redis://:p\0w@h",
     ])
     func `a bad URL is refused`(_ url: String) {
         let error = #expect(throws: RedisError.self) { try RedisConfiguration(url: url) }
@@ -118,5 +118,12 @@ import Testing
         #expect(RedisValue.integer(1).string == nil && RedisValue.integer(1).bytes == nil)
         #expect(RedisValue.array([.null]).array == [.null])
         #expect(RedisValue.null.isNull && !RedisValue.integer(0).isNull)
+    }
+
+    @Test func `an answer to INFO may have lines without a name`() {
+        let text = "# Server\r\nredis_version:7.0.15\r\n:\r\n::x\r\nalone\r\n"
+        let fields = RedisValue.bytes(Array(text.utf8)).informationFields
+        #expect(fields["redis_version"] == "7.0.15")
+        #expect(fields["alone"]?.isEmpty == true)
     }
 }

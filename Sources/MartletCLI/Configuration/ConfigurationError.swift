@@ -16,8 +16,15 @@ struct ConfigurationProblem: Sendable, Equatable, CustomStringConvertible {
 
     /// One line of bounded length, whatever was written.
     private static func shown(_ value: String) -> String {
-        let line = String(String.UnicodeScalarView(value.unicodeScalars.prefix(100).map { $0.value < 0x20 ? "?" : $0 }))
+        let line = String(String.UnicodeScalarView(value.unicodeScalars.prefix(100).map { isPlain($0) ? $0 : "?" }))
         return value.isEmpty ? "\"\"" : line + (value.unicodeScalars.count > 100 ? "…" : "")
+    }
+
+    private static func isPlain(_ scalar: Unicode.Scalar) -> Bool {
+        switch scalar.properties.generalCategory {
+        case .control, .format, .lineSeparator, .paragraphSeparator: false
+        default: true
+        }
     }
 }
 

@@ -40,7 +40,7 @@ public struct TokenTable: Sendable {
 
     /// Reads the text of a file.
     public init(_ text: String) throws(TokenFileError) {
-        for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
+        for (index, line) in text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).enumerated() {
             let words = line.prefix { $0 != "#" }.split(whereSeparator: \.isWhitespace).map(String.init)
             guard !words.isEmpty else { continue }
             do { entries.append(try Self.entry(words)) } catch {

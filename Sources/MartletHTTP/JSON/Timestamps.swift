@@ -8,9 +8,13 @@ extension JSON {
 }
 
 extension Date {
-    /// `2026-01-31T12:00:00.250Z`.
+    /// The milliseconds of the years that RFC 3339 can write, 0 to 9999.
+    private static let calendar = -62_167_219_200_000...253_402_300_799_999
+
+    /// `2026-01-31T12:00:00.250Z`; a time beyond the calendar is its first or last one.
     var rfc3339: String {
-        let milliseconds = Int((timeIntervalSince1970 * 1000).rounded())
+        let (first, last) = (Double(Self.calendar.lowerBound), Double(Self.calendar.upperBound))
+        let milliseconds = Int(min(max((timeIntervalSince1970 * 1000).rounded(), first), last))
         let (days, rest) = (
             milliseconds.floored(86_400_000), milliseconds - milliseconds.floored(86_400_000) * 86_400_000
         )
@@ -26,8 +30,7 @@ extension Date {
                 buffer[at + width] = UInt8(ascii: separator)
                 at += width + 1
             }
-            // RFC 3339 knows years of four digits.
-            put(min(max(year, 0), 9999), width: 4, then: "-")
+            put(year, width: 4, then: "-")
             put(month, width: 2, then: "-")
             put(day, width: 2, then: "T")
             put(rest / 3_600_000, width: 2, then: ":")
@@ -40,7 +43,8 @@ extension Date {
 
     /// Reads RFC 3339 with any offset; `nil` for anything else.
     init?(rfc3339 text: String) {
-        guard
+        // To the pattern the digits of all scripts are digits.
+        guard text.utf8.allSatisfy({ $0 < 0x80 }),
             let match = text.wholeMatch(
                 of: /(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)/)
         else { return nil }
@@ -51,6 +55,7 @@ extension Date {
         let days = Self.days(numbers[0], numbers[1], numbers[2])
         guard Self.civil(days) == (numbers[0], numbers[1], numbers[2]) else { return nil }
         let seconds = days * 86_400 + numbers[3] * 3600 + numbers[4] * 60 + numbers[5] - offset
+        guard Self.calendar.contains(seconds * 1000) else { return nil }
         self.init(timeIntervalSince1970: Double(seconds) + (match.7.flatMap { Double("0" + $0) } ?? 0))
     }
 

@@ -13,6 +13,7 @@ struct RedisURL {
             throw Self.invalid("it has no scheme; it must start with redis://, rediss:// or unix://")
         }
         guard !url.contains("#") else { throw Self.invalid("it has a fragment; write # as %23") }
+        guard !url.utf8.contains(0) else { throw Self.invalid("it has a NUL, which no part may have") }
         let rest = url[mark.upperBound...]
         let query = rest.firstIndex(of: "?")
         let place = rest[..<(query ?? rest.endIndex)]

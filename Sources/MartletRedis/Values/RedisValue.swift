@@ -52,8 +52,8 @@ extension RedisValue {
     package var informationFields: [String: String] {
         var fields: [String: String] = [:]
         for line in (string ?? "").split(whereSeparator: \.isNewline) where !line.hasPrefix("#") {
-            let pair = line.split(separator: ":", maxSplits: 1)
-            fields[String(pair[0])] = pair.count == 2 ? String(pair[1]) : ""
+            let name = line.prefix { $0 != ":" }
+            fields[String(name)] = String(line.dropFirst(name.count + 1))
         }
         return fields
     }

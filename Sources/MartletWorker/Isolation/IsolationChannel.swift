@@ -1,7 +1,6 @@
-// The line between a worker and the process of an isolated job: frames of JSON, each behind its length.
+// The line between a worker and the process of an isolated job, over which frames go both ways.
 
 import Dispatch
-import FoundationEssentials
 import Synchronization
 
 #if canImport(Glibc)
@@ -22,11 +21,8 @@ final class IsolationChannel: Sendable {
     private let writes = DispatchQueue(label: "martlet.isolation.write")
     private let reads: Mutex<any DispatchSourceRead>
     private let continuation: AsyncStream<IsolationFrame>.Continuation
-    /// What arrived and is no whole frame yet.
-    private let pending = Mutex<[UInt8]>([])
-
-    /// A frame is a payload of at most a MiB as base64, and some words.
-    private static let frameLimit = 8 << 20
+    /// What arrived.
+    private let arrived = Mutex(IsolationFrames())
 
     /// Takes over the open descriptor.
     init(_ descriptor: Int32) {
@@ -61,9 +57,7 @@ final class IsolationChannel: Sendable {
 
     /// Sends a frame; what the other end no longer reads is dropped.
     func send(_ frame: IsolationFrame) {
-        guard let body = try? JSONEncoder().encode(frame) else { return }
-        let length = UInt32(body.count)
-        let bytes = (0..<4).map { UInt8(truncatingIfNeeded: length >> (24 - 8 * $0)) } + body
+        guard let bytes = IsolationFrames.bytes(of: frame) else { return }
         writes.async { [descriptor] in Self.write(bytes, to: descriptor) }
     }
 
@@ -97,19 +91,7 @@ final class IsolationChannel: Sendable {
 
     /// Takes in what arrived; false for what is no frame.
     private func take(_ bytes: ArraySlice<UInt8>) -> Bool {
-        pending.withLock { pending in
-            pending += bytes
-            while pending.count >= 4 {
-                let length = pending[..<4].reduce(0) { $0 << 8 | Int($1) }
-                guard length <= Self.frameLimit else { return false }
-                guard pending.count >= 4 + length else { return true }
-                guard let frame = try? JSONDecoder().decode(IsolationFrame.self, from: Data(pending[4..<(4 + length)]))
-                else { return false }
-                continuation.yield(frame)
-                pending.removeFirst(4 + length)
-            }
-            return true
-        }
+        arrived.withLock { arrived in arrived.take(bytes) { continuation.yield($0) } }
     }
 }
 

@@ -70,6 +70,12 @@ import Testing
         }
     }
 
+    @Test(arguments: ["\n", "\r", "\u{7F}", "\u{85}", "\u{9B}", "\u{2028}", "\u{2029}", "\u{202E}", "\u{200B}"])
+    func `a problem is one line of plain text, whatever was written`(harm: String) {
+        let found = problems(["LOG_LEVEL": "a\(harm)b"])
+        #expect(found == ["LOG_LEVEL=a?b: must be \(Settings.logLevel.key.expectation)"])
+    }
+
     @Test(arguments: ["AUTH_TOKENS_FILE", "LOG_FORMAT", "DOWNLOAD__SOURCE_URL"])
     func `an empty variable counts as absent where there may be no value`(name: String) {
         #expect(problems([name: ""]).isEmpty)
