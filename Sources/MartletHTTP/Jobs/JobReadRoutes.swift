@@ -23,7 +23,7 @@ extension API {
     private func final(_ job: JobRecord, _ queue: Queue, within limit: Duration) async throws -> JobRecord? {
         do {
             return try await cancelWhenGracefulShutdown { try await queue.waitUntilFinal(job.id, within: limit) }
-        } catch where error is CancellationError || Task.isShuttingDownGracefully {
+        } catch  where error is CancellationError || Task.isShuttingDownGracefully {
             // Also a look that the shutdown ended; what it says then is that nobody waits for the reply.
             return job
         }
