@@ -216,10 +216,31 @@ struct PushCall: Sendable {
     init(_ jobs: ArraySlice<NewJob>, mode: String = "each", after floor: PushFloor = PushFloor()) {
         var arguments = RedisArguments(mode)
         arguments.reserveCapacity(jobs.reduce(0) { $0 + $1.wireSize })
-        for job in jobs { job.append(to: &arguments) }
+        Self.append(jobs, to: &arguments)
         self.arguments = arguments
         self.jobs = jobs
         self.floor = floor
+    }
+
+    /// Appends the jobs in runs: plain ones of one type that follow each other share their head.
+    private static func append(_ jobs: ArraySlice<NewJob>, to arguments: inout RedisArguments) {
+        var start = jobs.startIndex
+        while start < jobs.endIndex {
+            guard jobs[start].isPlain else {
+                jobs[start].appendAlone(to: &arguments)
+                start += 1
+                continue
+            }
+            let type = jobs[start].type
+            let end = jobs[start...].firstIndex { !$0.isPlain || $0.type != type } ?? jobs.endIndex
+            arguments.append(end - start)
+            arguments.append(type)
+            for index in start..<end {
+                arguments.append(jobs[index].id.description)
+                arguments.append(jobs[index].payload)
+            }
+            start = end
+        }
     }
 
     var ids: [JobID] { jobs.map(\.id) }

@@ -125,8 +125,15 @@ extension NewJob {
         return hex(hash.finalize().prefix(16))
     }
 
-    /// Appends the job as the script `enqueue` reads it.
-    func append(to arguments: inout RedisArguments) {
+    /// Whether nothing is said of the job but its type and payload: then nothing else is sent and stored.
+    var isPlain: Bool {
+        priority == 0 && delay == .zero && maxRetries == JobRecord.defaultMaxRetries && timeout == nil
+            && (retryPolicy ?? .standard) == .standard && uniqueKey == nil && digest == nil && tags.isEmpty
+            && metadata == nil
+    }
+
+    /// Appends a run of one job that is not plain, as the script `enqueue` reads it.
+    func appendAlone(to arguments: inout RedisArguments) {
         var words = RedisArguments()
         if priority != 0 { words.append(JobField.priority, priority) }
         if maxRetries != JobRecord.defaultMaxRetries { words.append(JobField.maxRetries, maxRetries) }
@@ -136,11 +143,9 @@ extension NewJob {
         if let digest { words.append(JobField.digest, digest) }
         if !tags.isEmpty { words.append(JobField.tags, tags.joined(separator: "\n")) }
         if let metadata { words.append(JobField.metadata, metadata) }
-        arguments.append(id.description)
-        // The common job has all defaults, and then nothing but its type and payload is sent and stored.
-        let isPlain = words.count == 0 && delay == .zero
-        arguments.append(isPlain ? "" : "\(priority) \(delay.inMilliseconds) \(words.count)")
+        arguments.append("\(priority) \(delay.inMilliseconds) \(words.count)")
         arguments.append(type)
+        arguments.append(id.description)
         arguments.append(payload)
         arguments.append(contentsOf: words)
     }

@@ -37,7 +37,7 @@ extension ClaimedJob {
 extension QueueHarness {
     /// Pushes past every check of the client's; the script's verdict.
     func rawEnqueue(priority: String, delay: String) async throws -> RedisValue {
-        let arguments = RedisArguments("each", "raw", "\(priority) \(delay) 0", "test", "{}")
+        let arguments = RedisArguments("each", "\(priority) \(delay) 0", "test", "raw", "{}")
         return try #require(try await queue().run(.enqueue, arguments).array?.last)
     }
 

@@ -1,12 +1,12 @@
 #!lua
 -- Pushes jobs. All or nothing with mode `atomic`, each judged by itself with `each`.
 --
--- ARGV: mode, then for each job: id, terms, type, payload, and n further words of its hash.
+-- ARGV: mode, then runs of jobs: terms, type, and for each job of the run: id, payload, and n further words of its hash.
 -- The mode may have a number behind it, the level of durability that the caller will wait for (0 to 2). Then a queue that
 -- asks for more answers {`durable`, its level} and nothing happens. From 1 on something is written whatever becomes of
 -- the jobs, since Redis lets a connection wait only for what this connection wrote itself.
--- Terms: empty for a job with all defaults, else `<priority> <delay ms> <n>`; the further words are field and value
--- pairs, with `d` for a digest and `u` for a unique key.
+-- Terms: for jobs with all defaults how many there are, else `<priority> <delay ms> <n>` of one job; the further words
+-- are field and value pairs, with `d` for a digest and `u` for a unique key.
 -- Answer: how many jobs the queue ever created, or 0 when none was born; then position (from 1) and {verdict, detail} of
 -- each job that was not simply put in line; in atomic mode `refused`, index from 1, verdict, detail when one of them cannot be.
 -- Cost for a batch: 8 commands, two of them with a share for each job; for each job one HSET, O(log n) in the index.
@@ -58,20 +58,34 @@ local function rarely()
 end
 local rare
 
--- What is asked for, read once: ids, keys, where in ARGV each begins, and the terms of those that have any.
-local ids, keys, from, special, n = {}, {}, {}, {}, 0
+-- What is asked for, read once: ids, keys, types, where in ARGV each payload stands, and the terms of those that have any.
+-- Almost every push is of new jobs with all defaults and ids of our own making, which rise; for these this pass is all.
+local ids, keys, kinds, from, special, line, n = {}, {}, {}, {}, {}, {}, 0
+local is_common, last = true, ''
 local i, words = 2, #ARGV
 while i < words do
-    local id, terms = ARGV[i], ARGV[i + 1]
-    n = n + 1
-    ids[n], keys[n], from[n] = id, JOB .. id, i + 2
-    i = i + 4
-    if terms ~= '' then
+    local terms, kind = ARGV[i], ARGV[i + 1]
+    local many = tonumber(terms)
+    i = i + 2
+    if many and many >= 1 then
+        for k = i, i + 2 * many - 2, 2 do
+            local id = ARGV[k]
+            n = n + 1
+            ids[n], keys[n], kinds[n], from[n] = id, JOB .. id, kind, k + 1
+            line[2 * n - 1], line[2 * n] = place, id
+            if not (id > last and #id <= 128 and find(id, '^%w+$')) then is_common = false end
+            last = id
+        end
+        i = i + 2 * many
+    else
         local priority, delay, more = match(terms, '^(.*) (%S*) (%d+)$')
         if not more then return redis.error_reply('BADARG terms') end
-        local job = { priority = whole(priority, -1000, 1000), delay = whole(delay, 0, MAX_DELAY), last = i - 1 + more }
-        for k = i, job.last, 2 do job[ARGV[k]] = ARGV[k + 1] end
-        special[n] = job
+        local id = ARGV[i]
+        local job = { priority = whole(priority, -1000, 1000), delay = whole(delay, 0, MAX_DELAY), last = i + 1 + more }
+        for k = i + 2, job.last, 2 do job[ARGV[k]] = ARGV[k + 1] end
+        n = n + 1
+        ids[n], keys[n], kinds[n], from[n], special[n] = id, JOB .. id, kind, i + 1, job
+        is_common = false
         i = job.last + 1
     end
 end
@@ -80,63 +94,66 @@ end
 local crowded = false
 for j = 1, n, CHUNK do crowded = crowded or call('EXISTS', unpack(keys, j, min(j + CHUNK - 1, n))) > 0 end
 
-local results, seen, line, later, born, earliest = { 0 }, {}, {}, {}, {}, nil
-local ready, scheduled = 0, 0
-for j = 1, n do
-    local id, job = ids[j], special[j]
-    local digest = job and job.d or ''
-    local no
-    if #id > 128 or not find(id, '^[%w._:-]+$') then
-        no = { 'invalid', 'id' }
-    elseif seen[id] then
-        -- Named before in this call.
-        local twin = special[seen[id]] or {}
-        no = (twin.d or '') == digest and { 'exists', (twin.delay or 0) > 0 and 'scheduled' or 'queued' } or { 'conflict' }
-    elseif job then
-        rare = rare or rarely()
-        no = rare.refusal(id, job)
-    elseif crowded then
-        rare = rare or rarely()
-        no = rare.existing(id, nil)
-    end
-    if no then
-        if is_atomic and no[1] ~= 'exists' and no[1] ~= 'deleted' then return { 'refused', j, no[1], no[2] or '' } end
-        results[#results + 1], results[#results + 2] = j, no
-    else
-        seen[id] = j
-        born[#born + 1] = j
-        if job and job.delay > 0 then
-            scheduled = scheduled + 1
-            earliest = min(earliest or math.huge, now + job.delay)
-            later[2 * scheduled - 1], later[2 * scheduled] = now + job.delay, id
-            results[#results + 1], results[#results + 2] = j, { 'scheduled' }
+local results, born, ready, later, scheduled, earliest = { 0 }, nil, n, nil, 0, nil
+if crowded or not is_common then
+    local seen = {}
+    born, line, ready, later = {}, {}, 0, {}
+    for j = 1, n do
+        local id, job = ids[j], special[j]
+        local digest = job and job.d or ''
+        local no
+        if #id > 128 or not find(id, '^[%w._:-]+$') then
+            no = { 'invalid', 'id' }
+        elseif seen[id] then
+            -- Named before in this call.
+            local twin = special[seen[id]] or {}
+            no = (twin.d or '') == digest and { 'exists', (twin.delay or 0) > 0 and 'scheduled' or 'queued' } or { 'conflict' }
+        elseif job then
+            rare = rare or rarely()
+            no = rare.refusal(id, job)
+        elseif crowded then
+            rare = rare or rarely()
+            no = rare.existing(id, nil)
+        end
+        if no then
+            if is_atomic and no[1] ~= 'exists' and no[1] ~= 'deleted' then return { 'refused', j, no[1], no[2] or '' } end
+            results[#results + 1], results[#results + 2] = j, no
         else
-            ready = ready + 1
-            line[2 * ready - 1] = job and job.priority ~= 0 and t - job.priority * step or place
-            line[2 * ready] = id
+            seen[id] = j
+            born[#born + 1] = j
+            if job and job.delay > 0 then
+                scheduled = scheduled + 1
+                earliest = min(earliest or math.huge, now + job.delay)
+                later[2 * scheduled - 1], later[2 * scheduled] = now + job.delay, id
+                results[#results + 1], results[#results + 2] = j, { 'scheduled' }
+            else
+                ready = ready + 1
+                line[2 * ready - 1] = job and job.priority ~= 0 and t - job.priority * step or place
+                line[2 * ready] = id
+            end
         end
     end
 end
-if #born == 0 then
+if ready + scheduled == 0 then
     if level > 0 then call('HSET', META, 'confirmed_at', stamp) end
     return results
 end
 
 -- Counted first, then placed, then written: a run cut short leaves an entry or a count too many, never a hidden job.
-results[1] = call('HINCRBY', META, 'created', #born == 1 and '1' or #born)
+results[1] = call('HINCRBY', META, 'created', ready + scheduled == 1 and '1' or ready + scheduled)
 if ready > 0 then
     call('HSET', META, 'clock', place)
     for k = 1, 2 * ready, CHUNK do call('ZADD', QUEUED, unpack(line, k, min(k + CHUNK - 1, 2 * ready))) end
 end
 if scheduled > 0 then rare.in_chunks('ZADD', DELAYED, later) end
-for b = 1, #born do
-    local j = born[b]
+for b = 1, ready + scheduled do
+    local j = born and born[b] or b
     local at, job = from[j], special[j]
     if not job then
-        call('HSET', keys[j], 't', ARGV[at], 'p', ARGV[at + 1])
+        call('HSET', keys[j], 't', kinds[j], 'p', ARGV[at])
     else
         if job.u then call('HSET', UNIQUE, job.u, ids[j]) end
-        call('HSET', keys[j], 't', ARGV[at], 'p', ARGV[at + 1], unpack(ARGV, at + 2, job.last))
+        call('HSET', keys[j], 't', kinds[j], 'p', ARGV[at], unpack(ARGV, at + 1, job.last))
         -- Whose id does not tell when it was made keeps the moment.
         if job.d then call('HSET', keys[j], 'n', now) end
     end

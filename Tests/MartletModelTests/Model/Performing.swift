@@ -72,7 +72,7 @@ extension Stage {
     }
 
     private func pushRaw(_ id: String, _ terms: String) async throws -> String {
-        let value = try await queue.run(.enqueue, RedisArguments("each", id, terms, "test", "{}"))
+        let value = try await queue.run(.enqueue, RedisArguments("each", terms.isEmpty ? "1" : terms, "test", id, "{}"))
         return (value.array?.last?.array ?? []).compactMap(\.string).joined(separator: " ")
     }
 

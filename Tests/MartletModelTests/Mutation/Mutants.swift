@@ -22,7 +22,9 @@ struct Mutant: Sendable, CustomStringConvertible {
         ofPushes + ofTurns + ofAttempts + ofClaims + ofTheEnd + ofChanges + ofBeats + ofSweeps + ofControl + ofSettings
 
     private static let ofPushes = [
-        Mutant("a push is not counted", .enqueue, "call('HINCRBY', META, 'created', #born == 1 and '1' or #born)"),
+        Mutant(
+            "a push is not counted", .enqueue,
+            "call('HINCRBY', META, 'created', ready + scheduled == 1 and '1' or ready + scheduled)"),
         Mutant(
             "another digest is the same job", .enqueue,
             "if stored[1] ~= (digest or false) then return { 'conflict' } end"),
