@@ -56,7 +56,8 @@ enum BoundScripts {
         let ids: [[UInt8]]
         let batch: Int
         private static let payload = Array(
-            (#"{"at":1700000000.123456,"pad":""# + String(repeating: "x", count: 200 - BenchJob.overhead) + #""}"#).utf8
+            (#"{"at":1700000000.1234567,"pad":""# + String(repeating: "x", count: 200 - BenchJob.overhead) + #""}"#)
+                .utf8
         )
 
         init(jobs: Int, batch: Int) {
