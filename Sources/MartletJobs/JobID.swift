@@ -12,9 +12,10 @@ public struct JobID: Hashable, Sendable, LosslessStringConvertible {
 
     /// An id from outside; `nil` when it is empty, too long, or has a character outside the alphabet.
     public init?(_ description: String) {
-        let bytes = description.utf8
-        guard (1...128).contains(bytes.count), bytes.allSatisfy(Self.isAllowed) else { return nil }
-        self.description = description
+        guard (1...128).contains(description.utf8.count) else { return nil }
+        var text = description
+        guard text.withUTF8({ $0.allSatisfy(Self.isAllowed) }) else { return nil }
+        self.description = text
     }
 
     private init(unchecked: String) { self.description = unchecked }
@@ -104,15 +105,17 @@ struct ULIDGenerator {
 
     /// The time in a ULID's first ten characters; `nil` when the text is not one of ours.
     static func milliseconds(of text: String) -> UInt64? {
-        let bytes = text.utf8
-        guard bytes.count == 26, let first = bytes.first, first <= UInt8(ascii: "7") else { return nil }
-        var (value, index): (UInt64, Int) = (0, 0)
-        for byte in bytes {
-            let digit = digits[Int(byte)]
-            guard digit < 32 else { return nil }
-            if index < 10 { value = value << 5 | UInt64(digit) }
-            index += 1
+        var text = text
+        let digits = digits
+        return text.withUTF8 { bytes in
+            guard bytes.count == 26, bytes[0] <= UInt8(ascii: "7") else { return nil }
+            var value: UInt64 = 0
+            for index in 0..<26 {
+                let digit = digits[Int(bytes[index])]
+                guard digit < 32 else { return nil }
+                if index < 10 { value = value << 5 | UInt64(digit) }
+            }
+            return value
         }
-        return value
     }
 }

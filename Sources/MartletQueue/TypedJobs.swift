@@ -93,9 +93,11 @@ extension Queue {
             return new
         }
         let pushed = try await enqueue(new, durability: durability)
-        return try zip(new, pushed.outcome).map { new, verdict in
-            try JobRef(
-                id: new.id, existed: verdict.isRepeat(of: new.id), durability: pushed.durability, queue: self)
+        // By index: a job is large, and handing it round costs as much as encoding it.
+        return try new.indices.map { index in
+            let id = new[index].id
+            return try JobRef(
+                id: id, existed: pushed.outcome[index].isRepeat(of: id), durability: pushed.durability, queue: self)
         }
     }
 
@@ -113,19 +115,12 @@ extension Queue {
     }
 }
 
-/// Made once: making an encoder costs as much as encoding a small job.
-private let payloadEncoder: JSONEncoder = {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = .sortedKeys
-    return encoder
-}()
-
 extension NewJob {
     /// A typed job with its defaults, its payload as JSON with sorted keys, so that equal jobs are equal bytes.
     init<J: Job>(_ job: J, id: JobID?) throws {
         let defaults = J.defaults
         self.init(
-            id: id ?? .generate(), type: J.name, payload: Array(try payloadEncoder.encode(job)),
+            id: id ?? .generate(), type: J.name, payload: try PayloadWriter.write(job),
             priority: defaults.priority, maxRetries: defaults.maxRetries, retryPolicy: defaults.retryPolicy,
             timeout: defaults.timeout)
     }

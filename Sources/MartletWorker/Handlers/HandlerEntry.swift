@@ -21,10 +21,10 @@ struct HandlerEntry: Sendable {
         self.name = name
         place = handler.runsOn
         let hasOutput = Payload.Output.self != Empty.self
-        let decoder = JSONDecoder()
+        let reader = PayloadReader<Payload>()
         run = { payload, context in
             let job: Payload
-            do { job = try decoder.decode(Payload.self, from: Data(payload)) } catch {
+            do { job = try reader.read(payload) } catch {
                 throw UndecodablePayload(type: Payload.name, error)
             }
             let output = try await handler.run(job, context: context)

@@ -1,0 +1,146 @@
+// Encodes flat objects of plain values, as most payloads are, at a fraction of what a general encoder costs.
+
+import FoundationEssentials
+
+/// Encodes one flat object, or finds that it is none.
+final class FlatEncoder: Encoder {
+    private struct Field {
+        let name: String
+        /// Where the field, with its name, stands among the bytes.
+        let place: Range<Int>
+    }
+
+    /// Thrown where a general encoder is to have its say; nobody sees it.
+    struct NotHere: Error {}
+
+    private var bytes: [UInt8] = []
+    private var fields: [Field] = []
+    private var isOpen = false
+    /// Whether anything was asked that is not done here; a type may catch the error and go on.
+    private var hasRefused = false
+
+    init() {
+        bytes.reserveCapacity(256)
+        fields.reserveCapacity(4)
+    }
+
+    /// Whether `JSONEncoder` encodes values of the type otherwise than they would encode themselves.
+    static func isSpecial(_ type: Any.Type) -> Bool { type == Data.self || type == URL.self || type == Decimal.self }
+
+    /// Empty, as it is with an encoder that nobody set up.
+    var userInfo: [CodingUserInfoKey: Any] { [:] }
+
+    var codingPath: [any CodingKey] {
+        hasRefused = true
+        return []
+    }
+
+    @discardableResult
+    func refuse() -> NotHere {
+        hasRefused = true
+        return NotHere()
+    }
+
+    func container<Key: CodingKey>(keyedBy type: Key.Type) -> KeyedEncodingContainer<Key> {
+        // A second one may mean the same object or an error; not here.
+        if isOpen { hasRefused = true }
+        isOpen = true
+        return KeyedEncodingContainer(FlatKeys<Key>(encoder: self))
+    }
+
+    func unkeyedContainer() -> any UnkeyedEncodingContainer { FlatItem(self).unkeyedContainer() }
+
+    func singleValueContainer() -> any SingleValueEncodingContainer {
+        hasRefused = true
+        return FlatItem(self)
+    }
+}
+
+// MARK: - Fields
+
+extension FlatEncoder {
+    /// Writes a field; `write` appends the value.
+    @inline(__always)
+    private func add(_ name: String, _ write: (inout [UInt8]) -> Bool) {
+        let start = bytes.count
+        guard Self.append(name, to: &bytes) else { return hasRefused = true }
+        bytes.append(UInt8(ascii: ":"))
+        guard write(&bytes) else { return hasRefused = true }
+        fields.append(Field(name: name, place: start..<bytes.count))
+    }
+
+    func add(_ name: String, _ text: String) { add(name) { Self.append(text, to: &$0) } }
+
+    /// Writes a field whose value is the same in every JSON: digits or a word.
+    func add(_ name: String, word: String) {
+        add(name) { bytes in
+            bytes.append(contentsOf: word.utf8)
+            return true
+        }
+    }
+
+    func add(_ name: String, _ number: Double) {
+        guard number.isFinite else { return hasRefused = true }
+        let digits = number.description
+        add(name, word: digits.hasSuffix(".0") ? String(digits.dropLast(2)) : digits)
+    }
+
+    func add(_ name: String, nested value: some Encodable) throws {
+        guard !Self.isSpecial(type(of: value)) else { throw refuse() }
+        let count = fields.count
+        try value.encode(to: FlatItem(self, name: name))
+        if fields.count != count + 1 { hasRefused = true }
+    }
+
+    /// Appends a text in quotes; false when it needs more than the common escapes.
+    private static func append(_ text: String, to bytes: inout [UInt8]) -> Bool {
+        var text = text
+        bytes.append(UInt8(ascii: "\""))
+        let isDone = text.withUTF8 { utf8 in
+            var start = 0
+            for (index, byte) in utf8.enumerated() where byte < 0x30 || byte == UInt8(ascii: "\\") {
+                guard let escape = escape(of: byte) else {
+                    if byte < 0x20 { return false }
+                    continue
+                }
+                bytes.append(contentsOf: utf8[start..<index])
+                bytes.append(UInt8(ascii: "\\"))
+                bytes.append(escape)
+                start = index + 1
+            }
+            bytes.append(contentsOf: utf8[start...])
+            return true
+        }
+        bytes.append(UInt8(ascii: "\""))
+        return isDone
+    }
+
+    private static func escape(of byte: UInt8) -> UInt8? {
+        switch byte {
+        case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"): byte
+        case UInt8(ascii: "\n"): UInt8(ascii: "n")
+        case UInt8(ascii: "\r"): UInt8(ascii: "r")
+        case UInt8(ascii: "\t"): UInt8(ascii: "t")
+        default: nil
+        }
+    }
+
+    /// The object, its fields sorted by name; `nil` when it is not one for here.
+    func finished() -> [UInt8]? {
+        guard isOpen, !hasRefused else { return nil }
+        fields.sort { $0.name < $1.name }
+        var object: [UInt8] = []
+        object.reserveCapacity(bytes.count + fields.count + 2)
+        object.append(UInt8(ascii: "{"))
+        for (index, field) in fields.enumerated() {
+            if index > 0 {
+                // Of a field that is written twice the last one counts, and the order of two names may need more care.
+                guard fields[index - 1].name != field.name else { return nil }
+                object.append(UInt8(ascii: ","))
+            }
+            object.append(contentsOf: bytes[field.place])
+        }
+        object.append(UInt8(ascii: "}"))
+        return object
+    }
+}

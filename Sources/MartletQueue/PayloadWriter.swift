@@ -1,0 +1,28 @@
+// How jobs become payloads: JSON with sorted keys, so that equal jobs are equal bytes.
+
+import FoundationEssentials
+
+/// Writes payloads.
+///
+/// Flat ones are written by a ``FlatEncoder``, all others by `JSONEncoder`; so is each that asks anything unusual, and
+/// each that fails: bytes and errors are always those of `JSONEncoder`.
+enum PayloadWriter {
+    /// Made once: making an encoder costs as much as encoding a small job.
+    private static let encoder: JSONEncoder = {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = .sortedKeys
+        return encoder
+    }()
+
+    static func write(_ payload: some Encodable) throws -> [UInt8] {
+        try writeFlat(payload) ?? Array(encoder.encode(payload))
+    }
+
+    /// The bytes; `nil` when only `JSONEncoder` knows them.
+    static func writeFlat<Payload: Encodable>(_ payload: Payload) -> [UInt8]? {
+        guard !FlatEncoder.isSpecial(Payload.self) else { return nil }
+        let encoder = FlatEncoder()
+        guard (try? payload.encode(to: encoder)) != nil else { return nil }
+        return encoder.finished()
+    }
+}
