@@ -146,7 +146,7 @@ extension ClaimedJob {
         case .timeout: timeout = value.int.map { .milliseconds($0) }
         case .checkpoint: checkpoint = value.bytes
         case .createdAt: storedCreation = value.int.map { Date(milliseconds: $0) }
-        case .unknownSince: unknownFor = value.int.map { .milliseconds(max(0, now - $0)) }
+        case .unknownSince: unknownFor = value.int.map { max(.zero, .milliseconds(now) - .milliseconds($0)) }
         case .uniqueKey, .digest, .tags, .metadata, .token, .place, .error, .output, .progress, .wanted:
             break
         }

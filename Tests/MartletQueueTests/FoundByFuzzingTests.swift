@@ -13,7 +13,9 @@ import Testing
 
     @Test(arguments: absurd)
     func `absurd numbers of a stored job are read as the nearest that can be counted on`(number: String) throws {
-        let fields = words("t", "x", "p", "{}", "f", number, "l", number, "k", "\(number):n", "m", number, "r", number)
+        let names = ["f", "l", "m", "r", "s", "n", "x"]
+        let texts = ["t", "x", "p", "{}", "k", "\(number):n"] + names.flatMap { [$0, number] }
+        let fields = RedisValue.array(texts.map { .bytes(Array($0.utf8)) })
         let value = RedisValue.array([.bytes(Array("active".utf8)), .bytes(Array(number.utf8)), fields])
         let job = try #require(try JobRecord(value, id: makeID("a"), queue: .default, now: 0))
         #expect((0...Int(Int32.max)).contains(job.failures) && (0...Int(Int32.max)).contains(job.lost))
@@ -26,6 +28,7 @@ import Testing
         let claimed = try #require(try call.reply(reply).claimed?.jobs.first)
         #expect((0...Int(Int32.max)).contains(claimed.failures) && (0...Int(Int32.max)).contains(claimed.lost))
         #expect(try #require(claimed.waited) >= .zero)
+        #expect(try #require(claimed.unknownFor) >= .zero)
     }
 
     @Test func `an answer that names a job which was not sent is refused`() throws {
