@@ -286,6 +286,34 @@ let package = Package(
     swiftLanguageModes: [.v6]
 )
 
+// What scripts/fuzz alone builds: it says where libFuzzer is. The command becomes a library then, since a program has
+// room for one main function only, and our rooms are built so that the fuzzer sees where its inputs lead.
+if let libFuzzer = Context.environment["MARTLET_LIBFUZZER"] {
+    package.products.removeAll { $0.name == "martlet" }
+    package.targets = package.targets.map { target in
+        guard target.name == "MartletCLI" else { return target }
+        let noMain = ["-Xfrontend", "-entry-point-function-name", "-Xfrontend", "martlet_main"]
+        return .target(
+            name: target.name, dependencies: target.dependencies, swiftSettings: [.unsafeFlags(noMain)])
+    }
+    let rooms = package.targets.filter { $0.type == .regular && $0.name.hasPrefix("Martlet") && $0.name != "Martlet" }
+    package.targets.append(
+        .executableTarget(
+            name: "MartletFuzz",
+            dependencies: rooms.map { .target(name: $0.name) } + [
+                .product(name: "Logging", package: "swift-log"), .product(name: "NIOCore", package: nio),
+                .product(name: "NIOHTTP1", package: nio),
+            ],
+            path: "Tests/Fuzz", exclude: ["Seeds"],
+            linkerSettings: [
+                .unsafeFlags(["-sanitize=address", "-use-ld=lld", libFuzzer, "-lstdc++"])
+            ]))
+    for target in rooms + package.targets.suffix(1) {
+        let watched = ["-O", "-sanitize=fuzzer,address"]
+        target.swiftSettings = (target.swiftSettings ?? []) + [.unsafeFlags(watched)]
+    }
+}
+
 // One dialect in every room (Swift Evolution 335, 409, 444, 470 and 461).
 for target in package.targets where target.type != .system && target.type != .plugin {
     var settings = target.swiftSettings ?? []
