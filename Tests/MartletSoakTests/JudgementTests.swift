@@ -27,7 +27,7 @@ private struct Scene {
                 JobRecord(queued: NewJob(id: id, type: SoakJob.name, payload: Array(payload)), in: queue))
             (job.state, job.claims, job.failures) = (.completed, n == 0 ? 2 : 1, n == 0 ? 1 : 0)
             evidence.jobs["\(id)"] = job
-            evidence.pushes.acked["\(id)"] = (n, queue)
+            evidence.pushes.acked["\(id)"] = (n, queue, 5000)
             let token = "\(job.claims):b\(n)"
             lines.append(["start", "\(id)", token, "8", "\(1000 + n)", "\(n)"])
             lines.append(["end", "\(id)", token, "8", "\(1010 + n)", "returned"])
@@ -71,6 +71,20 @@ private struct Scene {
         var scene = try Scene()
         scene[1] = nil
         scene.evidence.completedEver = 2
+        #expect(scene.broken == ["every acknowledged job is there"])
+    }
+
+    @Test(arguments: [(5001, 5100, true), (7499, 7600, true), (7501, 7600, false), (4000, 4999, false)])
+    func `a job that was answered within two seconds before Redis was killed is no loss of ours`(
+        from: Int, to: Int, isHeldBack: Bool
+    ) throws {
+        var scene = try Scene()
+        scene[1] = nil
+        scene.evidence.completedEver = 2
+        scene.evidence.faults = [FaultNote(kind: "kill-redis", subject: "redis", from: from, to: to)]
+        #expect(scene.broken == (isHeldBack ? [] : ["every acknowledged job is there"]))
+        #expect(Judgement(scene.evidence).heldBack.count == (isHeldBack ? 1 : 0))
+        scene.evidence.faults[0].kind = "restart-redis"
         #expect(scene.broken == ["every acknowledged job is there"])
     }
 

@@ -11,8 +11,8 @@ import Synchronization
 struct Pushes: Sendable {
     /// Numbers of the jobs that anybody tried to push.
     var attempted: Set<Int> = []
-    /// Ids of acknowledged jobs, with their numbers and queues.
-    var acked: [String: (n: Int, queue: QueueName)] = [:]
+    /// Ids of acknowledged jobs, with their numbers and queues, and when the answer came.
+    var acked: [String: (n: Int, queue: QueueName, at: Int)] = [:]
     /// Requests whose outcome was unknown at least once, and those of them that were answered later.
     var unknown = 0
     var resolved = 0
@@ -201,8 +201,9 @@ final class Producers: Sendable {
     }
 
     private func acknowledge(_ order: PushOrder, _ ids: [String]) {
+        let now = monotonic()
         state.withLock { state in
-            for (id, n) in zip(ids, order.numbers) { state.pushes.acked[id] = (n, order.queue) }
+            for (id, n) in zip(ids, order.numbers) { state.pushes.acked[id] = (n, order.queue, now) }
         }
         latest.withLock { latest in
             latest += ids.map { ($0, order.queue) }

@@ -28,9 +28,9 @@ struct Report {
     }
 
     var text: String {
-        var lines = figures.map { name, value in "  \(name.padded(34)) \(value)" }
+        var lines = figures.map { name, value in "  \(name.padded(36)) \(value)" }
         lines.append("Faults by class:")
-        lines += classes.map { "  \($0.padded(34)) \(counts[$0] ?? 0)" }
+        lines += classes.map { "  \($0.padded(36)) \(counts[$0] ?? 0)" }
         if !diskFull { lines.append("  disk-full: not possible here, no volume of its own can be mounted") }
         lines.append("Rules:")
         for finding in judgement.findings {
@@ -62,6 +62,7 @@ struct Report {
             ("handler starts", "\(evidence.attempts.values.reduce(0) { $0 + $1.count })"),
             ("repeated by a fault", "\(judgement.duplicates)"),
             ("lost", "\(judgement.lost.count)"),
+            ("answered, unwritten at Redis' death", "\(judgement.heldBack.count)"),
             ("unexpected", "\(judgement.unexpected.count)"),
             ("audit differences", "\(evidence.audits.reduce(0) { $0 + $1.findings.count + abs($1.ledgerDifference) })"),
             ("mended by scripts", "\(evidence.audits.reduce(0) { $0 + $1.repaired })"),
