@@ -29,6 +29,17 @@ struct Generator {
     init(seed: UInt64, withFaults: Bool = true) {
         random = SeededRandom(seed)
         self.withFaults = withFaults
+        if random.chance(50), let id = ids.first { planned = Self.lostTooOften(id) }
+    }
+
+    /// What chance seldom brings: a job that is given up after its third lost worker, deleted, and pushed again.
+    private static func lostTooOften(_ id: JobID) -> [Operation] {
+        let push = Operation.push([NewJob(id: id, digest: "d1", type: "mail", payload: [1])])
+        let losses = (1...3).flatMap { number in
+            let claim = ClaimRequest(worker: "ann", number: number, upTo: 1, lastChances: 1, nonce: "s\(number)")
+            return [Operation.claim(claim)] + Array(repeating: [.clock(4000), .sweep], count: 12).joined()
+        }
+        return [push] + losses + [.control(.delete, [id]), push]
     }
 
     mutating func next(_ model: Model) -> Operation {
