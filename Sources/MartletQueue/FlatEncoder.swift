@@ -1,7 +1,5 @@
 // Encodes flat objects of plain values, as most payloads are, at a fraction of what a general encoder costs.
 
-import FoundationEssentials
-
 /// Encodes one flat object, or finds that it is none.
 final class FlatEncoder: Encoder {
     private struct Field {
@@ -23,9 +21,6 @@ final class FlatEncoder: Encoder {
         bytes.reserveCapacity(256)
         fields.reserveCapacity(4)
     }
-
-    /// Whether `JSONEncoder` encodes values of the type otherwise than they would encode themselves.
-    static func isSpecial(_ type: Any.Type) -> Bool { type == Data.self || type == URL.self || type == Decimal.self }
 
     /// Empty, as it is with an encoder that nobody set up.
     var userInfo: [CodingUserInfoKey: Any] { [:] }
@@ -86,7 +81,7 @@ extension FlatEncoder {
     }
 
     func add(_ name: String, nested value: some Encodable) throws {
-        guard !Self.isSpecial(type(of: value)) else { throw refuse() }
+        guard !SpecialPayloads.contain(type(of: value)) else { throw refuse() }
         let count = fields.count
         try value.encode(to: FlatItem(self, name: name))
         if fields.count != count + 1 { hasRefused = true }

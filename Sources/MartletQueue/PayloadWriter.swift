@@ -20,9 +20,17 @@ enum PayloadWriter {
 
     /// The bytes; `nil` when only `JSONEncoder` knows them.
     static func writeFlat<Payload: Encodable>(_ payload: Payload) -> [UInt8]? {
-        guard !FlatEncoder.isSpecial(Payload.self) else { return nil }
+        guard !SpecialPayloads.contain(Payload.self) else { return nil }
         let encoder = FlatEncoder()
         guard (try? payload.encode(to: encoder)) != nil else { return nil }
         return encoder.finished()
+    }
+}
+
+/// What payloads may hold that Foundation's JSON treats in a way of its own.
+package enum SpecialPayloads {
+    /// Whether `JSONEncoder` and `JSONDecoder` code values of the type otherwise than they would code themselves.
+    package static func contain(_ type: Any.Type) -> Bool {
+        type == Data.self || type == URL.self || type == Decimal.self
     }
 }

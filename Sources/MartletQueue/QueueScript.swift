@@ -26,7 +26,7 @@ enum QueueScript: Int, CaseIterable, Sendable {
 /// One file of Lua source.
 package enum ScriptFile: String, CaseIterable, Sendable {
     case names, prelude
-    case values, due, wake, alarm, locate, changes, finish, promote, attempts, claims
+    case values, due, wake, alarm, locate, homes, changes, finish, promote, attempts, claims
     case enqueue, turn, beat, sweep, control, configure, read, audit, repair
     case global
 
@@ -40,6 +40,7 @@ package enum ScriptFile: String, CaseIterable, Sendable {
         case .wake: PackageResources.part_wake_lua
         case .alarm: PackageResources.part_alarm_lua
         case .locate: PackageResources.part_locate_lua
+        case .homes: PackageResources.part_homes_lua
         case .changes: PackageResources.part_changes_lua
         case .finish: PackageResources.part_finish_lua
         case .promote: PackageResources.part_promote_lua

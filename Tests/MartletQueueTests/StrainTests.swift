@@ -36,7 +36,7 @@ import Testing
         async throws
     {
         let loop = "while call('EXISTS', META .. ':slow') == 1 do end\n"
-        try await withSlowed(.audit, at: "local ORDER", loop) { harness, slow in
+        try await withSlowed(.audit, at: "local INDEXES", loop) { harness, slow in
             let queue = harness.queue()
             _ = try await queue.enqueue((0..<300).map { _ in job() })
             try await harness.command("SET", harness.key("meta:slow"), "1")

@@ -115,9 +115,8 @@ final class LossService: Service {
     /// Anybody may ask there, so no queue is named.
     var findings: [ReadinessFinding] {
         let missing = memory.missing.values.reduce(0, +)
-        guard missing > 0 else { return [ReadinessFinding(name: "possible loss", result: "ok", advice: "")] }
         let advice = "\(missing) jobs that Redis had acknowledged are missing; run martlet doctor"
-        return [ReadinessFinding(name: "possible loss", result: Checkup.Result.bad.rawValue, advice: advice)]
+        return [Checkup("possible loss", missing > 0 ? .bad : .good, "\(missing)", advice).finding]
     }
 
     /// How many jobs this process saw missing, and how many of those nobody has accepted.

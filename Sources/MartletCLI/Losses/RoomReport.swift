@@ -33,12 +33,9 @@ final class RoomReport: Sendable {
     }
 
     var findings: [ReadinessFinding] {
-        guard store.refusesPushes else { return [ReadinessFinding(name: "pushes", result: "ok", advice: "")] }
-        return [
-            ReadinessFinding(
-                name: "pushes", result: Checkup.Result.bad.rawValue,
-                advice: "refused, since Redis' memory is nearly full: raise maxmemory or work off what waits")
-        ]
+        let isShut = store.refusesPushes
+        let advice = "refused, since Redis' memory is nearly full: raise maxmemory or work off what waits"
+        return [Checkup("pushes", isShut ? .bad : .good, isShut ? "refused" : "taken", advice).finding]
     }
 
     var samples: [MetricSample] { [MetricSample("martlet_pushes_refused", value: store.refusesPushes ? 1 : 0)] }

@@ -5,10 +5,9 @@
 --     | `index`, name, cursor, how many → `ok`, next cursor, entries seen, then for each finding {id, what}
 --     | `jobs`, ids… → `ok`, then for each finding {id, what}: hashes that no index holds
 --     | `unique`, cursor → `ok`, next cursor, entries seen, findings
---@ names prelude values locate
+--@ names prelude values locate homes
 if REFUSED then return REFUSED end
 
-local ORDER = { ACTIVE, PAUSED, DELAYED, QUEUED, COMPLETED, FAILED, CANCELLED }
 local INDEXES = {
     queued = QUEUED, delayed = DELAYED, active = ACTIVE, paused = PAUSED,
     completed = COMPLETED, failed = FAILED, cancelled = CANCELLED,
@@ -16,19 +15,10 @@ local INDEXES = {
 local verb, findings = ARGV[1], { 'ok' }
 local function found(id, what) findings[#findings + 1] = { id, what } end
 
-local function homes(id)
-    local n = 0
-    for i = 1, #ORDER do
-        if call('ZSCORE', ORDER[i], id) then n = n + 1 end
-    end
-    return n
-end
-
 local function check_place(id, index, place, job)
     local priority = tonumber(job.r) or 0
     local t = index == QUEUED and place + priority * step or place
-    -- The longest delay is a year; a second one for a clock that has gone back since.
-    if t ~= t or t < 0 or t % 1 ~= 0 or t > max(now, clock) + 2 * 31536000000 then
+    if not is_time(t) then
         found(id, index == QUEUED and 'score does not fit its priority' or 'score is no time')
     end
     local at = match(job.at or '', '^(%d+) ?%d*$')
@@ -40,15 +30,14 @@ local function check(id, index, place)
     if not f[1] and not f[2] then return found(id, 'index entry without a job') end
     local job = { t = f[1], k = f[3], r = f[4], at = f[5], w = f[6], u = f[7] }
     if (not f[1] or not f[2]) and f[8] ~= 'corrupt' then found(id, 'fields are missing') end
-    if homes(id) ~= 1 then found(id, 'stands in more than one index') end
+    if #homes(id) ~= 1 then found(id, 'stands in more than one index') end
     if (index == ACTIVE) ~= (live(job.k) or false) then found(id, 'token does not fit the state') end
     if job.w and index ~= ACTIVE then found(id, 'a stop is wanted of a job that does not run') end
     if index == ACTIVE and live(job.k) and (job.w or job.u or f[9]) and byte(job.k, -1) ~= 42 then
         found(id, 'its token hides that its end has more to look at')
     end
     if job.r and not whole(job.r, -1000, 1000) and f[8] ~= 'corrupt' then found(id, 'priority is no number') end
-    local final = index == COMPLETED or index == FAILED or index == CANCELLED
-    if job.u and not final and call('HGET', UNIQUE, job.u) ~= id then found(id, 'does not hold its unique key') end
+    if job.u and not is_final(index) and call('HGET', UNIQUE, job.u) ~= id then found(id, 'does not hold its unique key') end
     if call('TTL', JOB .. id) ~= -1 then found(id, 'may expire') end
     check_place(id, index, place, job)
 end
@@ -71,7 +60,7 @@ end
 
 if verb == 'jobs' then
     for i = 2, #ARGV do
-        if call('EXISTS', JOB .. ARGV[i]) == 1 and homes(ARGV[i]) == 0 then found(ARGV[i], 'job in no index') end
+        if call('EXISTS', JOB .. ARGV[i]) == 1 and #homes(ARGV[i]) == 0 then found(ARGV[i], 'job in no index') end
     end
     return findings
 end

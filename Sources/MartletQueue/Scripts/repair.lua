@@ -6,29 +6,20 @@
 --     | `unique`, key, 1 or 0
 --     | `ledger`, empty, 1 or 0
 -- Answer: `ok`, before, after (empty unless done), then what is done or would be, in words; nothing when all is well.
---@ names prelude values changes
+--@ names prelude values changes homes
 if REFUSED then return REFUSED end
 
 local verb, subject, does = ARGV[1], ARGV[2], ARGV[3] == '1'
--- How late a time may be: the longest delay is a year; a second one for a clock that has gone back since.
-local LATEST = 2 * 31536000000
-local ORDER = { ACTIVE, PAUSED, DELAYED, QUEUED, COMPLETED, FAILED, CANCELLED }
-local NAMES = { 'active', 'paused', 'delayed', 'queued', 'completed', 'failed', 'cancelled' }
 local steps, acts = {}, 0
 local function leave(what) steps[#steps + 1] = what end
 local function step_(what)
     leave(what)
     acts = acts + 1
 end
-local function is_final(index) return index == COMPLETED or index == FAILED or index == CANCELLED end
-local function is_time(t) return t == t and t >= 0 and t % 1 == 0 and t <= max(now, clock) + LATEST end
 
 local function facts(id)
     local words = {}
-    for i = 1, #ORDER do
-        local at = call('ZSCORE', ORDER[i], id)
-        if at then words[#words + 1] = NAMES[i] .. ' ' .. at end
-    end
+    for i, home in ipairs(homes(id)) do words[i] = home.name .. ' ' .. home.at end
     if #words == 0 then words[1] = 'in no index' end
     if call('TYPE', JOB .. id).ok ~= 'hash' then return table.concat(words, ', ') .. ', no job' end
     local f = call('HMGET', JOB .. id, 'k', 'r', 'at', 'w', 'e')
@@ -39,16 +30,6 @@ local function facts(id)
     return table.concat(words, ', ')
 end
 
--- The indexes that name the job, in the order in which one is believed before another.
-local function homes(id)
-    local found = {}
-    for i = 1, #ORDER do
-        local at = call('ZSCORE', ORDER[i], id)
-        if at then found[#found + 1] = { index = ORDER[i], name = NAMES[i], at = tonumber(at) } end
-    end
-    return found
-end
-
 local function holds(id, unique_key)
     if call('TYPE', JOB .. id).ok ~= 'hash' or call('HGET', JOB .. id, 'u') ~= unique_key then return false end
     return call('ZSCORE', ACTIVE, id) or call('ZSCORE', PAUSED, id) or call('ZSCORE', DELAYED, id) or call('ZSCORE', QUEUED, id)
@@ -57,7 +38,7 @@ end
 -- Where the job belongs: {index, score now or nil}.
 local function home_of(found, token)
     for i = 1, #found do
-        if found[i].index ~= ACTIVE or live(token) then return found[i].index, found[i].at end
+        if found[i].index ~= ACTIVE or live(token) then return found[i].index, tonumber(found[i].at) end
     end
     if live(token) then
         step_('put into active for one lease, as a worker may hold it')

@@ -1,6 +1,6 @@
 // Decodes types from flat payloads at a fraction of what a general decoder costs.
 
-import FoundationEssentials
+import MartletQueue
 
 /// Decodes from one flat payload, or finds that something else is asked for.
 final class FlatDecoder: Decoder {
@@ -12,9 +12,6 @@ final class FlatDecoder: Decoder {
     private(set) var hasRefused = false
 
     init(_ payload: FlatPayload) { self.payload = payload }
-
-    /// Whether `JSONDecoder` decodes values of the type otherwise than they would decode themselves.
-    static func isSpecial(_ type: Any.Type) -> Bool { type == Data.self || type == URL.self || type == Decimal.self }
 
     /// Empty, as it is with a decoder that nobody set up.
     var userInfo: [CodingUserInfoKey: Any] { [:] }
@@ -142,7 +139,7 @@ private struct FlatValue: Decoder, SingleValueDecodingContainer {
     func decode(_ type: UInt64.Type) throws -> UInt64 { try integer() }
 
     func decode<T: Decodable>(_ type: T.Type) throws -> T {
-        guard !FlatDecoder.isSpecial(type) else { throw decoder.refuse() }
+        guard !SpecialPayloads.contain(type) else { throw decoder.refuse() }
         return try T(from: self)
     }
 

@@ -1,6 +1,7 @@
 // How payloads become jobs again, for the handlers of one type.
 
 import FoundationEssentials
+import MartletQueue
 import Synchronization
 
 /// Reads payloads of one type.
@@ -28,7 +29,7 @@ final class PayloadReader<Payload: Decodable>: Sendable {
 
     /// The payload; `nil` when only `JSONDecoder` knows what it is.
     static func readFlat(_ payload: [UInt8]) -> Payload? {
-        guard !FlatDecoder.isSpecial(Payload.self), let flat = FlatPayload(payload) else { return nil }
+        guard !SpecialPayloads.contain(Payload.self), let flat = FlatPayload(payload) else { return nil }
         let decoder = FlatDecoder(flat)
         // A type may catch errors and go on; the decoder remembers that it had to refuse something.
         guard let value = try? Payload(from: decoder), !decoder.hasRefused else { return nil }

@@ -55,10 +55,7 @@ enum BoundScripts {
     struct Calls {
         let ids: [[UInt8]]
         let batch: Int
-        private static let payload = Array(
-            (#"{"at":1700000000.1234567,"pad":""# + String(repeating: "x", count: 200 - BenchJob.overhead) + #""}"#)
-                .utf8
-        )
+        private static let payload = BenchJob.sample(padding: 200 - BenchJob.overhead)
 
         init(jobs: Int, batch: Int) {
             ids = (0..<jobs).map { Array(String(10_000_000 + $0).utf8) }

@@ -32,8 +32,13 @@ struct BenchJob: Job {
         return Double(String(decoding: digits, as: UTF8.self)) ?? 0
     }
 
-    /// What of the payload is not padding: a time of today is written with 17 digits.
-    static let overhead = #"{"at":1700000000.1234567,"pad":""}"#.utf8.count
+    /// A payload as JSON, with so much padding: a time of today is written with 17 digits.
+    static func sample(padding: Int) -> [UInt8] {
+        Array((#"{"at":1700000000.1234567,"pad":""# + String(repeating: "x", count: padding) + #""}"#).utf8)
+    }
+
+    /// What of the payload is not padding.
+    static let overhead = sample(padding: 0).count
 }
 
 /// Where a target works, from the environment.
