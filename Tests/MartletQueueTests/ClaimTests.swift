@@ -47,6 +47,21 @@ import Testing
         }
     }
 
+    /// As a list each entry that is added costs a look at all others.
+    @Test func `where many are claimed at once Redis keeps them as a tree, with nothing but them in it`() async throws {
+        try await withStore { harness in
+            let queue = harness.queue()
+            _ = try await queue.enqueue((0..<60).map { _ in job() })
+            var held: [ClaimedJob] = []
+            for (count, form) in [(5, "listpack"), (15, "listpack"), (20, "skiplist"), (20, "skiplist")] {
+                held += try await harness.claim(count, from: queue)
+                let active = try await harness.command("ZRANGE", harness.key("active"), "0", "-1").array ?? []
+                #expect(Set(active.compactMap(\.string)) == Set(held.map(\.id.description)))
+                #expect(try await harness.command("OBJECT", "ENCODING", harness.key("active")).string == form)
+            }
+        }
+    }
+
     @Test func `twenty claimers racing over ten thousand jobs get each job exactly once`() async throws {
         try await withStore { harness in
             let queue = harness.queue()

@@ -2,8 +2,8 @@
 -- Creates a queue and changes its settings and pause flags.
 --
 -- ARGV: `create`, flag of pause-all, its version, epoch: a word that no other queue has
---     | `set`, n, n pairs of setting and value (empty takes it back to its default)
---     | `environment`, n, n pairs: as `set`, but only where the value differs from the environment's last one
+--     | `set`, pairs of setting and value (empty takes it back to its default)
+--     | `environment`, pairs: as `set`, but only where the value differs from the environment's last one
 --     | `pause`, reason, who  |  `resume`
 --     | `pause_all`, flag, version, reason, who
 -- Answer: `ok`, or {`bad`, setting}, or `busy` when `step` shall change while jobs wait.

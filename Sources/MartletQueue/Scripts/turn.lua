@@ -17,8 +17,9 @@
 -- A repeated call number hands out the jobs of the first call that still hold its token, and nothing new.
 -- Cost: 2 commands; 4 more to settle, two of them with a share for each job, and HGET for each, HSET too where finished
 -- jobs are kept; 6 to 7 more to claim, two of them with a share for each job, and HGETALL and HSET for each, O(log n) in
--- the indexes. An attempt with another outcome, or a job with a unique key, a digest or a wanted stop: HMGET once or
--- twice and one to three writes more. Where jobs are paused or delayed, one ZMSCORE each with a share for each job.
+-- the indexes; from 16 jobs on OBJECT, and two writes where `active` is still a list. An attempt with another outcome, or
+-- a job with a unique key, a digest or a wanted stop: HMGET once or twice and one to three writes more. Where jobs are
+-- paused or delayed, one ZMSCORE each with a share for each job.
 --@ names prelude
 if REFUSED then return REFUSED end
 
@@ -143,14 +144,25 @@ elseif asked > 0 then
         for i = 1, #all do elsewhere[all[i]] = paused[i] or delayed[i] end
     end
 
-    local ids, tokens, active, gone = {}, nil, {}, 0
+    local ids, keys, tokens, active, gone = {}, {}, nil, {}, 0
     local till, first_token, stamped_at = format('%.0f', now + lease), '1:' .. nonce, ' ' .. stamp
     for i = 1, #line, 2 do
         local id, place = line[i], line[i + 1]
-        local hash = look('HGETALL', JOB .. id)
+        local key = JOB .. id
+        local hash = look('HGETALL', key)
         local claims, token = 1, nil
-        -- Just type and payload: a job with all defaults that was never claimed. All others are looked at.
-        if elsewhere or #hash ~= 4 or (hash[1] ~= 't' and hash[3] ~= 't') or (hash[1] ~= 'p' and hash[3] ~= 'p') then
+        -- Just type, payload and perhaps a priority: a common job that was never claimed. All others are looked at.
+        local is_common, has = not elsewhere, #hash
+        if is_common and has == 6 then
+            local one, two, three = hash[1], hash[3], hash[5]
+            local priority = whole((one == 'r' and hash[2]) or (two == 'r' and hash[4]) or (three == 'r' and hash[6]), -1000, 1000)
+            is_common = priority and (one == 't' or two == 't' or three == 't') and (one == 'p' or two == 'p' or three == 'p')
+            if is_common then place = format('%.0f', tonumber(place) + priority * step) end
+        elseif is_common then
+            local one, two = hash[1], hash[3]
+            is_common = has == 4 and (one == 't' or two == 't') and (one == 'p' or two == 'p')
+        end
+        if not is_common then
             rare = rare or rarely()
             claims, token, place = rare.examined(id, place, hash, nonce, elsewhere and elsewhere[id])
             tokens = tokens or {}
@@ -158,7 +170,7 @@ elseif asked > 0 then
         end
         if claims then
             n = n + 1
-            ids[n] = id
+            ids[n], keys[n] = id, key
             active[2 * n - 1], active[2 * n] = till, id
             results[size + 1], results[size + 2], results[size + 3], results[size + 4] = id, claims, place, hash
             size = size + 4
@@ -173,10 +185,18 @@ elseif asked > 0 then
     if n > 0 then
         -- Into `active` before the token is written, and out of line last: cut short in between, a job is found and
         -- repaired.
+        -- Redis keeps a small sorted set as a list and looks through all of it for each entry that is added: with a
+        -- hundred in it that costs more than all else of a claim. One long entry makes a tree of it, also when that
+        -- entry has gone again.
+        local long, form = nil, n >= 16 and look('OBJECT', 'ENCODING', ACTIVE)
+        if n >= 16 and (not form or form == 'listpack') then
+            long = string.rep('-', 65)
+            call('ZADD', ACTIVE, till, long)
+        end
         call('ZADD', ACTIVE, unpack(active))
+        if long then call('ZREM', ACTIVE, long) end
         for i = 1, n do
-            local id = ids[i]
-            call('HSET', JOB .. id, 'k', tokens and tokens[id] or first_token, 'at', results[4 * i + 6] .. stamped_at)
+            call('HSET', keys[i], 'k', tokens and tokens[ids[i]] or first_token, 'at', results[4 * i + 6] .. stamped_at)
         end
         call('ZREMRANGEBYRANK', QUEUED, '0', n - 1)
     end
