@@ -8,6 +8,12 @@ public struct WorkerConfiguration: Sendable {
     public var cancellationGrace: Duration = .seconds(4)
     /// How often an idle worker looks for jobs when no wake token comes, ± 20 %.
     public var pollInterval: Duration = .seconds(1)
+    /// How long a job may wait in this worker for a free slot; zero claims no job before there is one.
+    ///
+    /// Where handlers are short, the worker claims more jobs at a time than it has slots, as many as will start within
+    /// this time by what their handlers took so far: a turn for each handful of jobs would cost more than the jobs. More
+    /// than the slots never run at once, and what has waited four times as long without any job starting is given back.
+    public var claimAhead: Duration = .milliseconds(5)
     /// How often the worker says that it lives; more often where a third of the queue's lease is shorter.
     ///
     /// A beat brings back what operators want, so that a second is enough for it to reach a handler.

@@ -54,6 +54,13 @@ final class HandlerPool: TaskExecutor {
         return result
     }
 
+    /// What `body` enqueues is taken up by the thread that calls, which runs a task of this pool and is at its end.
+    func handOver(_ body: () -> Void) {
+        state.withLock { $0.holds += 1 }
+        body()
+        state.withLock { $0.holds -= 1 }
+    }
+
     private func startRunner() {
         threads.async { self.work() }
     }

@@ -18,7 +18,7 @@ struct WorkerCard: Encodable, Sendable {
     /// All queues of the process.
     var queues: [String]
     var state: State
-    /// Of this queue, like `busy` and `jobs`.
+    /// Of this queue, like `busy` and `jobs`; jobs claimed ahead are no more busy slots.
     var slots: Int
     var busy: Int
     /// Handlers that ignore the loss of their job.
@@ -40,7 +40,7 @@ struct WorkerCard: Encodable, Sendable {
         queues = crew.queues.map(\.name.description)
         self.state = state
         self.slots = slots
-        busy = jobs.count
+        busy = min(jobs.count, slots)
         self.leaked = leaked
         self.jobs = jobs.prefix(Self.jobLimit).map(\.id.description)
         startedAt = crew.startedAt.formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true))

@@ -131,7 +131,7 @@ extension WorkerRun {
     private func measure() async {
         let slots = crew.queues.reduce(0) { $0 + $1.slots }
         while !state.withLock({ $0.isOver }) {
-            let busy = loops.reduce(0) { $0 + $1.table.count }
+            let busy = loops.reduce(0) { $0 + min($1.table.count, $1.slots) }
             meters.record(slots: slots, busy: busy, leaked: loops.reduce(0) { $0 + $1.table.leaked })
             await meterPulse.wait(until: .now + .seconds(1))
         }

@@ -26,24 +26,28 @@ struct Attempt: Sendable {
     func run() async -> Ended {
         // Between the claim and here the process may have been frozen, and another worker may run the job by now. Nor is
         // one begun that was to stop before it began; only a job whose time is over fails for that.
-        if let stop = running.stopReason, stop != .timeout { return unstarted() }
+        if let stop = running.stopReason, stop != .timeout {
+            logger.info(
+                "A job was not started, since it was to stop before",
+                metadata: ["job_id": "\(job.id)", "reason": "\(stop.rawValue)"])
+            return unstarted()
+        }
         let start = ContinuousClock.now
         let result: Result<[UInt8]?, any Error>
         do { result = .success(try await handle(context)) } catch { result = .failure(error) }
-        meters?.ran(for: .now - start)
+        let took = ContinuousClock.now - start
+        meters?.ran(for: took)
         let rest = running.end()
         let outcome = OutcomeRule(job: job, stop: rest.stop).outcome(of: result)
         let settlement = Settlement(id: job.id, token: job.token, outcome: outcome, progress: rest.progress)
         return Ended(
-            settlement: settlement, meters: meters, knowsLoss: rest.knowsLoss, wasLastChance: job.isInLastChance)
+            settlement: settlement, meters: meters, knowsLoss: rest.knowsLoss, wasLastChance: job.isInLastChance,
+            took: took)
     }
 
     /// The attempt ends without its handler: the job is given back as it was.
-    private func unstarted() -> Ended {
+    func unstarted() -> Ended {
         let rest = running.end()
-        logger.info(
-            "A job was not started, since it was to stop before",
-            metadata: ["job_id": "\(job.id)", "reason": "\(rest.stop?.rawValue ?? "none")"])
         let settlement = Settlement(id: job.id, token: job.token, outcome: .released(after: nil))
         return Ended(
             settlement: settlement, meters: meters, knowsLoss: rest.knowsLoss, wasLastChance: job.isInLastChance)

@@ -13,6 +13,7 @@ final class QueueLoop: Sendable {
     let slots: Int
     let table: JobTable
     let inbox: TurnInbox
+    let line: StartLine
     let beats: BeatLoop
     let meters: QueueMeters
     private let unknownTypes = UnknownTypes()
@@ -29,6 +30,7 @@ final class QueueLoop: Sendable {
         meters = QueueMeters(queue: queue.name, types: crew.handlers.types)
         table = JobTable(on: crew.thread)
         inbox = TurnInbox(on: crew.lane)
+        line = StartLine(slots: slots, patience: crew.configuration.claimAhead * 4)
         beats = BeatLoop(crew, queue: queue, slots: slots, table: table, meters: meters, logger: logger)
     }
 
@@ -36,7 +38,7 @@ final class QueueLoop: Sendable {
     func run() async {
         var machine = TurnMachine(
             worker: crew.worker, slots: slots, pollInterval: crew.configuration.pollInterval,
-            isolatesLostJobs: crew.configuration.isolatesLostJobs, now: .now)
+            claimAhead: crew.configuration.claimAhead, isolatesLostJobs: crew.configuration.isolatesLostJobs, now: .now)
         let listener = WakeListener(queue: queue, inbox: inbox, crew: crew)
         var isFailing = false
         var hasYielded = false
@@ -46,6 +48,7 @@ final class QueueLoop: Sendable {
             hasYielded = false
             // A stop that came before a reply counts: what the claim brought is then given back unstarted.
             machine.note(news, at: now)
+            clearLine(&machine, at: now)
             if let answer = news.answer {
                 let outcome = machine.replied(answer.turn, answer.result, at: now)
                 report(outcome, &isFailing)
@@ -61,7 +64,8 @@ final class QueueLoop: Sendable {
             case .finish: return listener.stop()
             case .wait(let instant, let listens, let ended):
                 if let listens { listens ? listener.start() : listener.stop() }
-                await inbox.wait(until: instant, ended: ended)
+                let standsUntil = line.standsUntil
+                await inbox.wait(until: instant.map { min($0, standsUntil ?? $0) } ?? standsUntil, ended: ended)
             case .turn(let turn): send(turn, at: now)
             }
         }
@@ -111,14 +115,36 @@ extension QueueLoop {
             job: job, entry: entry, isIsolated: isIsolated, grace: crew.configuration.cancellationGrace,
             running: running, queue: queue.name, middleware: crew.configuration.middleware,
             logger: logger, meters: meters)
-        let executor = entry.place == .loop ? crew.lane.executor : crew.pool
+        if line.enter(attempt, at: now) { launch(attempt) }
+    }
+
+    private func launch(_ attempt: Attempt) {
+        let executor = attempt.entry.place == .loop ? crew.lane.executor : crew.pool
         // Not a child task: a handler that ignores its cancellation must not keep the process from ending.
-        running.attach(
-            Task(executorPreference: executor) { [table, inbox] in
+        attempt.running.attach(
+            Task(executorPreference: executor) { [self] in
                 let ended = await attempt.run()
-                table.remove(running)
+                table.remove(attempt.running)
+                if let next = line.next() { launch(next, after: attempt) }
                 inbox.ended(ended)
             })
+    }
+
+    /// The thread on which one attempt ends is free for the next: nobody else need be woken.
+    private func launch(_ next: Attempt, after last: Attempt) {
+        last.entry.place == .loop ? launch(next) : crew.pool.handOver { launch(next) }
+    }
+
+    /// Gives back what waits for slots that do not become free, or everything when no more is to be started.
+    private func clearLine(_ machine: inout TurnMachine, at now: Instant) {
+        let left = line.leave(at: now, all: machine.isStopping)
+        guard !left.isEmpty else { return }
+        for attempt in left {
+            table.remove(attempt.running)
+            machine.ended(attempt.unstarted())
+        }
+        machine.stalled()
+        logger.debug("Jobs claimed ahead are given back, as no slot became free", metadata: ["jobs": "\(left.count)"])
     }
 
     /// Ends the attempt of a job that nothing here can run.

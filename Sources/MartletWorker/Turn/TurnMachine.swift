@@ -12,6 +12,8 @@ struct Ended: Sendable {
     var knowsLoss = false
     /// Whether the job ran here in its last chance.
     var wasLastChance = false
+    /// How long its handler took; `nil` when it did not run.
+    var took: Duration?
 }
 
 /// What to send in one call.
@@ -31,6 +33,8 @@ struct Turn: Sendable {
 ///
 /// Each of the two claims in a line of its own, with numbers of its own: Redis remembers the last call of each line, and
 /// so a lost reply can be asked for again however many turns were under way.
+///
+/// Where handlers are short, more is claimed than there are slots; see ``HandlerPace``.
 struct TurnMachine: ~Copyable {
     typealias Instant = ContinuousClock.Instant
 
@@ -47,7 +51,7 @@ struct TurnMachine: ~Copyable {
 
     /// What came of a turn.
     struct Outcome {
-        /// Jobs to start now.
+        /// Jobs to start, in this order, as slots are free.
         var started: [ClaimedJob] = []
         /// What the queue said to each settlement.
         var verdicts: [(Ended, SettleVerdict)] = []
@@ -84,11 +88,14 @@ struct TurnMachine: ~Copyable {
 
     private let slots: Int
     private let pollInterval: Duration
+    private let claimAhead: Duration
     private let isolatesLostJobs: Bool
     /// From 0 to 1.
     private let chance: @Sendable () -> Double
 
+    /// Jobs that were claimed and have not ended.
     private var busy = 0
+    private var pace = HandlerPace()
     /// Running jobs in their last chance.
     private var lastChances = 0
     private var owed: [Ended] = []
@@ -108,19 +115,24 @@ struct TurnMachine: ~Copyable {
     private var isAbandoned = false
 
     init(
-        worker: String, slots: Int, pollInterval: Duration, isolatesLostJobs: Bool = false, now: Instant,
+        worker: String, slots: Int, pollInterval: Duration, claimAhead: Duration = .zero,
+        isolatesLostJobs: Bool = false, now: Instant,
         chance: @escaping @Sendable () -> Double = { Double.random(in: 0...1) }
     ) {
         self.slots = slots
         self.pollInterval = pollInterval
+        self.claimAhead = claimAhead
         self.isolatesLostJobs = isolatesLostJobs
         self.chance = chance
         lines = [Line(worker: worker), Line(worker: worker + Self.secondLine)]
         claimAt = now
     }
 
-    /// How many slots are neither busy nor asked for.
-    private var room: Int { isStopping ? 0 : slots - busy - lines.reduce(0) { $0 + ($1.asked?.upTo ?? 0) } }
+    /// How many jobs may be here at once: as many as there are slots, and those that will soon have one.
+    private var capacity: Int { slots + pace.ahead(slots: slots, within: claimAhead) }
+
+    /// How many more jobs may be here than are here or asked for.
+    private var room: Int { isStopping ? 0 : capacity - busy - lines.reduce(0) { $0 + ($1.asked?.upTo ?? 0) } }
 
     /// How many jobs in their last chance a claim may bring: one at a time, unless they run in processes of their own.
     private var chances: Int {
@@ -132,15 +144,16 @@ struct TurnMachine: ~Copyable {
     private var limit: Int { hasBacklog && failures == 0 && !isStopping ? Self.width : 1 }
 
     /// How much room makes another turn worth its cost while one is under way; the other one has the rest.
-    private var half: Int { (slots + 1) / 2 }
+    private var half: Int { (capacity + 1) / 2 }
 }
 
 // MARK: - What happens
 
 extension TurnMachine {
-    /// A handler has returned: its slot is free, its settlement owed.
+    /// A handler has returned, or a job is given back: its slot is free, its settlement owed.
     mutating func ended(_ ended: Ended) {
         busy -= 1
+        if let took = ended.took { pace.note(took) }
         if ended.wasLastChance { lastChances -= 1 }
         owed.append(ended)
     }
@@ -150,6 +163,9 @@ extension TurnMachine {
         isWoken = true
         claimAt = min(claimAt, now)
     }
+
+    /// Jobs that were claimed ahead had to wait too long.
+    mutating func stalled() { pace.stalled() }
 
     /// Nothing new is started from now on.
     mutating func stop() { isStopping = true }
@@ -200,8 +216,8 @@ extension TurnMachine {
         guard room > 0, owed.count < Self.debtLimit, !owed.isEmpty || claimAt <= now,
             let line = lines.firstIndex(where: { $0.asked == nil })
         else { return nil }
-        // Where more waits than there is room for, half of the slots leave the other half to the turn beside.
-        let most = limit > 1 ? half : slots
+        // Where more waits than there is room for, half of the room leaves the other half to the turn beside.
+        let most = limit > 1 ? half : capacity
         lines[line].number += 1
         let request = ClaimRequest(
             worker: lines[line].worker, number: lines[line].number, upTo: min(room, most), lastChances: chances,
