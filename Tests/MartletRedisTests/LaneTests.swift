@@ -68,6 +68,35 @@ private final class Tally: Sendable {
         }
     }
 
+    /// While one of two computes, the pause of the other is over: a pause alone would let neither connection read.
+    @Test func `tasks that compute for two connections of one thread leave room for both`() async throws {
+        let configuration = try await SharedRedis.configuration()
+        try await withSharedClient { (client) async throws in
+            let second = RedisClient(configuration, beside: client, logger: silent)
+            let running = Task { try await second.run() }
+            defer { running.cancel() }
+            try await second.waitUntilConnected(within: .seconds(5))
+            let done = Tally()
+            let answers = Tally()
+            let all = await Task(executorPreference: client.lane) {
+                (0..<5000).map { number in
+                    Task(executorPreference: number.isMultiple(of: 2) ? client.lane : second.lane) {
+                        guard answers.all.count < 2 else { return }
+                        spin(for: .milliseconds(1))
+                        done.add(number)
+                    }
+                }
+            }.value
+            for (number, client) in [client, second].enumerated() {
+                let reply = try? await client.ask("PING").string
+                #expect(reply == "PONG")
+                answers.add(number)
+            }
+            for task in all { await task.value }
+            #expect(done.all.count < 1000, "the replies waited for tasks that had nothing to do with them")
+        }
+    }
+
     @Test func `a call comes at its time and on the thread`() async throws {
         try await withSharedClient { (client) async throws in
             let home = await Task(executorPreference: client.lane) { thisThread() }.value

@@ -10,8 +10,6 @@ import Synchronization
 public final class RedisLane: TaskExecutor {
     /// How long tasks may run, in nanoseconds, before the connection gets its turn.
     static let patience: Int64 = 1_000_000
-    // NIO runs whatever is due before it looks at its sockets again, so what waits must become due a little later.
-    private static let interval = TimeAmount.microseconds(10)
 
     private struct State {
         var waiting: [UnownedJob] = []
@@ -19,9 +17,13 @@ public final class RedisLane: TaskExecutor {
     }
 
     private let loop: any EventLoop
+    private let bell: SocketBell
     private let state = Mutex(State())
 
-    init(_ loop: any EventLoop) { self.loop = loop }
+    init(_ loop: any EventLoop) {
+        self.loop = loop
+        bell = SocketBell(loop)
+    }
 
     /// Runs `job` on the lane's thread, behind those that came before.
     public func enqueue(_ job: consuming ExecutorJob) {
@@ -61,13 +63,13 @@ public final class RedisLane: TaskExecutor {
         }
     }
 
-    /// Lets the connection read and write before the rest.
+    /// Lets all connections of the thread read and write before the rest.
     private func putOff(_ rest: ArraySlice<UnownedJob>) {
         let isEmpty = state.withLock { state in
             state.waiting.insert(contentsOf: rest, at: 0)
             if state.waiting.isEmpty { state.isScheduled = false }
             return state.waiting.isEmpty
         }
-        if !isEmpty { loop.scheduleTask(in: Self.interval) { self.drain() } }
+        if !isEmpty { bell.afterNextLook { self.drain() } }
     }
 }
