@@ -44,13 +44,16 @@ final class DurableLane: Sendable {
     private let version = Mutex<RedisVersion?>(nil)
     private let needed = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
 
-    init(_ configuration: RedisConfiguration, beside neighbour: RedisClient, limit: Duration, logger: Logger) {
+    init(
+        _ configuration: RedisConfiguration, beside neighbour: RedisClient, limit: Duration, logger: Logger,
+        firstLook: @escaping @Sendable () -> FirstLook?
+    ) {
         var own = configuration
         // Two batches are under way at most, and the second one waits for the first.
         own.commandTimeout += limit * 2
         own.clientName = configuration.clientName.map { "\($0)-durable" }
         self.limit = limit
-        client = RedisClient(own, beside: neighbour, logger: logger)
+        client = RedisClient(own, beside: neighbour, logger: logger, firstLook: firstLook)
         batches = Coalescer(limit: Queue.batchLimit, executor: neighbour.lane)
     }
 

@@ -18,7 +18,7 @@ public final class JobStore: Service, Sendable {
     let scripts: ScriptTable
     let atomicPushes = Turnstile()
     let memory = MemoryGuard()
-    private let calls = Mutex<[QueueName: QueueCalls]>([:])
+    private let known = KnownQueues()
     let queuesKey: String
     let globalKey: String
 
@@ -47,9 +47,11 @@ public final class JobStore: Service, Sendable {
             !prefix.isEmpty && !prefix.contains { "{}".contains($0) }, "a prefix has no braces and is not empty")
         self.prefix = prefix
         self.scripts = scripts
-        redis = RedisClient(configuration, logger: logger)
+        let firstLook: @Sendable () -> FirstLook? = { [known] in known.firstLook() }
+        redis = RedisClient(configuration, logger: logger, firstLook: firstLook)
         waiter = RedisListWaiter(configuration, beside: redis, logger: logger)
-        durable = DurableLane(configuration, beside: redis, limit: confirmationLimit, logger: logger)
+        durable = DurableLane(
+            configuration, beside: redis, limit: confirmationLimit, logger: logger, firstLook: firstLook)
         queuesKey = prefix + ":queues"
         globalKey = prefix + ":global"
     }
@@ -71,13 +73,13 @@ public final class JobStore: Service, Sendable {
     }
 
     /// What is shared by the callers of each queue that was asked for.
-    var knownCalls: [QueueName: QueueCalls] { calls.withLock { $0 } }
+    var knownCalls: [QueueName: QueueCalls] { known.all }
 
     /// Has the next push of each queue look again how safe the queue wants it.
     private func forgetLevels() async throws {
         while true {
             try await Task.sleep(for: .seconds(5))
-            for queue in calls.withLock({ Array($0.values) }) { queue.level.store(-1, ordering: .relaxed) }
+            for queue in known.all.values { queue.level.store(-1, ordering: .relaxed) }
         }
     }
 
@@ -85,13 +87,8 @@ public final class JobStore: Service, Sendable {
     ///
     /// It is created by the first write to it.
     public func queue(_ name: QueueName) -> Queue {
-        let shared = calls.withLock { calls in
-            if let known = calls[name] { return known }
-            let new = QueueCalls(QueueKeys(prefix: prefix, queue: name), executor: executor)
-            calls[name] = new
-            return new
-        }
-        return Queue(name: name, store: self, calls: shared)
+        let calls = known.calls(name) { QueueCalls(QueueKeys(prefix: prefix, queue: name), executor: executor) }
+        return Queue(name: name, store: self, calls: calls)
     }
 
     /// Whether the connection is up.

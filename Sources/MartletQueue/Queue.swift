@@ -79,7 +79,7 @@ final class QueueCalls: Sendable {
     let level = Atomic(-1)
     /// The most jobs ever created that an answer to our pushes named.
     let acknowledged = Atomic(0)
-    /// By how much an answer lay below one that was there before its push was sent.
+    /// By how much an answer, or Redis when it had come back, lay below an answer that was there before.
     let missing = Atomic(0)
     /// How often the two before this have begun again.
     let generation = Atomic(0)

@@ -14,6 +14,8 @@ struct QueueKeys: Sendable {
     let prefix: String
     /// All keys, encoded once.
     let arguments: RedisArguments
+    /// The hash of the queue's own numbers.
+    let meta: String
     /// The list on which idle workers wait.
     let wake: String
 
@@ -22,6 +24,7 @@ struct QueueKeys: Sendable {
         var arguments = RedisArguments()
         for name in Self.names { arguments.append(self.prefix + name) }
         self.arguments = arguments
+        meta = self.prefix + "meta"
         wake = self.prefix + "wake"
     }
 }

@@ -136,6 +136,19 @@ extension JobStore {
 }
 
 extension QueueCalls {
+    /// Takes note of where a queue stands when a connection begins, before anything that waits for it is sent.
+    ///
+    /// - Parameters:
+    ///   - created: how many jobs were ever created.
+    ///   - floor: what was acknowledged before Redis was asked. What is less is lost; what is pushed from now on, and what
+    ///     waited, says nothing of that any more.
+    func begin(at created: Int, after floor: PushFloor) {
+        guard created < floor.created, floor.generation == generation.load(ordering: .relaxed) else { return }
+        generation.add(1, ordering: .relaxed)
+        missing.max(floor.created - created, ordering: .relaxed)
+        acknowledged.store(created, ordering: .releasing)
+    }
+
     /// How far the queue had come by the answers so far.
     var reached: PushFloor {
         PushFloor(created: acknowledged.load(ordering: .relaxed), generation: generation.load(ordering: .relaxed))

@@ -48,6 +48,21 @@ import Testing
         #expect(try outcome("redis://h", [.text("OK")]) == "waiting")
     }
 
+    @Test func `a first look comes behind PING, and what is refused of it does not matter`() throws {
+        let look: [RedisRequest] = [.command("HELLO", "2"), .command("HGET", "a", "b")]
+        var machine = HandshakeMachine(try configuration("redis://h"), look: look)
+        #expect(Array(machine.requests.suffix(3)) == [.command("PING")] + look)
+        let replies: [RedisValue] = [.text("OK"), .text("PONG"), .error("ERR unknown command"), .integer(7)]
+        for (index, reply) in replies.enumerated() {
+            switch machine.receive(reply) {
+            case .wait: #expect(index < 3)
+            case .ready: #expect(index == 3)
+            case .fail(let error): Issue.record("\(error)")
+            }
+        }
+        #expect(machine.seen == Array(replies.suffix(2)))
+    }
+
     @Test func `what the ACL denies apart from the log-in does not matter`() throws {
         let denied = RedisValue.error("NOPERM this user has no permissions")
         #expect(try outcome("redis://h", clientID: true, [denied, denied, denied]) == "ready")

@@ -32,16 +32,32 @@ public final class RedisClient: Service, Sendable {
         self.init(configuration, loop: MultiThreadedEventLoopGroup.singleton.any(), logger: logger)
     }
 
+    /// The same, with a look at the server whenever there is a new connection.
+    ///
+    /// - Parameter firstLook: called for each attempt to connect; what it returns is asked before anything else is sent.
+    package convenience init(
+        _ configuration: RedisConfiguration, logger: Logger, firstLook: @escaping @Sendable () -> FirstLook?
+    ) {
+        self.init(
+            configuration, loop: MultiThreadedEventLoopGroup.singleton.any(), logger: logger, firstLook: firstLook)
+    }
+
     /// A client with a connection of its own on the thread of `neighbour`, which alone reports metrics.
-    package convenience init(_ configuration: RedisConfiguration, beside neighbour: RedisClient, logger: Logger) {
+    package convenience init(
+        _ configuration: RedisConfiguration, beside neighbour: RedisClient, logger: Logger,
+        firstLook: @escaping @Sendable () -> FirstLook? = { nil }
+    ) {
         var own = configuration
         own.reportsMetrics = false
-        self.init(own, loop: neighbour.core.loop, logger: logger)
+        self.init(own, loop: neighbour.core.loop, logger: logger, firstLook: firstLook)
     }
 
     /// A client whose connection lives on `loop`.
-    init(_ configuration: RedisConfiguration, loop: any EventLoop, logger: Logger) {
-        core = RedisCore(configuration, loop: loop)
+    init(
+        _ configuration: RedisConfiguration, loop: any EventLoop, logger: Logger,
+        firstLook: @escaping @Sendable () -> FirstLook? = { nil }
+    ) {
+        core = RedisCore(configuration, loop: loop, firstLook: firstLook)
         lane = RedisLane(loop)
         connector = RedisConnector(configuration, loop: loop)
         self.logger = logger

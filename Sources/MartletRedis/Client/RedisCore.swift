@@ -23,6 +23,8 @@ final class RedisCore: Sendable {
 
     let configuration: RedisConfiguration
     let loop: any EventLoop
+    /// What is asked on a fresh connection before anything else.
+    let firstLook: @Sendable () -> FirstLook?
     private let state = Mutex(State())
     private let renewed = Mutex<RedisConfiguration?>(nil)
     private let identifiers = Atomic<UInt64>(0)
@@ -31,9 +33,13 @@ final class RedisCore: Sendable {
     private let commandTimer: CoreMetrics.Timer?
     private let upGauge: Gauge?
 
-    init(_ configuration: RedisConfiguration, loop: any EventLoop) {
+    init(
+        _ configuration: RedisConfiguration, loop: any EventLoop,
+        firstLook: @escaping @Sendable () -> FirstLook? = { nil }
+    ) {
         self.configuration = configuration
         self.loop = loop
+        self.firstLook = firstLook
         commandTimeout = TimeAmount(configuration.commandTimeout).nanoseconds
         checkInterval = .nanoseconds(min(max(commandTimeout / 10, 2_000_000), 250_000_000))
         commandTimer = configuration.reportsMetrics ? CoreMetrics.Timer(label: "martlet_redis_command_seconds") : nil

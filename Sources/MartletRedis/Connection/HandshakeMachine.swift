@@ -2,10 +2,10 @@
 
 /// What is said on a fresh connection before commands may use it.
 ///
-/// All requests leave in one write; the replies come in order. PING comes last, because a server that is loading its
-/// data or has lost its primary accepts a log-in but no command.
+/// All requests leave in one write; the replies come in order. PING comes last of ours, because a server that is loading
+/// its data or has lost its primary accepts a log-in but no command. Behind it the client's owner has a first look.
 struct HandshakeMachine: ~Copyable {
-    enum Step: Equatable { case authenticate, select, setName, clientID, ping }
+    enum Step: Equatable { case authenticate, select, setName, clientID, ping, look }
 
     enum Action {
         /// More replies must come.
@@ -18,9 +18,11 @@ struct HandshakeMachine: ~Copyable {
     let requests: [RedisRequest]
     private var steps: ArraySlice<Step>
     private var clientID: Int?
+    /// What the server answered to the first look.
+    private(set) var seen: [RedisValue] = []
     private let password: Secret?
 
-    init(_ configuration: RedisConfiguration) {
+    init(_ configuration: RedisConfiguration, look: [RedisRequest] = []) {
         var requests: [(Step, RedisRequest)] = []
         if let user = configuration.user {
             requests.append((.authenticate, .command("AUTH", user, configuration.password?.value ?? "")))
@@ -35,6 +37,7 @@ struct HandshakeMachine: ~Copyable {
         }
         if configuration.asksForClientID { requests.append((.clientID, .command("CLIENT", "ID"))) }
         requests.append((.ping, .command("PING")))
+        requests += look.map { (.look, $0) }
         self.requests = requests.map(\.1)
         steps = requests.map(\.0)[...]
         password = configuration.password
@@ -46,7 +49,11 @@ struct HandshakeMachine: ~Copyable {
             return .fail(RedisError(.protocolError, "the server sent a reply that nobody asked for"))
         }
         if case .error(let text) = value, let error = failure(step, text) { return .fail(error) }
-        if step == .clientID { clientID = value.int }
+        switch step {
+        case .clientID: clientID = value.int
+        case .look: seen.append(value)
+        case .authenticate, .select, .setName, .ping: break
+        }
         return steps.isEmpty ? .ready(clientID: clientID) : .wait
     }
 
@@ -64,7 +71,7 @@ struct HandshakeMachine: ~Copyable {
         case (_, .authentication), (_, .loading), (_, .masterDown): return error
         case (.authenticate, _): return RedisError(.authentication, error.message)
         case (.select, _): return RedisError(.connectionFailed, error.message)
-        case (.setName, _), (.clientID, _), (.ping, _): return nil
+        case (.setName, _), (.clientID, _), (.ping, _), (.look, _): return nil
         }
     }
 

@@ -21,6 +21,7 @@ final class RedisChannelHandler: ChannelInboundHandler {
     private let opened: EventLoopPromise<Void>
     private let reader: ReplyReader
     private var handshake: HandshakeMachine
+    private let look: FirstLook?
     private var phase = Phase.opening
     private var replies: [RedisValue] = []
 
@@ -33,7 +34,8 @@ final class RedisChannelHandler: ChannelInboundHandler {
         self.waitsForTLS = waitsForTLS
         self.opened = opened
         reader = try ReplyReader(maximumReplyBytes: core.configuration.maximumReplyBytes)
-        handshake = HandshakeMachine(core.credentials)
+        look = core.firstLook()
+        handshake = HandshakeMachine(core.credentials, look: look?.requests ?? [])
     }
 
     func channelActive(context: ChannelHandlerContext) {
@@ -94,6 +96,8 @@ final class RedisChannelHandler: ChannelInboundHandler {
         case .wait: break
         case .fail(let error): end(context, error)
         case .ready(let clientID):
+            // Before the core hears of the connection: then it sends what waits.
+            look?.take(handshake.seen)
             guard let link = core.linkReady(context.channel, clientID: clientID) else {
                 return end(context, RedisError(.closed, "the client has been shut down"))
             }

@@ -1,0 +1,55 @@
+// The look at a Redis that has come back: has it forgotten pushes that were answered?
+
+import MartletRedis
+import Synchronization
+
+/// The queues that a store was asked for, with what their callers share.
+///
+/// Apart from the store, since the connections look at it too.
+final class KnownQueues: Sendable {
+    private let calls = Mutex<[QueueName: QueueCalls]>([:])
+
+    var all: [QueueName: QueueCalls] { calls.withLock { $0 } }
+
+    /// What the callers of a queue share; made when it is first asked for.
+    func calls(_ name: QueueName, _ make: () -> QueueCalls) -> QueueCalls {
+        calls.withLock { calls in
+            if let known = calls[name] { return known }
+            let new = make()
+            calls[name] = new
+            return new
+        }
+    }
+
+    /// Asks how far the queues have come to which pushes were answered; `nil` where there were none.
+    ///
+    /// Pushes that wait for the connection do not count yet then. Their answers alone would not tell: they were made, and
+    /// with them what they are compared with, maybe before others were answered that are lost now.
+    func firstLook() -> FirstLook? {
+        let known = all.values.map { (calls: $0, floor: $0.reached) }.filter { $0.floor.created > 0 }
+        guard !known.isEmpty else { return nil }
+        let requests = known.map { RedisRequest.command("HGET", $0.calls.keys.meta, "created") }
+        return FirstLook([.command("HELLO", "2")] + requests) { replies in
+            // A replica may be behind without anything being lost; a server that does not say what it is may be one.
+            guard replies.count == known.count + 1, Self.isPrimary(replies[0]) else { return }
+            for (queue, reply) in zip(known, replies.dropFirst()) {
+                guard let created = Self.created(reply) else { continue }
+                queue.calls.begin(at: created, after: queue.floor)
+            }
+        }
+    }
+
+    private static func isPrimary(_ hello: RedisValue) -> Bool {
+        let words = hello.array ?? []
+        guard let place = words.firstIndex(where: { $0.string == "role" }), place + 1 < words.count else {
+            return false
+        }
+        return words[place + 1].string == "master"
+    }
+
+    /// How many jobs were created; none in a queue that is not there.
+    private static func created(_ reply: RedisValue) -> Int? {
+        if case .null = reply { return 0 }
+        return reply.int
+    }
+}
