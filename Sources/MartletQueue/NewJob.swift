@@ -125,48 +125,6 @@ extension NewJob {
         return hex(hash.finalize().prefix(16))
     }
 
-    /// Whether nothing is said of the job but its type and payload: then nothing else is sent and stored.
-    var isPlain: Bool {
-        priority == 0 && delay == .zero && maxRetries == JobRecord.defaultMaxRetries && timeout == nil
-            && (retryPolicy ?? .standard) == .standard && uniqueKey == nil && digest == nil && tags.isEmpty
-            && metadata == nil
-    }
-
-    /// Appends a run of one job that is not plain, as the script `enqueue` reads it.
-    func appendAlone(to arguments: inout RedisArguments) {
-        var words = RedisArguments()
-        if priority != 0 { words.append(JobField.priority, priority) }
-        if maxRetries != JobRecord.defaultMaxRetries { words.append(JobField.maxRetries, maxRetries) }
-        if let retryPolicy, retryPolicy != .standard { words.append(JobField.retryPolicy, retryPolicy.stored) }
-        if let timeout { words.append(JobField.timeout, timeout.inMilliseconds) }
-        if let uniqueKey { words.append(JobField.uniqueKey, uniqueKey) }
-        if let digest { words.append(JobField.digest, digest) }
-        if !tags.isEmpty { words.append(JobField.tags, tags.joined(separator: "\n")) }
-        if let metadata { words.append(JobField.metadata, metadata) }
-        arguments.append("\(priority) \(delay.inMilliseconds) \(words.count)")
-        arguments.append(type)
-        arguments.append(id.description)
-        arguments.append(payload)
-        arguments.append(contentsOf: words)
-    }
-
     /// About how many bytes the job is on the wire.
     var wireSize: Int { payload.count + type.utf8.count + (metadata?.count ?? 0) + 160 }
-}
-
-extension RedisArguments {
-    mutating func append(_ field: JobField, _ value: String) {
-        append(field.rawValue)
-        append(value)
-    }
-
-    mutating func append(_ field: JobField, _ value: Int) {
-        append(field.rawValue)
-        append(value)
-    }
-
-    mutating func append(_ field: JobField, _ value: [UInt8]) {
-        append(field.rawValue)
-        append(value)
-    }
 }
