@@ -37,8 +37,9 @@ public struct MartletConfiguration: Sendable {
         let file = variables["REDIS_URL"] == nil ? variables["REDIS_URL_FILE"] : nil
         var url = variables["REDIS_URL"] ?? defaultURL
         if let file {
-            guard let text = try? String(contentsOfFile: file, encoding: .utf8) else { throw .unreadableFile(file) }
-            url = String(text.prefix { !$0.isNewline })
+            do { url = try SecretFile.line(at: file) } catch {
+                throw error == .unreadable ? .unreadableFile(file) : .badRedisURL("\(file) \(error)")
+            }
         }
         var configuration = try MartletConfiguration(redisURL: url, prefix: variables["REDIS_PREFIX"] ?? "martlet")
         configuration.redis.urlFile = file

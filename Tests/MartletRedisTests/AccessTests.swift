@@ -41,7 +41,9 @@ import Testing
             directory: temporaryDirectory("rotate"), options: ["--user", "ann", "on", ">before", "~*", "+@all"])
         let file = temporaryDirectory("secret") + "/url"
         func write(_ password: String) throws {
-            try (server.url + "?user=ann&password=\(password)\n").write(toFile: file, atomically: true, encoding: .utf8)
+            // With a note behind it, and with the blanks that an editor may leave.
+            let text = "\n\(server.url)?user=ann&password=\(password)\t\nas of May\n"
+            try text.write(toFile: file, atomically: true, encoding: .utf8)
         }
         try write("before")
         var configuration = try RedisConfiguration(url: server.url + "?user=ann&password=before")

@@ -58,6 +58,16 @@ private struct Greet: Job {
         try Data("redis://127.0.0.1:7777/2\n".utf8).write(to: URL(filePath: file))
         let named = try MartletConfiguration.environment(["REDIS_URL_FILE": file, "REDIS_PREFIX": "a.b_c:d-E"])
         #expect(named.prefix == "a.b_c:d-E")
+        // The command reads the same file in the same way.
+        try Data("\n  redis://127.0.0.1:7777/2 \r\nas of May\n".utf8).write(to: URL(filePath: file))
+        #expect(throws: Never.self) { try MartletConfiguration.environment(["REDIS_URL_FILE": file]) }
+        for (text, word) in [(" \n", "not empty"), (String(repeating: "x", count: 2 << 20), "1 MiB")] {
+            try Data(text.utf8).write(to: URL(filePath: file))
+            let error = #expect(throws: MartletError.self) {
+                try MartletConfiguration.environment(["REDIS_URL_FILE": file])
+            }
+            #expect(error?.description.contains(word) == true)
+        }
         for prefix in ["", "{x}", "a b", String(repeating: "x", count: 65)] {
             #expect(throws: MartletError.badPrefix(prefix)) {
                 try MartletConfiguration.environment(["REDIS_PREFIX": prefix])

@@ -1,6 +1,7 @@
 // Reads the configuration file and files that hold a secret.
 
 import FoundationEssentials
+import MartletRedis
 
 /// Reading of files that belong to the configuration.
 enum ConfigurationFile {
@@ -8,8 +9,6 @@ enum ConfigurationFile {
     struct Unusable: Error {
         var message: String
     }
-
-    private static let sizeLimit = 1 << 20
 
     /// The values of a JSON file as texts by the path of their key.
     static func values(at path: String) throws(Unusable) -> [String: String] {
@@ -26,20 +25,15 @@ enum ConfigurationFile {
         return values
     }
 
-    /// The text of a file that holds one secret, without the line end behind it.
-    static func secret(at path: String) throws(Unusable) -> String {
-        let text = String(decoding: try contents(of: path), as: UTF8.self)
-        let end = text.lastIndex { !$0.isNewline && $0 != " " }
-        guard let end else { throw Unusable(message: "must be a file that is not empty") }
-        return String(text[...end])
+    /// The text of a file that holds one secret, without the line end behind it; of a URL the first line.
+    static func secret(at path: String, isURL: Bool = false) throws(Unusable) -> String {
+        do throws(SecretFile.Unusable) {
+            return try isURL ? SecretFile.line(at: path) : SecretFile.text(at: path)
+        } catch { throw Unusable(message: "\(error)") }
     }
 
     private static func contents(of path: String) throws(Unusable) -> Data {
-        guard let data = FileManager.default.contents(atPath: path) else {
-            throw Unusable(message: "must be a file that this process can read")
-        }
-        guard data.count <= sizeLimit else { throw Unusable(message: "must be a file of at most 1 MiB") }
-        return data
+        do { return try SecretFile.contents(of: path) } catch { throw Unusable(message: "\(error)") }
     }
 
     /// Null counts as not written; an object of numbers is the other spelling of `queue=slots` pairs.

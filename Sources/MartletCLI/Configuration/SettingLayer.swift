@@ -88,7 +88,8 @@ struct SettingLayer: Sendable {
                 continue
             }
             do {
-                let text = try ConfigurationFile.secret(at: fileEntry.text)
+                let text = try ConfigurationFile.secret(
+                    at: fileEntry.text, isURL: key.name == Settings.redisURL.key.name)
                 entries[key.name] = Entry(text: text, spelling: fileEntry.spelling, file: fileEntry.text)
                 if FileRights(of: fileEntry.text).everybodyReads {
                     warnings.append("everybody on this machine may read the file of \(fileEntry.spelling)")

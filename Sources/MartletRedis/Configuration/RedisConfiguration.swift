@@ -58,9 +58,7 @@ public struct RedisConfiguration: Sendable, Hashable {
     ///
     /// Reads the file; `nil` when there is none that can be read, or when it holds nothing new.
     func withCredentialsOfFile() -> RedisConfiguration? {
-        guard let urlFile, let text = try? String(contentsOfFile: urlFile, encoding: .utf8) else { return nil }
-        let line = text.prefix { !$0.isNewline }
-        guard let end = line.lastIndex(where: { $0 != " " }), let parsed = try? RedisURL(String(line[...end])) else {
+        guard let urlFile, let line = try? SecretFile.line(at: urlFile), let parsed = try? RedisURL(line) else {
             return nil
         }
         var new = self

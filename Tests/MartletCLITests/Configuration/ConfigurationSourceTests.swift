@@ -3,6 +3,7 @@
 import ArgumentParser
 import FoundationEssentials
 import Logging
+import MartletRedis
 import MartletTelemetry
 import Testing
 
@@ -166,6 +167,20 @@ struct KeyCase: Sendable, CustomTestStringConvertible {
             #expect(settings.redis.urlFile == secret, "from where it is read again when it is refused")
         }
         #expect(try ServiceSettings.load(environment: ["REDIS_URL": "redis://h"]).redis.urlFile == nil)
+    }
+
+    @Test func `of a file that holds a URL the first line counts, of one with tokens all lines`() throws {
+        let directory = try ScratchDirectory()
+        let file = try directory.write("\n\tredis://:pw@h \r\nchanged in May\n", to: "url")
+        #expect(try ServiceSettings.load(environment: ["REDIS_URL_FILE": file]).redis.url == "redis://:pw@h")
+        #expect(try SecretFile.line(at: file) == "redis://:pw@h")
+        let tokens = try directory.write("one\ntwo\n\n", to: "tokens")
+        #expect(try ConfigurationFile.secret(at: tokens) == "one\ntwo")
+        let blank = try directory.write("\r\n \t", to: "blank")
+        for file in [blank, directory.path + "/none"] {
+            #expect(throws: SecretFile.Unusable.self) { try SecretFile.line(at: file) }
+            #expect(throws: ConfigurationFile.Unusable.self) { try ConfigurationFile.secret(at: file) }
+        }
     }
 
     @Test func `queues in a file may be an object`() throws {
