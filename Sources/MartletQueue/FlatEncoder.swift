@@ -122,14 +122,18 @@ extension FlatEncoder {
 
     /// The object, its fields sorted by name; `nil` when it is not one for here.
     func finished() -> [UInt8]? {
-        guard isOpen, !hasRefused else { return nil }
+        // Names are sorted by their bytes, and texts beyond ASCII compare otherwise.
+        guard isOpen, !hasRefused, fields.count < 2 || fields.allSatisfy({ $0.name.utf8.allSatisfy { $0 < 0x80 } })
+        else {
+            return nil
+        }
         fields.sort { $0.name < $1.name }
         var object: [UInt8] = []
         object.reserveCapacity(bytes.count + fields.count + 2)
         object.append(UInt8(ascii: "{"))
         for (index, field) in fields.enumerated() {
             if index > 0 {
-                // Of a field that is written twice the last one counts, and the order of two names may need more care.
+                // Of a field that is written twice the last one counts.
                 guard fields[index - 1].name != field.name else { return nil }
                 object.append(UInt8(ascii: ","))
             }

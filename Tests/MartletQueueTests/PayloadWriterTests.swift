@@ -136,6 +136,7 @@ private func expectAlike(_ payload: some Encodable, _ place: SourceLocation = #_
 
     @Test(arguments: [
         ["b", "a", "C", "B"], ["a10", "a9", "a1"], ["\u{E9}", "e", "f", "z"], ["e\u{301}", "\u{E9}"], ["a", "a"],
+        ["x", "e\u{301}"],
         ["", "x y", "\""],
         ["ab", "a", "abc", "aB"], ["_", "-", "1", "A"],
     ])
