@@ -129,6 +129,12 @@ struct Mutant: Sendable, CustomStringConvertible {
             "a failed job keeps its token", .attempts, "write('HSET', key, 'k', '-' .. token, ...)",
             "write('HSET', key, 'k', token, ...)"),
         Mutant(
+            "since when a type is unknown begins again each time", .attempts, "local since = more[6] or stamp",
+            "local since = stamp"),
+        Mutant(
+            "a type that became known stays unknown", .attempts,
+            "        if more[6] and not is_unknown then write('HDEL', key, 's') end\n"),
+        Mutant(
             "a release loses its place", .attempts, "local due, waits = place_of(more[4]) or t, false",
             "local due, waits = t, false"),
     ]
@@ -268,6 +274,9 @@ struct Mutant: Sendable, CustomStringConvertible {
         Mutant(
             "a retry takes a key that another holds", .control,
             "        if holder and holder ~= id then return 'unique', holder end\n"),
+        Mutant(
+            "a retry keeps since when a type was unknown", .control,
+            "write('HDEL', JOB .. id, 'f', 'l', 'e', 's')", "write('HDEL', JOB .. id, 'f', 'l', 'e')"),
         Mutant("a retry does not take its key again", .control, "        write('HSET', UNIQUE, job.u, id)\n"),
         Mutant("a retry keeps its failures", .control, "    write('HDEL', JOB .. id, 'f', 'l', 'e', 's')\n"),
         Mutant(

@@ -11,7 +11,7 @@ struct Scenario: Sendable {
     /// Whether it ends as it should, on an empty queue.
     var holds: @Sendable (Stage) async throws -> Bool
 
-    static let all = ofDamage + ofTime + ofStops + ofRoom + ofKeys
+    static let all = ofDamage + ofTime + ofStops + ofRoom + ofKeys + ofUnknownTypes
 
     private static let ofTime = [
         Scenario(name: "no more than 64 wake tokens") { stage in

@@ -1,6 +1,7 @@
 // More short stories: stops that are wanted, places that are kept, room that is made, and keys that are held.
 
 import MartletJobs
+import MartletRedis
 
 @testable import MartletQueue
 
@@ -129,16 +130,59 @@ extension Scenario {
     ]
 }
 
+extension Scenario {
+    /// What such a job carries between its claims, in ms; `nil` when its type is not known to be unknown.
+    private static func since(_ id: JobID, _ stage: Stage) async throws -> Int? {
+        try await stage.command("HGET", stage.key("job:\(id)"), "s").int
+    }
+
+    static let ofUnknownTypes = [
+        Scenario(name: "since when a type is unknown is kept while it is") { stage in
+            let job = try await stage.pushAndClaim()
+            try await stage.giveBackAsUnknown(job)
+            let first = try await since(job.id, stage)
+            try await stage.setClock(Stage.start + 500)
+            try await stage.giveBackAsUnknown(try await stage.claim(2))
+            return try await since(job.id, stage) == first && first != nil
+        },
+        Scenario(name: "a job whose type was known at last carries no time since when it was not") { stage in
+            let job = try await stage.pushAndClaim()
+            try await stage.giveBackAsUnknown(job)
+            let again = try await stage.claim(2)
+            _ = try await stage.queue.settle([
+                Settlement(id: job.id, token: again.token, outcome: .failed(retryAfter: .zero, error: "it fails"))
+            ])
+            return try await since(job.id, stage) == nil
+        },
+        Scenario(name: "a retry begins anew, also with the time since when a type is unknown") { stage in
+            let job = try await stage.pushAndClaim()
+            try await stage.giveBackAsUnknown(job)
+            _ = try await stage.queue.control(.cancel, job.id)
+            guard try await stage.queue.control(.retry, job.id) == .done(.queued) else { return false }
+            return try await since(job.id, stage) == nil
+        },
+    ]
+}
+
 /// A story could not even begin.
 private struct NoBeginning: Error {}
 
 extension Stage {
     fileprivate func pushAndClaim(_ job: NewJob = NewJob(type: "test", payload: [1])) async throws -> ClaimedJob {
         _ = try await queue.enqueue(job)
-        guard let job = try await queue.claim(ClaimRequest(worker: "w", number: 1, upTo: 1)).jobs.first else {
+        return try await claim(1)
+    }
+
+    fileprivate func claim(_ number: Int) async throws -> ClaimedJob {
+        guard let job = try await queue.claim(ClaimRequest(worker: "w", number: number, upTo: 1)).jobs.first else {
             throw NoBeginning()
         }
         return job
+    }
+
+    fileprivate func giveBackAsUnknown(_ job: ClaimedJob) async throws {
+        let outcome = Settlement.Outcome.unknownType(retryAfter: .zero, error: "nobody knows it")
+        _ = try await queue.settle([Settlement(id: job.id, token: job.token, outcome: outcome)])
     }
 
     fileprivate func failForGood(_ job: NewJob) async throws {
