@@ -1,5 +1,7 @@
 // How another program is started: one way for all rooms, so that nothing of ours leaks into it.
 
+import FoundationEssentials
+
 #if canImport(Glibc)
     import Glibc
 #elseif canImport(Musl)
@@ -11,7 +13,7 @@
 /// A program to be started, with all that it shall have and nothing else.
 ///
 /// It gets a process group of its own, so that ^C reaches it only through us, no blocked or ignored signals, and none of
-/// our descriptors but those named: NIO's sockets are not close-on-exec, and a child that inherits them would keep
+/// our descriptors but those named: a child that inherits NIO's sockets, most of which are not close-on-exec, would keep
 /// ports and connections open.
 package struct ChildProgram: Sendable {
     /// What stands behind a descriptor of the child.
@@ -68,10 +70,7 @@ package struct ChildProgram: Sendable {
             case .nothing: posix_spawn_file_actions_addopen(&actions, target, "/dev/null", O_RDONLY, 0)
             }
         }
-        // Closing what is not open is no error here.
-        for descriptor in 3..<2048 as Range<Int32> where descriptors[descriptor] == nil {
-            posix_spawn_file_actions_addclose(&actions, descriptor)
-        }
+        closeOthers(&actions)
         var none = sigset_t()
         var all = sigset_t()
         sigemptyset(&none)
@@ -90,6 +89,39 @@ package struct ChildProgram: Sendable {
         guard code == 0 else { throw SpawnError(number: code) }
         return child
     }
+
+    /// Has the child close whatever is not named, also what is opened until it starts.
+    private func closeOthers(_ actions: inout FileActions) {
+        let last = max(2, descriptors.keys.max() ?? 2)
+        // Closing what is not open is no error here.
+        for descriptor in 3..<max(3, last) where descriptors[descriptor] == nil {
+            posix_spawn_file_actions_addclose(&actions, descriptor)
+        }
+        if let closeFrom = SystemCalls.closeFrom, closeFrom(&actions, last + 1) == 0 { return }
+        // A C library that cannot say "all from here on": those that are open now, and as many as may be by then.
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: "/dev/fd")) ?? []
+        let highest = names.compactMap { Int32($0) }.max() ?? 0
+        for descriptor in (last + 1)..<max(2048, highest + 256) {
+            posix_spawn_file_actions_addclose(&actions, descriptor)
+        }
+    }
+}
+
+#if canImport(Darwin)
+    private typealias FileActions = posix_spawn_file_actions_t?
+#else
+    private typealias FileActions = posix_spawn_file_actions_t
+#endif
+
+/// What only newer C libraries have, and is therefore looked up when it is needed.
+private enum SystemCalls {
+    typealias CloseFrom = @convention(c) (UnsafeMutablePointer<FileActions>, Int32) -> Int32
+
+    static let closeFrom: CloseFrom? = {
+        guard let program = dlopen(nil, RTLD_NOW), let call = dlsym(program, "posix_spawn_file_actions_addclosefrom_np")
+        else { return nil }
+        return unsafeBitCast(call, to: CloseFrom.self)
+    }()
 }
 
 /// Why a program was not started.

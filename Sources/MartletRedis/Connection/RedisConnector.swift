@@ -5,6 +5,14 @@ import NIOPosix
 import NIOSSL
 import Synchronization
 
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Darwin
+#endif
+
 /// Makes connections for one client.
 final class RedisConnector: Sendable {
     private let configuration: RedisConfiguration
@@ -51,6 +59,10 @@ final class RedisConnector: Sendable {
             .channelInitializer { [serverName] channel in
                 channel.eventLoop.makeCompletedFuture {
                     let sync = channel.pipeline.syncOperations
+                    // NIO does not ask for it: without it a program that a handler starts would keep the connection open.
+                    try sync.withUnsafeTransportIfAvailable(of: NIOBSDSocket.Handle.self) { socket in
+                        _ = fcntl(socket, F_SETFD, FD_CLOEXEC)
+                    }
                     if let context {
                         try sync.addHandler(NIOSSLClientHandler(context: context, serverHostname: serverName))
                     }
