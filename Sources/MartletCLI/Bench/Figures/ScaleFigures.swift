@@ -32,6 +32,7 @@ struct ScaleFigure: Sendable {
             try await compare(.backlog, system, depths.map(\.0)) { variant, stage in
                 let jobs = window + (waiting[variant] ?? 0)
                 _ = try await stage.push(PushOrder(mode: .bulk, jobs: jobs, batch: 500))
+                try await stage.redis.waitUntilGrown()
                 return try await DrainMeter(order: Self.worker, window: window).run(jobs, on: stage)
             }
         }

@@ -44,7 +44,8 @@ final class BenchRedis: Sendable {
     static func start(_ kind: BenchRedisKind, given: String?, directory: String) async throws -> BenchRedis {
         guard let given else {
             let port = try await DemoStage.freePort()
-            let server = try await PrivateRedisServer.start(directory: directory, options: kind.options, port: port)
+            let options = kind.options + ["--enable-debug-command", "local"]
+            let server = try await PrivateRedisServer.start(directory: directory, options: options, port: port)
             return try BenchRedis("redis://127.0.0.1:\(port)", server)
         }
         let redis = try BenchRedis(given, nil)
@@ -76,6 +77,20 @@ final class BenchRedis: Sendable {
     /// What Redis counts just now.
     func read() async throws -> RedisReading {
         try await use { RedisReading(try $0.command(["INFO", "everything"]).text ?? "") }
+    }
+
+    /// Waits until Redis has moved its keys into the larger table that it made for them; only on our own.
+    ///
+    /// It does that bit by bit, with each command and ten times a second, and all commands cost more until it is done.
+    func waitUntilGrown() async throws {
+        guard server != nil else { return }
+        let limit = BenchClock.now + 120
+        _ = try await use { try $0.command(["CONFIG", "SET", "hz", "500"]) }
+        while try await use({ try $0.command(["DEBUG", "HTSTATS", "0"]).text?.contains("rehashing target") ?? false }) {
+            guard BenchClock.now < limit else { throw CommandFailure(.failed, "Redis does not stop moving its keys") }
+            try await Task.sleep(for: .milliseconds(200))
+        }
+        _ = try await use { try $0.command(["CONFIG", "SET", "hz", "10"]) }
     }
 
     /// Ends it if it is our own; else leaves it as empty as it was.
