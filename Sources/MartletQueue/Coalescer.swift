@@ -1,12 +1,14 @@
 // Gathers what many callers ask at once into batches, since a batch costs Redis and the wire a fraction of its parts.
 
 import DequeModule
+import MartletRedis
 import Synchronization
 
 /// Sends requests of many callers in batches.
 ///
-/// Nobody waits for company: a request goes out at once while fewer than two batches are under way; those that come
-/// meanwhile go together when one of them has returned. So a lone caller pays nothing, and many batch by themselves.
+/// A lone caller pays nothing: its request goes out at once while fewer than two batches are under way; those that come
+/// meanwhile go together when one of them has returned. Where callers come in crowds, the one that could go lets those of the same
+/// round of its executor come along, since a batch of one costs Redis as much as one of a dozen.
 /// A caller that gives up never takes others along.
 final class Coalescer<Request: Sendable, Reply: Sendable>: Sendable {
     typealias Send = @Sendable ([Request]) async throws(QueueError) -> [Reply]
@@ -14,6 +16,47 @@ final class Coalescer<Request: Sendable, Reply: Sendable>: Sendable {
     private struct State {
         var underWay = 0
         var waiting: Deque<Ticket<Request, Reply>> = []
+        /// How many batches in a row were of one caller; those who went alone do not count.
+        var loners = State.fewLoners
+        private static var fewLoners: Int { 4 }
+        /// Whether others come soon: one that finds no company may be chance.
+        private var isCrowded: Bool { loners < State.fewLoners }
+        /// Whether a caller lets others come along just now.
+        var isGathering = false
+        /// How often that has been so.
+        var gatherings = 0
+
+        /// The place of one who comes now.
+        mutating func admit() -> Place {
+            if isCrowded, mayStart {
+                isGathering = true
+                gatherings += 1
+                return .ahead(gatherings)
+            }
+            guard !isCrowded, mayStart, waiting.isEmpty else { return .amongOthers }
+            underWay += 1
+            return .alone
+        }
+
+        /// Whether another batch may go now.
+        var mayStart: Bool { underWay < Coalescer.lanes && !isGathering }
+
+        /// Takes a place for a batch of those who wait, if there is one.
+        mutating func start() -> Bool {
+            guard mayStart, !waiting.isEmpty else { return false }
+            underWay += 1
+            return true
+        }
+    }
+
+    /// How a caller's request goes out.
+    private enum Place {
+        /// At once and by itself.
+        case alone
+        /// With those that come until this caller's executor comes to it again; the number of the gathering.
+        case ahead(Int)
+        /// With a batch that others see to, or with the next that may go.
+        case amongOthers
     }
 
     /// While one batch is on its way, the next is worked on at this end.
@@ -21,14 +64,26 @@ final class Coalescer<Request: Sendable, Reply: Sendable>: Sendable {
 
     private let limit: Int
     private let executor: (any TaskExecutor)?
+    private let soon: (@Sendable (@escaping @Sendable () -> Void) -> Void)?
     private let state = Mutex(State())
 
     /// - Parameters:
     ///   - limit: the most requests of a batch.
     ///   - executor: where batches are written and their replies handed out: the thread on which the replies arrive.
-    init(limit: Int, executor: (any TaskExecutor)? = nil) {
+    ///   - soon: calls what it is given after a moment, however busy the callers' executors are; without it callers in a
+    ///     crowd wait for the executor of the one that goes ahead.
+    init(
+        limit: Int, executor: (any TaskExecutor)? = nil,
+        soon: (@Sendable (@escaping @Sendable () -> Void) -> Void)? = nil
+    ) {
         self.limit = limit
         self.executor = executor
+        self.soon = soon
+    }
+
+    /// A coalescer whose batches travel over the connection of `lane`, if they travel.
+    convenience init(limit: Int, lane: RedisLane?) {
+        self.init(limit: limit, executor: lane) { lane?.call(at: .now + .milliseconds(5), $0) }
     }
 
     /// How many wait for a batch to return.
@@ -38,25 +93,29 @@ final class Coalescer<Request: Sendable, Reply: Sendable>: Sendable {
     ///
     /// - Parameter send: sends a batch, one reply for each request; the same for all callers.
     func call(_ request: Request, by send: @escaping Send) async throws(QueueError) -> Reply {
-        let isFree = state.withLock { state in
-            guard state.underWay < Self.lanes, state.waiting.isEmpty else { return false }
-            state.underWay += 1
-            return true
+        switch state.withLock({ $0.admit() }) {
+        case .alone:
+            defer { free(send) }
+            return try await send([request])[0]
+        case .ahead(let gathering):
+            soon? { self.end(gathering, send) }
+            await Task.yield()
+            return try await wait(Ticket(request), send, gathering: gathering).get()
+        case .amongOthers: return try await wait(Ticket(request), send).get()
         }
-        guard isFree else { return try await wait(Ticket(request), send).get() }
-        defer { free(send) }
-        return try await send([request])[0]
     }
 
-    private func wait(_ ticket: Ticket<Request, Reply>, _ send: @escaping Send) async -> Result<Reply, QueueError> {
+    private func wait(
+        _ ticket: Ticket<Request, Reply>, _ send: @escaping Send, gathering: Int? = nil
+    ) async -> Result<Reply, QueueError> {
         await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
-                guard ticket.await(continuation) else { return }
+                let isWaiting = ticket.await(continuation)
                 let isFree = state.withLock { state in
-                    state.waiting.append(ticket)
-                    guard state.underWay < Self.lanes else { return false }
-                    state.underWay += 1
-                    return true
+                    if isWaiting { state.waiting.append(ticket) }
+                    // Also one that has given up sees to those whom it let come along.
+                    if gathering == state.gatherings { state.isGathering = false }
+                    return state.start()
                 }
                 if isFree { start(send) }
             }
@@ -65,13 +124,23 @@ final class Coalescer<Request: Sendable, Reply: Sendable>: Sendable {
         }
     }
 
+    /// The executor of the one that went ahead has not come to it for long: nobody waits for it any more.
+    private func end(_ gathering: Int, _ send: @escaping Send) {
+        let isFree = state.withLock { state in
+            guard state.isGathering, state.gatherings == gathering else { return false }
+            state.isGathering = false
+            return state.start()
+        }
+        if isFree { start(send) }
+    }
+
     /// A direct request has returned: its place goes to those who wait.
     private func free(_ send: @escaping Send) {
-        let hasMore = state.withLock { state in
-            if state.waiting.isEmpty { state.underWay -= 1 }
-            return !state.waiting.isEmpty
+        let isFree = state.withLock { state in
+            state.underWay -= 1
+            return state.start()
         }
-        if hasMore { start(send) }
+        if isFree { start(send) }
     }
 
     /// Not a child of any caller's task: whoever gives up must not end what others wait for.
@@ -81,11 +150,13 @@ final class Coalescer<Request: Sendable, Reply: Sendable>: Sendable {
 
     private func next() -> [Ticket<Request, Reply>]? {
         state.withLock { state in
-            guard !state.waiting.isEmpty else {
+            // Those who gather go when they are all there; half of them now would make two batches of one.
+            guard !state.waiting.isEmpty, !state.isGathering else {
                 state.underWay -= 1
                 return nil
             }
             let batch = Array(state.waiting.prefix(limit))
+            state.loners = batch.count > 1 ? 0 : state.loners + 1
             state.waiting.removeFirst(batch.count)
             return batch
         }

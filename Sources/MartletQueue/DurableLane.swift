@@ -54,7 +54,7 @@ final class DurableLane: Sendable {
         own.clientName = configuration.clientName.map { "\($0)-durable" }
         self.limit = limit
         client = RedisClient(own, beside: neighbour, logger: logger, firstLook: firstLook)
-        batches = Coalescer(limit: Queue.batchLimit, executor: neighbour.lane)
+        batches = Coalescer(limit: Queue.batchLimit, lane: neighbour.lane)
     }
 
     /// Holds the connection, from when it is first needed until the service shuts down or the task is cancelled.

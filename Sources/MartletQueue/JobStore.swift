@@ -87,7 +87,7 @@ public final class JobStore: Service, Sendable {
     ///
     /// It is created by the first write to it.
     public func queue(_ name: QueueName) -> Queue {
-        let calls = known.calls(name) { QueueCalls(QueueKeys(prefix: prefix, queue: name), executor: executor) }
+        let calls = known.calls(name) { QueueCalls(QueueKeys(prefix: prefix, queue: name), lane: redis.lane) }
         return Queue(name: name, store: self, calls: calls)
     }
 

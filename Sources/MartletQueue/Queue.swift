@@ -84,10 +84,10 @@ final class QueueCalls: Sendable {
     /// How often the two before this have begun again.
     let generation = Atomic(0)
 
-    init(_ keys: QueueKeys, executor: any TaskExecutor) {
+    init(_ keys: QueueKeys, lane: RedisLane?) {
         self.keys = keys
-        pushes = Coalescer(limit: Queue.batchLimit, executor: executor)
-        lookUps = Coalescer(limit: 100, executor: executor)
+        pushes = Coalescer(limit: Queue.batchLimit, lane: lane)
+        lookUps = Coalescer(limit: 100, lane: lane)
     }
 
     /// The mode of a push that waits for nothing: it has the script look where the queue's level is not known.

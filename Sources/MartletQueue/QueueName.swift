@@ -9,9 +9,9 @@ public struct QueueName: Hashable, Sendable, LosslessStringConvertible, Comparab
 
     /// A name from outside; `nil` when it is empty, too long, or has a character outside the alphabet.
     public init?(_ description: String) {
-        let bytes = Array(description.utf8)
-        guard (1...64).contains(bytes.count), Self.isAlphanumeric(bytes[0]) else { return nil }
-        guard bytes.allSatisfy({ Self.isAlphanumeric($0) || Self.punctuation.contains($0) }) else { return nil }
+        let bytes = description.utf8
+        guard let first = bytes.first, bytes.count <= 64, Self.isAlphanumeric(first) else { return nil }
+        guard bytes.allSatisfy({ Self.isAlphanumeric($0) || Self.isPunctuation($0) }) else { return nil }
         self.description = description
     }
 
@@ -25,7 +25,9 @@ public struct QueueName: Hashable, Sendable, LosslessStringConvertible, Comparab
     /// By bytes.
     public static func < (left: QueueName, right: QueueName) -> Bool { left.description < right.description }
 
-    private static let punctuation = Set("._-".utf8)
+    private static func isPunctuation(_ byte: UInt8) -> Bool {
+        byte == UInt8(ascii: ".") || byte == UInt8(ascii: "_") || byte == UInt8(ascii: "-")
+    }
 
     private static func isAlphanumeric(_ byte: UInt8) -> Bool {
         (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte) || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)

@@ -105,6 +105,154 @@ import Testing
     }
 }
 
+@Suite struct GatheringTests {
+    private let coalescer: Coalescer<Int, Int>
+    private let gate = Gate()
+    private let rounds = Rounds()
+    private let sent = Sent()
+    private let moments = Moments()
+
+    init() {
+        let moments = moments
+        coalescer = Coalescer(limit: 100, executor: rounds) { moments.add($0) }
+    }
+
+    private var send: Coalescer<Int, Int>.Send {
+        { [gate, sent] requests throws(QueueError) in
+            sent.add(requests)
+            await gate.pass()
+            return requests
+        }
+    }
+
+    /// Makes it known that callers come in crowds, and leaves one batch under way.
+    private func crowd() async throws -> [Task<Int, any Error>] {
+        let (coalescer, send) = (coalescer, send)
+        let alone = (0..<2).map { number in Task { try await coalescer.call(number, by: send) } }
+        try await eventually("the first have gone") { gate.waiting == 2 }
+        let crowd = (2..<5).map { number in
+            Task(executorPreference: rounds) { try await coalescer.call(number, by: send) }
+        }
+        try await eventually("the others have come") { rounds.count == 3 }
+        rounds.run()
+        gate.letPass(2)
+        for task in alone { _ = try await task.value }
+        try await eventually("the others go together") {
+            rounds.run()
+            return sent.all.map(\.count) == [1, 1, 3]
+        }
+        return crowd
+    }
+
+    /// Five callers whose executor has come to all of them once.
+    private func callers() async throws -> [Task<Int, any Error>] {
+        let (coalescer, send) = (coalescer, send)
+        let tasks = (10..<15).map { number in
+            Task(executorPreference: rounds) { try await coalescer.call(number, by: send) }
+        }
+        try await eventually("the callers have come") { rounds.count == 5 }
+        rounds.run()
+        return tasks
+    }
+
+    @Test func `in a crowd those of one round go together`() async throws {
+        let first = try await crowd()
+        let tasks = try await callers()
+        #expect(coalescer.waitingCount == 4)
+        try await eventually("the callers have gone") {
+            rounds.run()
+            return sent.all.count == 4
+        }
+        #expect(sent.all.last?.sorted() == Array(10..<15))
+        gate.open()
+        try await finish(first + tasks)
+    }
+
+    @Test func `who lets others come along and gives up takes nobody along`() async throws {
+        let first = try await crowd()
+        let tasks = try await callers()
+        tasks[0].cancel()
+        try await eventually("the others have gone") {
+            rounds.run()
+            return sent.all.count == 4
+        }
+        #expect(sent.all.last?.sorted() == Array(11..<15))
+        gate.open()
+        try await finish(first + tasks.dropFirst())
+    }
+
+    @Test func `who goes ahead on a busy executor holds the others up for no more than a moment`() async throws {
+        let (coalescer, send, busy) = (coalescer, send, Rounds())
+        let first = try await crowd()
+        let ahead = Task(executorPreference: busy) { try await coalescer.call(9, by: send) }
+        try await eventually("it has come") { busy.count == 1 }
+        busy.run()
+        let tasks = try await callers()
+        #expect(coalescer.waitingCount == 5)
+        moments.pass()
+        try await eventually("the others have gone") {
+            rounds.run()
+            return sent.all.count == 4
+        }
+        #expect(sent.all.last?.sorted() == Array(10..<15))
+        gate.open()
+        try await finish(first + tasks + [ahead], with: [rounds, busy])
+    }
+
+    private func finish(_ tasks: [Task<Int, any Error>]) async throws { try await finish(tasks, with: [rounds]) }
+
+    private func finish(_ tasks: [Task<Int, any Error>], with executors: [Rounds]) async throws {
+        let ended = Sent()
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for task in tasks {
+                group.addTask {
+                    _ = await task.result
+                    ended.add([])
+                }
+            }
+            try await eventually("all are answered") {
+                for executor in executors { executor.run() }
+                return ended.all.count == tasks.count
+            }
+            try await group.waitForAll()
+        }
+    }
+}
+
+/// Calls what it was given when the moment has passed.
+private final class Moments: Sendable {
+    private let bodies = Mutex<[@Sendable () -> Void]>([])
+
+    func add(_ body: @escaping @Sendable () -> Void) { bodies.withLock { $0.append(body) } }
+    func pass() { for body in bodies.withLock({ exchange(&$0, with: []) }) { body() } }
+}
+
+/// What was sent, batch by batch.
+private final class Sent: Sendable {
+    private let batches = Mutex<[[Int]]>([])
+
+    var all: [[Int]] { batches.withLock { $0 } }
+    func add(_ batch: [Int]) { batches.withLock { $0.append(batch) } }
+}
+
+/// An executor that runs what waits when it is told to.
+private final class Rounds: TaskExecutor {
+    private let waiting = Mutex<[UnownedJob]>([])
+
+    var count: Int { waiting.withLock { $0.count } }
+
+    func enqueue(_ job: consuming ExecutorJob) {
+        let job = UnownedJob(job)
+        waiting.withLock { $0.append(job) }
+    }
+
+    func run() {
+        for job in waiting.withLock({ exchange(&$0, with: []) }) {
+            job.runSynchronously(on: asUnownedTaskExecutor())
+        }
+    }
+}
+
 private func pushAtOnce(_ jobs: [NewJob], to queue: Queue) async throws -> [EnqueueVerdict] {
     try await withThrowingTaskGroup(of: (Int, EnqueueVerdict).self) { group in
         for (index, job) in jobs.enumerated() { group.addTask { (index, try await queue.enqueue(job)) } }
@@ -137,6 +285,15 @@ private final class Gate: Sendable {
             }
             if isOpen { continuation.resume() }
         }
+    }
+
+    /// Lets those pass who came first; those who come later are held.
+    func letPass(_ count: Int) {
+        let first = state.withLock { state in
+            defer { state.waiters.removeFirst(count) }
+            return state.waiters.prefix(count)
+        }
+        for waiter in first { waiter.resume() }
     }
 
     func open() {
