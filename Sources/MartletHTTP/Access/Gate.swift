@@ -19,9 +19,9 @@ struct Gate: Sendable {
                 "a server without tokens answers only to localhost, 127.0.0.1 and [::1]")
         }
         guard head.method != .get, head.method != .head else { return }
-        let site = head.headerFields[.fetchSite]
+        let site = head.headerFields.value(of: .fetchSite)
         let isOwn = site.map { $0 == "same-origin" || $0 == "none" } ?? true
-        let origin = head.headerFields[.origin].map { $0.lowercased() }
+        let origin = head.headerFields.value(of: .origin).map { $0.lowercased() }
         let own = head.authority?.lowercased() ?? ""
         guard isOwn, origin.map({ $0 == "http://" + own || $0 == "https://" + own }) ?? true else {
             throw Problem(.forbidden, "cross-site", "requests of other sites' pages are refused")
@@ -31,7 +31,7 @@ struct Gate: Sendable {
     /// The caller of a request; throws 401, or 429 when one address guesses too often.
     func caller(of head: HTTPRequest, from address: String) throws(Problem) -> Caller {
         guard let tokens else { return .local }
-        let words = head.headerFields[.authorization]?.split(separator: " ", maxSplits: 1) ?? []
+        let words = head.headerFields.value(of: .authorization)?.split(separator: " ", maxSplits: 1) ?? []
         if words.count == 2, words[0].lowercased() == "bearer",
             let caller = tokens.caller(presenting: String(words[1].drop { $0 == " " }))
         {

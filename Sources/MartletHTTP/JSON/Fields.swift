@@ -57,7 +57,11 @@ struct Fields {
         }
     }
 
-    private func index(of name: String) -> Int? { members.firstIndex { $0.key == name } }
+    // Most names differ in their length, which is told sooner than what they say.
+    private func index(of name: String) -> Int? {
+        let length = name.utf8.count
+        return members.firstIndex { $0.key.utf8.count == length && $0.key == name }
+    }
 
     /// Whether a member is there and not `null`.
     func has(_ name: String) -> Bool { index(of: name).map { members[$0].value.kind != .null } ?? false }
@@ -97,7 +101,7 @@ struct Fields {
             refuse(name, "must have \(length.lowerBound) to \(length.upperBound) bytes, not \(text.utf8.count)")
             return nil
         }
-        guard !text.unicodeScalars.contains(where: { $0.value < 0x20 || $0.value == 0x7F }) else {
+        guard !text.utf8.contains(where: { $0 < 0x20 || $0 == 0x7F }) else {
             refuse(name, "must not contain control characters")
             return nil
         }
@@ -108,7 +112,7 @@ struct Fields {
     ///
     /// `1.0`, `1e3`, `"1"` and numbers that no integer holds are refused.
     mutating func integer(_ name: String, in range: ClosedRange<Int>, required: Bool = false) -> Int? {
-        let rule = "must be a whole number from \(range.lowerBound) to \(range.upperBound)"
+        var rule: String { "must be a whole number from \(range.lowerBound) to \(range.upperBound)" }
         guard let value = value(name) else {
             if required { refuse(name, "is required: it \(rule)") }
             return nil

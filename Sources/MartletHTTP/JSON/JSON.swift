@@ -10,13 +10,23 @@ enum JSON: Sendable {
     case double(Double)
     case string(String)
     case array([JSON])
-    case members([(key: String, value: JSON)])
+    /// An object whose members are written already.
+    case written(JSONObject)
     /// JSON text, checked before, that goes out as it is.
     case raw([UInt8])
 
     /// An object; members that are `nil` are left out.
     static func object(_ members: KeyValuePairs<String, JSON?>) -> JSON {
-        .members(members.compactMap { key, value in value.map { (key, $0) } })
+        var object = JSONObject()
+        for (key, value) in members { object.add(key, value) }
+        return .written(object)
+    }
+
+    /// An object of members that were gathered before.
+    static func members(_ members: [(key: String, value: JSON)]) -> JSON {
+        var object = JSONObject()
+        for (key, value) in members { object.add(key, value) }
+        return .written(object)
     }
 
     /// Bytes that should be JSON: as they are when they are, else as text.
@@ -40,15 +50,16 @@ enum JSON: Sendable {
 
     /// The object with more members behind its own.
     func adding(_ more: [(key: String, value: JSON)]) -> JSON {
-        guard case .members(let members) = self else { return self }
-        return .members(members + more)
+        guard case .written(var object) = self else { return self }
+        for (key, value) in more { object.add(key, value) }
+        return .written(object)
     }
 
-    private func append(to bytes: inout [UInt8]) {
+    fileprivate func append(to bytes: inout [UInt8]) {
         switch self {
         case .null: bytes += "null".utf8
         case .bool(let value): bytes += (value ? "true" : "false").utf8
-        case .int(let value): bytes += String(value).utf8
+        case .int(let value): Self.append(value, to: &bytes)
         case .double(let value): bytes += (value.isFinite ? "\(value)" : "null").utf8
         case .string(let text): Self.append(text, to: &bytes)
         case .raw(let text): bytes += text
@@ -59,16 +70,15 @@ enum JSON: Sendable {
                 item.append(to: &bytes)
             }
             bytes.append(UInt8(ascii: "]"))
-        case .members(let members):
-            bytes.append(UInt8(ascii: "{"))
-            for (index, member) in members.enumerated() {
-                if index > 0 { bytes.append(UInt8(ascii: ",")) }
-                Self.append(member.key, to: &bytes)
-                bytes.append(UInt8(ascii: ":"))
-                member.value.append(to: &bytes)
-            }
+        case .written(let object):
+            bytes += object.bytes
             bytes.append(UInt8(ascii: "}"))
         }
+    }
+
+    fileprivate static func append(_ number: Int, to bytes: inout [UInt8]) {
+        var digits = String(number)
+        digits.withUTF8 { bytes.append(contentsOf: $0) }
     }
 
     /// Appends a string in quotes, with all escaped that must be, and `<`, `>` and `&` lest a page take it for markup.
@@ -76,14 +86,14 @@ enum JSON: Sendable {
         var text = text
         bytes.append(UInt8(ascii: "\""))
         text.withUTF8 { utf8 in
-            var start = utf8.startIndex
+            var start = 0
             // Most texts have nothing to escape and go out in one piece.
-            for (index, byte) in utf8.enumerated() where mustEscape(byte) {
+            for index in 0..<utf8.count where mustEscape(utf8[index]) {
                 bytes.append(contentsOf: utf8[start..<index])
-                appendEscape(of: byte, to: &bytes)
+                appendEscape(of: utf8[index], to: &bytes)
                 start = index + 1
             }
-            bytes.append(contentsOf: utf8[start...])
+            if start == 0 { bytes.append(contentsOf: utf8) } else { bytes.append(contentsOf: utf8[start...]) }
         }
         bytes.append(UInt8(ascii: "\""))
     }
@@ -111,6 +121,45 @@ enum JSON: Sendable {
     }
 
     private static let digits = Array("0123456789abcdef".utf8)
+}
+
+/// The text of an object that is written member by member; whoever reads it closes it.
+struct JSONObject: Sendable {
+    /// What is written so far, without the closing brace.
+    private(set) var bytes: [UInt8]
+
+    /// An object without members, with room for so many bytes.
+    init(capacity: Int = 128) {
+        bytes = []
+        bytes.reserveCapacity(capacity)
+        bytes.append(UInt8(ascii: "{"))
+    }
+
+    /// Adds a member of any kind; `nil` is left out.
+    mutating func add(_ key: String, _ value: JSON?) {
+        guard let value else { return }
+        begin(key)
+        value.append(to: &bytes)
+    }
+
+    /// Adds a text; `nil` is left out.
+    mutating func add(_ key: String, text: String?) {
+        guard let text else { return }
+        begin(key)
+        JSON.append(text, to: &bytes)
+    }
+
+    /// Adds a whole number.
+    mutating func add(_ key: String, number: Int) {
+        begin(key)
+        JSON.append(number, to: &bytes)
+    }
+
+    private mutating func begin(_ key: String) {
+        if bytes.count > 1 { bytes.append(UInt8(ascii: ",")) }
+        JSON.append(key, to: &bytes)
+        bytes.append(UInt8(ascii: ":"))
+    }
 }
 
 extension JSON: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, ExpressibleByBooleanLiteral,

@@ -120,17 +120,30 @@ struct JSONScanner {
 
     private mutating func skipString() throws(JSONFault) {
         at += 1
-        while let byte {
+        while true {
+            at = endOfPlainText(from: at)
             switch byte {
             case UInt8(ascii: "\""):
                 at += 1
                 return
             case UInt8(ascii: "\\"): try skipEscape()
-            case 0..<0x20: throw fault("has a control character in a string")
-            default: at += 1
+            case nil: throw fault("has a string without an end")
+            default: throw fault("has a control character in a string")
             }
         }
-        throw fault("has a string without an end")
+    }
+
+    /// The first place at which a string ends, escapes something or breaks; most bytes of most texts are in strings.
+    private func endOfPlainText(from start: Int) -> Int {
+        source.withUnsafeBufferPointer { bytes in
+            var place = start
+            while place < bytes.count, Self.isPlain(bytes[place]) { place += 1 }
+            return place
+        }
+    }
+
+    private static func isPlain(_ byte: UInt8) -> Bool {
+        byte >= 0x20 && byte != UInt8(ascii: "\"") && byte != UInt8(ascii: "\\")
     }
 
     private mutating func skipEscape() throws(JSONFault) {

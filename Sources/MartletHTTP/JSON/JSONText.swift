@@ -22,7 +22,7 @@ struct JSONText: Sendable {
 
     /// Checks a text; it must hold exactly one value.
     init(_ source: [UInt8]) throws(JSONFault) {
-        guard String(validating: source, as: UTF8.self) != nil else {
+        guard (try? UTF8Span(validating: source.span)) != nil else {
             throw JSONFault(reason: "is not UTF-8", offset: 0)
         }
         var scanner = JSONScanner(source)

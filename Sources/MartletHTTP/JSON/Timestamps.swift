@@ -23,7 +23,9 @@ extension Date {
             var at = 0
             func put(_ number: Int, width: Int, then separator: Unicode.Scalar) {
                 var rest = number
-                for place in stride(from: at + width - 1, through: at, by: -1) {
+                var place = at + width
+                while place > at {
+                    place -= 1
                     buffer[place] = UInt8(ascii: "0") + UInt8(rest % 10)
                     rest /= 10
                 }

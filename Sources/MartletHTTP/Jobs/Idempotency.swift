@@ -11,7 +11,7 @@ struct IdempotencyKey: Sendable {
 
     /// Reads the header; `nil` when there is none.
     init?(_ call: Call) throws(Problem) {
-        guard let key = call.headers[.idempotencyKey] else { return nil }
+        guard let key = call.headers.value(of: .idempotencyKey) else { return nil }
         guard (1...255).contains(key.utf8.count), key.utf8.allSatisfy({ (0x20...0x7E).contains($0) }) else {
             throw .invalid("Idempotency-Key", "must have 1 to 255 visible ASCII characters")
         }

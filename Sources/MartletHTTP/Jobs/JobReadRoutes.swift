@@ -33,7 +33,7 @@ extension API {
     static func tagged(_ json: JSON, _ call: Call) -> Reply {
         let bytes = json.bytes
         let tag = "\"\(RequestDigest.of(bytes))\""
-        let held = call.headers[.ifNoneMatch]?.split(separator: ",").map { word in
+        let held = call.headers.value(of: .ifNoneMatch)?.split(separator: ",").map { word in
             let word = word.trimmingPrefix { $0 == " " }
             return word.hasPrefix("W/") ? String(word.dropFirst(2)) : String(word)
         }

@@ -1,37 +1,51 @@
 // A job as it is shown.
 
+import FoundationEssentials
 import MartletJobs
 import MartletQueue
 
 extension JSON {
     /// A job in full, or without its payload, checkpoint and result as lists show it.
     static func job(_ job: JobRecord, brief: Bool = false) -> JSON {
-        let facts = JSON.object([
-            "id": .string(job.id.description), "queue": .string(job.queue.description), "type": .string(job.type),
-            "state": .string(job.state.rawValue), "priority": .int(job.priority),
-            "payload": brief ? nil : .opaque(job.payload),
-            "attempt": .int(job.attempt), "max_retries": .int(job.maxRetries), "claims": .int(job.claims),
-            "failures": .int(job.failures), "lost": .int(job.lost),
-            "backoff": job.retryPolicy == .standard ? nil : .backoff(job.retryPolicy),
-            "timeout_seconds": job.timeout.map(JSON.seconds),
-            "unique_key": job.uniqueKey.map { .string($0) },
-            "tags": job.tags.isEmpty ? nil : .array(job.tags.map { .string($0) }),
-            "metadata": job.metadata.map(JSON.opaque),
-            "progress": job.progress.map(JSON.progress),
-            "stop_requested": job.wanted.map { .string($0.rawValue) },
-            "checkpoint": brief ? nil : job.checkpoint.map(JSON.opaque),
-            "output": brief ? nil : job.output.map(JSON.opaque),
-            "error": job.error.map { .string($0) },
-        ])
-        return facts.adding(times(of: job))
+        var object = JSONObject(capacity: 512 + (brief ? 0 : job.payload.count))
+        object.add("id", text: job.id.description)
+        object.add("queue", text: job.queue.description)
+        object.add("type", text: job.type)
+        object.add("state", text: job.state.rawValue)
+        object.add("priority", number: job.priority)
+        if !brief { object.add("payload", .opaque(job.payload)) }
+        object.add("attempt", number: job.attempt)
+        object.add("max_retries", number: job.maxRetries)
+        object.add("claims", number: job.claims)
+        object.add("failures", number: job.failures)
+        object.add("lost", number: job.lost)
+        addRest(of: job, brief: brief, to: &object)
+        addTimes(of: job, to: &object)
+        return .written(object)
     }
 
-    private static func times(of job: JobRecord) -> [(key: String, value: JSON)] {
-        let times = [
-            ("created_at", job.createdAt), ("due_at", job.dueAt), ("started_at", job.startedAt),
-            ("lease_until", job.leaseUntil), ("finished_at", job.finishedAt),
-        ]
-        return times.compactMap { name, date in date.map { (name, .time($0)) } }
+    /// What most jobs do not have.
+    private static func addRest(of job: JobRecord, brief: Bool, to object: inout JSONObject) {
+        if job.retryPolicy != .standard { object.add("backoff", .backoff(job.retryPolicy)) }
+        object.add("timeout_seconds", job.timeout.map(JSON.seconds))
+        object.add("unique_key", text: job.uniqueKey)
+        if !job.tags.isEmpty { object.add("tags", .array(job.tags.map { .string($0) })) }
+        object.add("metadata", job.metadata.map(JSON.opaque))
+        object.add("progress", job.progress.map(JSON.progress))
+        object.add("stop_requested", text: job.wanted?.rawValue)
+        if !brief {
+            object.add("checkpoint", job.checkpoint.map(JSON.opaque))
+            object.add("output", job.output.map(JSON.opaque))
+        }
+        object.add("error", text: job.error)
+    }
+
+    private static func addTimes(of job: JobRecord, to object: inout JSONObject) {
+        object.add("created_at", text: job.createdAt.rfc3339)
+        object.add("due_at", text: job.dueAt?.rfc3339)
+        object.add("started_at", text: job.startedAt?.rfc3339)
+        object.add("lease_until", text: job.leaseUntil?.rfc3339)
+        object.add("finished_at", text: job.finishedAt?.rfc3339)
     }
 
     private static func backoff(_ policy: RetryPolicy) -> JSON {

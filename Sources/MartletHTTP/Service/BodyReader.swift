@@ -23,10 +23,10 @@ struct BodyReader: Sendable {
 
     /// Whether the type is lines (true) or one JSON value (false); `nil` where no type is named.
     private func kind(_ headers: HTTPFields, rule: BodyRule) throws(Problem) -> Bool? {
-        if let encoding = headers[.contentEncoding], encoding.lowercased() != "identity" {
+        if let encoding = headers.value(of: .contentEncoding), encoding.lowercased() != "identity" {
             throw Problem(.unsupportedMediaType, "encoded-body", "bodies are not accepted compressed; send it as it is")
         }
-        guard let type = headers[.contentType] else { return nil }
+        guard let type = headers.value(of: .contentType) else { return nil }
         if type == "application/json" { return false }
         let media = type.prefix { $0 != ";" }.lowercased().filter { $0 != " " && $0 != "\t" }
         if media == "application/json" || (media.hasPrefix("application/") && media.hasSuffix("+json")) { return false }
@@ -42,13 +42,13 @@ struct BodyReader: Sendable {
     }
 
     private func collect(_ request: Request, limit: Int) async throws -> [UInt8] {
-        let announced = request.headers[.contentLength].flatMap { Int($0) } ?? 0
+        let announced = request.headers.value(of: .contentLength).flatMap { Int($0) } ?? 0
         guard announced <= limit else { throw Self.tooLarge(limit) }
         var bytes: [UInt8] = []
         bytes.reserveCapacity(announced)
         for try await buffer in request.body {
             guard bytes.count + buffer.readableBytes <= limit else { throw Self.tooLarge(limit) }
-            bytes += buffer.getBytes(at: buffer.readerIndex, length: buffer.readableBytes) ?? []
+            bytes.append(contentsOf: buffer.readableBytesView)
         }
         return bytes
     }

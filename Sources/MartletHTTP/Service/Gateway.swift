@@ -114,11 +114,14 @@ struct Gateway: HTTPResponder {
 
     private func response(_ reply: Reply, _ requestID: String, isHead: Bool) -> Response {
         var headers = reply.headers
-        headers[.contentType] = reply.bytes.isEmpty ? nil : reply.contentType
-        headers[.contentLength] = reply.status == .notModified ? nil : String(reply.bytes.count)
-        headers[.cacheControl] = "no-store"
-        headers[.xContentTypeOptions] = "nosniff"
-        headers[.requestID] = requestID
+        headers.reserveCapacity(headers.count + 6)
+        // No handler sets these, so that nothing needs to be looked for before they are added.
+        func add(_ name: HTTPField.Name, _ value: String) { headers.append(HTTPField(name: name, value: value)) }
+        if !reply.bytes.isEmpty { add(.contentType, reply.contentType) }
+        if reply.status != .notModified { add(.contentLength, String(reply.bytes.count)) }
+        add(.cacheControl, "no-store")
+        add(.xContentTypeOptions, "nosniff")
+        add(.requestID, requestID)
         let body =
             isHead || reply.bytes.isEmpty ? ResponseBody() : ResponseBody(byteBuffer: ByteBuffer(bytes: reply.bytes))
         return Response(status: reply.status, headers: headers, body: body)
@@ -126,7 +129,7 @@ struct Gateway: HTTPResponder {
 
     /// The caller's own id for the request when it has a safe form, else a new one.
     private static func requestID(_ headers: HTTPFields) -> String {
-        (headers[.requestID].flatMap { JobID($0) } ?? .generate()).description
+        (headers.value(of: .requestID).flatMap { JobID($0) } ?? .generate()).description
     }
 }
 

@@ -1,4 +1,4 @@
-// What a handler answers, before it becomes an HTTP response.
+// What a handler answers, before it becomes an HTTP response, and the fields of heads that we read and write.
 
 import HTTPTypes
 
@@ -12,6 +12,16 @@ extension HTTPField.Name {
     private static func known(_ name: StaticString) -> HTTPField.Name {
         guard let name = HTTPField.Name(name.description) else { preconditionFailure("\(name) is no header's name") }
         return name
+    }
+}
+
+extension HTTPFields {
+    /// The value of a field, those of several joined as RFC 9110 says; the way of a request's few fields, without lists in
+    /// between.
+    func value(of name: HTTPField.Name) -> String? {
+        var value: String?
+        for field in self where field.name == name { value = value.map { "\($0), \(field.value)" } ?? field.value }
+        return value
     }
 }
 
@@ -39,7 +49,8 @@ struct Reply: Sendable {
     /// The same answer with another header.
     func with(_ name: HTTPField.Name, _ value: String) -> Reply {
         var copy = self
-        copy.headers[name] = value
+        // To set a field of many is dearer than to begin with one.
+        if copy.headers.isEmpty { copy.headers = [name: value] } else { copy.headers[name] = value }
         return copy
     }
 }
