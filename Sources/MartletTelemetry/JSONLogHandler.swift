@@ -41,14 +41,20 @@ public struct JSONLogHandler: LogHandler {
         line.add("time", text: Timestamp.now())
         line.add("level", text: event.level.rawValue)
         line.add("logger", text: label, limit: 256)
-        for (key, value) in fields.pairs.prefix(fields.leadingCount) { line.add(key, value: value) }
+        for field in fields.ordered.prefix(fields.leadingCount) { line.add(field.key, value: fields.value(of: field)) }
         line.add("message", text: event.message.description)
         if let error = event.error { line.add("error", text: String(describing: error)) }
-        for (key, value) in fields.pairs.dropFirst(fields.leadingCount) {
-            line.add(Self.ownNames.contains(key) ? "meta_" + key : key, value: value)
+        for field in fields.ordered.dropFirst(fields.leadingCount) {
+            line.add(Self.isOurs(field.key) ? "meta_" + field.key : field.key, value: fields.value(of: field))
         }
         sink(line.finished())
     }
 
-    private static let ownNames: Set<String> = ["time", "level", "logger", "message", "error", "truncated"]
+    /// Whether a name is one of those that every line gives to what is not metadata.
+    private static func isOurs(_ key: String) -> Bool {
+        switch key {
+        case "time", "level", "logger", "message", "error", "truncated": true
+        default: false
+        }
+    }
 }

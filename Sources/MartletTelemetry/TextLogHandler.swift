@@ -42,7 +42,7 @@ public struct TextLogHandler: LogHandler {
             _ = LogText.append(text, to: &line, limit: min(limit, room), quotes: false)
         }
         append(event.message.description)
-        for (key, value) in fields.pairs { append(" \(key)=\(Self.word(value.description))") }
+        for field in fields.ordered { append(" \(field.key)=\(Self.word(fields.value(of: field).description))") }
         if let error = event.error { append(" error=\(Self.word(String(describing: error)))") }
         append(" [\(label)]", limit: 256)
         line.append(UInt8(ascii: "\n"))

@@ -31,9 +31,9 @@ struct Journal: Sendable {
         logger.log(
             level: isProbe && note.status < 400 ? .debug : .info, "request",
             metadata: [
-                "request_id": "\(note.requestID)", "method": "\(method)", "route": "\(note.route)",
-                "status": "\(note.status)", "duration_ms": "\((took.inSeconds * 100_000).rounded() / 100)",
-                "caller": "\(note.caller)",
+                "request_id": .string(note.requestID), "method": .string(method), "route": .string(note.route),
+                "status": .string(String(note.status)), "caller": .string(note.caller),
+                "duration_ms": .string(String((took.inSeconds * 100_000).rounded() / 100)),
             ])
     }
 
