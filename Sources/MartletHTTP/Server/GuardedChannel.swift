@@ -1,4 +1,4 @@
-// A connection with our guards around Hummingbird's HTTP/1.1 channel.
+// A connection with our handlers around Hummingbird's HTTP/1.1 channel.
 
 import HummingbirdCore
 import Logging
@@ -14,11 +14,12 @@ struct GuardedChannel: ServerChildChannel {
     let executors: LoopExecutors
 
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
-        base.setup(channel: channel, logger: logger).flatMapThrowing { [settings] value in
+        base.setup(channel: channel, logger: logger).flatMapThrowing { [settings, executors] value in
             let pipeline = channel.pipeline.syncOperations
             let decoder = try pipeline.handler(type: ByteToMessageHandler<HTTPRequestDecoder>.self)
             try pipeline.addHandler(RequestGuard(settings), position: .after(decoder))
             try pipeline.addHandler(ArrivalBell(), position: .first)
+            try pipeline.addHandler(RoundFlusher(executors.executor(of: channel.eventLoop)), position: .first)
             return value
         }
     }

@@ -16,6 +16,8 @@ final class RequestGuard: ChannelDuplexHandler {
     /// Requests whose head was read and whose answer is not written yet.
     private var unanswered = 0
     private var isReading = false
+    /// Whether bytes came that were no whole head yet.
+    private var isBeginning = false
     private var bodyBytes = 0
     private var closes = false
     private var isDiscarding = false
@@ -30,7 +32,7 @@ final class RequestGuard: ChannelDuplexHandler {
             context.fireUserInboundEventTriggered(event)
             return
         }
-        if !isReading, !isDiscarding, deadline == nil { expect(within: settings.headDeadline, context) }
+        if !isReading { isBeginning = true }
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -48,12 +50,25 @@ final class RequestGuard: ChannelDuplexHandler {
         context.fireChannelRead(data)
     }
 
+    /// Sets a clock for what has only begun; nearly all requests come whole in one read and need none.
+    func channelReadComplete(context: ChannelHandlerContext) {
+        if deadline == nil, !isDiscarding {
+            if isReading {
+                expect(within: settings.bodyDeadline, context)
+            } else if isBeginning {
+                expect(within: settings.headDeadline, context)
+            }
+        }
+        context.fireChannelReadComplete()
+    }
+
     private func begin(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
         isReading = true
+        isBeginning = false
+        stopClock()
         unanswered += 1
         bodyBytes = 0
         if !head.isKeepAlive { closes = true }
-        expect(within: settings.bodyDeadline, context)
         let length = head.headers.first(name: "content-length").flatMap { Int($0) } ?? 0
         guard head.headers.first(name: "expect")?.lowercased() == "100-continue", length <= settings.bulkLimit,
             unanswered == 1
