@@ -19,8 +19,7 @@ struct HandlerPace: Sendable {
 
     /// An attempt took so long.
     mutating func note(_ took: Duration) {
-        let (seconds, attoseconds) = took.components
-        let time = Double(seconds) * 1e9 + Double(attoseconds) * 1e-9
+        let time = Self.nanoseconds(took)
         mean += (time - mean) * (time > mean ? Self.rise : Self.fall)
     }
 
@@ -30,8 +29,11 @@ struct HandlerPace: Sendable {
     /// How many jobs may wait for so many slots, so that each starts within `wait`.
     func ahead(slots: Int, within wait: Duration) -> Int {
         guard wait > .zero, slots < Self.widest else { return 0 }
-        let (seconds, attoseconds) = wait.components
-        let time = Double(seconds) * 1e9 + Double(attoseconds) * 1e-9
-        return Int(min(Double(Self.widest - slots), Double(slots) * time / max(mean, 1)))
+        return Int(min(Double(Self.widest - slots), Double(slots) * Self.nanoseconds(wait) / max(mean, 1)))
+    }
+
+    private static func nanoseconds(_ duration: Duration) -> Double {
+        let (seconds, attoseconds) = duration.components
+        return Double(seconds) * 1e9 + Double(attoseconds) * 1e-9
     }
 }
