@@ -23,6 +23,19 @@ import Testing
         }
     }
 
+    /// A claim that Redis cut short can leave the entry that made a tree of the set.
+    @Test func `what was never a job leaves without being counted as one`() async throws {
+        try await withStore { harness in
+            let queue = harness.queue()
+            _ = try await queue.enqueue(job())
+            _ = try await harness.command("ZADD", harness.key("active"), "1", String(repeating: "!", count: 65))
+            try await harness.letLeasesEnd()
+            #expect(try await queue.sweep().takenBack.isEmpty)
+            #expect(try await harness.command("EXISTS", harness.key("active")).int == 0)
+            #expect(try await queue.status()?.deletedEver == 0)
+        }
+    }
+
     @Test func `a job lost three times in a row is poison`() async throws {
         try await withStore { harness in
             let queue = harness.queue()

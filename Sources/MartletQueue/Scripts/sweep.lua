@@ -24,6 +24,8 @@ local function take_back(id)
     local key = JOB .. id
     local f = call('HMGET', key, 't', 'k', 'w', 'l', 'r', 'at', 'u', 'd')
     if not f[1] then
+        -- What begins so was never a job: `turn` has it in the set for a moment.
+        if byte(id) == 33 then return move(id, ACTIVE, nil) end
         repair(id, ACTIVE, true)
         return nil
     end

@@ -187,10 +187,10 @@ elseif asked > 0 then
         -- repaired.
         -- Redis keeps a small sorted set as a list and looks through all of it for each entry that is added: with a
         -- hundred in it that costs more than all else of a claim. One long entry makes a tree of it, also when that
-        -- entry has gone again.
+        -- entry has gone again. No job's id has this character.
         local long, form = nil, n >= 16 and look('OBJECT', 'ENCODING', ACTIVE)
         if n >= 16 and (not form or form == 'listpack') then
-            long = string.rep('-', 65)
+            long = string.rep('!', 65)
             call('ZADD', ACTIVE, till, long)
         end
         call('ZADD', ACTIVE, unpack(active))
