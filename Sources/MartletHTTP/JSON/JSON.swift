@@ -23,11 +23,7 @@ enum JSON: Sendable {
     }
 
     /// An object of members that were gathered before.
-    static func members(_ members: [(key: String, value: JSON)]) -> JSON {
-        var object = JSONObject()
-        for (key, value) in members { object.add(key, value) }
-        return .written(object)
-    }
+    static func members(_ members: [(key: String, value: JSON)]) -> JSON { .written(JSONObject()).adding(members) }
 
     /// Bytes that should be JSON: as they are when they are, else as text.
     static func opaque(_ bytes: [UInt8]) -> JSON {

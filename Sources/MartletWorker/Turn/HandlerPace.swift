@@ -1,5 +1,7 @@
 // How fast handlers are, and how many jobs may therefore be claimed before a slot is free.
 
+import MartletJobs
+
 /// The mean time of a queue's handlers, ready to believe that they are slow and loath to believe that they are fast.
 ///
 /// A turn costs Redis and the worker as much as several jobs. Where handlers are short, a worker with few slots would take
@@ -10,16 +12,16 @@ struct HandlerPace: Sendable {
     /// How many jobs at most are claimed and not ended: above it a turn's own cost is no longer felt.
     static let widest = 200
     /// What a worker believes that knows nothing yet, and again when jobs that it claimed ahead have waited too long.
-    private static let slow = 1e9
+    private static let slow = 1.0
     /// How much of a longer and of a shorter time goes into the mean.
     private static let (rise, fall) = (1.0 / 4, 1.0 / 32)
 
-    /// Nanoseconds.
+    /// Seconds.
     private var mean = Self.slow
 
     /// An attempt took so long.
     mutating func note(_ took: Duration) {
-        let time = Self.nanoseconds(took)
+        let time = took.inSeconds
         mean += (time - mean) * (time > mean ? Self.rise : Self.fall)
     }
 
@@ -29,11 +31,6 @@ struct HandlerPace: Sendable {
     /// How many jobs may wait for so many slots, so that each starts within `wait`.
     func ahead(slots: Int, within wait: Duration) -> Int {
         guard wait > .zero, slots < Self.widest else { return 0 }
-        return Int(min(Double(Self.widest - slots), Double(slots) * Self.nanoseconds(wait) / max(mean, 1)))
-    }
-
-    private static func nanoseconds(_ duration: Duration) -> Double {
-        let (seconds, attoseconds) = duration.components
-        return Double(seconds) * 1e9 + Double(attoseconds) * 1e-9
+        return Int(min(Double(Self.widest - slots), Double(slots) * wait.inSeconds / max(mean, 1e-9)))
     }
 }

@@ -144,7 +144,7 @@ extension QueueLoop {
             machine.ended(attempt.unstarted())
         }
         machine.stalled()
-        logger.debug("Jobs claimed ahead are given back, as no slot became free", metadata: ["jobs": "\(left.count)"])
+        logger.debug("Jobs claimed ahead are given back unstarted", metadata: ["jobs": "\(left.count)"])
     }
 
     /// Ends the attempt of a job that nothing here can run.
