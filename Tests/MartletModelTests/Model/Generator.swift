@@ -32,14 +32,14 @@ struct Generator {
         if random.chance(50), let id = ids.first { planned = Self.lostTooOften(id) }
     }
 
-    /// What chance seldom brings: a job that is given up after its third lost worker, deleted, and pushed again.
+    /// What chance seldom brings: a job that is given up after its third lost worker, seen so, deleted, and pushed again.
     private static func lostTooOften(_ id: JobID) -> [Operation] {
         let push = Operation.push([NewJob(id: id, digest: "d1", type: "mail", payload: [1])])
         let losses = (1...3).flatMap { number in
             let claim = ClaimRequest(worker: "ann", number: number, upTo: 1, lastChances: 1, nonce: "s\(number)")
             return [Operation.claim(claim)] + Array(repeating: [.clock(4000), .sweep], count: 12).joined()
         }
-        return [push] + losses + [.control(.delete, [id]), push]
+        return [push] + losses + [.look([id]), .control(.delete, [id]), push]
     }
 
     mutating func next(_ model: Model) -> Operation {
