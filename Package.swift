@@ -187,6 +187,16 @@ let package = Package(
             ],
             path: "Tests/TestWorker"
         ),
+        // The program that the README shows.
+        .executableTarget(name: "GuideProgram", dependencies: ["Martlet"], path: "Tests/GuideProgram"),
+        .testTarget(
+            name: "MartletGuideTests",
+            dependencies: [
+                "Martlet", "TestSupport", "GuideProgram",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ]
+        ),
         .testTarget(
             name: "MartletJobsTests",
             dependencies: ["MartletJobs", .product(name: "Logging", package: "swift-log")]
@@ -314,8 +324,10 @@ if let libFuzzer = Context.environment["MARTLET_LIBFUZZER"] {
     }
 }
 
-// One dialect in every room (Swift Evolution 335, 409, 444, 470 and 461).
-for target in package.targets where target.type != .system && target.type != .plugin {
+// What the guides show is compiled as in a package of its readers: with the language's own settings.
+let shownToReaders: Set = ["GuideProgram", "MartletGuideTests"]
+// One dialect in every other target (Swift Evolution 335, 409, 444, 470 and 461).
+for target in package.targets where target.type != .system && !shownToReaders.contains(target.name) {
     var settings = target.swiftSettings ?? []
     settings += [
         .enableUpcomingFeature("ExistentialAny"),
