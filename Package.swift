@@ -94,6 +94,13 @@ let package = Package(
             ]
         ),
         .target(
+            name: "MartletChecks",
+            dependencies: [
+                "MartletQueue", "MartletRedis",
+                .product(name: "Logging", package: "swift-log"),
+            ]
+        ),
+        .target(
             name: "MartletHTTP",
             dependencies: [
                 "MartletQueue", "MartletJobs",
@@ -122,7 +129,7 @@ let package = Package(
         .target(
             name: "Martlet",
             dependencies: [
-                "MartletJobs", "MartletQueue", "MartletWorker", "MartletRedis",
+                "MartletJobs", "MartletQueue", "MartletChecks", "MartletWorker", "MartletRedis",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ]
@@ -130,7 +137,8 @@ let package = Package(
         .executableTarget(
             name: "MartletCLI",
             dependencies: [
-                "MartletRedis", "MartletJobs", "MartletQueue", "MartletWorker", "MartletDownloads", "MartletHTTP",
+                "MartletRedis", "MartletJobs", "MartletQueue", "MartletChecks", "MartletWorker", "MartletDownloads",
+                "MartletHTTP",
                 "MartletTelemetry", "MartletProcess",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
@@ -238,7 +246,7 @@ let package = Package(
             name: "MartletWorkerTests",
             dependencies: [
                 "Martlet", "MartletWorker", "MartletQueue", "MartletJobs", "MartletRedis", "MartletTelemetry",
-                "MartletProcess", "TestSupport", "TestWorker",
+                "MartletProcess", "TestSupport", "TestWorker", "GuideProgram",
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
@@ -281,7 +289,7 @@ let package = Package(
         .testTarget(
             name: "MartletCLITests",
             dependencies: [
-                "MartletCLI", "MartletQueue", "MartletJobs", "MartletRedis", "MartletTelemetry", "TestSupport",
+                "MartletCLI", "MartletChecks", "MartletQueue", "MartletJobs", "MartletRedis", "MartletTelemetry", "TestSupport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Configuration", package: "swift-configuration"),

@@ -1,6 +1,7 @@
 // What users import: the client that finds its Redis by itself, and all words for jobs, queues and workers.
 
 public import Logging
+import MartletChecks
 @_exported public import MartletJobs
 @_exported public import MartletQueue
 @_exported public import MartletWorker
@@ -14,31 +15,54 @@ import Synchronization
 /// try await martlet.queue("default").enqueue(Greet(who: "Ada"), priority: 5)
 /// ```
 ///
-/// It is connected once it exists, and stays so until ``shutdown()`` or the end of the process. As a service it does
-/// nothing but shut down when the group does: list it before the services that use it.
+/// It is connected, and Redis has passed the checks that `martlet serve` and `martlet work` make, once it exists. It stays
+/// connected until ``shutdown()`` or the end of the process. As a service it does nothing but shut down when the group
+/// does: list it before the services that use it.
 public final class Martlet: Service {
     /// The store behind it, for what this type has no word for.
     public let store: JobStore
     let logger: Logger
     private let connection: Task<Void, any Error>
+    private let watch: Task<Void, Never>?
 
-    /// Connects, and returns once Redis answers.
+    /// Connects, waits until Redis answers, and checks that it may be used.
+    ///
+    /// While Redis is unavailable this waits and logs a warning; ``MartletConfiguration/connectTimeout`` limits the wait.
+    /// What is only unwise about the Redis is logged as a warning, now and once a minute.
+    ///
+    /// In the process of a job with `runsOn: .process` it neither waits nor checks: the worker that started it did.
     ///
     /// - Parameters:
-    ///   - configuration: which Redis, and the prefix of all keys.
-    ///   - logger: gets a line for each change of the connection.
-    /// - Throws: ``MartletError``, or `QueueError` when Redis refuses us or does not answer in time.
+    ///   - configuration: which Redis, the prefix of all keys, and the environment to which they belong.
+    ///   - logger: gets a line for each change of the connection and for each check that is not good.
+    /// - Throws: ``MartletError/unfitRedis(_:)`` when jobs could be lost in this Redis or its keys belong to another
+    ///   environment, `QueueError` when it does not answer within the limit, `CancellationError`.
     public init(_ configuration: MartletConfiguration, logger: Logger = Logger(label: "martlet")) async throws {
         let store = JobStore(redis: configuration.redis, prefix: configuration.prefix, logger: logger)
         // Not a child task: the connection outlives this call, as whoever holds a queue expects.
         let connection = Task.detached { try await store.run() }
-        do { try await store.waitUntilConnected(within: configuration.connectTimeout) } catch {
-            connection.cancel()
-            throw error
-        }
         self.store = store
         self.logger = logger
         self.connection = connection
+        guard !OneJobProcess.isHere else {
+            watch = nil
+            return
+        }
+        let gate = StartGate(configuration.checked, store: store, logger: logger)
+        do { try await Self.pass(gate, store, within: configuration.connectTimeout) } catch {
+            connection.cancel()
+            throw error
+        }
+        watch = Task.detached { await gate.watch() }
+    }
+
+    /// Waits for Redis and for the end of its checks.
+    private static func pass(_ gate: StartGate, _ store: JobStore, within limit: Duration?) async throws {
+        if let limit { try await store.waitUntilConnected(within: limit) }
+        do throws(StartRefusal) { try await gate.pass() } catch {
+            throw MartletError.unfitRedis(error.checks.map { "\($0.name): \($0.value); \($0.advice)" })
+        }
+        try Task.checkCancellation()
     }
 
     /// The queue with this name; it is created by the first write to it.
@@ -57,6 +81,7 @@ public final class Martlet: Service {
 
     /// Closes the connection; nothing is answered afterwards.
     public func shutdown() async {
+        watch?.cancel()
         connection.cancel()
         _ = await connection.result
     }

@@ -1,6 +1,7 @@
 // Which Redis, and which keys in it: from values or from the environment.
 
 public import FoundationEssentials
+import MartletChecks
 import MartletRedis
 
 /// Where the queues are.
@@ -10,18 +11,27 @@ public struct MartletConfiguration: Sendable {
 
     /// The first part of every key.
     public let prefix: String
-    /// How long the first connection may take.
-    public var connectTimeout: Duration = .seconds(5)
+    /// The name of the deployment to which the keys belong; a process of another one refuses them.
+    public let environment: String
+    /// How long ``Martlet`` waits for its first connection; `nil` waits until Redis is there.
+    public var connectTimeout: Duration?
     private(set) var redis: RedisConfiguration
+
+    var checked: CheckedStore { CheckedStore(redis: redis, prefix: prefix, environment: environment) }
 
     /// The queues under `prefix` of the Redis at `redisURL`.
     ///
     /// - Parameters:
     ///   - redisURL: `redis[s]://[user:password@]host[:port][/db]` or `unix:///path`.
     ///   - prefix: 1 to 64 of letters, digits, `.`, `_`, `:` and `-`.
-    public init(redisURL: String = Self.defaultURL, prefix: String = "martlet") throws(MartletError) {
+    ///   - environment: the name of the deployment, 1 to 64 of the same characters.
+    public init(
+        redisURL: String = Self.defaultURL, prefix: String = "martlet", environment: String = "default"
+    ) throws(MartletError) {
         guard Self.isPrefix(prefix) else { throw .badPrefix(prefix) }
+        guard Self.isPrefix(environment) else { throw .badEnvironment(environment) }
         self.prefix = prefix
+        self.environment = environment
         do { redis = try RedisConfiguration(url: redisURL) } catch { throw .badRedisURL(error.message) }
     }
 
@@ -31,6 +41,7 @@ public struct MartletConfiguration: Sendable {
     /// - `REDIS_URL` (default `redis://127.0.0.1:6379`), or `REDIS_URL_FILE`, a file that holds it; user and password are
     ///   read from there again whenever Redis refuses them.
     /// - `REDIS_PREFIX` (default `martlet`): the first part of every key.
+    /// - `REDIS_ENVIRONMENT` (default `default`): the name of the deployment to which the keys belong.
     public static func environment(
         _ variables: [String: String] = ProcessInfo.processInfo.environment
     ) throws(MartletError) -> MartletConfiguration {
@@ -41,7 +52,9 @@ public struct MartletConfiguration: Sendable {
                 throw error == .unreadable ? .unreadableFile(file) : .badRedisURL("\(file) \(error)")
             }
         }
-        var configuration = try MartletConfiguration(redisURL: url, prefix: variables["REDIS_PREFIX"] ?? "martlet")
+        var configuration = try MartletConfiguration(
+            redisURL: url, prefix: variables["REDIS_PREFIX"] ?? "martlet",
+            environment: variables["REDIS_ENVIRONMENT"] ?? "default")
         configuration.redis.urlFile = file
         return configuration
     }
@@ -66,8 +79,12 @@ public enum MartletError: Error, Sendable, Hashable, CustomStringConvertible {
     case badQueueName(String)
     /// The prefix of the keys is empty, too long, or has a character outside its alphabet.
     case badPrefix(String)
+    /// The name of the environment is empty, too long, or has a character outside its alphabet.
+    case badEnvironment(String)
     /// The URL of Redis cannot be used; says why.
     case badRedisURL(String)
+    /// Redis must not be used like this; says what was found and what to do, one entry for each failed check.
+    case unfitRedis([String])
     /// A file that the environment names cannot be read.
     case unreadableFile(String)
 
@@ -77,6 +94,9 @@ public enum MartletError: Error, Sendable, Hashable, CustomStringConvertible {
         case .badQueueName(let name): "\"\(name)\" is no name of a queue; it must match ^[a-z0-9][a-z0-9._-]{0,63}$"
         case .badPrefix(let text):
             "REDIS_PREFIX \"\(text)\" cannot be used; choose 1 to 64 of letters, digits and . _ : -"
+        case .badEnvironment(let text):
+            "REDIS_ENVIRONMENT \"\(text)\" cannot be used; choose 1 to 64 of letters, digits and . _ : -"
+        case .unfitRedis(let faults): "Redis must not be used like this: \(faults.joined(separator: "\n"))"
         case .badRedisURL(let reason): "REDIS_URL cannot be used: \(reason)"
         case .unreadableFile(let path): "REDIS_URL_FILE names \(path), which cannot be read"
         }

@@ -3,6 +3,7 @@
 import Logging
 import MartletJobs
 import MartletQueue
+import MartletTelemetry
 import MartletWorker
 import Synchronization
 import TestSupport
@@ -30,6 +31,16 @@ final class Journal: Sendable {
 
     func add(_ line: some CustomStringConvertible) { lines.withLock { $0.append("\(line)") } }
     func count(of line: String) -> Int { lines.withLock { $0.count { $0 == line } } }
+
+    /// A logger that writes its lines here, each a JSON object.
+    func logger(_ level: Logger.Level = .info) -> Logger {
+        Logger(label: "test") { label in
+            var handler = JSONLogHandler(
+                label: label, sink: LogSink { self.add(String(decoding: $0, as: UTF8.self)) })
+            handler.logLevel = level
+            return handler
+        }
+    }
 }
 
 /// A door that handlers wait at until a test opens it.

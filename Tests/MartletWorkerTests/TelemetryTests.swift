@@ -47,11 +47,7 @@ import Testing
 
     @Test func `log lines carry the job's metadata, and never its payload`() async throws {
         let lines = Journal()
-        let logger = Logger(label: "test") { label in
-            var handler = JSONLogHandler(label: label, sink: LogSink { lines.add(String(decoding: $0, as: UTF8.self)) })
-            handler.logLevel = .trace
-            return handler
-        }
+        let logger = lines.logger(.trace)
         try await withStore { harness in
             try await running(
                 worker(harness, logger: logger) {
@@ -74,6 +70,10 @@ import Testing
                 #expect((fields?["worker_id"] as? String)?.hasPrefix("w-") == true)
                 let end = try #require(lines.all.first { $0.contains("The attempt ended") })
                 #expect(end.contains("odd") && end.contains(id.description))
+                let labels = try JSONSerialization.jsonObject(with: Data(end.utf8)) as? [String: Any]
+                #expect(labels?["type"] as? String == "square" && labels?["queue"] as? String == "q")
+                #expect("\(labels?["attempt"] ?? "")" == "1")
+                #expect((labels?["worker_id"] as? String)?.hasPrefix("w-") == true)
             }
             #expect(!lines.all.contains { $0.contains("4711") })
         }

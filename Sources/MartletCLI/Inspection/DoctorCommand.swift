@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import FoundationEssentials
+import MartletChecks
 
 struct DoctorCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -25,7 +26,7 @@ struct DoctorCommand: AsyncParsableCommand {
             [redis, http, worker, download, log], config: config,
             environment: ProcessInfo.processInfo.environment)
         var checks = try await StoreSession.withStore(settings.redis) { store in
-            let checks = try await RedisCheckup(settings.redis).run()
+            let checks = try await RedisCheckup(try settings.redis.checked).run()
             // Neither who is denied scripts nor a cluster's node answers for queues.
             let isClosed = checks.contains {
                 [PermissionCheckup.name, RedisCheckup.modeName].contains($0.name) && $0.result == .bad

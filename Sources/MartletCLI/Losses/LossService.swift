@@ -2,6 +2,7 @@
 
 import FoundationEssentials
 import Logging
+import MartletChecks
 import MartletHTTP
 import MartletQueue
 import MartletTelemetry

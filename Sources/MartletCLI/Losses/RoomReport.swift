@@ -1,6 +1,7 @@
 // Says when the server stops taking pushes because Redis' memory is nearly full, and when it takes them again.
 
 import Logging
+import MartletChecks
 import MartletHTTP
 import MartletQueue
 import MartletTelemetry

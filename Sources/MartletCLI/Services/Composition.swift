@@ -3,6 +3,7 @@
 import CoreMetrics
 import FoundationEssentials
 import Logging
+import MartletChecks
 import MartletDownloads
 import MartletHTTP
 import MartletQueue
@@ -28,7 +29,7 @@ struct Composition {
         registry = telemetry.registry
         store = JobStore(
             redis: try StoreSession.configuration(settings.redis), prefix: settings.redis.prefix, logger: logger)
-        gate = StartGate(settings.redis, store: store, logger: logger)
+        gate = StartGate(try settings.redis.checked, store: store, logger: logger)
     }
 
     /// A server and its housekeeping; `onRunning` gets the port once it listens.
@@ -89,9 +90,9 @@ struct Composition {
             return ListeningService(
                 server: try MartletServer(
                     store: store, settings: server, tokens: try tokens(), downloads: DownloadCatalog(rules),
-                    metrics: { await registry.scrape() }, findings: { [gate] in gate.findings + findings() },
-                    logger: logger,
-                    onRunning: onRunning),
+                    metrics: { await registry.scrape() },
+                    findings: { [gate] in gate.checks.map(\.finding) + findings() },
+                    logger: logger, onRunning: onRunning),
                 address: "\(settings.http.host):\(settings.http.port)")
         } catch let error as ServerConfigurationError {
             throw CommandFailure(.configuration, error.description)

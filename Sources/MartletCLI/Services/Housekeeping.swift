@@ -2,6 +2,7 @@
 
 import FoundationEssentials
 import Logging
+import MartletChecks
 import MartletQueue
 import ServiceLifecycle
 
@@ -18,10 +19,7 @@ struct SettingsService: Service {
         try await cancelWhenGracefulShutdown {
             try await gate.pass()
             while try await !isApplied() { try? await Task.sleep(for: .seconds(1)) }
-            while !Task.isCancelled {
-                try? await Task.sleep(for: .seconds(60))
-                if !Task.isCancelled { await gate.refresh() }
-            }
+            await gate.watch()
         }
     }
 

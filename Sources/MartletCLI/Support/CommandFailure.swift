@@ -1,5 +1,6 @@
 // Why a command did not do what was asked: a sentence for people and an exit code for scripts.
 
+import MartletChecks
 import MartletQueue
 import MartletRedis
 
@@ -36,6 +37,7 @@ struct CommandFailure: Error, Equatable {
     init?(_ error: any Error) {
         switch error {
         case let failure as CommandFailure: self = failure
+        case let error as StartRefusal: self.init(.configuration, error.description)
         case let error as ConfigurationError: self.init(.configuration, error.description)
         case let error as QueueError: self.init(Self.code(error), "Redis: \(error)")
         case let error as RedisError: self.init(.unavailable, "Redis: \(error.message)")

@@ -3,6 +3,7 @@
 import AsyncHTTPClient
 import FoundationEssentials
 import Logging
+import MartletChecks
 import MartletQueue
 import MartletRedis
 import NIOCore

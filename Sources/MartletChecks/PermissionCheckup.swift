@@ -7,13 +7,13 @@ import MartletRedis
 ///
 /// A script that is denied a command half-way keeps what it wrote before; so no process starts as a user who would be.
 /// The question is a script itself, because then any user may ask it: `ACL DRYRUN` is for administrators.
-enum PermissionCheckup {
-    static let name = "permissions"
+package enum PermissionCheckup {
+    package static let name = "permissions"
     /// What is called outside scripts, always with a key of ours.
-    static let outside = ["SADD", "SISMEMBER", "SMEMBERS", "HGETALL", "HGET", "HSETNX", "BLPOP"]
+    package static let outside = ["SADD", "SISMEMBER", "SMEMBERS", "HGETALL", "HGET", "HSETNX", "BLPOP"]
 
     /// Every word of a script that could be a command's name, in the order of the alphabet; most of them are.
-    static let commands: [String] = {
+    package static let commands: [String] = {
         var names: Set<String> = []
         for file in ScriptFile.allCases {
             let source = String(decoding: file.source, as: UTF8.self)

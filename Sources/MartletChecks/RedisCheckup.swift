@@ -1,45 +1,35 @@
 // What `doctor`, servers and workers ask Redis itself.
 
 import FoundationEssentials
-import Logging
-import MartletQueue
 import MartletRedis
 
 /// Checks of a Redis server.
-struct RedisCheckup {
-    private let client: RedisClient
-    private let settings: RedisSettings
+package struct RedisCheckup: Sendable {
+    private let store: CheckedStore
 
-    init(_ settings: RedisSettings) throws {
-        client = RedisClient(
-            try StoreSession.configuration(settings),
-            logger: Logger(label: "martlet") { _ in SwiftLogNoOpLogHandler() })
-        self.settings = settings
-    }
+    /// Checks of the Redis of `store`.
+    package init(_ store: CheckedStore) { self.store = store }
 
     /// Asks everything; throws when the server goes away meanwhile.
-    func run() async throws -> [Checkup] {
-        let client = client
-        return try await StoreSession.beside(client.run) {
+    package func run() async throws -> [Checkup] {
+        try await store.withClient { client in
             try await fitness(client, claims: false) + [try await clock(client), try await latency(client)]
         }
     }
 
     /// Asks what must hold before a process works; `claims` marks the keys as those of this environment.
-    func runAtStart(claims: Bool) async throws -> [Checkup] {
-        let client = client
-        return try await StoreSession.beside(client.run) { try await fitness(client, claims: claims) }
+    package func runAtStart(claims: Bool) async throws -> [Checkup] {
+        try await store.withClient { client in try await fitness(client, claims: claims) }
     }
 
     private func fitness(_ client: RedisClient, claims: Bool) async throws -> [Checkup] {
-        try await client.waitUntilConnected(within: StoreSession.patience)
         let info = try await Self.information(client)
         let first = [Self.version(info), Self.mode(info), Self.role(info), Self.memory(info)]
         // Older servers do not know what is asked further on.
         if first.contains(where: \.refusesStart) { return first }
         return first + (try await policies(client)) + [
-            Self.writing(info), try await PermissionCheckup.check(client, prefix: settings.prefix),
-            try await EnvironmentCheckup.check(client, settings, claims: claims),
+            Self.writing(info), try await PermissionCheckup.check(client, prefix: store.prefix),
+            try await EnvironmentCheckup.check(client, store, claims: claims),
         ]
     }
 
@@ -51,7 +41,7 @@ struct RedisCheckup {
         }
     }
 
-    static func version(_ info: [String: String]) -> Checkup {
+    package static func version(_ info: [String: String]) -> Checkup {
         let name = "redis version"
         guard let version = info["redis_version"] else {
             return Checkup(name, .warning, "INFO is not allowed here", "Martlet needs Redis 7.0 or newer")
@@ -61,10 +51,10 @@ struct RedisCheckup {
             name, major >= 7 ? .good : .bad, version, "Martlet needs Redis 7.0 or newer", refusesStart: true)
     }
 
-    static let modeName = "mode"
+    package static let modeName = "mode"
 
     /// Queues would be on several nodes, whose redirects nobody follows; even on a single node one cannot wait for several.
-    static func mode(_ info: [String: String]) -> Checkup {
+    package static func mode(_ info: [String: String]) -> Checkup {
         let isCluster = info["cluster_enabled"] == "1"
         return Checkup(
             modeName, isCluster ? .bad : .good, isCluster ? "cluster" : "single",
@@ -82,9 +72,14 @@ struct RedisCheckup {
     private static func memory(_ info: [String: String]) -> Checkup {
         let used = info["used_memory"].flatMap { Double($0) } ?? 0
         let limit = info["maxmemory"].flatMap { Double($0) } ?? 0
-        let text = Humane.bytes(used) + (limit > 0 ? " of " + Humane.bytes(limit) : ", no limit")
+        let text = mebibytes(used) + (limit > 0 ? " of " + mebibytes(limit) : ", no limit")
         let isFull = limit > 0 && used > limit * 0.9
         return Checkup("memory", isFull ? .warning : .good, text, "raise maxmemory before pushes are refused")
+    }
+
+    private static func mebibytes(_ bytes: Double) -> String {
+        let tenths = Int((min(max(bytes, 0), 1e18) / 104_857.6).rounded())
+        return "\(tenths / 10).\(tenths % 10) MiB"
     }
 
     /// Whether Redis could write its files when it last tried.
@@ -118,7 +113,7 @@ struct RedisCheckup {
     }
 
     /// Keys of ours have no time to live, so only policies for all keys take them.
-    static func eviction(_ policy: String) -> Checkup {
+    package static func eviction(_ policy: String) -> Checkup {
         let takesOurs = policy.hasPrefix("allkeys")
         return Checkup(
             "maxmemory-policy", policy == "noeviction" ? .good : takesOurs ? .bad : .warning, policy,
@@ -152,49 +147,5 @@ struct RedisCheckup {
         return Checkup(
             "latency", times[10] < .milliseconds(20) ? .good : .warning, "\(microseconds) µs (median of 20)",
             "bring Redis nearer")
-    }
-}
-
-/// Checks of the queues.
-struct QueueCheckup {
-    var store: JobStore
-
-    /// What the name of every check of a queue begins with.
-    static let namePrefix = "queue "
-
-    /// One line for each queue.
-    func run() async throws -> [Checkup] {
-        var checks: [Checkup] = []
-        for name in try await store.queueNames() {
-            do {
-                guard let status = try await store.queue(name).status() else { continue }
-                checks.append(Self.check(status))
-            } catch {
-                guard case .refused(.newerSchema) = error.kind else { throw error }
-                checks.append(
-                    Checkup(
-                        Self.namePrefix + "\(name)", .bad, error.message, "run the newer version", refusesStart: true))
-            }
-        }
-        return checks
-    }
-
-    private static func check(_ status: QueueStatus) -> Checkup {
-        let name = namePrefix + "\(status.name)"
-        let value = "\(status.total) jobs\(status.isPaused ? ", paused" : "")"
-        if status.clockIsMoved {
-            return Checkup(
-                name, .bad, "a test has moved its clock, and nothing would run at its time",
-                "use another REDIS_PREFIX, or remove the field \"offset\" from the queue's meta hash",
-                refusesStart: true)
-        }
-        if status.ledgerDifference != 0 {
-            return Checkup(name, .bad, value, "its ledger is off by \(status.ledgerDifference); run martlet audit")
-        }
-        if status.repairedEver > 0 {
-            return Checkup(
-                name, .warning, value, "\(status.repairedEver) broken entries were mended; run martlet audit")
-        }
-        return Checkup(name, .good, value)
     }
 }

@@ -1,0 +1,50 @@
+// What `doctor`, servers and workers ask of each queue.
+
+package import MartletQueue
+
+/// Checks of the queues.
+package struct QueueCheckup: Sendable {
+    private let store: JobStore
+
+    /// Checks of all queues of `store`.
+    package init(store: JobStore) { self.store = store }
+
+    /// What the name of every check of a queue begins with.
+    package static let namePrefix = "queue "
+
+    /// One line for each queue.
+    package func run() async throws -> [Checkup] {
+        var checks: [Checkup] = []
+        for name in try await store.queueNames() {
+            do {
+                guard let status = try await store.queue(name).status() else { continue }
+                checks.append(Self.check(status))
+            } catch {
+                guard case .refused(.newerSchema) = error.kind else { throw error }
+                checks.append(
+                    Checkup(
+                        Self.namePrefix + "\(name)", .bad, error.message, "run the newer version", refusesStart: true))
+            }
+        }
+        return checks
+    }
+
+    private static func check(_ status: QueueStatus) -> Checkup {
+        let name = namePrefix + "\(status.name)"
+        let value = "\(status.total) jobs\(status.isPaused ? ", paused" : "")"
+        if status.clockIsMoved {
+            return Checkup(
+                name, .bad, "a test has moved its clock, and nothing would run at its time",
+                "use another REDIS_PREFIX, or remove the field \"offset\" from the queue's meta hash",
+                refusesStart: true)
+        }
+        if status.ledgerDifference != 0 {
+            return Checkup(name, .bad, value, "its ledger is off by \(status.ledgerDifference); run martlet audit")
+        }
+        if status.repairedEver > 0 {
+            return Checkup(
+                name, .warning, value, "\(status.repairedEver) broken entries were mended; run martlet audit")
+        }
+        return Checkup(name, .good, value)
+    }
+}
