@@ -3,7 +3,7 @@
 public import Logging
 import MartletJobs
 public import MartletQueue
-public import ServiceLifecycle
+@_spi(TestKit) public import ServiceLifecycle
 
 /// Runs the jobs of one or more queues.
 ///
@@ -16,7 +16,8 @@ public import ServiceLifecycle
 /// ```
 ///
 /// A service: a graceful shutdown lets running jobs finish within ``WorkerConfiguration/grace``, then cancels them and
-/// gives them back. Outside of a service group cancelling the task does the same without grace. The store must run
+/// gives them back. In a service group the group says when. Outside of one SIGTERM and SIGINT do, unless
+/// ``WorkerConfiguration/handlesSignals`` is false; cancelling the task does the same without grace. The store must run
 /// before and after it: list it before the worker.
 public struct Worker: Service {
     /// The settings.
@@ -45,12 +46,13 @@ public struct Worker: Service {
         self.logger = logger
     }
 
-    /// Runs jobs until the service group shuts down or the task is cancelled; then all is settled or given back.
+    /// Runs jobs until the service group shuts down or the task is cancelled, and outside of a service group until
+    /// SIGTERM or SIGINT; then all is settled or given back.
     ///
-    /// Each run is a worker of its own, with an id of its own. Throws ``WorkerError`` before anything is claimed when
-    /// the worker is not well put together.
+    /// A second signal ends the process at once; the leases bring its jobs back. Each run is a worker of its own, with an
+    /// id of its own. Throws ``WorkerError`` before anything is claimed when the worker is not well put together.
     public func run() async throws {
-        if IsolatedChild.isHere {
+        if OneJobProcess.isHere {
             let handlers = try HandlerTable(handlers)
             await IsolatedChild(handlers: handlers, middleware: configuration.middleware, logger: logger).run()
         }
@@ -60,6 +62,8 @@ public struct Worker: Service {
         let run = WorkerRun(crew, store: store)
         // Not a child task: cancellation must not reach the last settlements, which say that jobs are given back.
         let task = Task(executorPreference: crew.thread) { await run.serve() }
+        let listener = listensToSignals ? TerminationSignals.shared.listen { run.stop(signal: $0) } : nil
+        defer { if let listener { TerminationSignals.shared.stop(listener) } }
         await withTaskCancellationHandler {
             await withGracefulShutdownHandler {
                 await task.value
@@ -71,8 +75,14 @@ public struct Worker: Service {
         }
     }
 
-    /// Whether this process was started by a worker for one job, which ``run()`` then runs.
-    package static var runsOneJob: Bool { IsolatedChild.isHere }
+    /// A service group has signals of its own, and the program may have asked it to hear none.
+    private var listensToSignals: Bool { configuration.handlesSignals && TaskLocals.gracefulShutdownManager == nil }
+
+    /// Whether this process was started by a worker for one job with `runsOn: .process`, which ``run()`` then runs.
+    ///
+    /// The whole program runs in such a process up to there. Skip what must not be done twice, such as listening on a
+    /// port; pushes are refused.
+    public static var runsOneJob: Bool { OneJobProcess.isHere }
 
     private func checkedQueues() throws(WorkerError) -> [(name: QueueName, slots: Int)] {
         guard !queues.isEmpty else { throw .noQueues }

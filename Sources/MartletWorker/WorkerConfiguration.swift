@@ -6,6 +6,10 @@ public struct WorkerConfiguration: Sendable {
     public var grace: Duration = .seconds(25)
     /// How long cancelled handlers may take to return, and last settlements to arrive, before `run()` gives up on them.
     public var cancellationGrace: Duration = .seconds(4)
+    /// Whether ``Worker/run()`` outside of a service group ends in order at SIGTERM and SIGINT.
+    ///
+    /// A signal that the program ignores or handles by itself is left to it in any case.
+    public var handlesSignals = true
     /// How often an idle worker looks for jobs when no wake token comes, ± 20 %.
     public var pollInterval: Duration = .seconds(1)
     /// How long a job may wait in this worker for a free slot; zero claims no job before there is one.

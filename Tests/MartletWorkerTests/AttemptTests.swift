@@ -26,7 +26,7 @@ import Testing
         before(running)
         let attempt = Attempt(
             job: job, entry: HandlerEntry(OnRaw("t") { _, _ in journal.add("began") }), isIsolated: false,
-            grace: .seconds(1), running: running, queue: try #require(QueueName("q")), middleware: [],
+            grace: .seconds(1), running: running, queue: try #require(QueueName("q")), worker: "w", middleware: [],
             logger: silence, meters: nil)
         let ended = await attempt.run()
         #expect(ended.settlement.token == job.token)

@@ -18,9 +18,12 @@ private struct Boom: Error, CustomStringConvertible { var description: String { 
 
 @Suite struct OutcomeRuleTests {
     private func outcome(
-        _ result: Result<[UInt8]?, any Error>, stop: StopReason? = nil, failures: Int = 0
+        _ result: Result<[UInt8]?, any Error>, stop: StopReason? = nil, hasTimedOut: Bool = false, failures: Int = 0
     ) -> Settlement.Outcome {
-        OutcomeRule(job: claimed(timeout: .seconds(2), failures: failures), stop: stop).outcome(of: result)
+        OutcomeRule(
+            job: claimed(timeout: .seconds(2), failures: failures), stop: stop,
+            hasTimedOut: hasTimedOut || stop == .timeout
+        ).outcome(of: result)
     }
 
     @Test func `returning completes, also when a stop was wanted`() {
@@ -29,10 +32,12 @@ private struct Boom: Error, CustomStringConvertible { var description: String { 
         }
     }
 
-    @Test func `after the loss of the lease everything is given back`() {
-        #expect(outcome(.success(nil), stop: .leaseLost) == .released(after: nil))
+    @Test func `after the loss of the lease results are sent, as the token may be good, and errors give back`() {
+        #expect(outcome(.success([1]), stop: .leaseLost) == .completed(output: [1]))
         #expect(outcome(.failure(Boom()), stop: .leaseLost) == .released(after: nil))
-        #expect(outcome(.failure(JobOutcome.discard(reason: "")), stop: .leaseLost) == .released(after: nil))
+        #expect(outcome(.failure(JobOutcome.discard(reason: "x")), stop: .leaseLost) == .failedForGood(error: "x"))
+        let late = outcome(.success([1]), stop: .leaseLost, hasTimedOut: true)
+        #expect(late == .failed(retryAfter: .seconds(1), error: "timed out after 2.0 seconds"))
     }
 
     @Test func `errors after a stop cost no retry, what the author says stands`() {
@@ -91,7 +96,32 @@ private struct Boom: Error, CustomStringConvertible { var description: String { 
         #expect(job.stopReason == .leaseLost)
         let rest = job.end()
         #expect(rest.stop == .leaseLost)
-        #expect(!rest.knowsLoss)
+        #expect(!rest.knowsLoss && !rest.hasTimedOut)
+    }
+
+    @Test func `a timeout is remembered after the loss of the lease`() {
+        let job = running().job
+        job.stop(.timeout)
+        job.stop(.leaseLost)
+        let rest = job.end()
+        #expect(rest.stop == .leaseLost && rest.hasTimedOut)
+    }
+
+    @Test func `a job that comes while the guard looks is looked at in its time`() {
+        let now = ContinuousClock.now
+        var looks = LookTimes()
+        let (far, near) = (now + .seconds(30), now + .seconds(2))
+        func add(_ instant: ContinuousClock.Instant) -> Bool { looks.add(instant) }
+        func end(_ instant: ContinuousClock.Instant?) -> ContinuousClock.Instant? { looks.end(instant) }
+        #expect(add(far))
+        #expect(!add(far + .seconds(1)), "the guard looks before that")
+        looks.begin()
+        #expect(add(near), "not part of the look that has begun")
+        #expect(end(far) == near)
+        #expect(!add(near + .seconds(1)))
+        looks.begin()
+        #expect(end(nil) == nil)
+        #expect(add(far), "nothing was to be looked at")
     }
 
     @Test func `a task that is attached after the stop is cancelled`() async {

@@ -27,7 +27,8 @@ private func reply(
 }
 
 private func ended(_ token: String = "1:a") -> Ended {
-    Ended(settlement: Settlement(id: .generate(), token: token, outcome: .completed(output: nil)))
+    Ended(
+        settlement: Settlement(id: .generate(), token: token, outcome: .completed(output: nil)), type: "t", attempt: 1)
 }
 
 private func verdicts(_ count: Int) -> Result<SettleReply, QueueError> {

@@ -63,6 +63,10 @@ struct TestWorker {
                 trap()
             }
             OnRaw("innocent") { _, _ in try await Task.sleep(for: .milliseconds(250)) }
+            OnRaw("steady") { _, context in
+                try await context.save(1)
+                try await Task.sleep(for: .milliseconds(300))
+            }
             OnRaw("trap", runsOn: .process) { _, _ in trap() }
             OnRaw("deaf", runsOn: .process) { _, _ in
                 while true { try? await Task.sleep(for: .seconds(1)) }

@@ -15,8 +15,6 @@ import Synchronization
 
 /// What a worker does in a process that was started for one job.
 struct IsolatedChild: Sendable {
-    /// Set in the environment of such a process.
-    static let variable = "MARTLET_ISOLATED_JOB"
     /// The line to the worker.
     static let descriptor: Int32 = 3
 
@@ -24,14 +22,13 @@ struct IsolatedChild: Sendable {
     let middleware: [any WorkerMiddleware]
     let logger: Logger
 
-    /// Whether this process is one.
-    static var isHere: Bool { ProcessInfo.processInfo.environment[variable] != nil }
-
     /// Runs the job that the worker sends, then ends the process.
     func run() async -> Never {
         // What the handler starts is no such process and keeps no end of the line.
-        unsetenv(Self.variable)
+        unsetenv(OneJobProcess.variable)
         _ = fcntl(Self.descriptor, F_SETFD, FD_CLOEXEC)
+        // A service manager signals all processes of a service; when this one ends is for the worker to say.
+        for number in [SIGTERM, SIGINT] { signal(number) { _ in } }
         let channel = IsolationChannel(Self.descriptor)
         let runtime = IsolatedRuntime(channel)
         for await frame in channel.frames {
@@ -49,7 +46,10 @@ struct IsolatedChild: Sendable {
     private func start(_ job: IsolatedJob, _ runtime: IsolatedRuntime, _ channel: IsolationChannel) {
         let task = Task {
             let result: Result<[UInt8]?, any Error>
-            do { result = .success(try await handle(job, runtime)) } catch { result = .failure(error) }
+            do {
+                result = .success(
+                    try await OneJobProcess.$isInJob.withValue(true) { try await handle(job, runtime) })
+            } catch { result = .failure(error) }
             channel.send(.ended(IsolatedEnd(result)))
             channel.flush()
             fflush(nil)
@@ -63,6 +63,9 @@ struct IsolatedChild: Sendable {
             // The same program was started with the same arguments, and yet it lists other handlers.
             throw JobOutcome.release(after: .seconds(5))
         }
+        var logger = logger
+        logger[metadataKey: "queue"] = "\(job.queue)"
+        logger[metadataKey: "worker_id"] = "\(job.worker)"
         let context = JobContext(facts, labelling: logger, runtime: runtime)
         return try await middleware.run(entry, Array(job.payload), context)
     }

@@ -20,6 +20,8 @@ import Synchronization
 struct IsolatedRun: Sendable {
     let payload: [UInt8]
     let facts: JobAttempt
+    /// The id of the worker.
+    let worker: String
     let running: RunningJob
     /// How long the handler may take to return once it was told to stop.
     let grace: Duration
@@ -28,7 +30,7 @@ struct IsolatedRun: Sendable {
     @concurrent
     func run() async throws -> [UInt8]? {
         let child = try IsolatedProcess.start()
-        child.channel.send(.run(IsolatedJob(facts, payload: payload)))
+        child.channel.send(.run(IsolatedJob(facts, payload: payload, worker: worker)))
         return try await withTaskCancellationHandler {
             let end = await listen(to: child.channel)
             let status = child.wait()
@@ -89,7 +91,7 @@ final class IsolatedProcess: Sendable {
         guard let ends = IsolationChannel.pair() else { throw IsolationError(number: errno) }
         defer { close(ends.theirs) }
         var environment = ProcessInfo.processInfo.environment
-        environment[IsolatedChild.variable] = "1"
+        environment[OneJobProcess.variable] = "1"
         // On Linux this is the program as it was started, also when its file was replaced meanwhile.
         let own = "/proc/self/exe"
         let program = ChildProgram(

@@ -23,6 +23,8 @@ enum IsolationFrame: Codable, Sendable {
 /// A claimed job on its way into a process of its own.
 struct IsolatedJob: Codable, Sendable {
     var id: String
+    /// The id of the worker that runs it, for log lines.
+    var worker: String
     var queue: String
     var type: String
     var token: String
@@ -36,8 +38,9 @@ struct IsolatedJob: Codable, Sendable {
     /// How long the attempt may still run.
     var left: Duration?
 
-    init(_ facts: JobAttempt, payload: [UInt8]) {
+    init(_ facts: JobAttempt, payload: [UInt8], worker: String) {
         id = facts.id.description
+        self.worker = worker
         queue = facts.queue
         type = facts.type
         token = facts.token

@@ -23,7 +23,7 @@ final class JobTable: Sendable {
     private struct State {
         var jobs: [Int: RunningJob] = [:]
         var nextKey = 0
-        var nextLook: Instant?
+        var looks = LookTimes()
         var leaked = 0
         /// Why every job shall stop, those too that are still to come.
         var stop: StopReason?
@@ -46,9 +46,7 @@ final class JobTable: Sendable {
             let running = RunningJob(
                 key: state.nextKey, job: job, heldUntil: heldUntil, deadline: deadline, beats: beats)
             state.jobs[state.nextKey] = running
-            let look = min(deadline ?? heldUntil, heldUntil)
-            let isSooner = state.nextLook.map { look < $0 } ?? true
-            if isSooner { state.nextLook = look }
+            let isSooner = state.looks.add(min(deadline ?? heldUntil, heldUntil))
             return (running, isSooner, state.stop)
         }
         if let stop { running.stop(stop) }
@@ -70,7 +68,8 @@ final class JobTable: Sendable {
             state.stop = reason
             return state.jobs.values
         }
-        for job in jobs { job.stop(reason) }
+        // The last come first: an attempt that ends starts the next in line, which must know by then.
+        for job in jobs.sorted(by: { $0.key > $1.key }) { job.stop(reason) }
     }
 
     /// Ends the guard's loop.
@@ -82,7 +81,11 @@ final class JobTable: Sendable {
     /// Stops what has run too long or is no longer held; O(running jobs).
     func look(at now: Instant, leakDelay: Duration) -> Look {
         var look = Look()
-        for job in all {
+        let jobs = state.withLock { state in
+            state.looks.begin()
+            return state.jobs.values
+        }
+        for job in jobs {
             switch job.standing(at: now) {
             case .ended: break
             case .fine(let until): look.note(until)
@@ -97,7 +100,7 @@ final class JobTable: Sendable {
             }
         }
         state.withLock { state in
-            state.nextLook = look.next
+            look.next = state.looks.end(look.next)
             state.leaked = look.leaked
         }
         return look

@@ -1,5 +1,6 @@
 // A job while its handler runs: why it shall stop, how long it is held, and what the next beat has to carry.
 
+import Logging
 import MartletJobs
 import MartletQueue
 import Synchronization
@@ -14,6 +15,7 @@ final class RunningJob: JobRuntime {
     fileprivate struct State {
         var stop: StopReason?
         var lostAt: Instant?
+        var hasTimedOut = false
         var hasEnded = false
         var task: Task<Void, Never>?
         var heldUntil: Instant
@@ -29,6 +31,9 @@ final class RunningJob: JobRuntime {
     let key: Int
     let id: JobID
     let token: String
+    /// What log lines say of the attempt.
+    let type: String
+    let attempt: Int
     /// When the attempt has run too long.
     let deadline: Instant?
     /// Sends the beat that a checkpoint waits for.
@@ -39,10 +44,15 @@ final class RunningJob: JobRuntime {
         self.key = key
         id = job.id
         token = job.token
+        type = job.type
+        attempt = job.failures + 1
         self.deadline = deadline
         self.beats = beats
         state = Mutex(State(heldUntil: heldUntil))
     }
+
+    /// What a log line says of the attempt, beside queue and worker.
+    var labels: Logger.Metadata { ["job_id": "\(id)", "type": "\(type)", "attempt": "\(attempt)"] }
 
     /// Why the handler shall stop.
     ///
@@ -108,6 +118,7 @@ extension RunningJob {
         let (isNew, task) = state.withLock { state -> (Bool, Task<Void, Never>?) in
             guard !state.hasEnded, state.stop.map({ $0.yields(to: reason) }) ?? true else { return (false, nil) }
             state.stop = reason
+            if reason == .timeout { state.hasTimedOut = true }
             if reason == .leaseLost {
                 state.lostAt = now
                 savers = state.takeSavers()
@@ -125,6 +136,8 @@ extension RunningJob {
         var stop: StopReason?
         /// Whether the loss of the lease was seen before.
         var knowsLoss: Bool
+        /// Whether it was to stop for its timeout, whatever came after that.
+        var hasTimedOut: Bool
         /// What the queue does not have yet.
         var progress: JobProgress?
     }
@@ -138,7 +151,8 @@ extension RunningJob {
             state.hasEnded = true
             state.task = nil
             let progress = state.hasNewProgress ? state.progress : nil
-            let rest = Rest(stop: state.stop, knowsLoss: state.lostAt != nil, progress: progress)
+            let rest = Rest(
+                stop: state.stop, knowsLoss: state.lostAt != nil, hasTimedOut: state.hasTimedOut, progress: progress)
             return (state.takeSavers(), rest)
         }
         for saver in savers { saver.resume(throwing: CheckpointError.attemptEnded) }

@@ -123,7 +123,7 @@ final class BeatLoop: Sendable {
             // A handler that has returned meanwhile may have been settled by the time of this beat.
             guard beat.job.stop(.leaseLost) else { return }
             meters.leasesLost(1)
-            logger.warning("The lease was lost; the handler is cancelled", metadata: ["job_id": "\(beat.job.id)"])
+            logger.warning("The lease was lost; the handler is cancelled", metadata: beat.job.labels)
         }
     }
 }

@@ -20,7 +20,8 @@ struct LeaseGuard: Sendable {
                 meters.leasesLost(1)
                 crew.logger.warning(
                     "The lease ran out without an answer from the queue; the handler is cancelled",
-                    metadata: ["job_id": "\(job.id)", "queue": "\(meters.queue)", "worker_id": "\(crew.worker)"])
+                    metadata: job.labels.merging(
+                        ["queue": "\(meters.queue)", "worker_id": "\(crew.worker)"]) { $1 })
             }
             if look.leaked != known { leaked(look.leaked) }
             known = look.leaked

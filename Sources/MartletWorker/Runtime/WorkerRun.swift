@@ -13,6 +13,8 @@ final class WorkerRun: Sendable {
         var isStopping = false
         var isCancelled = false
         var isOver = false
+        /// How many jobs had been given back when the stop began.
+        var givenBackBefore = 0
         /// Leaked handlers by queue.
         var leaked: [QueueName: Int] = [:]
     }
@@ -31,6 +33,9 @@ final class WorkerRun: Sendable {
         meterPulse = Pulse(on: crew.thread)
     }
 
+    /// How many jobs were given back so far.
+    private var givenBack: Int { loops.reduce(0) { $0 + $1.releases.load(ordering: .relaxed) } }
+
     /// Works until a stop was asked for and all is settled or given up.
     func serve() async {
         let queues = crew.queues.map { "\($0.name)=\($0.slots)" }.joined(separator: ",")
@@ -46,9 +51,12 @@ final class WorkerRun: Sendable {
             close()
         }
         let left = loops.reduce(0) { $0 + $1.table.count }
+        let released = givenBack - state.withLock { $0.givenBackBefore }
         crew.logger.log(
             level: left == 0 ? .info : .error, "Worker stopped",
-            metadata: ["worker_id": "\(crew.worker)", "abandoned_handlers": "\(left)"])
+            metadata: [
+                "worker_id": "\(crew.worker)", "released_jobs": "\(released)", "abandoned_handlers": "\(left)",
+            ])
     }
 
     /// Returns when every queue's jobs are settled or given up.
@@ -75,13 +83,20 @@ final class WorkerRun: Sendable {
 
 extension WorkerRun {
     /// Claims nothing more; running jobs may go on for the grace period, then they are cancelled and given back.
-    func stop() {
+    ///
+    /// - Parameter signal: the number of the signal that asked for it, if one did.
+    func stop(signal: Int32? = nil) {
+        let before = givenBack
         let isFirst = state.withLock { state in
-            defer { state.isStopping = true }
-            return !state.isStopping
+            guard !state.isStopping else { return false }
+            state.isStopping = true
+            state.givenBackBefore = before
+            return true
         }
         guard isFirst else { return }
-        crew.logger.info("Worker stopping", metadata: ["worker_id": "\(crew.worker)"])
+        var metadata: Logger.Metadata = ["worker_id": "\(crew.worker)"]
+        if let signal { metadata["signal"] = "\(signal)" }
+        crew.logger.info("Worker stopping", metadata: metadata)
         for loop in loops {
             loop.beats.enter(.stopping)
             loop.inbox.stop()

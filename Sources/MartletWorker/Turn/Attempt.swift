@@ -17,6 +17,8 @@ struct Attempt: Sendable {
     let grace: Duration
     let running: RunningJob
     let queue: QueueName
+    /// The id of the worker.
+    let worker: String
     let middleware: [any WorkerMiddleware]
     let logger: Logger
     let meters: JobMeters?
@@ -29,7 +31,7 @@ struct Attempt: Sendable {
         if let stop = running.stopReason, stop != .timeout {
             logger.info(
                 "A job was not started, since it was to stop before",
-                metadata: ["job_id": "\(job.id)", "reason": "\(stop.rawValue)"])
+                metadata: running.labels.merging(["reason": "\(stop.rawValue)"]) { $1 })
             return unstarted()
         }
         let start = ContinuousClock.now
@@ -38,19 +40,20 @@ struct Attempt: Sendable {
         let took = ContinuousClock.now - start
         meters?.ran(for: took)
         let rest = running.end()
-        let outcome = OutcomeRule(job: job, stop: rest.stop).outcome(of: result)
-        let settlement = Settlement(id: job.id, token: job.token, outcome: outcome, progress: rest.progress)
-        return Ended(
-            settlement: settlement, meters: meters, knowsLoss: rest.knowsLoss, wasLastChance: job.isInLastChance,
-            took: took)
+        let rule = OutcomeRule(job: job, stop: rest.stop, hasTimedOut: rest.hasTimedOut)
+        var ended = Ended(job, rule.outcome(of: result), progress: rest.progress)
+        ended.meters = meters
+        ended.knowsLoss = rest.knowsLoss
+        ended.took = took
+        return ended
     }
 
     /// The attempt ends without its handler: the job is given back as it was.
     func unstarted() -> Ended {
-        let rest = running.end()
-        let settlement = Settlement(id: job.id, token: job.token, outcome: .released(after: nil))
-        return Ended(
-            settlement: settlement, meters: meters, knowsLoss: rest.knowsLoss, wasLastChance: job.isInLastChance)
+        var ended = Ended(job, .released(after: nil))
+        ended.meters = meters
+        ended.knowsLoss = running.end().knowsLoss
+        return ended
     }
 
     private var context: JobContext {
@@ -63,8 +66,9 @@ struct Attempt: Sendable {
 
     private func handle(_ context: JobContext) async throws -> [UInt8]? {
         guard !isIsolated else {
-            return try await IsolatedRun(payload: job.payload, facts: context.facts, running: running, grace: grace)
-                .run()
+            return try await IsolatedRun(
+                payload: job.payload, facts: context.facts, worker: worker, running: running, grace: grace
+            ).run()
         }
         return try await middleware.run(entry, job.payload, context)
     }

@@ -11,14 +11,15 @@ struct OutcomeRule {
     let job: ClaimedJob
     /// Why the handler was to stop, if it was.
     let stop: StopReason?
+    /// Whether it was to stop for its timeout, also where its lease was lost after that.
+    let hasTimedOut: Bool
 
     /// The outcome of an attempt that returned `output` or threw.
     func outcome(of result: Result<[UInt8]?, any Error>) -> Settlement.Outcome {
-        // Another worker may have the job by now; if not, it is given back as it was.
-        if stop == .leaseLost { return .released(after: nil) }
         switch result {
         // An attempt beyond its limit has failed, however it ended: returning early is how many handlers obey.
-        case .success where stop == .timeout: return failure(timedOut)
+        case .success where hasTimedOut: return failure(timedOut)
+        // Also after the loss of the lease: the token may still be good, and the queue alone knows.
         case .success(let output): return .completed(output: output)
         case .failure(let outcome as JobOutcome): return said(outcome)
         case .failure(let error): return thrown(error)

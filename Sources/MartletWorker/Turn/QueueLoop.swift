@@ -3,6 +3,7 @@
 import Logging
 import MartletJobs
 import MartletQueue
+import Synchronization
 
 /// Claims, starts and settles the jobs of one queue.
 final class QueueLoop: Sendable {
@@ -16,6 +17,8 @@ final class QueueLoop: Sendable {
     let line: StartLine
     let beats: BeatLoop
     let meters: QueueMeters
+    /// How many jobs were given back so far.
+    let releases = Atomic(0)
     private let unknownTypes = UnknownTypes()
     private let logger: Logger
 
@@ -113,7 +116,7 @@ extension QueueLoop {
         let isIsolated = entry.place == .process || (job.lost > 0 && crew.configuration.isolatesLostJobs)
         let attempt = Attempt(
             job: job, entry: entry, isIsolated: isIsolated, grace: crew.configuration.cancellationGrace,
-            running: running, queue: queue.name, middleware: crew.configuration.middleware,
+            running: running, queue: queue.name, worker: crew.worker, middleware: crew.configuration.middleware,
             logger: logger, meters: meters)
         if line.enter(attempt, at: now) { launch(attempt) }
     }
@@ -154,13 +157,14 @@ extension QueueLoop {
         logger.log(
             level: unknownTypes.isNew(job.type) ? .warning : .debug,
             "No handler for this type of job here; such jobs are given back",
-            metadata: ["type": "\(job.type)", "job_id": "\(job.id)"])
+            metadata: ["type": "\(job.type)", "job_id": "\(job.id)", "attempt": "\(job.failures + 1)"])
         end(job, outcome, meters)
     }
 
     private func end(_ job: ClaimedJob, _ outcome: Settlement.Outcome, _ meters: JobMeters) {
-        let settlement = Settlement(id: job.id, token: job.token, outcome: outcome)
-        inbox.ended(Ended(settlement: settlement, meters: meters, wasLastChance: job.isInLastChance))
+        var ended = Ended(job, outcome)
+        ended.meters = meters
+        inbox.ended(ended)
     }
 }
 
@@ -181,24 +185,31 @@ extension QueueLoop {
     }
 
     private func report(_ ended: Ended, _ verdict: SettleVerdict) {
-        let (id, result) = (ended.settlement.id, ended.settlement.outcome)
+        let result = ended.settlement.outcome
         let word = result.word(for: verdict)
         ended.meters?.finished(word)
         switch verdict {
         case .settled(let state):
+            if word == .released { releases.add(1, ordering: .relaxed) }
             let level: Logger.Level = word == .failed ? .error : word == .retried ? .warning : .debug
             logger.log(
                 level: level, "The attempt ended",
-                metadata: result.metadata(["job_id": "\(id)", "outcome": "\(word)", "state": "\(state)"]))
+                metadata: result.metadata(ended.labels(["outcome": "\(word)", "state": "\(state)"])))
         case .duplicate, .gone:
-            logger.debug(
-                "The attempt had been settled", metadata: ["job_id": "\(id)", "verdict": "\(verdict)"])
+            logger.debug("The attempt had been settled", metadata: ended.labels(["verdict": "\(verdict)"]))
         case .fenced:
             if !ended.knowsLoss { meters.leasesLost(1) }
             logger.warning(
                 "The lease was lost before the attempt was settled; its end does not count",
-                metadata: ["job_id": "\(id)"])
+                metadata: ended.labels([:]))
         }
+    }
+}
+
+extension Ended {
+    /// What a log line says of the attempt; queue and worker are the logger's.
+    fileprivate func labels(_ more: Logger.Metadata) -> Logger.Metadata {
+        more.merging(["job_id": "\(settlement.id)", "type": "\(type)", "attempt": "\(attempt)"]) { $1 }
     }
 }
 

@@ -6,6 +6,10 @@ import MartletQueue
 /// The end of an attempt on its way to the queue.
 struct Ended: Sendable {
     var settlement: Settlement
+    /// The job's wire name, for log lines.
+    var type: String
+    /// Which attempt it was, from 1, for log lines.
+    var attempt: Int
     /// Where it is counted.
     var meters: JobMeters?
     /// Whether the loss of the lease was seen, and counted, before.
@@ -14,6 +18,16 @@ struct Ended: Sendable {
     var wasLastChance = false
     /// How long its handler took; `nil` when it did not run.
     var took: Duration?
+}
+
+extension Ended {
+    /// The end of an attempt of `job` with this outcome.
+    init(_ job: ClaimedJob, _ outcome: Settlement.Outcome, progress: JobProgress? = nil) {
+        settlement = Settlement(id: job.id, token: job.token, outcome: outcome, progress: progress)
+        type = job.type
+        attempt = job.failures + 1
+        wasLastChance = job.isInLastChance
+    }
 }
 
 /// What to send in one call.
@@ -279,7 +293,7 @@ extension TurnMachine {
             outcome.started = jobs
             return
         }
-        owed += jobs.map { Ended(settlement: Settlement(id: $0.id, token: $0.token, outcome: .released(after: nil))) }
+        owed += jobs.map { Ended($0, .released(after: nil)) }
     }
 
     /// When to claim again.

@@ -1,0 +1,137 @@
+// SIGTERM and SIGINT for workers that run outside of a service group: the first ends them in order.
+
+import Dispatch
+import Synchronization
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Darwin
+#endif
+
+/// Hears SIGTERM and SIGINT while somebody listens; afterwards both do again what they did before.
+///
+/// A signal that the program ignores or handles by itself is left to it. The first signal is told to all who listen, the
+/// second ends the process at once, as after a signal that nobody handles.
+final class TerminationSignals: Sendable {
+    /// Stops listening when it is given back.
+    struct Listener: Sendable {
+        fileprivate let number: Int
+    }
+
+    /// A signal that is heard here, and what it did before.
+    private struct Trap: @unchecked Sendable {
+        let signal: Int32
+        var before: sigaction
+    }
+
+    private struct State {
+        var listeners: [Int: @Sendable (Int32) -> Void] = [:]
+        var lastNumber = 0
+        var traps: [Trap] = []
+        var source: (any DispatchSourceRead)?
+        var hasHeard = false
+    }
+
+    /// Those of this process; there is one set for all workers.
+    static let shared = TerminationSignals()
+
+    private let state = Mutex(State())
+
+    /// Calls `body` with the number of the first signal, once.
+    func listen(_ body: @escaping @Sendable (Int32) -> Void) -> Listener {
+        state.withLock { state in
+            if state.listeners.isEmpty { trap(&state) }
+            state.lastNumber += 1
+            state.listeners[state.lastNumber] = body
+            return Listener(number: state.lastNumber)
+        }
+    }
+
+    /// Listens no more.
+    func stop(_ listener: Listener) {
+        state.withLock { state in
+            state.listeners[listener.number] = nil
+            guard state.listeners.isEmpty else { return }
+            for var trap in state.traps { sigaction(trap.signal, &trap.before, nil) }
+            state.traps = []
+            state.hasHeard = false
+        }
+    }
+
+    private func trap(_ state: inout State) {
+        if state.source == nil { state.source = makeSource() }
+        guard state.source != nil else { return }
+        for signal in [SIGTERM, SIGINT] {
+            var before = sigaction()
+            guard sigaction(signal, nil, &before) == 0, before.isDefault else { continue }
+            var ours = sigaction.writing
+            sigaction(signal, &ours, nil)
+            state.traps.append(Trap(signal: signal, before: before))
+        }
+    }
+
+    /// A pipe that the handler writes to: hardly anything else may be done in one.
+    ///
+    /// It is made once and kept, so that a handler that is under way never meets a closed descriptor.
+    private func makeSource() -> (any DispatchSourceRead)? {
+        var ends: [Int32] = [-1, -1]
+        guard pipe(&ends) == 0 else { return nil }
+        for end in ends {
+            _ = fcntl(end, F_SETFD, FD_CLOEXEC)
+            _ = fcntl(end, F_SETFL, O_NONBLOCK)
+        }
+        signalPipe = ends[1]
+        let source = DispatchSource.makeReadSource(
+            fileDescriptor: ends[0], queue: DispatchQueue(label: "martlet.signals", qos: .userInitiated))
+        source.setEventHandler { [self] in
+            var number: UInt8 = 0
+            while read(ends[0], &number, 1) == 1 { heard(Int32(number)) }
+        }
+        source.resume()
+        return source
+    }
+
+    private func heard(_ signal: Int32) {
+        let (listeners, isFirst) = state.withLock { state in
+            defer { state.hasHeard = true }
+            return (Array(state.listeners.values), !state.hasHeard)
+        }
+        guard isFirst else { _exit(128 + signal) }
+        for listener in listeners { listener(signal) }
+    }
+}
+
+/// Where the handler writes; set before any handler is installed.
+private nonisolated(unsafe) var signalPipe: Int32 = -1
+
+extension sigaction {
+    /// Whether nobody handles or ignores the signal.
+    fileprivate var isDefault: Bool {
+        #if canImport(Darwin)
+            unsafeBitCast(__sigaction_u.__sa_handler, to: Int.self) == 0
+        #else
+            unsafeBitCast(__sigaction_handler.sa_handler, to: Int.self) == 0
+        #endif
+    }
+
+    /// An action that writes the signal's number to the pipe.
+    fileprivate static var writing: sigaction {
+        let handler: @convention(c) (Int32) -> Void = { signal in
+            let error = errno
+            var number = UInt8(truncatingIfNeeded: signal)
+            _ = write(signalPipe, &number, 1)
+            errno = error
+        }
+        var action = sigaction()
+        #if canImport(Darwin)
+            action.__sigaction_u.__sa_handler = handler
+        #else
+            action.__sigaction_handler.sa_handler = handler
+        #endif
+        action.sa_flags = Int32(SA_RESTART)
+        return action
+    }
+}
