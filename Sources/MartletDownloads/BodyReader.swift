@@ -26,11 +26,14 @@ struct BodyReader {
     mutating func next() async throws -> ByteBuffer? {
         guard !isOver else { return nil }
         watch.beginWaiting()
-        defer { watch.endWaiting() }
+        var count = 0
+        defer { watch.endWaiting(bytes: count) }
         while let part = try await parts.next(isolation: #isolation) {
             switch part {
             case .head: continue
-            case .body(let chunk): return chunk
+            case .body(let chunk):
+                count = chunk.readableBytes
+                return chunk
             case .end:
                 isOver = true
                 return nil

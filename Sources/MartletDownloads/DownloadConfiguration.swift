@@ -14,6 +14,23 @@ public struct DownloadConfiguration: Sendable {
     public var checkpointInterval: Duration = .seconds(5)
     /// How long a server may send nothing.
     public var stallTimeout: Duration = .seconds(30)
+    /// The lowest average speed of a server over each ``minSpeedWindow`` of waiting for it, in bytes a second; 0 allows
+    /// any.
+    public var minBytesPerSecond: Int64 = 1024
+    /// The window of ``minBytesPerSecond``.
+    public var minSpeedWindow: Duration = .seconds(30)
+    /// The speed that sets the deadline of an attempt, in bytes a second; 0 sets none.
+    ///
+    /// Waiting for the server may take 10 minutes and the time that the bytes take at this speed.
+    public var deadlineBytesPerSecond: Int64 = 16 << 10
+    /// How many slots downloads of one host keep while those of other hosts wait; 0 sets no share.
+    public var maxPerHost = 2
+    /// What the queue of downloads looks like; asked at most once a second, and only while a share may matter.
+    ///
+    /// Answers `nil` when it cannot be said. Without it hosts have no shares.
+    public var line: (@Sendable () async -> DownloadLine?)?
+    /// Told each time that a download gives its slot to those of other hosts; must be quick.
+    public var gaveWay: (@Sendable () -> Void)?
     /// How long making a connection may take.
     public var connectTimeout: Duration = .seconds(10)
     /// How many redirects are followed.

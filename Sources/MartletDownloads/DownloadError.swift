@@ -20,6 +20,10 @@ public struct DownloadError: RetryAdvising, Sendable, CustomStringConvertible {
         case connectionLost = "connection_lost"
         /// The server sent nothing for too long.
         case stalled
+        /// The server sent less than the lowest speed, or not all of the file within the deadline for its size.
+        case tooSlow = "too_slow"
+        /// Other downloads of the same host have its share of the slots, and those of other hosts wait.
+        case hostBusy = "host_busy"
         /// The body ended before the length that the server had named.
         case incomplete
         /// The server answered something that is not the file: a status or header that does not fit.
@@ -93,11 +97,26 @@ extension DownloadError {
     }
 
     static func fileExists(_ name: String) -> DownloadError {
-        permanent(.fileExists, "another file named \(name) exists in the download directory; rename or remove it")
+        permanent(
+            .fileExists, "another file named \(name) exists in the download directory; retry with another filename")
+    }
+
+    static func nameUnderWay(_ name: String) -> DownloadError {
+        permanent(.fileExists, "another download of a file named \(name) is under way; retry with another filename")
     }
 
     static func stalled(after wait: Duration, _ what: String) -> DownloadError {
         transient(.stalled, "the server sent \(what) for \(wait.components.seconds) s")
+    }
+
+    static func tooSlow(_ what: String) -> DownloadError {
+        transient(.tooSlow, "the server sent \(what)")
+    }
+
+    static func hostBusy(_ host: String, wait: Duration) -> DownloadError {
+        DownloadError(
+            .hostBusy, "\(host) has its share of the slots and downloads of other hosts wait",
+            advice: .release(after: wait))
     }
 
     /// A broken rule of the job's fields or of a redirect, as a failure of the attempt.

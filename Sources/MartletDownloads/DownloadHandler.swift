@@ -38,7 +38,11 @@ public struct DownloadHandler: JobHandler {
         } catch let error as DownloadRuleError {
             throw DownloadError(error)
         }
-        return try await DownloadAttempt(job: job, context: context, url: url, house: house).run()
+        let attempt = DownloadAttempt(job: job, context: context, url: url, house: house)
+        guard let hosts = house.hosts else { return try await attempt.run() }
+        return try await hosts.inSlot(of: url.host, context.id, stopReason: { context.stopReason }) {
+            try await attempt.run()
+        }
     }
 
     /// Begins no further attempt: a job that comes later is given back to its queue; attempts under way go on.
@@ -59,6 +63,8 @@ struct House: Sendable {
     let configuration: DownloadConfiguration
     let fetcher: Fetcher
     let globalLimit: SharedBucket?
+    /// How slots are shared between hosts; `nil` when they are not.
+    let hosts: HostTable?
     let isClosed = Flag()
 
     init(_ configuration: DownloadConfiguration, resolver: AddressResolver, policy: AddressPolicy?) {
@@ -66,5 +72,6 @@ struct House: Sendable {
         let policy = policy ?? (configuration.allowPrivateAddresses ? .any : .publicOnly)
         fetcher = Fetcher(configuration: configuration, resolver: resolver, policy: policy)
         globalLimit = configuration.globalBytesPerSecond.map(SharedBucket.init)
+        hosts = HostTable(configuration)
     }
 }

@@ -1,5 +1,6 @@
 // The built-in job: fetch one file from one URL into the download directory.
 
+import FoundationEssentials
 public import MartletJobs
 
 /// Fetches one file over HTTP into the download directory of the worker that runs it.
@@ -28,10 +29,13 @@ public struct DownloadJob: Job, Hashable {
     /// The speed limit of this job in bytes a second.
     public var bytesPerSecond: Int64?
 
+    /// What is done when another file has the name; `nil` is ``NameConflict/rename``.
+    public var onConflict: NameConflict?
+
     /// A download; the fields are taken as they are, so check them with ``DownloadRequestRules`` first.
     public init(
         url: String, filename: String, trackID: String? = nil, checksum: String? = nil, maxBytes: Int64? = nil,
-        bytesPerSecond: Int64? = nil
+        bytesPerSecond: Int64? = nil, onConflict: NameConflict? = nil
     ) {
         self.url = url
         self.filename = filename
@@ -39,6 +43,16 @@ public struct DownloadJob: Job, Hashable {
         self.checksum = checksum
         self.maxBytes = maxBytes
         self.bytesPerSecond = bytesPerSecond
+        self.onConflict = onConflict
+    }
+
+    /// The URL as it may be shown: the query of a track's URL comes from the service's template and may hold a secret.
+    public var shownURL: String { trackID == nil ? url : String(url.prefix { $0 != "?" }) }
+
+    /// The host that a payload of this type downloads from, in lower case; `nil` when it cannot be read.
+    public static func host(ofPayload payload: [UInt8]) -> String? {
+        guard let job = try? JSONDecoder().decode(DownloadJob.self, from: Data(payload)) else { return nil }
+        return (try? DownloadURL(job.url, allowPrivateAddresses: true))?.host
     }
 
     private enum CodingKeys: String, CodingKey {
@@ -46,7 +60,18 @@ public struct DownloadJob: Job, Hashable {
         case trackID = "track_id"
         case maxBytes = "max_bytes"
         case bytesPerSecond = "bytes_per_second"
+        case onConflict = "on_conflict"
     }
+}
+
+/// What is done when another file has a download's name.
+public enum NameConflict: String, Codable, Sendable, CaseIterable {
+    /// The file gets a number behind its name.
+    case rename
+    /// The download fails, before it fetches anything where that can be known.
+    case error
+    /// The file takes the place of the other one.
+    case replace
 }
 
 /// What a finished download says of its file.

@@ -84,7 +84,7 @@ struct Fetcher: Sendable {
         _ outbound: NIOAsyncChannelOutboundWriter<HTTPClientRequestPart>, _ read: Reader
     ) async throws -> Answer {
         // Until the head is here the TLS handshake is under way too.
-        let watch = StallWatch(timeout: configuration.stallTimeout, allowance: configuration.connectTimeout)
+        let watch = StallWatch(PaceRules(configuration), allowance: configuration.connectTimeout)
         let stall = watch.start(on: channel)
         defer { stall.cancel() }
         let head = HTTPRequestHead(
@@ -97,7 +97,10 @@ struct Fetcher: Sendable {
             ResponseHead(
                 status: Int(response.status.code), headers: response.headers,
                 receivedAt: Int64(Date().timeIntervalSince1970)))
-        if case .write(let plan) = answer { try await read(plan, &reader) }
+        if case .write(let plan) = answer {
+            watch.beginBody(of: (plan.end ?? rules.limit) - plan.start)
+            try await read(plan, &reader)
+        }
         return answer
     }
 

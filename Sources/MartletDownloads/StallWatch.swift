@@ -1,35 +1,36 @@
-// Notices that a server sends nothing, without a timer for each chunk.
+// Ends the transfer from a server that sends nothing or too little, without a timer for each chunk.
 
 import NIOCore
 import Synchronization
 
 final class StallWatch: Sendable {
-    private let timeout: Duration
-    private let waiting: Mutex<(since: ContinuousClock.Instant?, allowance: Duration)>
+    private let start = ContinuousClock.now
+    private let step: Duration
+    private let pace: Mutex<TransferPace>
 
     /// The first wait, for the answer's head, may take `allowance` longer.
-    init(timeout: Duration, allowance: Duration) {
-        self.timeout = timeout
-        waiting = Mutex((.now, allowance))
+    init(_ rules: PaceRules, allowance: Duration) {
+        step = min(min(rules.silence, rules.window) / 8, .seconds(1))
+        pace = Mutex(TransferPace(rules, allowance: allowance, at: .zero))
     }
 
-    /// Only the time between these two counts: a limited or slow writer is no stall.
-    func beginWaiting() { waiting.withLock { $0 = (.now, .zero) } }
+    private var now: Duration { ContinuousClock.now - start }
 
-    func endWaiting() { waiting.withLock { $0.since = nil } }
+    /// From now on a body of this size is expected.
+    func beginBody(of size: Int64) { pace.withLock { $0.beginBody(of: size) } }
 
-    private var isStalled: Bool {
-        let (since, allowance) = waiting.withLock { $0 }
-        return since.map { ContinuousClock.now - $0 >= timeout + allowance } ?? false
-    }
+    /// Only the time between these two counts: a limited or slow writer does not make a server slow.
+    func beginWaiting() { pace.withLock { $0.beginWaiting(at: now) } }
 
-    /// Fails the connection once nothing has come for the whole timeout; cancel what it returns when all is read.
+    func endWaiting(bytes: Int = 0) { pace.withLock { $0.endWaiting(bytes: bytes, at: now) } }
+
+    /// Fails the connection once the server is too slow; cancel what it returns when all is read.
     func start(on channel: any Channel) -> RepeatedTask {
-        let step = min(timeout / 8, .seconds(1)).asTimeAmount
+        let step = step.asTimeAmount
         return channel.eventLoop.scheduleRepeatedTask(initialDelay: step, delay: step) { [self] task in
-            guard isStalled else { return }
+            guard let fault = pace.withLock({ $0.fault(at: now) }) else { return }
             task.cancel()
-            channel.pipeline.fireErrorCaught(DownloadError.stalled(after: timeout, "nothing"))
+            channel.pipeline.fireErrorCaught(fault)
             channel.close(promise: nil)
         }
     }

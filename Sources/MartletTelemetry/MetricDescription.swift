@@ -49,6 +49,9 @@ extension [MetricDescription] {
         .init(name: "martlet_redis_up", help: "1 while this process is connected to Redis."),
         .init(name: "martlet_download_bytes_total", help: "Bytes of downloads written to disk by this process."),
         .init(
+            name: "martlet_download_gave_way_total",
+            help: "Times that a download gave its slot to those of other hosts."),
+        .init(
             name: "martlet_http_request_seconds", help: "Time to answer an HTTP request.",
             buckets: TimeBuckets.requests),
         .init(name: "martlet_build_info", help: "1, with the version of this process as a label."),

@@ -6,10 +6,16 @@ import NIOPosix
 import NIOSSL
 import Synchronization
 
+@testable import MartletDownloads
+
 /// What a test's server sends back.
 struct Reply: Sendable {
     /// What happens behind the body.
-    enum End: Sendable { case complete, close, hang, endless }
+    enum End: Sendable, Equatable {
+        case complete, close, hang, endless
+        /// One byte each time, for as long as somebody listens.
+        case trickle(every: Duration)
+    }
 
     var status = 200
     var headers: [(String, String)] = []
@@ -201,11 +207,21 @@ private final class OriginHandler: ChannelInboundHandler {
         }
     }
 
+    private func trickle(_ every: Duration, _ context: ChannelHandlerContext) {
+        let (channel, step) = (context.channel, every.asTimeAmount)
+        channel.eventLoop.scheduleRepeatedTask(initialDelay: step, delay: step) { [origin] task in
+            guard channel.isActive else { return task.cancel() }
+            origin.count(1)
+            channel.writeAndFlush(HTTPServerResponsePart.body(.byteBuffer(ByteBuffer(bytes: [7])))).whenFailure { _ in }
+        }
+    }
+
     private func finish(_ end: Reply.End, _ context: ChannelHandlerContext) {
         self.end = nil
         switch end {
         case .complete: context.writeAndFlush(wrapOutboundOut(.end(nil))).whenFailure { _ in }
         case .close: context.close(promise: nil)
+        case .trickle(let every): trickle(every, context)
         case .hang, .endless: break
         }
     }

@@ -79,6 +79,13 @@ struct DownloadSettings: Sendable, Equatable {
     var maxBytes: Int
     /// For one worker process; 0 is without limit.
     var bytesPerSecond: Int
+    /// The lowest average speed of an origin over ``minSpeedWindow``; 0 allows any.
+    var minBytesPerSecond = 1024
+    var minSpeedWindow = Duration.seconds(30)
+    /// 0 sets no deadline.
+    var deadlineBytesPerSecond = 16 << 10
+    /// 0 sets no share.
+    var maxPerHost = 2
     var lease: Duration
     var allowPrivateAddresses: Bool
 }
@@ -147,6 +154,10 @@ struct ServiceSettings: Sendable {
             sourceURL: reader.read(Settings.downloadSourceURL),
             maxBytes: reader.read(Settings.downloadMaxBytes),
             bytesPerSecond: reader.read(Settings.downloadBytesPerSecond),
+            minBytesPerSecond: reader.read(Settings.downloadMinBytesPerSecond),
+            minSpeedWindow: reader.read(Settings.downloadMinSpeedWindow),
+            deadlineBytesPerSecond: reader.read(Settings.downloadDeadlineBytesPerSecond),
+            maxPerHost: reader.read(Settings.downloadMaxPerHost),
             lease: reader.read(Settings.downloadLease),
             allowPrivateAddresses: reader.read(Settings.downloadAllowPrivateAddresses))
         origins = reader.origins

@@ -108,6 +108,14 @@ struct DownloadFlags: SettingFlags {
     var maxBytes: String?
     @Option(name: Settings.downloadBytesPerSecond.flag, help: Settings.downloadBytesPerSecond.help)
     var bytesPerSecond: String?
+    @Option(name: Settings.downloadMinBytesPerSecond.flag, help: Settings.downloadMinBytesPerSecond.help)
+    var minBytesPerSecond: String?
+    @Option(name: Settings.downloadMinSpeedWindow.flag, help: Settings.downloadMinSpeedWindow.help)
+    var minSpeedWindow: String?
+    @Option(name: Settings.downloadDeadlineBytesPerSecond.flag, help: Settings.downloadDeadlineBytesPerSecond.help)
+    var deadlineBytesPerSecond: String?
+    @Option(name: Settings.downloadMaxPerHost.flag, help: Settings.downloadMaxPerHost.help)
+    var maxPerHost: String?
     @Option(name: Settings.downloadLease.flag, help: Settings.downloadLease.help)
     var lease: String?
     @Option(name: Settings.downloadAllowPrivateAddresses.flag, help: Settings.downloadAllowPrivateAddresses.help)
@@ -119,7 +127,11 @@ struct DownloadFlags: SettingFlags {
             (Settings.downloadDefaultMaxRetries.key.name, defaultMaxRetries),
             (Settings.downloadDirectory.key.name, directory), (Settings.downloadSourceURL.key.name, sourceURL),
             (Settings.downloadMaxBytes.key.name, maxBytes),
-            (Settings.downloadBytesPerSecond.key.name, bytesPerSecond), (Settings.downloadLease.key.name, lease),
+            (Settings.downloadBytesPerSecond.key.name, bytesPerSecond),
+            (Settings.downloadMinBytesPerSecond.key.name, minBytesPerSecond),
+            (Settings.downloadMinSpeedWindow.key.name, minSpeedWindow),
+            (Settings.downloadDeadlineBytesPerSecond.key.name, deadlineBytesPerSecond),
+            (Settings.downloadMaxPerHost.key.name, maxPerHost), (Settings.downloadLease.key.name, lease),
             (Settings.downloadAllowPrivateAddresses.key.name, allowPrivateAddresses),
         ])
     }

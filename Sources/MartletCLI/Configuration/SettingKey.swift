@@ -24,6 +24,12 @@ struct SettingKey: Sendable, Hashable {
         return words.first == "DOWNLOAD" ? [words.joined(separator: "__"), single] : [single]
     }
 
+    /// The value as people may see it: the query of a URL may hold a secret.
+    func shown(_ value: String) -> String {
+        guard name == "download.source_url", let mark = value.firstIndex(of: "?") else { return value }
+        return value[...mark] + "(hidden)"
+    }
+
     /// Variables that name a file which holds the value; secrets alone have them.
     var environmentOfFile: [String] { isSecret ? environment.map { $0 + "_FILE" } : [] }
 

@@ -51,7 +51,7 @@ struct SettingReader {
             origins.append(SettingOrigin(key: key, kind: .fallback, spelling: nil, value: shown))
             return setting.fallback
         }
-        let shown = key.isSecret ? nil : text
+        let shown = key.isSecret ? nil : key.shown(text)
         origins.append(
             SettingOrigin(
                 key: key, kind: layers[index].kind, spelling: entry.spelling, value: shown, file: entry.file))

@@ -104,6 +104,22 @@ enum Settings {
         "download.bytes_per_second", 0, in: 0...1_000_000_000_000,
         meaning: "Bytes a second for all downloads of one worker process together; 0 is without limit.")
 
+    static let downloadMinBytesPerSecond = Setting.number(
+        "download.min_bytes_per_second", 1024, in: 0...1_000_000_000,
+        meaning: "Lowest average speed of an origin while it is waited for; 0 allows any.")
+
+    static let downloadMinSpeedWindow = Setting.seconds(
+        "download.min_speed_window_seconds", 30, in: 5...3600,
+        meaning: "How long an origin may stay below the lowest speed before the attempt ends.")
+
+    static let downloadDeadlineBytesPerSecond = Setting.number(
+        "download.deadline_bytes_per_second", 16 << 10, in: 0...1_000_000_000,
+        meaning: "Speed that sets an attempt's deadline: 10 minutes and what its size takes; 0 sets none.")
+
+    static let downloadMaxPerHost = Setting.number(
+        "download.max_per_host", 2, in: 0...10,
+        meaning: "Slots that one host keeps while downloads of other hosts wait; 0 sets no share.")
+
     static let downloadLease = Setting.seconds(
         "download.lease_seconds", 30, in: 5...900,
         meaning: "How long a worker holds a download without a sign of life before another takes it.")
@@ -119,7 +135,8 @@ enum Settings {
         workerShutdownGrace.key, workerUnknownTypeLimit.key,
         downloadMaxConcurrent.key, downloadDefaultMaxRetries.key,
         downloadDirectory.key, downloadSourceURL.key, downloadMaxBytes.key, downloadBytesPerSecond.key,
-        downloadLease.key, downloadAllowPrivateAddresses.key,
+        downloadMinBytesPerSecond.key, downloadMinSpeedWindow.key, downloadDeadlineBytesPerSecond.key,
+        downloadMaxPerHost.key, downloadLease.key, downloadAllowPrivateAddresses.key,
     ]
 
     private static func isKeyByte(_ byte: UInt8) -> Bool {

@@ -130,6 +130,14 @@ struct Composition {
         configuration.userAgent = "martlet/\(Version.current)"
         let bytes = Counter(label: "martlet_download_bytes_total")
         configuration.bytesReceived = { bytes.increment(by: $0) }
+        configuration.minBytesPerSecond = Int64(settings.download.minBytesPerSecond)
+        configuration.minSpeedWindow = settings.download.minSpeedWindow
+        configuration.deadlineBytesPerSecond = Int64(settings.download.deadlineBytesPerSecond)
+        configuration.maxPerHost = settings.download.maxPerHost
+        let look = DownloadLook(store.queue(.downloads))
+        configuration.line = { await look.take() }
+        let gaveWay = Counter(label: "martlet_download_gave_way_total")
+        configuration.gaveWay = { gaveWay.increment() }
         return configuration
     }
 }

@@ -51,6 +51,12 @@ struct KeyCase: Sendable, CustomTestStringConvertible {
         KeyCase("download.source_url", "https://h/{track_id}") { $0.download.sourceURL == "https://h/{track_id}" },
         KeyCase("download.max_bytes", "4096", json: "4096") { $0.download.maxBytes == 4096 },
         KeyCase("download.bytes_per_second", "65536", json: "65536") { $0.download.bytesPerSecond == 65_536 },
+        KeyCase("download.min_bytes_per_second", "0", json: "0") { $0.download.minBytesPerSecond == 0 },
+        KeyCase("download.min_speed_window_seconds", "60", json: "60") {
+            $0.download.minSpeedWindow == .seconds(60)
+        },
+        KeyCase("download.deadline_bytes_per_second", "0", json: "0") { $0.download.deadlineBytesPerSecond == 0 },
+        KeyCase("download.max_per_host", "9", json: "9") { $0.download.maxPerHost == 9 },
         KeyCase("download.lease_seconds", "5", json: "5") { $0.download.lease == .seconds(5) },
         KeyCase("download.allow_private_addresses", "true", json: "true") { $0.download.allowPrivateAddresses },
     ]

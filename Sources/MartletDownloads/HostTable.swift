@@ -1,0 +1,143 @@
+// The hosts that this process downloads from, and when a download has to leave its slot to those of other hosts.
+
+import MartletJobs
+import Synchronization
+
+final class HostTable: Sendable {
+    private let maxPerHost: Int
+    private let look: LineLook
+    private let gaveWay: (@Sendable () -> Void)?
+    private let state = Mutex(State())
+
+    private struct State {
+        var running: [String: Int] = [:]
+        /// When the next held back download of a host may come again.
+        var turns: [String: ContinuousClock.Instant] = [:]
+    }
+
+    /// Without a share or a way to look at the queue there is none.
+    init?(_ configuration: DownloadConfiguration) {
+        guard configuration.maxPerHost > 0, let line = configuration.line else { return nil }
+        maxPerHost = configuration.maxPerHost
+        look = LineLook(line)
+        gaveWay = configuration.gaveWay
+    }
+
+    /// How many downloads of a host this process runs.
+    func count(of host: String) -> Int { state.withLock { $0.running[host] ?? 0 } }
+
+    /// Runs `work` in a slot of its host.
+    ///
+    /// Throws `host_busy` when the host has its share and others wait, at first or while it runs; then the work was
+    /// cancelled as by a pause.
+    func inSlot<Value: Sendable>(
+        of host: String, _ id: JobID, stopReason: @escaping @Sendable () -> StopReason?,
+        _ work: @escaping @Sendable () async throws -> Value
+    ) async throws -> Value {
+        let others = enter(host)
+        defer { leave(host) }
+        if await mustWait(id, host: host, others: others) { throw heldBack(host) }
+        return try await withThrowingTaskGroup(of: Value?.self) { group in
+            group.addTask { try await work() }
+            group.addTask { [self] in
+                await waitUntilGivingWay(id)
+                return nil
+            }
+            defer { group.cancelAll() }
+            if let value = try await group.next() ?? nil { return value }
+            // The slot is wanted, or the job shall stop for another reason: the work ends in order either way.
+            let isStopping = Task.isCancelled
+            group.cancelAll()
+            do {
+                while let value = try await group.next() { if let value { return value } }
+            } catch is CancellationError where !isStopping && stopReason() == nil {}
+            if isStopping || stopReason() != nil { throw CancellationError() }
+            throw heldBack(host)
+        }
+    }
+
+    private func mustWait(_ id: JobID, host: String, others: Int) async -> Bool {
+        // Below its share a host begins at once; a look that somebody took just now may know better.
+        let line = others >= maxPerHost ? await look.take(within: .seconds(1)) : look.last(within: .seconds(2))
+        guard let line else { return false }
+        return HostShares(line, maxPerHost: maxPerHost).mustWait(id, host: host, alreadyHere: others)
+    }
+
+    /// Returns when the slot of a running download is wanted by others, or when the task is cancelled.
+    private func waitUntilGivingWay(_ id: JobID) async {
+        while true {
+            do { try await Task.sleep(for: .seconds(1)) } catch { return }
+            guard let line = await look.take(within: .milliseconds(900)) else { continue }
+            if HostShares(line, maxPerHost: maxPerHost).givingWay.contains(id) { return }
+        }
+    }
+
+    private func enter(_ host: String) -> Int {
+        state.withLock { state in
+            state.running[host, default: 0] += 1
+            return state.running[host, default: 0] - 1
+        }
+    }
+
+    private func leave(_ host: String) {
+        state.withLock { state in
+            let left = (state.running[host] ?? 1) - 1
+            state.running[host] = left > 0 ? left : nil
+        }
+    }
+
+    private func heldBack(_ host: String) -> DownloadError {
+        gaveWay?()
+        return .hostBusy(host, wait: state.withLock { Self.nextTurn(host, &$0.turns, at: .now) })
+    }
+
+    /// A second at least, and 10 ms behind the one before: however many of a host are held back, at most a hundred come
+    /// again in a second.
+    private static func nextTurn(
+        _ host: String, _ turns: inout [String: ContinuousClock.Instant], at now: ContinuousClock.Instant
+    ) -> Duration {
+        if turns.count > 1000 { turns = turns.filter { $0.value > now } }
+        let turn = max(turns[host] ?? now, now + .seconds(1)) + .milliseconds(10)
+        turns[host] = turn
+        return turn - now
+    }
+}
+
+/// Looks at the queue for all downloads of a process, one look at a time.
+private final class LineLook: Sendable {
+    private let ask: @Sendable () async -> DownloadLine?
+    private let state = Mutex(State())
+
+    private struct State {
+        var line: DownloadLine?
+        var takenAt: ContinuousClock.Instant?
+        var pending: Task<DownloadLine?, Never>?
+    }
+
+    init(_ ask: @escaping @Sendable () async -> DownloadLine?) { self.ask = ask }
+
+    /// The last look, if it is younger than that.
+    func last(within age: Duration) -> DownloadLine? {
+        state.withLock { state in
+            guard let takenAt = state.takenAt, ContinuousClock.now - takenAt < age else { return nil }
+            return state.line
+        }
+    }
+
+    /// A look that is younger than that, taken now if need be.
+    func take(within age: Duration) async -> DownloadLine? {
+        let (line, pending) = state.withLock { state -> (DownloadLine?, Task<DownloadLine?, Never>?) in
+            if let takenAt = state.takenAt, ContinuousClock.now - takenAt < age { return (state.line, nil) }
+            if let pending = state.pending { return (nil, pending) }
+            let task = Task { [self] in
+                let line = await ask()
+                self.state.withLock { $0 = State(line: line, takenAt: .now) }
+                return line
+            }
+            state.pending = task
+            return (nil, task)
+        }
+        guard let pending else { return line }
+        return await pending.value
+    }
+}

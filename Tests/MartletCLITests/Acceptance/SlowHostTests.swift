@@ -1,0 +1,66 @@
+// Slow origins and downloads of others: with real processes and real sockets, nobody is kept waiting by a slow host.
+
+import FoundationEssentials
+import MartletJobs
+import MartletQueue
+import Testing
+
+@testable import MartletCLI
+
+@Suite(.serialized) struct SlowHostTests {
+    /// Files that take minutes each.
+    private static let slow = OriginContent(
+        files: (0..<60).map { OriginFile(name: "slow\($0).bin", size: 400_000, seed: UInt64($0)) },
+        bytesPerSecond: 2000)
+
+    @Test(arguments: [1, 2])
+    func `many downloads of a slow host at high priority keep nobody waiting`(workers: Int) async throws {
+        let fast = OriginContent(
+            files: [OriginFile(name: "honest.bin", size: 100_000, seed: 99)], bytesPerSecond: 1 << 30)
+        let honest = try await OriginServer.start(fast)
+        try await House.with(Self.slow) { house in
+            try await house.serve()
+            for _ in 0..<workers { try house.work() }
+            let ids = try await house.add(Self.slow.files.map(\.name), priority: 1000)
+            try await house.until("the slow host has all slots") {
+                try await house.downloads.status()?.jobs[.active] == 3
+            }
+            // By another name of this machine, so another host; and behind all others in line.
+            let url = honest.url(of: "honest.bin").replacing("127.0.0.1", with: "localhost")
+            let pushed = try await house.post(
+                "/api/downloads", .object(["url": .string(url), "filename": "honest.bin", "priority": .integer(-5)]))
+            let id = try #require(pushed["id"].string)
+            let start = ContinuousClock.now
+            try await house.until(id, is: "completed", within: .seconds(20))
+            #expect(ContinuousClock.now - start < .seconds(15))
+            // With nobody else waiting the slow host gets its third slot again, and nobody spins.
+            try await house.until("the slow host has all slots again") {
+                try await house.downloads.status()?.jobs[.active] == 3
+            }
+            let records = try await house.downloads.jobs(try ids.map { try #require(JobID($0)) }).compactMap(\.self)
+            #expect(records.allSatisfy { $0.failures == 0 }, "giving way costs no attempt")
+            let before = records.reduce(0) { $0 + $1.claims }
+            #expect(before < 400, "\(before) claims")
+            try await Task.sleep(for: .seconds(2))
+            let after = try await house.downloads.jobs(records.map(\.id)).compactMap(\.self)
+            #expect(after.reduce(0) { $0 + $1.claims } - before < 10, "nobody waits, so nothing is given back")
+            _ = try await house.post(
+                "/api/downloads/batch-action",
+                .object(["download_ids": .array(ids.map { .string($0) }), "action": "cancel"]))
+            try await house.until("all have stopped") { try await house.downloads.status()?.jobs[.active] == 0 }
+        }
+        await honest.stop()
+    }
+
+    @Test func `slow origins lose their slots by the lowest speed`() async throws {
+        try await House.with(Self.slow) { house in
+            try await house.serve()
+            try house.work([
+                "DOWNLOAD__MIN_BYTES_PER_SECOND": "100000", "DOWNLOAD__MIN_SPEED_WINDOW_SECONDS": "5",
+            ])
+            let id = try await house.add("slow1.bin", maxRetries: 0)
+            try await house.until(id, is: "failed", within: .seconds(20))
+            #expect(try await house.record(id).error?.hasPrefix("too_slow: ") == true)
+        }
+    }
+}
