@@ -23,15 +23,22 @@ struct DownloadAttempt: Sendable {
         let path = house.configuration.directory
         let directory = try await Disk.run { try DownloadDirectory(path: path) }
         let checkpoint = readCheckpoint()
-        let filename = job.filename
-        let target = try await Disk.run { try directory.state(of: filename) }
-        let opening = Opening(
-            checkpoint: checkpoint, target: target, filename: filename, id: context.id.description)
+        let name = Opening.finalName(of: job, checkpoint)
+        let target = try await Disk.run { try directory.state(of: name) }
+        let opening = Opening(checkpoint: checkpoint, target: target, job: job, id: context.id.description)
+        guard case .confirm(let final) = opening else { return try await begin(opening, checkpoint, in: directory) }
+        if let result = try await confirm(final, in: directory) { return result }
+        guard job.onConflict != .error else { throw DownloadError.fileExists(final.name) }
+        return try await begin(.beginning(checkpoint, id: context.id.description), checkpoint, in: directory)
+    }
+
+    private func begin(
+        _ opening: Opening, _ checkpoint: DownloadCheckpoint?, in directory: DownloadDirectory
+    ) async throws -> DownloadResult {
+        if opening != .occupied, job.onConflict == .error { try await checkNobodyFetchesIt(in: directory) }
         switch opening {
-        case .occupied:
-            throw DownloadError.fileExists(filename)
-        case .confirm(let final):
-            return try await confirm(final, in: directory)
+        case .occupied, .confirm:
+            throw DownloadError.fileExists(Opening.finalName(of: job, checkpoint))
         case .fresh:
             if let part = checkpoint?.part { warnOfMissing(part) }
             return try await transfer(PartClaim(attempt: self, directory: directory).fresh(), from: nil)
@@ -39,6 +46,21 @@ struct DownloadAttempt: Sendable {
             let part = try await PartClaim(attempt: self, directory: directory).resume(name, checkpoint: checkpoint)
             return try await transfer(part, from: checkpoint)
         }
+    }
+
+    /// Fails before anything is fetched when another download, in whichever process, writes a file of the same name.
+    private func checkNobodyFetchesIt(in directory: DownloadDirectory) async throws {
+        let (filename, id) = (job.filename, context.id)
+        let isTaken = try await Disk.run {
+            try directory.names().contains { name in
+                guard PartName.isPart(name, for: filename), !PartName.isPart(name, of: id.description) else {
+                    return false
+                }
+                if case .locked = try PartFile.find(name, in: directory) { return true }
+                return false
+            }
+        }
+        if isTaken { throw DownloadError.nameUnderWay(filename) }
     }
 
     private func readCheckpoint() -> DownloadCheckpoint? {
@@ -55,10 +77,11 @@ struct DownloadAttempt: Sendable {
             "The part file of the last attempt is not here; starting from zero", metadata: ["part": "\(part)"])
     }
 
-    /// An earlier attempt may have given the file its final name and died before it could say so.
-    private func confirm(_ final: FinalFile, in directory: DownloadDirectory) async throws -> DownloadResult {
+    /// An earlier attempt may have given the file its final name and died before it could say so; `nil` when the file
+    /// is another one.
+    private func confirm(_ final: FinalFile, in directory: DownloadDirectory) async throws -> DownloadResult? {
         let isSame = try await FinishedFile.matches(final, in: directory) { try context.checkStop() }
-        guard isSame else { throw DownloadError.fileExists(final.name) }
+        guard isSame else { return nil }
         context.logger.info("The file was complete already", metadata: ["file": "\(final.name)"])
         context.progress(final.size, of: final.size)
         return DownloadResult(filename: final.name, bytes: final.size, sha256: final.sha256)

@@ -1,5 +1,6 @@
 // The download directory, held open: every name is looked up in it and no link is followed.
 
+import FoundationEssentials
 import Glibc
 
 /// A file descriptor that closes itself; closing gives up its lock too.
@@ -96,6 +97,19 @@ final class DownloadDirectory: Sendable {
         case EINVAL, ENOSYS, ENOTSUP: return try link(name, to: final)
         default: throw SystemError("rename")
         }
+    }
+
+    /// Gives a file its final name in place of whatever has it.
+    func replace(_ name: String, with final: String) throws {
+        guard renameat(handle.descriptor, name, handle.descriptor, final) == 0 else { throw SystemError("rename") }
+    }
+
+    /// The names of all that stands here, the hidden ones too.
+    func names() throws -> [String] {
+        guard let names = try? FileManager.default.contentsOfDirectory(atPath: path) else {
+            throw SystemError("readdir", code: EIO)
+        }
+        return names
     }
 
     private typealias RenameWithFlags =

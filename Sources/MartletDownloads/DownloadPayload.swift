@@ -8,6 +8,7 @@ extension DownloadJob {
         json.add("checksum", checksum)
         json.add("filename", filename)
         json.add("max_bytes", maxBytes)
+        json.add("on_conflict", onConflict?.rawValue)
         json.add("track_id", trackID)
         json.add("url", url)
         return json.finished()

@@ -31,14 +31,14 @@ public struct DownloadRequestRules: Sendable, Hashable {
     /// Without `filename` the name is taken from the URL's path and made safe.
     public func job(
         url: String, filename: String? = nil, checksum: String? = nil, maxBytes: Int64? = nil,
-        bytesPerSecond: Int64? = nil
+        bytesPerSecond: Int64? = nil, onConflict: NameConflict? = nil
     ) throws(DownloadRuleError) -> DownloadJob {
         let address = try DownloadURL(url, allowPrivateAddresses: allowPrivateAddresses)
         let name = if let filename { try Self.filename(filename) } else { FileNames.derived(from: address) }
         return try Self.checked(
             DownloadJob(
                 url: address.text, filename: name, checksum: checksum, maxBytes: maxBytes,
-                bytesPerSecond: bytesPerSecond))
+                bytesPerSecond: bytesPerSecond, onConflict: onConflict))
     }
 
     /// The job of a track, whose URL comes from the service's template.
@@ -46,7 +46,7 @@ public struct DownloadRequestRules: Sendable, Hashable {
     /// Without `filename` the name contains the track's id.
     public func job(
         trackID: String, filename: String? = nil, checksum: String? = nil, maxBytes: Int64? = nil,
-        bytesPerSecond: Int64? = nil
+        bytesPerSecond: Int64? = nil, onConflict: NameConflict? = nil
     ) throws(DownloadRuleError) -> DownloadJob {
         let address = try DownloadURL(url(forTrack: trackID), allowPrivateAddresses: allowPrivateAddresses)
         let name =
@@ -54,12 +54,20 @@ public struct DownloadRequestRules: Sendable, Hashable {
         return try Self.checked(
             DownloadJob(
                 url: address.text, filename: name, trackID: trackID, checksum: checksum, maxBytes: maxBytes,
-                bytesPerSecond: bytesPerSecond))
+                bytesPerSecond: bytesPerSecond, onConflict: onConflict))
     }
 
     /// A URL in its normal form, once it has passed every rule that needs no network.
     public func url(_ text: String) throws(DownloadRuleError) -> String {
         try DownloadURL(text, allowPrivateAddresses: allowPrivateAddresses).text
+    }
+
+    /// One spelling for all URLs that RFC 3986 takes for equivalent without asking their server.
+    ///
+    /// Scheme and host are in lower case, the default port and the fragment are left out, percent-encoding is in upper
+    /// case and only where it is needed, and the path has no dot segments.
+    public func identity(ofURL text: String) throws(DownloadRuleError) -> String {
+        try DownloadURL(text, allowPrivateAddresses: allowPrivateAddresses).identity
     }
 
     /// The URL of a track by the service's template, its id percent-encoded.
@@ -101,6 +109,11 @@ public struct DownloadRequestRules: Sendable, Hashable {
                 field: "checksum", message: "must be \"sha256:\" followed by 64 hexadecimal digits")
         }
         return lower
+    }
+
+    /// A name with a number behind it and its extension kept: `a (2).flac`; at most 90 bytes.
+    public static func numbered(_ filename: String, _ number: Int) -> String {
+        FileNames.numbered(filename, number)
     }
 
     /// A file name from outside, cut to 90 bytes with its extension kept; refused when it could harm.

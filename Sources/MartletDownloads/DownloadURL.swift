@@ -35,6 +35,25 @@ struct DownloadURL: Hashable, Sendable {
         return "\(isSecure ? "https" : "http")://\(authority)\(path)"
     }
 
+    /// One spelling for all URLs that are equivalent by RFC 3986, sections 6.2.2 and 6.2.3.
+    var identity: String {
+        let plain = Percent.normalized(target)
+        let path = plain.prefix { $0 != "?" }
+        let rest = plain.dropFirst(path.count)
+        return "\(isSecure ? "https" : "http")://\(authority)\(Self.withoutDotSegments(path))\(rest)"
+    }
+
+    private static func withoutDotSegments(_ path: Substring) -> String {
+        var kept: [Substring] = []
+        let segments = path.split(separator: "/", omittingEmptySubsequences: false).dropFirst()
+        for segment in segments where segment != "." {
+            if segment == ".." { _ = kept.popLast() } else { kept.append(segment) }
+        }
+        // A dot segment at the end leaves the slash before it.
+        let endsInSlash = segments.last == "." || segments.last == ".."
+        return "/" + kept.joined(separator: "/") + (endsInSlash && !kept.isEmpty ? "/" : "")
+    }
+
     /// Host and port as the `Host` header has them.
     var authority: String {
         let name = host.contains(":") ? "[\(host)]" : host

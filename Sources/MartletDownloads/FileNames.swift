@@ -51,18 +51,34 @@ enum FileNames {
     /// Cuts to 90 bytes between characters; a short extension is kept.
     static func cut(_ name: String) -> String {
         guard name.utf8.count > longest else { return name }
+        return joined(name, suffix: "")
+    }
+
+    /// The name with a number behind it, before a short extension: `a (2).flac`; at most 90 bytes.
+    static func numbered(_ name: String, _ number: Int) -> String { joined(name, suffix: " (\(number))") }
+
+    /// Which number a name has behind another one; 1 when they are the same, `nil` when it is not made from it.
+    static func number(of name: String, from original: String) -> Int? {
+        if name == original { return 1 }
+        guard let mark = name.lastIndex(of: "(") else { return nil }
+        let digits = name[name.index(after: mark)...].prefix { $0.isASCII && $0.isNumber }
+        guard let number = Int(digits), number > 1, numbered(original, number) == name else { return nil }
+        return number
+    }
+
+    /// As much of the name as has room before `suffix` and a short extension.
+    private static func joined(_ name: String, suffix: String) -> String {
         let dot = name.lastIndex(of: ".") ?? name.endIndex
-        let ending = name[dot...]
-        let keepsEnding = ending.utf8.count <= 16 && dot > name.startIndex
-        let room = keepsEnding ? longest - ending.utf8.count : longest
+        let keepsEnding = name[dot...].utf8.count <= 16 && dot > name.startIndex
+        let ending = keepsEnding ? suffix + name[dot...] : suffix
+        let room = longest - ending.utf8.count
         var stem = Substring()
         for character in keepsEnding ? name[..<dot] : name[...] {
             guard stem.utf8.count + character.utf8.count <= room else { break }
             stem.append(character)
         }
         // One character of many combining marks can be longer than the room.
-        if stem.isEmpty { return fallback + (keepsEnding ? String(ending) : "") }
-        return String(stem) + (keepsEnding ? String(ending) : "")
+        return (stem.isEmpty ? fallback : String(stem)) + ending
     }
 
     private static func cleaned(_ text: String) -> String {

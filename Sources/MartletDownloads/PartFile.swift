@@ -136,13 +136,26 @@ final class PartFile: Sendable {
         extent.withLock { $0.synced = end }
     }
 
-    /// Gives the file its final name for good; false when that is taken.
-    func commit(as final: String) throws -> Bool {
+    /// Gives the file its final name for good; false when that is taken and shall not be replaced.
+    func commit(as final: String, replacing: Bool = false) throws -> Bool {
         // Mostly the announcement of the final name has brought all of it to disk a moment ago.
         if extent.withLock({ $0.synced != $0.end }) { try sync() }
-        guard try directory.rename(name, to: final) else { return false }
+        if replacing {
+            try directory.replace(name, with: final)
+        } else if try !directory.rename(name, to: final) {
+            return false
+        }
         try directory.sync()
         return true
+    }
+
+    /// The first name made from `filename` that nothing has, with its number; `nil` when all up to 999 are taken.
+    func freeName(for filename: String, from number: Int) throws -> (name: String, number: Int)? {
+        for number in number...max(number, 999) {
+            let name = number == 1 ? filename : FileNames.numbered(filename, number)
+            if try directory.facts(of: name) == nil { return (name, number) }
+        }
+        return nil
     }
 
     func remove() throws { try directory.unlink(name) }

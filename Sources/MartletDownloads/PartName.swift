@@ -16,6 +16,11 @@ enum PartName {
         return ".\(filename).\(id).\(claims.isEmpty ? "0" : String(claims))-\(String(nonce))\(suffix)"
     }
 
+    /// Whether a name is a part of a file with this name, of whichever job.
+    static func isPart(_ name: String, for filename: String) -> Bool {
+        name.hasPrefix(".\(filename).") && !candidates(in: name).isEmpty
+    }
+
     /// Whether a name is a part of the job with this id, and nothing that leads out of the directory.
     static func isPart(_ name: String, of id: String) -> Bool {
         candidates(in: name).contains { $0.description == id }

@@ -58,6 +58,31 @@ enum Percent {
         return String(validating: decoded, as: UTF8.self)
     }
 
+    /// Encoded only where it is needed, and then in upper case.
+    static func normalized(_ text: String) -> String {
+        guard text.utf8.contains(UInt8(ascii: "%")) else { return text }
+        let bytes = Array(text.utf8)
+        var normal = ""
+        var index = 0
+        while index < bytes.count {
+            if bytes[index] == UInt8(ascii: "%"), index + 2 < bytes.count,
+                let high = Hex.digit(bytes[index + 1]), let low = Hex.digit(bytes[index + 2])
+            {
+                let byte = high << 4 | low
+                if isUnreserved(byte) {
+                    normal.unicodeScalars.append(Unicode.Scalar(byte))
+                } else {
+                    normal += "%" + Hex.text(of: CollectionOfOne(byte), upperCase: true)
+                }
+                index += 3
+            } else {
+                normal.unicodeScalars.append(Unicode.Scalar(bytes[index]))
+                index += 1
+            }
+        }
+        return normal
+    }
+
     /// Letters, digits and `-._~`, which never need encoding.
     static func isUnreserved(_ byte: UInt8) -> Bool {
         switch byte {

@@ -79,21 +79,39 @@ struct Transfer: Sendable {
             throw DownloadError.permanent(
                 .checksumMismatch, "the file's checksum is sha256:\(held.sum), not \(wanted); it was thrown away")
         }
-        let final = FinalFile(name: attempt.job.filename, size: held.count, sha256: held.sum)
-        try await journal.announce(final)
-        if context.stopReason == .cancel { throw CancellationError() }
-        guard try await commit(as: final.name) else { throw DownloadError.fileExists(final.name) }
+        let name = try await takeName(size: held.count, sum: held.sum)
         context.progress(held.count, of: held.count)
         context.logger.info(
-            "Downloaded", metadata: ["file": "\(final.name)", "bytes": "\(held.count)", "sha256": "\(held.sum)"])
-        return DownloadResult(filename: final.name, bytes: final.size, sha256: final.sha256)
+            "Downloaded", metadata: ["file": "\(name)", "bytes": "\(held.count)", "sha256": "\(held.sum)"])
+        return DownloadResult(filename: name, bytes: held.count, sha256: held.sum)
+    }
+
+    /// Gives the file its final name, announced before it is taken; returns it.
+    ///
+    /// A name that looked free may be taken a moment later, so the step itself refuses to replace anything.
+    private func takeName(size: Int64, sum: String) async throws -> String {
+        let (filename, conflict) = (attempt.job.filename, attempt.job.onConflict ?? .rename)
+        var (name, number) = (filename, 0)
+        while true {
+            if conflict == .rename {
+                let from = number + 1
+                guard let free = try await Disk.run({ [part] in try part.freeName(for: filename, from: from) }) else {
+                    throw DownloadError.fileExists(filename)
+                }
+                (name, number) = free
+            }
+            try await journal.announce(FinalFile(name: name, size: size, sha256: sum))
+            if context.stopReason == .cancel { throw CancellationError() }
+            if try await commit(as: name, replacing: conflict == .replace) { return name }
+            guard conflict == .rename else { throw DownloadError.fileExists(name) }
+        }
     }
 
     /// After the announcement the checkpoint says all there is to say, so a failure here changes it no more: the file
     /// may have its name already.
-    private func commit(as name: String) async throws -> Bool {
+    private func commit(as name: String, replacing: Bool) async throws -> Bool {
         do {
-            return try await Disk.run { [part] in try part.commit(as: name) }
+            return try await Disk.run { [part] in try part.commit(as: name, replacing: replacing) }
         } catch {
             throw EndedAsItIs(underlying: error)
         }

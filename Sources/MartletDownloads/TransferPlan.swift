@@ -19,23 +19,32 @@ enum Opening: Equatable, Sendable {
     /// Another file has the name.
     case occupied
 
-    init(checkpoint: DownloadCheckpoint?, target: TargetState, filename: String, id: String) {
+    /// `target` is what stands under ``finalName(of:_:)``.
+    init(checkpoint: DownloadCheckpoint?, target: TargetState, job: DownloadJob, id: String) {
         switch target {
-        case .absent:
-            guard let part = checkpoint?.part, PartName.isPart(part, of: id) else {
-                self = .fresh
-                return
-            }
-            self = .resume(part: part)
+        case .absent: self = .beginning(checkpoint, id: id)
         case .file(let size):
-            guard let final = checkpoint?.final, final.name == filename, final.size == size else {
-                self = .occupied
-                return
+            if let final = checkpoint?.final, final.name == Self.finalName(of: job, checkpoint), final.size == size {
+                self = .confirm(final)
+            } else {
+                self = job.onConflict == .error ? .occupied : .beginning(checkpoint, id: id)
             }
-            self = .confirm(final)
-        case .other:
-            self = .occupied
+        case .other: self = (job.onConflict ?? .rename) == .rename ? .beginning(checkpoint, id: id) : .occupied
         }
+    }
+
+    /// From the part file of an earlier attempt, if there is one.
+    static func beginning(_ checkpoint: DownloadCheckpoint?, id: String) -> Opening {
+        guard let part = checkpoint?.part, PartName.isPart(part, of: id) else { return .fresh }
+        return .resume(part: part)
+    }
+
+    /// The name that an earlier attempt gave the file or was about to give it, else the one that was asked for.
+    static func finalName(of job: DownloadJob, _ checkpoint: DownloadCheckpoint?) -> String {
+        guard let name = checkpoint?.final?.name, FileNames.number(of: name, from: job.filename) != nil else {
+            return job.filename
+        }
+        return name
     }
 }
 

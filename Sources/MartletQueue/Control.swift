@@ -70,6 +70,23 @@ extension Queue {
         return verdicts
     }
 
+    /// Runs a failed or cancelled job again, as new and with another payload; one that is queued gets the payload and
+    /// keeps its place.
+    ///
+    /// Repeating it is safe. One round trip.
+    ///
+    /// - Parameter payload: what the handler gets from now on, not empty.
+    public func retry(_ id: JobID, payload: [UInt8]) async throws(QueueError) -> ControlVerdict {
+        var arguments = RedisArguments("retry")
+        arguments.append(payload)
+        for text in ["", "", id.description] { arguments.append(text) }
+        let value = try await run(.control, arguments, ids: [id])
+        guard let part = value.array?.last, let verdict = ControlVerdict(part) else {
+            throw .broken("control", value)
+        }
+        return verdict
+    }
+
     /// Does a verb to one job.
     ///
     /// One round trip.

@@ -80,7 +80,7 @@ public struct JobRecord: Sendable {
     public var failures: Int
     /// How many workers in a row were lost with it.
     public var lost: Int
-    /// The last error.
+    /// The last error; `nil` once it completed.
     public var error: String?
     /// The result of a completed job, JSON.
     public var output: [UInt8]?
@@ -138,7 +138,8 @@ extension JobRecord {
         claims = fields.claims
         failures = fields.int(.failures)?.asCount ?? 0
         lost = fields.int(.lost)?.asCount ?? 0
-        error = fields.text(.error)
+        // The error of an attempt before the one that completed is none of the job's any more.
+        error = state == .completed ? nil : fields.text(.error)
         output = fields.bytes(.output)
         progress = fields.text(.progress).flatMap(JobProgress.init(stored:))
         checkpoint = fields.bytes(.checkpoint)

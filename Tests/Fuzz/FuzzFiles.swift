@@ -64,7 +64,9 @@ private func checkPart(_ name: String, _ id: JobID, _ token: String) {
 
 private func checkpoint(_ data: Data, id: String) {
     guard let checkpoint = try? JSONDecoder().decode(DownloadCheckpoint.self, from: data) else { return }
-    if case .resume(let part) = Opening(checkpoint: checkpoint, target: .absent, filename: "a", id: id) {
+    if case .resume(let part) = Opening(
+        checkpoint: checkpoint, target: .absent, job: DownloadJob(url: "http://h.example/a", filename: "a"), id: id)
+    {
         let isPart = PartName.isPart(part, of: id) && !part.utf8.contains(UInt8(ascii: "/"))
         check(isPart, "\(part) is taken for a part of \(id)")
     }

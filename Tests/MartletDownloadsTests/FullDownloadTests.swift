@@ -61,7 +61,7 @@ import Testing
         let bench = try Bench()
         let origin = try await Origin.file(content(1000), [])
         _ = FileManager.default.createFile(atPath: bench.path("a"), contents: Data([9]))
-        let error = await bench.failure(DownloadJob(url: origin.url(), filename: "a"))
+        let error = await bench.failure(DownloadJob(url: origin.url(), filename: "a", onConflict: .error))
         #expect(error?.code == .fileExists)
         #expect(error?.retryAdvice == .never)
         #expect(bench.bytes("a") == [9])
@@ -76,7 +76,7 @@ import Testing
             _ = FileManager.default.createFile(atPath: path, contents: Data([9]))
             return .file(content(1000))
         }
-        let error = await bench.failure(DownloadJob(url: origin.url(), filename: "a"))
+        let error = await bench.failure(DownloadJob(url: origin.url(), filename: "a", onConflict: .error))
         #expect(error?.code == .fileExists)
         #expect(bench.bytes("a") == [9])
         await origin.stop()
@@ -89,7 +89,8 @@ import Testing
         let origin = try await Origin.file(content(1000), [])
         try FileManager.default.createSymbolicLink(
             atPath: bench.path("a"), withDestinationPath: outside.path("secret"))
-        #expect(await bench.failure(DownloadJob(url: origin.url(), filename: "a"))?.code == .fileExists)
+        let job = DownloadJob(url: origin.url(), filename: "a", onConflict: .error)
+        #expect(await bench.failure(job)?.code == .fileExists)
 
         // The next claim's part name, as one who could read tokens would plant it.
         try FileManager.default.createSymbolicLink(

@@ -11,8 +11,11 @@ import Testing
     private let final = FinalFile(name: "a", size: 10, sha256: "s")
 
     @Test func `an attempt opens by what stands under the final name`() {
-        func opening(_ checkpoint: DownloadCheckpoint?, _ target: TargetState) -> Opening {
-            Opening(checkpoint: checkpoint, target: target, filename: "a", id: "job")
+        func opening(
+            _ checkpoint: DownloadCheckpoint?, _ target: TargetState, _ conflict: NameConflict? = .error
+        ) -> Opening {
+            let job = DownloadJob(url: "http://h.example/a", filename: "a", onConflict: conflict)
+            return Opening(checkpoint: checkpoint, target: target, job: job, id: "job")
         }
         let begun = DownloadCheckpoint(part: part, offset: 5)
         let done = DownloadCheckpoint(part: part, offset: 10, final: final)
@@ -28,6 +31,17 @@ import Testing
         var renamed = done
         renamed.final?.name = "b"
         #expect(opening(renamed, .file(size: 10)) == .occupied)
+        // Another file's name is no reason to stop where it is not asked for.
+        for conflict in [nil, NameConflict.rename, .replace] {
+            #expect(opening(nil, .file(size: 10), conflict) == .fresh)
+            #expect(opening(begun, .file(size: 10), conflict) == .resume(part: part))
+            #expect(opening(done, .file(size: 10), conflict) == .confirm(final))
+            #expect(opening(nil, .other, conflict) == (conflict == .replace ? .occupied : .fresh))
+        }
+        var numbered = done
+        numbered.final?.name = "a (2)"
+        #expect(opening(numbered, .file(size: 10), nil) == .confirm(FinalFile(name: "a (2)", size: 10, sha256: "s")))
+        #expect(opening(renamed, .file(size: 10), nil) == .resume(part: part))
         for foreign in ["../x", "/etc/passwd", ".a.other.1-nonce.part", "a", ".a.job.part", ".a.job.x-nonce.part"] {
             #expect(opening(DownloadCheckpoint(part: foreign, offset: 5), .absent) == .fresh)
         }

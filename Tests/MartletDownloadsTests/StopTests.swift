@@ -162,7 +162,7 @@ import Testing
         let bench = try Bench()
         let body = content(Self.size)
         let origin = try await Origin.file(body, Self.headers)
-        let job = DownloadJob(url: origin.url(), filename: "a")
+        let job = DownloadJob(url: origin.url(), filename: "a", onConflict: .error)
         let runtime = TestRuntime()
         let result = try await bench.run(job, runtime: runtime)
         #expect(try await bench.run(job, after: runtime) == result)
@@ -223,7 +223,15 @@ final class FileHandleForTests {
         if descriptor < 0 { return nil }
     }
 
+    /// Makes the file first.
+    convenience init?(creating path: String) {
+        guard FileManager.default.createFile(atPath: path, contents: nil) else { return nil }
+        self.init(path)
+    }
+
     deinit { close(descriptor) }
+
+    func unlock() { flock(descriptor, LOCK_UN) }
 
     func lock() -> Bool { flock(descriptor, LOCK_EX | LOCK_NB) == 0 }
 

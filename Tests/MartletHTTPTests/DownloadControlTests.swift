@@ -337,11 +337,18 @@ import Testing
         }
     }
 
-    @Test func `a job of another type in the queue is shown without what only a download has`() async throws {
+    @Test func `what is no download is not shown as one`() async throws {
         try await withServer { server in
-            _ = try await server.downloads.enqueue(NewJob(type: "other", payload: [0xFF, 0x00]))
+            let id = try await server.addDownload()
+            let other = NewJob(type: "other", payload: Array("{}".utf8))
+            let broken = NewJob(type: "download", payload: [0xFF, 0x00])
+            _ = try await server.downloads.enqueue([other, broken])
             let page = try await server.get("/api/downloads")
-            #expect(page.list("downloads").first?["url"] as? String == "")
+            #expect(page.list("downloads").map { $0["id"] as? String } == [id])
+            for job in [other, broken] {
+                #expect(try await server.get("/api/downloads/\(job.id)").status == 404)
+                #expect(try await server.get("/api/v1/jobs/\(job.id)").status == 200)
+            }
         }
     }
 }

@@ -96,19 +96,28 @@ struct TestServer: Sendable {
 /// The rules of downloads for these tests: they keep what was asked for, and refuse loopback.
 let testCatalog = DownloadCatalog(
     type: "download",
-    payload: { request throws(DownloadRefusal) in
+    plan: { request throws(DownloadRefusal) in
         if request.url?.contains("127.0.0.1") ?? false {
             throw DownloadRefusal(field: "url", detail: "must not point to a private address")
         }
         if request.trackID == "00000000-0000-0000-0000-000000000000" {
             throw DownloadRefusal(field: "track_id", detail: "needs DOWNLOAD__SOURCE_URL")
         }
+        let filename = request.filename ?? "file-\(request.id)"
         let words = [
-            "url": request.url ?? "https://tracks.example/\(request.trackID ?? "")",
-            "filename": request.filename ?? "file-\(request.id)", "track": request.trackID,
-            "checksum": request.checksum,
+            "url": request.url ?? "https://tracks.example/\(request.trackID ?? "")", "filename": filename,
+            "track": request.trackID, "checksum": request.checksum, "conflict": request.onConflict?.rawValue,
         ]
-        return (try? JSONEncoder().encode(words.compactMapValues(\.self))).map { Array($0) } ?? []
+        let payload = (try? JSONEncoder().encode(words.compactMapValues(\.self))).map { Array($0) } ?? []
+        return DownloadPlan(
+            payload: payload, filename: filename, source: request.url ?? "track:\(request.trackID ?? "")")
+    }, numbered: { "\($0) (\($1))" },
+    renamed: { payload, filename, conflict throws(DownloadRefusal) in
+        if filename == ".." { throw DownloadRefusal(field: "filename", detail: "must be a plain name") }
+        guard var words = try? JSONDecoder().decode([String: String].self, from: Data(payload)) else { return nil }
+        words["filename"] = filename ?? words["filename"]
+        words["conflict"] = conflict?.rawValue ?? words["conflict"]
+        return (try? JSONEncoder().encode(words)).map { Array($0) }
     },
     facts: { payload, output in
         guard let words = try? JSONDecoder().decode([String: String].self, from: Data(payload)), let url = words["url"]

@@ -19,7 +19,7 @@ struct WriteCase: Sendable, CustomTestStringConvertible {
     var body: String?
     /// The script whose reply is lost; `nil` for the one of the pause of all.
     var script: QueueScript? = .control
-    /// The state in which the job `j` of the queue `downloads` is before.
+    /// The state in which the job `j` is before.
     var from: JobState = .queued
     /// The ids that the answer names, or where it says `queue` instead.
     var ids: [String]? = ["j"]
@@ -27,6 +27,8 @@ struct WriteCase: Sendable, CustomTestStringConvertible {
     var again = 200
     /// The state of `j` then; `nil` when it is gone.
     var to: JobState? = .queued
+    /// The queue in which `j` stands.
+    var queue = "downloads"
 
     var testDescription: String { operation.rawValue }
 
@@ -60,16 +62,16 @@ struct WriteCase: Sendable, CustomTestStringConvertible {
 
     private static let jobs: [WriteCase] = [
         WriteCase(
-            operation: .pushJob, path: "/api/v1/jobs", body: #"{"type":"t","queue":"downloads"}"#, script: .enqueue,
-            ids: ["*"]),
+            operation: .pushJob, path: "/api/v1/jobs", body: #"{"type":"t","queue":"q"}"#, script: .enqueue,
+            ids: ["*"], queue: "q"),
         WriteCase(
             operation: .pushJobs, path: "/api/v1/jobs/bulk",
-            body: #"{"jobs":[{"type":"t","queue":"downloads"},{"type":"t","queue":"downloads"}]}"#,
-            script: .enqueue, ids: ["*", "*"]),
+            body: #"{"jobs":[{"type":"t","queue":"q"},{"type":"t","queue":"q"}]}"#,
+            script: .enqueue, ids: ["*", "*"], queue: "q"),
         WriteCase(
             operation: .pushJobs, path: "/api/v1/jobs/bulk?atomic=false",
-            body: #"{"jobs":[{"type":"t","queue":"downloads"},{"type":"t","queue":"downloads"}]}"#,
-            script: .enqueue, ids: ["*", "*"]),
+            body: #"{"jobs":[{"type":"t","queue":"q"},{"type":"t","queue":"q"}]}"#,
+            script: .enqueue, ids: ["*", "*"], queue: "q"),
         WriteCase(operation: .patchJob, method: .PATCH, path: "/api/v1/jobs/j", body: #"{"priority":5}"#),
         WriteCase(
             operation: .deleteJob, method: .DELETE, path: "/api/v1/jobs/j?queue=downloads", from: .cancelled,
@@ -109,7 +111,7 @@ struct WriteCase: Sendable, CustomTestStringConvertible {
         _ write: WriteCase
     ) async throws {
         try await withServerBehindProxy { server, proxy in
-            let queue = server.downloads
+            let queue = server.harness.queue(write.queue)
             try await Self.prepare(write.from, in: queue)
             let created = try #require(try await queue.status()?.createdEver)
             let key = [("Idempotency-Key", "one")]
@@ -145,13 +147,14 @@ struct WriteCase: Sendable, CustomTestStringConvertible {
         _ write: WriteCase
     ) async throws {
         try await withServerBehindProxy { server, proxy in
-            try await Self.prepare(write.from, in: server.downloads)
+            let queue = server.harness.queue(write.queue)
+            try await Self.prepare(write.from, in: queue)
             let marker = write.script.map { ScriptTable.shipped[$0].sha1 } ?? ScriptTable.shipped.global.sha1
             proxy.loseReply(toRequestWith: marker)
             let answer = try await server.send(write.method, write.path, write.body)
             #expect(proxy.lostReplies == 1)
             #expect((200...201).contains(answer.status), "\(answer.text)")
-            #expect(try await server.downloads.state("j") == write.to)
+            #expect(try await queue.state("j") == write.to)
         }
     }
 

@@ -2,6 +2,16 @@
 
 public import MartletJobs
 
+/// What is done when another file, or another download, has a download's name.
+public enum NameConflict: String, Sendable, CaseIterable {
+    /// The file gets a number behind its name.
+    case rename
+    /// The download fails, before it fetches anything where that can be known.
+    case error
+    /// The file takes the place of the other one.
+    case replace
+}
+
 /// What a client asks to download; either a URL or a track id is there.
 public struct DownloadRequest: Sendable, Hashable {
     /// Where from.
@@ -16,13 +26,15 @@ public struct DownloadRequest: Sendable, Hashable {
     public var maxBytes: Int?
     /// The highest speed, where the client limits it.
     public var bytesPerSecond: Int?
+    /// What to do when the name is taken, where the client says so.
+    public var onConflict: NameConflict?
     /// The id that the download will have.
     public var id: JobID
 
     /// A request for what is named.
     public init(
         url: String? = nil, trackID: String? = nil, filename: String? = nil, checksum: String? = nil,
-        maxBytes: Int? = nil, bytesPerSecond: Int? = nil, id: JobID
+        maxBytes: Int? = nil, bytesPerSecond: Int? = nil, onConflict: NameConflict? = nil, id: JobID
     ) {
         self.url = url
         self.trackID = trackID
@@ -30,6 +42,7 @@ public struct DownloadRequest: Sendable, Hashable {
         self.checksum = checksum
         self.maxBytes = maxBytes
         self.bytesPerSecond = bytesPerSecond
+        self.onConflict = onConflict
         self.id = id
     }
 }
@@ -48,9 +61,26 @@ public struct DownloadRefusal: Error, Sendable, Hashable {
     }
 }
 
+/// What becomes of a request.
+public struct DownloadPlan: Sendable, Hashable {
+    /// The payload of the job.
+    public var payload: [UInt8]
+    /// The name that the file will have unless another one has it.
+    public var filename: String
+    /// The source, in one spelling for all that mean the same.
+    public var source: String
+
+    /// A plan.
+    public init(payload: [UInt8], filename: String, source: String) {
+        self.payload = payload
+        self.filename = filename
+        self.source = source
+    }
+}
+
 /// What a download's payload and result say of it.
 public struct DownloadFacts: Sendable, Hashable {
-    /// Where from.
+    /// Where from, as it may be shown: the URL of a track lacks its query.
     public var url: String
     /// The file's name; the final one once the download is complete.
     public var filename: String
@@ -77,18 +107,31 @@ public struct DownloadFacts: Sendable, Hashable {
 public struct DownloadCatalog: Sendable {
     /// The wire name of the download job.
     public var type: String
-    /// The payload for a request, or the field that the rules refuse.
-    public var payload: @Sendable (DownloadRequest) throws(DownloadRefusal) -> [UInt8]
+    /// What becomes of a request, or the field that the rules refuse.
+    public var plan: @Sendable (DownloadRequest) throws(DownloadRefusal) -> DownloadPlan
+    /// The name with a number behind it, for a file whose own name is taken.
+    public var numbered: @Sendable (_ filename: String, _ number: Int) -> String
+    /// The payload of a download with another name or another word for what happens when it is taken; throws where the
+    /// rules refuse them, `nil` when the payload is not a download's.
+    public var renamed:
+        @Sendable (_ payload: [UInt8], _ filename: String?, _ onConflict: NameConflict?) throws(DownloadRefusal) ->
+            [UInt8]?
     /// What a payload, and the result of a completed job, say; `nil` when they are not a download's.
     public var facts: @Sendable (_ payload: [UInt8], _ output: [UInt8]?) -> DownloadFacts?
 
     /// A catalog over these rules.
     public init(
-        type: String, payload: @escaping @Sendable (DownloadRequest) throws(DownloadRefusal) -> [UInt8],
+        type: String, plan: @escaping @Sendable (DownloadRequest) throws(DownloadRefusal) -> DownloadPlan,
+        numbered: @escaping @Sendable (_ filename: String, _ number: Int) -> String,
+        renamed:
+            @escaping @Sendable (_ payload: [UInt8], _ filename: String?, _ onConflict: NameConflict?)
+            throws(DownloadRefusal) -> [UInt8]?,
         facts: @escaping @Sendable (_ payload: [UInt8], _ output: [UInt8]?) -> DownloadFacts?
     ) {
         self.type = type
-        self.payload = payload
+        self.plan = plan
+        self.numbered = numbered
+        self.renamed = renamed
         self.facts = facts
     }
 }

@@ -12,7 +12,8 @@ extension API {
         let key = try IdempotencyKey(call)
         var fields = Fields(text)
         let durability = fields.durability()
-        let job = newDownload(&fields, id: key?.id() ?? .generate())
+        var names = DownloadNames()
+        let job = newDownload(&fields, id: key?.id() ?? .generate(), &names)
         try fields.done()
         guard var job else { throw Problem.invalid("", "must name a url or a track_id") }
         if key != nil { job.digest = RequestDigest.of(text) }
@@ -21,7 +22,9 @@ extension API {
     }
 
     /// Reads one download; notes all faults in `fields`, and answers `nil` when there are any.
-    private func newDownload(_ fields: inout Fields, id: JobID, priority: Int = 0) -> NewJob? {
+    private func newDownload(
+        _ fields: inout Fields, id: JobID, _ names: inout DownloadNames, priority: Int = 0
+    ) -> NewJob? {
         var request = DownloadRequest(id: id)
         request.url = fields.text("url", length: 1...8192)
         request.trackID = fields.text("track_id", length: 1...128)
@@ -29,18 +32,21 @@ extension API {
         request.checksum = fields.text("checksum", length: 1...128)
         request.maxBytes = fields.integer("max_bytes", in: 1...(1 << 53))
         request.bytesPerSecond = fields.integer("bytes_per_second", in: 1...(1 << 53))
+        request.onConflict = fields.onConflict()
         if fields.errors.isEmpty, (request.url == nil) == (request.trackID == nil) {
             fields.refuse("url", request.url == nil ? "or track_id is required" : "cannot stand beside track_id")
         }
         let priority = fields.integer("priority", in: -1000...1000) ?? priority
         let delay = fields.seconds("delay_seconds", in: 0...31_536_000) ?? .zero
         let retries = fields.integer("max_retries", in: 0...100) ?? settings.defaultMaxRetries
+        let timeout = fields.seconds("timeout_seconds", in: 1...31_536_000)
         let isUnique = fields.flag("unique") ?? false
         guard fields.close().isEmpty else { return nil }
         do throws(DownloadRefusal) {
+            let plan = try names.plan(request, by: downloads)
             return NewJob(
-                id: id, type: downloads.type, payload: try downloads.payload(request), priority: priority, delay: delay,
-                maxRetries: retries, uniqueKey: isUnique ? Self.uniqueKey(request) : nil)
+                id: id, type: downloads.type, payload: plan.payload, priority: priority, delay: delay,
+                maxRetries: retries, timeout: timeout, uniqueKey: isUnique ? Self.uniqueKey(plan) : nil)
         } catch {
             fields.refuse(error.field, error.detail)
             return nil
@@ -48,9 +54,8 @@ extension API {
     }
 
     /// The key of which only one download that has not ended may hold: its source.
-    private static func uniqueKey(_ request: DownloadRequest) -> String {
-        let source = request.url.map { "url:" + $0 } ?? "track:" + (request.trackID ?? "")
-        return "download:" + hex(SHA256.hash(data: Array(source.utf8)))
+    private static func uniqueKey(_ plan: DownloadPlan) -> String {
+        "download:" + hex(SHA256.hash(data: Array(plan.source.utf8)))
     }
 
     func addDownloads(_ call: Call) async throws -> Reply {
@@ -67,8 +72,8 @@ extension API {
         try fields.done()
         let list = tracks ?? items ?? []
         guard !list.isEmpty else {
-            let name = tracks == nil ? "downloads" : "track_ids"
-            throw Problem(.badRequest, "empty-batch", "\(name) must have at least one entry")
+            let what = tracks == nil ? "download" : "track ID"
+            throw Problem(.badRequest, "empty-batch", "At least one \(what) must be provided")
         }
         guard list.count <= settings.batchLimit else {
             throw Problem.tooLarge("a batch has at most \(settings.batchLimit) downloads", limit: settings.batchLimit)
@@ -86,16 +91,18 @@ extension API {
     private func trackJobs(_ list: [JSONText], _ ids: [JobID], _ priority: Int) throws(Problem) -> [NewJob] {
         let tracks = list.map { $0.string ?? String(decoding: $0.bytes, as: UTF8.self) }
         for track in tracks where !Self.isUUID(track) {
-            throw Problem(.badRequest, "invalid-track-id", "\(track.prefix(100)) is not a UUID")
-                .with("track_id", .string(String(track.prefix(100))))
+            let shown = track.quotable(limit: 100)
+            throw Problem(.badRequest, "invalid-track-id", "Invalid track ID '\(shown)'")
+                .with("track_id", .string(shown))
         }
         var jobs: [NewJob] = []
+        var names = DownloadNames()
         for (index, track) in tracks.enumerated() {
             do throws(DownloadRefusal) {
-                let payload = try downloads.payload(DownloadRequest(trackID: track, id: ids[index]))
+                let plan = try names.plan(DownloadRequest(trackID: track, id: ids[index]), by: downloads)
                 jobs.append(
                     NewJob(
-                        id: ids[index], type: downloads.type, payload: payload, priority: priority,
+                        id: ids[index], type: downloads.type, payload: plan.payload, priority: priority,
                         maxRetries: settings.defaultMaxRetries))
             } catch {
                 throw .invalid("/track_ids/\(index)", error.detail)
@@ -123,9 +130,10 @@ extension API {
     private func itemJobs(_ list: [JSONText], _ ids: [JobID], _ priority: Int) throws(Problem) -> [NewJob] {
         var jobs: [NewJob] = []
         var errors: [FieldError] = []
+        var names = DownloadNames()
         for (index, item) in list.enumerated() {
             var fields = Fields(item, at: "/downloads/\(index)")
-            let job = newDownload(&fields, id: ids[index], priority: priority)
+            let job = newDownload(&fields, id: ids[index], &names, priority: priority)
             if let job { jobs.append(job) } else { errors += fields.errors }
         }
         if !errors.isEmpty { throw .invalid(errors) }
@@ -153,5 +161,17 @@ extension API {
                     "job_ids": .array(jobs.map { .string($0.id.description) }), "total_tracks": .int(jobs.count),
                 ]).adding(pushed.durability.members(asked: durability)))
         }
+    }
+}
+
+extension Fields {
+    /// What is done when the name is taken.
+    mutating func onConflict() -> NameConflict? {
+        guard let word = text("on_conflict") else { return nil }
+        let conflict = NameConflict(rawValue: word)
+        if conflict == nil {
+            refuse("on_conflict", "must be one of " + NameConflict.allCases.map(\.rawValue).joined(separator: ", "))
+        }
+        return conflict
     }
 }

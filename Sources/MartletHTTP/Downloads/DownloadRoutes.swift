@@ -9,29 +9,34 @@ extension API {
         try await call.queue(.downloads).change { queue throws(QueueError) in
             try await queue.pause(by: call.caller.name)
         }
-        return Reply(.object(["message": "Downloads are paused; running ones finish", "status": "paused"]))
+        return Reply(.object(["message": "Downloads paused successfully; running ones finish", "status": "paused"]))
     }
 
     func resumeDownloads(_ call: Call) async throws -> Reply {
         let queue = try call.queue(.downloads)
         try await queue.change { queue throws(QueueError) in try await queue.resume() }
         if try await queue.afterChange({ queue throws(QueueError) in try await queue.status() })?.isPaused ?? false {
-            return Reply(.object(["message": "All queues are paused, so downloads stay paused", "status": "paused"]))
+            let message = "Downloads resumed successfully, but all queues are paused: POST /api/v1/resume ends that"
+            return Reply(.object(["message": .string(message), "status": "paused"]))
         }
-        return Reply(.object(["message": "Downloads are active", "status": "active"]))
+        return Reply(.object(["message": "Downloads resumed successfully", "status": "active"]))
     }
 
     func downloadStatus(_ call: Call) async throws -> Reply {
         let status = try await call.queue(.downloads).status()
         func count(_ index: JobIndex) -> JSON { .int(status?.jobs[index] ?? 0) }
+        let (completed, failed) = (status?.completedEver ?? 0, status?.failedEver ?? 0)
+        let cancelled = status?.cancelledEver ?? 0
         return Reply(
             .object([
                 "paused": .bool(status?.isPaused ?? false),
                 "max_concurrent_downloads": .int(status?.settings.limit ?? settings.defaultConcurrency),
                 "active_downloads": count(.active), "queued_downloads": count(.queued),
                 "waiting_downloads": count(.delayed), "paused_downloads": count(.paused),
-                "total_jobs": .int(status?.total ?? 0), "completed": .int(status?.completedEver ?? 0),
-                "failed": .int(status?.failedEver ?? 0), "cancelled": .int(status?.cancelledEver ?? 0),
+                "total_jobs": .int(status?.total ?? 0), "completed_total": .int(completed),
+                "failed_total": .int(failed), "cancelled_total": .int(cancelled),
+                // The same counters under the names that older clients know.
+                "completed": .int(completed), "failed": .int(failed), "cancelled": .int(cancelled),
             ]))
     }
 
@@ -65,7 +70,7 @@ extension API {
         let total = Self.total(states, try await queue.status())
         return Reply(
             .object([
-                "downloads": .array(page.jobs.map(download)),
+                "downloads": .array(page.jobs.filter(isDownload).map(download)),
                 "next_cursor": page.next.map { .string($0.description) } ?? .null,
                 "total": total.map { .int($0) } ?? .null,
             ]))
@@ -83,23 +88,47 @@ extension API {
 
     func getDownload(_ call: Call) async throws -> Reply {
         let id = try call.id()
-        guard let job = try await call.queue(.downloads).job(id) else { throw Self.noDownload(id) }
+        guard let job = try await call.queue(.downloads).job(id), isDownload(job) else { throw Self.noDownload(id) }
         return Self.tagged(download(job), call)
     }
 
     /// Pause, resume, cancel or retry: 200 with the new status, 202 while a running download is stopping.
     func changeDownload(_ call: Call, _ verb: ControlVerb) async throws -> Reply {
         let id = try call.id()
-        let verdict = try await call.queue(.downloads).steer(verb, [id])[0]
+        return try Self.reply(id, verb, try await call.queue(.downloads).steer(verb, [id])[0])
+    }
+
+    private static func reply(_ id: JobID, _ verb: ControlVerb, _ verdict: ControlVerdict) throws(Problem) -> Reply {
         switch verdict {
-        case .done(let state): return Self.changed(id, verb, state?.downloadStatus ?? "deleted")
-        case .asked: return Self.changed(id, verb, verb == .pause ? "paused" : "cancelled", isStopping: true)
+        case .done(let state): return changed(id, verb, state?.downloadStatus ?? "deleted")
+        case .asked: return changed(id, verb, verb == .pause ? "paused" : "cancelled", isStopping: true)
         case .refused(let state):
             let word = verb.name == "patch" ? "priority" : verb.name
-            throw Problem.invalidState(id, word, state.downloadStatus, allowed: state.downloadVerbs)
-        case .missing: throw Self.noDownload(id)
-        case .uniqueKeyTaken(let holder): throw Problem.uniqueKeyTaken(by: holder)
+            throw .invalidState(id, word, state.downloadStatus, allowed: state.downloadVerbs)
+        case .missing: throw noDownload(id)
+        case .uniqueKeyTaken(let holder): throw .uniqueKeyTaken(by: holder)
         }
+    }
+
+    /// Runs a failed or cancelled download again, also under another name; one that waits takes the name and waits on.
+    func retryDownload(_ call: Call) async throws -> Reply {
+        guard case .json(let text) = call.body else { return try await changeDownload(call, .retry) }
+        var fields = Fields(text)
+        let filename = fields.text("filename", length: 1...1024)
+        let onConflict = fields.onConflict()
+        try fields.done()
+        guard filename != nil || onConflict != nil else { return try await changeDownload(call, .retry) }
+        let (id, queue) = (try call.id(), try call.queue(.downloads))
+        let payload = try await beforeWriting {
+            guard let job = try await queue.job(id), isDownload(job) else { throw Self.noDownload(id) }
+            do throws(DownloadRefusal) {
+                return try downloads.renamed(job.payload, filename, onConflict) ?? job.payload
+            } catch {
+                throw Problem.invalid("/\(error.field)", error.detail)
+            }
+        }
+        let verdict = try await saidTwice { _ throws(QueueError) in try await queue.retry(id, payload: payload) }
+        return try Self.reply(id, .retry, verdict)
     }
 
     func setDownloadPriority(_ call: Call) async throws -> Reply {
@@ -136,7 +165,7 @@ extension API {
         let verb = Self.verb(&fields, ["cancel", "pause", "resume", "retry", "priority"])
         let ids = try Self.ids("download_ids", &fields, limit: settings.batchLimit)
         if let ids, ids.isEmpty, fields.errors.isEmpty {
-            throw Problem(.badRequest, "empty-batch", "download_ids must have at least one id")
+            throw Problem(.badRequest, "empty-batch", "At least one download ID must be provided")
         }
         try fields.done()
         guard let verb, let ids else { throw Problem.invalid("/download_ids", "is required") }

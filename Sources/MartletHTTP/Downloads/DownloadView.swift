@@ -33,6 +33,11 @@ extension JobState {
 }
 
 extension API {
+    /// Whether a job of the queue is a download: others may stand there that came past this surface.
+    func isDownload(_ job: JobRecord) -> Bool {
+        job.type == downloads.type && downloads.facts(job.payload, nil) != nil
+    }
+
     /// A download in full.
     func download(_ job: JobRecord) -> JSON {
         let facts = downloads.facts(job.payload, job.output)
@@ -50,6 +55,7 @@ extension API {
             },
             "attempt": .int(job.attempt), "max_retries": .int(job.maxRetries),
             "retry_at": job.state == .retrying ? job.dueAt.map(JSON.time) : nil,
+            "timeout_seconds": job.timeout.map(JSON.seconds),
             "starts_at": job.state == .scheduled ? job.dueAt.map(JSON.time) : nil,
             "stop_requested": job.wanted.map { .string($0.rawValue) },
             "checksum": facts?.checksum.map { .string($0) }, "error": job.error.map { .string($0) },

@@ -16,7 +16,11 @@ struct JobModel: Sendable {
         var job = NewJob(type: "", payload: Array("{}".utf8))
         let queue = Self.queue(&fields)
         job.type = fields.text("type", length: 1...NewJob.Limit.type, required: true) ?? ""
-        if job.type == reserved { fields.refuse("type", "is pushed through /api/downloads") }
+        if job.type == reserved {
+            fields.refuse("type", "is pushed through /api/downloads")
+        } else if queue == .downloads {
+            fields.refuse("queue", "takes only jobs of the type \(reserved), which are pushed through /api/downloads")
+        }
         if let payload = fields.value("payload") {
             job.payload = payload.bytes
             if payload.count > limit { fields.refuse("payload", "has more than \(limit) bytes") }

@@ -76,7 +76,7 @@ extension Route {
         .download(.pauseDownload, .post, "/{id}/pause", [.operate]),
         .download(.resumeDownload, .post, "/{id}/resume", [.operate]),
         .download(.cancelDownload, .post, "/{id}/cancel", [.operate]),
-        .download(.retryDownload, .post, "/{id}/retry", [.operate]),
+        .download(.retryDownload, .post, "/{id}/retry", [.operate], body: .optionalJSON),
         .download(.postDownloadPriority, .post, "/{id}/priority", [.operate], body: .json),
         .download(.patchDownloadPriority, .patch, "/{id}/priority", [.operate], body: .json),
     ]

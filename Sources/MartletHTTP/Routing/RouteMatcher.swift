@@ -70,6 +70,8 @@ struct RouteMatcher: Sendable {
                 return RouteMatch(route: route, parameters: parameters)
             }
             there += path.routes.map(\.method)
+            // The ids of downloads are not their callers' choice, so `/api/downloads/pause` is never the download `pause`.
+            if path.fixed == asked.count, path.routes.allSatisfy({ $0.scope == .downloads }) { break }
         }
         if there.isEmpty { throw .notFound("there is nothing at this path") }
         throw Self.notAllowed(there)

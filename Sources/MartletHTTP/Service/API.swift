@@ -28,7 +28,7 @@ struct API: Sendable {
         case .pauseDownload: try await changeDownload(call, .pause)
         case .resumeDownload: try await changeDownload(call, .resume)
         case .cancelDownload: try await changeDownload(call, .cancel)
-        case .retryDownload: try await changeDownload(call, .retry)
+        case .retryDownload: try await retryDownload(call)
         case .postDownloadPriority, .patchDownloadPriority: try await setDownloadPriority(call)
         default: try await answerService(call)
         }

@@ -2,6 +2,7 @@
 -- What operators ask of single jobs, many at once, each judged by itself.
 --
 -- ARGV: verb, priority, delay ms, max retries (the last three for `patch`, else empty), then ids, at most 500.
+--       `retry` may have a new payload in the place of the priority.
 -- Verbs: `pause`, `resume`, `cancel`, `retry`, `run`, `delete`, `patch`.
 -- Answer: `ok`, then for each id {verdict, state}: `done`, `asked` (a running job was asked to stop), `state` (not possible
 -- in that state), `missing`, or {`unique`, holder}.
@@ -11,6 +12,7 @@ if REFUSED then return REFUSED end
 
 local verb = ARGV[1]
 local priority, delay, retries = whole(ARGV[2], -1000, 1000), whole(ARGV[3], 0, 31536000000), whole(ARGV[4], 0, 100)
+local payload = verb == 'retry' and ARGV[2] ~= '' and ARGV[2]
 local results, ready, earliest, stop_asked = { 'ok' }, 0, nil, 0
 local t = runnable()
 
@@ -73,7 +75,11 @@ function verbs.cancel(id, job, state, index)
 end
 
 function verbs.retry(id, job, state, index)
-    if state == 'queued' then return 'done', 'queued' end
+    if state == 'queued' then
+        -- Nobody has begun it, or a repetition of this call finds what it did.
+        if payload then write('HSET', JOB .. id, 'p', payload) end
+        return 'done', 'queued'
+    end
     if state ~= 'failed' and state ~= 'cancelled' then return 'state', state end
     if job.u then
         local holder = call('HGET', UNIQUE, job.u)
@@ -81,6 +87,7 @@ function verbs.retry(id, job, state, index)
         write('HSET', UNIQUE, job.u, id)
     end
     write('HDEL', JOB .. id, 'f', 'l', 'e', 's')
+    if payload then write('HSET', JOB .. id, 'p', payload) end
     return 'done', run_now(id, index, job.r)
 end
 

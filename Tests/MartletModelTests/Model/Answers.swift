@@ -29,6 +29,7 @@ extension Model {
             return "\(beat(worker, says: says, beats)) stops \(stops)"
         case .control(let verb, let ids):
             return control(verb, ids.map(\.description)).map { "\($0)" } ?? "refused"
+        case .retryWith(let payload, let id): return "\([retry(id.description, with: payload)])"
         case .configure(let words): return configure(words.map { ($0.name, $0.value) }) ?? "ok"
         case .sweep:
             let swept = sweep()
@@ -74,8 +75,8 @@ extension Model {
         guard let job = jobs[id] else { return "\(id) none" }
         let attempt = job.state == .active || job.state == .completed ? job.failures + 1 : job.failures
         return Words.record(
-            id, job.state, job.priority, job.maxRetries, [job.claims, job.failures, job.lost, attempt], job.error,
-            job.progress, job.wanted?.stop,
+            id, job.state, job.priority, job.maxRetries, [job.claims, job.failures, job.lost, attempt],
+            job.state == .completed ? nil : job.error, job.progress, job.wanted?.stop,
             [
                 job.claimedAt, job.state.isFinal ? job.score : nil,
                 job.index == .delayed ? job.score : nil, job.index == .active ? job.score : nil,

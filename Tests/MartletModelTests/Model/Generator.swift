@@ -79,7 +79,11 @@ struct Generator {
         case 330..<450: return .settle(settlements(model))
         case 450..<530: return .turn(random.chance(90) ? settlements(model) : [], claim(model))
         case 530..<600: return beat(model)
-        case 600..<745: return .control(verb(), targets(model))
+        case 600..<745:
+            let (verb, targets) = (verb(), targets(model))
+            // Nothing else of a run depends on the payload, so no dice are needed.
+            guard verb == .retry, targets.count == 1, let id = targets.first else { return .control(verb, targets) }
+            return .retryWith([UInt8(history.count % 9 + 1)], id)
         case 745..<775: return .configure(settings())
         case 775..<782: return .pause(reason: "r\(Int.random(in: 0..<9, using: &random))")
         case 782..<788: return .resume
@@ -124,7 +128,7 @@ extension Operation {
     fileprivate var hasReplyToLose: Bool {
         switch self {
         case .push(let jobs), .pushAtomically(let jobs): jobs.allSatisfy { $0.invalidField == nil }
-        case .claim, .settle, .turn, .beat, .control, .sweep: true
+        case .claim, .settle, .turn, .beat, .control, .retryWith, .sweep: true
         default: false
         }
     }

@@ -97,6 +97,14 @@ extension Model {
         return ids.map { control(verb, $0) }
     }
 
+    /// What became of a retry with another payload.
+    mutating func retry(_ id: String, with payload: [UInt8]) -> ControlVerdict {
+        guard let job = jobs[id] else { return .missing }
+        let verdict = retry(id, job)
+        if verdict == .done(.queued) { jobs[id]?.payload = payload }
+        return verdict
+    }
+
     private mutating func control(_ verb: ControlVerb, _ id: String) -> ControlVerdict {
         guard let job = jobs[id] else { return verb == .delete && tombs[id] != nil ? .done(nil) : .missing }
         switch verb {

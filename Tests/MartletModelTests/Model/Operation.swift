@@ -15,6 +15,7 @@ enum Operation: Sendable {
     case turn([Settlement], ClaimRequest)
     case beat(worker: String, says: String?, [Beat])
     case control(ControlVerb, [JobID])
+    case retryWith([UInt8], JobID)
     case configure([Setting])
     case pause(reason: String)
     case resume
@@ -44,7 +45,7 @@ extension Operation {
         case .push, .pushAtomically: .enqueue
         case .claim, .settle, .turn: .turn
         case .beat: .beat
-        case .control: .control
+        case .control, .retryWith: .control
         case .sweep: .sweep
         default: nil
         }
@@ -64,6 +65,7 @@ extension Operation: CustomStringConvertible {
         case .beat(let worker, let says, let beats):
             "beat \(worker) \(says ?? "") \(beats.map { "\($0.id) \($0.token)" }.joined(separator: ", "))"
         case .control(let verb, let ids): "\(verb) \(ids.map(\.description).joined(separator: " "))"
+        case .retryWith(let payload, let id): "retry \(id) with \(payload)"
         case .configure(let words): "set \(words.map { "\($0.name) \($0.value)" }.joined(separator: ", "))"
         case .pause(let reason): "pause the queue: \(reason)"
         case .resume: "resume the queue"

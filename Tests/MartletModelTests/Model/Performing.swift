@@ -41,6 +41,7 @@ extension Stage {
             let reply = try await queue.beat(worker: worker, says: says, beats)
             return "\(reply.verdicts) stops \(reply.stops)"
         case .control(let verb, let ids): return "\(try await queue.control(verb, ids))"
+        case .retryWith(let payload, let id): return "\([try await queue.retry(id, payload: payload)])"
         case .sweep:
             let report = try await queue.sweep()
             let back = report.takenBack.map { ($0.key.description, $0.value) }

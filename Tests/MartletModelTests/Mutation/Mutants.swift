@@ -277,6 +277,14 @@ struct Mutant: Sendable, CustomStringConvertible {
         Mutant(
             "a retry keeps since when a type was unknown", .control,
             "write('HDEL', JOB .. id, 'f', 'l', 'e', 's')", "write('HDEL', JOB .. id, 'f', 'l', 'e')"),
+        Mutant(
+            "a retry keeps its payload", .control,
+            "    if payload then write('HSET', JOB .. id, 'p', payload) end\n    return 'done', run_now",
+            "    return 'done', run_now"),
+        Mutant(
+            "a queued job keeps its payload", .control,
+            "        if payload then write('HSET', JOB .. id, 'p', payload) end\n        return 'done', 'queued'",
+            "        return 'done', 'queued'"),
         Mutant("a retry does not take its key again", .control, "        write('HSET', UNIQUE, job.u, id)\n"),
         Mutant("a retry keeps its failures", .control, "    write('HDEL', JOB .. id, 'f', 'l', 'e', 's')\n"),
         Mutant(

@@ -120,6 +120,14 @@ extension Scenario {
             _ = try await stage.queue.enqueue(second)
             return try await stage.queue.control(.retry, first.id) == .uniqueKeyTaken(by: second.id)
         },
+        Scenario(name: "a retry brings another payload, also to a job that is queued") { stage in
+            let job = NewJob(type: "test", payload: [1])
+            try await stage.failForGood(job)
+            _ = try await stage.queue.retry(job.id, payload: [2])
+            guard try await stage.queue.job(job.id)?.payload == [2] else { return false }
+            _ = try await stage.queue.retry(job.id, payload: [3])
+            return try await stage.queue.job(job.id)?.payload == [3]
+        },
         Scenario(name: "a retry takes its key again") { stage in
             let first = NewJob(type: "test", payload: [1], uniqueKey: "k")
             try await stage.failForGood(first)
