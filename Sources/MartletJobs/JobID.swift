@@ -18,6 +18,13 @@ public struct JobID: Hashable, Sendable, LosslessStringConvertible {
         self.description = text
     }
 
+    /// The id of the job with this index in a batch whose ids begin with this ULID; they sort in the order of the batch.
+    package func item(_ index: Int) -> JobID {
+        let digits = String(index)
+        let zeros = String(repeating: "0", count: max(0, 5 - digits.utf8.count))
+        return JobID(unchecked: "\(description)-\(zeros)\(digits)")
+    }
+
     private init(unchecked: String) { self.description = unchecked }
 
     /// A new ULID: 26 lower-case characters, larger than every one made before in this process.

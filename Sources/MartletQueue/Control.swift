@@ -58,14 +58,36 @@ extension Queue {
     public func control(_ verb: ControlVerb, _ ids: [JobID]) async throws(QueueError) -> [ControlVerdict] {
         var verdicts: [ControlVerdict] = []
         for chunk in ids.chunks(of: Queue.batchLimit) {
-            var arguments = verb.arguments
+            var arguments = verb.arguments(isDry: false)
             for id in chunk { arguments.append(id.description) }
             let value = try await run(.control, arguments, ids: Array(chunk))
-            guard let parts = value.array, parts.count == chunk.count + 1 else { throw .broken("control", value) }
-            for part in parts.dropFirst() {
-                guard let verdict = ControlVerdict(part) else { throw .broken("control", part) }
-                verdicts.append(verdict)
-            }
+            guard let parts = value.array else { throw .broken("control", value) }
+            verdicts += try Self.verdicts(parts, chunk.count)
+        }
+        return verdicts
+    }
+
+    /// What ``control(_:_:)-(_,[JobID])`` would do to each of the jobs, by the same script, which writes nothing then.
+    ///
+    /// At most 500 jobs for each script. Between two scripts nothing is remembered, so two jobs with the same unique key may
+    /// both seem possible to retry when they lie further apart.
+    public func preview(_ verb: ControlVerb, _ ids: [JobID]) async throws(QueueError) -> [ControlVerdict] {
+        var verdicts: [ControlVerdict] = []
+        for chunk in ids.chunks(of: Queue.batchLimit) {
+            var arguments = verb.arguments(isDry: true)
+            for id in chunk { arguments.append(id.description) }
+            guard let parts = try await read(.control, arguments) else { return ids.map { _ in .missing } }
+            verdicts += try Self.verdicts(parts, chunk.count)
+        }
+        return verdicts
+    }
+
+    private static func verdicts(_ parts: [RedisValue], _ count: Int) throws(QueueError) -> [ControlVerdict] {
+        guard parts.count == count + 1 else { throw .broken("control", .array(parts)) }
+        var verdicts: [ControlVerdict] = []
+        for part in parts.dropFirst() {
+            guard let verdict = ControlVerdict(part) else { throw .broken("control", part) }
+            verdicts.append(verdict)
         }
         return verdicts
     }
@@ -96,10 +118,11 @@ extension Queue {
 }
 
 extension ControlVerb {
-    fileprivate var arguments: RedisArguments {
-        guard case .patch(let priority, let delay, let retries) = self else { return RedisArguments(name, "", "", "") }
+    fileprivate func arguments(isDry: Bool) -> RedisArguments {
+        let word = isDry ? "dry " + name : name
+        guard case .patch(let priority, let delay, let retries) = self else { return RedisArguments(word, "", "", "") }
         return RedisArguments(
-            name, priority.map(String.init) ?? "", delay.map { String($0.inMilliseconds) } ?? "",
+            word, priority.map(String.init) ?? "", delay.map { String($0.inMilliseconds) } ?? "",
             retries.map(String.init) ?? "")
     }
 }

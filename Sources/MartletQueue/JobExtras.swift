@@ -18,6 +18,7 @@ extension NewJob {
         if let digest { reader.read(.digest, .text(digest)) }
         if !tags.isEmpty { reader.read(.tags, .text(tags.joined(separator: "\n"))) }
         if let metadata { reader.read(.metadata, .bytes(metadata)) }
+        if let owner { reader.read(.owner, .text(owner)) }
     }
 
     /// Whether nothing is said of the job but its type and payload: then nothing else is sent and stored.

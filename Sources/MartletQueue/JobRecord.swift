@@ -26,6 +26,8 @@ enum JobField: String, Sendable, CaseIterable {
     /// One a line.
     case tags = "y"
     case metadata = "a"
+    /// Who pushed it; only where nobody else who pushes may read it.
+    case owner = "z"
     /// `<claims>:<nonce>` while active, with a star behind it when the end of the attempt has more to look at (a unique
     /// key, a digest, a wanted stop); behind a minus when spent.
     case token = "k"
@@ -74,6 +76,8 @@ public struct JobRecord: Sendable {
     public var tags: [String]
     /// A JSON object for people.
     public var metadata: [UInt8]?
+    /// Who pushed it, where only they may read it again.
+    public var owner: String?
     /// How often it was claimed.
     public var claims: Int
     /// How many attempts failed.
@@ -135,6 +139,7 @@ extension JobRecord {
         uniqueKey = fields.text(.uniqueKey)
         tags = fields.text(.tags).map { $0.split(separator: "\n").map(String.init) } ?? []
         metadata = fields.bytes(.metadata)
+        owner = fields.text(.owner)
         claims = fields.claims
         failures = fields.int(.failures)?.asCount ?? 0
         lost = fields.int(.lost)?.asCount ?? 0

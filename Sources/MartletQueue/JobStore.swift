@@ -176,7 +176,7 @@ public final class JobStore: Service, Sendable {
             reason: fields["reason"] ?? "", by: fields["by"] ?? "")
     }
 
-    private func command(_ words: String...) async throws(QueueError) -> RedisValue {
+    func command(_ words: String...) async throws(QueueError) -> RedisValue {
         var arguments = RedisArguments()
         for word in words { arguments.append(word) }
         return try await send(.command(arguments))

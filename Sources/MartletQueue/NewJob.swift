@@ -32,12 +32,15 @@ public struct NewJob: Sendable {
     public var tags: [String]
     /// A JSON object for people.
     public var metadata: [UInt8]?
+    /// Who pushes it, where only they may read it again; up to 128 bytes.
+    public var owner: String?
 
     /// A job with the service's defaults where the caller says nothing.
     public init(
         id: JobID = .generate(), digest: String? = nil, type: String, payload: [UInt8], priority: Int = 0,
         delay: Duration = .zero, maxRetries: Int = JobRecord.defaultMaxRetries, retryPolicy: RetryPolicy? = nil,
-        timeout: Duration? = nil, uniqueKey: String? = nil, tags: [String] = [], metadata: [UInt8]? = nil
+        timeout: Duration? = nil, uniqueKey: String? = nil, tags: [String] = [], metadata: [UInt8]? = nil,
+        owner: String? = nil
     ) {
         self.id = id
         self.digest = digest
@@ -51,6 +54,7 @@ public struct NewJob: Sendable {
         self.uniqueKey = uniqueKey
         self.tags = tags
         self.metadata = metadata
+        self.owner = owner
     }
 }
 
@@ -87,6 +91,8 @@ extension NewJob {
         public static let type = 128
         /// The bytes of a unique key.
         public static let uniqueKey = 128
+        /// The bytes of an owner's name.
+        public static let owner = 128
         /// The jobs of an atomic push.
         public static let atomicJobs = 10_000
         /// The bytes of an atomic push.
@@ -105,6 +111,7 @@ extension NewJob {
         if let timeout, timeout < .milliseconds(1) || timeout > Limit.delay { return "timeout" }
         if let uniqueKey, uniqueKey.isEmpty || uniqueKey.utf8.count > Limit.uniqueKey { return "unique_key" }
         if tags.count > 16 || !tags.allSatisfy({ (1...64).contains($0.utf8.count) }) { return "tags" }
+        if let owner, owner.isEmpty || owner.utf8.count > Limit.owner { return "owner" }
         return nil
     }
 

@@ -21,6 +21,7 @@ extension JobRecord {
         uniqueKey = job.uniqueKey
         tags = job.tags
         metadata = job.metadata
+        owner = job.owner
         claims = 0
         failures = 0
         lost = 0

@@ -43,6 +43,28 @@ public struct QueueSettings: Sendable, Hashable {
     public var durability: Durability
 }
 
+/// A setting of a queue that can be taken back to its default.
+public enum QueueSetting: String, Sendable, Hashable, CaseIterable {
+    /// How many jobs may be active at once; without limit by default.
+    case limit
+    /// How long a worker holds a job without a beat; 30 s by default.
+    case lease
+    /// What one level of priority is worth; strict priorities by default.
+    case step
+    /// How long completed, failed and cancelled jobs stay; ``Retention/standard`` by default.
+    case completed, failed, cancelled
+    /// The least that is waited for before a push is answered; ``Durability/memory`` by default.
+    case durability
+
+    /// The names of its fields in Redis.
+    fileprivate var fields: [String] {
+        switch self {
+        case .completed, .failed, .cancelled: ["\(rawValue)_age", "\(rawValue)_count"]
+        case .limit, .lease, .step, .durability: [rawValue]
+        }
+    }
+}
+
 /// A change of settings: what is `nil` stays as it is.
 public struct QueueSettingsChange: Sendable, Hashable {
     /// 1 to 1 000 000; 0 takes the limit away.
@@ -59,11 +81,14 @@ public struct QueueSettingsChange: Sendable, Hashable {
     public var cancelled: Retention?
     /// The least that is waited for before a push is answered; producers take notice within five seconds.
     public var durability: Durability?
+    /// The settings that go back to their defaults, whatever else is said of them.
+    public var defaults: Set<QueueSetting> = []
 
     /// A change of what is named.
     public init(
         limit: Int? = nil, lease: Duration? = nil, step: Duration? = nil, completed: Retention? = nil,
-        failed: Retention? = nil, cancelled: Retention? = nil, durability: Durability? = nil
+        failed: Retention? = nil, cancelled: Retention? = nil, durability: Durability? = nil,
+        defaults: Set<QueueSetting> = []
     ) {
         self.limit = limit
         self.lease = lease
@@ -72,9 +97,15 @@ public struct QueueSettingsChange: Sendable, Hashable {
         self.failed = failed
         self.cancelled = cancelled
         self.durability = durability
+        self.defaults = defaults
     }
 
-    fileprivate var words: [(String, Int)] {
+    /// Fields and values as the script takes them; an empty value stands for the default.
+    fileprivate var words: [(String, String)] {
+        values.map { ($0, String($1)) } + defaults.flatMap(\.fields).sorted().map { ($0, "") }
+    }
+
+    private var values: [(String, Int)] {
         var words: [(String, Int)] = []
         if let limit { words.append(("limit", limit)) }
         if let lease { words.append(("lease", lease.inMilliseconds)) }

@@ -200,12 +200,12 @@ import Testing
             #expect(first.strings("job_ids") == first.strings("job_ids").sorted())
             let other = try await server.post(
                 "/api/downloads/batch", "{\"track_ids\":[\(tracks)],\"priority\":1}", headers: key)
-            #expect(other.status == 409)
+            #expect(other.status == 422)
             #expect(try await server.get("/api/downloads/status").int("total_jobs") == 1200)
         }
     }
 
-    @Test func `Idempotency: a download sent again with its key is 200 and the same, another body is 409`() async throws
+    @Test func `Idempotency: a download sent again with its key is 200 and the same, another body is 422`() async throws
     {
         try await withServer { server in
             let key = [("idempotency-key", "one")]
@@ -217,8 +217,8 @@ import Testing
             #expect(second.status == 200)
             #expect(first["id"] == second["id"])
             let other = try await server.post("/api/downloads", #"{"url":"https://a.example/2"}"#, headers: key)
-            #expect(other.status == 409)
-            #expect(other["code"] == "idempotency-conflict")
+            #expect(other.status == 422)
+            #expect(other["code"] == "idempotency-key-reused")
         }
     }
 

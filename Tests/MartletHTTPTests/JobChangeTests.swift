@@ -157,6 +157,11 @@ import Testing
             #expect(try await server.send(.PATCH, "/api/v1/jobs/\(id)", "{}").status == 422)
             #expect(try await server.send(.PATCH, "/api/v1/jobs/\(id)", #"{"state":"failed"}"#).status == 422)
             #expect(try await server.send(.PATCH, "/api/v1/jobs/none", body).status == 404)
+            let bare = try await server.send(.PATCH, "/api/v1/jobs/\(id)", #"{"priority":null,"max_retries":null}"#)
+            #expect(bare.int("priority") == 0, "null takes back to the default")
+            #expect(bare.int("max_retries") == 3)
+            let waits = try await server.send(.PATCH, "/api/v1/jobs/\(id)", #"{"priority":1,"delay_seconds":null}"#)
+            #expect(waits.pointers == ["/delay_seconds"])
             _ = try await server.post("/api/v1/jobs/\(id)/cancel")
             #expect(try await server.send(.PATCH, "/api/v1/jobs/\(id)", body).status == 409)
         }
@@ -186,6 +191,10 @@ import Testing
             #expect(dry.status == 200, "\(dry.text)")
             #expect(dry.list("results").compactMap { $0["id"] as? String } == [a, b])
             #expect(dry.json["dry_run"] as? Bool == true)
+            let cancelled = try await server.post(
+                "/api/v1/jobs/actions", "{\"action\":\"cancel\",\"ids\":[\"\(a)\"],\"dry_run\":true}")
+            #expect(cancelled.list("results").first?["status"] as? String == "cancelled", "what would be, not what is")
+            #expect(try await server.get("/api/v1/jobs/\(a)")["state"] == "queued")
             let preview = try await server.post(
                 "/api/v1/jobs/actions", "{\"action\":\"delete\",\"ids\":[\"\(a)\"],\"dry_run\":true}")
             #expect(preview.int("failed") == 1)
@@ -206,12 +215,63 @@ import Testing
         (#"{"action":"cancel","filter":{"queue":"a"}}"#, "/filter"), (#"{"action":"cancel","ids":[]}"#, "/ids"),
         (#"{"action":"explode","ids":["a"]}"#, "/action"), (#"{"ids":["a"]}"#, "/action"),
         (#"{"action":"priority","ids":["a"]}"#, "/priority"),
+        (#"{"action":"pause","priority":5,"ids":["a"]}"#, "/priority"),
+        (#"{"action":"cancel","priority":5,"ids":["a"]}"#, "/priority"),
     ])
     func `a bad action over jobs is 422`(body: String, pointer: String) async throws {
         try await withServer { server in
             let answer = try await server.post("/api/v1/jobs/actions", body)
             #expect(answer.status == 422)
             #expect(answer.pointers.contains(pointer), "\(answer.text)")
+        }
+    }
+
+    @Test func `a dry run says what the action then does, and writes nothing`() async throws {
+        try await withServer { server in
+            let queue = server.harness.queue("default")
+            for id in ["u1", "u2", "u3"] {
+                _ = try await push(server, ",\"id\":\"\(id)\",\"unique_key\":\"only\"")
+                _ = try await server.post("/api/v1/jobs/\(id)/cancel")
+            }
+            _ = try await push(server, #","id":"runs","priority":9"#)
+            #expect(try await server.claim(from: queue).first?.id.description == "runs")
+            _ = try await push(server, #","id":"waits","delay_seconds":60"#)
+            let ids = #"["u1","u2","runs","waits","none","u1","waits","u3"]"#
+            for action in ["retry", "pause", "resume", "run", "cancel", "delete"] {
+                let before = try await server.harness.command("HGETALL", server.harness.key("meta", queue: "default"))
+                let jobs = try await server.get("/api/v1/jobs").text
+                let body = "{\"action\":\"\(action)\",\"ids\":\(ids)"
+                let dry = try await server.post("/api/v1/jobs/actions", body + ",\"dry_run\":true}")
+                let after = try await server.harness.command("HGETALL", server.harness.key("meta", queue: "default"))
+                #expect(before == after, "\(action)")
+                #expect(try await server.get("/api/v1/jobs").text == jobs, "\(action)")
+                let real = try await server.post("/api/v1/jobs/actions", body + "}")
+                for part in ["results", "errors"] {
+                    let (would, did) = (dry.list(part) as NSArray, real.list(part) as NSArray)
+                    #expect(would == did, "\(action): \(dry.text) \(real.text)")
+                }
+            }
+        }
+    }
+
+    @Test func `a dry run in a queue that is not there creates none`() async throws {
+        try await withServer { server in
+            let body = #"{"action":"cancel","ids":["a"],"dry_run":true}"#
+            let answer = try await server.post("/api/v1/jobs/actions?queue=none", body)
+            #expect(answer.int("failed") == 1)
+            let names = try await server.store.queueNames()
+            #expect(names.isEmpty)
+        }
+    }
+
+    @Test func `the Location of a push leads to its job, also when another queue has one of that id`() async throws {
+        try await withServer { server in
+            for queue in ["a", "b"] {
+                let body = "{\"type\":\"t\",\"id\":\"twin\",\"queue\":\"\(queue)\"}"
+                let answer = try await server.post("/api/v1/jobs", body)
+                let location = try #require(answer.headers.first(name: "location"))
+                #expect(try await server.get(location)["queue"] == queue)
+            }
         }
     }
 

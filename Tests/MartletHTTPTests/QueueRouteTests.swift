@@ -39,7 +39,8 @@ import Testing
         (#"{"concurrency":-1}"#, "/concurrency"), (#"{"lease_seconds":4}"#, "/lease_seconds"),
         (#"{"lease_seconds":901}"#, "/lease_seconds"), (#"{"rate":5}"#, "/rate"),
         (#"{"retention":{"completed":{"count":-1}}}"#, "/retention/completed/count"),
-        (#"{"retention":{"odd":{}}}"#, "/retention/odd"),
+        (#"{"retention":{"odd":{}}}"#, "/retention/odd"), (#"{"durability":7}"#, "/durability"),
+        (#"{"concurrency":3,"lease_seconds":"1"}"#, "/lease_seconds"), (#"{"retention":7}"#, "/retention"),
     ])
     func `a bad setting of a queue is 422 and changes nothing`(body: String, pointer: String) async throws {
         try await withServer { server in
@@ -48,6 +49,48 @@ import Testing
             #expect(answer.pointers == [pointer])
             #expect(try await server.get("/api/v1/queues/mail").status == 404)
             #expect(try await server.send(.PUT, "/api/v1/queues/No%7D", "{}").status == 422)
+        }
+    }
+
+    @Test(arguments: [
+        ("concurrency", "7", "null"), ("lease_seconds", "60", "30"), ("ageing_seconds", "60", "0"),
+        ("durability", #""fsync""#, #""memory""#),
+    ])
+    func `null takes a setting back to its default`(name: String, value: String, standard: String) async throws {
+        try await withServer { server in
+            func put(_ text: String) async throws -> String {
+                let answer = try await server.send(.PUT, "/api/v1/queues/mail", "{\"\(name)\":\(text)}")
+                #expect(answer.status == 200, "\(answer.text)")
+                return answer.text
+            }
+            let set = try await put(value)
+            let unset = try await put("null")
+            let read = try await server.get("/api/v1/queues/mail").text
+            #expect(set.contains("\"\(name)\":\(value)"))
+            #expect(unset.contains("\"\(name)\":\(standard)") && read.contains("\"\(name)\":\(standard)"))
+        }
+    }
+
+    @Test func `null takes retentions back to their defaults, and the limit of downloads to that of the server`()
+        async throws
+    {
+        try await withServer { server in
+            let standard = #"{"age_seconds":86400,"count":100000}"#
+            func put(_ body: String, _ queue: String = "mail") async throws -> Answer {
+                try await server.send(.PUT, "/api/v1/queues/\(queue)", body)
+            }
+            let short = #"{"age_seconds":1,"count":2}"#
+            let all = "{\"retention\":{\"completed\":\(short),\"failed\":\(short),\"cancelled\":\(short)}}"
+            let set = try await put(all)
+            #expect(set.text.contains("\"failed\":\(short)"))
+            let one = try await put(#"{"retention":{"failed":null,"completed":{"age_seconds":null,"count":9}}}"#)
+            #expect(one.text.contains("\"failed\":\(standard),\"cancelled\":\(short)"), "\(one.text)")
+            #expect(one.text.contains(#""completed":{"age_seconds":86400,"count":9}"#))
+            let none = try await put(#"{"retention":null}"#)
+            #expect(none.text.contains("\"completed\":\(standard),\"failed\":\(standard),\"cancelled\":\(standard)"))
+            #expect(try await put(#"{"concurrency":9}"#, "downloads").status == 200)
+            let settings = try await put(#"{"concurrency":null}"#, "downloads").json["settings"] as? [String: Any]
+            #expect(settings?["concurrency"] as? Int == 3)
         }
     }
 

@@ -26,8 +26,14 @@ struct Answer {
     func bool(_ key: String) -> Bool? { json[key] as? Bool }
     func list(_ key: String) -> [[String: Any]] { json[key] as? [[String: Any]] ?? [] }
     func strings(_ key: String) -> [String] { json[key] as? [String] ?? [] }
-    /// The JSON pointers of a problem's errors.
-    var pointers: [String] { list("errors").compactMap { $0["pointer"] as? String } }
+    /// Where the errors of a problem are: JSON pointers without the sign of a fragment, and `?name` for parameters.
+    var pointers: [String] {
+        list("errors").compactMap { error in
+            if let parameter = error["parameter"] as? String { return "?" + parameter }
+            guard let pointer = error["pointer"] as? String, pointer.hasPrefix("#") else { return nil }
+            return String(pointer.dropFirst())
+        }
+    }
 }
 
 /// A server under test.

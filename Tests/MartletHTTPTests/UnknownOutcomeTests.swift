@@ -242,7 +242,7 @@ struct WriteCase: Sendable, CustomTestStringConvertible {
 }
 
 /// Runs a test whose server, and the test beside it, reach Redis through a proxy.
-private func withServerBehindProxy(
+func withServerBehindProxy(
     _ body: @concurrent @Sendable (TestServer, FaultProxy) async throws -> Void
 ) async throws {
     let proxy = try await FaultProxy.start(to: try await SharedRedis.server().socketPath)

@@ -42,11 +42,18 @@ struct Problem: Sendable {
         }
     }
 
+    /// Where a fault is: a field of the body, with its line where each line is a job, a parameter or a header.
+    private static func place(_ error: JSON) -> String? {
+        let field = error["pointer"].string ?? error["parameter"].string ?? error["header"].string
+        guard let line = error["line"].int else { return field }
+        return field.map { "line \(line), \($0)" } ?? "line \(line)"
+    }
+
     private func sentence(server: String) -> String {
         var text = body["detail"].string ?? body["title"].string ?? "\(server) answered with status \(status)"
         for error in body["errors"].array ?? [] {
             guard let detail = error["detail"].string, !text.contains(detail) else { continue }
-            text += "\n  \(error["pointer"].string.map { "\($0): " } ?? "")\(detail)"
+            text += "\n  \(Self.place(error).map { "\($0): " } ?? "")\(detail)"
         }
         if let state = body["state"].string, !text.contains(state) { text += " (it is \(state))" }
         if body["outcome"].string == "unknown" { text += doubt }

@@ -78,5 +78,11 @@ struct Caller: Sendable {
     /// Whoever reaches a loopback address that asks for no tokens.
     static let local = Caller(name: "local", roles: [.admin], queues: .everything)
 
+    /// Whether they may read what others pushed; who cannot, and produces, reads only what the same token pushed.
+    var seesAllJobs: Bool { has(anyOf: [.read, .operate]) }
+
+    /// What the jobs carry that they push, so that they may read these again; `nil` where they may read all.
+    var owner: String? { seesAllJobs ? nil : name }
+
     func has(anyOf allowed: Set<Role>) -> Bool { roles.contains(.admin) || !roles.isDisjoint(with: allowed) }
 }

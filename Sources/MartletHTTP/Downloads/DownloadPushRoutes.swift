@@ -9,21 +9,35 @@ import MartletQueue
 extension API {
     func addDownload(_ call: Call) async throws -> Reply {
         let text = try call.json()
-        let key = try IdempotencyKey(call)
+        let key = try call.idempotencyKey()
+        let queue = try call.queue(.downloads)
+        let (job, durability) = try oneDownload(text, id: .generate(), call)
+        return try await push(call, under: key, text.canonical(RequestShape.download)) { keyed in
+            // The id is a part of what a download is, so one of another id is read anew.
+            var job = try keyed.map { try oneDownload(text, id: $0.base, call).job } ?? job
+            keyed?.mark(&job)
+            let location = { (id: JobID) in "/api/downloads/\(id)" }
+            return try await push(
+                job, to: queue, durability: durability, for: call.caller, location: location
+            ) { download($0) }
+        }
+    }
+
+    private func oneDownload(
+        _ text: JSONText, id: JobID, _ call: Call
+    ) throws(Problem) -> (job: NewJob, durability: Durability?) {
         var fields = Fields(text)
         let durability = fields.durability()
         var names = DownloadNames()
-        let job = newDownload(&fields, id: key?.id() ?? .generate(), &names)
+        let job = newDownload(&fields, id: id, &names, call)
         try fields.done()
-        guard var job else { throw Problem.invalid("", "must name a url or a track_id") }
-        if key != nil { job.digest = RequestDigest.of(text) }
-        let queue = try call.queue(.downloads)
-        return try await push(job, to: queue, durability: durability, location: "/api/downloads/") { download($0) }
+        guard let job else { throw .invalid("", "must name a url or a track_id") }
+        return (job, durability)
     }
 
     /// Reads one download; notes all faults in `fields`, and answers `nil` when there are any.
     private func newDownload(
-        _ fields: inout Fields, id: JobID, _ names: inout DownloadNames, priority: Int = 0
+        _ fields: inout Fields, id: JobID, _ names: inout DownloadNames, _ call: Call, priority: Int = 0
     ) -> NewJob? {
         var request = DownloadRequest(id: id)
         request.url = fields.text("url", length: 1...8192)
@@ -46,7 +60,8 @@ extension API {
             let plan = try names.plan(request, by: downloads)
             return NewJob(
                 id: id, type: downloads.type, payload: plan.payload, priority: priority, delay: delay,
-                maxRetries: retries, timeout: timeout, uniqueKey: isUnique ? Self.uniqueKey(plan) : nil)
+                maxRetries: retries, timeout: timeout, uniqueKey: isUnique ? Self.uniqueKey(plan) : nil,
+                owner: call.caller.owner)
         } catch {
             fields.refuse(error.field, error.detail)
             return nil
@@ -60,7 +75,23 @@ extension API {
 
     func addDownloads(_ call: Call) async throws -> Reply {
         let text = try call.json()
-        let key = try IdempotencyKey(call)
+        let key = try call.idempotencyKey()
+        let queue = try call.queue(.downloads)
+        let batch = try downloadBatch(text, nil, call)
+        return try await push(call, under: key, text.canonical(RequestShape.downloads)) { keyed in
+            try await pushBatch(keyed.map { try downloadBatch(text, $0, call) } ?? batch, to: queue, call)
+        }
+    }
+
+    /// Downloads that are pushed together.
+    private struct DownloadBatch {
+        var jobs: [NewJob]
+        var durability: Durability?
+        /// The list in the request that they stand in.
+        var field: String
+    }
+
+    private func downloadBatch(_ text: JSONText, _ keyed: KeyedPush?, _ call: Call) throws(Problem) -> DownloadBatch {
         var fields = Fields(text)
         let tracks = fields.list("track_ids")
         let items = fields.list("downloads")
@@ -78,17 +109,16 @@ extension API {
         guard list.count <= settings.batchLimit else {
             throw Problem.tooLarge("a batch has at most \(settings.batchLimit) downloads", limit: settings.batchLimit)
         }
-        let ids = list.indices.map { key?.id($0) ?? .generate() }
-        var jobs = try tracks.map { try trackJobs($0, ids, priority) } ?? itemJobs(list, ids, priority)
-        if key != nil {
-            let digest = RequestDigest.of(text)
-            for index in jobs.indices { jobs[index].digest = digest }
-        }
-        return try await pushBatch(
-            jobs, to: try call.queue(.downloads), durability, field: tracks == nil ? "downloads" : "track_ids")
+        let ids = list.indices.map { keyed?.base.item($0) ?? .generate() }
+        var jobs =
+            tracks == nil ? try itemJobs(list, ids, priority, call) : try trackJobs(list, ids, priority, call)
+        for index in jobs.indices { keyed?.mark(&jobs[index], index: index) }
+        return DownloadBatch(jobs: jobs, durability: durability, field: tracks == nil ? "downloads" : "track_ids")
     }
 
-    private func trackJobs(_ list: [JSONText], _ ids: [JobID], _ priority: Int) throws(Problem) -> [NewJob] {
+    private func trackJobs(
+        _ list: [JSONText], _ ids: [JobID], _ priority: Int, _ call: Call
+    ) throws(Problem) -> [NewJob] {
         let tracks = list.map { $0.string ?? String(decoding: $0.bytes, as: UTF8.self) }
         for track in tracks where !Self.isUUID(track) {
             let shown = track.quotable(limit: 100)
@@ -103,7 +133,7 @@ extension API {
                 jobs.append(
                     NewJob(
                         id: ids[index], type: downloads.type, payload: plan.payload, priority: priority,
-                        maxRetries: settings.defaultMaxRetries))
+                        maxRetries: settings.defaultMaxRetries, owner: call.caller.owner))
             } catch {
                 throw .invalid("/track_ids/\(index)", error.detail)
             }
@@ -127,39 +157,43 @@ extension API {
         return true
     }
 
-    private func itemJobs(_ list: [JSONText], _ ids: [JobID], _ priority: Int) throws(Problem) -> [NewJob] {
+    private func itemJobs(
+        _ list: [JSONText], _ ids: [JobID], _ priority: Int, _ call: Call
+    ) throws(Problem) -> [NewJob] {
         var jobs: [NewJob] = []
         var errors: [FieldError] = []
         var names = DownloadNames()
         for (index, item) in list.enumerated() {
             var fields = Fields(item, at: "/downloads/\(index)")
-            let job = newDownload(&fields, id: ids[index], &names, priority: priority)
+            let job = newDownload(&fields, id: ids[index], &names, call, priority: priority)
             if let job { jobs.append(job) } else { errors += fields.errors }
         }
         if !errors.isEmpty { throw .invalid(errors) }
         return jobs
     }
 
-    private func pushBatch(
-        _ jobs: [NewJob], to queue: Queue, _ durability: Durability?, field: String
-    ) async throws -> Reply {
+    private func pushBatch(_ batch: DownloadBatch, to queue: Queue, _ call: Call) async throws -> Reply {
+        let jobs = batch.jobs
         let bytes = jobs.reduce(0) { $0 + $1.payload.count }
         guard bytes <= NewJob.Limit.atomicBytes else {
             throw Problem.tooLarge("the batch has more than 16 MiB", limit: NewJob.Limit.atomicBytes)
         }
         for (index, job) in jobs.enumerated() where job.invalidField != nil {
-            throw Problem.invalid("/\(field)/\(index)", "has a value out of its range")
+            throw Problem.invalid("/\(batch.field)/\(index)", "has a value out of its range")
         }
-        let pushed = try await queue.pushAtomically(jobs, durability)
+        let pushed = try await queue.pushAtomically(jobs, batch.durability)
         switch pushed.outcome {
-        case .refused(let index, let verdict): throw Problem.refused(index, jobs[index].id, verdict)
+        case .refused(let index, let verdict):
+            // What makes a download unique is its source, so no single field of it is named.
+            let place = { (index: Int, _: String?) in FieldError(pointer: "/\(batch.field)/\(index)", detail: "") }
+            throw Problem.refused(index, of: jobs, verdict, at: place, for: call.caller)
         case .accepted(let verdicts):
             pushes.count(jobs, verdicts, in: queue.name)
             return Reply(
                 .object([
                     "message": .string("Batch download initiated for \(jobs.count) tracks"),
                     "job_ids": .array(jobs.map { .string($0.id.description) }), "total_tracks": .int(jobs.count),
-                ]).adding(pushed.durability.members(asked: durability)))
+                ]).adding(pushed.durability.members(asked: batch.durability)))
         }
     }
 }

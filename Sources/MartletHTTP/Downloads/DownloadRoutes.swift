@@ -88,7 +88,9 @@ extension API {
 
     func getDownload(_ call: Call) async throws -> Reply {
         let id = try call.id()
-        guard let job = try await call.queue(.downloads).job(id), isDownload(job) else { throw Self.noDownload(id) }
+        guard let job = try await call.queue(.downloads).job(id), isDownload(job), call.sees(job) else {
+            throw Self.noDownload(id)
+        }
         return Self.tagged(download(job), call)
     }
 

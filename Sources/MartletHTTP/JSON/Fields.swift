@@ -2,16 +2,6 @@
 
 import MartletJobs
 
-/// A fault of one field.
-struct FieldError: Sendable, Hashable {
-    /// Where it is: a JSON pointer, or `?name` for a part of the query.
-    var pointer: String
-    /// What is wrong, in words.
-    var detail: String
-
-    var json: JSON { .object(["pointer": .string(pointer), "detail": .string(detail)]) }
-}
-
 /// The members of one JSON object, each read once by its name.
 ///
 /// A field that is absent or `null` reads as `nil`. Whoever has read all calls ``done()``, which throws what was wrong
@@ -27,6 +17,8 @@ struct Fields {
     private static let shortList = 16
     private var members: [Member] = []
     private let pointer: String
+    /// The names that were asked for and are not there: what a name that nobody knows may have been meant to be.
+    private var missing: [String] = []
     private(set) var errors: [FieldError] = []
 
     /// Opens an object; another kind of value is a fault.
@@ -80,12 +72,24 @@ struct Fields {
         pointer + "/" + String(name.prefix(64)).replacing("~", with: "~0").replacing("/", with: "~1")
     }
 
-    /// A value of any kind.
+    /// A value of any kind but `null`.
     mutating func value(_ name: String) -> JSONText? {
-        guard let index = index(of: name) else { return nil }
-        members[index].wasAsked = true
-        return members[index].value.kind == .null ? nil : members[index].value
+        guard let value = anyValue(name), value.kind != .null else { return nil }
+        return value
     }
+
+    /// A value of any kind, also one that is `null`.
+    mutating func anyValue(_ name: String) -> JSONText? {
+        guard let index = index(of: name) else {
+            missing.append(name)
+            return nil
+        }
+        members[index].wasAsked = true
+        return members[index].value
+    }
+
+    /// Whether a member is there and `null`, which takes a setting back to its default.
+    mutating func isNull(_ name: String) -> Bool { anyValue(name)?.kind == .null }
 
     /// A string with as many bytes as `length` allows and without control characters.
     mutating func text(_ name: String, length: ClosedRange<Int> = 1...128, required: Bool = false) -> String? {
@@ -167,9 +171,18 @@ struct Fields {
     mutating func close() -> [FieldError] {
         for index in members.indices where !members[index].wasAsked {
             members[index].wasAsked = true
-            errors.append(FieldError(pointer: path(members[index].key), detail: "is not known here"))
+            errors.append(unknown(members[index].key))
         }
         return errors
+    }
+
+    private func unknown(_ name: String) -> FieldError {
+        // Only the first hundred faults are told, so no more names are compared.
+        guard errors.count < 100, let meant = NearestName.of(name, among: missing) else {
+            return FieldError(pointer: path(name), detail: "is not known here")
+        }
+        return FieldError(
+            pointer: path(name), detail: "is not known here; did you mean \"\(meant)\"?", isMisspelt: true)
     }
 
     /// Throws when anything was wrong.

@@ -25,7 +25,9 @@ struct ActionReport {
     }
 
     /// Does the verb to these jobs, at most 500 at a time; a fault of Redis is told for those that it hit.
-    mutating func act(on jobs: [(index: Int, id: JobID)], in queue: Queue) async {
+    ///
+    /// With `dryRun` nothing is done, and what would become of them is told.
+    mutating func act(on jobs: [(index: Int, id: JobID)], in queue: Queue, dryRun: Bool = false) async {
         let verb = verb
         for part in jobs.chunks(of: Queue.batchLimit) {
             if let trouble {
@@ -34,7 +36,7 @@ struct ActionReport {
             }
             let ids = part.map(\.id)
             do throws(QueueError) {
-                let verdicts = try await queue.steer(verb, ids)
+                let verdicts = dryRun ? try await queue.look(verb, ids) : try await queue.steer(verb, ids)
                 for (job, verdict) in zip(part, verdicts) { add(job.index, job.id, verdict) }
             } catch {
                 for job in part { fail(job.index, job.id, error) }
@@ -62,26 +64,6 @@ struct ActionReport {
             refuse(index, id.description, "it is \(word(state)); allowed: \(allowed)", state: state)
         case .missing: refuse(index, id.description, "there is no such job")
         case .uniqueKeyTaken(let holder): refuse(index, id.description, "\(holder) holds its unique key")
-        }
-    }
-
-    /// What would become of a job, from its state alone.
-    mutating func preview(_ index: Int, _ job: JobRecord) {
-        let name = verb.name
-        let reached: Set<JobState> =
-            switch verb {
-            case .pause: [.paused]
-            case .resume: [.queued, .scheduled, .retrying]
-            case .cancel: [.cancelled]
-            case .retry: [.queued]
-            case .run: [.queued, .active]
-            case .delete: []
-            case .patch: [.active]
-            }
-        if job.state.allowedVerbs.contains(name) || reached.contains(job.state) {
-            accept(index, job.id, word(job.state))
-        } else {
-            add(index, job.id, .refused(job.state))
         }
     }
 

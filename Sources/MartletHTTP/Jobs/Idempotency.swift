@@ -1,39 +1,80 @@
-// How a repeated push meets the same job: ids from keys, digests from requests.
+// Repeated pushes: one request for each `Idempotency-Key`, whose jobs have ids of our own making.
 
-import Crypto
 import HTTPTypes
 import MartletJobs
 import MartletQueue
 
-/// The `Idempotency-Key` of a request, bound to its caller.
-struct IdempotencyKey: Sendable {
-    private let hash: String
+/// The ids and the digest that a push under an `Idempotency-Key` gives its jobs.
+struct KeyedPush: Sendable {
+    /// The id of the request's only job; those of a batch begin with it.
+    let base: JobID
+    /// The digest of the whole request.
+    let digest: String
 
-    /// Reads the header; `nil` when there is none.
-    init?(_ call: Call) throws(Problem) {
-        guard let key = call.headers.value(of: .idempotencyKey) else { return nil }
-        guard (1...255).contains(key.utf8.count), key.utf8.allSatisfy({ (0x20...0x7E).contains($0) }) else {
-            throw .invalid("Idempotency-Key", "must have 1 to 255 visible ASCII characters")
-        }
-        // Two callers that happen to use the same key must not meet each other's jobs.
-        let owner = "\(call.caller.name.utf8.count):\(call.caller.name):\(key)"
-        hash = hex(SHA256.hash(data: Array(owner.utf8)).prefix(20))
-    }
-
-    /// The id of the request's only job, or of the one with this index; ids of a batch sort in its order.
-    func id(_ index: Int? = nil) -> JobID {
-        let digits = index.map(String.init) ?? ""
-        let suffix = index == nil ? "" : "-" + String(repeating: "0", count: max(0, 5 - digits.count)) + digits
-        // Hexadecimal digits and a hyphen are always an id.
-        return JobID("k" + hash + suffix) ?? .generate()
+    /// Marks the only job of a request, unless its caller chose the id.
+    func mark(_ job: inout NewJob, index: Int? = nil) {
+        job.id = index.map(base.item) ?? base
+        job.digest = digest
     }
 }
 
-/// Digests of requests as they were sent.
-enum RequestDigest {
-    /// The digest of a JSON value, whatever its spacing and the order of its keys.
-    static func of(_ text: JSONText) -> String { of(text.canonical) }
+extension Call {
+    /// The `Idempotency-Key` of the request; `nil` when there is none.
+    func idempotencyKey() throws(Problem) -> IdempotencyKey? {
+        guard let key = headers.value(of: .idempotencyKey) else { return nil }
+        guard (1...255).contains(key.utf8.count), key.utf8.allSatisfy({ (0x20...0x7E).contains($0) }) else {
+            throw .invalid("Idempotency-Key", "must have 1 to 255 visible ASCII characters")
+        }
+        return IdempotencyKey(key, caller: caller.name)
+    }
 
-    /// The digest of bytes.
-    static func of(_ bytes: [UInt8]) -> String { hex(SHA256.hash(data: bytes).prefix(16)) }
+    /// The digest of all that the request asks for: what it calls, with which query, and what its body says.
+    fileprivate func digest(of body: [UInt8]) -> String {
+        let head = "\(route.method.rawValue) \(route.template) \(query.canonical)\n"
+        return RequestDigest.of(Array(head.utf8) + body)
+    }
+}
+
+extension API {
+    /// Pushes under the request's `Idempotency-Key`, so that the same request again meets the same jobs.
+    ///
+    /// A request without a key is pushed with `nil` and costs nothing more. Another request under a key that is taken is 422,
+    /// or 409 while the first one still runs; nothing is pushed then.
+    ///
+    /// - Parameters:
+    ///   - body: the body in its canonical form.
+    ///   - push: pushes the jobs with the ids that it is given; a repetition of it changes nothing.
+    func push(
+        _ call: Call, under key: IdempotencyKey?, _ body: @autoclosure () -> [UInt8],
+        _ push: (KeyedPush?) async throws -> Reply
+    ) async throws -> Reply {
+        guard let key else { return try await push(nil) }
+        let digest = call.digest(of: body())
+        let claim = try await beforeWriting {
+            try await saidTwice { _ throws(QueueError) in try await store.claim(key, for: digest) }
+        }
+        guard case .own(let base) = claim else { throw Problem.keyReused(isRunning: claim == .running) }
+        let reply: Reply
+        do { reply = try await push(KeyedPush(base: base, digest: digest)) } catch let problem as Problem {
+            try? await store.end(key, of: digest, base: base)
+            throw problem
+        }
+        try? await store.end(key, of: digest, base: base)
+        return reply
+    }
+}
+
+extension Problem {
+    /// 422 when the key belongs to another request, 409 while that one has not ended.
+    fileprivate static func keyReused(isRunning: Bool) -> Problem {
+        guard isRunning else {
+            return Problem(
+                .unprocessableContent, "idempotency-key-reused",
+                "this Idempotency-Key was used before with another request; use a new one")
+        }
+        return Problem(
+            .conflict, "idempotency-in-progress",
+            "another request with this Idempotency-Key has not ended yet; use a new key"
+        ).with(.retryAfter, "1")
+    }
 }

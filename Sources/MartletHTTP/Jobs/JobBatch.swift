@@ -13,6 +13,25 @@ struct JobBatch: Sendable {
     /// The items that cannot be pushed, with their faults.
     private(set) var refused: [(index: Int, errors: [FieldError])] = []
 
+    /// The jobs under an `Idempotency-Key`, but for those whose ids the caller chose.
+    func marked(by keyed: KeyedPush) -> JobBatch {
+        var copy = self
+        for place in models.indices where !models[place].model.hasOwnID {
+            keyed.mark(&copy.models[place].model.job, index: models[place].index)
+        }
+        return copy
+    }
+
+    /// Where the job with an index stands in the request, or one of its fields.
+    func place(of index: Int, field: String? = nil) -> FieldError {
+        let field = field.map { "/" + $0 } ?? ""
+        guard let line = line(of: index) else { return FieldError(pointer: "/jobs/\(index)" + field, detail: "") }
+        return FieldError(pointer: field, detail: "", line: line)
+    }
+
+    /// The line of the job with an index, from 1 and blank ones counted; `nil` in a body that is one JSON value.
+    func line(of index: Int) -> Int? { lines.isEmpty ? nil : lines[index] }
+
     /// The jobs in their order.
     var jobs: [NewJob] { models.map(\.model.job) }
 
@@ -28,6 +47,8 @@ struct JobBatch: Sendable {
     var allErrors: [FieldError]? { refused.isEmpty ? nil : refused.flatMap(\.errors) }
 
     private let positions: [Int: Int]
+    /// The lines on which the jobs stand, where each line is one.
+    private var lines: [Int] = []
 
     /// The job at a place of the request.
     func job(at index: Int) -> NewJob? { positions[index].map { models[$0].model.job } }
@@ -41,14 +62,14 @@ struct JobBatch: Sendable {
             default: throw .invalid("?atomic", "must be true or false")
             }
         let items: [Result<JSONText, JSONFault>]
-        var digest: String
         switch call.body {
         case .lines(let bytes):
             isAtomic = inQuery ?? false
             durability = try call.query.durability()
-            items = bytes.split(separator: 0x0A).filter { !$0.allSatisfy { $0 == 0x20 || $0 == 0x0D || $0 == 0x09 } }
-                .map { line in Result { () throws(JSONFault) in try JSONText(Array(line)) } }
-            digest = RequestDigest.of(bytes)
+            let written = bytes.split(separator: 0x0A, omittingEmptySubsequences: false).enumerated()
+                .filter { !$0.element.allSatisfy { $0 == 0x20 || $0 == 0x0D || $0 == 0x09 } }
+            lines = written.map { $0.offset + 1 }
+            items = written.map { line in Result { () throws(JSONFault) in try JSONText(Array(line.element)) } }
         default:
             let text = try call.json()
             var fields = Fields(text)
@@ -59,22 +80,16 @@ struct JobBatch: Sendable {
             if list == nil, fields.errors.isEmpty { fields.refuse("jobs", "is required: a list of jobs") }
             try fields.done()
             items = (list ?? []).map { .success($0) }
-            digest = RequestDigest.of(text)
         }
         guard !items.isEmpty else { throw .invalid("/jobs", "must have at least one job") }
         guard items.count <= settings.batchLimit else {
             throw .tooLarge("a batch has at most \(settings.batchLimit) jobs", limit: settings.batchLimit)
         }
-        let key = try IdempotencyKey(call)
         for (index, item) in items.enumerated() {
-            switch Self.model(item, index, settings.payloadLimit, reserved) {
+            let line = lines.isEmpty ? nil : lines[index]
+            switch Self.model(item, index, line, settings.payloadLimit, reserved, call.caller.owner) {
             case .failure(let faults): refused.append((index, faults.errors))
-            case .success(var model):
-                if let key, !model.hasOwnID {
-                    model.job.id = key.id(index)
-                    model.job.digest = digest
-                }
-                models.append((index, model))
+            case .success(let model): models.append((index, model))
             }
         }
         positions = Dictionary(uniqueKeysWithValues: models.enumerated().map { ($0.element.index, $0.offset) })
@@ -83,15 +98,17 @@ struct JobBatch: Sendable {
     private struct Faults: Error { var errors: [FieldError] }
 
     private static func model(
-        _ item: Result<JSONText, JSONFault>, _ index: Int, _ limit: Int, _ reserved: String
+        _ item: Result<JSONText, JSONFault>, _ index: Int, _ line: Int?, _ limit: Int, _ reserved: String,
+        _ owner: String?
     ) -> Result<JobModel, Faults> {
+        let pointer = line == nil ? "/jobs/\(index)" : ""
         switch item {
         case .failure(let fault):
-            return .failure(Faults(errors: [FieldError(pointer: "/jobs/\(index)", detail: "\(fault.reason)")]))
+            return .failure(Faults(errors: [FieldError(pointer: pointer, detail: fault.reason, line: line)]))
         case .success(let text):
-            var fields = Fields(text, at: "/jobs/\(index)")
-            guard let model = JobModel(text, &fields, limit: limit, reserved: reserved) else {
-                return .failure(Faults(errors: fields.errors))
+            var fields = Fields(text, at: pointer)
+            guard let model = JobModel(text, &fields, limit: limit, reserved: reserved, owner: owner) else {
+                return .failure(Faults(errors: fields.errors.map { $0.on(line: line) }))
             }
             return .success(model)
         }
@@ -107,8 +124,11 @@ struct BatchReport {
     /// The worst fault of Redis so far.
     private(set) var trouble: QueueError?
     private var unknown: [JobID] = []
+    private let caller: Caller
 
-    init(_ verdicts: [(index: Int, id: JobID, verdict: EnqueueVerdict)]) {
+    /// A report for a caller, which says no more than the caller may know.
+    init(_ verdicts: [(index: Int, id: JobID, verdict: EnqueueVerdict)] = [], for caller: Caller) {
+        self.caller = caller
         for (index, id, verdict) in verdicts { add(index, id, verdict) }
     }
 
@@ -131,15 +151,20 @@ struct BatchReport {
             existing += 1
             row(index, id, "deleted")
         case .conflict: refuse(index, id, "conflict", "this id was used before with another request")
-        case .uniqueKeyTaken(let holder): refuse(index, id, "unique-key-taken", "\(holder) holds the unique key")
+        case .uniqueKeyTaken(let holder):
+            let name = caller.seesAllJobs ? holder.description : "another job"
+            refuse(index, id, "unique-key-taken", "\(name) holds the unique key")
         case .invalid(let field): refuse(index, id, "invalid", "\(field) is out of its range")
         }
     }
 
-    mutating func refuse(_ index: Int, _ errors: [FieldError]) {
+    mutating func refuse(_ index: Int, _ errors: [FieldError], line: Int? = nil) {
         failed += 1
-        rows.append(
-            (index, .object(["index": .int(index), "status": "invalid", "errors": .array(errors.map(\.json))])))
+        let row = JSON.object([
+            "index": .int(index), "line": line.map { .int($0) }, "status": "invalid",
+            "errors": .array(errors.map(\.json)),
+        ])
+        rows.append((index, row))
     }
 
     mutating func fail(_ index: Int, _ id: JobID, _ error: QueueError) {

@@ -13,9 +13,12 @@ extension API {
 
     func patchJob(_ call: Call) async throws -> Reply {
         var fields = Fields(try call.json())
-        let priority = fields.integer("priority", in: -1000...1000)
+        var priority = fields.integer("priority", in: -1000...1000)
         let delay = fields.seconds("delay_seconds", in: 0...31_536_000)
-        let retries = fields.integer("max_retries", in: 0...100)
+        var retries = fields.integer("max_retries", in: 0...100)
+        if fields.isNull("priority") { priority = 0 }
+        if fields.isNull("max_retries") { retries = JobRecord.defaultMaxRetries }
+        if fields.isNull("delay_seconds") { fields.refuse("delay_seconds", "cannot be null: a wait has no default") }
         try fields.done()
         guard priority != nil || delay != nil || retries != nil else {
             throw Problem.invalid("", "must name at least one of priority, delay_seconds and max_retries")
@@ -83,13 +86,12 @@ extension API {
             let jobs = next.next() ?? []
             switch jobs.count {
             case 0: report.refuse(index, item.text, "there is no such job")
-            case 1 where dryRun: report.preview(index, jobs[0])
             case 1: places[jobs[0].queue, default: []].append((index, id))
             default: report.refuse(index, item.text, "several queues have such a job; name one with ?queue=")
             }
         }
         for (name, part) in places {
-            await report.act(on: part, in: try call.queue(name))
+            await report.act(on: part, in: try call.queue(name), dryRun: dryRun)
         }
         return try report.reply(message: "\(verb.name)\(dryRun ? " would be" : "") done", dryRun: dryRun)
     }
@@ -99,6 +101,9 @@ extension API {
         let action = fields.text("action", required: true)
         let isPriority = action == "priority"
         let priority = fields.integer("priority", in: -1000...1000, required: isPriority)
+        if let action, !isPriority, fields.has("priority") {
+            fields.refuse("priority", "cannot stand beside the action \(action.prefix(32)), only beside priority")
+        }
         guard let action else { return nil }
         guard known.contains(action) else {
             fields.refuse("action", "must be one of \(known.joined(separator: ", "))")

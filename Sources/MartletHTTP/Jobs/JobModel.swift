@@ -12,8 +12,13 @@ struct JobModel: Sendable {
     var hasOwnID: Bool
 
     /// Reads one description; notes all faults in `fields`, and answers `nil` when there are any.
-    init?(_ text: JSONText, _ fields: inout Fields, limit: Int, reserved: String) {
-        var job = NewJob(type: "", payload: Array("{}".utf8))
+    ///
+    /// - Parameters:
+    ///   - limit: the most bytes of a payload.
+    ///   - reserved: the type that is pushed elsewhere.
+    ///   - owner: who pushes it, where only they may read it again.
+    init?(_ text: JSONText, _ fields: inout Fields, limit: Int, reserved: String, owner: String? = nil) {
+        var job = NewJob(type: "", payload: Array("{}".utf8), owner: owner)
         let queue = Self.queue(&fields)
         job.type = fields.text("type", length: 1...NewJob.Limit.type, required: true) ?? ""
         if job.type == reserved {
@@ -21,7 +26,7 @@ struct JobModel: Sendable {
         } else if queue == .downloads {
             fields.refuse("queue", "takes only jobs of the type \(reserved), which are pushed through /api/downloads")
         }
-        if let payload = fields.value("payload") {
+        if let payload = fields.anyValue("payload") {
             job.payload = payload.bytes
             if payload.count > limit { fields.refuse("payload", "has more than \(limit) bytes") }
         }
@@ -36,7 +41,7 @@ struct JobModel: Sendable {
         let id = Self.id(&fields)
         job.id = id ?? job.id
         guard fields.close().isEmpty, let queue else { return nil }
-        if id != nil { job.digest = RequestDigest.of(text) }
+        if id != nil { job.digest = RequestDigest.of(text, owner: owner) }
         self.queue = queue
         self.job = job
         hasOwnID = id != nil

@@ -7,31 +7,54 @@ import MartletQueue
 extension API {
     func pushJob(_ call: Call) async throws -> Reply {
         let text = try call.json()
-        let key = try IdempotencyKey(call)
+        let key = try call.idempotencyKey()
         var fields = Fields(text)
         let durability = fields.durability()
-        guard var model = JobModel(text, &fields, limit: settings.payloadLimit, reserved: downloads.type) else {
-            throw refusal(fields.errors)
-        }
-        if let key, !model.hasOwnID {
-            model.job.id = key.id()
-            model.job.digest = RequestDigest.of(text)
-        }
+        let owner = call.caller.owner
+        guard
+            let model = JobModel(
+                text, &fields, limit: settings.payloadLimit, reserved: downloads.type, owner: owner)
+        else { throw refusal(fields.errors) }
         let queue = try call.queue(model.queue)
-        return try await push(model.job, to: queue, durability: durability, location: "/api/v1/jobs/") { .job($0) }
+        return try await push(call, under: key, text.canonical(RequestShape.job)) { keyed in
+            var job = model.job
+            if !model.hasOwnID { keyed?.mark(&job) }
+            // The queue is named, since another one may have a job with the same id.
+            let location = { (id: JobID) in "/api/v1/jobs/\(id)?queue=\(queue.name)" }
+            return try await push(
+                job, to: queue, durability: durability, for: call.caller, location: location
+            ) { .job($0) }
+        }
     }
 
     /// 413 when all that is wrong is a payload's size, else 422.
     func refusal(_ errors: [FieldError]) -> Problem {
         let sizes = errors.filter { $0.pointer.hasSuffix("/payload") && $0.detail.hasPrefix("has more than") }
         guard let first = sizes.first, sizes.count == errors.count else { return .invalid(errors) }
-        return .tooLarge("\(first.pointer) \(first.detail)", limit: settings.payloadLimit)
+        return .tooLarge(first.sentence, limit: settings.payloadLimit)
     }
 
     func pushJobs(_ call: Call) async throws -> Reply {
+        let key = try call.idempotencyKey()
         let batch = try JobBatch(call, settings: settings, reserved: downloads.type)
         for name in batch.queues { _ = try call.queue(name) }
-        guard batch.isAtomic else { return try await pushEach(batch, call) }
+        return try await push(call, under: key, Self.canonical(call.body)) { keyed in
+            let batch = keyed.map(batch.marked) ?? batch
+            return batch.isAtomic ? try await pushTogether(batch, call) : try await pushEach(batch, call)
+        }
+    }
+
+    /// Lines are compared as they were sent, one JSON value by what it means.
+    private static func canonical(_ body: Call.Body) -> [UInt8] {
+        switch body {
+        case .json(let text): text.canonical(RequestShape.jobs)
+        case .lines(let bytes): bytes
+        case .none: []
+        }
+    }
+
+    /// Pushes all of the jobs or none of them.
+    private func pushTogether(_ batch: JobBatch, _ call: Call) async throws -> Reply {
         if let errors = batch.allErrors { throw refusal(errors) }
         guard batch.queues.count == 1, let name = batch.queues.first else {
             throw Problem.invalid("/jobs", "must all be for one queue, or atomic must be false")
@@ -45,16 +68,17 @@ extension API {
         case .accepted(let verdicts):
             pushes.count(batch.jobs, verdicts, in: name)
             let rows = zip(batch.jobs, verdicts).enumerated().map { ($0.offset, $0.element.0.id, $0.element.1) }
-            return try BatchReport(rows).reply(pushed.durability.members(asked: batch.durability))
-        case .refused(let index, let verdict): throw Problem.refused(index, batch.jobs[index].id, verdict)
+            return try BatchReport(rows, for: call.caller).reply(pushed.durability.members(asked: batch.durability))
+        case .refused(let index, let verdict):
+            throw Problem.refused(index, of: batch.jobs, verdict, at: batch.place, for: call.caller)
         }
     }
 
     /// Pushes each job by itself; what cannot be is told for each, and a fault of Redis for those that it hit.
     private func pushEach(_ batch: JobBatch, _ call: Call) async throws -> Reply {
-        var report = BatchReport([])
+        var report = BatchReport(for: call.caller)
         var confirmed: Confirmation?
-        for (index, errors) in batch.refused { report.refuse(index, errors) }
+        for (index, errors) in batch.refused { report.refuse(index, errors, line: batch.line(of: index)) }
         for (name, indexes) in batch.indexesByQueue {
             for part in indexes.chunks(of: Queue.batchLimit) {
                 let jobs = part.compactMap { batch.job(at: $0) }
@@ -74,11 +98,37 @@ extension API {
 
 extension Problem {
     /// Why a batch of all or nothing was refused.
-    static func refused(_ index: Int, _ id: JobID, _ verdict: EnqueueVerdict) -> Problem {
+    ///
+    /// - Parameters:
+    ///   - index: which of the jobs could not be pushed.
+    ///   - place: where the job with an index stands in the request, as the fault of one of its fields or of itself.
+    static func refused(
+        _ index: Int, of jobs: [NewJob], _ verdict: EnqueueVerdict,
+        at place: (_ index: Int, _ field: String?) -> FieldError, for caller: Caller
+    ) -> Problem {
         switch verdict {
-        case .uniqueKeyTaken(let holder): uniqueKeyTaken(by: holder).with("index", .int(index))
-        case .invalid(let field): invalid("/jobs/\(index)/\(field)", "is out of its range")
-        default: idempotencyConflict(id).with("index", .int(index))
+        case .uniqueKeyTaken(let holder): uniqueKeyTaken(by: holder, index, of: jobs, at: place, for: caller)
+        case .invalid(let field):
+            invalid([place(index, field).saying("is out of its range")])
+        default:
+            idempotencyConflict(jobs[index].id).with("index", .int(index))
         }
+    }
+
+    /// A job of the same call that would hold the key was not pushed either, so it is named by its place.
+    private static func uniqueKeyTaken(
+        by holder: JobID, _ index: Int, of jobs: [NewJob], at place: (_ index: Int, _ field: String?) -> FieldError,
+        for caller: Caller
+    ) -> Problem {
+        let twin = jobs[..<index].firstIndex { $0.id == holder && $0.uniqueKey == jobs[index].uniqueKey }
+        guard let twin else {
+            var problem = uniqueKeyTaken(by: caller.seesAllJobs ? holder : nil).with("index", .int(index))
+            problem.errors = [place(index, "unique_key").saying("is held by another job until that has ended")]
+            return problem
+        }
+        var problem = Problem(
+            .conflict, "unique-key-taken", "the jobs \(twin) and \(index) of this request have the same unique key")
+        problem.errors = [place(index, "unique_key").saying("is that of job \(twin) of this request too")]
+        return problem.with("index", .int(index)).with("holder_index", .int(twin))
     }
 }

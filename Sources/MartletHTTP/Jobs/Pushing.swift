@@ -69,7 +69,8 @@ extension Queue {
 extension API {
     /// Pushes one job and answers 201 with it, 200 when it was there, or what forbids it.
     func push(
-        _ job: NewJob, to queue: Queue, durability: Durability? = nil, location: String, view: (JobRecord) -> JSON
+        _ job: NewJob, to queue: Queue, durability: Durability? = nil, for caller: Caller,
+        location: (JobID) -> String, view: (JobRecord) -> JSON
     ) async throws -> Reply {
         if let field = job.invalidField { throw Problem.invalid("/\(field)", "is out of its range") }
         let pushed = try await queue.push(job, durability)
@@ -77,11 +78,11 @@ extension API {
         pushes.count(job, pushed.outcome, in: queue.name)
         switch pushed.outcome {
         case .created(let state):
-            return await reply(job, state, isNew: true, queue, more, view).created(at: location + job.id.description)
+            return await reply(job, state, isNew: true, queue, more, view).created(at: location(job.id))
         case .existing(let state): return await reply(job, state, isNew: false, queue, more, view)
         case .deleted: return Reply(.object(["id": .string(job.id.description), "status": "deleted"]).adding(more))
         case .conflict: throw Problem.idempotencyConflict(job.id)
-        case .uniqueKeyTaken(let holder): throw Problem.uniqueKeyTaken(by: holder)
+        case .uniqueKeyTaken(let holder): throw Problem.uniqueKeyTaken(by: caller.seesAllJobs ? holder : nil)
         case .invalid(let field): throw Problem.invalid("/\(field)", "is out of its range")
         }
     }

@@ -38,34 +38,13 @@ extension API {
         return Reply(.queue(status))
     }
 
-    /// Sets what is named; creates the queue where it does not exist yet.
+    /// Sets what is named, `null` to its default; creates the queue where it does not exist yet.
     func configureQueue(_ call: Call) async throws -> Reply {
         let queue = try call.queueInPath()
         var fields = Fields(try call.json())
-        var change = QueueSettingsChange()
-        let range = queue.name == .downloads ? settings.concurrencyRange : 0...1_000_000
-        change.limit = fields.integer("concurrency", in: range)
-        change.lease = fields.seconds("lease_seconds", in: 5...900)
-        if let ageing = fields.seconds("ageing_seconds", in: 0...4_398_046_511) {
-            change.step = ageing == .zero ? .milliseconds(1 << 42) : ageing
-        }
-        change.durability = fields.durability()
-        if var retention = fields.object("retention") {
-            change.completed = Self.retention("completed", &retention)
-            change.failed = Self.retention("failed", &retention)
-            change.cancelled = Self.retention("cancelled", &retention)
-            fields.refuse(retention.close())
-        }
+        let change = QueueSettingsChange(&fields, queue.name, settings)
         try fields.done()
-        return try await changing(queue) { [change] queue throws(QueueError) in try await queue.configure(change) }
-    }
-
-    private static func retention(_ kind: String, _ fields: inout Fields) -> Retention? {
-        guard var retention = fields.object(kind) else { return nil }
-        let age = retention.seconds("age_seconds", in: 0...31_536_000)
-        let count = retention.integer("count", in: 0...1_000_000_000)
-        fields.refuse(retention.close())
-        return Retention(age: age ?? Retention.standard.age, count: count ?? Retention.standard.count)
+        return try await changing(queue) { queue throws(QueueError) in try await queue.configure(change) }
     }
 
     func pauseQueue(_ call: Call) async throws -> Reply {
@@ -118,8 +97,10 @@ extension API {
     func stats(_ call: Call) async throws -> Reply {
         let all = try await statuses(call)
         var jobs: [JobIndex: Int] = [:]
-        for status in all { jobs.merge(status.jobs) { $0 + $1 } }
-        func sum(_ path: KeyPath<QueueStatus, Int>) -> JSON { .int(all.reduce(0) { $0 + $1[keyPath: path] }) }
+        // Numbers of Redis are added so that no stored number can be too large for it.
+        func add(_ left: Int, _ right: Int) -> Int { min(max(left + right, -(1 << 53)), 1 << 53) }
+        for status in all { jobs.merge(status.jobs, uniquingKeysWith: add) }
+        func sum(_ path: KeyPath<QueueStatus, Int>) -> JSON { .int(all.reduce(0) { add($0, $1[keyPath: path]) }) }
         return Reply(
             .object([
                 "queues": .int(all.count), "paused_queues": .int(all.count { $0.isPaused }),

@@ -58,8 +58,9 @@ extension Problem {
 
     /// 422: well-formed, but its meaning is not acceptable.
     static func invalid(_ errors: [FieldError]) -> Problem {
-        let first = errors.first.map { "\($0.pointer.isEmpty ? "the body" : $0.pointer) \($0.detail)" } ?? "invalid"
-        var problem = Problem(.unprocessableContent, "invalid-request", first)
+        // A misspelt name explains why another one is missing.
+        let news = errors.first { $0.isMisspelt } ?? errors.first
+        var problem = Problem(.unprocessableContent, "invalid-request", news?.sentence ?? "the request is not valid")
         problem.errors = Array(errors.prefix(100))
         return problem
     }
@@ -84,18 +85,19 @@ extension Problem {
         Problem(.contentTooLarge, "too-large", what).with("limit", .int(limit))
     }
 
-    /// 409: another job that has not ended holds the unique key.
-    static func uniqueKeyTaken(by holder: JobID) -> Problem {
-        Problem(.conflict, "unique-key-taken", "\(holder) holds this unique key until it has ended")
+    /// 409: another job that has not ended holds the unique key; `nil` where the caller may not know which.
+    static func uniqueKeyTaken(by holder: JobID?) -> Problem {
+        guard let holder else {
+            return Problem(.conflict, "unique-key-taken", "another job holds this unique key until it has ended")
+        }
+        return Problem(.conflict, "unique-key-taken", "\(holder) holds this unique key until it has ended")
             .with("holder", .string(holder.description))
     }
 
-    /// 409: the id or the key was used for another request.
+    /// 409: the id was used for another request.
     static func idempotencyConflict(_ id: JobID) -> Problem {
-        Problem(
-            .conflict, "idempotency-conflict",
-            "this id or Idempotency-Key was used before with another request; use a new one"
-        ).with("id", .string(id.description))
+        Problem(.conflict, "idempotency-conflict", "the id \(id) was used before with another request; use a new one")
+            .with("id", .string(id.description))
     }
 
     /// 500: a fault of ours; says nothing of what it was.

@@ -45,7 +45,7 @@ struct Call: Sendable {
     /// The queue in the path.
     func queueInPath() throws(Problem) -> Queue {
         guard let name = parameters["queue"].flatMap({ QueueName($0) }) else {
-            throw .invalid("/queue", "a queue's name matches ^[a-z0-9][a-z0-9._-]{0,63}$")
+            throw .invalid("?queue", "must match ^[a-z0-9][a-z0-9._-]{0,63}$")
         }
         return try queue(name)
     }
@@ -54,7 +54,7 @@ struct Call: Sendable {
     func queueInQuery() throws(Problem) -> Queue? {
         guard let text = query["queue"] else { return nil }
         guard let name = QueueName(text) else {
-            throw .invalid("?queue", "a queue's name matches ^[a-z0-9][a-z0-9._-]{0,63}$")
+            throw .invalid("?queue", "must match ^[a-z0-9][a-z0-9._-]{0,63}$")
         }
         return try queue(name)
     }
@@ -62,7 +62,7 @@ struct Call: Sendable {
     /// The job's id in the path.
     func id() throws(Problem) -> JobID {
         guard let id = parameters["id"].flatMap({ JobID($0) }) else {
-            throw .invalid("/id", "an id matches ^[A-Za-z0-9._:-]{1,128}$")
+            throw .invalid("?id", "must match ^[A-Za-z0-9._:-]{1,128}$")
         }
         return id
     }
@@ -78,15 +78,21 @@ struct Call: Sendable {
         return (store.queue(first.queue), first)
     }
 
-    /// For each id the jobs that have it, in the queue that the query names or in all visible ones.
+    /// Whether the caller may read a job: all of its queues, or only those that its own token pushed.
+    func sees(_ job: JobRecord) -> Bool { caller.seesAllJobs || job.owner == caller.name }
+
+    /// For each id the jobs that have it and that the caller may read, in the queue that the query names or in all visible
+    /// ones.
     func jobs(_ ids: [JobID]) async throws -> [[JobRecord]] {
-        if let queue = try queueInQuery() { return try await queue.jobs(ids).map { $0.map { [$0] } ?? [] } }
+        if let queue = try queueInQuery() {
+            return try await queue.jobs(ids).map { job in job.map { sees($0) ? [$0] : [] } ?? [] }
+        }
         let queues = try await visibleQueues().map(store.queue)
         let columns = try await withThrowingTaskGroup(of: (Int, [JobRecord?]).self) { group in
             for (index, queue) in queues.enumerated() { group.addTask { (index, try await queue.jobs(ids)) } }
             return try await group.reduce(into: [Int: [JobRecord?]]()) { $0[$1.0] = $1.1 }
         }
-        return ids.indices.map { row in queues.indices.compactMap { columns[$0]?[row] } }
+        return ids.indices.map { row in queues.indices.compactMap { columns[$0]?[row] }.filter(sees) }
     }
 }
 

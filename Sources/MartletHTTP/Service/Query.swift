@@ -10,7 +10,7 @@ struct Query: Sendable {
         for (key, value) in pairs where !key.isEmpty || !value.isEmpty {
             let pointer = "?\(key.prefix(64))"
             if !known.contains(String(key)) {
-                errors.append(FieldError(pointer: pointer, detail: "is not known here"))
+                errors.append(Self.unknown(String(key), pointer, known))
             } else if values.updateValue(String(value), forKey: String(key)) != nil {
                 errors.append(FieldError(pointer: pointer, detail: "appears twice"))
             }
@@ -18,8 +18,19 @@ struct Query: Sendable {
         if !errors.isEmpty { throw .invalid(errors) }
     }
 
+    private static func unknown(_ name: String, _ pointer: String, _ known: Set<String>) -> FieldError {
+        guard let meant = NearestName.of(name, among: known.sorted()) else {
+            return FieldError(pointer: pointer, detail: "is not known here")
+        }
+        return FieldError(
+            pointer: pointer, detail: "is not known here; did you mean \"\(meant)\"?", isMisspelt: true)
+    }
+
     /// The value; `nil` when the name is absent or its value empty.
     subscript(_ name: String) -> String? { values[name].flatMap { $0.isEmpty ? nil : $0 } }
+
+    /// All of it in one form, whatever the order.
+    var canonical: String { values.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: "&") }
 
     /// Whether a name is there, with a value or without.
     func has(_ name: String) -> Bool { values[name] != nil }

@@ -60,6 +60,16 @@ extension Queue {
         }
     }
 
+    /// What a verb would do to each of the jobs; a fault says that nothing was done.
+    func look(_ verb: ControlVerb, _ ids: [JobID]) async throws(QueueError) -> [ControlVerdict] {
+        do throws(QueueError) { return try await preview(verb, ids) } catch {
+            guard error.kind == .unknown else { throw error }
+            var copy = error
+            copy.kind = .notExecuted(.unavailable)
+            throw copy
+        }
+    }
+
     /// Changes the queue as a whole, in a way whose repetition changes nothing; a fault names the queue.
     func change(
         _ write: (Queue) async throws(QueueError) -> Void

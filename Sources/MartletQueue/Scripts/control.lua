@@ -3,18 +3,22 @@
 --
 -- ARGV: verb, priority, delay ms, max retries (the last three for `patch`, else empty), then ids, at most 500.
 --       `retry` may have a new payload in the place of the priority.
--- Verbs: `pause`, `resume`, `cancel`, `retry`, `run`, `delete`, `patch`.
+-- Verbs: `pause`, `resume`, `cancel`, `retry`, `run`, `delete`, `patch`; behind `dry ` nothing is written, and the answer is
+-- what it would be.
 -- Answer: `ok`, then for each id {verdict, state}: `done`, `asked` (a running job was asked to stop), `state` (not possible
 -- in that state), `missing`, or {`unique`, holder}.
 -- Cost for each id: HMGET, up to 7 ZSCORE, and 1 to 4 writes; O(log n).
 --@ names prelude values due wake alarm locate changes finish
 if REFUSED then return REFUSED end
 
-local verb = ARGV[1]
+local is_dry = sub(ARGV[1], 1, 4) == 'dry '
+local verb = is_dry and sub(ARGV[1], 5) or ARGV[1]
 local priority, delay, retries = whole(ARGV[2], -1000, 1000), whole(ARGV[3], 0, 31536000000), whole(ARGV[4], 0, 100)
 local payload = verb == 'retry' and ARGV[2] ~= '' and ARGV[2]
 local results, ready, earliest, stop_asked = { 'ok' }, 0, nil, 0
 local t = runnable()
+-- The unique keys that this call gives to jobs: a dry run finds them nowhere else.
+local taken = {}
 
 local function run_now(id, from, priority_)
     line_up(id, from, priority_)
@@ -82,8 +86,9 @@ function verbs.retry(id, job, state, index)
     end
     if state ~= 'failed' and state ~= 'cancelled' then return 'state', state end
     if job.u then
-        local holder = call('HGET', UNIQUE, job.u)
+        local holder = taken[job.u] or call('HGET', UNIQUE, job.u)
         if holder and holder ~= id then return 'unique', holder end
+        taken[job.u] = id
         write('HSET', UNIQUE, job.u, id)
     end
     write('HDEL', JOB .. id, 'f', 'l', 'e', 's')
@@ -136,11 +141,24 @@ if verb == 'patch' and ((ARGV[2] ~= '' and not priority) or (ARGV[3] ~= '' and n
     return redis.error_reply('BADARG patch')
 end
 
+-- What a dry run would find of ids that it has met before.
+local met = {}
+local function pretend(id, digest, result)
+    if #dropped == 0 then
+        met[id] = result
+    else
+        met[id] = verb == 'delete' and digest and { 'done', 'deleted' } or { 'missing' }
+    end
+    added, removed, writes, dropped, counts, stamped = {}, {}, {}, {}, {}, nil
+end
+
 for i = 5, #ARGV do
     local id = ARGV[i]
     local f = call('HMGET', JOB .. id, 't', 'k', 'w', 'u', 'd', 'r', 'at')
     local state, index, place = locate(id, f[2])
-    if not state or not f[1] then
+    if met[id] then
+        results[#results + 1] = met[id]
+    elseif not state or not f[1] then
         local buried = verb == 'delete' and call('ZSCORE', TOMB, id)
         results[#results + 1] = buried and { 'done', 'deleted' } or { 'missing' }
     else
@@ -148,9 +166,10 @@ for i = 5, #ARGV do
         local verdict, after = act(id, job, state, index, place)
         results[#results + 1] = { verdict, after }
         -- Each is done before the next is looked at, so that an id named twice is judged as it stands then.
-        commit()
+        if is_dry then pretend(id, f[5], results[#results]) else commit() end
     end
 end
+if is_dry then return results end
 if stop_asked > 0 then call('HINCRBY', META, 'stops', stop_asked) end
 wake(ready)
 wake_for_due(earliest)

@@ -48,10 +48,15 @@ import Testing
     @Test func `a problem becomes a sentence with the fields that are wrong`() {
         let body = #"""
             {"title":"Unprocessable","detail":"2 fields are wrong","code":"invalid",
-             "errors":[{"pointer":"/priority","detail":"must be from -1000 to 1000"},{"detail":"no url"}]}
+             "errors":[{"pointer":"#/priority","detail":"must be from -1000 to 1000"},{"detail":"no url"},
+              {"parameter":"limit","detail":"is too large"},{"line":4,"pointer":"#/type","detail":"is required"}]}
             """#
         let failure = Problem(status: 422, bytes: Array(body.utf8)).failure(server: "s")
-        #expect(failure.message == "2 fields are wrong\n  /priority: must be from -1000 to 1000\n  no url")
+        let lines = [
+            "2 fields are wrong", "  #/priority: must be from -1000 to 1000", "  no url", "  limit: is too large",
+            "  line 4, #/type: is required",
+        ]
+        #expect(failure.message == lines.joined(separator: "\n"))
     }
 
     @Test func `an ambiguous id asks for the queue, and strangers are named by their status`() {

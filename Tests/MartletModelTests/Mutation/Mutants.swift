@@ -305,7 +305,7 @@ struct Mutant: Sendable, CustomStringConvertible {
             "    if place > t then return 'done', wait(id, PAUSED, place, job.k) end\n"),
         Mutant(
             "an id named twice is judged by what it was", .control,
-            "        results[#results + 1] = { verdict, after }\n        -- Each is done before the next is looked at, so that an id named twice is judged as it stands then.\n        commit()\n    end\nend\n",
+            "        results[#results + 1] = { verdict, after }\n        -- Each is done before the next is looked at, so that an id named twice is judged as it stands then.\n        if is_dry then pretend(id, f[5], results[#results]) else commit() end\n    end\nend\n",
             "        results[#results + 1] = { verdict, after }\n    end\nend\ncommit()\n"),
         Mutant("what is resumed wakes nobody", .control, "\nwake(ready)\n", "\n"),
     ]

@@ -1,0 +1,89 @@
+// What is kept of a request that carries an idempotency key: what it asked for, and the id that its jobs' ids begin with.
+
+import Crypto
+public import MartletJobs
+import MartletRedis
+
+/// What an idempotency key stands for, as one request finds it.
+public enum IdempotencyClaim: Sendable, Hashable {
+    /// It stands for this request, whose jobs have ids that begin with this one.
+    case own(JobID)
+    /// It stands for another request, which still runs or whose outcome is not known yet.
+    case running
+    /// It stands for another request, which has ended.
+    case ended
+}
+
+/// An idempotency key of one caller.
+public struct IdempotencyKey: Sendable, Hashable {
+    /// How long a key stands for its first request.
+    public static let lifetime = Duration.seconds(86_400)
+    /// How long a request counts as running when nobody says that it has ended.
+    static let longestRun = Duration.seconds(60)
+
+    /// The part of the Redis key that tells keys apart; nobody can read the caller's key from it.
+    private let digest: String
+
+    /// A key as a caller sent it; two callers that happen to use the same key do not meet.
+    public init(_ key: String, caller: String) {
+        let owned = "\(caller.utf8.count):\(caller):\(key)"
+        digest = hex(SHA256.hash(data: Array(owned.utf8)).prefix(20))
+    }
+
+    /// The key of its record; each has a slot of its own.
+    func redisKey(prefix: String) -> String { "\(prefix):{idempotency:\(digest)}" }
+}
+
+/// What Redis keeps of the first request of a key, as one text.
+private struct IdempotencyRecord {
+    var request: String
+    var base: JobID
+    var hasEnded = false
+
+    var stored: String { "\(request) \(base) \(hasEnded ? "ended" : "running")" }
+
+    init(request: String, base: JobID, hasEnded: Bool = false) {
+        self.request = request
+        self.base = base
+        self.hasEnded = hasEnded
+    }
+
+    init?(stored text: String) {
+        let words = text.split(separator: " ", omittingEmptySubsequences: false).map(String.init)
+        guard words.count == 3, let base = JobID(words[1]), base.generatedAt != nil else { return nil }
+        self.init(request: words[0], base: base, hasEnded: words[2] == "ended")
+    }
+}
+
+extension JobStore {
+    /// Binds a key to a request, or finds the request that it is bound to.
+    ///
+    /// One round trip. Safe to repeat: the same request finds its own record.
+    ///
+    /// - Parameters:
+    ///   - key: the caller's key.
+    ///   - request: a digest of all that the request asks for, without blanks.
+    public func claim(_ key: IdempotencyKey, for request: String) async throws(QueueError) -> IdempotencyClaim {
+        try memory.check([])
+        let own = IdempotencyRecord(request: request, base: .generate())
+        let name = key.redisKey(prefix: prefix)
+        let lifetime = IdempotencyKey.lifetime.inMilliseconds
+        let reply = try await command("SET", name, own.stored, "NX", "GET", "PX", String(lifetime))
+        guard let text = reply.string else { return .own(own.base) }
+        guard let first = IdempotencyRecord(stored: text) else { throw .broken("SET", reply) }
+        if first.request == request { return .own(first.base) }
+        if first.hasEnded { return .ended }
+        // A process that died in the middle of its request never says that it has ended.
+        let rest = try await command("PTTL", name).int ?? 0
+        return lifetime - rest < IdempotencyKey.longestRun.inMilliseconds ? .running : .ended
+    }
+
+    /// Notes that the request of a key has ended.
+    ///
+    /// One round trip. Whoever does not learn of it takes the request for running for up to a minute, so a fault here is none
+    /// of the request's.
+    public func end(_ key: IdempotencyKey, of request: String, base: JobID) async throws(QueueError) {
+        let record = IdempotencyRecord(request: request, base: base, hasEnded: true)
+        _ = try await command("SET", key.redisKey(prefix: prefix), record.stored, "XX", "KEEPTTL")
+    }
+}

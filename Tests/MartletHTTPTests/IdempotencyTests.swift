@@ -1,0 +1,241 @@
+// The header Idempotency-Key: what it covers, whose it is, and what becomes of another request under it.
+
+import Foundation
+import MartletHTTP
+import MartletJobs
+import MartletRedis
+import NIOHTTP1
+import TestSupport
+import Testing
+
+@testable import MartletQueue
+
+@Suite struct IdempotencyTests {
+    private static let key = [("Idempotency-Key", "k1")]
+    private static let jobs = "/api/v1/jobs"
+
+    @Test func `the ids under a key are made by us, so that nobody can compute them`() async throws {
+        let (ada, bob) = (try newToken("ada"), try newToken("bob"))
+        try await withServer(tokens: ada.line + "\n" + bob.line) { server in
+            var ids: Set<String> = []
+            for token in [ada, bob] {
+                let own = server.with(token: token.secret)
+                let one = try await own.post(Self.jobs, #"{"type":"t"}"#, headers: Self.key)
+                #expect(one.status == 201)
+                let id = try #require(one["id"])
+                #expect(JobID(id)?.generatedAt != nil, "a ULID: \(id)")
+                ids.insert(id)
+                let many = try await own.post(
+                    Self.jobs + "/bulk", #"{"jobs":[{"type":"t"},{"type":"t"}]}"#, headers: [("Idempotency-Key", "k2")])
+                let made = many.list("results").compactMap { $0["id"] as? String }
+                #expect(made == made.sorted() && made.allSatisfy { JobID(String($0.prefix(26)))?.generatedAt != nil })
+                ids.formUnion(made)
+            }
+            #expect(ids.count == 6, "two callers that use the same key do not meet")
+        }
+    }
+
+    @Test func `a deleted job is told so`() async throws {
+        try await withServer { server in
+            let first = try await server.post(Self.jobs, #"{"type":"t"}"#, headers: Self.key)
+            let id = try #require(first["id"])
+            #expect(try await server.post("\(Self.jobs)/\(id)/cancel").status == 200)
+            #expect(try await server.send(.DELETE, "\(Self.jobs)/\(id)").status == 200)
+            let again = try await server.post(Self.jobs, #"{"type":"t"}"#, headers: Self.key)
+            #expect(again.status == 200)
+            #expect(again["status"] == "deleted")
+            #expect(again["id"] == id)
+        }
+    }
+
+    @Test(arguments: ["", "é", String(repeating: "x", count: 256)])
+    func `a key that is empty, long or not visible is 422`(key: String) async throws {
+        try await withServer { server in
+            let answer = try await server.post(Self.jobs, #"{"type":"t"}"#, headers: [("Idempotency-Key", key)])
+            #expect(answer.status == 422)
+            #expect(answer.list("errors").first?["header"] as? String == "Idempotency-Key")
+        }
+    }
+
+    @Test(arguments: [
+        #"{"type":"t","payload":{}}"#, #"{"type":"t","priority":null}"#, #"{"type":"t","queue":"default","tags":[]}"#,
+        #"{ "priority" : 0, "type" : "\u0074" }"#, #"{"type":"t","max_retries":3,"delay_seconds":0,"backoff":{}}"#,
+    ])
+    func `what a job says by default may be spelled out, and it is the same request`(same: String) async throws {
+        try await withServer { server in
+            let first = try await server.post(Self.jobs, #"{"type":"t"}"#, headers: Self.key)
+            let again = try await server.post(Self.jobs, same, headers: Self.key)
+            #expect(again.status == 200, "\(again.text)")
+            #expect(again["id"] == first["id"])
+            let own = try await server.post(Self.jobs, #"{"type":"t","id":"mine"}"#)
+            #expect(own.status == 201)
+            let body = same.replacing("{", with: #"{"id":"mine","#, maxReplacements: 1)
+            #expect(try await server.post(Self.jobs, body).status == 200)
+        }
+    }
+
+    @Test(arguments: [
+        #"{"type":"u"}"#, #"{"type":"t","queue":"other"}"#, #"{"type":"t","payload":null}"#,
+        #"{"type":"t","payload":{"a":1}}"#, #"{"type":"t","priority":1}"#, #"{"type":"t","id":"mine"}"#,
+    ])
+    func `another request under a key is 422 and creates nothing, in no queue`(other: String) async throws {
+        try await withServer { server in
+            #expect(try await server.post(Self.jobs, #"{"type":"t"}"#, headers: Self.key).status == 201)
+            let answer = try await server.post(Self.jobs, other, headers: Self.key)
+            #expect(answer.status == 422, "\(answer.text)")
+            #expect(answer["code"] == "idempotency-key-reused")
+            #expect(try await server.get("/api/v1/stats").int("total_jobs") == 1)
+        }
+    }
+
+    @Test func `a key belongs to one route, and covers the whole of a bulk request`() async throws {
+        try await withServer { server in
+            let body = #"{"jobs":[{"type":"t"},{"type":"u","id":"own"},{"type":"v"}]}"#
+            let bulk = Self.jobs + "/bulk"
+            let first = try await server.post(bulk, body, headers: Self.key)
+            let second = try await server.post(bulk, body, headers: Self.key)
+            #expect(first.int("created") == 3)
+            #expect(second.status == 200)
+            #expect(second.int("existing") == 3)
+            let ids = { (answer: Answer) in answer.list("results").compactMap { $0["id"] as? String } }
+            #expect(ids(first) == ids(second))
+            #expect(ids(first)[1] == "own")
+            let others = [
+                (bulk, #"{"jobs":[{"type":"t"},{"type":"u","id":"own"}]}"#),
+                (bulk, #"{"jobs":[{"type":"t"},{"type":"u","id":"own"},{"type":"v"},{"type":"w","id":"new"}]}"#),
+                (bulk + "?atomic=false", body), (Self.jobs, #"{"type":"t"}"#),
+                ("/api/downloads", #"{"url":"https://a.example/1"}"#),
+            ]
+            for (path, body) in others {
+                let other = try await server.post(path, body, headers: Self.key)
+                #expect(other.status == 422, "\(path): \(other.text)")
+                #expect(other["code"] == "idempotency-key-reused")
+            }
+            #expect(try await server.get("/api/v1/stats").int("total_jobs") == 3)
+        }
+    }
+
+    @Test func `lines under a key meet the same jobs, in their order`() async throws {
+        try await withServer { server in
+            let lines = (0..<300).map { "{\"type\":\"t\",\"payload\":\($0)}\n" }.joined()
+            func push() async throws -> Answer {
+                try await server.send(
+                    .POST, Self.jobs + "/bulk", lines, type: "application/x-ndjson", headers: Self.key)
+            }
+            let first = try await push()
+            #expect(first.int("created") == 300)
+            #expect(try await push().int("existing") == 300)
+            let ids = first.list("results").compactMap { $0["id"] as? String }
+            let claimed = try await server.claim(128, from: server.harness.queue("default"))
+            #expect(claimed.map(\.id.description) == Array(ids.prefix(128)))
+        }
+    }
+
+    @Test func `a request that is refused for its fields does not use up its key`() async throws {
+        try await withServer { server in
+            for (path, wrong, right) in [
+                (Self.jobs, #"{"type":""}"#, #"{"type":"t"}"#),
+                ("/api/downloads", #"{"url":"http://127.0.0.1/x"}"#, #"{"url":"https://a.example/1"}"#),
+            ] {
+                let key = [("Idempotency-Key", path)]
+                let refused = try await server.post(path, wrong, headers: key)
+                #expect(refused.status == 422)
+                let pushed = try await server.post(path, right, headers: key)
+                #expect(pushed.status == 201, "\(pushed.text)")
+            }
+        }
+    }
+
+    @Test func `a request that the queue refuses has ended, and the same may be tried again under its key`()
+        async throws
+    {
+        try await withServer { server in
+            let body = #"{"type":"t","unique_key":"u"}"#
+            let holder = try #require(try await server.post(Self.jobs, body)["id"])
+            let refused = try await server.post(Self.jobs, body, headers: Self.key)
+            #expect(refused.status == 409)
+            #expect(refused["code"] == "unique-key-taken")
+            #expect(try await server.post(Self.jobs, #"{"type":"u"}"#, headers: Self.key).status == 422)
+            #expect(try await server.post("\(Self.jobs)/\(holder)/cancel").status == 200)
+            #expect(try await server.post(Self.jobs, body, headers: Self.key).status == 201)
+        }
+    }
+
+    @Test func `another request under a key is 409 while the first one still runs`() async throws {
+        try await withServerBehindProxy { server, proxy in
+            #expect(try await server.post(Self.jobs, #"{"type":"warm"}"#).status == 201)
+            let push = ScriptTable.shipped[.enqueue].sha1
+            proxy.add(FaultRule(Fault(.delay, pause: .milliseconds(700)), to: .containing(push)))
+            async let first = server.post(Self.jobs, #"{"type":"t"}"#, headers: Self.key)
+            try await eventually("the first has its key") {
+                try await server.harness.command("KEYS", "\(server.harness.prefix):{idempotency:*").array?.count == 1
+            }
+            let other = try await server.post(Self.jobs, #"{"type":"u"}"#, headers: Self.key)
+            #expect(other.status == 409, "\(other.text)")
+            #expect(other["code"] == "idempotency-in-progress")
+            #expect(other.headers.first(name: "retry-after") == "1")
+            #expect(try await first.status == 201)
+            #expect(try await server.post(Self.jobs, #"{"type":"u"}"#, headers: Self.key).status == 422)
+            #expect(try await server.get("/api/v1/stats").int("total_jobs") == 2)
+        }
+    }
+
+    @Test func `a key whose reply is lost is said again, and lost for good nothing was pushed`() async throws {
+        try await withServerBehindProxy { server, proxy in
+            proxy.add(FaultRule(Fault(.swallow), to: .command("SET"), times: 1))
+            #expect(try await server.post(Self.jobs, #"{"type":"t"}"#, headers: Self.key).status == 201)
+            #expect(proxy.lostReplies == 1)
+            proxy.add(FaultRule(Fault(.swallow), to: .command("SET"), times: 2))
+            let lost = try await server.post(Self.jobs, #"{"type":"t"}"#, headers: [("Idempotency-Key", "k2")])
+            #expect(lost.status == 503)
+            #expect(lost["outcome"] == "not-executed")
+            proxy.heal()
+            let again = try await server.post(Self.jobs, #"{"type":"t"}"#, headers: [("Idempotency-Key", "k2")])
+            #expect(again.status == 201)
+            #expect(try await server.get("/api/v1/stats").int("total_jobs") == 2)
+        }
+    }
+
+    @Test func `fifty of the same request at once are one job`() async throws {
+        try await withServer { server in
+            let answers = try await withThrowingTaskGroup(of: Answer.self) { group in
+                for _ in 0..<50 {
+                    group.addTask { try await server.post(Self.jobs, #"{"type":"t"}"#, headers: Self.key) }
+                }
+                return try await group.reduce(into: [Answer]()) { $0.append($1) }
+            }
+            #expect(Set(answers.compactMap { $0["id"] }).count == 1)
+            #expect(answers.count { $0.status == 201 } == 1 && answers.count { $0.status == 200 } == 49)
+            #expect(try await server.get("/api/v1/stats").int("total_jobs") == 1)
+        }
+    }
+
+    @Test func `a key is bound for a day, and where nobody says that its request has ended for a minute`() async throws
+    {
+        try await withStore { harness in
+            let key = IdempotencyKey("k", caller: "ada")
+            guard case .own(let base) = try await harness.store.claim(key, for: "one") else {
+                Issue.record("a new key is its request's own")
+                return
+            }
+            #expect(try await harness.store.claim(key, for: "one") == .own(base))
+            #expect(try await harness.store.claim(key, for: "two") == .running)
+            let keys = try await harness.command("KEYS", "\(harness.prefix):{idempotency:*").array ?? []
+            let name = try #require(keys.first?.string)
+            #expect(keys.count == 1 && !name.contains("ada"))
+            let rest = try #require(try await harness.command("PTTL", name).int)
+            #expect((86_300_000...86_400_000).contains(rest))
+            try await harness.command("PEXPIRE", name, String(86_400_000 - 61_000))
+            #expect(try await harness.store.claim(key, for: "two") == .ended)
+            try await harness.command("PEXPIRE", name, "86400000")
+            try await harness.store.end(key, of: "one", base: base)
+            #expect(try await harness.store.claim(key, for: "two") == .ended)
+            #expect(try await harness.store.claim(key, for: "one") == .own(base))
+            #expect(try await harness.command("PTTL", name).int ?? 0 > 86_300_000, "its time goes on")
+            try await harness.command("DEL", name)
+            try await harness.store.end(key, of: "one", base: base)
+            #expect(try await harness.command("EXISTS", name).int == 0, "a key that is over does not come back")
+            #expect(try await harness.store.claim(IdempotencyKey("k", caller: "bob"), for: "one") != .own(base))
+        }
+    }
+}
