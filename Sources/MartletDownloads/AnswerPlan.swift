@@ -11,6 +11,9 @@ struct BodyPlan: Equatable, Sendable {
     /// The whole file's size, when it is known.
     var total: Int64?
     var version: RemoteVersion
+
+    /// Whether more of the file may follow although the body arrived whole.
+    var isOpenEnded: Bool { start > 0 && total == nil }
 }
 
 /// What becomes of an answer.
@@ -25,6 +28,10 @@ enum Answer: Equatable, Sendable {
 }
 
 /// What is needed to judge an answer.
+///
+/// An answer to a request for the rest is written only if every header that says something about its bytes agrees
+/// with what is known. Anything else is no reason to fail: the whole file is asked for, without a range. An answer to
+/// that request stands for itself, and fails if its headers contradict each other.
 struct AnswerRules: Sendable {
     var request: Request
     /// The version and size that the bytes on disk belong to.
@@ -37,56 +44,101 @@ struct AnswerRules: Sendable {
     func judge(_ head: ResponseHead) -> Answer {
         switch head.status {
         case 200, 203: whole(head)
-        case 206: rest(head)
+        case 206: part(head)
         case 301, 302, 303, 307, 308: redirect(head)
         case 416: unsatisfiable(head)
         default: .fail(refusal(head))
         }
     }
 
+    /// A whole file, or what claims to be one.
     private func whole(_ head: ResponseHead) -> Answer {
         if let coding = head.foreignCoding { return .fail(encoded(coding)) }
-        if let length = head.contentLength, length > limit { return .fail(.tooLarge(limit: limit)) }
-        let length = head.contentLength
-        return .write(BodyPlan(start: 0, end: length, total: length, version: head.version))
+        do throws(Misfit) {
+            let size = try head.wholeSize()
+            if case .rest = request { try checkReplacement(size, head) }
+            return writing(BodyPlan(start: 0, end: size, total: size, version: head.version))
+        } catch {
+            return misfit(head, error)
+        }
     }
 
-    private func rest(_ head: ResponseHead) -> Answer {
-        guard case .rest(let start, _) = request else {
-            return .fail(.transient(.badResponse, "\(source) answered 206 though no range was asked for"))
+    /// Throws unless the size that was named before, for the same version, proves that all of the file follows.
+    ///
+    /// A server that was asked for the rest may send just that and call it 200.
+    private func checkReplacement(_ size: Int64?, _ head: ResponseHead) throws(Misfit) {
+        try checkVersion(head)
+        guard let size, let total = known.total else {
+            throw Misfit(why: "nothing tells whether the whole file or only the rest follows")
         }
+        guard size == total else { throw Misfit(why: "the file had \(total) bytes and this answer has \(size)") }
+    }
+
+    private func part(_ head: ResponseHead) -> Answer {
         if let coding = head.foreignCoding { return .fail(encoded(coding)) }
-        guard let range = head.contentRange, let bytes = range.bytes, bytes.lowerBound == start else {
-            return .askWhole(why: "its Content-Range does not begin at byte \(start)")
+        do throws(Misfit) {
+            guard case .rest(let start, _) = request else {
+                // Not asked for, but no harm if nothing is missing.
+                guard head.contentRange != .nothing else { throw Misfit(why: "it has no Content-Range") }
+                let size = try head.wholeSize()
+                return writing(BodyPlan(start: 0, end: size, total: size, version: head.version))
+            }
+            return writing(try continuation(head, from: start))
+        } catch {
+            return misfit(head, error)
         }
-        if let length = head.contentLength, length != bytes.upperBound - bytes.lowerBound + 1 {
-            return .askWhole(why: "its Content-Length does not fit its Content-Range")
+    }
+
+    /// The rest of the file, or its next piece.
+    private func continuation(_ head: ResponseHead, from start: Int64) throws(Misfit) -> BodyPlan {
+        try head.checkIsOnePiece()
+        guard case .value(let range) = head.contentRange, let bytes = range.bytes, bytes.lowerBound == start else {
+            throw Misfit(why: "its Content-Range does not begin at byte \(start)")
+        }
+        if let length = try head.plainLength(), length != bytes.upperBound - bytes.lowerBound + 1 {
+            throw Misfit(why: "its Content-Length does not fit its Content-Range")
         }
         if let total = range.total, let known = known.total, total != known {
-            return .askWhole(why: "the file had \(known) bytes and has \(total) now")
+            throw Misfit(why: "the file had \(known) bytes and has \(total) now")
         }
-        if let version = known.version, version.contradicts(head.version) {
-            return .askWhole(why: "it is of another version of the file")
-        }
+        try checkVersion(head)
         let total = range.total ?? known.total
-        if let total, total > limit { return .fail(.tooLarge(limit: limit)) }
-        if let total, bytes.upperBound >= total { return .askWhole(why: "its range is past the file's end") }
-        return .write(
-            BodyPlan(
-                start: start, end: bytes.upperBound + 1, total: total, version: known.version ?? head.version))
+        if let total, bytes.upperBound >= total { throw Misfit(why: "its range is past the file's end") }
+        return BodyPlan(
+            start: start, end: bytes.upperBound + 1, total: total, version: known.version ?? head.version)
+    }
+
+    private func checkVersion(_ head: ResponseHead) throws(Misfit) {
+        guard let version = known.version, !version.contradicts(etag: head.etag, modified: head.lastModified) else {
+            throw Misfit(why: "it does not name the version of the bytes that are here")
+        }
     }
 
     private func unsatisfiable(_ head: ResponseHead) -> Answer {
         guard case .rest(let held, _) = request else {
             return .fail(.transient(.badResponse, "\(source) answered 416 though no range was asked for"))
         }
-        guard let total = head.contentRange?.total ?? known.total, total == held else {
+        let named: Int64? = if case .value(let range) = head.contentRange { range.total } else { nil }
+        guard let total = named ?? known.total, total == held, known.total ?? total == total else {
             return .askWhole(why: "the file no longer has the \(held) bytes that are here")
         }
+        // An answer without a body need not repeat the version, but must not name another one.
         if let etag = known.version?.etag, let theirs = head.etag, etag != theirs {
             return .askWhole(why: "the file is another version")
         }
+        if let modified = known.version?.modified, let theirs = head.lastModified, modified != theirs {
+            return .askWhole(why: "the file is another version")
+        }
         return .complete
+    }
+
+    private func writing(_ plan: BodyPlan) -> Answer {
+        max(plan.end ?? 0, plan.total ?? 0) > limit ? .fail(.tooLarge(limit: limit)) : .write(plan)
+    }
+
+    private func misfit(_ head: ResponseHead, _ misfit: Misfit) -> Answer {
+        if case .rest = request { return .askWhole(why: "it answered \(head.status) and \(misfit.why)") }
+        return .fail(.transient(.badResponse, "\(source) answered \(head.status), but \(misfit.why)"))
     }
 
     private func redirect(_ head: ResponseHead) -> Answer {
@@ -113,6 +165,7 @@ struct AnswerRules: Sendable {
 
     private func encoded(_ coding: String) -> DownloadError {
         .permanent(
-            .badEncoding, "\(source) sent the file encoded as \(coding) though only the plain file was asked for")
+            .badEncoding,
+            "\(source) sent the file encoded as \(PlainText.quoted(coding)) though only the plain file was asked for")
     }
 }

@@ -88,17 +88,17 @@ struct DownloadAttempt: Sendable {
     }
 
     private func transfer(_ part: PartFile, from checkpoint: DownloadCheckpoint?) async throws -> DownloadResult {
-        let journal = Journal(part: part, context: context)
+        let journal = Journal(part: part, context: context, free: checkpoint?.free)
         let transfer = Transfer(attempt: self, journal: journal, limit: limit)
         do {
             return try await transfer.run(from: checkpoint)
         } catch {
-            throw await ending(journal, after: error)
+            throw await ending(journal, after: error, from: checkpoint?.offset ?? 0)
         }
     }
 
     /// Leaves the part as the reason of the stop asks for it, and says how the attempt ended.
-    private func ending(_ journal: Journal, after error: any Error) async -> any Error {
+    private func ending(_ journal: Journal, after error: any Error, from start: Int64) async -> any Error {
         if let failure = error as? EndedAsItIs { return failure.underlying }
         switch context.stopReason {
         case .leaseLost:
@@ -109,22 +109,48 @@ struct DownloadAttempt: Sendable {
             }
             return CancellationError()
         case nil where !Task.isCancelled:
-            return await failed(journal, error)
+            return await failed(journal, error, from: start)
+        case .timeout where context.isLastAttempt:
+            await attemptToTidy("discard the part file") { try await journal.discard() }
+            return CancellationError()
         case nil, .pause, .shutdown, .timeout:
             await attemptToTidy("save the position") { try await journal.save() }
             return CancellationError()
         }
     }
 
-    private func failed(_ journal: Journal, _ error: any Error) async -> any Error {
-        let failure = DownloadError(any: error, isConnected: true)
-        switch failure.code {
-        case .checksumMismatch, .tooLarge:
+    private func failed(_ journal: Journal, _ error: any Error, from start: Int64) async -> any Error {
+        var failure = DownloadError(any: error, isConnected: true)
+        let (came, _) = journal.part.offset.subtractingReportingOverflow(start)
+        if ProgressRule.isFree(failure.code, bytes: came, used: journal.free), failure.retryAdvice == .byPolicy {
+            failure = failure.advising(.uncharged)
+            journal.countAsFree()
+        }
+        log(failure)
+        if failure.spoilsPart || endsJob(failure) {
             await attemptToTidy("discard the part file") { try await journal.discard() }
-        default:
+        } else {
             await attemptToTidy("save the position") { try await journal.save() }
         }
         return failure
+    }
+
+    /// Whether no further attempt follows, so that nobody needs the part any more.
+    private func endsJob(_ failure: DownloadError) -> Bool {
+        switch failure.retryAdvice {
+        case .never: true
+        case .byPolicy, .after: context.isLastAttempt
+        case .release, .uncharged: false
+        }
+    }
+
+    /// Says what the worker does not: faults of this machine, and details that the job's error must not show.
+    private func log(_ failure: DownloadError) {
+        guard failure.detail != nil || failure.code == .diskFull || failure.retryAdvice == .uncharged else { return }
+        var metadata: Logger.Metadata = ["error": "\(failure)"]
+        if let detail = failure.detail { metadata["detail"] = "\(detail)" }
+        context.logger.log(
+            level: failure.code == .diskFull ? .warning : .notice, "The download could not go on", metadata: metadata)
     }
 
     /// The attempt has ended for a reason of its own; a fault while tidying up after it is only worth a log line.

@@ -12,6 +12,8 @@ struct DownloadCheckpoint: Codable, Equatable, Sendable {
     var version: RemoteVersion?
     /// The whole file's size, when the server has named it.
     var total: Int64?
+    /// How many attempts cost no retry because they brought the file forward.
+    var free: Int?
     /// Set when every byte was there and the part was about to take its final name.
     var final: FinalFile?
 }
@@ -36,16 +38,19 @@ struct RemoteVersion: Codable, Equatable, Sendable {
         return modified
     }
 
-    /// Whether an answer that claims to continue this version names another one.
-    func contradicts(_ other: RemoteVersion) -> Bool {
-        if let etag, let theirs = other.etag, etag != theirs { return true }
-        // A strong tag was asked for by If-Range: a 206 must repeat it.
-        if let etag, Self.isStrong(etag), other.etag == nil { return true }
-        if let modified, let theirs = other.modified, modified != theirs { return true }
+    /// Whether an answer that claims to be of this version names another one, by its tag or its date as they were sent.
+    func contradicts(etag theirs: String?, modified date: String?) -> Bool {
+        if let etag, let theirs, etag != theirs { return true }
+        // A strong tag was asked for by If-Range: the answer must repeat it.
+        if let etag, Self.isStrong(etag), theirs == nil { return true }
+        if let modified, let date, modified != date { return true }
         return false
     }
 
     private static func isStrong(_ etag: String) -> Bool {
-        etag.utf8.count >= 2 && etag.hasPrefix("\"") && etag.hasSuffix("\"")
+        let bytes = etag.utf8
+        let quote = UInt8(ascii: "\"")
+        guard bytes.count >= 2, bytes.first == quote, bytes.last == quote else { return false }
+        return bytes.dropFirst().dropLast().allSatisfy { $0 > 0x20 && $0 != quote && $0 != 0x7F }
     }
 }

@@ -58,11 +58,15 @@ public struct DownloadError: RetryAdvising, Sendable, CustomStringConvertible {
     public let message: String
     /// What to do with the job.
     public let retryAdvice: RetryAdvice
+    /// What only the log may say: inner addresses, words of libraries.
+    var detail: String?
+    /// Whether the bytes that are here cannot be trusted or used, so that no attempt may go on from them.
+    var spoilsPart = false
 
-    /// A failure of a kind, with words for people.
+    /// A failure of a kind, with words for people; control characters in them are made visible.
     public init(_ code: Code, _ message: String, advice: RetryAdvice) {
         self.code = code
-        self.message = message
+        self.message = PlainText.cleaned(message)
         retryAdvice = advice
     }
 
@@ -84,16 +88,37 @@ extension DownloadError: Hashable {
 }
 
 extension DownloadError {
-    static func transient(_ code: Code, _ message: String) -> DownloadError {
-        DownloadError(code, message, advice: .byPolicy)
+    static func transient(_ code: Code, _ message: String, detail: String? = nil) -> DownloadError {
+        var error = DownloadError(code, message, advice: .byPolicy)
+        error.detail = detail.map(PlainText.cleaned)
+        return error
     }
 
     static func permanent(_ code: Code, _ message: String) -> DownloadError {
         DownloadError(code, message, advice: .never)
     }
 
+    /// The same failure, after which the bytes that are here are thrown away.
+    var spoilingPart: DownloadError {
+        var error = self
+        error.spoilsPart = true
+        return error
+    }
+
+    /// The same failure with other advice.
+    func advising(_ advice: RetryAdvice) -> DownloadError {
+        var error = DownloadError(code, message, advice: advice)
+        (error.detail, error.spoilsPart) = (detail, spoilsPart)
+        return error
+    }
+
     static func tooLarge(limit: Int64) -> DownloadError {
         permanent(.tooLarge, "the file is larger than the limit of \(limit) bytes")
+    }
+
+    /// A body that goes on behind its announced end: none of it can be trusted.
+    static func tooLong(end: Int64) -> DownloadError {
+        transient(.badResponse, "the server sent more than the \(end) bytes that it had announced").spoilingPart
     }
 
     static func fileExists(_ name: String) -> DownloadError {

@@ -19,12 +19,18 @@ final class Journal: Sendable {
     private struct Facts {
         var version: RemoteVersion?
         var total: Int64?
+        var free: Int?
     }
 
-    init(part: PartFile, context: JobContext) {
+    /// The journal of a part; `free` is how many attempts cost no retry so far.
+    init(part: PartFile, context: JobContext, free: Int?) {
         self.part = part
         self.context = context
+        facts.withLock { $0.free = free }
     }
+
+    /// The whole file's size, when it is known.
+    var total: Int64? { facts.withLock { $0.total } }
 
     /// Throws once another worker may hold the job: from then on nothing on disk may change.
     func checkLease() throws {
@@ -33,7 +39,21 @@ final class Journal: Sendable {
 
     /// The bytes that are there belong to this version.
     func adopt(version: RemoteVersion?, total: Int64?) {
-        facts.withLock { $0 = Facts(version: version, total: total) }
+        facts.withLock { ($0.version, $0.total) = (version, total) }
+    }
+
+    /// Counts this attempt as one that costs no retry.
+    func countAsFree() { facts.withLock { $0.free = ($0.free ?? 0) + 1 } }
+
+    var free: Int { facts.withLock { $0.free ?? 0 } }
+
+    /// A checkpoint of these bytes.
+    private func checkpoint(_ held: HeldBytes?) -> DownloadCheckpoint {
+        facts.withLock { facts in
+            DownloadCheckpoint(
+                part: part.name, offset: held?.count ?? 0, sum: held?.sum, version: facts.version, total: facts.total,
+                free: facts.free)
+        }
     }
 
     /// Brings the bytes to disk; returns what the next attempt needs to know.
@@ -43,10 +63,7 @@ final class Journal: Sendable {
             try part.sync()
             return held
         }
-        return facts.withLock { facts in
-            DownloadCheckpoint(
-                part: part.name, offset: held.count, sum: held.sum, version: facts.version, total: facts.total)
-        }
+        return checkpoint(held)
     }
 
     /// Brings the bytes to disk and tells the queue; returns when it has answered.
@@ -72,8 +89,7 @@ final class Journal: Sendable {
     func restart(as version: RemoteVersion?, total: Int64?) async throws {
         try checkLease()
         adopt(version: version, total: total)
-        let empty = DownloadCheckpoint(part: part.name, version: version, total: total)
-        try await tellInOwnTask(empty)
+        try await tellInOwnTask(checkpoint(nil))
         try checkLease()
         try await Disk.run { [part] in try part.restart() }
     }

@@ -16,11 +16,18 @@ final class PartFile: Sendable {
     private let directory: DownloadDirectory
     private let file: FileHandle
     private let state = Mutex(State())
+    /// The count of ``State/offset`` for whoever must not wait for a piece that is being hashed.
+    private let count = Atomic<Int64>(0)
     private let extent = Mutex(Extent())
 
     private struct State {
         var hasher = SHA256()
         var offset: Int64 = 0
+
+        mutating func take(_ bytes: UnsafeRawBufferPointer) {
+            hasher.update(bufferPointer: bytes)
+            offset += Int64(bytes.count)
+        }
     }
 
     /// Writing runs ahead of hashing; it has a lock of its own, so that both go on at once.
@@ -61,7 +68,14 @@ final class PartFile: Sendable {
     }
 
     /// How many bytes have been written and hashed.
-    var offset: Int64 { state.withLock { $0.offset } }
+    var offset: Int64 { count.load(ordering: .acquiring) }
+
+    private func change<Value>(_ change: (inout State) throws -> Value) rethrows -> Value {
+        try state.withLock { state in
+            defer { count.store(state.offset, ordering: .releasing) }
+            return try change(&state)
+        }
+    }
 
     /// The bytes so far and their SHA-256.
     var held: HeldBytes {
@@ -72,10 +86,9 @@ final class PartFile: Sendable {
 
     /// Hashes the next bytes that are already in the file, up to `limit`; false when there are no more.
     func readOn(upTo limit: Int64) throws -> Bool {
-        try state.withLock { state in
+        try change { state in
             try Self.read(from: file, at: state.offset, limit: limit) { bytes in
-                state.hasher.update(bufferPointer: bytes)
-                state.offset += Int64(bytes.count)
+                state.take(bytes)
                 extent.withLock { $0 = Extent(end: state.offset) }
             }
         }
@@ -83,11 +96,10 @@ final class PartFile: Sendable {
 
     /// Copies and hashes the next bytes of another file, up to `limit`; false when there are no more.
     func copyOn(from other: FileHandle, upTo limit: Int64) throws -> Bool {
-        try state.withLock { state in
+        try change { state in
             try Self.read(from: other, at: state.offset, limit: limit) { bytes in
                 try Self.write(bytes, to: file, at: state.offset)
-                state.hasher.update(bufferPointer: bytes)
-                state.offset += Int64(bytes.count)
+                state.take(bytes)
                 extent.withLock { $0 = Extent(end: state.offset) }
             }
         }
@@ -107,13 +119,8 @@ final class PartFile: Sendable {
 
     /// Hashes bytes that ``write(_:)`` wrote, in the same order; from now on they count as held.
     func hash(_ buffers: [ByteBuffer]) {
-        state.withLock { state in
-            for buffer in buffers {
-                buffer.withUnsafeReadableBytes { bytes in
-                    state.hasher.update(bufferPointer: bytes)
-                    state.offset += Int64(bytes.count)
-                }
-            }
+        change { state in
+            for buffer in buffers { buffer.withUnsafeReadableBytes { state.take($0) } }
         }
     }
 
@@ -124,7 +131,7 @@ final class PartFile: Sendable {
 
     /// Throws every byte away.
     func restart() throws {
-        state.withLock { $0 = State() }
+        change { $0 = State() }
         extent.withLock { $0 = Extent() }
         try truncate()
     }
@@ -164,8 +171,8 @@ final class PartFile: Sendable {
     static func read(
         from file: FileHandle, at offset: Int64, limit: Int64, _ body: (UnsafeRawBufferPointer) throws -> Void
     ) throws -> Bool {
+        guard limit > offset else { return false }
         let wanted = Int(min(Int64(step), limit - offset))
-        guard wanted > 0 else { return false }
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: wanted, alignment: 16)
         defer { buffer.deallocate() }
         while true {

@@ -5,7 +5,7 @@ public import MartletJobs
 
 /// Removes the part files of jobs that are over.
 ///
-/// Run it when a worker starts and every hour. A part whose writer still holds its lock stays, and so does every file
+/// Run it when a worker starts and every minute. A part whose writer still holds its lock stays, and so does every file
 /// that is no part.
 public struct PartFileCleaner: Sendable {
     private static let batchSize = 500

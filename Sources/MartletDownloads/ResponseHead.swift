@@ -2,24 +2,58 @@
 
 import NIOHTTP1
 
+/// What a header says that may have one value.
+enum Stated<Value: Equatable & Sendable>: Equatable, Sendable {
+    case nothing
+    /// It cannot be read, or stands there twice with different values.
+    case nonsense
+    case value(Value)
+}
+
+/// Why an answer's headers do not fit each other or what is known.
+struct Misfit: Error, Equatable {
+    var why: String
+}
+
 struct ResponseHead: Sendable {
     var status: Int
     var headers: HTTPHeaders
     /// When the head arrived, in seconds since 1970.
     var receivedAt: Int64
 
-    var contentLength: Int64? {
-        guard let text = headers.first(name: "content-length"), let length = Int64(text), length >= 0 else {
-            return nil
-        }
-        return length
+    /// The one value of a header, without the blanks around it; `nil` also when it has several that differ.
+    private func text(_ name: String) -> String? {
+        let values = headers[name].map(Self.trimmed)
+        guard let first = values.first, values.allSatisfy({ $0 == first }) else { return nil }
+        return String(first)
     }
 
-    var etag: String? { headers.first(name: "etag") }
+    /// Blanks and tabs around a value do not belong to it.
+    private static func trimmed(_ value: String) -> Substring {
+        let isBlank = { (character: Character) in character == " " || character == "\t" }
+        var text = value.drop(while: isBlank)
+        while let last = text.last, isBlank(last) { text.removeLast() }
+        return text
+    }
 
-    var location: String? { headers.first(name: "location") }
+    var contentLength: Stated<Int64> {
+        // Chunks say themselves where they end.
+        guard headers.contains(name: "content-length"), !headers.contains(name: "transfer-encoding") else {
+            return .nothing
+        }
+        return text("content-length").flatMap(Digits.number).map(Stated.value) ?? .nonsense
+    }
 
-    var contentRange: ContentRange? { headers.first(name: "content-range").flatMap(ContentRange.init) }
+    var contentRange: Stated<ContentRange> {
+        guard headers.contains(name: "content-range") else { return .nothing }
+        return text("content-range").flatMap(ContentRange.init).map(Stated.value) ?? .nonsense
+    }
+
+    var etag: String? { text("etag") }
+
+    var lastModified: String? { text("last-modified") }
+
+    var location: String? { text("location") }
 
     /// The version of the file in this answer.
     var version: RemoteVersion {
@@ -30,22 +64,23 @@ struct ResponseHead: Sendable {
     ///
     /// Without the server's own clock a minute is asked for, because the two clocks may differ.
     private var safeModificationDate: String? {
-        guard let text = headers.first(name: "last-modified"), let modified = HTTPDate.seconds(text) else { return nil }
-        if let date = headers.first(name: "date").flatMap(HTTPDate.seconds) { return date > modified ? text : nil }
+        guard let text = lastModified, let modified = HTTPDate.seconds(text) else { return nil }
+        if let date = date { return date > modified ? text : nil }
         return receivedAt >= modified + 60 ? text : nil
     }
 
+    private var date: Int64? { text("date").flatMap(HTTPDate.seconds) }
+
     /// How long the server asks to wait, at most an hour.
     var retryAfter: Duration? {
-        guard let text = headers.first(name: "retry-after") else { return nil }
+        guard let text = text("retry-after") else { return nil }
         let longest: Int64 = 3600
-        if text.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }), !text.isEmpty {
+        if !text.isEmpty, text.utf8.allSatisfy(Digits.isDigit) {
             return .seconds(min(Int64(text) ?? longest, longest))
         }
         guard let due = HTTPDate.seconds(text) else { return nil }
         // The server's own clock, when it shows it, so that a difference between clocks does not count.
-        let now = headers.first(name: "date").flatMap(HTTPDate.seconds) ?? receivedAt
-        return .seconds(min(max(due - now, 0), longest))
+        return .seconds(min(max(due - (date ?? receivedAt), 0), longest))
     }
 
     /// A coding of the body other than none; `nil` when the body is the file itself.
@@ -57,6 +92,45 @@ struct ResponseHead: Sendable {
             return String(value)
         }
         return nil
+    }
+}
+
+extension ResponseHead {
+    /// The body's length where the head names it.
+    func plainLength() throws(Misfit) -> Int64? {
+        switch contentLength {
+        case .nothing: nil
+        case .nonsense: throw Misfit(why: "its Content-Length cannot be read")
+        case .value(let length): length
+        }
+    }
+
+    /// The size of a file that this answer holds as a whole; `nil` when the head does not name it.
+    ///
+    /// Throws when a header says that the body is not the whole file.
+    func wholeSize() throws(Misfit) -> Int64? {
+        try checkIsOnePiece()
+        let length = try plainLength()
+        switch contentRange {
+        case .nothing: return length
+        case .nonsense: throw Misfit(why: "its Content-Range cannot be read")
+        case .value(let range):
+            guard let bytes = range.bytes, let total = range.total, bytes == 0...(total - 1) else {
+                throw Misfit(why: "its Content-Range does not cover the whole file")
+            }
+            guard length == nil || length == total else {
+                throw Misfit(why: "its Content-Length does not fit its Content-Range")
+            }
+            return total
+        }
+    }
+
+    /// Several ranges come with text between them, which is not the file's.
+    func checkIsOnePiece() throws(Misfit) {
+        let isMultipart = headers["content-type"].contains {
+            Self.trimmed($0).lowercased().hasPrefix("multipart/byteranges")
+        }
+        if isMultipart { throw Misfit(why: "it comes in several parts") }
     }
 }
 
@@ -74,24 +148,27 @@ struct ContentRange: Equatable {
         let parts = words[1].split(separator: "/", omittingEmptySubsequences: false)
         guard parts.count == 2 else { return nil }
         if parts[1] != "*" {
-            guard let total = Self.number(parts[1]) else { return nil }
+            guard let total = Digits.number(parts[1]) else { return nil }
             self.total = total
         }
         guard parts[0] != "*" else { return }
         let ends = parts[0].split(separator: "-", omittingEmptySubsequences: false)
-        guard ends.count == 2, let first = Self.number(ends[0]), let last = Self.number(ends[1]), first <= last else {
-            return nil
-        }
+        guard ends.count == 2, let first = Digits.number(ends[0]), let last = Digits.number(ends[1]), first <= last
+        else { return nil }
         if let total, last >= total { return nil }
         // No file has a byte of that number: one more, and nobody could count on.
         guard last < .max else { return nil }
         bytes = first...last
     }
+}
 
-    private static func number(_ text: Substring) -> Int64? {
-        guard !text.isEmpty, text.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }) else {
-            return nil
-        }
+/// Numbers of headers: digits alone, without a sign.
+enum Digits {
+    static func isDigit(_ byte: UInt8) -> Bool { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) }
+
+    /// The number; `nil` also when it is too large.
+    static func number(_ text: some StringProtocol) -> Int64? {
+        guard !text.isEmpty, text.utf8.allSatisfy(isDigit) else { return nil }
         return Int64(text)
     }
 }

@@ -8,6 +8,9 @@ struct Transfer: Sendable {
     let journal: Journal
     let limit: Int64
 
+    /// A server that contradicts itself is not asked for ever.
+    private static let mostQuestions = 4
+
     private var context: JobContext { attempt.context }
     private var part: PartFile { journal.part }
 
@@ -28,28 +31,33 @@ struct Transfer: Sendable {
         return try await finish()
     }
 
-    /// Asks and writes; at most once more when the answer does not continue what is here.
+    /// Asks and writes; asks again when the answer does not continue what is here, or leaves open whether more follows.
     private func fetch(_ first: Request, known: DownloadCheckpoint) async throws {
-        var request = first
-        while true {
+        var (request, known) = (first, known)
+        for _ in 0..<Self.mostQuestions {
             let answer = try await attempt.house.fetcher.ask(
                 attempt.url, request: request, known: known, limit: limit, logger: context.logger
             ) { plan, body in
                 try await receive(&body, plan)
             }
             switch answer {
+            case .write(let plan) where plan.isOpenEnded:
+                guard case .rest(_, let ifRange) = request else { return }
+                known.offset = part.offset
+                request = .rest(from: known.offset, ifRange: ifRange)
             case .write, .complete:
                 return
             case .askWhole(let why) where request != .whole:
                 context.logger.notice("Starting again from zero", metadata: ["reason": "\(why)"])
                 try await journal.restart(as: nil, total: nil)
-                request = .whole
+                (request, known) = (.whole, DownloadCheckpoint())
             case .fail(let error):
                 throw error
             case .askWhole, .redirect:
                 throw DownloadError.transient(.badResponse, "\(attempt.url.display) gave an answer that does not fit")
             }
         }
+        throw DownloadError.transient(.incomplete, "the server does not say where the file ends")
     }
 
     private func receive(_ body: inout BodyReader, _ plan: BodyPlan) async throws {
@@ -63,18 +71,21 @@ struct Transfer: Sendable {
         var pump = Pump(journal: journal, context: context, plan: plan, limit: limit, house: attempt.house)
         pump.limitSpeed(to: attempt.job.bytesPerSecond)
         try await pump.run(&body)
-        let count = part.offset
-        if let end = plan.end, count < end {
-            throw DownloadError.transient(.incomplete, "the server sent \(count) of \(end) bytes")
-        }
-        if let total = plan.total, count < total {
-            throw DownloadError.transient(.incomplete, "the server sent \(count) of \(total) bytes in all")
-        }
+        try checkSize(part.offset, of: plan.end, "of")
+        try checkSize(part.offset, of: plan.total, "of all")
+    }
+
+    /// Less than was named is fetched on by the next attempt; more is not the file that was named.
+    private func checkSize(_ count: Int64, of wanted: Int64?, _ what: String) throws {
+        guard let wanted, count != wanted else { return }
+        guard count < wanted else { throw DownloadError.tooLong(end: wanted) }
+        throw DownloadError.transient(.incomplete, "the server sent \(count) \(what) \(wanted) bytes")
     }
 
     private func finish() async throws -> DownloadResult {
         try context.checkStop()
         let held = try await Disk.run { [part] in part.held }
+        try checkSize(held.count, of: journal.total, "of all")
         if let wanted = attempt.job.checksum?.lowercased(), wanted != "sha256:" + held.sum {
             throw DownloadError.permanent(
                 .checksumMismatch, "the file's checksum is sha256:\(held.sum), not \(wanted); it was thrown away")

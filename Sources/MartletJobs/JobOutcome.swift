@@ -16,12 +16,21 @@ public enum JobOutcome: Error, Sendable, Equatable, Codable {
 public enum RetryAdvice: Sendable, Equatable, Codable {
     /// Retry by the job's policy.
     case byPolicy
-    /// Retry after this wait, for example the server's `Retry-After`.
+    /// Retry by the job's policy, but not before this wait, for example the server's `Retry-After`.
+    ///
+    /// The longer of the two counts: a server must not be able to choose a faster pace than the policy's. Throw
+    /// ``JobOutcome/retry(after:reason:)`` for a wait of your own.
     case after(Duration)
     /// Another attempt cannot help: the job fails at once.
     case never
     /// The fault is not the job's (a full disk, say): run it again after this wait without costing a retry.
+    ///
+    /// The job shows the error while it waits.
     case release(after: Duration)
+    /// The attempt failed but brought the job forward: run it again after the policy's wait without costing a retry.
+    ///
+    /// Bound how often you say so, or the job may never end.
+    case uncharged
 }
 
 /// An error that knows whether another attempt can help.

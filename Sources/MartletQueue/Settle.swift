@@ -22,6 +22,8 @@ public struct Settlement: Sendable {
         case unknownType(retryAfter: Duration, error: String)
         /// Not now: again after this wait; costs no retry.
         case snoozed(Duration)
+        /// The same for a reason, which the job then says as its error.
+        case postponed(retryAfter: Duration, error: String)
     }
 
     /// The bytes of an error's text that are kept.
@@ -114,6 +116,8 @@ extension Settlement {
             arguments.append(words: "release", "\(Self.bounded(wait))", reason)
         case .snoozed(let wait):
             arguments.append(words: "snooze", "\(Self.bounded(wait))", "")
+        case .postponed(let wait, let error):
+            arguments.append(words: "snooze", "\(Self.bounded(wait))", Self.cut(error))
         }
     }
 

@@ -88,14 +88,16 @@ final class Bench: Sendable {
         return try await handler.run(job, context: context)
     }
 
-    func context(_ runtime: TestRuntime, checkpoint: [UInt8]?) -> JobContext {
+    func context(
+        _ runtime: TestRuntime, checkpoint: [UInt8]?, attempt: Int = 1, maxRetries: Int = 3
+    ) -> JobContext {
         let claim = claims.withLock { claims in
             claims += 1
             return claims
         }
         let facts = JobAttempt(
             id: id, type: "download", queue: "downloads", token: "\(claim):nonce\(claim)xyz", claims: claim,
-            checkpoint: checkpoint)
+            attempt: attempt, maxRetries: maxRetries, checkpoint: checkpoint)
         return JobContext(
             facts, logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }), runtime: runtime)
     }

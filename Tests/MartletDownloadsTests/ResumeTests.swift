@@ -25,7 +25,7 @@ import Testing
         let runtime = TestRuntime()
         let error = await bench.failure(job, runtime: runtime)
         #expect(error?.code == .connectionLost)
-        #expect(error?.retryAdvice == .byPolicy)
+        #expect(error?.retryAdvice == .uncharged)
         #expect(bench.parts.count == 1)
         #expect(runtime.checkpoint?.offset == Int64(Self.cut))
         let before = origin.bytesServed
@@ -59,10 +59,12 @@ import Testing
         }
         let (second, bytes) = try await resume(
             headers, next: { Origin.honest($0, changed, new) }, expect: changed)
-        #expect(second.count == 1)
-        #expect(bytes == changed.count)
         // A weak tag and a missing date are nothing to ask with.
         let asksRange = second.first?.header("range") != nil
+        // What answers a request for the rest may be just the rest of the other version: it is asked for anew.
+        #expect(second.count == (asksRange ? 2 : 1))
+        #expect(second.last?.header("range") == nil)
+        #expect(asksRange || bytes == changed.count)
         #expect(second.first?.header("if-range")?.hasPrefix("W/") != true)
         #expect(asksRange == (headers.contains { $0.1 == "\"v1\"" } || headers.contains { $0.0 == "Last-Modified" }))
     }
@@ -151,7 +153,7 @@ import Testing
         }
         let job = DownloadJob(url: origin.url(), filename: "short")
         let runtime = TestRuntime()
-        #expect(await bench.failure(job, runtime: runtime)?.retryAdvice == .byPolicy)
+        #expect(await bench.failure(job, runtime: runtime)?.code == .connectionLost)
         #expect(bench.bytes("short") == nil)
         #expect(try await bench.run(job, after: runtime).sha256 == sha256(body))
         #expect(origin.bytesServed == 200_000)

@@ -31,6 +31,7 @@ import Testing
         #expect(ContinuousClock.now - start < .seconds(5))
         #expect(runtime.checkpoint?.offset == 1_234_567)
         #expect(runtime.checkpoint?.total == Int64(Self.size))
+        #expect(runtime.progress.last?.completed == 1_234_567)
         #expect(bench.names == bench.parts && bench.parts.count == 1)
         #expect(try await bench.run(job, after: runtime).sha256 == sha256(body))
         #expect(origin.bytesServed == Self.size)

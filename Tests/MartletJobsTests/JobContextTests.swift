@@ -95,7 +95,7 @@ private struct Place: Codable, Equatable, Sendable {
         for (index, outcome) in outcomes.enumerated() {
             #expect(outcomes.firstIndex(of: outcome) == index)
         }
-        let advice: [RetryAdvice] = [.byPolicy, .after(.seconds(1)), .never, .release(after: .seconds(1))]
+        let advice: [RetryAdvice] = [.byPolicy, .after(.seconds(1)), .never, .release(after: .seconds(1)), .uncharged]
         for (index, one) in advice.enumerated() { #expect(advice.firstIndex(of: one) == index) }
     }
 }

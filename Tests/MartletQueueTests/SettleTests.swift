@@ -91,6 +91,21 @@ import Testing
         }
     }
 
+    @Test func `a job that is put off says why and costs no retry`() async throws {
+        try await withStore { harness in
+            let queue = harness.queue()
+            _ = try await queue.enqueue([job()])
+            let claimed = try #require(try await harness.claim(1, from: queue).first)
+            let outcome = Settlement.Outcome.postponed(retryAfter: .seconds(5), error: "disk_full: no room")
+            #expect(try await queue.settle(claimed, outcome) == .settled(.retrying))
+            let record = try #require(try await queue.job(claimed.id))
+            #expect(record.error == "disk_full: no room" && record.failures == 0)
+            try await harness.setClock(.seconds(6))
+            let again = try #require(try await harness.claim(1, from: queue).first)
+            #expect(again.failures == 0 && again.unknownFor == nil)
+        }
+    }
+
     @Test func `a repeated settle is told the truth`() async throws {
         try await withStore { harness in
             let queue = harness.queue()

@@ -54,6 +54,26 @@ private struct Boom: Error, CustomStringConvertible { var description: String { 
         #expect(outcome(.failure(Boom()), stop: .timeout) == timedOut)
     }
 
+    private struct Advice: RetryAdvising, CustomStringConvertible {
+        var retryAdvice: RetryAdvice
+        var description: String { "advice" }
+    }
+
+    @Test(arguments: [
+        (RetryAdvice.after(.zero), Settlement.Outcome.failed(retryAfter: .seconds(4), error: "advice")),
+        (.after(.seconds(-9)), .failed(retryAfter: .seconds(4), error: "advice")),
+        (.after(.seconds(3)), .failed(retryAfter: .seconds(4), error: "advice")),
+        (.after(.seconds(5)), .failed(retryAfter: .seconds(5), error: "advice")),
+        (.after(.seconds(1 << 50)), .failed(retryAfter: .seconds(365 * 86_400), error: "advice")),
+        (.byPolicy, .failed(retryAfter: .seconds(4), error: "advice")),
+        (.uncharged, .postponed(retryAfter: .seconds(4), error: "advice")),
+        (.release(after: .seconds(30)), .postponed(retryAfter: .seconds(30), error: "advice")),
+        (.never, .failedForGood(error: "advice")),
+    ])
+    func `advice lengthens the policy's wait and never shortens it`(advice: RetryAdvice, wanted: Settlement.Outcome) {
+        #expect(outcome(.failure(Advice(retryAdvice: advice)), failures: 2) == wanted)
+    }
+
     @Test func `waits follow the policy and the count of failures, and are brought within a year`() {
         for (failures, wait) in [(0, 1), (1, 2), (2, 4)] {
             #expect(

@@ -1,4 +1,4 @@
-// Removes what dead downloads left in the directory: at start and every hour.
+// Removes what dead downloads left in the directory: at start and every minute.
 
 import Logging
 import MartletDownloads
@@ -17,7 +17,7 @@ struct PartCleaningService: Service {
         let cleaner = PartFileCleaner(directory: directory) { ids in try await Self.live(ids, in: store) }
         await cancelWhenGracefulShutdown {
             while !Task.isCancelled {
-                var pause = Duration.seconds(3600)
+                var pause = Duration.seconds(60)
                 do {
                     let names = try await cleaner.clean()
                     if !names.isEmpty { logger.info("Removed part files", metadata: ["count": "\(names.count)"]) }
@@ -32,12 +32,17 @@ struct PartCleaningService: Service {
     }
 
     /// Which of the ids belong to jobs that have not ended, in any queue.
+    ///
+    /// The queue of downloads is asked first: mostly no other has to be asked then.
     static func live(_ ids: [JobID], in store: JobStore) async throws -> Set<JobID> {
         var live: Set<JobID> = []
-        for name in try await store.queueNames() {
-            for record in try await store.queue(name).jobs(ids) {
+        var others = ids
+        let names = [.downloads] + (try await store.queueNames()).filter { $0 != .downloads }
+        for name in names where !others.isEmpty {
+            for record in try await store.queue(name).jobs(others) {
                 if let record, !record.state.isFinal { live.insert(record.id) }
             }
+            others.removeAll(where: live.contains)
         }
         return live
     }

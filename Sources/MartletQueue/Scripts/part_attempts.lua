@@ -77,6 +77,8 @@ local function settlement(ended, tally)
                 local since = more[6] or stamp
                 return put_back(id, token, job, more[3], more[4], due, waits, progress, 's', since, 'e', body)
             end
+            -- Put off for a reason: the job says which.
+            if body ~= '' then return put_back(id, token, job, more[3], more[4], due, waits, progress, 'e', body) end
             return put_back(id, token, job, more[3], more[4], due, waits, progress)
         end
         if outcome == 'crashed' then

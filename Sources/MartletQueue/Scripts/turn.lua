@@ -8,6 +8,7 @@
 -- delay ms or empty, output or error, progress or empty. At most 500 attempts.
 -- Outcomes: `completed`, `failed` (delay = wait before the retry), `permanent`, `crashed` (its process died), `release`,
 -- `snooze`. A `release` with an error is that of a job whose type the worker does not know: kept with the job, with since when.
+-- A `snooze` with an error says why the job waits, which is kept with it.
 -- Answer: status, lease ms, ms until the next due job or -1, stops counter, now ms, nonce, a list of position (from 1, in
 -- the order of ARGV) and verdict for those attempts that did not simply become `completed`, then four words for each job
 -- handed out: id, claims, the place in line it had (empty in a replay), hash as flat list. Its token is

@@ -46,9 +46,11 @@ struct OutcomeRule {
         let text = "\(error)"
         if error is ProcessDied { return .crashed(retryAfter: wait(afterFailure: job.lost + 1), error: text) }
         switch (error as? any RetryAdvising)?.retryAdvice {
-        case .after(let wait): return .failed(retryAfter: Self.bounded(wait), error: text)
+        case .after(let least):
+            return .failed(retryAfter: max(Self.bounded(least), wait(afterFailure: job.failures + 1)), error: text)
         case .never: return .failedForGood(error: text)
-        case .release(let wait): return .released(after: Self.bounded(wait))
+        case .release(let wait): return .postponed(retryAfter: Self.bounded(wait), error: text)
+        case .uncharged: return .postponed(retryAfter: wait(afterFailure: job.failures + 1), error: text)
         case .byPolicy, nil: return failure(text)
         }
     }

@@ -223,7 +223,7 @@ extension Settlement.Outcome {
         case (.settled(.failed), _), (_, .failedForGood): .failed
         case (_, .completed): .completed
         case (_, .failed), (_, .crashed): .retried
-        case (_, .released), (_, .unknownType): .released
+        case (_, .released), (_, .unknownType), (_, .postponed): .released
         case (_, .snoozed): .snoozed
         }
     }
@@ -231,7 +231,7 @@ extension Settlement.Outcome {
     /// The error, where there is one, cut to what a log line bears.
     fileprivate func metadata(_ more: Logger.Metadata) -> Logger.Metadata {
         switch self {
-        case .failed(_, let error), .failedForGood(let error), .crashed(_, let error):
+        case .failed(_, let error), .failedForGood(let error), .crashed(_, let error), .postponed(_, let error):
             more.merging(["error": "\(error.prefix(1000))"]) { $1 }
         case .completed, .released, .unknownType, .snoozed: more
         }

@@ -226,6 +226,7 @@ extension Generator {
         case 79..<88: .released(after: nil)
         case 88..<91: .released(after: wait)
         case 91..<95: .unknownType(retryAfter: wait, error: "unknown \(nonces)")
+        case 95..<98: .postponed(retryAfter: wait, error: random.pick(["", "later \(nonces)"]))
         default: .snoozed(wait)
         }
     }

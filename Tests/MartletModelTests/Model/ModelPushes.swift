@@ -201,6 +201,9 @@ extension Model {
             putBack(id, at: place, waits: place > runnable)
         case .released(let wait?), .snoozed(let wait):
             again(id, after: wait)
+        case .postponed(let wait, let error):
+            if !error.isEmpty { jobs[id]?.error = error }
+            again(id, after: wait)
         }
         return .settled(jobs[id]?.state ?? .queued)
     }

@@ -135,6 +135,10 @@ struct Mutant: Sendable, CustomStringConvertible {
             "a type that became known stays unknown", .attempts,
             "        if more[6] and not is_unknown then write('HDEL', key, 's') end\n"),
         Mutant(
+            "a job that is put off does not say why", .attempts,
+            "            if body ~= '' then return put_back(id, token, job, more[3], more[4], due, waits, progress, 'e', body) end\n"
+        ),
+        Mutant(
             "a release loses its place", .attempts, "local due, waits = place_of(more[4]) or t, false",
             "local due, waits = t, false"),
     ]

@@ -162,6 +162,13 @@ extension Scenario {
             ])
             return try await since(job.id, stage) == nil
         },
+        Scenario(name: "a job that is put off for a reason says it and has no unknown type") { stage in
+            let job = try await stage.pushAndClaim()
+            let outcome = Settlement.Outcome.postponed(retryAfter: .seconds(5), error: "no room")
+            _ = try await stage.queue.settle([Settlement(id: job.id, token: job.token, outcome: outcome)])
+            guard try await stage.queue.job(job.id)?.error == "no room" else { return false }
+            return try await since(job.id, stage) == nil
+        },
         Scenario(name: "a retry begins anew, also with the time since when a type is unknown") { stage in
             let job = try await stage.pushAndClaim()
             try await stage.giveBackAsUnknown(job)
