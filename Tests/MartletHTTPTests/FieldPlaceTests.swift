@@ -19,7 +19,7 @@ import Testing
         try await withServer { server in
             let answer = try await server.post("/api/v1/jobs", body)
             #expect(answer.status == 422)
-            #expect(answer.list("errors").first?["pointer"] as? String == pointer)
+            #expect(answer.list("errors").compactMap { $0["pointer"] as? String } == [pointer])
         }
     }
 

@@ -130,6 +130,22 @@ import Testing
         }
     }
 
+    @Test func `a verb takes no fields, and a body that says nothing is none`() async throws {
+        try await withServer { server in
+            let id = try await push(server)
+            let paths = ["pause", "resume", "run", "cancel", "retry"].map { "/api/v1/jobs/\(id)/\($0)" }
+            for path in paths + ["/api/v1/queues/default/resume", "/api/v1/resume"] {
+                let answer = try await server.post(path, #"{"priority":5}"#)
+                #expect(answer.status == 422, "\(path)")
+                #expect(answer.pointers == ["/priority"])
+            }
+            #expect(try await server.get("/api/v1/jobs/\(id)")["state"] == "queued")
+            #expect(try await server.post("/api/v1/jobs/\(id)/pause", "{}")["state"] == "paused")
+            let form = [("content-type", "application/x-www-form-urlencoded"), ("content-length", "0")]
+            #expect(try await server.post("/api/v1/jobs/\(id)/resume", headers: form).status == 200)
+        }
+    }
+
     @Test func `a running job that is asked to stop is 202`() async throws {
         try await withServer { server in
             let id = try await push(server)

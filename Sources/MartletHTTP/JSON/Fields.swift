@@ -17,6 +17,8 @@ struct Fields {
     private static let shortList = 16
     private var members: [Member] = []
     private let pointer: String
+    /// Whether there are members at all; of another kind of value no field is missing.
+    private var isObject = true
     /// The names that were asked for and are not there: what a name that nobody knows may have been meant to be.
     private var missing: [String] = []
     private(set) var errors: [FieldError] = []
@@ -25,6 +27,7 @@ struct Fields {
     init(_ text: JSONText, at pointer: String = "") {
         self.pointer = pointer
         guard let members = text.members else {
+            isObject = false
             errors.append(FieldError(pointer: pointer, detail: "must be an object, not \(text.kind.spoken)"))
             return
         }
@@ -60,6 +63,7 @@ struct Fields {
 
     /// Notes a fault of a member.
     mutating func refuse(_ name: String, _ detail: String) {
+        guard isObject else { return }
         if let index = index(of: name) { members[index].wasAsked = true }
         errors.append(FieldError(pointer: path(name), detail: detail))
     }
@@ -81,11 +85,20 @@ struct Fields {
     /// A value of any kind, also one that is `null`.
     mutating func anyValue(_ name: String) -> JSONText? {
         guard let index = index(of: name) else {
-            missing.append(name)
+            note(missing: name)
             return nil
         }
         members[index].wasAsked = true
         return members[index].value
+    }
+
+    /// Keeps a name that is not there, but only while a member that nobody has asked for may be its misspelling.
+    private mutating func note(missing name: String) {
+        let length = name.utf8.count
+        let isWanted = members.contains { member in
+            !member.wasAsked && abs(member.key.utf8.count - length) <= NearestName.mostDifferent
+        }
+        if isWanted { missing.append(name) }
     }
 
     /// Whether a member is there and `null`, which takes a setting back to its default.

@@ -4,13 +4,15 @@
 enum NearestName {
     /// The longest name that is looked at: no field has a longer one.
     private static let limit = 32
+    /// By how many letters two names may differ.
+    static let mostDifferent = 3
 
     /// The name that differs least, if it differs in few letters only.
     static func of(_ name: String, among names: [String]) -> String? {
         let letters = Array(name.lowercased().utf8)
         guard (2...limit).contains(letters.count) else { return nil }
         let near = names.map { (name: $0, distance: distance(letters, Array($0.utf8))) }
-            .filter { $0.distance <= max(1, min(3, $0.name.utf8.count / 3)) }
+            .filter { $0.distance <= max(1, min(mostDifferent, $0.name.utf8.count / 3)) }
         return near.min { $0.distance < $1.distance }?.name
     }
 

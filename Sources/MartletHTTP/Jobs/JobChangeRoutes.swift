@@ -7,6 +7,7 @@ import MartletQueue
 extension API {
     /// Cancel, pause, resume, retry or run: 200 with the job, 202 when a running one was asked to stop.
     func changeJob(_ call: Call, _ verb: ControlVerb) async throws -> Reply {
+        try call.takesNothing()
         let (queue, job) = try await beforeWriting { try await call.job() }
         return try await change(job.id, in: queue, verb)
     }

@@ -56,6 +56,7 @@ extension API {
     }
 
     func resumeQueue(_ call: Call) async throws -> Reply {
+        try call.takesNothing()
         let queue = try await beforeWriting { try await existing(call).queue }
         return try await changing(queue) { queue throws(QueueError) in try await queue.resume() }
     }
@@ -69,6 +70,7 @@ extension API {
     }
 
     func resumeAll(_ call: Call) async throws -> Reply {
+        try call.takesNothing()
         try await changeAll { store throws(QueueError) in try await store.resumeAll() }
         return Reply(.object(["message": "Queues are no longer paused together", "status": "active"]))
     }

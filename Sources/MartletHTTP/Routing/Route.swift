@@ -90,11 +90,11 @@ extension Route {
         .service(.patchJob, .patch, "/jobs/{id}", [.operate], body: .json, query: ["queue"]),
         .service(.deleteJob, .delete, "/jobs/{id}", [.operate], query: ["queue"]),
         .service(.actOnJobs, .post, "/jobs/actions", [.operate], body: .bulk, query: ["queue"]),
-        .service(.cancelJob, .post, "/jobs/{id}/cancel", [.operate], query: ["queue"]),
-        .service(.pauseJob, .post, "/jobs/{id}/pause", [.operate], query: ["queue"]),
-        .service(.resumeJob, .post, "/jobs/{id}/resume", [.operate], query: ["queue"]),
-        .service(.retryJob, .post, "/jobs/{id}/retry", [.operate], query: ["queue"]),
-        .service(.runJob, .post, "/jobs/{id}/run", [.operate], query: ["queue"]),
+        .service(.cancelJob, .post, "/jobs/{id}/cancel", [.operate], body: .optionalJSON, query: ["queue"]),
+        .service(.pauseJob, .post, "/jobs/{id}/pause", [.operate], body: .optionalJSON, query: ["queue"]),
+        .service(.resumeJob, .post, "/jobs/{id}/resume", [.operate], body: .optionalJSON, query: ["queue"]),
+        .service(.retryJob, .post, "/jobs/{id}/retry", [.operate], body: .optionalJSON, query: ["queue"]),
+        .service(.runJob, .post, "/jobs/{id}/run", [.operate], body: .optionalJSON, query: ["queue"]),
     ]
 
     private static let queues: [Route] = [
@@ -102,9 +102,9 @@ extension Route {
         .service(.getQueue, .get, "/queues/{queue}", [.read, .operate]),
         .service(.configureQueue, .put, "/queues/{queue}", [.admin], body: .json),
         .service(.pauseQueue, .post, "/queues/{queue}/pause", [.operate], body: .optionalJSON),
-        .service(.resumeQueue, .post, "/queues/{queue}/resume", [.operate]),
+        .service(.resumeQueue, .post, "/queues/{queue}/resume", [.operate], body: .optionalJSON),
         .service(.pauseAll, .post, "/pause", [.operate], scope: .all, body: .optionalJSON),
-        .service(.resumeAll, .post, "/resume", [.operate], scope: .all),
+        .service(.resumeAll, .post, "/resume", [.operate], scope: .all, body: .optionalJSON),
         .service(.stats, .get, "/stats", [.read, .operate]),
         .service(.listWorkers, .get, "/workers", [.read, .operate]),
     ]

@@ -12,6 +12,8 @@ struct BodyReader: Sendable {
     /// The body as the route wants it.
     func read(_ request: Request, rule: BodyRule) async throws -> Call.Body {
         guard rule != .none else { return .none }
+        // Where a body may be missing, an empty one has no type that could be wrong.
+        if rule == .optionalJSON, Self.isMissing(request.headers) { return .none }
         let limit = rule == .json || rule == .optionalJSON ? settings.bodyLimit : settings.bulkLimit
         let isLines = try kind(request.headers, rule: rule)
         let bytes = try await collect(request, limit: limit)
@@ -35,6 +37,10 @@ struct BodyReader: Sendable {
             throw Self.wrongType(rule == .bulkOrLines ? "application/json or application/x-ndjson" : "application/json")
         }
         return true
+    }
+
+    private static func isMissing(_ headers: HTTPFields) -> Bool {
+        headers.value(of: .transferEncoding) == nil && headers.value(of: .contentLength).map { $0 == "0" } ?? true
     }
 
     private static func wrongType(_ wanted: String) -> Problem {

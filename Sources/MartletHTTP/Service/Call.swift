@@ -29,6 +29,13 @@ struct Call: Sendable {
         return text
     }
 
+    /// Refuses whatever a body says, on a route that takes nothing; an empty object says nothing.
+    func takesNothing() throws(Problem) {
+        guard case .json(let text) = body else { return }
+        var fields = Fields(text)
+        try fields.done()
+    }
+
     /// The only way to a queue: throws 403 where the caller's token does not hold for it.
     func queue(_ name: QueueName) throws(Problem) -> Queue {
         guard caller.queues.matches(name) else {

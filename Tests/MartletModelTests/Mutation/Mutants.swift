@@ -311,6 +311,10 @@ struct Mutant: Sendable, CustomStringConvertible {
             "an id named twice is judged by what it was", .control,
             "        results[#results + 1] = { verdict, after }\n        -- Each is done before the next is looked at, so that an id named twice is judged as it stands then.\n        if is_dry then pretend(id, f[5], results[#results]) else commit() end\n    end\nend\n",
             "        results[#results + 1] = { verdict, after }\n    end\nend\ncommit()\n"),
+        Mutant(
+            "a dry run writes", .control, "if is_dry then pretend(id, f[5], results[#results]) else commit() end",
+            "commit()"),
+        Mutant("a dry run gives one key to two jobs", .control, "        taken[job.u] = id\n"),
         Mutant("what is resumed wakes nobody", .control, "\nwake(ready)\n", "\n"),
     ]
 

@@ -120,6 +120,17 @@ extension Scenario {
             _ = try await stage.queue.enqueue(second)
             return try await stage.queue.control(.retry, first.id) == .uniqueKeyTaken(by: second.id)
         },
+        Scenario(name: "a dry run says what an action would do, and does nothing") { stage in
+            let jobs = (0..<2).map { _ in NewJob(type: "test", payload: [1], uniqueKey: "k") }
+            let ids = jobs.map(\.id)
+            for job in jobs {
+                _ = try await stage.queue.enqueue(job)
+                _ = try await stage.queue.control(.cancel, job.id)
+            }
+            let said = try await stage.queue.preview(.retry, ids)
+            guard try await stage.queue.job(ids[0])?.state == .cancelled else { return false }
+            return try await stage.queue.control(.retry, ids) == said && said[1] == .uniqueKeyTaken(by: ids[0])
+        },
         Scenario(name: "a retry brings another payload, also to a job that is queued") { stage in
             let job = NewJob(type: "test", payload: [1])
             try await stage.failForGood(job)
