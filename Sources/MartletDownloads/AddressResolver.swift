@@ -20,8 +20,7 @@ struct AddressResolver: Sendable {
         let status = getaddrinfo(host, nil, &hints, &list)
         defer { if let list { freeaddrinfo(list) } }
         guard status == 0 else {
-            throw DownloadError.transient(
-                .resolveFailed, "the name \(host) could not be resolved: \(String(cString: gai_strerror(status)))")
+            throw DownloadError.unusable(host, detail: String(cString: gai_strerror(status)))
         }
         var addresses: [IPAddress] = []
         var next = list
@@ -57,16 +56,18 @@ struct AddressPolicy: Sendable {
     /// how guards are led astray.
     func addresses(of host: String, by resolver: AddressResolver) async throws -> [IPAddress] {
         let found = if let literal = IPAddress(host) { [literal] } else { try await resolver.resolve(host) }
-        guard !found.isEmpty else {
-            throw DownloadError.transient(.resolveFailed, "the name \(host) has no address")
-        }
+        guard !found.isEmpty else { throw DownloadError.unusable(host, detail: "it has no address") }
         for address in found { try check(address, of: host) }
         return found
     }
 
     func check(_ address: IPAddress, of host: String) throws {
         guard !isAllowed(address) else { return }
-        throw DownloadError.permanent(
-            .addressRefused, "\(host) leads to \(address), which is not a public address; \(HostRules.hint)")
+        // An address in the URL is no secret of the name servers'.
+        guard IPAddress(host) == nil else {
+            throw DownloadError.permanent(
+                .addressRefused, "\(host) is not a public address; \(HostRules.hint)")
+        }
+        throw DownloadError.unusable(host, detail: "it leads to \(address), which is not a public address")
     }
 }

@@ -9,7 +9,7 @@ struct DownloadAttempt: Sendable {
     let url: DownloadURL
     let house: House
 
-    private var limit: Int64 { min(job.maxBytes ?? .max, house.configuration.maxBytes) }
+    private var limit: Int64 { max(0, min(job.maxBytes ?? .max, house.configuration.maxBytes)) }
 
     func run() async throws -> DownloadResult {
         do {
@@ -65,7 +65,8 @@ struct DownloadAttempt: Sendable {
 
     private func readCheckpoint() -> DownloadCheckpoint? {
         do {
-            return try context.checkpoint(as: DownloadCheckpoint.self)
+            let checkpoint = try context.checkpoint(as: DownloadCheckpoint.self)
+            return checkpoint?.hasPossibleSizes == false ? nil : checkpoint
         } catch {
             context.logger.warning("The checkpoint cannot be read; starting from zero", metadata: ["error": "\(error)"])
             return nil
@@ -114,7 +115,7 @@ struct DownloadAttempt: Sendable {
             await attemptToTidy("discard the part file") { try await journal.discard() }
             return CancellationError()
         case nil, .pause, .shutdown, .timeout:
-            await attemptToTidy("save the position") { try await journal.save() }
+            await keep(journal)
             return CancellationError()
         }
     }
@@ -127,12 +128,32 @@ struct DownloadAttempt: Sendable {
             journal.countAsFree()
         }
         log(failure)
-        if failure.spoilsPart || endsJob(failure) {
+        let givesWay = await givesWay(journal, after: failure)
+        if failure.spoilsPart || endsJob(failure) || givesWay {
             await attemptToTidy("discard the part file") { try await journal.discard() }
         } else {
-            await attemptToTidy("save the position") { try await journal.save() }
+            await keep(journal)
         }
         return failure
+    }
+
+    /// Saves the position and gives back room that is reserved for the rest: nobody knows when the next attempt comes.
+    private func keep(_ journal: Journal) async {
+        await attemptToTidy("save the position") { try await journal.save() }
+        await attemptToTidy("give back reserved room") {
+            try journal.checkLease()
+            try await Disk.run { [part = journal.part] in try part.truncate() }
+        }
+    }
+
+    /// Whether this download gives up its bytes to an older one on a full disk: two that keep what they have would wait
+    /// for each other for ever.
+    private func givesWay(_ journal: Journal, after failure: DownloadError) async -> Bool {
+        guard failure.code == .diskFull, journal.part.offset > 0 else { return false }
+        let (path, id) = (house.configuration.directory, context.id)
+        let gives = (try? await Disk.run { try PartFileCleaner.hasOlderPart(than: id, in: path) }) ?? false
+        if gives { context.logger.notice("The disk is full; the part file gives way to an older download") }
+        return gives
     }
 
     /// Whether no further attempt follows, so that nobody needs the part any more.

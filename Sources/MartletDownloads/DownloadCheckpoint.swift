@@ -16,6 +16,9 @@ struct DownloadCheckpoint: Codable, Equatable, Sendable {
     var free: Int?
     /// Set when every byte was there and the part was about to take its final name.
     var final: FinalFile?
+
+    /// Whether its sizes can be those of a file: what is stored may be anything.
+    var hasPossibleSizes: Bool { offset >= 0 && total ?? 0 >= 0 && free ?? 0 >= 0 && final?.size ?? 0 >= 0 }
 }
 
 /// A file that is complete and checked.

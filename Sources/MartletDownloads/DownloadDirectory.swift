@@ -144,6 +144,36 @@ final class DownloadDirectory: Sendable {
 }
 
 extension FileHandle {
+    /// What the file system has left for this process; `nil` where it does not say.
+    func freeBytes() throws -> Int64? {
+        var facts = statvfs()
+        guard fstatvfs(descriptor, &facts) == 0 else { throw SystemError("fstatvfs") }
+        guard facts.f_blocks > 0 else { return nil }
+        let (free, isTooLarge) = UInt64(facts.f_bavail).multipliedReportingOverflow(by: UInt64(facts.f_frsize))
+        return isTooLarge ? .max : Int64(clamping: free)
+    }
+
+    private typealias Allocate = @convention(c) (Int32, Int32, off_t, off_t) -> Int32
+
+    /// `fallocate`, looked up by name as an extension of Linux.
+    private static let allocate: Allocate? = dlsym(nil, "fallocate").map { unsafeBitCast($0, to: Allocate.self) }
+    /// `FALLOC_FL_KEEP_SIZE`.
+    private static let keepsSize: Int32 = 1
+
+    /// Reserves blocks behind the file's end; false when there are not enough, true also where it cannot be done.
+    func reserve(_ count: Int64, at offset: Int64) throws -> Bool {
+        guard let allocate = Self.allocate else { return true }
+        while allocate(descriptor, Self.keepsSize, off_t(offset), off_t(count)) != 0 {
+            switch errno {
+            case EINTR: continue
+            case ENOSPC, EDQUOT: return false
+            case EOPNOTSUPP, ENOSYS, EINVAL: return true
+            default: throw SystemError("fallocate")
+            }
+        }
+        return true
+    }
+
     func facts() throws -> FileFacts {
         var facts = stat()
         guard fstat(descriptor, &facts) == 0 else { throw SystemError("fstat") }

@@ -45,16 +45,18 @@ extension DownloadError {
         switch error {
         case let error as DownloadError: self = error
         case let error as SystemError: self.init(error)
+        case NIOSSLError.uncleanShutdown:
+            self = .transient(code, "the server closed the TLS connection before its end")
         case is NIOSSLError, is BoringSSLError, is NIOSSLExtraError:
-            self = .transient(.tlsFailed, "the TLS connection failed: \(error)")
+            self = .transient(.tlsFailed, "the TLS connection failed", detail: "\(error)")
         case is HTTPParserError:
-            self = .transient(code, "the server's answer broke off or is not HTTP: \(error)")
+            self = .transient(code, "the server's answer broke off or is not HTTP", detail: "\(error)")
         case ChannelError.connectTimeout:
             self = .transient(code, "the connection could not be made in time")
         case let error as IOError:
             self = .transient(code, "the connection failed: \(String(cString: strerror(error.errnoCode)))")
         default:
-            self = .transient(code, "the connection failed: \(error)")
+            self = .transient(code, "the connection failed", detail: "\(error)")
         }
     }
 }

@@ -116,6 +116,24 @@ extension DownloadError {
         permanent(.tooLarge, "the file is larger than the limit of \(limit) bytes")
     }
 
+    /// A name that cannot be used.
+    ///
+    /// Callers must not learn whether a name of an inner network exists, so a name that is unknown and one that leads to
+    /// an address which may not be reached look the same, also in how they are retried. The log has the reason.
+    static func unusable(_ host: String, detail: String) -> DownloadError {
+        transient(
+            .resolveFailed, "the name \(host) could not be resolved to an address that may be reached", detail: detail)
+    }
+
+    /// There is no room for the rest of a file.
+    static func noRoom(needed: Int64, free: Int64) -> DownloadError {
+        DownloadError(
+            .diskFull,
+            "the download directory has no room for this file: \(needed) bytes are needed and \(free) are free; "
+                + "trying again in \(diskFullWait.components.seconds) s",
+            advice: .release(after: diskFullWait))
+    }
+
     /// A body that goes on behind its announced end: none of it can be trusted.
     static func tooLong(end: Int64) -> DownloadError {
         transient(.badResponse, "the server sent more than the \(end) bytes that it had announced").spoilingPart

@@ -66,7 +66,7 @@ struct Fetcher: Sendable {
     /// Connects to the first of the host's addresses that answers.
     private func connect(to url: DownloadURL) async throws -> HTTPWire {
         let addresses = try await policy.addresses(of: url.host, by: resolver)
-        var failure = DownloadError.transient(.connectFailed, "\(url.host) has no address")
+        var failure = DownloadError.unusable(url.host, detail: "it has no address")
         for address in addresses.prefix(Self.addressLimit) {
             do {
                 return try await connector.connect(to: url, at: address)

@@ -54,6 +54,7 @@ struct HTTPConnector: Sendable {
             // SNI must not carry an address; the certificate is then checked against the address.
             let name = IPAddress(host) == nil ? host : nil
             try pipeline.addHandler(NIOSSLClientHandler(context: context, serverHostname: name))
+            try pipeline.addHandler(TLSFaultReader(host: host))
         }
         try pipeline.addHTTPClientHandlers()
         // Larger reads than the default of 64 KiB make a fast transfer a good deal cheaper.
@@ -124,17 +125,30 @@ private final class TLSSetup: Sendable {
         try made.withLock { made in
             if let made { return made }
             var settings = TLSConfiguration.makeClientConfiguration()
+            settings.minimumTLSVersion = .tlsv12
             if let trustRootsFile { settings.trustRoots = .file(trustRootsFile) }
             settings.applicationProtocols = ["http/1.1"]
             // A stopped transfer does not wait long for the other side's goodbye.
             settings.shutdownTimeout = .milliseconds(500)
-            let context = try NIOSSLContext(configuration: settings)
-            made = context
-            return context
+            do {
+                let context = try NIOSSLContext(configuration: settings)
+                made = context
+                return context
+            } catch {
+                throw DownloadError.transient(
+                    .tlsFailed, "this worker cannot read the certificate authorities that it trusts",
+                    detail: "\(error)")
+            }
         }
     }
 }
 
 extension Duration {
-    var asTimeAmount: TimeAmount { .nanoseconds(Int64(inSeconds * 1e9)) }
+    /// The same for event loops, which wait 292 years at most.
+    var asTimeAmount: TimeAmount {
+        let (seconds, attoseconds) = components
+        let (whole, isTooLarge) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
+        let (sum, isBeyond) = whole.addingReportingOverflow(attoseconds / 1_000_000_000)
+        return .nanoseconds(isTooLarge || isBeyond ? (seconds < 0 ? .min : .max) : sum)
+    }
 }

@@ -124,7 +124,26 @@ final class PartFile: Sendable {
         }
     }
 
-    /// Cuts off what lies behind the bytes that were read or written here.
+    /// Finds room for the file's rest before it is fetched, and keeps it until ``truncate()``.
+    ///
+    /// One at a time, so that of two downloads that ask at once one gets all it needs. Where the file system cannot
+    /// reserve, what is free is compared all the same.
+    func reserve(upTo total: Int64) throws {
+        let missing = total - offset
+        guard missing > 0 else { return }
+        try Self.reserving.withLock { _ in
+            let free = try file.freeBytes()
+            if let free, free < missing { throw DownloadError.noRoom(needed: missing, free: free) }
+            guard try file.reserve(missing, at: offset) else {
+                try truncate()
+                throw DownloadError.noRoom(needed: missing, free: free ?? 0)
+            }
+        }
+    }
+
+    private static let reserving = Mutex(())
+
+    /// Cuts off what lies behind the bytes that were read or written here, reserved room too.
     func truncate() throws {
         guard ftruncate(file.descriptor, off_t(offset)) == 0 else { throw SystemError("ftruncate") }
     }

@@ -61,6 +61,17 @@ public struct PartFileCleaner: Sendable {
         return try FileManager.default.contentsOfDirectory(atPath: path).sorted()
     }
 
+    /// Whether a part that holds bytes belongs to a job whose id comes before this one.
+    static func hasOlderPart(than id: JobID, in path: String) throws -> Bool {
+        let directory = try DownloadDirectory(path: path)
+        return try list(path).contains { name in
+            let owners = PartName.candidates(in: name)
+            guard !owners.isEmpty, !owners.contains(id) else { return false }
+            guard owners.contains(where: { $0.description < id.description }) else { return false }
+            return try directory.facts(of: name)?.size ?? 0 > 0
+        }
+    }
+
     /// Removes a part under its lock, so that an attempt which has just opened it notices.
     private static func remove(_ name: String, in directory: DownloadDirectory) throws -> Bool {
         guard case .ours(let part) = try PartFile.find(name, in: directory) else { return false }

@@ -68,6 +68,7 @@ struct Transfer: Sendable {
         } else {
             journal.adopt(version: plan.version, total: plan.total)
         }
+        if let total = plan.total { try await Disk.run { [part] in try part.reserve(upTo: total) } }
         var pump = Pump(journal: journal, context: context, plan: plan, limit: limit, house: attempt.house)
         pump.limitSpeed(to: attempt.job.bytesPerSecond)
         try await pump.run(&body)

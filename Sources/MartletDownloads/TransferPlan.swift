@@ -14,7 +14,8 @@ enum Opening: Equatable, Sendable {
     case fresh
     /// An earlier attempt left a part file.
     case resume(part: String)
-    /// The target may be what an earlier attempt finished: complete if it hashes to that.
+    /// The target may be what an earlier attempt finished, or what the caller's checksum asks for: complete if it hashes
+    /// to that.
     case confirm(FinalFile)
     /// Another file has the name.
     case occupied
@@ -26,6 +27,9 @@ enum Opening: Equatable, Sendable {
         case .file(let size):
             if let final = checkpoint?.final, final.name == Self.finalName(of: job, checkpoint), final.size == size {
                 self = .confirm(final)
+            } else if let sum = job.checksum?.lowercased().dropFirst("sha256:".count) {
+                let name = Self.finalName(of: job, checkpoint)
+                self = .confirm(FinalFile(name: name, size: size, sha256: String(sum)))
             } else {
                 self = job.onConflict == .error ? .occupied : .beginning(checkpoint, id: id)
             }

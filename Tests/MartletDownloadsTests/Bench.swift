@@ -89,14 +89,14 @@ final class Bench: Sendable {
     }
 
     func context(
-        _ runtime: TestRuntime, checkpoint: [UInt8]?, attempt: Int = 1, maxRetries: Int = 3
+        _ runtime: TestRuntime, checkpoint: [UInt8]?, id: JobID? = nil, attempt: Int = 1, maxRetries: Int = 3
     ) -> JobContext {
         let claim = claims.withLock { claims in
             claims += 1
             return claims
         }
         let facts = JobAttempt(
-            id: id, type: "download", queue: "downloads", token: "\(claim):nonce\(claim)xyz", claims: claim,
+            id: id ?? self.id, type: "download", queue: "downloads", token: "\(claim):nonce\(claim)xyz", claims: claim,
             attempt: attempt, maxRetries: maxRetries, checkpoint: checkpoint)
         return JobContext(
             facts, logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }), runtime: runtime)

@@ -34,6 +34,37 @@ import Testing
         await origin.stop()
     }
 
+    @Test(arguments: [nil, .rename, .error, .replace] as [NameConflict?])
+    func `a file that is there and has the wanted checksum is not fetched`(conflict: NameConflict?) async throws {
+        let bench = try Bench()
+        let body = content(100_000)
+        let origin = try await Origin.file(body, [])
+        _ = FileManager.default.createFile(atPath: bench.path("a"), contents: Data(body))
+        var job = DownloadJob(url: origin.url(), filename: "a", checksum: "SHA256:" + sha256(body).uppercased())
+        job.onConflict = conflict
+        let runtime = TestRuntime()
+        let result = try await bench.run(job, runtime: runtime)
+        #expect(result == DownloadResult(filename: "a", bytes: 100_000, sha256: sha256(body)))
+        #expect(runtime.progress.last == JobProgress(completed: 100_000, total: 100_000))
+        #expect(origin.asked.isEmpty && bench.names == ["a"])
+        await origin.stop()
+    }
+
+    @Test func `a file that is there with another checksum is not taken for the wanted one`() async throws {
+        let bench = try Bench()
+        let body = content(1000)
+        let origin = try await Origin.file(body, [])
+        _ = FileManager.default.createFile(atPath: bench.path("a"), contents: Data(content(1000, seed: 2)))
+        var job = DownloadJob(url: origin.url(), filename: "a", checksum: "sha256:" + sha256(body))
+        job.onConflict = .error
+        #expect(await bench.failure(job)?.code == .fileExists)
+        #expect(origin.asked.isEmpty)
+        job.onConflict = .replace
+        #expect(try await bench.run(job).sha256 == sha256(body))
+        #expect(bench.bytes("a") == body)
+        await origin.stop()
+    }
+
     @Test func `a missing directory is made`() async throws {
         let bench = try Bench()
         let origin = try await Origin.file([1, 2, 3], [])

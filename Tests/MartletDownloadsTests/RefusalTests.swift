@@ -28,7 +28,9 @@ import Testing
 
     @Test(arguments: [
         ("7", RetryAdvice.after(.seconds(7))), ("99999", .after(.seconds(3600))), ("soon", .byPolicy),
-        ("Sun, 06 Nov 1994 08:50:37 GMT", .after(.seconds(60))),
+        ("Sun, 06 Nov 1994 08:50:37 GMT", .after(.seconds(60))), ("0", .after(.zero)), (" 7 ", .after(.seconds(7))),
+        ("Sun, 06 Nov 1994 08:49:00 GMT", .after(.zero)), ("99999999999999999999999", .after(.seconds(3600))),
+        ("-5", .byPolicy), ("1e9", .byPolicy),
     ])
     func `Retry-After is honoured up to an hour`(value: String, advice: RetryAdvice) async throws {
         let bench = try Bench()
@@ -143,8 +145,9 @@ import Testing
             },
             policy: AddressPolicy { $0.description == "127.0.0.1" })
         let isSchemeOrUser = location.contains("ftp") || location.contains("@")
-        #expect(error?.code == (isSchemeOrUser ? .badRequest : .addressRefused))
-        #expect(error?.retryAdvice == .never)
+        let isResolved = location.contains("inner.example")
+        #expect(error?.code == (isSchemeOrUser ? .badRequest : isResolved ? .resolveFailed : .addressRefused))
+        #expect(error?.retryAdvice == (isResolved ? .byPolicy : .never))
         #expect(origin.asked.count == 1)
         await origin.stop()
     }
@@ -157,10 +160,30 @@ import Testing
             let error = await bench.failure(
                 DownloadJob(url: origin.url(host: host), filename: "a"), settings: settings,
                 resolver: AddressResolver { _ in ["93.184.216.34", "127.0.0.1"].compactMap(IPAddress.init) })
-            #expect(error?.code == .addressRefused)
+            #expect(error?.code == (host == "files.example" ? .resolveFailed : .addressRefused))
         }
         #expect(origin.asked.isEmpty)
         await origin.stop()
+    }
+
+    @Test func `an unknown name and one of an inner network look the same`() async throws {
+        let bench = try Bench()
+        let settings = bench.settings { $0.allowPrivateAddresses = false }
+        let job = DownloadJob(url: "http://files.example/a", filename: "a")
+        var seen: [DownloadError?] = []
+        for found in [["10.0.0.5"], ["93.184.216.34", "127.0.0.1"], []] {
+            seen.append(
+                await bench.failure(
+                    job, settings: settings, resolver: AddressResolver { _ in found.compactMap(IPAddress.init) }))
+        }
+        let unknown = await bench.failure(
+            DownloadJob(url: "http://no-such-host.invalid/a", filename: "a"), settings: settings)
+        #expect(Set(seen.map { $0?.description }).count == 1)
+        #expect(seen.allSatisfy { $0?.retryAdvice == unknown?.retryAdvice && $0?.code == unknown?.code })
+        let words = unknown?.message.replacing("no-such-host.invalid", with: "files.example")
+        #expect(seen[0]?.message == words)
+        #expect(seen[0]?.detail == "it leads to 10.0.0.5, which is not a public address")
+        #expect(unknown?.detail?.isEmpty == false)
     }
 
     @Test func `the connected address is compared again before a request is sent`() async throws {
@@ -171,7 +194,7 @@ import Testing
             DownloadJob(url: origin.url(host: "files.example"), filename: "a"),
             resolver: AddressResolver { _ in ["127.0.0.1"].compactMap(IPAddress.init) },
             policy: AddressPolicy { _ in looks.next() == 1 })
-        #expect(error?.code == .addressRefused)
+        #expect(error?.code == .resolveFailed)
         #expect(looks.value == 2)
         #expect(origin.bytesHeard == 0)
         await origin.stop()

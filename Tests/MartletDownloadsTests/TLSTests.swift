@@ -2,6 +2,8 @@
 
 import Foundation
 import MartletJobs
+import NIOCore
+import NIOPosix
 import NIOSSL
 import Testing
 
@@ -9,7 +11,7 @@ import Testing
 
 @Suite struct TLSTests {
     /// A certificate for files.example that signs itself, and its key; good for nothing but this test.
-    private static let certificate = """
+    fileprivate static let certificate = """
         -----BEGIN CERTIFICATE-----
         MIIBbTCCAROgAwIBAgIBATAKBggqhkjOPQQDAjAYMRYwFAYDVQQDDA1maWxlcy5l
         eGFtcGxlMCAXDTIwMDEwMTAwMDAwMFoYDzIxMjAwMTAxMDAwMDAwWjAYMRYwFAYD
@@ -29,11 +31,15 @@ import Testing
         -----END PRIVATE KEY-----
         """
 
-    private func secureOrigin(_ body: [UInt8]) async throws -> Origin {
-        let certificates = try NIOSSLCertificate.fromPEMBytes(Array(Self.certificate.utf8))
-        let settings = TLSConfiguration.makeServerConfiguration(
+    private func secureOrigin(
+        _ body: [UInt8], certificate: String = certificate, key: String = key,
+        _ change: (inout TLSConfiguration) -> Void = { _ in }
+    ) async throws -> Origin {
+        let certificates = try NIOSSLCertificate.fromPEMBytes(Array(certificate.utf8))
+        var settings = TLSConfiguration.makeServerConfiguration(
             certificateChain: certificates.map { .certificate($0) },
-            privateKey: .privateKey(try NIOSSLPrivateKey(bytes: Array(Self.key.utf8), format: .pem)))
+            privateKey: .privateKey(try NIOSSLPrivateKey(bytes: Array(key.utf8), format: .pem)))
+        change(&settings)
         let context = try NIOSSLContext(configuration: settings)
         return try await Origin.start(tls: context) { asked, _ in Origin.honest(asked, body, [("ETag", "\"v\"")]) }
     }
@@ -44,9 +50,11 @@ import Testing
 
     private let resolver = AddressResolver { _ in ["127.0.0.1"].compactMap(IPAddress.init) }
 
-    private func settings(of bench: Bench) throws -> DownloadConfiguration {
+    private func settings(
+        of bench: Bench, trusting certificate: String = certificate
+    ) throws -> DownloadConfiguration {
         let roots = bench.path("roots.pem")
-        try Self.certificate.write(toFile: roots, atomically: true, encoding: .utf8)
+        try certificate.write(toFile: roots, atomically: true, encoding: .utf8)
         return bench.settings { $0.trustRootsFile = roots }
     }
 
@@ -81,8 +89,112 @@ import Testing
         let error = await bench.failure(
             job(origin), settings: try settings(of: bench), resolver: resolver,
             policy: AddressPolicy { _ in looks.next() == 1 })
-        #expect(error?.code == .addressRefused)
+        #expect(error?.code == .resolveFailed)
         #expect(origin.bytesHeard == 0)
         await origin.stop()
+    }
+
+    @Test(arguments: [(TLSVersion.tlsv11, false), (.tlsv12, true), (.tlsv13, true)])
+    func `only TLS 1.2 and newer are spoken`(version: TLSVersion, isAccepted: Bool) async throws {
+        let bench = try Bench()
+        let body = content(1000)
+        let origin = try await secureOrigin(body) { settings in
+            settings.minimumTLSVersion = .tlsv1
+            settings.maximumTLSVersion = version
+        }
+        let settings = try settings(of: bench)
+        if isAccepted {
+            #expect(
+                try await bench.run(job(origin), settings: settings, resolver: resolver).sha256 == sha256(body))
+        } else {
+            let error = await bench.failure(job(origin), settings: settings, resolver: resolver)
+            #expect(error?.code == .tlsFailed)
+            #expect(error?.message.contains("1.2 or newer is needed") == true)
+            #expect(origin.asked.isEmpty)
+        }
+        await origin.stop()
+    }
+
+    /// Certificates that are refused, and how that is said.
+    enum Refusal: CaseIterable, Sendable {
+        case expired, early, unknownIssuer, otherHost
+
+        var certificate: String {
+            switch self {
+            case .expired: TestCertificates.expired
+            case .early: TestCertificates.early
+            case .unknownIssuer, .otherHost: TestCertificates.good
+            }
+        }
+
+        var roots: String { self == .unknownIssuer ? TLSTests.certificate : TestCertificates.authority }
+
+        var host: String { self == .otherHost ? "other.example" : "files.example" }
+
+        var words: String {
+            switch self {
+            case .expired: "the certificate of files.example expired on 2020-02-01"
+            case .early: "the certificate of files.example is not valid before 2119-01-01"
+            case .unknownIssuer: "the certificate of files.example was issued by an authority that is not trusted"
+            case .otherHost: "the server's certificate is not for other.example"
+            }
+        }
+    }
+
+    @Test(arguments: Refusal.allCases)
+    func `a refused certificate is refused in plain words`(refusal: Refusal) async throws {
+        let bench = try Bench()
+        let origin = try await secureOrigin([1], certificate: refusal.certificate, key: TestCertificates.key)
+        let settings = try settings(of: bench, trusting: refusal.roots)
+        let error = await bench.failure(job(origin, host: refusal.host), settings: settings, resolver: resolver)
+        #expect(error?.code == .tlsFailed)
+        #expect(error?.message == refusal.words)
+        #expect(error?.detail?.isEmpty == false)
+        await origin.stop()
+    }
+
+    @Test func `a certificate that signs itself, and a server without TLS, are named so`() async throws {
+        let bench = try Bench()
+        let origin = try await secureOrigin([1])
+        let untrusting = try settings(of: bench, trusting: TestCertificates.authority)
+        let error = await bench.failure(job(origin), settings: untrusting, resolver: resolver)
+        #expect(error?.message == "the certificate of files.example is self-signed and not trusted")
+        await origin.stop()
+        let plain = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(PlainText400()) }
+            }
+            .bind(host: "127.0.0.1", port: 0).get()
+        let url = "https://files.example:\(plain.localAddress?.port ?? 0)/"
+        let noTLS = await bench.failure(
+            DownloadJob(url: url, filename: "a"), settings: untrusting, resolver: resolver)
+        #expect(noTLS?.message == "files.example does not speak TLS on that port")
+        try await plain.close().get()
+    }
+
+    @Test func `a certificate authority that cannot be read is this worker's fault`() async throws {
+        let bench = try Bench()
+        let settings = bench.settings { $0.trustRootsFile = "/nonexistent/roots.pem" }
+        let job = DownloadJob(url: "https://files.example/a", filename: "a")
+        let error = await bench.failure(job, settings: settings, resolver: resolver)
+        #expect(error?.code == .tlsFailed && error?.message.contains("cannot read the certificate") == true)
+        #expect(error?.message.contains("roots.pem") == false)
+    }
+
+    @Test func `bytes that are no certificate have no names`() {
+        for bytes in [[], [0x30], [0x30, 0x84, 0xFF], [0x30, 0x02, 0x30, 0x00], [0x30, 0x80]] as [[UInt8]] {
+            #expect(CertificateNames(der: bytes) == nil)
+        }
+    }
+}
+
+/// Answers whatever it is sent as a server without TLS does.
+private final class PlainText400: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        let text = ByteBuffer(string: "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+        context.writeAndFlush(wrapOutboundOut(text), promise: nil)
     }
 }

@@ -1,10 +1,17 @@
 // Redis URLs, and that no text shows a password.
 
+import NIOSSL
 import Testing
 
 @testable import MartletRedis
 
 @Suite struct ConfigurationTests {
+    @Test func `connections speak TLS 1.2 at least`() throws {
+        let settings = RedisConnector.tlsSettings(of: try RedisConfiguration(url: "rediss://h?ca=/etc/ca.pem"))
+        #expect(settings.minimumTLSVersion == .tlsv12)
+        #expect(settings.trustRoots == .file("/etc/ca.pem"))
+    }
+
     @Test func `the parts of a server's URL land in their fields`() throws {
         let full = try RedisConfiguration(url: "rediss://ann:p%40s%3As@redis.example:6380/4?ca=/etc/ca.pem")
         #expect(full.endpoint == .tcp(host: "redis.example", port: 6380, tls: true))

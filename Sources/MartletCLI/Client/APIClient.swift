@@ -4,6 +4,7 @@ import AsyncHTTPClient
 import FoundationEssentials
 import NIOCore
 import NIOHTTP1
+import NIOSSL
 
 #if canImport(Glibc)
     import Glibc
@@ -30,12 +31,6 @@ struct APIClient: Sendable {
     static func with<Value: Sendable>(
         _ base: String, token: String?, _ body: (APIClient) async throws -> Value
     ) async throws -> Value {
-        var configuration = HTTPClient.Configuration()
-        configuration.timeout.connect = .seconds(3)
-        // Without this a refused connection would be tried until the request's deadline.
-        configuration.connectionPool.retryConnectionEstablishment = false
-        configuration.redirectConfiguration = .disallow
-        configuration.httpVersion = .http1Only
         let http = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
         let result: Result<Value, any Error>
         do {
@@ -45,6 +40,20 @@ struct APIClient: Sendable {
         }
         try? await http.shutdown()
         return try result.get()
+    }
+
+    /// Short waits, no redirects, and TLS 1.2 or newer.
+    static var configuration: HTTPClient.Configuration {
+        var configuration = HTTPClient.Configuration()
+        var tls = TLSConfiguration.makeClientConfiguration()
+        tls.minimumTLSVersion = .tlsv12
+        configuration.tlsConfiguration = tls
+        configuration.timeout.connect = .seconds(3)
+        // Without this a refused connection would be tried until the request's deadline.
+        configuration.connectionPool.retryConnectionEstablishment = false
+        configuration.redirectConfiguration = .disallow
+        configuration.httpVersion = .http1Only
+        return configuration
     }
 
     /// Sends a request and returns what the server said; throws a ``CommandFailure`` for anything but success.

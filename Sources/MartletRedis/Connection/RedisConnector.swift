@@ -91,15 +91,21 @@ final class RedisConnector: Sendable {
         return (try? SocketAddress(ipAddress: host, port: port)) == nil ? host : nil
     }
 
+    /// TLS 1.2 or newer, and the system's authorities unless others are named.
+    static func tlsSettings(of configuration: RedisConfiguration) -> TLSConfiguration {
+        var settings = TLSConfiguration.makeClientConfiguration()
+        settings.minimumTLSVersion = .tlsv12
+        if let file = configuration.tlsTrustRoots { settings.trustRoots = .file(file) }
+        return settings
+    }
+
     /// The trusted authorities, read once.
     private func tlsContext() throws(RedisError) -> NIOSSLContext? {
         guard case .tcp(_, _, tls: true) = configuration.endpoint else { return nil }
         do {
             return try tls.withLock { known in
                 if let known { return known }
-                var settings = TLSConfiguration.makeClientConfiguration()
-                if let file = configuration.tlsTrustRoots { settings.trustRoots = .file(file) }
-                let made = try NIOSSLContext(configuration: settings)
+                let made = try NIOSSLContext(configuration: Self.tlsSettings(of: configuration))
                 known = made
                 return made
             }

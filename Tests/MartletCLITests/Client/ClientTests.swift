@@ -1,15 +1,21 @@
 // Which server is asked, as whom, and what an error of the server becomes.
 
 import ArgumentParser
+import AsyncHTTPClient
 import FoundationEssentials
 import NIOCore
 import NIOHTTP1
 import NIOPosix
+import NIOSSL
 import Testing
 
 @testable import MartletCLI
 
 @Suite struct ClientTests {
+    @Test func `the client speaks TLS 1.2 at least`() {
+        #expect(APIClient.configuration.tlsConfiguration?.minimumTLSVersion == .tlsv12)
+    }
+
     @Test(
         arguments: [
             ([], [:], "http://127.0.0.1:8080"),

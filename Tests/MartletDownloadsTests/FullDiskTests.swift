@@ -1,0 +1,152 @@
+// Disks without room: what is known beforehand fetches nothing, and of two downloads one gives way.
+
+import Foundation
+import MartletJobs
+import Testing
+
+@testable import MartletDownloads
+
+@Suite struct FullDiskTests {
+    private static let tag = ("ETag", "\"v1\"")
+
+    /// A bench whose directory is a file system of this size of its own.
+    private func onDisk(_ size: String, _ body: (Bench) async throws -> Void) async throws {
+        let bench = try Bench()
+        guard run("mount", "-t", "tmpfs", "-o", "size=\(size)", "tmpfs", bench.directory) else {
+            try Test.cancel("mounting a tmpfs is not permitted here")
+        }
+        defer { _ = run("umount", "-l", bench.directory) }
+        try await body(bench)
+    }
+
+    /// One attempt of another job of the same directory.
+    private func attempt(
+        _ job: DownloadJob, _ id: String, in bench: Bench, after last: TestRuntime? = nil, runtime: TestRuntime
+    ) async throws -> DownloadResult {
+        let id = try #require(JobID(id))
+        let context = bench.context(runtime, checkpoint: last?.saves.last, id: id)
+        var settings = bench.settings()
+        settings.bytesReceived = { runtime.receive($0) }
+        return try await DownloadHandler(settings).run(job, context: context)
+    }
+
+    @Test func `a file that has no room is not begun, and says why`() async throws {
+        try await onDisk("1m") { bench in
+            let body = content(3_000_000)
+            let origin = try await Origin.file(body, [Self.tag])
+            let job = DownloadJob(url: origin.url(), filename: "a")
+            let runtime = TestRuntime()
+            let error = await bench.failure(job, runtime: runtime)
+            #expect(error?.code == .diskFull)
+            #expect(error?.retryAdvice == .release(after: .seconds(30)))
+            #expect(error?.message.contains("3000000 bytes are needed and 1048576 are free") == true)
+            #expect(runtime.received == 0)
+            try #require(run("mount", "-o", "remount,size=8m", bench.directory))
+            #expect(try await bench.run(job, after: runtime).sha256 == sha256(body))
+            await origin.stop()
+        }
+    }
+
+    @Test func `a file of unknown size keeps its bytes on a full disk and goes on once there is room`() async throws {
+        try await onDisk("1m") { bench in
+            let body = content(3_000_000)
+            let origin = try await Origin.start { asked, number in
+                number == 0 ? Reply(headers: [Self.tag], body: body) : Origin.honest(asked, body, [Self.tag])
+            }
+            let job = DownloadJob(url: origin.url(), filename: "a")
+            let runtime = TestRuntime()
+            let error = await bench.failure(job, runtime: runtime)
+            #expect(error?.code == .diskFull)
+            #expect(error?.message.contains("no space") == true)
+            let saved = try #require(runtime.checkpoint?.offset)
+            #expect(saved > 0 && runtime.progress.last?.completed == saved)
+            try #require(run("mount", "-o", "remount,size=8m", bench.directory))
+            #expect(try await bench.run(job, after: runtime).sha256 == sha256(body))
+            #expect(origin.asked.last?.rangeStart == Int(saved))
+            await origin.stop()
+        }
+    }
+
+    @Test func `of two files with room for one, one arrives and the other has fetched nothing`() async throws {
+        try await onDisk("12m") { bench in
+            let body = content(8_000_000)
+            let origin = try await Origin.file(body, [Self.tag])
+            let runtimes = ["one": TestRuntime(), "two": TestRuntime()]
+            let results = await withTaskGroup(of: (String, Result<DownloadResult, any Error>).self) { group in
+                for (id, runtime) in runtimes {
+                    group.addTask {
+                        let job = DownloadJob(url: origin.url(), filename: id)
+                        do { return (id, .success(try await attempt(job, id, in: bench, runtime: runtime))) } catch {
+                            return (id, .failure(error))
+                        }
+                    }
+                }
+                return await group.reduce(into: [String: Result<DownloadResult, any Error>]()) { $0[$1.0] = $1.1 }
+            }
+            let late = results.filter { (try? $0.value.get()) == nil }
+            #expect(late.count == 1)
+            for (id, result) in late {
+                #expect(throws: DownloadError.self) { try result.get() }
+                #expect(runtimes[id]?.received == 0)
+                let other = try #require(results.keys.first { $0 != id })
+                try FileManager.default.removeItem(atPath: bench.path(other))
+                let job = DownloadJob(url: origin.url(), filename: id)
+                let done = try await attempt(job, id, in: bench, after: runtimes[id], runtime: TestRuntime())
+                #expect(done.sha256 == sha256(body))
+            }
+            await origin.stop()
+        }
+    }
+
+    @Test func `a part gives way to an older one when both wait for room`() async throws {
+        try await onDisk("2m") { bench in
+            let origin = try await Origin.start { _, _ in Reply(headers: [Self.tag], body: content(3_000_000)) }
+            _ = FileManager.default.createFile(
+                atPath: bench.path(".x.job-a.1-abc.part"), contents: Data(repeating: 1, count: 500_000))
+            for (id, isYounger) in [("job-b", true), ("job-0", false)] {
+                let runtime = TestRuntime()
+                await #expect(throws: DownloadError.self) {
+                    try await attempt(DownloadJob(url: origin.url(), filename: "f"), id, in: bench, runtime: runtime)
+                }
+                #expect(bench.parts.contains { $0.contains(id) } != isYounger)
+                #expect((runtime.checkpoint?.offset == 0) == isYounger)
+            }
+            await origin.stop()
+        }
+    }
+
+    @Test func `room that was reserved is given back when an attempt stops`() async throws {
+        try await onDisk("12m") { bench in
+            let body = content(8_000_000)
+            let origin = try await Origin.start { asked, number in
+                number == 0
+                    ? Reply.file(body, [Self.tag]).cut(after: 1_000_000, .hang) : Origin.honest(asked, body, [Self.tag])
+            }
+            let first = TestRuntime()
+            let job = DownloadJob(url: origin.url(), filename: "a")
+            let running = Task { try await attempt(job, "one", in: bench, runtime: first) }
+            try await eventually("bytes arrive") { first.received >= 1_000_000 }
+            // Its room is taken though most of it is not written.
+            let other = DownloadJob(url: origin.url(), filename: "b")
+            await #expect(throws: DownloadError.self) {
+                try await attempt(other, "two", in: bench, runtime: TestRuntime())
+            }
+            first.stop(.pause)
+            running.cancel()
+            await #expect(throws: CancellationError.self) { try await running.value }
+            let done = try await attempt(other, "two", in: bench, runtime: TestRuntime())
+            #expect(done.sha256 == sha256(body))
+            await origin.stop()
+        }
+    }
+
+    private func run(_ command: String, _ arguments: String...) -> Bool {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+        process.arguments = [command] + arguments
+        process.standardError = Foundation.FileHandle.nullDevice
+        guard (try? process.run()) != nil else { return false }
+        process.waitUntilExit()
+        return process.terminationStatus == 0
+    }
+}
