@@ -60,7 +60,7 @@ private func settle(_ end: IsolatedEnd) {
     let job = ClaimedJob(
         id: id, token: "1:n", claims: 1, type: "t", payload: [], priority: 0, failures: 0, lost: 0, maxRetries: 3,
         retryPolicy: .standard)
-    let outcome = OutcomeRule(job: job, stop: nil).outcome(of: Result { try end.output() })
+    let outcome = OutcomeRule(job: job, stop: nil, hasTimedOut: false).outcome(of: Result { try end.output() })
     _ = TurnCall([Settlement(id: id, token: "1:n", outcome: outcome)], claim: nil).arguments
     switch outcome {
     case .failed(let wait, _), .snoozed(let wait), .released(let wait?), .crashed(let wait, _),
