@@ -147,7 +147,8 @@ extension ClaimedJob {
         case .checkpoint: checkpoint = value.bytes
         case .createdAt: storedCreation = value.int.map { Date(milliseconds: $0) }
         case .unknownSince: unknownFor = value.int.map { max(.zero, .milliseconds(now) - .milliseconds($0)) }
-        case .uniqueKey, .digest, .tags, .metadata, .owner, .token, .place, .error, .output, .progress, .wanted:
+        case .uniqueKey, .digest, .tags, .metadata, .owner, .token, .place, .error, .output, .progress, .wanted,
+            .changedAt:
             break
         }
     }

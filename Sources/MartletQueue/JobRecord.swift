@@ -43,6 +43,8 @@ enum JobField: String, Sendable, CaseIterable {
     case checkpoint = "c"
     /// `pause:<ms>` or `cancel:<ms>`, of an active job.
     case wanted = "w"
+    /// Milliseconds: when what people see of it last changed, where neither its index nor another field says so.
+    case changedAt = "v"
     /// Milliseconds: since when no worker that claimed the job knew its type.
     case unknownSince = "s"
 }
@@ -104,6 +106,8 @@ public struct JobRecord: Sendable {
     public var dueAt: Date?
     /// Until when its worker holds it, while it is active.
     public var leaseUntil: Date?
+    /// When any of this last changed, by Redis' clock; never goes back.
+    public var updatedAt: Date
     /// Redis' clock when this was read.
     public var readAt: Date
     /// Its place in its index, with the id: where a page of a listing goes on.
@@ -121,10 +125,13 @@ extension JobRecord {
             let pairs = parts[2].array, let id = id ?? parts.dropFirst(3).first?.string.flatMap({ JobID($0) })
         else { throw QueueError.broken("read", value) }
         let fields = JobFields(pairs)
-        self.init(fields, id: id, queue: queue, state: state, place: place, now: now)
+        let runnableSince = parts.count > 4 ? parts[4].string.flatMap { Int($0) } : nil
+        self.init(fields, id: id, queue: queue, state: state, place: place, runnableSince: runnableSince, now: now)
     }
 
-    private init(_ fields: JobFields, id: JobID, queue: QueueName, state: JobState, place: String, now: Int) {
+    private init(
+        _ fields: JobFields, id: JobID, queue: QueueName, state: JobState, place: String, runnableSince: Int?, now: Int
+    ) {
         let score = Int(place) ?? 0
         self.id = id
         self.queue = queue
@@ -155,6 +162,12 @@ extension JobRecord {
         dueAt = state.index == .delayed ? Date(milliseconds: score) : nil
         leaseUntil = state == .active ? Date(milliseconds: score) : nil
         readAt = Date(milliseconds: now)
+        let moments = [
+            createdAt, startedAt, fields.changedAt, state.isFinal || state == .paused ? Date(milliseconds: score) : nil,
+            // What was promoted changed when it fell due.
+            runnableSince.map { Date(milliseconds: min($0, now)) },
+        ]
+        updatedAt = moments.compactMap(\.self).max() ?? createdAt
     }
 }
 
@@ -183,6 +196,8 @@ struct JobFields {
         guard let words = text(.place)?.split(separator: " "), words.count == 2 else { return nil }
         return Int(words[1]).map { Date(milliseconds: $0) }
     }
+
+    var changedAt: Date? { int(.changedAt).map { Date(milliseconds: $0) } }
 
     var retryPolicy: RetryPolicy { text(.retryPolicy).flatMap(RetryPolicy.init(stored:)) ?? .standard }
 

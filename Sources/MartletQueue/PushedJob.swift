@@ -26,6 +26,7 @@ extension JobRecord {
         failures = 0
         lost = 0
         self.createdAt = createdAt
+        updatedAt = createdAt
         readAt = createdAt
         place = ""
     }

@@ -173,6 +173,68 @@ import Testing
         }
     }
 
+    @Test func `updated_at is when the download last changed, and the entity tag changes with it`() async throws {
+        try await withServer { server in
+            let id = try await server.addDownload()
+            var seen: [(tag: String, at: String)] = []
+            /// Looks twice: nothing changes by looking.
+            func look(_ what: Comment, isChanged: Bool = true) async throws {
+                let first = try await server.get("/api/downloads/\(id)")
+                try await Task.sleep(for: .milliseconds(5))
+                let second = try await server.get("/api/downloads/\(id)")
+                #expect(first.body == second.body, what)
+                let tag = try #require(first.headers.first(name: "etag"))
+                let at = try #require(first["updated_at"])
+                let held = try await server.get("/api/downloads/\(id)", headers: [("If-None-Match", tag)])
+                #expect(held.status == 304, what)
+                if let last = seen.last {
+                    #expect((tag != last.tag) == isChanged, what)
+                    #expect(isChanged ? at > last.at : at == last.at, "\(what): \(last.at) to \(at)")
+                }
+                seen.append((tag, at))
+            }
+            func beat(_ job: ClaimedJob, _ done: Int64?) async throws {
+                let progress = done.map { JobProgress(completed: $0, total: 100) }
+                _ = try await server.downloads.beat(
+                    worker: "w", says: nil, [Beat(id: job.id, token: job.token, progress: progress)])
+            }
+            try await look("queued")
+            var job = try #require(try await server.claim().first)
+            try await look("running")
+            try await beat(job, nil)
+            try await look("a beat without news", isChanged: false)
+            try await beat(job, 40)
+            try await look("progress")
+            try await server.settle(job, .failed(retryAfter: .milliseconds(40), error: "e"))
+            try await look("failed once")
+            try await eventually("it fell due") {
+                _ = try await server.downloads.sweep()
+                return try await server.downloads.state(id) == .queued
+            }
+            try await look("due")
+            _ = try await server.post("/api/downloads/\(id)/pause")
+            try await look("paused")
+            _ = try await server.post("/api/downloads/\(id)/pause")
+            try await look("paused again", isChanged: false)
+            _ = try await server.post("/api/downloads/\(id)/resume")
+            try await look("resumed")
+            _ = try await server.post("/api/downloads/\(id)/priority", #"{"priority":7}"#)
+            try await look("another priority")
+            job = try #require(try await server.claim().first)
+            _ = try await server.post("/api/downloads/\(id)/pause")
+            try await look("asked to stop")
+            try await server.settle(job, .released(after: nil))
+            try await look("stopped")
+            _ = try await server.post("/api/downloads/\(id)/cancel")
+            try await look("cancelled")
+            _ = try await server.post("/api/downloads/\(id)/retry")
+            try await look("retried")
+            job = try #require(try await server.claim().first)
+            try await server.settle(job, .completed(output: nil))
+            try await look("completed")
+        }
+    }
+
     @Test func `a failed download runs again under another name`() async throws {
         try await withServer { server in
             let id = try await server.addDownload(#","filename":"a","priority":3"#)

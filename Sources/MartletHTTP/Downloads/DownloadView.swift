@@ -60,7 +60,7 @@ extension API {
             "stop_requested": job.wanted.map { .string($0.rawValue) },
             "checksum": facts?.checksum.map { .string($0) }, "error": job.error.map { .string($0) },
             "created_at": .time(job.createdAt), "started_at": job.startedAt.map(JSON.time),
-            "completed_at": job.finishedAt.map(JSON.time), "updated_at": .time(Self.updated(job)),
+            "completed_at": job.finishedAt.map(JSON.time), "updated_at": .time(job.updatedAt),
         ])
     }
 
@@ -69,10 +69,5 @@ extension API {
     private static func percent(_ job: JobRecord, _ done: Int, _ total: Int?) -> Double {
         if job.state == .completed { return 100 }
         return JobProgress(completed: Int64(done), total: total.map { Int64($0) }).percent ?? 0
-    }
-
-    /// The last moment at which it is known to have changed; a running one changes all the time.
-    private static func updated(_ job: JobRecord) -> Date {
-        job.finishedAt ?? (job.state == .active ? job.readAt : job.startedAt ?? job.createdAt)
     }
 }

@@ -26,7 +26,7 @@ for i = 3, #ARGV, 4 do
     local job = call('HMGET', key, 'k', 'w', 'x', 'at')
     local till = is_held(job[1], token) and tonumber(call('ZSCORE', ACTIVE, id))
     if till then
-        if progress ~= '' then write('HSET', key, 'g', progress) end
+        if progress ~= '' then write('HSET', key, 'g', progress, 'v', stamp) end
         -- An accepted checkpoint is progress: a job that comes forward is no poison.
         if checkpoint ~= '' then write('HSET', key, 'c', checkpoint, 'l', 0) end
         if till - now < lease * 2 / 3 then

@@ -165,6 +165,8 @@ for i = 5, #ARGV do
         local job = { k = f[2], w = f[3], u = f[4], d = f[5], r = f[6], at = f[7] }
         local verdict, after = act(id, job, state, index, place)
         results[#results + 1] = { verdict, after }
+        -- Whatever is written changes what people see of the job.
+        if #dropped == 0 and (#writes > 0 or next(added)) then write('HSET', JOB .. id, 'v', stamp) end
         -- Each is done before the next is looked at, so that an id named twice is judged as it stands then.
         if is_dry then pretend(id, f[5], results[#results]) else commit() end
     end

@@ -31,12 +31,12 @@ local function settlement(ended, tally)
     local function put_back(id, token, job, priority, at, due, waits, progress, ...)
         local key = JOB .. id
         if wants(job[4], 'pause') then
-            spend(key, token, progress, 'at', moved(at, due), ...)
+            spend(key, token, progress, 'v', stamp, 'at', moved(at, due), ...)
             write('HDEL', key, 'w')
             move(id, ACTIVE, PAUSED, now)
             return 'paused'
         end
-        spend(key, token, progress, ...)
+        spend(key, token, progress, 'v', stamp, ...)
         if waits then
             move(id, ACTIVE, DELAYED, due)
             tally.earliest = lower(tally.earliest, due)

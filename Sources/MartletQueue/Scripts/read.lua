@@ -1,8 +1,9 @@
 #!lua flags=no-writes
 -- Reads: whole jobs, a page of an index, the counts of a queue. Atomic, so that what it answers was true at one moment.
 --
--- ARGV: `jobs`, ids… → `ok`, now ms, then for each {state, score, hash as flat list} or nil
---     | `page`, index name, score, id, limit, direction → as `jobs`, with the id as a fourth value; strictly after (score, id)
+-- ARGV: `jobs`, ids… → `ok`, now ms, then for each nil or {state, score, hash as flat list, id, and for a queued job since
+--       when it may run}
+--     | `page`, index name, score, id, limit, direction → as `jobs`; strictly after (score, id)
 --     | `counts` → `ok`, now ms, flat list of names and numbers, then all of `meta`
 --     | `workers` → `ok`, now ms, flat list of worker and `<ms> <JSON>`
 --@ names prelude values due locate
@@ -17,14 +18,16 @@ local INDEXES = {
 local function whole_job(id)
     local hash = call('HGETALL', JOB .. id)
     if #hash == 0 then return false end
-    local token
+    local token, priority
     for i = 1, #hash, 2 do
         if hash[i] == 'k' then token = hash[i + 1] end
+        if hash[i] == 'r' then priority = tonumber(hash[i + 1]) end
     end
     local state, _, at = locate(id, token)
     if not state then return false end
     -- As text: a whole number beyond 2^31 would survive as an integer too, but a place in line may be negative.
-    return { state, string.format('%.0f', at), hash, id }
+    local since = state == 'queued' and string.format('%.0f', at + (priority or 0) * step)
+    return { state, string.format('%.0f', at), hash, id, since }
 end
 
 -- The rank from which a page goes on. Its last job may have left the index meanwhile: then its place is searched for,

@@ -54,7 +54,7 @@ local function take_back(id)
         end
         return 'failed'
     end
-    write('HSET', key, 'k', spent, 'l', lost)
+    write('HSET', key, 'k', spent, 'l', lost, 'v', stamp)
     if wants(f[3], 'pause') then
         move(id, ACTIVE, PAUSED, now)
         return 'paused'

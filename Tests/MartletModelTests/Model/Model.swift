@@ -36,6 +36,8 @@ struct Model {
         var unknownSince: Int?
         var output: [UInt8]?
         var progress: String?
+        /// When what people see of it last changed, where nothing else says so.
+        var changedAt: Int?
         var checkpoint: [UInt8]?
         var wanted: (stop: StopReason, since: Int)?
 

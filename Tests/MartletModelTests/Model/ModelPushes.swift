@@ -241,6 +241,7 @@ extension Model {
     private mutating func putBack(_ id: String, at place: Int, waits: Bool) {
         let isPaused = jobs[id]?.wanted?.stop == .pause
         jobs[id]?.wanted = nil
+        jobs[id]?.changedAt = now
         if isPaused {
             setAside(id, place: place)
         } else if waits {

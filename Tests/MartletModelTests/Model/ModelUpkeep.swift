@@ -11,7 +11,7 @@ extension Model {
             let id = beat.id.description
             guard var job = jobs[id] else { return .gone }
             guard case .live = job.token, job.storedToken == beat.token else { return .fenced }
-            if let progress = beat.progress { job.progress = progress.stored }
+            if let progress = beat.progress { (job.progress, job.changedAt) = (progress.stored, now) }
             if let checkpoint = beat.checkpoint, !checkpoint.isEmpty { (job.checkpoint, job.lost) = (checkpoint, 0) }
             if Double(job.score - now) < Double(lease) * 2 / 3 { job.score = max(job.score, renewed(job)) }
             jobs[id] = job
@@ -68,6 +68,7 @@ extension Model {
             finish(id, as: .failed)
             return .failed
         }
+        jobs[id]?.changedAt = now
         let place = job.place ?? runnable
         if job.wanted?.stop == .pause {
             setAside(id, place: place)
@@ -94,14 +95,29 @@ extension Model {
                 delay.map({ (0...31_536_000_000).contains($0.inMilliseconds) }) ?? true
             else { return nil }
         }
-        return ids.map { control(verb, $0) }
+        return ids.map { id in
+            let before = jobs[id]
+            let verdict = control(verb, id)
+            if let before, let after = jobs[id], Self.isChange(verb, verdict, before, after) {
+                jobs[id]?.changedAt = now
+            }
+            return verdict
+        }
+    }
+
+    /// Whether a verb changed what people see of a job.
+    private static func isChange(_ verb: ControlVerb, _ verdict: ControlVerdict, _ before: Job, _ after: Job) -> Bool {
+        if case .patch(let priority, let delay, let retries) = verb, case .done = verdict {
+            return priority != nil || delay != nil || retries != nil
+        }
+        return before.index != after.index || before.wanted?.stop != after.wanted?.stop
     }
 
     /// What became of a retry with another payload.
     mutating func retry(_ id: String, with payload: [UInt8]) -> ControlVerdict {
         guard let job = jobs[id] else { return .missing }
         let verdict = retry(id, job)
-        if verdict == .done(.queued) { jobs[id]?.payload = payload }
+        if verdict == .done(.queued) { (jobs[id]?.payload, jobs[id]?.changedAt) = (payload, now) }
         return verdict
     }
 

@@ -135,6 +135,7 @@ extension StoreView {
         (fields["u"], fields["d"], fields["k"]) = (job.uniqueKey, job.digest, job.storedToken)
         (fields["x"], fields["n"]) = (job.timeout.map(String.init), job.createdAt.map(String.init))
         (fields["e"], fields["g"], fields["s"]) = (job.error, job.progress, job.unknownSince.map(String.init))
+        fields["v"] = job.changedAt.map(String.init)
         fields["c"] = job.checkpoint.map { String(decoding: $0, as: UTF8.self) }
         fields["o"] = job.output.map { String(decoding: $0, as: UTF8.self) }
         fields["w"] = job.wanted.map { "\($0.stop.rawValue):\($0.since)" }

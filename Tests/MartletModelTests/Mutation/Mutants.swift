@@ -223,6 +223,7 @@ struct Mutant: Sendable, CustomStringConvertible {
     ]
 
     private static let ofBeats = [
+        Mutant("progress does not say when it was", .beat, "'g', progress, 'v', stamp)", "'g', progress)"),
         Mutant(
             "any token beats", .beat, "is_held(job[1], token) and tonumber(call('ZSCORE', ACTIVE, id))",
             "tonumber(call('ZSCORE', ACTIVE, id))"),
@@ -239,6 +240,7 @@ struct Mutant: Sendable, CustomStringConvertible {
     ]
 
     private static let ofSweeps = [
+        Mutant("a loss does not say when it was", .sweep, "'l', lost, 'v', stamp)", "'l', lost)"),
         Mutant(
             "no grace after an outage", .sweep,
             "if not swept or now - swept > QUIET_MS or now < swept then grace = now + lease end"),
@@ -281,6 +283,9 @@ struct Mutant: Sendable, CustomStringConvertible {
         Mutant(
             "a retry keeps since when a type was unknown", .control,
             "write('HDEL', JOB .. id, 'f', 'l', 'e', 's')", "write('HDEL', JOB .. id, 'f', 'l', 'e')"),
+        Mutant(
+            "a change by hand does not say when it was", .control,
+            "        if #dropped == 0 and (#writes > 0 or next(added)) then write('HSET', JOB .. id, 'v', stamp) end\n"),
         Mutant(
             "a retry keeps its payload", .control,
             "    if payload then write('HSET', JOB .. id, 'p', payload) end\n    return 'done', run_now",
