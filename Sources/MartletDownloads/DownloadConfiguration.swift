@@ -21,7 +21,7 @@ public struct DownloadConfiguration: Sendable {
     public var minSpeedWindow: Duration = .seconds(30)
     /// The speed that sets the deadline of an attempt, in bytes a second; 0 sets none.
     ///
-    /// Waiting for the server may take 10 minutes and the time that the bytes take at this speed.
+    /// Waiting for the server may take 10 minutes and the time that what has arrived so far takes at this speed.
     public var deadlineBytesPerSecond: Int64 = 16 << 10
     /// How many slots downloads of one host keep while those of other hosts wait; 0 sets no share.
     public var maxPerHost = 2

@@ -98,7 +98,7 @@ struct Fetcher: Sendable {
                 status: Int(response.status.code), headers: response.headers,
                 receivedAt: Int64(Date().timeIntervalSince1970)))
         if case .write(let plan) = answer {
-            watch.beginBody(of: (plan.end ?? rules.limit) - plan.start)
+            watch.beginBody()
             try await read(plan, &reader)
         }
         return answer

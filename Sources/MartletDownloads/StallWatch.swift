@@ -16,8 +16,8 @@ final class StallWatch: Sendable {
 
     private var now: Duration { ContinuousClock.now - start }
 
-    /// From now on a body of this size is expected.
-    func beginBody(of size: Int64) { pace.withLock { $0.beginBody(of: size) } }
+    /// From now on a body is expected.
+    func beginBody() { pace.withLock { $0.beginBody() } }
 
     /// Only the time between these two counts: a limited or slow writer does not make a server slow.
     func beginWaiting() { pace.withLock { $0.beginWaiting(at: now) } }

@@ -4,7 +4,7 @@ import MartletJobs
 
 /// The slowest that a server may be.
 struct PaceRules: Equatable, Sendable {
-    /// How long the deadline of a body lasts beyond the time that its size takes.
+    /// How long the deadline of a body lasts beyond the time that its bytes take.
     static let deadlineGrace = Duration.seconds(600)
 
     /// How long it may send nothing.
@@ -13,7 +13,9 @@ struct PaceRules: Equatable, Sendable {
     var slowest: Int64
     /// The window.
     var window: Duration
-    /// The speed that sets the deadline of a body, in bytes a second; 0 sets none.
+    /// The speed that sets the deadline of a body by the bytes that have arrived, in bytes a second; 0 sets none.
+    ///
+    /// Not by the size that a server announces: a large one would buy it days.
     var deadlineSpeed: Int64
 }
 
@@ -38,9 +40,9 @@ struct TransferPace: Sendable {
     private var isTooSlow = false
 
     private struct Body {
-        var deadline: Duration?
-        /// The waits of the whole body that are over.
+        /// The waits of the whole body that are over, and what they brought.
         var waited = Duration.zero
+        var bytes: Int64 = 0
         var windowWaited = Duration.zero
         var windowBytes: Int64 = 0
     }
@@ -52,14 +54,8 @@ struct TransferPace: Sendable {
         waitsSince = now
     }
 
-    /// From now on `size` bytes of a body are expected.
-    mutating func beginBody(of size: Int64) {
-        var body = Body()
-        if rules.deadlineSpeed > 0 {
-            body.deadline = PaceRules.deadlineGrace + .seconds(Double(max(0, size)) / Double(rules.deadlineSpeed))
-        }
-        self.body = body
-    }
+    /// From now on a body is expected.
+    mutating func beginBody() { body = Body() }
 
     /// The next bytes are waited for.
     mutating func beginWaiting(at now: Duration) {
@@ -73,6 +69,7 @@ struct TransferPace: Sendable {
         waitsSince = nil
         guard var body else { return }
         body.waited += now - since
+        body.bytes += Int64(bytes)
         body.windowWaited += now - since
         body.windowBytes += Int64(bytes)
         if body.windowWaited >= rules.window {
@@ -94,10 +91,10 @@ struct TransferPace: Sendable {
         if isTooSlow || (windowWaited >= rules.window && isBelow(body.windowBytes, in: windowWaited)) {
             return .tooSlow("less than \(rules.slowest) bytes a second over \(rules.window.components.seconds) s")
         }
-        if let deadline = body.deadline, body.waited + waiting >= deadline {
-            return .tooSlow("not all of it within \(deadline.components.seconds) s, the deadline for its size")
-        }
-        return nil
+        guard rules.deadlineSpeed > 0 else { return nil }
+        let deadline = PaceRules.deadlineGrace + .seconds(Double(body.bytes) / Double(rules.deadlineSpeed))
+        guard body.waited + waiting >= deadline else { return nil }
+        return .tooSlow("\(body.bytes) bytes in \(deadline.components.seconds) s, the deadline for so many")
     }
 
     private func isBelow(_ bytes: Int64, in time: Duration) -> Bool {

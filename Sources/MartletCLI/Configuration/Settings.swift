@@ -114,7 +114,7 @@ enum Settings {
 
     static let downloadDeadlineBytesPerSecond = Setting.number(
         "download.deadline_bytes_per_second", 16 << 10, in: 0...1_000_000_000,
-        meaning: "Speed that sets an attempt's deadline: 10 minutes and what its size takes; 0 sets none.")
+        meaning: "Speed that sets an attempt's deadline: 10 minutes and what its bytes take; 0 sets none.")
 
     static let downloadMaxPerHost = Setting.number(
         "download.max_per_host", 2, in: 0...10,
