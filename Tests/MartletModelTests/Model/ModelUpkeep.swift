@@ -117,7 +117,9 @@ extension Model {
     mutating func retry(_ id: String, with payload: [UInt8]) -> ControlVerdict {
         guard let job = jobs[id] else { return .missing }
         let verdict = retry(id, job)
-        if verdict == .done(.queued) { (jobs[id]?.payload, jobs[id]?.changedAt) = (payload, now) }
+        guard verdict == .done(.queued) else { return verdict }
+        jobs[id]?.payload = payload
+        jobs[id]?.changedAt = now
         return verdict
     }
 
