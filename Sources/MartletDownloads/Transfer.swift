@@ -21,7 +21,7 @@ struct Transfer: Sendable {
         if request.kept(of: held) < max(held.count, known.offset) {
             context.logger.notice(
                 "The bytes of the last attempt cannot be continued; starting from zero",
-                metadata: ["bytes": "\(held.count)"])
+                metadata: ["bytes": .stringConvertible(held.count)])
             try await journal.restart(as: nil, total: nil)
         } else {
             journal.adopt(version: known.version, total: known.total)
@@ -94,7 +94,8 @@ struct Transfer: Sendable {
         let name = try await takeName(size: held.count, sum: held.sum)
         context.progress(held.count, of: held.count)
         context.logger.info(
-            "Downloaded", metadata: ["file": "\(name)", "bytes": "\(held.count)", "sha256": "\(held.sum)"])
+            "Downloaded",
+            metadata: ["file": "\(name)", "bytes": .stringConvertible(held.count), "sha256": "\(held.sum)"])
         return DownloadResult(filename: name, bytes: held.count, sha256: held.sum)
     }
 

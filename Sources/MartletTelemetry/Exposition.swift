@@ -23,6 +23,12 @@ struct Exposition {
         groups[name] = group
     }
 
+    /// Adds how often one name stood for two kinds, if it ever did.
+    mutating func addConflicts() {
+        guard conflicts > 0 else { return }
+        add(MetricSample("martlet_metric_conflicts", kind: .counter, value: Double(conflicts)))
+    }
+
     /// Adds a collector's value.
     mutating func add(_ sample: MetricSample) {
         let kind: MetricKind = sample.kind == .counter ? .counter : .gauge
@@ -32,14 +38,28 @@ struct Exposition {
         add(name, kind, labels: labels, lines: line)
     }
 
+    /// Shows a metric that has no value yet, with 0 for the series whose labels are known.
+    mutating func announce(_ description: MetricDescription, buckets: [Double]) {
+        guard let kind = description.kind.flatMap({ MetricKind(rawValue: $0.rawValue) }) else { return }
+        let name = description.name
+        if groups[name] == nil { groups[name] = Group(kind: kind) }
+        for known in description.series {
+            let labels = ExpositionText.labels(known.sorted { $0.key < $1.key })
+            guard groups[name]?.kind == kind, groups[name]?.series[labels] == nil else { continue }
+            let zero: any Instrument =
+                switch kind {
+                case .counter: CounterInstrument()
+                case .gauge: GaugeInstrument()
+                case .histogram: HistogramInstrument(bounds: (description.buckets ?? buckets).sorted())
+                }
+            groups[name]?.series[labels] = zero.lines(name: name, labels: labels)
+        }
+    }
+
     /// The whole text: metrics by name, series by labels.
     func rendered(help: (String) -> String?) -> String {
-        var whole = self
-        if conflicts > 0 {
-            whole.add(MetricSample("martlet_metric_conflicts", kind: .counter, value: Double(conflicts)))
-        }
         var text = ""
-        for (name, group) in whole.groups.sorted(by: { $0.key < $1.key }) {
+        for (name, group) in groups.sorted(by: { $0.key < $1.key }) {
             if let help = help(name) {
                 text += "# HELP \(name) \(ExpositionText.escaped(help, quotes: false))\n"
             }

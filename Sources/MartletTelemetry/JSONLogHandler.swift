@@ -6,7 +6,7 @@ public import Logging
 ///
 /// Times are RFC 3339 in UTC with milliseconds. Numbers and booleans in the metadata stay what they are. A line is at
 /// most 8 KiB; what doesn't fit is cut or left out, and `truncated` is true. A field of the metadata that has the name
-/// of one of ours gets `meta_` before its name.
+/// of one of ours gets `metadata_` before its name; `error` is ours only in entries that were logged with an error.
 public struct JSONLogHandler: LogHandler {
     /// Fields of every entry.
     public var metadata: Logger.Metadata = [:]
@@ -45,7 +45,8 @@ public struct JSONLogHandler: LogHandler {
         line.add("message", text: event.message.description)
         if let error = event.error { line.add("error", text: String(describing: error)) }
         for field in fields.ordered.dropFirst(fields.leadingCount) {
-            line.add(Self.isOurs(field.key) ? "meta_" + field.key : field.key, value: fields.value(of: field))
+            let isOurs = Self.isOurs(field.key) || (field.key == "error" && event.error != nil)
+            line.add(isOurs ? "metadata_" + field.key : field.key, value: fields.value(of: field))
         }
         sink(line.finished())
     }
@@ -53,7 +54,7 @@ public struct JSONLogHandler: LogHandler {
     /// Whether a name is one of those that every line gives to what is not metadata.
     private static func isOurs(_ key: String) -> Bool {
         switch key {
-        case "time", "level", "logger", "message", "error", "truncated": true
+        case "time", "level", "logger", "message", "truncated": true
         default: false
         }
     }

@@ -6,15 +6,36 @@ public struct MetricDescription: Sendable, Hashable {
     public var name: String
     /// One sentence for the reader of a dashboard.
     public var help: String
+    /// What it is; a metric whose kind is known is shown before it has a value.
+    public var kind: Kind?
+    /// The labels of the series that are shown with 0 before they have a value; a series without labels is `[:]`.
+    public var series: [[String: String]]
     /// Upper bounds of a histogram's buckets in its base unit, rising; `nil` means the registry's default.
     public var buckets: [Double]?
 
+    /// What a metric is, in Prometheus' words.
+    public enum Kind: String, Sendable, Hashable {
+        /// Only grows.
+        case counter
+        /// Goes up and down.
+        case gauge
+        /// Counts values in buckets.
+        case histogram
+    }
+
     /// A description; `buckets` count only for histograms.
-    public init(name: String, help: String, buckets: [Double]? = nil) {
+    public init(
+        name: String, help: String, kind: Kind? = nil, series: [[String: String]] = [], buckets: [Double]? = nil
+    ) {
         self.name = name
         self.help = help
+        self.kind = kind
+        self.series = series
         self.buckets = buckets
     }
+
+    /// The same label with each of these values.
+    public static func each(_ label: String, _ values: String...) -> [[String: String]] { values.map { [label: $0] } }
 }
 
 /// Bucket bounds for the ranges of time that the service sees, in seconds.
@@ -26,34 +47,5 @@ public enum TimeBuckets {
     /// 5 ms to 6 h: waiting and running of jobs.
     public static let jobs: [Double] = [
         0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 21_600,
-    ]
-}
-
-extension [MetricDescription] {
-    /// Every metric that the service is known to expose.
-    public static let martlet: [MetricDescription] = [
-        .init(name: "martlet_jobs_enqueued_total", help: "Jobs accepted by this process."),
-        .init(name: "martlet_jobs_finished_total", help: "Attempts that ended in this process, by outcome."),
-        .init(name: "martlet_jobs", help: "Jobs kept in the store, by state."),
-        .init(name: "martlet_queue_latency_seconds", help: "Age of the oldest job that may run now."),
-        .init(name: "martlet_queue_paused", help: "1 while the queue hands out no jobs."),
-        .init(
-            name: "martlet_job_wait_seconds", help: "Time from a job being runnable to its claim.",
-            buckets: TimeBuckets.jobs),
-        .init(name: "martlet_job_run_seconds", help: "Time that an attempt ran.", buckets: TimeBuckets.jobs),
-        .init(name: "martlet_worker_slots", help: "Slots of this process, by state."),
-        .init(name: "martlet_leases_lost_total", help: "Jobs that this process held and no longer does."),
-        .init(
-            name: "martlet_redis_command_seconds", help: "Round trips to Redis, waiting in the pipeline included.",
-            buckets: TimeBuckets.requests),
-        .init(name: "martlet_redis_up", help: "1 while this process is connected to Redis."),
-        .init(name: "martlet_download_bytes_total", help: "Bytes of downloads written to disk by this process."),
-        .init(
-            name: "martlet_download_gave_way_total",
-            help: "Times that a download gave its slot to those of other hosts."),
-        .init(
-            name: "martlet_http_request_seconds", help: "Time to answer an HTTP request.",
-            buckets: TimeBuckets.requests),
-        .init(name: "martlet_build_info", help: "1, with the version of this process as a label."),
     ]
 }

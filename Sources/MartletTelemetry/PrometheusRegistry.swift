@@ -16,7 +16,8 @@ import Synchronization
 /// ```
 ///
 /// Counters get `_total`, timers are histograms in seconds, recorders are histograms or, when they don't aggregate,
-/// gauges. A metric has at most `seriesLimit` series; what comes after is counted with label values `other`.
+/// gauges. A metric has at most `seriesLimit` series, and each queue at most `queueLimit` of them; what comes after is
+/// counted under the type `other`, and `martlet_metric_series_folded_total` says how often.
 public final class PrometheusRegistry: MetricsFactory {
     /// The content type of what ``render()`` and ``scrape()`` return.
     public static let contentType = "text/plain; version=0.0.4; charset=utf-8"
@@ -25,16 +26,19 @@ public final class PrometheusRegistry: MetricsFactory {
     private let buckets: [Double]
     private let table: Mutex<MetricTable>
     private let collectors = Mutex<[MetricCollector]>([])
+    private let collectorLimit: Duration
 
     /// An empty registry.
     ///
     /// `buckets` are the bounds of histograms without a description.
     public init(
-        descriptions: [MetricDescription] = .martlet, buckets: [Double] = TimeBuckets.requests, seriesLimit: Int = 1000
+        descriptions: [MetricDescription] = .martlet, buckets: [Double] = TimeBuckets.requests,
+        seriesLimit: Int = 2000, queueLimit: Int = 200, collectorLimit: Duration = .seconds(2)
     ) {
         self.descriptions = Dictionary(descriptions.map { ($0.name, $0) }, uniquingKeysWith: { $1 })
         self.buckets = buckets.filter(\.isFinite).sorted()
-        self.table = Mutex(MetricTable(seriesLimit: max(1, seriesLimit)))
+        self.table = Mutex(MetricTable(seriesLimit: max(1, seriesLimit), queueLimit: max(1, queueLimit)))
+        self.collectorLimit = collectorLimit
     }
 
     /// Adds values that are computed whenever somebody calls ``scrape()``.
@@ -47,18 +51,32 @@ public final class PrometheusRegistry: MetricsFactory {
 
     /// The text of all series and of all collectors, which run at the same time.
     ///
-    /// `martlet_collector_errors` says how many collectors failed; it is absent when none did.
+    /// `martlet_collector_errors` says how many collectors failed or took longer than `collectorLimit`.
     @concurrent
     public func scrape() async -> String {
         let all = collectors.withLock { $0 }
         let results = await withTaskGroup(of: [MetricSample]?.self) { group in
-            for collector in all { group.addTask { try? await collector() } }
+            for collector in all { group.addTask { await self.samples(collector) } }
             return await group.reduce(into: [[MetricSample]?]()) { $0.append($1) }
         }
         var samples = results.compactMap(\.self).flatMap(\.self)
         let failed = results.count { $0 == nil }
         if failed > 0 { samples.append(MetricSample("martlet_collector_errors", value: Double(failed))) }
         return render(samples)
+    }
+
+    /// What a collector answers in time; `nil` when it fails or takes too long.
+    private func samples(_ collector: @escaping MetricCollector) async -> [MetricSample]? {
+        await withTaskGroup(of: [MetricSample]?.self) { group in
+            group.addTask { try? await collector() }
+            group.addTask { [collectorLimit] in
+                try? await Task.sleep(for: collectorLimit)
+                return nil
+            }
+            let first = await group.next() ?? nil
+            group.cancelAll()
+            return first
+        }
     }
 
     private func render(_ samples: [MetricSample]) -> String {
@@ -68,9 +86,16 @@ public final class PrometheusRegistry: MetricsFactory {
             for (labels, instrument) in family.series {
                 text.add(name, family.kind, labels: labels, lines: instrument.lines(name: name, labels: labels))
             }
+            guard family.folded > 0 else { continue }
+            text.add(
+                MetricSample(
+                    "martlet_metric_series_folded", kind: .counter, labels: ["metric": name],
+                    value: Double(family.folded)))
         }
         for sample in samples { text.add(sample) }
         text.conflicts += conflicts
+        text.addConflicts()
+        for description in descriptions.values { text.announce(description, buckets: buckets) }
         return text.rendered { self.descriptions[$0]?.help }
     }
 

@@ -13,6 +13,8 @@ private final class Lines: Sendable {
     var sink: LogSink { LogSink { line in self.lines.withLock { $0.append(line) } } }
     var all: [[UInt8]] { lines.withLock { $0 } }
     var text: String { all.map { String(decoding: $0, as: UTF8.self) }.joined() }
+
+    func removeAll() { lines.withLock { $0.removeAll() } }
 }
 
 /// Just enough of JSON to look into a line.
@@ -155,7 +157,7 @@ private struct Odd: CustomStringConvertible, Sendable {
         let entry = try entry()
         #expect(entry["level"] == .text("info"))
         #expect(entry["message"] == .text("m"))
-        #expect(entry["meta_level"] == .text("fake"))
+        #expect(entry["metadata_level"] == .text("fake"))
         #expect(entry["truncated"] == nil)
     }
 
@@ -178,6 +180,14 @@ private struct Odd: CustomStringConvertible, Sendable {
         logger().error("m", error: Odd.missing)
         guard case .text(let text) = try #require(try entry()["error"]) else { throw Odd.missing }
         #expect(text.contains("missing"))
+    }
+
+    @Test func `an error in the metadata is called error, unless the entry has one already`() throws {
+        logger().warning("m", metadata: ["error": "why"])
+        #expect(try entry()["error"] == .text("why"))
+        lines.removeAll()
+        logger().error("m", error: Odd.missing, metadata: ["error": "why"])
+        #expect(try entry()["metadata_error"] == .text("why"))
     }
 
     @Test func `entries below the level are not written`() {

@@ -1,6 +1,7 @@
 // The metrics backend through the handles that the rest of the service holds, judged by the text that it serves.
 
 import CoreMetrics
+import Foundation
 import MartletTelemetry
 import Testing
 
@@ -210,6 +211,95 @@ import Testing
             #expect(description.help.hasSuffix("."))
             #expect(description.buckets == nil || description.name.hasSuffix("_seconds"))
             #expect(description.buckets?.sorted() == description.buckets)
+        }
+    }
+
+    @Test func `a metric whose kind is known is there from the start, with 0 where its labels are known`() {
+        let registry = PrometheusRegistry(descriptions: [
+            .init(name: "a_total", help: "A.", kind: .counter, series: MetricDescription.each("s", "x", "y")),
+            .init(name: "b", help: "B.", kind: .gauge), .init(name: "c", help: "C.", kind: .gauge, series: [[:]]),
+            .init(name: "d_seconds", help: "D.", kind: .histogram, series: [[:]], buckets: [1]),
+            .init(name: "e", help: "E."),
+        ])
+        Counter(label: "a_total", dimensions: [("s", "y")], factory: registry).increment(by: 3)
+        let expected = """
+            # HELP a_total A.
+            # TYPE a_total counter
+            a_total{s="x"} 0
+            a_total{s="y"} 3
+            # HELP b B.
+            # TYPE b gauge
+            # HELP c C.
+            # TYPE c gauge
+            c 0
+            # HELP d_seconds D.
+            # TYPE d_seconds histogram
+            d_seconds_bucket{le="1"} 0
+            d_seconds_bucket{le="+Inf"} 0
+            d_seconds_sum 0
+            d_seconds_count 0
+
+            """
+        #expect(registry.render() == expected)
+    }
+
+    @Test func `a flood of types in one queue is folded there and leaves all others what they have`() {
+        let registry = PrometheusRegistry(descriptions: [], seriesLimit: 50, queueLimit: 10)
+        func count(_ queue: String, _ type: String) {
+            Counter(
+                label: "jobs", dimensions: [("queue", queue), ("type", type), ("outcome", "done")], factory: registry
+            ).increment()
+        }
+        for number in 0..<1000 { count("flooded", "t\(number)") }
+        count("quiet", "mail")
+        count("quiet", "mail")
+        count("flooded", "t3")
+        let text = registry.render()
+        #expect(text.contains(#"jobs_total{outcome="done",queue="quiet",type="mail"} 2"#))
+        #expect(text.contains(#"jobs_total{outcome="done",queue="flooded",type="other"} 990"#))
+        #expect(text.contains(#"jobs_total{outcome="done",queue="flooded",type="t3"} 2"#))
+        #expect(text.contains(#"martlet_metric_series_folded_total{metric="jobs_total"} 990"#))
+    }
+
+    @Test func `a flood of queues has an end too`() {
+        let registry = PrometheusRegistry(descriptions: [], seriesLimit: 20, queueLimit: 10)
+        for number in 0..<1000 {
+            Counter(label: "jobs", dimensions: [("queue", "q\(number)"), ("type", "t")], factory: registry).increment()
+        }
+        let lines = registry.render().split(separator: "\n").filter { $0.hasPrefix("jobs_total{") }
+        #expect(lines.count <= 41)
+        let sum = lines.compactMap { $0.split(separator: " ").last.flatMap { Int($0) } }.reduce(0, +)
+        #expect(sum == 1000, "nothing is lost")
+    }
+
+    @Test func `a collector that does not end holds nobody up`() async {
+        let registry = PrometheusRegistry(descriptions: [], collectorLimit: .milliseconds(50))
+        registry.addCollector {
+            try await Task.sleep(for: .seconds(60))
+            return [MetricSample("never", value: 1)]
+        }
+        registry.addCollector { [MetricSample("soon", value: 1)] }
+        let text = await registry.scrape()
+        #expect(text.contains("soon 1\n") && text.contains("martlet_collector_errors 1\n"))
+    }
+
+    @Test func `every metric that the sources name has a help text and a kind`() throws {
+        let top = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent().appending(path: "Sources")
+        let files = try #require(FileManager.default.enumerator(at: top, includingPropertiesForKeys: nil))
+            .compactMap { $0 as? URL }.filter { $0.pathExtension == "swift" }
+        let known = Dictionary(uniqueKeysWithValues: [MetricDescription].martlet.map { ($0.name, $0) })
+        var named: Set<String> = []
+        for file in files {
+            let text = try String(contentsOf: file, encoding: .utf8)
+            for match in text.matches(of: /(label: |Sample\(\s*|sample\()"(martlet_[a-z_]+)"/) {
+                named.insert(String(match.output.2))
+            }
+        }
+        #expect(named.count > 15)
+        for name in named {
+            let description = known[name] ?? known[name + "_total"]
+            #expect(description?.kind != nil && description?.help.isEmpty == false, "\(name)")
         }
     }
 }

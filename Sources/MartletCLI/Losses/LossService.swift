@@ -91,7 +91,7 @@ final class LossService: Service {
         for (queue, created) in findings.restarted { store.restartPushMarks(of: queue, at: created) }
         for queue in findings.removed { logger.info("A queue was removed", metadata: ["queue": "\(queue)"]) }
         for loss in findings.losses { report(loss, "Redis may have lost jobs that it had acknowledged") }
-        if count > 0 { logger.notice("Losses of Redis were accepted", metadata: ["count": "\(count)"]) }
+        if count > 0 { logger.notice("Losses of Redis were accepted", metadata: ["count": .stringConvertible(count)]) }
         var unmoved = after
         unmoved.lookedAt = before.lookedAt
         // A quiet store costs no write; since when something is missing is then a little older than it need be.
@@ -102,7 +102,7 @@ final class LossService: Service {
         logger.error(
             message,
             metadata: [
-                "queue": "\(loss.queue)", "missing": "\(loss.missing)", "sign": "\(loss.sign.rawValue)",
+                "queue": "\(loss.queue)", "missing": .stringConvertible(loss.missing), "sign": "\(loss.sign.rawValue)",
                 "since": "\(Self.time(loss.since))", "noticed": "\(Self.time(loss.noticed))",
             ])
     }

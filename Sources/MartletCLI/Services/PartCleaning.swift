@@ -20,7 +20,9 @@ struct PartCleaningService: Service {
                 var pause = Duration.seconds(60)
                 do {
                     let names = try await cleaner.clean()
-                    if !names.isEmpty { logger.info("Removed part files", metadata: ["count": "\(names.count)"]) }
+                    if !names.isEmpty {
+                        logger.info("Removed part files", metadata: ["count": .stringConvertible(names.count)])
+                    }
                 } catch is QueueError {
                     pause = .seconds(10)
                 } catch {

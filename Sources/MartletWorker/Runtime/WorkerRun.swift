@@ -55,7 +55,8 @@ final class WorkerRun: Sendable {
         crew.logger.log(
             level: left == 0 ? .info : .error, "Worker stopped",
             metadata: [
-                "worker_id": "\(crew.worker)", "released_jobs": "\(released)", "abandoned_handlers": "\(left)",
+                "worker_id": "\(crew.worker)", "released_jobs": .stringConvertible(released),
+                "abandoned_handlers": .stringConvertible(left),
             ])
     }
 

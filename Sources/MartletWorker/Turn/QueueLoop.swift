@@ -147,7 +147,7 @@ extension QueueLoop {
             machine.ended(attempt.unstarted())
         }
         machine.stalled()
-        logger.debug("Jobs claimed ahead are given back unstarted", metadata: ["jobs": "\(left.count)"])
+        logger.debug("Jobs claimed ahead are given back unstarted", metadata: ["jobs": .stringConvertible(left.count)])
     }
 
     /// Ends the attempt of a job that nothing here can run.
