@@ -165,7 +165,11 @@ extension Queue {
             }
         }
         try store.memory.check(jobs.map(\.id))
-        await store.atomicPushes.enter()
+        guard await store.atomicPushes.enter(within: .seconds(3)) else {
+            throw QueueError(
+                .notExecuted(.busy), ids: jobs.map(\.id),
+                message: "other pushes of all or nothing kept this one waiting for 3 s; try again later")
+        }
         defer { store.atomicPushes.leave() }
         if durability ?? .memory == .memory, calls.level.load(ordering: .relaxed) <= 0 {
             let mode = calls.plainMode("atomic")

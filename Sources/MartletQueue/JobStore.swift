@@ -94,6 +94,9 @@ public final class JobStore: Service, Sendable {
     /// Whether the connection is up.
     public var isConnected: Bool { redis.isConnected }
 
+    /// Why the last attempt to connect failed; `nil` while the connection is up, and before the first attempt has failed.
+    public var connectionFailure: QueueError? { redis.connectionFailure.map { QueueError($0) } }
+
     /// Waits until the connection is up.
     public func waitUntilConnected(within limit: Duration) async throws(QueueError) {
         do throws(RedisError) { try await redis.waitUntilConnected(within: limit) } catch { throw QueueError(error) }
@@ -104,6 +107,16 @@ public final class JobStore: Service, Sendable {
         let start = ContinuousClock.now
         _ = try await command("PING")
         return ContinuousClock.now - start
+    }
+
+    /// Whether Redis follows another server, and so takes no writes; false where it may not be asked.
+    public func isReplica() async throws(QueueError) -> Bool {
+        do throws(QueueError) {
+            return KnownQueues.role(try await command("HELLO", "2")).map { $0 != "master" } ?? false
+        } catch {
+            guard case .refused = error.kind else { throw error }
+            return false
+        }
     }
 
     /// What Redis says of itself: all fields of `INFO`.

@@ -39,12 +39,13 @@ final class KnownQueues: Sendable {
         }
     }
 
-    private static func isPrimary(_ hello: RedisValue) -> Bool {
+    private static func isPrimary(_ hello: RedisValue) -> Bool { role(hello) == "master" }
+
+    /// The role of a server in a replication, as it says in its answer to `HELLO`; `nil` when it does not say.
+    static func role(_ hello: RedisValue) -> String? {
         let words = hello.array ?? []
-        guard let place = words.firstIndex(where: { $0.string == "role" }), place + 1 < words.count else {
-            return false
-        }
-        return words[place + 1].string == "master"
+        guard let place = words.firstIndex(where: { $0.string == "role" }), place + 1 < words.count else { return nil }
+        return words[place + 1].string
     }
 
     /// How many jobs were created; none in a queue that is not there.

@@ -177,11 +177,35 @@ extension Route {
     @Test func `failures are forgotten after a minute and never fill the memory`() {
         let counter = FailureCounter()
         let start = ContinuousClock.now
-        for _ in 0..<10 { #expect(counter.allowsAnother(from: "a", now: start)) }
-        #expect(!counter.allowsAnother(from: "a", now: start))
-        #expect(counter.allowsAnother(from: "a", now: start + .seconds(60)))
-        for number in 0..<10_001 { _ = counter.allowsAnother(from: "\(number)", now: start + .seconds(61)) }
-        #expect(counter.allowsAnother(from: "a", now: start + .seconds(61)))
+        let client = ClientAddress("192.0.2.1")
+        for _ in 0..<10 { #expect(counter.allowsAnother(from: client, now: start)) }
+        #expect(!counter.allowsAnother(from: client, now: start))
+        #expect(counter.allowsAnother(from: client, now: start + .seconds(60)))
+        for number in 0..<10_001 {
+            _ = counter.allowsAnother(from: ClientAddress("\(number)"), now: start + .seconds(61))
+        }
+        #expect(counter.allowsAnother(from: client, now: start + .seconds(61)))
+    }
+
+    @Test(arguments: [
+        ("192.0.2.1", "192.0.2.1"), ("::ffff:192.0.2.1", "192.0.2.1"), ("", ""), ("::1", "0:0:0:0"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2"), ("2001:db8:1:2::9", "2001:db8:1:2"), ("2001:db8::9", "2001:db8:0:0"),
+        ("fe80::1%eth0", "fe80:0:0:0"), ("2001:db8:1::", "2001:db8:1:0"),
+    ])
+    func `of an IPv6 address the network counts`(address: String, counted: String) {
+        #expect(ClientAddress(address).text == counted)
+    }
+
+    @Test func `a token that is replaced is refused from the next request on`() async throws {
+        let (old, new) = (try newToken("old"), try newToken("new"))
+        let source = TokenSource(try TokenTable(old.line))
+        try await withServer(tokenSource: source) { server in
+            #expect(try await server.with(token: old.secret).get("/api/v1/stats").status == 200)
+            #expect(try await server.with(token: new.secret).get("/api/v1/stats").status == 401)
+            source.replace(with: try TokenTable(new.line))
+            #expect(try await server.with(token: old.secret).get("/api/v1/stats").status == 401)
+            #expect(try await server.with(token: new.secret).get("/api/v1/stats").status == 200)
+        }
     }
 
     @Test func `a made token has a secret for its owner and a line for the server that does not hold it`() throws {
@@ -214,6 +238,15 @@ extension Route {
         #expect("\(error)".hasPrefix("line 2: "))
     }
 
+    @Test func `a token that stands in two lines is refused, and both are named`() throws {
+        let (one, two) = (try newToken("one"), try newToken("two"))
+        let again = one.line.replacing("one ", with: "other ")
+        let error = try #require(throws: TokenFileError.self) { try TokenTable("\(one.line)\n\(two.line)\n\n\(again)") }
+        #expect(error.line == 4)
+        #expect(error.message.contains("other is the same token as one in line 1"), "\(error)")
+        #expect(try TokenTable("\(one.line)\n\(two.line)").count == 2)
+    }
+
     @Test func `globs of queues match as they say, and never slowly`() throws {
         let glob = try #require(QueueGlob("a*b*c,exact"))
         let cases = [
@@ -239,7 +272,7 @@ extension Route {
             var settings = ServerSettings()
             settings.host = host
             let logger = Logger(label: "t") { _ in SwiftLogNoOpLogHandler() }
-            for tokens in [nil, try TokenTable("")] {
+            for tokens in [nil, TokenSource(try TokenTable(""))] {
                 let error = try #require(throws: ServerConfigurationError.self) {
                     try MartletServer(
                         store: harness.store, settings: settings, tokens: tokens, downloads: testCatalog, logger: logger
@@ -247,7 +280,7 @@ extension Route {
                 }
                 #expect("\(error)".contains("AUTH_TOKENS_FILE"))
             }
-            let table = try TokenTable(try newToken().line)
+            let table = TokenSource(try TokenTable(try newToken().line))
             #expect(throws: Never.self) {
                 try MartletServer(
                     store: harness.store, settings: settings, tokens: table, downloads: testCatalog, logger: logger)

@@ -1,6 +1,7 @@
 // What callers are told when Redis is away, stuck, or full.
 
 import Foundation
+import MartletHTTP
 import MartletJobs
 import MartletQueue
 import MartletRedis
@@ -108,5 +109,59 @@ import Testing
             #expect(try await server.get("/api/v1/stats").int("total_jobs") == 5)
         }
         await redis.stop()
+    }
+
+    @Test func `what fails at Redis is told in plain words, and where Redis is only to those who operate it`()
+        async throws
+    {
+        let redis = try await PrivateRedisServer.start(directory: temporaryDirectory("away"), options: [])
+        let (producer, owner) = (try newToken("p", [.produce]), try newToken("o", [.operate, .produce, .read]))
+        try await withServer(url: redis.url, tokens: "\(producer.line)\n\(owner.line)") { server in
+            redis.kill()
+            try await eventually("the server notices") { !server.store.isConnected }
+            for path in ["/readyz", "/readyz?verbose", "/ready"] {
+                let answer = try await server.get(path)
+                #expect(answer.status == 503 && answer["detail"] == "redis: Redis cannot be reached", "\(answer.text)")
+                #expect(!answer.text.contains("unix") && !answer.text.contains("onnect("), "\(answer.text)")
+                let wrong = try await server.with(token: "wrong").get(path)
+                #expect(wrong["cause"] == nil)
+                let known = try await server.with(token: owner.secret).get(path)
+                #expect(known["cause"]?.contains("unix://") ?? false, "\(known.text)")
+            }
+            for (path, body) in [
+                ("/api/v1/jobs", #"{"type":"t"}"#), ("/api/v1/jobs/bulk", #"{"atomic":false,"jobs":[{"type":"t"}]}"#),
+            ] {
+                let answer = try await server.with(token: producer.secret).post(path, body)
+                #expect(answer.status == 503 && !answer.text.contains("unix"), "\(answer.text)")
+                let known = try await server.with(token: owner.secret).post(path, body)
+                #expect(known["cause"]?.contains("unix://") ?? false, "\(known.text)")
+            }
+            try await redis.restart()
+            try await eventually(within: .seconds(15), "the server is back") { server.store.isConnected }
+        }
+        await redis.stop()
+    }
+
+    @Test func `a server whose Redis does not answer is not ready, and does not wait long to say so`() async throws {
+        let redis = try await PrivateRedisServer.start(directory: temporaryDirectory("stuck"), options: [])
+        try await withServer(url: redis.url, settings: { $0.checkLimit = .milliseconds(400) }) { server in
+            redis.pause()
+            let start = ContinuousClock.now
+            let answer = try await server.get("/readyz")
+            #expect(ContinuousClock.now - start < .milliseconds(2500), "a command waits for three seconds")
+            redis.unpause()
+            #expect(answer.status == 503 && answer["check"] == "redis")
+        }
+        await redis.stop()
+    }
+
+    @Test func `a server at a replica is not ready`() async throws {
+        let pair = try await ReplicaPair.start()
+        try await withServer(url: pair.replica.url) { server in
+            let answer = try await server.get("/readyz")
+            #expect(answer.status == 503 && answer["check"] == "redis-role", "\(answer.text)")
+            #expect(answer["detail"] == "redis-role: Redis is a read-only replica")
+        }
+        await pair.stop()
     }
 }

@@ -132,19 +132,30 @@ import Testing
         }
     }
 
-    /// Row 139.
-    @Test func `connections beyond the limit wait until one leaves`() async throws {
-        try await withServer(settings: {
-            $0.maxConnections = 4
-            $0.idleTimeout = .seconds(2)
-        }) { server in
+    @Test func `of requests that come faster than they are answered, the connection takes so many`() async throws {
+        try await withServer { server in
             let request = "GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n"
-            try await withThrowingTaskGroup(of: String.self) { group in
-                for _ in 0..<12 {
-                    group.addTask { try await RawConnection(port: server.port).exchange([request]) }
-                }
-                for try await raw in group { #expect(raw.hasPrefix("HTTP/1.1 200")) }
+            let raw = try await RawConnection(port: server.port).exchange([String(repeating: request, count: 2000)])
+            #expect(Self.statuses(raw).count >= RequestGuard.pipelineLimit)
+            #expect(Self.statuses(raw).count < 2000)
+            #expect(Self.statuses(raw).allSatisfy { $0 == "200" })
+            #expect(try await server.get("/livez").status == 200)
+        }
+    }
+
+    /// Row 139.
+    @Test func `connections beyond the limit take the places of those that stay without need`() async throws {
+        try await withServer(settings: { $0.maxConnections = 4 }) { server in
+            let request = "GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n"
+            var held: [HeldConnection] = []
+            for _ in 0..<12 {
+                let connection = try await HeldConnection(port: server.port)
+                try await connection.send(request)
+                try await eventually("it is answered") { connection.received.hasPrefix("HTTP/1.1 200") }
+                held.append(connection)
             }
+            let all = held
+            try await eventually("four are left") { all.count { $0.isOpen } == 4 }
         }
     }
 

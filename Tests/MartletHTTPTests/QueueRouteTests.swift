@@ -178,7 +178,7 @@ import Testing
                 #expect(answer["status"] == "ok")
             }
             let checks = try await server.get("/readyz").json["checks"] as? [String: String]
-            #expect(checks == ["redis": "ok", "moon": "ok"])
+            #expect(checks == ["redis": "ok", "redis-role": "ok", "moon": "ok"])
         }
         try await withServer(checks: [good, bad]) { server in
             let answer = try await server.get("/readyz")

@@ -2,6 +2,7 @@
 
 import NIOCore
 import NIOPosix
+import Synchronization
 
 /// Sends bytes as they are and reads until the server closes, or as much as is asked for.
 struct RawConnection {
@@ -50,4 +51,65 @@ struct RawConnection {
             return all
         }
     }
+}
+
+/// A connection that a test holds open while it does other things.
+struct HeldConnection: Sendable {
+    private final class Inbox: Sendable {
+        let text = Mutex("")
+    }
+
+    private final class Collector: ChannelInboundHandler {
+        typealias InboundIn = ByteBuffer
+
+        private let inbox: Inbox
+
+        init(_ inbox: Inbox) { self.inbox = inbox }
+
+        func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+            let text = String(buffer: unwrapInboundIn(data))
+            inbox.text.withLock { $0 += text }
+        }
+    }
+
+    private let inbox: Inbox
+    private let channel: any Channel
+
+    /// Connects, from another address of this machine where one is named.
+    init(port: Int, from address: String = "127.0.0.1", reads: Bool = true) async throws {
+        let inbox = Inbox()
+        self.inbox = inbox
+        var bootstrap = ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .channelOption(.autoRead, value: reads)
+            .channelOption(.allowRemoteHalfClosure, value: false)
+            .channelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(Collector(inbox))
+                }
+            }
+        if !reads { bootstrap = bootstrap.channelOption(.socketOption(.so_rcvbuf), value: 4096) }
+        channel = try await bootstrap.bind(to: try SocketAddress(ipAddress: address, port: 0))
+            .connect(host: "127.0.0.1", port: port).get()
+    }
+
+    /// All that came so far.
+    var received: String { inbox.text.withLock { $0 } }
+
+    /// Whether the server has not closed it.
+    var isOpen: Bool { channel.isActive }
+
+    func send(_ text: String) async throws { try await channel.writeAndFlush(ByteBuffer(string: text)).get() }
+
+    /// Sends single bytes until the server closes the connection.
+    func trickle(_ text: String, every pause: Duration) async {
+        for byte in text.utf8 where isOpen {
+            try? await channel.writeAndFlush(ByteBuffer(bytes: [byte])).get()
+            try? await Task.sleep(for: pause)
+        }
+    }
+
+    /// Sends nothing more, but reads on.
+    func stopSending() async throws { try await channel.close(mode: .output).get() }
+
+    func close() async throws { try await channel.close().get() }
 }

@@ -38,9 +38,24 @@ struct Answer {
 
 /// A server under test.
 struct TestServer: Sendable {
-    let port: Int
+    var port: Int
+    /// The port of the listener for probes, where there is one.
+    var probePort: Int?
     let harness: QueueHarness
     var token: String?
+
+    init(port: Int, harness: QueueHarness) {
+        self.port = port
+        self.harness = harness
+    }
+
+    /// The same, asked through its listener for probes.
+    var probes: TestServer? {
+        guard let probePort else { return nil }
+        var copy = self
+        copy.port = probePort
+        return copy
+    }
 
     var store: JobStore { harness.store }
     var downloads: Queue { store.queue(.downloads) }
@@ -146,9 +161,19 @@ func withServer(
         logger: logger, sourceLocation: sourceLocation, body)
 }
 
+/// The same with tokens that may change.
+func withServer(
+    tokenSource: TokenSource, sourceLocation: SourceLocation = #_sourceLocation,
+    _ body: @concurrent @Sendable (TestServer) async throws -> Void
+) async throws {
+    try await withServer(
+        url: try await SharedRedis.url(), tokenSource: tokenSource, sourceLocation: sourceLocation, body)
+}
+
 /// The same over a Redis of the test's own.
 func withServer(
     url: String, settings change: @Sendable (inout ServerSettings) -> Void = { _ in }, tokens: String? = nil,
+    tokenSource: TokenSource? = nil,
     metrics: (@Sendable () async -> String)? = nil, checks: [ReadinessCheck] = [],
     logger: Logger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }),
     sourceLocation: SourceLocation = #_sourceLocation,
@@ -156,21 +181,30 @@ func withServer(
 ) async throws {
     var settings = ServerSettings()
     settings.port = 0
+    // A machine that is busy with other tests is slow, but not out of order.
+    settings.checkLimit = .seconds(3)
     change(&settings)
     let final = settings
-    let table = try tokens.map { try TokenTable($0) }
+    let table = try tokens.map { TokenSource(try TokenTable($0)) } ?? tokenSource
     try await withStore(url: url, sourceLocation: sourceLocation) { harness in
         let (ports, announce) = AsyncStream.makeStream(of: Int.self)
+        let (probePorts, announceProbes) = AsyncStream.makeStream(of: Int.self)
         let server = try MartletServer(
             store: harness.store, settings: final, tokens: table, downloads: testCatalog, metrics: metrics,
-            checks: checks, logger: logger, onRunning: { announce.yield($0) })
+            checks: checks, logger: logger, onRunning: { announce.yield($0) },
+            onProbesRunning: { announceProbes.yield($0) })
         let group = ServiceGroup(services: [server], logger: Logger(label: "t") { _ in SwiftLogNoOpLogHandler() })
         try await withThrowingTaskGroup(of: Void.self) { tasks in
             tasks.addTask { try await group.run() }
             var iterator = ports.makeAsyncIterator()
             let port = try #require(await iterator.next())
+            var running = TestServer(port: port, harness: harness)
+            if final.probePort != nil {
+                var iterator = probePorts.makeAsyncIterator()
+                running.probePort = await iterator.next()
+            }
             do {
-                try await body(TestServer(port: port, harness: harness))
+                try await body(running)
             } catch {
                 await group.triggerGracefulShutdown()
                 tasks.cancelAll()

@@ -54,6 +54,24 @@ import Testing
         return pipeline
     }
 
+    @Test func `once an attempt to connect has failed, a command waits for a connection as long as it has patience`() {
+        var pipeline = Pipeline()
+        let terms = Pipeline.Terms(timeout: 100, offlinePatience: 10)
+        for id in 1...2 as ClosedRange<UInt64> {
+            _ = pipeline.submit(
+                id: id, waiter: Int(id), terms: terms, isCancelled: false, now: Int64(id * 5)
+            ) { $0.writeString("x") }
+        }
+        let untried = Self.words(pipeline.checkDeadlines(now: 20).deliveries)
+        #expect(untried.isEmpty, "nobody knows yet that there is no server")
+        _ = pipeline.connectFailed(RedisError(.connectionFailed, "refused"))
+        let refused = Self.words(pipeline.checkDeadlines(now: 17).deliveries)
+        #expect(refused == ["1:notConnected/notExecuted"])
+        _ = pipeline.linkReady()
+        let connected = Self.words(pipeline.checkDeadlines(now: 50).deliveries)
+        #expect(connected.isEmpty, "the second one will be written")
+    }
+
     @Test func `what is sent in one tick leaves in one write and wakes the loop once`() {
         var pipeline = Self.connected()
         let wakes = [

@@ -23,7 +23,8 @@ struct ServeCommand: AsyncParsableCommand {
         let settings = try ServiceSettings.load(
             [redis, http, download, log], config: config, environment: ProcessInfo.processInfo.environment)
         let telemetry = Telemetry.start(settings)
-        let composition = try Composition(settings, telemetry)
+        // Callers shall soon hear that Redis cannot be reached; workers have nobody to tell.
+        let composition = try Composition(settings, telemetry, offlinePatience: .milliseconds(300))
         try await Launch.run(
             [composition.store] + composition.serving(), logger: telemetry.logger, untilEOF: life.untilEOF)
     }

@@ -20,6 +20,10 @@ struct RedisSettings: Sendable, Equatable {
 struct HTTPSettings: Sendable, Equatable {
     var host: String
     var port: Int
+    var probeHost = "127.0.0.1"
+    var probePort: Int?
+    var maxConnections = 1000
+    var maxConnectionsPerAddress = 500
     var tokensFile: String?
     /// Where the server remembers what Redis must not forget.
     var stateDirectory: String?
@@ -141,6 +145,9 @@ struct ServiceSettings: Sendable {
             memoryLimitPercent: reader.read(Settings.redisMemoryLimit))
         http = HTTPSettings(
             host: reader.read(Settings.httpHost), port: reader.read(Settings.httpPort),
+            probeHost: reader.read(Settings.httpProbeHost), probePort: reader.read(Settings.httpProbePort),
+            maxConnections: reader.read(Settings.httpMaxConnections),
+            maxConnectionsPerAddress: reader.read(Settings.httpMaxConnectionsPerAddress),
             tokensFile: reader.read(Settings.authTokensFile), stateDirectory: reader.read(Settings.stateDirectory))
         log = LogSettings(
             level: reader.read(Settings.logLevel), format: reader.read(Settings.logFormat) ?? .standard)

@@ -52,6 +52,14 @@ struct HTTPFlags: SettingFlags {
     var host: String?
     @Option(name: Settings.httpPort.flag, help: Settings.httpPort.help)
     var port: String?
+    @Option(name: Settings.httpProbeHost.flag, help: Settings.httpProbeHost.help)
+    var probeHost: String?
+    @Option(name: Settings.httpProbePort.flag, help: Settings.httpProbePort.help)
+    var probePort: String?
+    @Option(name: Settings.httpMaxConnections.flag, help: Settings.httpMaxConnections.help)
+    var maxConnections: String?
+    @Option(name: Settings.httpMaxConnectionsPerAddress.flag, help: Settings.httpMaxConnectionsPerAddress.help)
+    var maxConnectionsPerAddress: String?
     @Option(name: Settings.authTokensFile.flag, help: Settings.authTokensFile.help)
     var tokensFile: String?
     @Option(name: Settings.stateDirectory.flag, help: Settings.stateDirectory.help)
@@ -60,6 +68,9 @@ struct HTTPFlags: SettingFlags {
     var values: [String: String] {
         written([
             (Settings.httpHost.key.name, host), (Settings.httpPort.key.name, port),
+            (Settings.httpProbeHost.key.name, probeHost), (Settings.httpProbePort.key.name, probePort),
+            (Settings.httpMaxConnections.key.name, maxConnections),
+            (Settings.httpMaxConnectionsPerAddress.key.name, maxConnectionsPerAddress),
             (Settings.authTokensFile.key.name, tokensFile), (Settings.stateDirectory.key.name, stateDirectory),
         ])
     }

@@ -32,6 +32,20 @@ extension Setting where Value == Int {
     }
 }
 
+extension Setting where Value == Int? {
+    /// A whole number in a range that may be absent; an empty text counts as absent.
+    static func optionalNumber(_ name: String, in range: ClosedRange<Int>, meaning: String) -> Self {
+        Setting(
+            name, fallback: nil, shownAs: nil,
+            must: "a whole number from \(range.lowerBound) to \(range.upperBound)", meaning: meaning
+        ) { text in
+            if text.isEmpty { return nil }
+            guard let number = Int(text), range.contains(number) else { throw Unfit() }
+            return number
+        }
+    }
+}
+
 extension Setting where Value == Duration {
     /// A number of seconds in a range, fractions allowed.
     static func seconds(_ name: String, _ fallback: Int, in range: ClosedRange<Int>, meaning: String) -> Self {

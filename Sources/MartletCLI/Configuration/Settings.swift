@@ -33,6 +33,23 @@ enum Settings {
     static let httpPort = Setting.number(
         "http.port", 8080, in: 0...65_535, meaning: "Port on which the server listens; 0 takes a free one.")
 
+    static let httpProbeHost = Setting.text(
+        "http.probe_host", "127.0.0.1", must: "an address or a host name",
+        meaning: "Address of a second listener that answers /livez, /readyz and /metrics alone; needs HTTP_PROBE_PORT."
+    ) { host in !host.isEmpty && !host.contains { $0.isWhitespace || $0 == "/" } }
+
+    static let httpProbePort = Setting.optionalNumber(
+        "http.probe_port", in: 0...65_535,
+        meaning: "Port of that listener, which answers also while the first one has no room; 0 takes a free one.")
+
+    static let httpMaxConnections = Setting.number(
+        "http.max_connections", 1000, in: 10...100_000,
+        meaning: "Connections at one time; a new one takes the place of the one that is idle for longest.")
+
+    static let httpMaxConnectionsPerAddress = Setting.number(
+        "http.max_connections_per_address", 500, in: 1...100_000,
+        meaning: "The same for one IPv4 address or one IPv6 network of 64 bits; raise it behind a busy proxy.")
+
     static let authTokensFile = Setting.optionalText(
         "auth.tokens_file", must: "the path of a file",
         meaning: "File with hashed tokens and their roles; without it only loopback is served.")
@@ -131,6 +148,7 @@ enum Settings {
     /// All of them.
     static let all: [SettingKey] = [
         redisURL.key, redisPrefix.key, redisEnvironment.key, redisMemoryLimit.key, httpHost.key, httpPort.key,
+        httpProbeHost.key, httpProbePort.key, httpMaxConnections.key, httpMaxConnectionsPerAddress.key,
         authTokensFile.key, stateDirectory.key, logLevel.key, logFormat.key, workerQueues.key,
         workerShutdownGrace.key, workerUnknownTypeLimit.key,
         downloadMaxConcurrent.key, downloadDefaultMaxRetries.key,

@@ -7,6 +7,7 @@ import MartletChecks
 import MartletDownloads
 import MartletHTTP
 import MartletQueue
+import MartletRedis
 import MartletTelemetry
 import MartletWorker
 import NIOCore
@@ -23,12 +24,15 @@ struct Composition {
     private let registry: PrometheusRegistry
 
     /// A process with these settings; makes no connection yet.
-    init(_ settings: ServiceSettings, _ telemetry: Telemetry) throws {
+    ///
+    /// - Parameter offlinePatience: how long a command waits for Redis once it cannot be reached; `nil` is the usual time.
+    init(_ settings: ServiceSettings, _ telemetry: Telemetry, offlinePatience: Duration? = nil) throws {
         self.settings = settings
         logger = telemetry.logger
         registry = telemetry.registry
-        store = JobStore(
-            redis: try StoreSession.configuration(settings.redis), prefix: settings.redis.prefix, logger: logger)
+        var redis = try StoreSession.configuration(settings.redis)
+        redis.offlinePatience = offlinePatience
+        store = JobStore(redis: redis, prefix: settings.redis.prefix, logger: logger)
         gate = StartGate(try settings.redis.checked, store: store, logger: logger)
     }
 
@@ -43,12 +47,15 @@ struct Composition {
         let losses = LossService(
             store: store, directory: settings.http.stateDirectory, logger: logger, onLook: { room.look() })
         registry.addCollector { losses.samples + room.samples }
-        return [
+        let tokens = try settings.http.tokensFile.map { try TokenFileService(path: $0, logger: logger) }
+        var services: [any Service] = [
             SettingsService(store: store, gate: gate, change: change, logger: logger),
             SweepService(store: store, logger: logger),
             losses,
-            try server({ losses.findings + room.findings }, onRunning),
         ]
+        if let tokens { services.append(tokens) }
+        services.append(try server(tokens?.tokens, { losses.findings + room.findings }, onRunning))
+        return services
     }
 
     /// A worker with the built-in handlers.
@@ -75,11 +82,16 @@ struct Composition {
     }
 
     private func server(
-        _ findings: @escaping @Sendable () -> [ReadinessFinding], _ onRunning: @escaping @Sendable (Int) async -> Void
+        _ tokens: TokenSource?, _ findings: @escaping @Sendable () -> [ReadinessFinding],
+        _ onRunning: @escaping @Sendable (Int) async -> Void
     ) throws -> any Service {
         var server = ServerSettings()
         server.host = settings.http.host
         server.port = settings.http.port
+        server.probeHost = settings.http.probeHost
+        server.probePort = settings.http.probePort
+        server.maxConnections = settings.http.maxConnections
+        server.maxConnectionsPerAddress = settings.http.maxConnectionsPerAddress
         server.defaultConcurrency = settings.download.maxConcurrentDownloads
         server.defaultMaxRetries = settings.download.defaultMaxRetries
         let registry = registry
@@ -89,11 +101,11 @@ struct Composition {
                 sourceURL: settings.download.sourceURL)
             return ListeningService(
                 server: try MartletServer(
-                    store: store, settings: server, tokens: try tokens(), downloads: DownloadCatalog(rules),
+                    store: store, settings: server, tokens: tokens, downloads: DownloadCatalog(rules),
                     metrics: { await registry.scrape() },
                     findings: { [gate] in gate.checks.map(\.finding) + findings() },
                     logger: logger, onRunning: onRunning),
-                address: "\(settings.http.host):\(settings.http.port)")
+                address: addresses)
         } catch let error as ServerConfigurationError {
             throw CommandFailure(.configuration, error.description)
         } catch let error as DownloadRuleError {
@@ -101,22 +113,11 @@ struct Composition {
         }
     }
 
-    private func tokens() throws -> TokenTable? {
-        guard let path = settings.http.tokensFile else { return nil }
-        guard let data = FileManager.default.contents(atPath: path) else {
-            throw CommandFailure(.configuration, "AUTH_TOKENS_FILE=\(path): cannot be read")
-        }
-        let rights = FileRights(of: path)
-        if rights.everybodyWrites {
-            throw CommandFailure(
-                .configuration, "AUTH_TOKENS_FILE=\(path): everybody may write it, and so let themselves in; chmod o-w")
-        }
-        if rights.everybodyReads {
-            logger.warning("Everybody on this machine may read AUTH_TOKENS_FILE", metadata: ["file": "\(path)"])
-        }
-        do throws(TokenFileError) { return try TokenTable(String(decoding: data, as: UTF8.self)) } catch {
-            throw CommandFailure(.configuration, "AUTH_TOKENS_FILE=\(path): \(error)")
-        }
+    /// Where the server listens, for people.
+    private var addresses: String {
+        let http = settings.http
+        let probes = http.probePort.map { " and \(http.probeHost):\($0)" } ?? ""
+        return "\(http.host):\(http.port)\(probes)"
     }
 
     private var downloads: DownloadConfiguration {

@@ -6,14 +6,20 @@ import Synchronization
 /// Decides who a request's caller is.
 struct Gate: Sendable {
     /// The tokens; `nil` on a loopback address that asks for none.
-    let tokens: TokenTable?
+    private let tokens: TokenSource?
     private let failures = FailureCounter()
 
-    init(tokens: TokenTable?) { self.tokens = tokens }
+    init(tokens: TokenSource?) { self.tokens = tokens }
+
+    /// Whether nobody is asked for a token.
+    var isOpen: Bool { tokens == nil }
 
     /// Refuses what a browser was tricked into sending: another site's request, and a name that was bent to loopback.
     func checkOrigin(_ head: HTTPRequest) throws(Problem) {
-        if tokens == nil, !Self.isLocal(Self.host(head.authority)) {
+        guard let authority = head.authority, !authority.isEmpty else {
+            throw Problem(.badRequest, "missing-host", "a request must have exactly one Host field")
+        }
+        if tokens == nil, !Self.isLocal(Self.host(authority)) {
             throw Problem(
                 .forbidden, "foreign-host",
                 "a server without tokens answers only to localhost, 127.0.0.1 and [::1]")
@@ -22,15 +28,15 @@ struct Gate: Sendable {
         let site = head.headerFields.value(of: .fetchSite)
         let isOwn = site.map { $0 == "same-origin" || $0 == "none" } ?? true
         let origin = head.headerFields.value(of: .origin).map { $0.lowercased() }
-        let own = head.authority?.lowercased() ?? ""
+        let own = authority.lowercased()
         guard isOwn, origin.map({ $0 == "http://" + own || $0 == "https://" + own }) ?? true else {
             throw Problem(.forbidden, "cross-site", "requests of other sites' pages are refused")
         }
     }
 
     /// The caller of a request; throws 401, or 429 when one address guesses too often.
-    func caller(of head: HTTPRequest, from address: String) throws(Problem) -> Caller {
-        guard let tokens else { return .local }
+    func caller(of head: HTTPRequest, from address: ClientAddress) throws(Problem) -> Caller {
+        guard let tokens = tokens?.current else { return .local }
         let words = head.headerFields.value(of: .authorization)?.split(separator: " ", maxSplits: 1) ?? []
         if words.count == 2, words[0].lowercased() == "bearer",
             let caller = tokens.caller(presenting: String(words[1].drop { $0 == " " }))
@@ -46,8 +52,8 @@ struct Gate: Sendable {
     }
 
     /// The host of an authority, without its port.
-    private static func host(_ authority: String?) -> String {
-        guard let authority = authority?.lowercased() else { return "" }
+    private static func host(_ authority: String) -> String {
+        let authority = authority.lowercased()
         if authority.hasPrefix("[") {
             return String(Substring(authority.utf8.prefix { $0 != UInt8(ascii: "]") })) + "]"
         }
@@ -66,9 +72,9 @@ final class FailureCounter: Sendable {
         var count: Int
     }
 
-    private let windows = Mutex<[String: Window]>([:])
+    private let windows = Mutex<[ClientAddress: Window]>([:])
 
-    func allowsAnother(from address: String, now: ContinuousClock.Instant = .now) -> Bool {
+    func allowsAnother(from address: ClientAddress, now: ContinuousClock.Instant = .now) -> Bool {
         windows.withLock { windows in
             // An attacker with many addresses must not fill the memory.
             if windows.count >= 10_000 { windows = windows.filter { now - $0.value.start < .seconds(60) } }

@@ -78,6 +78,12 @@ struct Caller: Sendable {
     /// Whoever reaches a loopback address that asks for no tokens.
     static let local = Caller(name: "local", roles: [.admin], queues: .everything)
 
+    /// Who asks what everybody may ask, and has shown no token.
+    static let anybody = Caller(name: "-", roles: [], queues: .everything)
+
+    /// Whether the caller may know where Redis is and what it said.
+    var seesCauses: Bool { has(anyOf: [.operate]) }
+
     /// Whether they may read what others pushed; who cannot, and produces, reads only what the same token pushed.
     var seesAllJobs: Bool { has(anyOf: [.read, .operate]) }
 

@@ -40,12 +40,27 @@ public struct TokenTable: Sendable {
 
     /// Reads the text of a file.
     public init(_ text: String) throws(TokenFileError) {
+        var lines: [Int] = []
         for (index, line) in text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).enumerated() {
             let words = line.prefix { $0 != "#" }.split(whereSeparator: \.isWhitespace).map(String.init)
             guard !words.isEmpty else { continue }
             do { entries.append(try Self.entry(words)) } catch {
                 throw TokenFileError(line: index + 1, message: error.message)
             }
+            lines.append(index + 1)
+        }
+        try Self.checkTwins(entries, lines)
+    }
+
+    /// Refuses a token that stands in two lines: only one of them could count, and nobody would know which.
+    private static func checkTwins(_ entries: [Entry], _ lines: [Int]) throws(TokenFileError) {
+        var seen: [[UInt8]: Int] = [:]
+        for (place, entry) in entries.enumerated() {
+            guard let first = seen.updateValue(place, forKey: entry.digest) else { continue }
+            throw TokenFileError(
+                line: lines[place],
+                message: "\(entry.caller.name) is the same token as \(entries[first].caller.name) in line "
+                    + "\(lines[first]); give each owner a token of its own, or remove one line")
         }
     }
 

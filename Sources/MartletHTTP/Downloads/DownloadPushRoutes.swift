@@ -93,8 +93,8 @@ extension API {
 
     private func downloadBatch(_ text: JSONText, _ keyed: KeyedPush?, _ call: Call) throws(Problem) -> DownloadBatch {
         var fields = Fields(text)
-        let tracks = fields.list("track_ids")
-        let items = fields.list("downloads")
+        let tracks = fields.list("track_ids", limit: settings.batchLimit)
+        let items = fields.list("downloads", limit: settings.batchLimit)
         let priority = fields.integer("priority", in: -1000...1000) ?? 0
         let durability = fields.durability()
         if fields.errors.isEmpty, (tracks == nil) == (items == nil) {
@@ -167,6 +167,7 @@ extension API {
             var fields = Fields(item, at: "/downloads/\(index)")
             let job = newDownload(&fields, id: ids[index], &names, call, priority: priority)
             if let job { jobs.append(job) } else { errors += fields.errors }
+            if errors.count >= Fields.limit { break }
         }
         if !errors.isEmpty { throw .invalid(errors) }
         return jobs

@@ -13,8 +13,8 @@ struct Fields {
         var wasAsked = false
     }
 
-    /// Up to how many members a list is searched faster than a table.
-    private static let shortList = 16
+    /// Members that are read of one object, and faults that are noted of it.
+    static let limit = 100
     private var members: [Member] = []
     private let pointer: String
     /// Whether there are members at all; of another kind of value no field is missing.
@@ -23,33 +23,32 @@ struct Fields {
     private var missing: [String] = []
     private(set) var errors: [FieldError] = []
 
-    /// Opens an object; another kind of value is a fault.
+    /// Opens an object; another kind of value is a fault, and so are more members than any model has.
     init(_ text: JSONText, at pointer: String = "") {
         self.pointer = pointer
-        guard let members = text.members else {
+        guard let members = text.members(atMost: Self.limit + 1) else {
             isObject = false
             errors.append(FieldError(pointer: pointer, detail: "must be an object, not \(text.kind.spoken)"))
             return
         }
-        self.members.reserveCapacity(members.count)
-        var places: [String: Int] = [:]
-        for (key, value) in members {
-            let isShort = self.members.count < Self.shortList
-            let twin = isShort ? index(of: key) : places[key]
-            if let twin {
-                self.members[twin].value = value
-                self.members[twin].wasAsked = true
-                errors.append(FieldError(pointer: path(key), detail: "appears twice"))
+        self.members.reserveCapacity(min(members.count, Self.limit))
+        for (key, value) in members.prefix(Self.limit) {
+            guard let twin = index(of: key) else {
+                self.members.append(Member(key: key, value: value))
                 continue
             }
-            self.members.append(Member(key: key, value: value))
-            // An object of very many members must not take quadratic time.
-            if self.members.count == Self.shortList {
-                for (index, member) in self.members.enumerated() { places[member.key] = index }
-            } else if !isShort {
-                places[key] = self.members.count - 1
-            }
+            self.members[twin].value = value
+            self.members[twin].wasAsked = true
+            note(FieldError(pointer: path(key), detail: "appears twice"))
         }
+        if members.count > Self.limit {
+            note(FieldError(pointer: pointer, detail: "has more than \(Self.limit) members"))
+        }
+    }
+
+    /// Notes a fault, as long as a reader could want more of them.
+    private mutating func note(_ error: FieldError) {
+        if errors.count < Self.limit { errors.append(error) }
     }
 
     // Most names differ in their length, which is told sooner than what they say.
@@ -65,11 +64,11 @@ struct Fields {
     mutating func refuse(_ name: String, _ detail: String) {
         guard isObject else { return }
         if let index = index(of: name) { members[index].wasAsked = true }
-        errors.append(FieldError(pointer: path(name), detail: detail))
+        note(FieldError(pointer: path(name), detail: detail))
     }
 
     /// Notes faults that were found deeper.
-    mutating func refuse(_ more: [FieldError]) { errors += more }
+    mutating func refuse(_ more: [FieldError]) { for error in more { note(error) } }
 
     /// The JSON pointer of a member.
     func path(_ name: String) -> String {
@@ -167,10 +166,10 @@ struct Fields {
         return value.bool
     }
 
-    /// The elements of an array.
-    mutating func list(_ name: String) -> [JSONText]? {
+    /// The elements of an array; what is behind the element after the last allowed one is not read.
+    mutating func list(_ name: String, limit: Int) -> [JSONText]? {
         guard let value = value(name) else { return nil }
-        guard let elements = value.elements else {
+        guard let elements = value.elements(atMost: limit + 1) else {
             refuse(name, "must be an array, not \(value.kind.spoken)")
             return nil
         }
@@ -184,7 +183,7 @@ struct Fields {
     mutating func close() -> [FieldError] {
         for index in members.indices where !members[index].wasAsked {
             members[index].wasAsked = true
-            errors.append(unknown(members[index].key))
+            note(unknown(members[index].key))
         }
         return errors
     }

@@ -41,6 +41,9 @@ struct JSONText: Sendable {
         self.range = range
     }
 
+    /// A cursor that stands at the value's first byte.
+    var scanner: JSONScanner { JSONScanner(source, at: range.lowerBound) }
+
     /// The value's own bytes, exactly as they were sent.
     var bytes: [UInt8] { Array(source[range]) }
 
@@ -71,30 +74,42 @@ struct JSONText: Sendable {
     }
 
     /// The elements, when it is an array.
-    var elements: [JSONText]? {
+    var elements: [JSONText]? { elements(atMost: .max) }
+
+    /// The first elements, when it is an array; what is behind `limit` is not read.
+    func elements(atMost limit: Int) -> [JSONText]? {
         guard kind == .array else { return nil }
         var scanner = JSONScanner(source, at: range.lowerBound + 1)
         var elements: [JSONText] = []
-        while let value = next(&scanner, until: UInt8(ascii: "]")) { elements.append(value) }
+        while elements.count < limit, let value = next(&scanner, until: UInt8(ascii: "]")) { elements.append(value) }
         return elements
     }
 
     /// The members in their order, twins included, when it is an object.
-    var members: [(key: String, value: JSONText)]? {
+    var members: [(key: String, value: JSONText)]? { members(atMost: .max) }
+
+    /// The first members, when it is an object; what is behind `limit` is not read.
+    func members(atMost limit: Int) -> [(key: String, value: JSONText)]? {
         guard kind == .object else { return nil }
         var scanner = JSONScanner(source, at: range.lowerBound + 1)
         var members: [(key: String, value: JSONText)] = []
-        while true {
-            scanner.skipSpace()
-            if scanner.byte == UInt8(ascii: ",") { scanner.at += 1 }
-            scanner.skipSpace()
-            let start = scanner.at
-            guard scanner.byte == UInt8(ascii: "\""), (try? scanner.skipKey()) != nil else { return members }
-            let quoted = source[(start + 1)..<scanner.at]
-            let end = quoted.lastIndex(of: UInt8(ascii: "\"")) ?? quoted.startIndex
-            guard let value = next(&scanner, until: UInt8(ascii: "}")) else { return members }
-            members.append((Self.unescaped(source[(start + 1)..<end]), value))
+        while members.count < limit, let key = Self.nextKey(&scanner) {
+            guard let value = next(&scanner, until: UInt8(ascii: "}")) else { break }
+            members.append((key, value))
         }
+        return members
+    }
+
+    /// Steps over the next key of an object and its colon; `nil` at the end of the object.
+    static func nextKey(_ scanner: inout JSONScanner) -> String? {
+        scanner.skipSpace()
+        if scanner.byte == UInt8(ascii: ",") { scanner.at += 1 }
+        scanner.skipSpace()
+        let start = scanner.at
+        guard scanner.byte == UInt8(ascii: "\""), (try? scanner.skipKey()) != nil else { return nil }
+        let quoted = scanner.source[(start + 1)..<scanner.at]
+        let end = quoted.lastIndex(of: UInt8(ascii: "\"")) ?? quoted.startIndex
+        return unescaped(scanner.source[(start + 1)..<end])
     }
 
     // The text was checked as a whole, so a fault cannot come; `nil` stands for the end of the container.
@@ -107,7 +122,8 @@ struct JSONText: Sendable {
         return JSONText(source, start..<scanner.at)
     }
 
-    private static func unescaped(_ quoted: ArraySlice<UInt8>) -> String {
+    /// The text of a string between its quotes, without escapes.
+    static func unescaped(_ quoted: ArraySlice<UInt8>) -> String {
         guard quoted.contains(UInt8(ascii: "\\")) else { return String(decoding: quoted, as: UTF8.self) }
         var units: [UInt16] = []
         var rest = Substring(decoding: quoted, as: UTF8.self).utf16[...]

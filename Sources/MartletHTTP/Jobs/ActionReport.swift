@@ -49,7 +49,7 @@ struct ActionReport {
         let isUnknown = error.kind == .unknown
         if isUnknown { unknown.append(id) }
         let json = JSON.object([
-            "id": .string(id.description), "error": .string(error.message),
+            "id": .string(id.description), "error": .string(error.publicText),
             "outcome": isUnknown ? "unknown" : "not-executed",
         ])
         errors.append((index, json))

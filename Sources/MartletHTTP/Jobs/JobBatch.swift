@@ -9,9 +9,9 @@ struct JobBatch: Sendable {
     let isAtomic: Bool
     /// How safe it shall be before it is answered.
     let durability: Durability?
-    private var models: [(index: Int, model: JobModel)] = []
+    private var models: [(index: Int, model: JobModel)]
     /// The items that cannot be pushed, with their faults.
-    private(set) var refused: [(index: Int, errors: [FieldError])] = []
+    let refused: [(index: Int, errors: [FieldError])]
 
     /// The jobs under an `Idempotency-Key`, but for those whose ids the caller chose.
     func marked(by keyed: KeyedPush) -> JobBatch {
@@ -46,72 +46,103 @@ struct JobBatch: Sendable {
     /// The faults of all items; `nil` when there are none.
     var allErrors: [FieldError]? { refused.isEmpty ? nil : refused.flatMap(\.errors) }
 
-    private let positions: [Int: Int]
+    private var positions: [Int: Int] = [:]
     /// The lines on which the jobs stand, where each line is one.
-    private var lines: [Int] = []
+    private let lines: [Int]
 
     /// The job at a place of the request.
     func job(at index: Int) -> NewJob? { positions[index].map { models[$0].model.job } }
 
     init(_ call: Call, settings: ServerSettings, reserved: String) throws(Problem) {
-        let inQuery: Bool? =
-            switch call.query["atomic"] {
-            case nil: nil
-            case "true": true
-            case "false": false
-            default: throw .invalid("?atomic", "must be true or false")
-            }
-        let items: [Result<JSONText, JSONFault>]
+        let inQuery = try call.query.flag("atomic")
+        var reader = BatchReader(settings: settings, reserved: reserved, owner: call.caller.owner)
         switch call.body {
         case .lines(let bytes):
             isAtomic = inQuery ?? false
             durability = try call.query.durability()
-            let written = bytes.split(separator: 0x0A, omittingEmptySubsequences: false).enumerated()
-                .filter { !$0.element.allSatisfy { $0 == 0x20 || $0 == 0x0D || $0 == 0x09 } }
-            lines = written.map { $0.offset + 1 }
-            items = written.map { line in Result { () throws(JSONFault) in try JSONText(Array(line.element)) } }
+            try reader.read(lines: bytes)
         default:
             let text = try call.json()
             var fields = Fields(text)
             isAtomic = fields.flag("atomic") ?? inQuery ?? true
             let behindMark = try call.query.durability()
             durability = fields.durability() ?? behindMark
-            let list = fields.list("jobs")
+            let list = fields.list("jobs", limit: settings.batchLimit)
             if list == nil, fields.errors.isEmpty { fields.refuse("jobs", "is required: a list of jobs") }
             try fields.done()
-            items = (list ?? []).map { .success($0) }
+            for item in list ?? [] { try reader.add(.success(item)) }
         }
-        guard !items.isEmpty else { throw .invalid("/jobs", "must have at least one job") }
-        guard items.count <= settings.batchLimit else {
-            throw .tooLarge("a batch has at most \(settings.batchLimit) jobs", limit: settings.batchLimit)
-        }
-        for (index, item) in items.enumerated() {
-            let line = lines.isEmpty ? nil : lines[index]
-            switch Self.model(item, index, line, settings.payloadLimit, reserved, call.caller.owner) {
-            case .failure(let faults): refused.append((index, faults.errors))
-            case .success(let model): models.append((index, model))
-            }
-        }
+        guard reader.count > 0 else { throw .invalid("/jobs", "must have at least one job") }
+        models = reader.models
+        refused = reader.refused
+        lines = reader.lines
         positions = Dictionary(uniqueKeysWithValues: models.enumerated().map { ($0.element.index, $0.offset) })
     }
+}
 
-    private struct Faults: Error { var errors: [FieldError] }
+/// Judges the items of a batch one after the other, and stops as soon as the batch cannot be accepted any more.
+private struct BatchReader {
+    /// After how many items that cannot be pushed the rest is not looked at.
+    static let refusalLimit = 100
 
-    private static func model(
-        _ item: Result<JSONText, JSONFault>, _ index: Int, _ line: Int?, _ limit: Int, _ reserved: String,
-        _ owner: String?
-    ) -> Result<JobModel, Faults> {
+    let settings: ServerSettings
+    let reserved: String
+    let owner: String?
+    private(set) var count = 0
+    private(set) var models: [(index: Int, model: JobModel)] = []
+    private(set) var refused: [(index: Int, errors: [FieldError])] = []
+    /// The lines of the items, where each line is one.
+    private(set) var lines: [Int] = []
+
+    init(settings: ServerSettings, reserved: String, owner: String?) {
+        self.settings = settings
+        self.reserved = reserved
+        self.owner = owner
+    }
+
+    /// Takes every line that is not blank.
+    mutating func read(lines bytes: [UInt8]) throws(Problem) {
+        var start = 0
+        var number = 0
+        while start < bytes.count {
+            let end = bytes[start...].firstIndex(of: 0x0A) ?? bytes.count
+            let line = bytes[start..<end]
+            start = end + 1
+            number += 1
+            if line.allSatisfy({ $0 == 0x20 || $0 == 0x0D || $0 == 0x09 }) { continue }
+            try add(Result { () throws(JSONFault) in try JSONText(Array(line)) }, line: number)
+        }
+    }
+
+    /// Takes one item; throws 413 for one too many and 422 after too many that cannot be pushed.
+    mutating func add(_ item: Result<JSONText, JSONFault>, line: Int? = nil) throws(Problem) {
+        guard count < settings.batchLimit else {
+            throw .tooLarge("a batch has at most \(settings.batchLimit) jobs", limit: settings.batchLimit)
+        }
+        let index = count
+        count += 1
+        if let line { lines.append(line) }
         let pointer = line == nil ? "/jobs/\(index)" : ""
         switch item {
         case .failure(let fault):
-            return .failure(Faults(errors: [FieldError(pointer: pointer, detail: fault.reason, line: line)]))
+            refused.append((index, [FieldError(pointer: pointer, detail: fault.reason, line: line)]))
         case .success(let text):
             var fields = Fields(text, at: pointer)
-            guard let model = JobModel(text, &fields, limit: limit, reserved: reserved, owner: owner) else {
-                return .failure(Faults(errors: fields.errors.map { $0.on(line: line) }))
+            if let model = JobModel(
+                text, &fields, limit: settings.payloadLimit, reserved: reserved, owner: owner)
+            {
+                models.append((index, model))
+                return
             }
-            return .success(model)
+            refused.append((index, fields.errors.map { $0.on(line: line) }))
         }
+        guard refused.count < Self.refusalLimit else { throw tooManyFaults }
+    }
+
+    private var tooManyFaults: Problem {
+        var problem = Problem.invalid(refused.flatMap(\.errors))
+        problem.detail += "; reading stopped after \(Self.refusalLimit) faulty jobs, and nothing was pushed"
+        return problem
     }
 }
 
@@ -170,7 +201,7 @@ struct BatchReport {
     mutating func fail(_ index: Int, _ id: JobID, _ error: QueueError) {
         trouble = trouble?.kind == .unknown ? trouble : error
         if error.kind == .unknown { unknown.append(id) }
-        refuse(index, id, error.kind == .unknown ? "unknown" : "not-executed", error.message)
+        refuse(index, id, error.kind == .unknown ? "unknown" : "not-executed", error.publicText)
     }
 
     private mutating func refuse(_ index: Int, _ id: JobID, _ status: String, _ detail: String) {

@@ -125,7 +125,7 @@ extension API {
     static func ids(
         _ name: String, _ fields: inout Fields, limit: Int
     ) throws(Problem) -> [(text: String, id: JobID?)]? {
-        guard let list = fields.list(name) else {
+        guard let list = fields.list(name, limit: limit) else {
             if !fields.has(name) { fields.refuse(name, "is required: a list of ids") }
             return nil
         }

@@ -90,7 +90,7 @@ struct JobModel: Sendable {
     }
 
     private static func tags(_ fields: inout Fields) -> [String] {
-        guard let list = fields.list("tags") else { return [] }
+        guard let list = fields.list("tags", limit: 16) else { return [] }
         let tags = list.compactMap(\.string)
         let areFine = tags.allSatisfy { tag in
             (1...64).contains(tag.utf8.count) && !tag.unicodeScalars.contains { $0.value < 0x20 || $0.value == 0x7F }

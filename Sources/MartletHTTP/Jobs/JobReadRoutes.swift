@@ -9,25 +9,34 @@ extension API {
     /// One job; with `wait` once it has ended, or as it stands when the time is over.
     func getJob(_ call: Call) async throws -> Reply {
         let wait = try call.query.number("wait", in: 0...settings.longestWait.inSeconds)
-        var (queue, job) = try await call.job()
+        let (queue, found) = try await call.job()
+        var job = found
         if let wait, wait > 0, !job.state.isFinal {
-            guard let last = try await final(job, queue, within: .milliseconds(Int64(wait * 1000))) else {
-                throw Problem.notFound("job \(job.id) ended and is not kept")
-            }
+            let limit = Duration.milliseconds(Int64(wait * 1000))
+            let (started, place) = (job, queue)
+            let last = try await waits.hold(for: call.caller) { try await final(started, place, within: limit) }
+            guard let last else { throw Problem.notFound("job \(job.id) ended and is not kept") }
             job = last
         }
         return Self.tagged(.job(job), call)
     }
 
-    /// Waits for the end of a job; a shutdown of the server ends the wait early.
+    /// Waits for the end of a job; a shutdown of the server ends the wait early, and so does a client that has gone or
+    /// sends nothing more.
     private func final(_ job: JobRecord, _ queue: Queue, within limit: Duration) async throws -> JobRecord? {
         do {
-            return try await cancelWhenGracefulShutdown { try await queue.waitUntilFinal(job.id, within: limit) }
-        } catch  where error is CancellationError || Task.isShuttingDownGracefully {
-            // Also a look that the shutdown ended; what it says then is that nobody waits for the reply.
+            return try await cancelWhenGracefulShutdown {
+                try await ClientLink.whileConnected(until: .stopped) {
+                    try await queue.waitUntilFinal(job.id, within: limit)
+                }
+            }
+        } catch  where error is CancellationError || Task.isShuttingDownGracefully || Self.hasStopped {
+            // Also a look that the end of the wait cut short; what it says then is that nobody waits for the reply.
             return job
         }
     }
+
+    private static var hasStopped: Bool { ClientLink.current?.hasStopped ?? false }
 
     /// An answer with an entity tag; 304 when the client has it already.
     static func tagged(_ json: JSON, _ call: Call) -> Reply {

@@ -12,7 +12,7 @@ final class PushMeters: Sendable {
         var type: String
     }
 
-    /// Types come from callers, so there must be an end to them.
+    /// Types come from callers, so there must be an end to those that are kept; the registry folds what it has no room for.
     private static let limit = 1000
     private let counters = Mutex<[Key: Counter]>([:])
 
@@ -39,10 +39,10 @@ final class PushMeters: Sendable {
     private func counter(_ key: Key) -> Counter {
         counters.withLock { counters in
             if let counter = counters[key] { return counter }
-            let isFull = counters.count >= Self.limit
-            let labels = [("queue", isFull ? "other" : key.queue.description), ("type", isFull ? "other" : key.type)]
-            let counter = Counter(label: "martlet_jobs_enqueued_total", dimensions: labels)
-            if !isFull { counters[key] = counter }
+            let counter = Counter(
+                label: "martlet_jobs_enqueued_total",
+                dimensions: [("queue", key.queue.description), ("type", key.type)])
+            if counters.count < Self.limit { counters[key] = counter }
             return counter
         }
     }

@@ -32,7 +32,7 @@ struct RequestShape: Sendable {
         lists: ["downloads": RequestShape(defaults: ["delay_seconds": "0", "unique": "false"])])
 
     /// Whether a member with this canonical value says nothing.
-    fileprivate func isSilent(_ name: String, _ value: ArraySlice<UInt8>) -> Bool {
+    func isSilent(_ name: String, _ value: ArraySlice<UInt8>) -> Bool {
         if value.elementsEqual("null".utf8), !nullable.contains(name) { return true }
         return defaults[name].map { value.elementsEqual($0.utf8) } ?? false
     }
@@ -48,55 +48,4 @@ enum RequestDigest {
 
     /// The digest of bytes.
     static func of(_ bytes: [UInt8]) -> String { hex(SHA256.hash(data: bytes).prefix(16)) }
-}
-
-extension JSONText {
-    /// The value in one form for all ways of writing it: no space, keys sorted, characters escaped alike.
-    var canonical: [UInt8] { canonical(nil) }
-
-    /// The same without what says nothing in a request of this shape.
-    func canonical(_ shape: RequestShape?) -> [UInt8] {
-        var bytes: [UInt8] = []
-        appendCanonical(shape, to: &bytes)
-        return bytes
-    }
-
-    private func appendCanonical(_ shape: RequestShape?, to bytes: inout [UInt8]) {
-        if let elements {
-            bytes.append(UInt8(ascii: "["))
-            for (index, element) in elements.enumerated() {
-                if index > 0 { bytes.append(UInt8(ascii: ",")) }
-                element.appendCanonical(shape, to: &bytes)
-            }
-            bytes.append(UInt8(ascii: "]"))
-        } else if let members {
-            Self.append(members, shape, to: &bytes)
-        } else if let string {
-            JSON.append(string, to: &bytes)
-        } else {
-            bytes += self.bytes
-        }
-    }
-
-    private static func append(
-        _ members: [(key: String, value: JSONText)], _ shape: RequestShape?, to bytes: inout [UInt8]
-    ) {
-        // By their bytes: to a String two spellings of one character are equal, to JSON they are two names.
-        let sorted = members.enumerated().sorted { left, right in
-            if left.element.key.utf8.elementsEqual(right.element.key.utf8) { return left.offset < right.offset }
-            return left.element.key.utf8.lexicographicallyPrecedes(right.element.key.utf8)
-        }
-        bytes.append(UInt8(ascii: "{"))
-        let start = bytes.count
-        for member in sorted.map(\.element) {
-            let before = bytes.count
-            if before > start { bytes.append(UInt8(ascii: ",")) }
-            JSON.append(member.key, to: &bytes)
-            bytes.append(UInt8(ascii: ":"))
-            let value = bytes.count
-            member.value.appendCanonical(shape?.lists[member.key], to: &bytes)
-            if shape?.isSilent(member.key, bytes[value...]) ?? false { bytes.removeSubrange(before...) }
-        }
-        bytes.append(UInt8(ascii: "}"))
-    }
 }

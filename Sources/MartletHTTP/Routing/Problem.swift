@@ -100,32 +100,11 @@ extension Problem {
             .with("id", .string(id.description))
     }
 
+    /// 503: other clients have not read what they asked for.
+    static let answersFull = Problem(
+        .serviceUnavailable, "answers-full", "too many large answers wait to be read; ask again later"
+    ).with("outcome", "not-executed").with(.retryAfter, "1")
+
     /// 500: a fault of ours; says nothing of what it was.
     static let bug = Problem(.internalServerError, "internal", "an error of the server's own; its log has the rest")
-}
-
-extension Problem {
-    /// What the queue could not do; `isRead` says that nothing would have been written.
-    init(_ error: QueueError, isRead: Bool) {
-        switch error.kind {
-        case .notExecuted(let reason):
-            self = .unavailable("redis-\(reason.rawValue)", "nothing was done: \(error.message)", "not-executed")
-        case .unknown where isRead:
-            self = .unavailable("redis-unavailable", "nothing was done: \(error.message)", "not-executed")
-        case .unknown:
-            let detail = "it may have been done or not: \(error.message); ask for the ids, or send the same again"
-            self = .unavailable("outcome-unknown", detail, "unknown")
-                .with("ids", .array(error.ids.prefix(10_000).map { .string($0.description) }))
-        case .refused(.badSetting(let name)): self = .invalid("/\(name)", "is out of its range")
-        case .refused(.stepInUse): self = Problem(.conflict, "step-in-use", error.message)
-        case .refused(.newerSchema): self = .unavailable("newer-schema", error.message, "not-executed")
-        case .refused(.protocolBroken):
-            self = .unavailable(
-                "redis-broken", "Redis answered what was not expected", isRead ? "not-executed" : "unknown")
-        }
-    }
-
-    private static func unavailable(_ code: String, _ detail: String, _ outcome: String) -> Problem {
-        Problem(.serviceUnavailable, code, detail).with("outcome", .string(outcome)).with(.retryAfter, "1")
-    }
 }

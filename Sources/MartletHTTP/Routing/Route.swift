@@ -53,6 +53,9 @@ struct Route: Sendable {
     /// The names that may stand in the query.
     var query: Set<String> = []
 
+    /// Whether it changes nothing.
+    var isRead: Bool { method == .get }
+
     /// Whether its body may be so large that reading it takes a while.
     var isLarge: Bool { body == .bulk || body == .bulkOrLines }
 }
@@ -62,6 +65,12 @@ extension Route {
     ///
     /// The table is the implementation: what is not here is not reachable, and who is not here is refused.
     static let all: [Route] = downloads + jobs + queues + system
+
+    /// What machines ask of a process: the routes of the listener for probes.
+    static let probes = system
+
+    /// Whether everybody may ask, and learns only how the process is.
+    var isProbe: Bool { roles == nil }
 
     private static let downloads: [Route] = [
         .download(.pauseDownloads, .post, "/pause", [.operate]),

@@ -62,26 +62,38 @@ struct RouteMatcher: Sendable {
         if let route = plain[path]?.routes.first(where: { $0.method == wanted }) {
             return RouteMatch(route: route, parameters: [:])
         }
-        let asked = Self.segments(path).map(Self.unescaped)
-        var there: [HTTPRequest.Method] = []
-        for path in paths[asked.count] ?? [] {
-            guard let parameters = path.parameters(of: asked) else { continue }
+        for (path, parameters) in candidates(Self.segments(path).map(Self.unescaped)) {
             if let route = path.routes.first(where: { $0.method == wanted }) {
                 return RouteMatch(route: route, parameters: parameters)
             }
-            there += path.routes.map(\.method)
+        }
+        let list = try allowed(at: path)
+        throw Problem(.methodNotAllowed, "method-not-allowed", "this path answers to \(list)").with(.allow, list)
+    }
+
+    /// The methods that a path answers to, separated by commas; `*` is the server as a whole.
+    func allowed(at path: String) throws(Problem) -> String {
+        let there =
+            path == "*"
+            ? paths.values.flatMap(\.self)
+            : candidates(Self.segments(path).map(Self.unescaped)).map(\.path)
+        if there.isEmpty { throw .notFound("there is nothing at this path") }
+        var allowed = Set(there.flatMap(\.routes).map(\.method.rawValue))
+        allowed.insert("OPTIONS")
+        if allowed.contains("GET") { allowed.insert("HEAD") }
+        return allowed.sorted().joined(separator: ", ")
+    }
+
+    /// The paths that fit what was asked for, the one with most that is fixed first.
+    private func candidates(_ asked: [String]) -> [(path: Path, parameters: [String: String])] {
+        var found: [(path: Path, parameters: [String: String])] = []
+        for path in paths[asked.count] ?? [] {
+            guard let parameters = path.parameters(of: asked) else { continue }
+            found.append((path, parameters))
             // The ids of downloads are not their callers' choice, so `/api/downloads/pause` is never the download `pause`.
             if path.fixed == asked.count, path.routes.allSatisfy({ $0.scope == .downloads }) { break }
         }
-        if there.isEmpty { throw .notFound("there is nothing at this path") }
-        throw Self.notAllowed(there)
-    }
-
-    private static func notAllowed(_ there: [HTTPRequest.Method]) -> Problem {
-        var allowed = Set(there.map(\.rawValue))
-        if allowed.contains("GET") { allowed.insert("HEAD") }
-        let list = allowed.sorted().joined(separator: ", ")
-        return Problem(.methodNotAllowed, "method-not-allowed", "this path answers to \(list)").with(.allow, list)
+        return found
     }
 
     private static func segments(_ path: String) -> [String] {

@@ -5,28 +5,41 @@ import Logging
 import NIOCore
 import NIOHTTP1
 
-/// Hummingbird's HTTP/1.1 channel, with a deadline for heads and bodies and an answer to what is not HTTP.
+/// Hummingbird's HTTP/1.1 channel, with deadlines for heads, bodies and answers, bounds for all connections together, and an
+/// answer to what is not HTTP.
 struct GuardedChannel: ServerChildChannel {
-    typealias Value = HTTP1Channel.Value
+    /// A connection, with what the rest of the server knows of it.
+    struct Value: ServerChildChannelValue {
+        let base: HTTP1Channel.Value
+        let link: ClientLink
+
+        var channel: any Channel { base.channel }
+    }
 
     let base: HTTP1Channel
     let settings: ServerSettings
     let executors: LoopExecutors
+    let connections: ConnectionTable
 
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
-        base.setup(channel: channel, logger: logger).flatMapThrowing { [settings, executors] value in
+        let executor = executors.executor(of: channel.eventLoop)
+        return base.setup(channel: channel, logger: logger).flatMapThrowing { [settings, connections] value in
+            let link = ClientLink(channel, executor: executor)
             let pipeline = channel.pipeline.syncOperations
             let decoder = try pipeline.handler(type: ByteToMessageHandler<HTTPRequestDecoder>.self)
-            try pipeline.addHandler(RequestGuard(settings), position: .after(decoder))
+            let guarding = RequestGuard(settings, link: link, connections: connections)
+            try pipeline.addHandler(guarding, position: .after(decoder))
             try pipeline.addHandler(ArrivalBell(), position: .first)
-            try pipeline.addHandler(RoundFlusher(executors.executor(of: channel.eventLoop)), position: .first)
-            return value
+            try pipeline.addHandler(RoundFlusher(executor), position: .first)
+            return Value(base: value, link: link)
         }
     }
 
     func handle(value: Value, logger: Logger) async {
-        await withTaskExecutorPreference(executors.executor(of: value.channel.eventLoop)) {
-            await base.handle(value: value, logger: logger)
+        await ClientLink.$current.withValue(value.link) {
+            await withTaskExecutorPreference(executors.executor(of: value.channel.eventLoop)) {
+                await base.handle(value: value.base, logger: logger)
+            }
         }
     }
 }

@@ -1,21 +1,26 @@
 // The HTTP server as a service: put together from its parts, run until its group shuts down.
 
-import HTTPTypes
-import Hummingbird
-import HummingbirdCore
 public import Logging
 public import MartletQueue
 import NIOCore
+import NIOPosix
 public import ServiceLifecycle
 
 /// The HTTP surface of a store.
 ///
 /// A service: `run()` listens until the service group shuts down, then finishes the requests that it has begun.
+///
+/// With ``ServerSettings/probePort`` there is a second listener, with a thread and connections of its own, for the paths
+/// that machines ask: `/livez`, `/readyz` and `/metrics` answer there whatever happens on the first.
 public final class MartletServer: Service, Sendable {
-    private let settings: ServerSettings
-    private let gateway: Gateway
+    /// What is called with a port once something listens on it.
+    public typealias Running = @Sendable (Int) async -> Void
+
+    private let main: HTTPListener
+    private let probes: HTTPListener?
     private let logger: Logger
-    private let onRunning: @Sendable (Int) async -> Void
+    private let onRunning: Running
+    private let onProbesRunning: Running
 
     /// A server over a store that runs elsewhere in the same group.
     ///
@@ -29,53 +34,59 @@ public final class MartletServer: Service, Sendable {
     ///   - findings: what `/readyz?verbose` says was found out about Redis.
     ///   - logger: gets a line for each request.
     ///   - onRunning: called with the port once the server listens.
+    ///   - onProbesRunning: called with the port of the listener for probes once it listens.
     public init(
-        store: JobStore, settings: ServerSettings = ServerSettings(), tokens: TokenTable? = nil,
+        store: JobStore, settings: ServerSettings = ServerSettings(), tokens: TokenSource? = nil,
         downloads: DownloadCatalog, metrics: (@Sendable () async -> String)? = nil, checks: [ReadinessCheck] = [],
         findings: @escaping @Sendable () -> [ReadinessFinding] = { [] }, logger: Logger,
-        onRunning: @escaping @Sendable (Int) async -> Void = { _ in }
+        onRunning: @escaping Running = { _ in }, onProbesRunning: @escaping Running = { _ in }
     ) throws(ServerConfigurationError) {
-        try settings.check(tokens: tokens)
+        try settings.check(tokens: tokens?.current)
         let api = API(
             store: store, settings: settings, downloads: downloads, metrics: metrics, checks: checks,
             findings: findings)
-        self.settings = settings
+        let gate = Gate(tokens: tokens)
+        func listener(_ settings: ServerSettings, isForProbes: Bool = false) -> HTTPListener {
+            let connections = ConnectionTable(settings, listener: isForProbes ? "probes" : "main")
+            let gateway = Gateway(
+                api: api, gate: gate, isForProbes: isForProbes, connections: connections, logger: logger)
+            return HTTPListener(settings: settings, connections: connections, gateway: gateway, logger: logger)
+        }
+        main = listener(settings)
+        probes = settings.ofProbes.map { listener($0, isForProbes: true) }
         self.logger = logger
         self.onRunning = onRunning
-        gateway = Gateway(api: api, gate: Gate(tokens: tokens), logger: logger)
+        self.onProbesRunning = onProbesRunning
     }
 
     /// Listens until the service group shuts down.
     public func run() async throws {
-        var framework = logger
-        framework.logLevel = max(logger.logLevel, .warning)
-        let application = Application(
-            responder: gateway,
-            server: server,
-            configuration: ApplicationConfiguration(
-                address: .hostname(settings.host, port: settings.port), serverName: nil,
-                availableConnectionsDelegate: .maximum(settings.maxConnections, logger: framework)),
-            onServerRunning: { [onRunning, logger, host = settings.host] channel in
-                let port = channel.localAddress?.port ?? 0
-                logger.info("listening", metadata: ["host": "\(host)", "port": "\(port)"])
-                await onRunning(port)
-            },
-            logger: framework)
-        try await application.run()
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await self.runMain() }
+            if let probes { group.addTask { try await self.run(probes: probes) } }
+            for try await _ in group {}
+        }
     }
 
-    private var server: HTTPServerBuilder {
-        let settings = settings
-        let executors = LoopExecutors()
-        let configuration = HTTP1Channel.Configuration(
-            idleTimeout: TimeAmount(settings.idleTimeout),
-            httpDecoderConfiguration: .init(
-                maxHeaderFieldSize: settings.headLimit, maxHeaderListSize: settings.headLimit, maxHeaderFieldCount: 100)
-        )
-        return HTTPServerBuilder { responder in
-            GuardedChannel(
-                base: HTTP1Channel(responder: responder, configuration: configuration), settings: settings,
-                executors: executors)
+    private func runMain() async throws {
+        try await main.run { [onRunning, logger, host = main.settings.host] port in
+            logger.info("listening", metadata: ["host": "\(host)", "port": .stringConvertible(port)])
+            await onRunning(port)
         }
+    }
+
+    /// Probes have a thread of their own, so that they are answered while the others are busy.
+    private func run(probes: HTTPListener) async throws {
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        let result: Result<Void, any Error>
+        do {
+            try await probes.run(on: group) { [onProbesRunning, logger, host = probes.settings.host] port in
+                logger.info("listening for probes", metadata: ["host": "\(host)", "port": .stringConvertible(port)])
+                await onProbesRunning(port)
+            }
+            result = .success(())
+        } catch { result = .failure(error) }
+        try await group.shutdownGracefully()
+        try result.get()
     }
 }

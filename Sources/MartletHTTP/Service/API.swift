@@ -1,5 +1,6 @@
 // The service behind the routes: what handlers share, and the one switch from an operation to its handler.
 
+import HTTPTypes
 import MartletJobs
 import MartletQueue
 
@@ -10,8 +11,25 @@ struct API: Sendable {
     let downloads: DownloadCatalog
     let metrics: (@Sendable () async -> String)?
     let checks: [ReadinessCheck]
-    var findings: @Sendable () -> [ReadinessFinding] = { [] }
+    let findings: @Sendable () -> [ReadinessFinding]
     let pushes = PushMeters()
+    let waits: WaitLimit
+    /// Pages of jobs are large before anybody knows how large, so only some are made at a time.
+    private let pages = Turnstile(places: 16)
+
+    init(
+        store: JobStore, settings: ServerSettings, downloads: DownloadCatalog,
+        metrics: (@Sendable () async -> String)?, checks: [ReadinessCheck],
+        findings: @escaping @Sendable () -> [ReadinessFinding]
+    ) {
+        self.store = store
+        self.settings = settings
+        self.downloads = downloads
+        self.metrics = metrics
+        self.checks = checks
+        self.findings = findings
+        waits = WaitLimit(perCaller: settings.maxWaitsPerCaller, total: settings.maxWaits)
+    }
 
     /// Answers one request; the caller's roles were checked before, its queues are checked where they are opened.
     func answer(_ call: Call) async throws -> Reply {
@@ -23,7 +41,7 @@ struct API: Sendable {
         case .addDownload: try await addDownload(call)
         case .addDownloads: try await addDownloads(call)
         case .actOnDownloads: try await actOnDownloads(call)
-        case .listDownloads: try await listDownloads(call)
+        case .listDownloads: try await page { try await listDownloads(call) }
         case .getDownload: try await getDownload(call)
         case .pauseDownload: try await changeDownload(call, .pause)
         case .resumeDownload: try await changeDownload(call, .resume)
@@ -34,11 +52,21 @@ struct API: Sendable {
         }
     }
 
+    /// Makes a page when its turn has come.
+    private func page(_ make: () async throws -> Reply) async throws -> Reply {
+        guard await pages.enter(within: .seconds(3)) else {
+            throw Problem(.serviceUnavailable, "pages-full", "too many pages are asked for; ask again later")
+                .with("outcome", "not-executed").with(.retryAfter, "1")
+        }
+        defer { pages.leave() }
+        return try await make()
+    }
+
     private func answerService(_ call: Call) async throws -> Reply {
         switch call.route.operation {
         case .pushJob: try await pushJob(call)
         case .pushJobs: try await pushJobs(call)
-        case .listJobs: try await listJobs(call)
+        case .listJobs: try await page { try await listJobs(call) }
         case .getJob: try await getJob(call)
         case .patchJob: try await patchJob(call)
         case .deleteJob: try await deleteJob(call)

@@ -9,14 +9,14 @@ import NIOCore
 struct BodyReader: Sendable {
     let settings: ServerSettings
 
-    /// The body as the route wants it.
-    func read(_ request: Request, rule: BodyRule) async throws -> Call.Body {
+    /// The body as the route wants it; what it holds in memory is taken from `share`.
+    func read(_ request: Request, rule: BodyRule, share: inout BodyShare) async throws -> Call.Body {
         guard rule != .none else { return .none }
         // Where a body may be missing, an empty one has no type that could be wrong.
         if rule == .optionalJSON, Self.isMissing(request.headers) { return .none }
         let limit = rule == .json || rule == .optionalJSON ? settings.bodyLimit : settings.bulkLimit
         let isLines = try kind(request.headers, rule: rule)
-        let bytes = try await collect(request, limit: limit)
+        let bytes = try await collect(request, limit: limit, share: &share)
         if rule == .optionalJSON, bytes.isEmpty { return .none }
         if isLines == true { return .lines(bytes) }
         guard isLines == false else { throw Self.wrongType("application/json") }
@@ -47,13 +47,16 @@ struct BodyReader: Sendable {
         Problem(.unsupportedMediaType, "wrong-type", "the body must be sent as \(wanted)")
     }
 
-    private func collect(_ request: Request, limit: Int) async throws -> [UInt8] {
+    private func collect(_ request: Request, limit: Int, share: inout BodyShare) async throws -> [UInt8] {
         let announced = request.headers.value(of: .contentLength).flatMap { Int($0) } ?? 0
         guard announced <= limit else { throw Self.tooLarge(limit) }
         var bytes: [UInt8] = []
-        bytes.reserveCapacity(announced)
+        // Memory is taken for what came, not for what was announced.
+        bytes.reserveCapacity(min(announced, BodyShare.free))
         for try await buffer in request.body {
-            guard bytes.count + buffer.readableBytes <= limit else { throw Self.tooLarge(limit) }
+            let size = bytes.count + buffer.readableBytes
+            guard size <= limit else { throw Self.tooLarge(limit) }
+            guard share.grow(to: size) else { throw Self.noRoom }
             bytes.append(contentsOf: buffer.readableBytesView)
         }
         return bytes
@@ -62,5 +65,10 @@ struct BodyReader: Sendable {
     // The rest of the body is not waited for, so the connection cannot be used again.
     private static func tooLarge(_ limit: Int) -> Problem {
         Problem.tooLarge("the body has more than \(limit) bytes", limit: limit).with(.connection, "close")
+    }
+
+    private static var noRoom: Problem {
+        Problem(.serviceUnavailable, "bodies-full", "the server holds too many large bodies; send it again later")
+            .with("outcome", "not-executed").with(.retryAfter, "1").with(.connection, "close")
     }
 }

@@ -11,9 +11,11 @@ import NIOHTTP1
 
 /// What is known of a request's connection.
 struct Connection: InitializableFromSource, Sendable {
-    let address: String
+    let address: ClientAddress
 
-    init(source: ApplicationRequestContextSource) { address = source.channel.remoteAddress?.ipAddress ?? "" }
+    init(source: ApplicationRequestContextSource) {
+        address = ClientAddress(source.channel.remoteAddress?.ipAddress ?? "")
+    }
 }
 
 /// Answers every request; whatever goes wrong becomes a problem.
@@ -22,24 +24,34 @@ struct Gateway: HTTPResponder {
 
     private let api: API
     private let gate: Gate
-    private let matcher = RouteMatcher(Route.all)
+    private let matcher: RouteMatcher
+    private let isForProbes: Bool
+    private let connections: ConnectionTable
     private let journal: Journal
+    private let bodies: ByteBudget
 
-    init(api: API, gate: Gate, logger: Logger) {
+    /// A gateway to all routes, or to those of probes alone.
+    init(api: API, gate: Gate, isForProbes: Bool = false, connections: ConnectionTable, logger: Logger) {
         self.api = api
         self.gate = gate
+        self.connections = connections
+        self.isForProbes = isForProbes
+        matcher = RouteMatcher(isForProbes ? Route.probes : Route.all)
         journal = Journal(logger: logger)
+        bodies = ByteBudget(limit: api.settings.bodyBudget)
     }
 
     func respond(to request: Request, context: Connection) async throws -> Response {
         let start = ContinuousClock.now
         var note = Journal.Note(requestID: Self.requestID(request.headers), method: request.method.rawValue)
-        let reply: Reply
+        var reply: Reply
         do {
             reply = try await answer(request, context, &note)
+            if !takeRoom(for: reply, request.method, isOwed: request.method != .get) { throw Problem.answersFull }
         } catch {
             let problem = self.problem(error, request, note)
             reply = Reply(problem.body(instance: request.uri.path, requestID: note.requestID), problem)
+            _ = takeRoom(for: reply, request.method, isOwed: true)
         }
         note.status = reply.status.code
         journal.write(note, took: ContinuousClock.now - start)
@@ -49,12 +61,17 @@ struct Gateway: HTTPResponder {
     private func answer(
         _ request: Request, _ context: Connection, _ note: inout Journal.Note
     ) async throws -> Reply {
+        if request.method == .options { return try options(request, &note) }
         let match = Result { () throws(Problem) in try matcher.match(request.method, request.uri.path) }
         if case .success(let match) = match { note.route = match.route.template }
-        if (try? match.get())?.route.roles != nil || gate.tokens == nil { try gate.checkOrigin(request.head) }
+        let isProbe = (try? match.get())?.route.isProbe ?? false
+        // Probes may come by any name, or by none as HTTP/1.0 has it; a listener for them alone tells nothing else.
+        let needsNoHost = isProbe && (gate.isOpen ? isForProbes || request.head.authority == nil : true)
+        if !needsNoHost { try gate.checkOrigin(request.head) }
         let route = try match.get().route
         let caller = try admit(request, context, route)
         note.caller = caller.name
+        note.seesCauses = caller.seesCauses
         let call = Call(
             requestID: note.requestID, caller: caller, route: route, parameters: try match.get().parameters,
             query: try Query(request.uri.queryParameters.map { ($0.key, $0.value) }, known: route.query),
@@ -69,13 +86,37 @@ struct Gateway: HTTPResponder {
     /// Reads the body and answers.
     private func finish(_ call: Call, _ request: Request) async throws -> Reply {
         var call = call
-        call.body = try await BodyReader(settings: api.settings).read(request, rule: call.route.body)
-        return try await api.answer(call)
+        var share = BodyShare(bodies)
+        call.body = try await BodyReader(settings: api.settings).read(request, rule: call.route.body, share: &share)
+        let finished = call
+        // A write that was begun is finished; what only reads is worth nothing without its reader.
+        let reply =
+            call.route.isRead
+            ? try await ClientLink.whileConnected(until: .closed) { [api] in try await api.answer(finished) }
+            : try await api.answer(finished)
+        // Up to here the handler may hold the body.
+        _ = consume share
+        return reply
+    }
+
+    /// What a path can be asked, told to everybody who asks.
+    private func options(_ request: Request, _ note: inout Journal.Note) throws(Problem) -> Reply {
+        let methods = try matcher.allowed(at: request.head.path == "*" ? "*" : request.uri.path)
+        note.route = "options"
+        return Reply([], type: "", status: .noContent).with(.allow, methods)
+    }
+
+    /// Makes room for a large answer; false where it would be too much of what nobody has read yet.
+    private func takeRoom(for reply: Reply, _ method: HTTPRequest.Method, isOwed: Bool) -> Bool {
+        guard reply.bytes.count >= RequestGuard.largeAnswer, method != .head, let link = ClientLink.current else {
+            return true
+        }
+        return connections.makeRoom(for: reply.bytes.count, on: link, isOwed: isOwed)
     }
 
     /// The caller, when the table of routes lets them in.
     private func admit(_ request: Request, _ context: Connection, _ route: Route) throws(Problem) -> Caller {
-        guard let roles = route.roles else { return .local }
+        guard let roles = route.roles else { return prober(request, context) }
         let caller = try gate.caller(of: request.head, from: context.address)
         guard caller.has(anyOf: roles) else {
             let needed = roles.union([.admin]).map(\.rawValue).sorted().joined(separator: ", ")
@@ -90,19 +131,29 @@ struct Gateway: HTTPResponder {
         }
     }
 
+    /// Who asks what everybody may ask: known by a token where one is shown, and by being on this machine where none is
+    /// needed.
+    private func prober(_ request: Request, _ context: Connection) -> Caller {
+        let isKnown = gate.isOpen ? !isForProbes : request.headers.value(of: .authorization) != nil
+        return isKnown ? (try? gate.caller(of: request.head, from: context.address)) ?? .anybody : .anybody
+    }
+
     private func problem(_ error: any Error, _ request: Request, _ note: Journal.Note) -> Problem {
         let isRead = request.method == .get || request.method == .head
         switch error {
         case let problem as Problem: return problem
         case let error as QueueError:
             journal.trouble(error.description, note)
-            return Problem(error, isRead: isRead)
+            return Problem(error, isRead: isRead, showsCause: note.seesCauses)
         case let fault as WriteFault:
             journal.trouble(fault.error.description, note)
-            return fault.more.reduce(Problem(fault.error, isRead: false)) { $0.with($1.key, $1.value) }
+            let problem = Problem(fault.error, isRead: false, showsCause: note.seesCauses)
+            return fault.more.reduce(problem) { $0.with($1.key, $1.value) }
         case is HTTPParserError:
             return Problem(.badRequest, "malformed-http", "the body is not what its head announced")
                 .with(.connection, "close")
+        case is CancellationError where ClientLink.current?.isClosed ?? false:
+            return Problem(.clientGone, "client-gone", "the client has closed the connection")
         case is CancellationError:
             return Problem(.serviceUnavailable, "shutting-down", "the server is shutting down")
                 .with("outcome", isRead ? "not-executed" : "unknown").with(.retryAfter, "1")
@@ -118,7 +169,7 @@ struct Gateway: HTTPResponder {
         // No handler sets these, so that nothing needs to be looked for before they are added.
         func add(_ name: HTTPField.Name, _ value: String) { headers.append(HTTPField(name: name, value: value)) }
         if !reply.bytes.isEmpty { add(.contentType, reply.contentType) }
-        if reply.status != .notModified { add(.contentLength, String(reply.bytes.count)) }
+        if reply.status != .notModified, reply.status != .noContent { add(.contentLength, String(reply.bytes.count)) }
         add(.cacheControl, "no-store")
         add(.xContentTypeOptions, "nosniff")
         add(.requestID, requestID)

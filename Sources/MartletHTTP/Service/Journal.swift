@@ -16,6 +16,7 @@ struct Journal: Sendable {
         /// The template, never the path: a path holds what callers wrote.
         var route = "unmatched"
         var caller = "-"
+        var seesCauses = false
         var status = 0
     }
 
@@ -32,8 +33,8 @@ struct Journal: Sendable {
             level: isProbe && note.status < 400 ? .debug : .info, "request",
             metadata: [
                 "request_id": .string(note.requestID), "method": .string(method), "route": .string(note.route),
-                "status": .string(String(note.status)), "caller": .string(note.caller),
-                "duration_ms": .string(String((took.inSeconds * 100_000).rounded() / 100)),
+                "status": .stringConvertible(note.status), "caller": .string(note.caller),
+                "duration_ms": .stringConvertible((took.inSeconds * 100_000).rounded() / 100),
             ])
     }
 

@@ -44,6 +44,16 @@ struct Query: Sendable {
         return number
     }
 
+    /// `true` or `false`.
+    func flag(_ name: String) throws(Problem) -> Bool? {
+        switch self[name] {
+        case nil: nil
+        case "true": true
+        case "false": false
+        default: throw .invalid("?\(name)", "must be true or false")
+        }
+    }
+
     /// A number, fractions allowed, within a range.
     func number(_ name: String, in range: ClosedRange<Double>) throws(Problem) -> Double? {
         guard let text = self[name] else { return nil }

@@ -15,6 +15,11 @@ extension HTTPField.Name {
     }
 }
 
+extension HTTPResponse.Status {
+    /// Never sent: what the log says of a request whose client has gone.
+    static let clientGone = HTTPResponse.Status(code: 499, reasonPhrase: "Client Closed Request")
+}
+
 extension HTTPFields {
     /// The value of a field, those of several joined as RFC 9110 says; the way of a request's few fields, without lists in
     /// between.

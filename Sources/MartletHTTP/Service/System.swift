@@ -47,21 +47,38 @@ extension API {
     func readiness(_ call: Call) async throws -> Reply {
         let found = call.query.has("verbose") ? JSON.array(findings().map(\.json)) : nil
         var passed: [(key: String, value: JSON)] = []
-        for check in [redisCheck] + checks {
-            if let reason = await check.failure() {
-                let problem = Problem(.serviceUnavailable, "not-ready", "\(check.name): \(reason)")
-                    .with("check", .string(check.name)).with(.retryAfter, "1")
-                throw found.map { problem.with("findings", $0) } ?? problem
+        do {
+            let isReplica = try await redisIsReplica()
+            passed.append(("redis", "ok"))
+            if isReplica { throw Unready(check: "redis-role", reason: "Redis is a read-only replica") }
+            passed.append(("redis-role", "ok"))
+            for check in checks {
+                let result = await withLimit(settings.checkLimit) { await check.failure() }
+                guard let result else { throw Unready(check: check.name, reason: "did not end in time") }
+                if let reason = result { throw Unready(check: check.name, reason: reason) }
+                passed.append((check.name, "ok"))
             }
-            passed.append((check.name, "ok"))
+        } catch let unready as Unready {
+            throw unready.problem(findings: found, showsCause: call.caller.seesCauses)
         }
         return Reply(.object(["status": "ok", "checks": .members(passed), "findings": found]))
     }
 
-    private var redisCheck: ReadinessCheck {
-        ReadinessCheck(name: "redis") {
-            do throws(QueueError) { _ = try await store.ping() } catch { return error.message }
-            return nil
+    /// Asks Redis which role it has; throws why it did not answer.
+    private func redisIsReplica() async throws(Unready) -> Bool {
+        if let known = store.connectionFailure { throw Unready(of: known) }
+        let answer: Result<Bool, QueueError>? = await withLimit(settings.checkLimit) { [store] in
+            do throws(QueueError) {
+                _ = try await store.ping()
+                return .success(try await store.isReplica())
+            } catch { return .failure(error) }
+        }
+        switch answer {
+        case .success(let isReplica): return isReplica
+        case .failure(let error): throw Unready(of: error)
+        case nil:
+            if let known = store.connectionFailure { throw Unready(of: known) }
+            throw Unready(check: "redis", reason: "Redis did not answer in time")
         }
     }
 
@@ -69,5 +86,31 @@ extension API {
     func metricsPage() async throws -> Reply {
         guard let metrics else { throw Problem.notFound("this process keeps no metrics") }
         return Reply(Array(await metrics().utf8), type: "text/plain; version=0.0.4; charset=utf-8")
+    }
+}
+
+/// A check that failed.
+private struct Unready: Error {
+    var check: String
+    var reason: String
+    /// What only those may know who operate Redis.
+    var cause: String?
+
+    init(check: String, reason: String) {
+        self.check = check
+        self.reason = reason
+    }
+
+    /// Redis failed.
+    init(of error: QueueError) {
+        self.init(check: "redis", reason: error.publicText)
+        cause = error.message
+    }
+
+    func problem(findings: JSON?, showsCause: Bool) -> Problem {
+        var problem = Problem(.serviceUnavailable, "not-ready", "\(check): \(reason)")
+            .with("check", .string(check)).with(.retryAfter, "1")
+        if let cause, showsCause { problem = problem.with("cause", .string(cause)) }
+        return findings.map { problem.with("findings", $0) } ?? problem
     }
 }

@@ -66,6 +66,9 @@ public final class RedisClient: Service, Sendable {
     /// Whether there is a connection just now.
     public var isConnected: Bool { core.isConnected }
 
+    /// Why the last attempt to connect failed; `nil` while there is a connection, and before the first attempt has failed.
+    public var connectionFailure: RedisError? { core.connectionFailure }
+
     /// Sends `request` and waits for its reply.
     ///
     /// - Parameters:

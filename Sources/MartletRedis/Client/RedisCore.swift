@@ -29,6 +29,7 @@ final class RedisCore: Sendable {
     private let renewed = Mutex<RedisConfiguration?>(nil)
     private let identifiers = Atomic<UInt64>(0)
     private let commandTimeout: Int64
+    private let offlinePatience: Int64?
     private let checkInterval: TimeAmount
     private let commandTimer: CoreMetrics.Timer?
     private let upGauge: Gauge?
@@ -41,7 +42,9 @@ final class RedisCore: Sendable {
         self.loop = loop
         self.firstLook = firstLook
         commandTimeout = TimeAmount(configuration.commandTimeout).nanoseconds
-        checkInterval = .nanoseconds(min(max(commandTimeout / 10, 2_000_000), 250_000_000))
+        offlinePatience = configuration.offlinePatience.map { TimeAmount($0).nanoseconds }
+        let shortest = min(commandTimeout, offlinePatience.map { $0 * 4 } ?? commandTimeout)
+        checkInterval = .nanoseconds(min(max(shortest / 10, 2_000_000), 250_000_000))
         commandTimer = configuration.reportsMetrics ? CoreMetrics.Timer(label: "martlet_redis_command_seconds") : nil
         upGauge = configuration.reportsMetrics ? Gauge(label: "martlet_redis_up") : nil
         upGauge?.record(0)
@@ -60,6 +63,11 @@ final class RedisCore: Sendable {
     }
 
     var isConnected: Bool { state.withLock { $0.pipeline.link != nil } }
+
+    /// Why the last attempt to connect failed, while there is no connection.
+    var connectionFailure: RedisError? {
+        state.withLock { $0.pipeline.link == nil ? $0.pipeline.lastFailure : nil }
+    }
 
     /// The server's number for the present connection, if the configuration asks for it.
     var clientID: Int? { state.withLock { $0.pipeline.link == nil ? nil : $0.clientID } }
@@ -87,7 +95,9 @@ extension RedisCore {
     ) {
         let terms = Pipeline.Terms(
             replies: replies, isBatch: isBatch,
-            timeout: timeout.map { TimeAmount($0).nanoseconds } ?? commandTimeout, endsOnRefusal: endsOnRefusal)
+            timeout: timeout.map { TimeAmount($0).nanoseconds } ?? commandTimeout,
+            // Who names a time of its own has one to wait, also for a server that is not there yet.
+            offlinePatience: timeout == nil ? offlinePatience : nil, endsOnRefusal: endsOnRefusal)
         // Seen under the lock, a cancellation comes either before this check or to cancel(id:) after it.
         let submission = state.withLock {
             $0.pipeline.submit(

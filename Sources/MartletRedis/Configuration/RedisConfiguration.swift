@@ -18,6 +18,10 @@ public struct RedisConfiguration: Sendable, Hashable {
 
     /// How long a command may wait for a connection, and then again for its reply.
     public var commandTimeout: Duration = .seconds(3)
+    /// How long a command waits for a connection once an attempt to make one has failed; `nil` is ``commandTimeout``.
+    ///
+    /// A server that answers people says sooner that Redis is unavailable; a worker has nobody to tell.
+    public var offlinePatience: Duration?
     /// How long making a connection may take, with TLS and authentication.
     public var connectTimeout: Duration = .seconds(3)
     /// The pause before the first reconnect; it doubles with each failure, and half of it is random.

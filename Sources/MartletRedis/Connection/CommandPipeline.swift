@@ -18,6 +18,8 @@ struct CommandPipeline<Waiter: Sendable>: ~Copyable, Sendable {
         var missing: Int
         let byteCount: Int
         let timeout: Int64
+        /// While pending: until when to wait for a connection after an attempt to make one has failed.
+        let offlineDeadline: Int64
         /// While pending: until when to wait for a connection.
         ///
         /// When written: until when the reply must be there.
@@ -69,6 +71,8 @@ extension CommandPipeline {
         var replies = 1
         var isBatch = false
         var timeout: Int64
+        /// How long to wait for a connection once an attempt to make one has failed; `nil` is `timeout`.
+        var offlinePatience: Int64?
         var endsOnRefusal = false
     }
 
@@ -92,7 +96,8 @@ extension CommandPipeline {
         pending.append(
             Entry(
                 id: id, waiter: waiter, isBatch: terms.isBatch, missing: terms.replies,
-                byteCount: outgoing.writerIndex - start, timeout: terms.timeout, deadline: now + terms.timeout,
+                byteCount: outgoing.writerIndex - start, timeout: terms.timeout,
+                offlineDeadline: now + (terms.offlinePatience ?? terms.timeout), deadline: now + terms.timeout,
                 endsOnRefusal: terms.endsOnRefusal))
         let arm = !isTimerArmed
         isTimerArmed = true
@@ -254,7 +259,9 @@ extension CommandPipeline {
     /// Looks for commands that have waited too long: pending ones one by one, written ones by the head of the queue.
     mutating func checkDeadlines(now: Int64) -> Check {
         var check = Check()
-        check.deliveries = failPending({ $0.deadline <= now }, error: notConnected())
+        let isOffline = link == nil && lastFailure != nil
+        check.deliveries = failPending(
+            { $0.deadline <= now || (isOffline && $0.offlineDeadline <= now) }, error: notConnected())
         if let link, let head = written.first, head.deadline <= now {
             check.overdueLink = link
             let error = RedisError(.timeout, "no reply came within \(Duration.nanoseconds(head.timeout))")

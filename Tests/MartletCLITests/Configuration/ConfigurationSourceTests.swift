@@ -32,6 +32,10 @@ struct KeyCase: Sendable, CustomTestStringConvertible {
         KeyCase("redis.memory_limit_percent", "75", json: "75") { $0.redis.memoryLimitPercent == 75 },
         KeyCase("http.host", "0.0.0.0") { $0.http.host == "0.0.0.0" },
         KeyCase("http.port", "0", json: "0") { $0.http.port == 0 },
+        KeyCase("http.probe_host", "0.0.0.0") { $0.http.probeHost == "0.0.0.0" },
+        KeyCase("http.probe_port", "8081", json: "8081") { $0.http.probePort == 8081 },
+        KeyCase("http.max_connections", "20", json: "20") { $0.http.maxConnections == 20 },
+        KeyCase("http.max_connections_per_address", "5", json: "5") { $0.http.maxConnectionsPerAddress == 5 },
         KeyCase("auth.tokens_file", "/etc/tokens") { $0.http.tokensFile == "/etc/tokens" },
         KeyCase("state.directory", "/var/lib/martlet:/var/lib/martlet/downloads") {
             $0.http.stateDirectory == "/var/lib/martlet"
@@ -132,7 +136,8 @@ struct KeyCase: Sendable, CustomTestStringConvertible {
     func `the environment hides the file`(test: KeyCase) throws {
         let directory = try ScratchDirectory()
         let key = try test.key()
-        let fallback = key.name == "log.format" ? "json" : key.fallback ?? "http://other/{track_id}"
+        let others = ["log.format": "json", "http.probe_port": "1"]
+        let fallback = others[key.name] ?? key.fallback ?? "http://other/{track_id}"
         let settings = try ServiceSettings.load(
             environment: [key.environment[0]: fallback], file: try test.file(in: directory))
         #expect(!test.isSeen(settings))

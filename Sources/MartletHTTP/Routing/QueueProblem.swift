@@ -1,0 +1,61 @@
+// What the queue could not do, as HTTP says it: in plain words for everybody, with the cause for those who operate Redis.
+
+import HTTPTypes
+import MartletJobs
+import MartletQueue
+
+extension QueueError {
+    /// What happened, without names, addresses or texts from inside.
+    var publicText: String {
+        switch kind {
+        case .notExecuted(.unavailable): "Redis cannot be reached"
+        case .notExecuted(.loading): "Redis is loading its data"
+        case .notExecuted(.readOnly): "Redis takes no writes here: it is a replica, or has too few replicas"
+        case .notExecuted(.full): "Redis has too little memory left for more jobs"
+        case .notExecuted(.busy): "Redis is busy with a script"
+        case .notExecuted(.diskTrouble): "Redis cannot write to its disk"
+        case .notExecuted(.denied): "Redis refused the server's credentials or a command"
+        case .notExecuted(.cluster): "Redis is one node of a cluster"
+        case .unknown: "the reply of Redis was lost"
+        case .refused(.newerSchema): "the queue was written by a newer version of Martlet"
+        case .refused(.badSetting(let name)): "\(name) is out of its range"
+        case .refused(.stepInUse): message
+        case .refused(.protocolBroken): "Redis answered what was not expected"
+        }
+    }
+}
+
+extension Problem {
+    /// What the queue could not do.
+    ///
+    /// - Parameters:
+    ///   - error: the fault.
+    ///   - isRead: whether nothing would have been written.
+    ///   - showsCause: whether the caller may know where Redis is and what it said.
+    init(_ error: QueueError, isRead: Bool, showsCause: Bool) {
+        switch error.kind {
+        case .notExecuted(let reason):
+            self = .unavailable("redis-\(reason.rawValue)", "nothing was done: \(error.publicText)", "not-executed")
+        case .unknown where isRead:
+            self = .unavailable("redis-unavailable", "nothing was done: \(error.publicText)", "not-executed")
+        case .unknown:
+            let detail = "it may have been done or not: \(error.publicText); ask for the ids, or send the same again"
+            self = .unavailable("outcome-unknown", detail, "unknown")
+                .with("ids", .array(error.ids.prefix(10_000).map { .string($0.description) }))
+        case .refused(.badSetting(let name)):
+            self = .invalid("/\(name)", "is out of its range")
+            return
+        case .refused(.stepInUse):
+            self = Problem(.conflict, "step-in-use", error.publicText)
+            return
+        case .refused(.newerSchema): self = .unavailable("newer-schema", error.publicText, "not-executed")
+        case .refused(.protocolBroken):
+            self = .unavailable("redis-broken", error.publicText, isRead ? "not-executed" : "unknown")
+        }
+        if showsCause { self = with("cause", .string(error.message)) }
+    }
+
+    private static func unavailable(_ code: String, _ detail: String, _ outcome: String) -> Problem {
+        Problem(.serviceUnavailable, code, detail).with("outcome", .string(outcome)).with(.retryAfter, "1")
+    }
+}

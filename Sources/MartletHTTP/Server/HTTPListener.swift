@@ -1,0 +1,48 @@
+// One listening address of a server, put together from Hummingbird's parts and ours.
+
+import Hummingbird
+import HummingbirdCore
+import Logging
+import NIOCore
+
+/// A listening address with the connections to it.
+struct HTTPListener: Sendable {
+    let settings: ServerSettings
+    let connections: ConnectionTable
+    let gateway: Gateway
+    let logger: Logger
+
+    /// Listens until the service group shuts down.
+    ///
+    /// - Parameters:
+    ///   - group: the threads of the connections; `nil` is those that the process shares.
+    ///   - onRunning: called with the port once it listens.
+    func run(on group: (any EventLoopGroup)? = nil, onRunning: @escaping @Sendable (Int) async -> Void) async throws {
+        var framework = logger
+        framework.logLevel = max(logger.logLevel, .warning)
+        let application = Application(
+            responder: gateway,
+            server: server,
+            configuration: ApplicationConfiguration(
+                address: .hostname(settings.host, port: settings.port), serverName: nil),
+            onServerRunning: { channel in await onRunning(channel.localAddress?.port ?? 0) },
+            eventLoopGroupProvider: group.map { .shared($0) } ?? .singleton,
+            logger: framework)
+        try await application.run()
+    }
+
+    private var server: HTTPServerBuilder {
+        let (settings, connections) = (settings, connections)
+        let executors = LoopExecutors()
+        let configuration = HTTP1Channel.Configuration(
+            idleTimeout: TimeAmount(settings.idleTimeout),
+            httpDecoderConfiguration: .init(
+                maxHeaderFieldSize: settings.headLimit, maxHeaderListSize: settings.headLimit, maxHeaderFieldCount: 100)
+        )
+        return HTTPServerBuilder { responder in
+            GuardedChannel(
+                base: HTTP1Channel(responder: responder, configuration: configuration), settings: settings,
+                executors: executors, connections: connections)
+        }
+    }
+}

@@ -1,0 +1,55 @@
+// How many requests may wait for something at one time, of one caller and of all.
+
+import HTTPTypes
+import Synchronization
+
+/// Counts requests that wait.
+final class WaitLimit: Sendable {
+    private struct State {
+        var total = 0
+        var byCaller: [String: Int] = [:]
+    }
+
+    private let perCaller: Int
+    private let total: Int
+    private let state = Mutex(State())
+
+    init(perCaller: Int, total: Int) {
+        self.perCaller = perCaller
+        self.total = total
+    }
+
+    /// Runs what waits; throws 429 when the caller has as many waits as one may have, 503 when all together have.
+    func hold<Value>(for caller: Caller, _ wait: () async throws -> Value) async throws -> Value {
+        try enter(caller.name)
+        defer { leave(caller.name) }
+        return try await wait()
+    }
+
+    private func enter(_ name: String) throws(Problem) {
+        try state.withLock { state throws(Problem) in
+            guard state.byCaller[name, default: 0] < perCaller else {
+                throw Problem(
+                    .tooManyRequests, "too-many-waits",
+                    "\(perCaller) requests of this caller wait already; ask without ?wait, or later"
+                ).with("limit", .int(perCaller)).with(.retryAfter, "1")
+            }
+            guard state.total < total else {
+                throw Problem(
+                    .serviceUnavailable, "waits-full",
+                    "\(total) requests wait already; ask without ?wait, or later"
+                ).with("outcome", "not-executed").with(.retryAfter, "1")
+            }
+            state.total += 1
+            state.byCaller[name, default: 0] += 1
+        }
+    }
+
+    private func leave(_ name: String) {
+        state.withLock { state in
+            state.total -= 1
+            let left = state.byCaller[name, default: 1] - 1
+            state.byCaller[name] = left > 0 ? left : nil
+        }
+    }
+}

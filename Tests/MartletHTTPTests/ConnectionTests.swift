@@ -1,0 +1,154 @@
+// Too many connections, and connections that do nothing: who is answered all the same, and who has to go.
+
+import MartletHTTP
+import TestSupport
+import Testing
+
+@Suite struct ConnectionTests {
+    private static let get = "GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+    /// Opens connections that stay.
+    private static func hold(_ count: Int, _ server: TestServer, from address: String = "127.0.0.1") async throws
+        -> [HeldConnection]
+    {
+        var held: [HeldConnection] = []
+        for _ in 0..<count { held.append(try await HeldConnection(port: server.port, from: address)) }
+        return held
+    }
+
+    /// A request that is under way for as long as its client waits.
+    private static func waiting(_ server: TestServer) async throws -> String {
+        let id = try #require(try await server.post("/api/v1/jobs", #"{"type":"t","queue":"q"}"#)["id"])
+        return "GET /api/v1/jobs/\(id)?wait=30 HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    }
+
+    /// Holds connections on each of which a request is under way for as long as its client waits.
+    private static func occupy(_ count: Int, _ server: TestServer, from address: String) async throws
+        -> [HeldConnection]
+    {
+        let request = try await waiting(server)
+        let held = try await hold(count, server, from: address)
+        for connection in held {
+            // The first answer says that the second request, sent with it, has come too.
+            try await connection.send(get + request)
+            try await eventually("it is answered") { connection.received.contains("200 OK") }
+        }
+        return held
+    }
+
+    @Test func `a connection that says nothing has as long as a head, and gets no answer`() async throws {
+        try await withServer(settings: { $0.headDeadline = .milliseconds(300) }) { server in
+            let held = try await Self.hold(20, server)
+            try await eventually("all are closed") { held.allSatisfy { !$0.isOpen } }
+            #expect(held.allSatisfy { $0.received.isEmpty })
+        }
+    }
+
+    @Test func `silent, slow and idle connections from everywhere keep nobody waiting`() async throws {
+        try await withServer(settings: {
+            $0.maxConnections = 200
+            $0.maxConnectionsPerAddress = 40
+            $0.headDeadline = .seconds(2)
+        }) { server in
+            try await withThrowingTaskGroup(of: Void.self) { attack in
+                for number in 0..<300 {
+                    let address = "127.0.0.\(2 + number % 3)"
+                    attack.addTask {
+                        let connection = try await HeldConnection(port: server.port, from: address)
+                        switch number % 3 {
+                        case 0: break
+                        case 1: await connection.trickle(Self.get, every: .milliseconds(80))
+                        default: try? await connection.send(Self.get)
+                        }
+                        try await eventually(within: .seconds(20), "its time is over") {
+                            number % 3 == 2 || !connection.isOpen
+                        }
+                    }
+                }
+                for _ in 0..<40 {
+                    let start = ContinuousClock.now
+                    #expect(try await server.get("/livez").status == 200)
+                    #expect(ContinuousClock.now - start < .seconds(2))
+                }
+                try await attack.waitForAll()
+            }
+        }
+    }
+
+    @Test func `when the server is full, the connection that is idle for longest makes room`() async throws {
+        try await withServer(settings: { $0.maxConnections = 4 }) { server in
+            var held: [HeldConnection] = []
+            for _ in 0..<4 {
+                let connection = try await HeldConnection(port: server.port)
+                try await connection.send(Self.get)
+                try await eventually("it is answered") { connection.received.contains("200 OK") }
+                held.append(connection)
+            }
+            // Who asks again is not the one that is idle for longest any more.
+            try await held[0].send(Self.get)
+            let first = held[0]
+            try await eventually("it is answered again") { first.received.split(separator: "200 OK").count == 3 }
+            let newcomer = try await HeldConnection(port: server.port)
+            try await newcomer.send(Self.get)
+            try await eventually("the newcomer is answered") { newcomer.received.contains("200 OK") }
+            let second = held[1]
+            try await eventually("the second one is closed") { !second.isOpen }
+            #expect(held[0].isOpen && held[2].isOpen && held[3].isOpen)
+        }
+    }
+
+    @Test func `where a request is under way on each connection, a newcomer is told when to come again`() async throws {
+        try await withServer(settings: {
+            $0.maxConnections = 3
+            $0.maxConnectionsPerAddress = 2
+        }) { server in
+            // The client that pushes the job keeps its connection, and is idle: another takes its place.
+            var busy = try await Self.occupy(2, server, from: "127.0.0.2")
+            let addressIsFull = try await HeldConnection(port: server.port, from: "127.0.0.2")
+            try await eventually("its address has too many") { addressIsFull.received.contains("too-many-connections") }
+            #expect(addressIsFull.received.hasPrefix("HTTP/1.1 429"))
+            #expect(addressIsFull.received.lowercased().contains("retry-after: 1"))
+            busy += try await Self.occupy(1, server, from: "127.0.0.3")
+            let serverIsFull = try await HeldConnection(port: server.port, from: "127.0.0.4")
+            try await eventually("the server has too many") { serverIsFull.received.contains("server-full") }
+            #expect(serverIsFull.received.hasPrefix("HTTP/1.1 503"))
+            #expect(busy.allSatisfy { $0.isOpen })
+            try await busy[0].close()
+            try await eventually("there is a place again") {
+                let next = try await HeldConnection(port: server.port, from: "127.0.0.4")
+                try await next.send(Self.get)
+                try await eventually("it is answered") { next.received.contains("HTTP/1.1") }
+                return next.received.contains("200 OK")
+            }
+        }
+    }
+
+    @Test func `probes are answered on their own listener while the first one is full`() async throws {
+        try await withServer(settings: {
+            $0.probePort = 0
+            $0.maxConnections = 2
+        }) { server in
+            let probes = try #require(server.probes)
+            let busy = try await Self.occupy(2, server, from: "127.0.0.2")
+            let refused = try await HeldConnection(port: server.port)
+            try await eventually("the first listener is full") { refused.received.contains("HTTP/1.1 503") }
+            for path in ["/livez", "/readyz", "/health", "/ready", "/metrics"] {
+                #expect(try await probes.get(path).status == 200, "\(path)")
+            }
+            #expect(try await probes.get("/livez", headers: [("host", "10.1.2.3:8081")]).status == 200)
+            #expect(try await probes.get("/metrics", headers: [("host", "10.1.2.3:8081")]).status == 403)
+            #expect(try await probes.get("/api/v1/stats").status == 404)
+            #expect(busy.allSatisfy { $0.isOpen })
+        }
+    }
+
+    @Test func `the metrics of the listener for probes need a token where there are tokens`() async throws {
+        let token = try newToken("t", [.read])
+        try await withServer(settings: { $0.probePort = 0 }, tokens: token.line) { server in
+            let probes = try #require(server.probes)
+            #expect(try await probes.get("/metrics").status == 401)
+            #expect(try await probes.with(token: token.secret).get("/metrics").status == 200)
+            #expect(try await probes.get("/livez", headers: [("host", "anything")]).status == 200)
+        }
+    }
+}

@@ -1,0 +1,63 @@
+// Clients that ask for large answers and do not read them.
+
+import MartletHTTP
+import NIOHTTP1
+import TestSupport
+import Testing
+
+@Suite struct UnreadAnswerTests {
+    private static let request = "GET /api/v1/jobs/large HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+    private static func push(_ server: TestServer) async throws {
+        let payload = String(repeating: "x", count: 250_000)
+        let answer = try await server.post("/api/v1/jobs", #"{"type":"t","id":"large","payload":"\#(payload)"}"#)
+        try #require(answer.status == 201)
+    }
+
+    @Test func `what nobody reads has a bound, and whoever keeps it for longest makes room`() async throws {
+        try await withServer(settings: { $0.answerBudget = 2 << 20 }) { server in
+            try await Self.push(server)
+            var stalled: [HeldConnection] = []
+            for _ in 0..<30 {
+                let connection = try await HeldConnection(port: server.port, reads: false)
+                try await connection.send(String(repeating: Self.request, count: 20))
+                stalled.append(connection)
+            }
+            for _ in 0..<3 {
+                try await eventually(within: .seconds(20), "a reader is answered all the same") {
+                    let answer = try await server.get("/api/v1/jobs/large")
+                    if answer.status == 200 { return answer.body.count > 250_000 }
+                    #expect(answer.status == 503 && answer["code"] == "answers-full", "\(answer.text)")
+                    #expect(answer.headers["retry-after"] == ["1"] && answer["outcome"] == "not-executed")
+                    return false
+                }
+            }
+            let all = stalled
+            try await eventually(within: .seconds(20), "one that does not read is closed for that") {
+                for connection in all where (try? await connection.send("x")) == nil { return true }
+                return false
+            }
+        }
+    }
+
+    @Test func `a large answer has its time, however steadily it is read`() async throws {
+        try await withServer(settings: { $0.answerDeadline = .milliseconds(500) }) { server in
+            try await Self.push(server)
+            let connection = try await HeldConnection(port: server.port, reads: false)
+            try await connection.send(String(repeating: Self.request, count: 40))
+            try await eventually(within: .seconds(10), "it is cut off") {
+                (try? await connection.send("x")) == nil
+            }
+            #expect(try await server.get("/api/v1/jobs/large").body.count > 250_000)
+        }
+    }
+
+    @Test func `the answer to a write is sent in any case`() async throws {
+        try await withServer(settings: { $0.answerBudget = 1 }) { server in
+            let jobs = Array(repeating: #"{"type":"t"}"#, count: 500).joined(separator: ",")
+            let answer = try await server.post("/api/v1/jobs/bulk", "{\"jobs\":[\(jobs)]}")
+            #expect(answer.status == 201 && answer.list("results").count == 500)
+            #expect(try await server.get("/api/v1/jobs?limit=200")["code"] == "answers-full")
+        }
+    }
+}
