@@ -2,7 +2,6 @@
 
 import CoreMetrics
 import NIOCore
-import NIOSSL
 import Synchronization
 
 /// A client's shared state and its I/O.
@@ -239,10 +238,10 @@ extension RedisCore {
     func connectionError(_ error: any Error, wasReady: Bool) -> RedisError {
         if let error = error as? RedisError { return error }
         let place = configuration.address
-        let hint = error is NIOSSLError || error is BoringSSLError ? "TLS failed: " : ""
+        let reason = ConnectionReason.text(error)
         return wasReady
-            ? RedisError(.connectionLost, "the connection to \(place) broke: \(hint)\(error)", underlying: error)
-            : RedisError(.connectionFailed, "cannot connect to \(place): \(hint)\(error)", underlying: error)
+            ? RedisError(.connectionLost, "the connection to \(place) broke: \(reason)", underlying: error)
+            : RedisError(.connectionFailed, "cannot connect to \(place): \(reason)", underlying: error)
     }
 }
 

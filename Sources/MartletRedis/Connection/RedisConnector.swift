@@ -111,7 +111,8 @@ final class RedisConnector: Sendable {
             }
         } catch {
             throw RedisError(
-                .connectionFailed, "cannot read the certificate authorities to trust: \(error)", underlying: error)
+                .connectionFailed, "the file of certificate authorities (?ca=) cannot be read or holds none",
+                underlying: error)
         }
     }
 }

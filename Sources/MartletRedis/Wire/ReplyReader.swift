@@ -77,9 +77,6 @@ final class ReplyReader {
         if let refusal = builder.refusal {
             return RedisError(.protocolError, "cannot read the server's reply: \(refusal)")
         }
-        let text = unsafe withUnsafeBytes(of: reader.pointee.errstr) { bytes in
-            unsafe String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
-        }
-        return RedisError(.protocolError, "cannot read the server's reply: \(text)")
+        return RedisError(.protocolError, "the other side answers in another way than Redis does; check the address")
     }
 }
