@@ -2,6 +2,14 @@
 
 import ArgumentParser
 
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Darwin
+#endif
+
 @main
 struct Entry {
     static func main() async {
@@ -13,15 +21,30 @@ struct Entry {
                 try command.run()
             }
         } catch {
-            finish(error)
+            exit(finish(error, .asked(in: CommandLine.arguments)))
         }
     }
 
-    /// Says what went wrong and ends the process with the code for it.
-    private static func finish(_ error: any Error) -> Never {
-        guard let failure = CommandFailure(error) else { MartletCommand.exit(withError: error) }
-        Console.standard.note("martlet: \(failure.message)")
-        MartletCommand.exit(withError: ExitCode(failure.code.rawValue))
+    /// Says what went wrong, or what was asked for, and answers the exit code.
+    private static func finish(_ error: any Error, _ format: OutputFormat) -> Int32 {
+        let console = Console.standard
+        if let code = error as? ExitCode { return code.rawValue }
+        switch MartletCommand.exitCode(for: error) {
+        case .success:
+            // A request for help, for the version or for a script of completions.
+            console.out(MartletCommand.fullMessage(for: error))
+            return 0
+        case .validationFailure where format == .table:
+            console.note(MartletCommand.fullMessage(for: error))
+            return Ending.usage.rawValue
+        case .validationFailure:
+            console.note(CommandFailure(.usage, MartletCommand.message(for: error)).shown(as: format))
+            return Ending.usage.rawValue
+        default:
+            let failure = CommandFailure(error)
+            console.note(failure.shown(as: format))
+            return failure.code.rawValue
+        }
     }
 }
 
@@ -33,7 +56,7 @@ struct MartletCommand: AsyncParsableCommand {
         discussion: """
             Data goes to standard output, all else to standard error. Exit codes: 0 done, 1 failed, 2 partly done, \
             3 waited too long, 4 not allowed, 5 not found, 6 wrong state, 7 the awaited job failed, 64 usage, \
-            69 server or Redis away, 78 configuration.
+            69 server or Redis not reached, 78 configuration.
             """,
         version: Version.current,
         groupedSubcommands: [
@@ -49,8 +72,8 @@ struct MartletCommand: AsyncParsableCommand {
             CommandGroup(
                 name: "Other",
                 subcommands: [
-                    AuditCommand.self, BenchCommand.self, BenchTargetCommand.self, DoctorCommand.self,
-                    TokenCommand.self, VersionCommand.self,
+                    AuditCommand.self, BenchCommand.self, BenchTargetCommand.self, CompletionCommand.self,
+                    DoctorCommand.self, ReferenceCommand.self, TokenCommand.self, VersionCommand.self,
                 ]),
         ])
 }

@@ -110,7 +110,7 @@ struct BenchRunCommand: AsyncParsableCommand {
             for figure in session.options.figures {
                 do { try await figure.measure(session, run: run) } catch {
                     try Task.checkCancellation()
-                    let reason = CommandFailure(error)?.message ?? "\(error)"
+                    let reason = CommandFailure(error).message
                     session.add(BenchResult(figure, "all", system: BenchSystem.own, run: run, error: reason))
                 }
             }

@@ -1,7 +1,6 @@
 // Talks to the server: one request, one answer, and every failure as a sentence with its exit code.
 
 import AsyncHTTPClient
-import FoundationEssentials
 import NIOCore
 import NIOHTTP1
 import NIOSSL
@@ -69,12 +68,12 @@ struct APIClient: Sendable {
         if let token { request.headers.add(name: "authorization", value: "Bearer \(token)") }
         if let body {
             request.headers.add(name: "content-type", value: "application/json")
-            request.body = .bytes(ByteBuffer(string: body.line))
+            request.body = .bytes(ByteBuffer(bytes: body.bytes))
         }
         let (status, bytes) = try await exchange(request, timeout: timeout)
         if (200..<300).contains(status) {
             if bytes.isEmpty { return APIAnswer(status: status, value: .null) }
-            guard let value = try? JSONDecoder().decode(JSON.self, from: Data(bytes)) else {
+            guard let value = try? JSON(bytes) else {
                 throw CommandFailure(.failed, "\(base) answered something that is not JSON; is it a Martlet server?")
             }
             return APIAnswer(status: status, value: value)
@@ -112,16 +111,25 @@ struct APIClient: Sendable {
     private func exchange(_ request: HTTPClientRequest, timeout: TimeAmount) async throws -> (Int, [UInt8]) {
         do {
             let response = try await http.execute(request, timeout: timeout)
-            let body = try await response.body.collect(upTo: 64 << 20)
+            let body = try await response.body.collect(upTo: InputFile.limit)
             return (Int(response.status.code), Array(body.readableBytesView))
         } catch let error as CancellationError {
             throw error
         } catch let error as HTTPClientError where error == .deadlineExceeded || error == .readTimeout {
             throw CommandFailure(.unavailable, "\(base) did not answer in time" + Self.doubt(request.method))
+        } catch is NIOTooManyBytesError {
+            throw CommandFailure(.failed, "\(base) answered more than \(InputFile.limit >> 20) MiB; ask for less")
         } catch let error where Self.isLost(error) {
             throw CommandFailure(.unavailable, "\(base) ended the connection unanswered" + Self.doubt(request.method))
         } catch let error as HTTPClientError where Self.isUsage(error) {
             throw CommandFailure(.usage, "\(base) is not the URL of a server: use http://HOST:PORT")
+        } catch let error where Self.isAboutTrust(error) {
+            throw CommandFailure(
+                .unavailable,
+                """
+                no secure connection to \(base): its certificate is not trusted here, is out of date or is for another \
+                name, or it does not speak TLS
+                """)
         } catch {
             throw CommandFailure(
                 .unavailable,
@@ -142,6 +150,12 @@ struct APIClient: Sendable {
         if let error = error as? HTTPClientError { return error == .remoteConnectionClosed }
         guard let error = error as? IOError else { return false }
         return error.errnoCode == ECONNRESET || error.errnoCode == EPIPE
+    }
+
+    /// Whether TLS failed.
+    private static func isAboutTrust(_ error: any Error) -> Bool {
+        (error as? HTTPClientError) == .tlsHandshakeTimeout || error is NIOSSLError || error is BoringSSLError
+            || error is NIOSSLExtraError
     }
 
     private static func isUsage(_ error: HTTPClientError) -> Bool {

@@ -1,7 +1,5 @@
 // An error answer of the server (problem+json) as a sentence.
 
-import FoundationEssentials
-
 /// What the server says went wrong.
 struct Problem: Sendable {
     let status: Int
@@ -10,11 +8,13 @@ struct Problem: Sendable {
     /// Reads an error answer; one without JSON is known by its status alone.
     init(status: Int, bytes: [UInt8]) {
         self.status = status
-        body = (try? JSONDecoder().decode(JSON.self, from: Data(bytes))) ?? .null
+        body = (try? JSON(bytes)) ?? .null
     }
 
     /// The failure that ends a command.
-    func failure(server: String) -> CommandFailure { CommandFailure(code, sentence(server: server)) }
+    func failure(server: String) -> CommandFailure {
+        CommandFailure(code, sentence(server: server), word: word)
+    }
 
     /// A stable word for programs, such as `invalid-state`.
     var word: String? { body["code"].string }
@@ -35,7 +35,7 @@ struct Problem: Sendable {
     private var code: Ending {
         switch status {
         case 401, 403: .authentication
-        case 404: word == nil && body == .null ? .failed : .notFound
+        case 404: word == nil && body.isNull ? .failed : .notFound
         case 409: word == "ambiguous" ? .failed : .wrongState
         case 502, 503, 504: .unavailable
         default: .failed
@@ -50,10 +50,13 @@ struct Problem: Sendable {
     }
 
     private func sentence(server: String) -> String {
-        var text = body["detail"].string ?? body["title"].string ?? "\(server) answered with status \(status)"
+        let said = (body["detail"].string ?? body["title"].string).map(TerminalText.oneLine)
+        var text = said ?? "\(server) answered with status \(status)"
         for error in body["errors"].array ?? [] {
-            guard let detail = error["detail"].string, !text.contains(detail) else { continue }
-            text += "\n  \(Self.place(error).map { "\($0): " } ?? "")\(detail)"
+            guard let detail = error["detail"].string.map(TerminalText.oneLine), !text.contains(detail) else {
+                continue
+            }
+            text += "\n  \(Self.place(error).map { "\(TerminalText.oneLine($0)): " } ?? "")\(detail)"
         }
         if let state = body["state"].string, !text.contains(state) { text += " (it is \(state))" }
         if body["outcome"].string == "unknown" { text += doubt }

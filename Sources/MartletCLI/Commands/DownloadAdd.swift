@@ -1,7 +1,6 @@
 // `martlet download add`: one URL or many, or ids of tracks.
 
 import ArgumentParser
-import FoundationEssentials
 
 extension DownloadCommand {
     struct Add: AsyncParsableCommand {
@@ -21,10 +20,10 @@ extension DownloadCommand {
         var priority: Int?
         @Option(help: "What the file must hash to, as sha256:…; for a single download.")
         var checksum: String?
-        @Option(help: "Size above which it is refused.")
-        var maxBytes: Int?
-        @Option(name: .customLong("delay"), help: "Seconds to wait before it may start.")
-        var delaySeconds: Double?
+        @Option(help: ArgumentHelp("Size above which it is refused, such as 500MiB.", valueName: "size"))
+        var maxBytes: ByteCount?
+        @Option(help: ArgumentHelp("How long to wait before it may start, such as 90 or 5m.", valueName: "time"))
+        var delay: TimeSpan?
         @Option(help: "Retries after the first attempt.")
         var maxRetries: Int?
         @Option(help: "Makes the same command safe to repeat: with this key again it finds its first downloads.")
@@ -48,6 +47,7 @@ extension DownloadCommand {
             try await client.withClient { client in
                 let ids = try await add(sources, client)
                 guard wait else { return }
+                WaitReport(output.format).begin(ids)
                 try await DownloadWait(ids: ids, within: waiting.limit).run(client, output)
             }
         }
@@ -56,13 +56,15 @@ extension DownloadCommand {
         private func add(_ sources: [String], _ client: APIClient) async throws -> [String] {
             if sources.count == 1 {
                 let download = try await client.post(
-                    "/api/downloads", body: item(sources[0]).adding("durability", durability), key: idempotencyKey)
+                    "/api/downloads", body: item(sources[0]).adding("durability", durability.map(JSON.string)),
+                    key: idempotencyKey)
                 EnqueueCommand.noteUnconfirmed(download)
                 if !wait { output.show(download, first: DownloadCommand.order) }
                 return [download["id"].string].compactMap(\.self)
             }
             let answer = try await client.post(
-                "/api/downloads/batch", body: batch(sources).adding("durability", durability), key: idempotencyKey)
+                "/api/downloads/batch", body: batch(sources).adding("durability", durability.map(JSON.string)),
+                key: idempotencyKey)
             EnqueueCommand.noteUnconfirmed(answer)
             let ids = (answer["job_ids"].array ?? []).compactMap(\.string)
             if !wait {
@@ -72,7 +74,7 @@ extension DownloadCommand {
         }
 
         private func batch(_ sources: [String]) -> JSON {
-            let isPlain = maxBytes == nil && delaySeconds == nil && maxRetries == nil && !unique
+            let isPlain = maxBytes == nil && delay == nil && maxRetries == nil && !unique
             if track && isPlain {
                 return .fields([
                     "track_ids": .array(sources.map(JSON.string)), "priority": priority.map(JSON.integer),
@@ -85,7 +87,7 @@ extension DownloadCommand {
             .fields([
                 track ? "track_id" : "url": .string(source), "filename": filename.map(JSON.string),
                 "priority": priority.map(JSON.integer), "checksum": checksum.map(JSON.string),
-                "max_bytes": maxBytes.map(JSON.integer), "delay_seconds": delaySeconds.map(JSON.number),
+                "max_bytes": maxBytes?.json, "delay_seconds": delay?.json,
                 "max_retries": maxRetries.map(JSON.integer), "unique": unique ? true : nil,
             ])
         }
@@ -96,52 +98,5 @@ extension DownloadCommand {
                 .map { $0.trimmingPrefix { $0.isWhitespace } }.filter { !$0.isEmpty && !$0.hasPrefix("#") }
                 .map { String($0.prefix { !$0.isWhitespace }) }
         }
-    }
-}
-
-/// Waits until downloads have ended.
-struct DownloadWait {
-    var ids: [String]
-    var within: Duration
-
-    /// Shows them when all have ended; throws when one failed or the time is over.
-    func run(_ client: APIClient, _ output: OutputOptions) async throws {
-        let deadline = ContinuousClock.now + within
-        var open = ids
-        var ended: [String: JSON] = [:]
-        while !open.isEmpty {
-            for id in open {
-                let download = try await client.get("/api/downloads/\(APIClient.escaped(id))")
-                if Self.isFinal(download) { ended[id] = download }
-            }
-            open.removeAll { ended[$0] != nil }
-            if open.isEmpty { break }
-            guard ContinuousClock.now < deadline else {
-                throw CommandFailure(.timedOut, "\(open.count) of \(ids.count) have not ended in time")
-            }
-            try await Task.sleep(for: .milliseconds(ids.count > 20 ? 1000 : 250))
-        }
-        let items = ids.compactMap { ended[$0] }
-        if items.count == 1 {
-            output.show(items[0], first: DownloadCommand.order)
-        } else {
-            output.show(items, as: DownloadCommand.view)
-        }
-        let bad = items.count { $0["status"].string != "completed" }
-        if bad > 0 { throw CommandFailure(.jobFailed, "\(bad) of \(ids.count) did not complete") }
-    }
-
-    /// Whether it has ended.
-    static func isFinal(_ download: JSON) -> Bool {
-        ["completed", "failed", "cancelled"].contains(download["status"].string)
-    }
-}
-
-extension JSON {
-    /// The object with one more field; as it is when there is nothing to add.
-    fileprivate func adding(_ name: String, _ text: String?) -> JSON {
-        guard let text, case .object(var fields) = self else { return self }
-        fields[name] = .string(text)
-        return .object(fields)
     }
 }

@@ -11,11 +11,12 @@ struct DownloadCommand: ParsableCommand {
 
     /// The columns of a list of downloads.
     static let view = ItemView(
-        .text("ID", "id"), .text("STATUS", "status"), .number("PRIORITY", "priority"),
-        .number("DONE", "progress_percent", Humane.percent), .number("SIZE", "total_bytes", Humane.bytes),
-        .number("SPEED", "speed_bytes_per_second") { Humane.bytes($0) + "/s" },
-        .number("ETA", "eta_seconds", Humane.seconds), .number("ATTEMPT", "attempt"), .text("FILE", "filename"),
-        .text("ERROR", "error"))
+        .text("ID", "id"), .text("STATUS", "status"), .number("PRIORITY", "priority").optional(5),
+        .number("DONE", "progress_percent", Humane.percent).optional(1),
+        .number("SIZE", "total_bytes", Humane.bytes).optional(3),
+        .number("SPEED", "speed_bytes_per_second") { Humane.bytes($0) + "/s" }.optional(4),
+        .number("ETA", "eta_seconds", Humane.seconds).optional(6), .number("ATTEMPT", "attempt").optional(7),
+        .text("FILE", "filename").shortened(to: 14, .middle), .text("ERROR", "error").shortened(to: 16).optional(2))
 
     /// The order of the fields of one download.
     static let order = [
@@ -167,7 +168,10 @@ struct DownloadAction {
         ])
         let answer = try await options.withClient { try await $0.post("/api/downloads/batch-action", body: body) }
         let items = (answer["results"].array ?? []) + (answer["errors"].array ?? [])
-        output.show(items, as: ItemView(.text("ID", "id"), .text("STATUS", "status"), .text("ERROR", "error")))
+        output.show(
+            items,
+            as: ItemView(
+                .text("ID", "id"), .text("STATUS", "status"), .text("ERROR", "error").shortened(to: 20)))
         try Tally(done: answer["successful"].int ?? 0, failed: answer["failed"].int ?? 0).check()
     }
 }

@@ -3,22 +3,35 @@
 import ArgumentParser
 
 struct EnqueueCommand: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "enqueue", abstract: "Push a job.")
+    static let configuration = CommandConfiguration(
+        commandName: "enqueue", abstract: "Push a job.",
+        discussion: "The payload is sent byte for byte. Times are seconds or have a unit: 90, 500ms, 5m, 1h30m, 2d.")
 
     @Argument(help: "The job's type.")
     var type: String
-    @Option(name: [.short, .long], help: "The payload: JSON, @FILE or - for standard input.")
+    @Option(
+        name: [.short, .long], parsing: .unconditional,
+        help: ArgumentHelp("The payload: JSON, @FILE or - for standard input.", valueName: "json"))
     var data: String?
     @Option(help: "The queue (default).")
     var queue: String?
     @Option(parsing: .unconditional, help: "From -1000 to 1000; a larger number runs first.")
     var priority: Int?
-    @Option(name: .customLong("delay"), help: "Seconds to wait before it may run.")
-    var delaySeconds: Double?
+    @Option(help: ArgumentHelp("How long to wait before it may run.", valueName: "time"))
+    var delay: TimeSpan?
+    @Option(help: ArgumentHelp("When it may run, such as 2026-01-31T12:00:00Z.", valueName: "moment"))
+    var runAt: String?
     @Option(help: "Retries after the first attempt, 0 to 100.")
     var maxRetries: Int?
-    @Option(help: "Seconds that one attempt may take.")
-    var timeoutSeconds: Double?
+    @Option(
+        help: ArgumentHelp(
+            "Waits between attempts, such as base=1s,factor=2,cap=1h,jitter=0.1; what is left out has its default.",
+            valueName: "policy"))
+    var backoff: BackoffOption?
+    @Option(
+        name: [.customLong("timeout"), .customLong("timeout-seconds")],
+        help: ArgumentHelp("How long one attempt may take.", valueName: "time"))
+    var timeout: TimeSpan?
     @Option(help: "Its id; pushing the same job again under the same id does nothing.")
     var id: String?
     @Option(help: "Makes the same command safe to repeat: with this key again it finds its first job.")
@@ -28,6 +41,10 @@ struct EnqueueCommand: AsyncParsableCommand {
     @Option(name: .customLong("tag"), help: "A tag; may be given several times.")
     var tags: [String] = []
     @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("Facts to keep with it: a JSON object, @FILE or - for standard input.", valueName: "json"))
+    var metadata: String?
+    @Option(
         help: "What to wait for before it counts as pushed: memory, fsync or replicated; never less than the queue's.")
     var durability: String?
     @Flag(help: "Wait until the job has ended; exit code 7 when it failed.")
@@ -36,77 +53,70 @@ struct EnqueueCommand: AsyncParsableCommand {
     @OptionGroup var client: ClientOptions
     @OptionGroup var output: OutputOptions
 
+    func validate() throws {
+        if delay != nil, runAt != nil { throw ValidationError("Give --delay or --run-at, not both.") }
+        if data == "-", metadata == "-" {
+            throw ValidationError("Only one of --data and --metadata can be standard input.")
+        }
+    }
+
     func run() async throws {
         let body = try request()
         try await client.withClient { client in
             let job = try await client.post("/api/v1/jobs", body: body, key: idempotencyKey)
             Self.noteUnconfirmed(job)
             guard wait, let id = job["id"].string else { return output.show(job, first: JobCommand.order) }
-            let ended = try await JobWait(id: id, queue: job["queue"].string, within: waiting.limit).run(client)
-            output.show(ended, first: JobCommand.order)
-            try JobWait.check(ended)
+            WaitReport(output.format).begin([id])
+            try await JobWait(id: id, queue: job["queue"].string, within: waiting.limit).run(client, output)
         }
     }
 
     /// It is pushed, and nobody has said that it is as safe as it should be.
     static func noteUnconfirmed(_ answer: JSON, console: Console = .standard) {
         guard answer["durability"].string == "unconfirmed" else { return }
-        console.note("It is pushed, but not confirmed: \(answer["durability_detail"].string ?? "nobody said why")")
+        console.note("It is pushed, but not confirmed: \(answer["durability_detail"].string ?? "no reason was given")")
     }
 
     private func request() throws -> JSON {
         .fields([
-            "type": .string(type), "payload": try payload(), "queue": queue.map(JSON.string),
-            "priority": priority.map(JSON.integer), "delay_seconds": delaySeconds.map(JSON.number),
-            "max_retries": maxRetries.map(JSON.integer),
-            "timeout_seconds": timeoutSeconds.map(JSON.number), "id": id.map(JSON.string),
-            "unique_key": uniqueKey.map(JSON.string),
-            "tags": tags.isEmpty ? nil : .array(tags.map(JSON.string)), "durability": durability.map(JSON.string),
+            "type": .string(type), "payload": try Self.json(data, "the payload"), "queue": queue.map(JSON.string),
+            "priority": priority.map(JSON.integer), "delay_seconds": delay?.json, "run_at": runAt.map(JSON.string),
+            "max_retries": maxRetries.map(JSON.integer), "backoff": backoff?.json,
+            "timeout_seconds": timeout?.json, "id": id.map(JSON.string), "unique_key": uniqueKey.map(JSON.string),
+            "tags": tags.isEmpty ? nil : .array(tags.map(JSON.string)),
+            "metadata": try Self.json(metadata, "the metadata"), "durability": durability.map(JSON.string),
         ])
     }
 
-    private func payload() throws -> JSON? {
-        guard let data else { return nil }
-        if data == "-" { return try .parse(InputFile.read("-"), source: "standard input") }
-        if data.hasPrefix("@") {
-            let path = String(data.dropFirst())
-            return try .parse(InputFile.read(path), source: path)
-        }
-        return try .parse(data.utf8, source: "the payload")
+    /// JSON of the command line, of a file or of standard input, byte for byte.
+    private static func json(_ text: String?, _ name: String) throws -> JSON? {
+        guard let text else { return nil }
+        if text == "-" { return try .verbatim(InputFile.read("-"), source: "standard input") }
+        guard text.hasPrefix("@") else { return try .verbatim(Array(text.utf8), source: name) }
+        let path = String(text.dropFirst())
+        return try .verbatim(InputFile.read(path), source: path)
     }
 }
 
-/// Waits until a job has ended.
-struct JobWait {
-    var id: String
-    var queue: String?
-    var within: Duration
+/// The waits between attempts on the command line: `base=1s,factor=2,cap=1h,jitter=0.1`.
+struct BackoffOption: ExpressibleByArgument, Sendable {
+    let json: JSON
 
-    /// The job once it has ended.
-    func run(_ client: APIClient) async throws -> JSON {
-        let deadline = ContinuousClock.now + within
-        while true {
-            let left = deadline - .now
-            guard left > .zero else {
-                throw CommandFailure(.timedOut, "job \(id) has not ended in time")
+    init?(argument: String) {
+        var object = JSONObject()
+        for part in argument.split(separator: ",", omittingEmptySubsequences: false) {
+            let sides = part.split(separator: "=", omittingEmptySubsequences: false).map(String.init)
+            guard sides.count == 2 else { return nil }
+            switch sides[0] {
+            case "base", "cap":
+                guard let seconds = Quantity.seconds(sides[1]) else { return nil }
+                object["\(sides[0])_seconds"] = .number(seconds)
+            case "factor", "jitter":
+                guard let number = Double(sides[1]), number.isFinite else { return nil }
+                object[sides[0]] = .number(number)
+            default: return nil
             }
-            let seconds = min(20, Int(left.components.seconds))
-            let job = try await client.get(
-                "/api/v1/jobs/\(APIClient.escaped(id))", query: [("queue", queue), ("wait", String(seconds))])
-            if Self.isFinal(job) { return job }
-            if seconds == 0 { try await Task.sleep(for: min(left, .milliseconds(100))) }
         }
-    }
-
-    private static func isFinal(_ job: JSON) -> Bool {
-        ["completed", "failed", "cancelled"].contains(JobCommand.state(job))
-    }
-
-    /// Throws when the job did not complete.
-    static func check(_ job: JSON) throws {
-        let state = JobCommand.state(job) ?? "gone"
-        guard state != "completed" else { return }
-        let reason = job["error"].string.map { ": \($0)" } ?? ""
-        throw CommandFailure(.jobFailed, "the job is \(state)\(reason)")
+        json = .object(object)
     }
 }

@@ -13,9 +13,10 @@ struct JobCommand: ParsableCommand {
 
     /// The columns of a list of jobs.
     static let view = ItemView(
-        .text("ID", "id"), .text("QUEUE", "queue"), .text("TYPE", "type"), .text("STATE", "state", "status"),
-        .number("PRIORITY", "priority"), .number("ATTEMPT", "attempt"), .text("CREATED", "created_at"),
-        .text("ERROR", "error"))
+        .text("ID", "id"), .text("QUEUE", "queue").shortened(to: 8).optional(2),
+        .text("TYPE", "type").shortened(to: 12, .middle), .text("STATE", "state", "status"),
+        .number("PRIORITY", "priority").optional(3), .number("ATTEMPT", "attempt").optional(4),
+        .text("CREATED", "created_at").optional(5), .text("ERROR", "error").shortened(to: 20).optional(1))
 
     /// The order of the fields of one job.
     static let order = ["id", "queue", "type", "state", "status", "priority", "attempt", "max_retries", "payload"]
@@ -63,12 +64,13 @@ extension JobCommand {
         @OptionGroup var output: OutputOptions
 
         func run() async throws {
-            let job = try await client.withClient { client in
-                if wait { return try await JobWait(id: id, queue: queue, within: waiting.limit).run(client) }
-                return try await client.get("/api/v1/jobs/\(APIClient.escaped(id))", query: [("queue", queue)])
+            try await client.withClient { client in
+                if wait {
+                    return try await JobWait(id: id, queue: queue, within: waiting.limit).run(client, output)
+                }
+                let path = "/api/v1/jobs/\(APIClient.escaped(id))"
+                output.show(try await client.get(path, query: [("queue", queue)]), first: JobCommand.order)
             }
-            output.show(job, first: JobCommand.order)
-            if wait { try JobWait.check(job) }
         }
     }
 
@@ -178,13 +180,15 @@ struct JobBatch: ParsableArguments {
         }
         if results.count == 1 { return output.show(results[0], first: JobCommand.order) }
         output.show(
-            results, as: ItemView(.text("ID", "id"), .text("STATE", "state", "status"), .text("ERROR", "error")))
+            results,
+            as: ItemView(
+                .text("ID", "id"), .text("STATE", "state", "status"), .text("ERROR", "error").shortened(to: 20)))
         try tally.check()
     }
 
     /// An answer without an id, such as the one to a deletion, gets it.
     private static func result(_ id: String, _ answer: JSON) -> JSON {
-        guard let fields = answer.object, fields["id"] != nil else { return .object(["id": .string(id)]) }
+        guard answer["id"].string != nil else { return .object(["id": .string(id)]) }
         return answer
     }
 

@@ -72,11 +72,13 @@ enum QueueView {
     static let order = ["name", "paused", "pause", "pause_all", "jobs", "total_jobs", "settings"]
 
     static let list = ItemView(
-        .text("QUEUE", "name"), .text("PAUSED", "paused"), count("ACTIVE", "active"), count("QUEUED", "queued"),
-        count("DELAYED", "delayed"), count("HELD", "paused"), count("COMPLETED", "completed"),
-        count("FAILED", "failed"), count("CANCELLED", "cancelled"),
-        .number("LIMIT") { OutputOptions.cell($0["settings"]["concurrency"]) },
-        .number("WAIT", "oldest_wait_seconds", Humane.seconds))
+        .text("QUEUE", "name").shortened(to: 12, .middle),
+        .text("PAUSED") { $0["paused"].bool == true ? "yes" : "no" }, count("ACTIVE", "active"),
+        count("QUEUED", "queued"), count("DELAYED", "delayed").optional(2), count("HELD", "paused").optional(4),
+        count("COMPLETED", "completed").optional(3), count("FAILED", "failed"),
+        count("CANCELLED", "cancelled").optional(6),
+        .number("LIMIT") { OutputOptions.cell($0["settings"]["concurrency"]) }.optional(5),
+        .number("WAIT", "oldest_wait_seconds", Humane.seconds).optional(1))
 
     /// A column of the jobs that a queue has in one index.
     private static func count(_ title: String, _ index: String) -> ItemView.Field {
@@ -142,14 +144,24 @@ struct WorkerCommand: ParsableCommand {
 /// How worker processes are shown: what each said of itself to each of its queues, put together.
 enum WorkerView {
     static let list = ItemView(
-        .text("ID", "id"), said("HOST", "host"), said("PID", "pid"), said("VERSION", "version"),
-        said("STATE", "state"),
+        .text("ID", "id").shortened(to: 16, .middle), said("HOST", "host").shortened(to: 8).optional(5),
+        said("PID", "pid").optional(3), said("VERSION", "version").optional(6), .text("STATE", state),
         .text("QUEUES") { worker in
             cards(worker).map { "\($0["queue"].string ?? "")=\(OutputOptions.cell($0["says"]["slots"]))" }
                 .joined(separator: ",")
-        },
-        .number("BUSY") { worker in String(cards(worker).reduce(0) { $0 + ($1["says"]["busy"].int ?? 0) }) },
-        .text("ALIVE", "alive"), .number("SILENT", "silent_seconds", Humane.seconds))
+        }.shortened(to: 16),
+        .number("BUSY") { worker in
+            String(cards(worker).reduce(0) { $0 &+ max(0, $1["says"]["busy"].int ?? 0) })
+        }.optional(1), .number("SILENT", "silent_seconds", Humane.seconds).optional(2))
+
+    /// What a process is: what it says of itself, unless it has not been heard of for too long.
+    static func state(_ worker: JSON) -> String {
+        let said = cards(worker).first?["says"]["state"].string ?? "unknown"
+        return said == "stopped" || worker["alive"].bool == true ? said : "silent"
+    }
+
+    /// Whether a process takes jobs.
+    static func isServing(_ worker: JSON) -> Bool { state(worker) == "running" }
 
     private static func cards(_ worker: JSON) -> [JSON] { worker["queues"].array ?? [] }
 

@@ -1,4 +1,4 @@
-// `martlet queue set`: limits of a queue.
+// `martlet queue set`: limits, ageing, durability and retention of a queue.
 
 import ArgumentParser
 import NIOHTTP1
@@ -6,33 +6,84 @@ import NIOHTTP1
 extension QueueCommand {
     struct Configure: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            commandName: "set", abstract: "Change settings of a queue; what is not named stays as it is.")
+            commandName: "set", abstract: "Change settings of a queue; what is not named stays as it is.",
+            discussion: "Times are seconds or have a unit: 90, 5m, 1h30m, 7d.")
 
         @Argument(help: "The queue.")
         var name: String
         @Option(help: "How many of its jobs run at once, over all workers; 0 is without limit.")
         var concurrency: Int?
-        @Option(help: "Seconds that a worker holds a job without a sign of life, 5 to 900.")
-        var lease: Double?
+        @Option(
+            help: ArgumentHelp("How long a worker holds a job without a sign of life, 5s to 15m.", valueName: "time"))
+        var lease: TimeSpan?
+        @Option(
+            help: ArgumentHelp(
+                "The waiting time that one level of priority is worth; 0 makes priorities strict.", valueName: "time"))
+        var ageing: TimeSpan?
         @Option(help: "What a push waits for at least: memory, fsync or replicated.")
         var durability: String?
+        @OptionGroup var retention: RetentionOptions
         @OptionGroup var client: ClientOptions
         @OptionGroup var output: OutputOptions
 
         func validate() throws {
-            guard concurrency != nil || lease != nil || durability != nil else {
-                throw ValidationError("Name a setting to change.")
-            }
+            let isNamed = concurrency != nil || lease != nil || ageing != nil || durability != nil
+            guard isNamed || !retention.isEmpty else { throw ValidationError("Name a setting to change.") }
         }
 
         func run() async throws {
-            let body = JSON.fields([
-                "concurrency": concurrency.map(JSON.integer), "lease_seconds": lease.map(JSON.number),
-                "durability": durability.map(JSON.string),
-            ])
             let path = "/api/v1/queues/\(APIClient.escaped(name))"
-            let answer = try await client.withClient { try await $0.send(.PUT, path, body: body).value }
+            let answer = try await client.withClient { client in
+                // The server sets a half that is not named to its default.
+                let known = retention.hasHalves ? try? await client.get(path)["settings"]["retention"] : nil
+                let body = JSON.fields([
+                    "concurrency": concurrency.map(JSON.integer), "lease_seconds": lease?.json,
+                    "ageing_seconds": ageing?.json, "durability": durability.map(JSON.string),
+                    "retention": retention.json(known ?? .null),
+                ])
+                return try await client.send(.PUT, path, body: body).value
+            }
             output.show(answer, first: QueueView.order)
         }
+    }
+}
+
+/// How long and how many ended jobs are kept.
+struct RetentionOptions: ParsableArguments {
+    @Option(help: ArgumentHelp("How long completed jobs are kept, 0 to 365d.", valueName: "time"))
+    var completedAge: TimeSpan?
+    @Option(help: "How many completed jobs are kept.")
+    var completedCount: Int?
+    @Option(help: ArgumentHelp("How long failed jobs are kept, 0 to 365d.", valueName: "time"))
+    var failedAge: TimeSpan?
+    @Option(help: "How many failed jobs are kept.")
+    var failedCount: Int?
+    @Option(help: ArgumentHelp("How long cancelled jobs are kept, 0 to 365d.", valueName: "time"))
+    var cancelledAge: TimeSpan?
+    @Option(help: "How many cancelled jobs are kept.")
+    var cancelledCount: Int?
+
+    private var pairs: [(state: String, age: TimeSpan?, count: Int?)] {
+        [
+            ("completed", completedAge, completedCount), ("failed", failedAge, failedCount),
+            ("cancelled", cancelledAge, cancelledCount),
+        ].filter { $0.1 != nil || $0.2 != nil }
+    }
+
+    var isEmpty: Bool { pairs.isEmpty }
+
+    /// Whether only one of age and count is named for a state.
+    var hasHalves: Bool { pairs.contains { ($0.age == nil) != ($0.count == nil) } }
+
+    /// What to change; `known` is what counts today.
+    func json(_ known: JSON) -> JSON? {
+        var object = JSONObject()
+        for (state, age, count) in pairs {
+            func kept(_ name: String) -> JSON? { known[state][name].isNull ? nil : known[state][name] }
+            object[state] = .fields([
+                "age_seconds": age?.json ?? kept("age_seconds"), "count": count.map(JSON.integer) ?? kept("count"),
+            ])
+        }
+        return isEmpty ? nil : .object(object)
     }
 }

@@ -1,7 +1,6 @@
-// What several client commands share: pages, waits, consent, input files and the count of what was done.
+// What several client commands share: pages, waits, consent and the count of what was done.
 
 import ArgumentParser
-import FoundationEssentials
 
 /// How much of a list is shown.
 struct PageOptions: ParsableArguments {
@@ -28,14 +27,16 @@ struct PageOptions: ParsableArguments {
 
 /// How long to wait.
 struct WaitOptions: ParsableArguments {
-    @Option(name: .customLong("wait-seconds"), help: "How long --wait waits.")
-    var seconds: Double = 3600
+    @Option(name: .customLong("wait-seconds"), help: ArgumentHelp("How long --wait waits.", valueName: "time"))
+    var time = TimeSpan(seconds: 3600)
 
     func validate() throws {
-        guard seconds > 0, seconds <= 31_536_000 else { throw ValidationError("--wait-seconds must be above 0.") }
+        guard time.seconds > 0, time.seconds <= 31_536_000 else {
+            throw ValidationError("--wait-seconds must be above 0 and at most 365d.")
+        }
     }
 
-    var limit: Duration { .milliseconds(Int64(seconds * 1000)) }
+    var limit: Duration { .milliseconds(Humane.whole(time.seconds * 1000)) }
 }
 
 /// `--yes`, for verbs that cannot be undone.
@@ -47,7 +48,7 @@ struct ConsentOptions: ParsableArguments {
     func ask(_ verb: String, _ count: Int, _ things: String) throws {
         guard count > 1, !yes else { return }
         guard Console.canAsk else {
-            throw CommandFailure(.usage, "\(verb) \(count) \(things)? Say --yes, as there is no terminal to ask")
+            throw CommandFailure(.usage, "\(verb) \(count) \(things)? Add --yes, as there is no terminal to ask")
         }
         Console.standard.note("\(verb) \(count) \(things)? [y/N]")
         guard let answer = readLine(), ["y", "yes"].contains(answer.lowercased()) else {
@@ -65,16 +66,5 @@ struct Tally: Equatable {
     func check() throws {
         guard failed > 0 else { return }
         throw CommandFailure(done > 0 ? .partial : .failed, "\(failed) of \(done + failed) failed")
-    }
-}
-
-/// Files that a command reads; `-` is standard input.
-enum InputFile {
-    /// The bytes of a file.
-    static func read(_ path: String) throws -> [UInt8] {
-        guard let data = FileManager.default.contents(atPath: path == "-" ? "/dev/stdin" : path) else {
-            throw CommandFailure(.usage, "cannot read \(path)")
-        }
-        return Array(data)
     }
 }

@@ -11,23 +11,22 @@ struct TokenCommand: ParsableCommand {
             martlet token shop --role produce > shop.token 2>> tokens
             """)
 
+    private static let roleNames = Role.allCases.map(\.rawValue).joined(separator: ", ")
+
     @Argument(help: "What logs call its owner.")
     var name: String?
-    @Option(name: .customLong("role"), help: "produce, work, read, operate or admin; may be given several times.")
+    @Option(
+        name: .customLong("role"),
+        help: ArgumentHelp("One of \(roleNames); may be given several times.", valueName: "role"))
     var roles: [String]
     @Option(help: "Queues that it is good for; * stands for any characters.")
     var queues = "*"
     @OptionGroup var output: OutputOptions
 
+    func validate() throws { _ = try parsed() }
+
     func run() throws {
-        let roles = try Set(
-            roles.flatMap { $0.split(separator: ",") }.map { word in
-                guard let role = Role(rawValue: String(word)) else {
-                    throw ValidationError("There is no role \(word).")
-                }
-                return role
-            })
-        guard let glob = QueueGlob(queues) else { throw ValidationError("\(queues) is no pattern of queue names.") }
+        let (roles, glob) = try parsed()
         let token: AccessToken
         do { token = try AccessToken(name: name, roles: roles, queues: glob) } catch {
             throw CommandFailure(.usage, error.message)
@@ -37,5 +36,16 @@ struct TokenCommand: ParsableCommand {
         }
         Console.standard.out(token.secret)
         Console.standard.note(token.line)
+    }
+
+    private func parsed() throws -> (Set<Role>, QueueGlob) {
+        let roles = try roles.flatMap { $0.split(separator: ",") }.map { word in
+            guard let role = Role(rawValue: String(word)) else {
+                throw ValidationError("There is no role \(word). Roles are \(Self.roleNames).")
+            }
+            return role
+        }
+        guard let glob = QueueGlob(queues) else { throw ValidationError("\(queues) is not a pattern of queue names.") }
+        return (Set(roles), glob)
     }
 }

@@ -13,15 +13,15 @@ enum ConfigurationFile {
     /// The values of a JSON file as texts by the path of their key.
     static func values(at path: String) throws(Unusable) -> [String: String] {
         let data = try contents(of: path)
-        let top: JSONValue
-        do { top = try JSONDecoder().decode(JSONValue.self, from: data) } catch {
-            throw Unusable(message: "must be a file of well-formed JSON")
+        let top: JSON
+        do throws(JSONFault) { top = try JSON(data) } catch {
+            throw Unusable(message: "must be a file of well-formed JSON; at byte \(error.place) \(error.reason)")
         }
-        guard case .object(let sections) = top else {
+        guard let sections = top.object else {
             throw Unusable(message: "must hold a JSON object with sections such as \"redis\" and \"download\"")
         }
         var values: [String: String] = [:]
-        for (name, value) in sections { flatten(name, value, into: &values) }
+        for field in sections.fields { flatten(field.name, field.value, into: &values) }
         return values
     }
 
@@ -37,52 +37,16 @@ enum ConfigurationFile {
     }
 
     /// Null counts as not written; an object of numbers is the other spelling of `queue=slots` pairs.
-    private static func flatten(_ name: String, _ value: JSONValue, into values: inout [String: String]) {
-        switch value {
-        case .null: return
-        case .object(let members) where name == Settings.workerQueues.key.name:
-            values[name] = members.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value.text)" }
-                .joined(separator: ",")
-        case .object(let members):
-            for (member, value) in members { flatten("\(name).\(member)", value, into: &values) }
-        default: values[name] = value.text
-        }
-    }
-}
-
-/// A value of JSON that knows an integer from a fraction and from a boolean.
-private enum JSONValue: Decodable {
-    case null, flag(Bool), integer(Int), number(Double), text(String), array([JSONValue]), object([String: JSONValue])
-
-    init(from decoder: any Decoder) throws {
-        let box = try decoder.singleValueContainer()
-        if box.decodeNil() {
-            self = .null
-        } else if let flag = try? box.decode(Bool.self) {
-            self = .flag(flag)
-        } else if let integer = try? box.decode(Int.self) {
-            self = .integer(integer)
-        } else if let number = try? box.decode(Double.self) {
-            self = .number(number)
-        } else if let text = try? box.decode(String.self) {
-            self = .text(text)
-        } else if let array = try? box.decode([JSONValue].self) {
-            self = .array(array)
+    private static func flatten(_ name: String, _ value: JSON, into values: inout [String: String]) {
+        guard !value.isNull else { return }
+        guard let object = value.object else { return values[name] = text(value) }
+        if name == Settings.workerQueues.key.name {
+            values[name] = object.fields.map { "\($0.name)=\(text($0.value))" }.joined(separator: ",")
         } else {
-            self = .object(try box.decode([String: JSONValue].self))
+            for field in object.fields { flatten("\(name).\(field.name)", field.value, into: &values) }
         }
     }
 
     /// The value as one would write it in the environment.
-    var text: String {
-        switch self {
-        case .null: ""
-        case .flag(let flag): String(flag)
-        case .integer(let integer): String(integer)
-        case .number(let number): "\(number)"
-        case .text(let text): text
-        case .array(let items): "[" + items.map(\.text).joined(separator: ",") + "]"
-        case .object: "{…}"
-        }
-    }
+    private static func text(_ value: JSON) -> String { value.string ?? value.line }
 }

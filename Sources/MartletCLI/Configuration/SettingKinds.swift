@@ -12,22 +12,15 @@ extension Setting where Value == Int {
         }
     }
 
-    /// A number of bytes: plain, or with `KiB`, `MiB`, `GiB` or `TiB` behind it.
+    /// A number of bytes: plain, or with a unit such as `MiB` behind it.
     static func size(_ name: String, _ fallback: Int, shownAs: String, meaning: String) -> Self {
         let limit = 1 << 50
         return Setting(
             name, fallback: fallback, shownAs: shownAs,
             must: "a whole number of bytes from 1 to \(limit), or a number with KiB, MiB, GiB or TiB", meaning: meaning
         ) { text in
-            var digits = text[...]
-            var factor = 1
-            for (unit, shift) in [("KiB", 10), ("MiB", 20), ("GiB", 30), ("TiB", 40)] where text.hasSuffix(unit) {
-                digits = text.dropLast(unit.count)
-                if digits.last == " " { digits = digits.dropLast() }
-                factor = 1 << shift
-            }
-            guard let number = Int(digits), number >= 1, number <= limit / factor else { throw Unfit() }
-            return number * factor
+            guard let number = Quantity.bytes(text), (1...limit).contains(number) else { throw Unfit() }
+            return number
         }
     }
 }
@@ -47,19 +40,17 @@ extension Setting where Value == Int? {
 }
 
 extension Setting where Value == Duration {
-    /// A number of seconds in a range, fractions allowed.
+    /// A time in a range: a number of seconds, or with units such as `5m`.
     static func seconds(_ name: String, _ fallback: Int, in range: ClosedRange<Int>, meaning: String) -> Self {
         Setting(
             name, fallback: .seconds(fallback), shownAs: String(fallback),
-            must: "a number of seconds from \(range.lowerBound) to \(range.upperBound)", meaning: meaning
+            must:
+                "a number of seconds from \(range.lowerBound) to \(range.upperBound), or a time such as 90s, 5m or 1h30m",
+            meaning: meaning
         ) { text in
-            // Swift reads hexadecimal numbers, "inf" and "nan" too; people mean none of them here.
-            let isPlain = text.utf8.allSatisfy {
-                (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) || $0 == UInt8(ascii: ".")
-            }
-            guard isPlain, let number = Double(text) else { throw Unfit() }
+            guard let number = Quantity.seconds(text) else { throw Unfit() }
             guard number >= Double(range.lowerBound), number <= Double(range.upperBound) else { throw Unfit() }
-            return .milliseconds(Int64((number * 1000).rounded()))
+            return .milliseconds(Humane.whole((number * 1000).rounded()))
         }
     }
 }

@@ -18,16 +18,13 @@ enum SettingTable {
         return lines.joined(separator: "\n") + "\n"
     }
 
-    /// Each key with the value that counts and where it came from, in columns.
-    static func text(_ origins: [SettingOrigin]) -> String {
-        let rows = [["SETTING", "VALUE", "SOURCE"]] + origins.map { [$0.key.name, shown($0), source($0)] }
-        let widths = (0..<3).map { column in rows.map { $0[column].count }.max() ?? 0 }
-        return rows.map { row in
-            let left = zip(row, widths).dropLast().map { cell, width in
-                cell + String(repeating: " ", count: width - cell.count)
-            }
-            return (left + [row[2]]).joined(separator: "  ")
-        }.joined(separator: "\n") + "\n"
+    /// Each key with the value that counts and where it came from, in columns; cut to `width` on a terminal.
+    static func text(_ origins: [SettingOrigin], width: Int? = nil) -> String {
+        let columns: [TextTable.Column] = [
+            .init(title: "SETTING"), .init(title: "VALUE", least: 16, cut: .middle), .init(title: "SOURCE", least: 12),
+        ]
+        let rows = origins.map { [$0.key.name, shown($0), source($0)] }
+        return TextTable(columns: columns, rows: rows).lines(width: width).joined(separator: "\n") + "\n"
     }
 
     /// The value of an origin as people may see it.

@@ -22,7 +22,7 @@ struct DemoScreen {
         if console.isTerminal {
             erase()
             let lines = table(downloads).lines(width: console.width) + ["", sum(downloads)]
-            console.raw(lines.joined(separator: "\n") + "\n")
+            console.out(lines.joined(separator: "\n"))
             drawn = lines.count
         } else if ContinuousClock.now - lastLine >= .seconds(1) {
             lastLine = .now
@@ -33,7 +33,7 @@ struct DemoScreen {
     /// Moves over the table, so that the next lines take its place.
     private mutating func erase() {
         guard drawn > 0 else { return }
-        console.raw("\u{1B}[\(drawn)A\u{1B}[J")
+        console.erase(lines: drawn)
         drawn = 0
     }
 
@@ -44,13 +44,14 @@ struct DemoScreen {
     }
 
     private func table(_ downloads: [JSON]) -> TextTable {
-        var table = TextTable(columns: [
-            .init(title: "FILE"), .init(title: "PRIORITY", isNumber: true), .init(title: "STATUS"),
-            .init(title: ""), .init(title: "DONE", isNumber: true), .init(title: "SIZE", isNumber: true),
-            .init(title: "SPEED", isNumber: true), .init(title: "ATTEMPT", isNumber: true),
-        ])
+        let columns: [TextTable.Column] = [
+            .init(title: "FILE", least: 12, cut: .middle), .init(title: "PRIORITY", isNumber: true, rank: 2),
+            .init(title: "STATUS"), .init(title: "", rank: 4), .init(title: "DONE", isNumber: true),
+            .init(title: "SIZE", isNumber: true, rank: 3), .init(title: "SPEED", isNumber: true, rank: 1),
+            .init(title: "ATTEMPT", isNumber: true, rank: 5),
+        ]
         let sorted = downloads.sorted { ($0["filename"].string ?? "") < ($1["filename"].string ?? "") }
-        table.rows = sorted.map { download in
+        let rows = sorted.map { download in
             let share = (download["progress_percent"].double ?? 0) / 100
             let isRunning = download["status"].string == "downloading"
             let speed = download["speed_bytes_per_second"].double
@@ -60,7 +61,7 @@ struct DemoScreen {
                 isRunning ? speed.map { Humane.bytes($0) + "/s" } ?? "" : "", OutputOptions.cell(download["attempt"]),
             ]
         }
-        return table
+        return TextTable(columns: columns, rows: rows)
     }
 
     private static func status(_ download: JSON) -> String {
@@ -69,7 +70,7 @@ struct DemoScreen {
     }
 
     private static func bar(_ share: Double) -> String {
-        let full = Int((min(max(share, 0), 1) * 20).rounded())
+        let full = Humane.whole((min(max(share, 0), 1) * 20).rounded())
         return String(repeating: "█", count: full) + String(repeating: "░", count: 20 - full)
     }
 

@@ -8,7 +8,10 @@ struct DoctorCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "doctor",
         abstract: "Check Redis (version, policy, durability, clock, latency), the queues and the settings.",
-        discussion: "The exit code is 1 when something must be changed, 69 when Redis is away.")
+        discussion: """
+            The exit code is 1 when something must be changed, 4 when Redis refuses the user or the password, 69 when \
+            it cannot be reached. The settings are shown in any case.
+            """)
 
     @Flag(
         help: "Accept the losses of Redis that the server of this state directory has noticed; they are told no more.")
@@ -25,14 +28,7 @@ struct DoctorCommand: AsyncParsableCommand {
         let settings = try ServiceSettings.load(
             [redis, http, worker, download, log], config: config,
             environment: ProcessInfo.processInfo.environment)
-        var checks = try await StoreSession.withStore(settings.redis) { store in
-            let checks = try await RedisCheckup(try settings.redis.checked).run()
-            // Neither who is denied scripts nor a cluster's node answers for queues.
-            let isClosed = checks.contains {
-                [PermissionCheckup.name, RedisCheckup.modeName].contains($0.name) && $0.result == .bad
-            }
-            return isClosed ? checks : checks + (try await QueueCheckup(store: store).run())
-        }
+        var (checks, failure) = try await redisChecks(settings)
         if acceptLosses {
             try LossCheckup.accept(directory: settings.http.stateDirectory, prefix: settings.redis.prefix)
         }
@@ -41,18 +37,43 @@ struct DoctorCommand: AsyncParsableCommand {
         checks.append(DirectoryCheckup.check(settings.download.directory))
         checks += settings.warnings.map { Checkup("setting", .warning, "", $0) }
         show(checks, settings)
+        if let failure { throw failure }
         let bad = checks.count { $0.result == .bad }
         guard bad == 0 else { throw CommandFailure(.failed, "\(bad) of \(checks.count) checks failed") }
+    }
+
+    /// What Redis and the queues say; with the failure when Redis cannot be asked.
+    private func redisChecks(_ settings: ServiceSettings) async throws -> ([Checkup], CommandFailure?) {
+        do {
+            let checks = try await StoreSession.withStore(settings.redis) { store in
+                let checks = try await RedisCheckup(try settings.redis.checked).run()
+                // Neither who is denied scripts nor a cluster's node answers for queues.
+                let isClosed = checks.contains {
+                    [PermissionCheckup.name, RedisCheckup.modeName].contains($0.name) && $0.result == .bad
+                }
+                return isClosed ? checks : checks + (try await QueueCheckup(store: store).run())
+            }
+            return (checks, nil)
+        } catch {
+            let failure = CommandFailure(error)
+            let advice = failure.code == .authentication ? "correct REDIS_URL" : "start Redis or correct REDIS_URL"
+            return ([Checkup("redis", .bad, failure.message, advice)], failure)
+        }
     }
 
     private func show(_ checks: [Checkup], _ settings: ServiceSettings) {
         switch output.format {
         case .table:
+            let console = Console.standard
             let view = ItemView(
-                .text("CHECK", "check"), .text("RESULT", "result"), .text("VALUE", "value"), .text("ADVICE", "advice"))
-            output.show(checks.map(\.json), as: view)
-            Console.standard.out("")
-            Console.standard.raw(SettingTable.text(settings.origins))
+                .text("CHECK", "check"), .text("RESULT", "result"), .text("VALUE", "value").shortened(to: 20))
+            output.show(checks.map(\.json), as: view, console: console)
+            let advised = checks.filter { !$0.advice.isEmpty }
+            if !advised.isEmpty { console.out("\nWhat to do:") }
+            let rows = advised.map { (name: $0.name, value: $0.advice) }
+            for line in FieldList(rows: rows).lines(width: console.width) { console.out(line) }
+            console.out("")
+            console.text(SettingTable.text(settings.origins, width: console.width))
         case .json:
             let all: JSON = .object([
                 "checks": .array(checks.map(\.json)), "settings": .array(settings.origins.map(Self.json)),

@@ -85,15 +85,19 @@ struct LossFile: Sendable {
 
     private static func write(_ bytes: [UInt8], to path: String) throws(Unusable) {
         let file = openFile(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC)
-        guard file >= 0 else { throw Unusable(description: "\(path) cannot be written (errno \(errno))") }
+        guard file >= 0 else { throw Unusable(description: "\(path) cannot be written: \(SystemReason.text(errno))") }
         defer { close(file) }
         var start = 0
         while start < bytes.count {
             let count = bytes[start...].withUnsafeBytes { writeBytes(file, $0.baseAddress, $0.count) }
-            guard count > 0 else { throw Unusable(description: "\(path) cannot be written (errno \(errno))") }
+            guard count > 0 else {
+                throw Unusable(description: "\(path) cannot be written: \(SystemReason.text(errno))")
+            }
             start += count
         }
-        guard fsync(file) == 0 else { throw Unusable(description: "\(path) cannot be synced (errno \(errno))") }
+        guard fsync(file) == 0 else {
+            throw Unusable(description: "\(path) cannot be synced: \(SystemReason.text(errno))")
+        }
     }
 
     private static func openFile(_ path: String, _ flags: Int32) -> Int32 { open(path, flags, 0o600) }

@@ -162,8 +162,8 @@ struct ListeningService: Service {
     let address: String
 
     func run() async throws {
-        do { try await server.run() } catch let error as IOError {
-            throw CommandFailure(.unavailable, "cannot listen on \(address): \(error.description)")
+        do { try await server.run() } catch let error where error is IOError || error is SocketAddressError {
+            throw CommandFailure(.unavailable, "cannot listen on \(address): \(SystemReason.text(error))")
         }
     }
 }

@@ -80,7 +80,7 @@ private let content = OriginContent(
             let path = house.directory + "/payload.json"
             try Data("[1, 2.5, null]".utf8).write(to: URL(filePath: path))
             let file = try await house.martlet("enqueue", "greet", "-d", "@" + path, "-o", "json")
-            #expect(file.json["payload"].array == [.integer(1), .number(2.5), .null])
+            #expect(file.json["payload"].line == "[1,2.5,null]")
             let late = try await house.martlet("enqueue", "greet", "--wait", "--wait-seconds", "0.4")
             #expect(late.status == 3)
             try house.work()

@@ -20,9 +20,9 @@ import Testing
             try await house.serve()
             try house.work()
             func add(_ name: String, _ more: (String, JSON)...) async throws -> String {
-                var fields: [String: JSON] = ["url": .string(house.origin.url(of: name)), "filename": "same.bin"]
+                var fields: JSONObject = ["url": .string(house.origin.url(of: name)), "filename": "same.bin"]
                 for (key, value) in more { fields[key] = value }
-                let answer = try await house.post("/api/downloads", .fields(fields))
+                let answer = try await house.post("/api/downloads", .object(fields))
                 return try #require(answer["id"].string)
             }
             var names: [String] = []

@@ -67,7 +67,7 @@ final class BenchSession: Sendable {
             result = BenchResult(figure, variant, system: system, run: run, metrics: try await body())
         } catch {
             try Task.checkCancellation()
-            result.error = CommandFailure(error)?.message ?? "\(error)"
+            result.error = CommandFailure(error).message
         }
         add(result)
         return result

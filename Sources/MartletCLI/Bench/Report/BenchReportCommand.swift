@@ -31,7 +31,7 @@ struct BenchReportCommand: ParsableCommand {
             })
         let page = BenchPage(report: report)
         let console = Console.standard
-        console.raw(markdown ? page.markdown : page.text(width: console.width))
+        console.text(markdown ? page.markdown : page.text(width: console.width))
         try write(BenchPlots.throughput(report), to: svg)
         try write(BenchPlots.latency(report), to: latencySVG)
     }

@@ -27,7 +27,9 @@ final class Subprocess: Sendable {
         output: String = "/dev/null", errors: String = "/dev/null"
     ) throws {
         var ends: [Int32] = [-1, -1]
-        guard pipe(&ends) == 0 else { throw CommandFailure(.failed, "no pipe can be made (errno \(errno))") }
+        guard pipe(&ends) == 0 else {
+            throw CommandFailure(.failed, "no pipe can be made: \(SystemReason.text(errno))")
+        }
         for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
         defer { close(ends[0]) }
         lifeline = ends[1]
@@ -38,7 +40,7 @@ final class Subprocess: Sendable {
             ).start()
         } catch {
             close(lifeline)
-            throw CommandFailure(.failed, "\(program) cannot be started (errno \(error.number))")
+            throw CommandFailure(.failed, "\(program) cannot be started: \(SystemReason.text(error.number))")
         }
     }
 

@@ -9,44 +9,62 @@
 #endif
 
 /// The two streams of this process.
+///
+/// This is the one place where text leaves the process, and every text is cleaned here: nothing that came from outside
+/// reaches a terminal as a command.
 struct Console: Sendable {
     /// Whether standard output is a terminal.
     var isTerminal: Bool
     /// The terminal's width in columns; `nil` where nothing may be cut.
     var width: Int?
+    /// The width of the terminal that shows standard error; `nil` without one.
+    var noteWidth: Int?
     private let write: @Sendable (_ text: String, _ descriptor: Int32) -> Void
 
     /// Streams of the caller's, for tests.
     init(
-        isTerminal: Bool = false, width: Int? = nil,
+        isTerminal: Bool = false, width: Int? = nil, noteWidth: Int? = nil,
         write: @escaping @Sendable (_ text: String, _ descriptor: Int32) -> Void
     ) {
         self.isTerminal = isTerminal
         self.width = width
+        self.noteWidth = noteWidth
         self.write = write
     }
 
     /// The streams of this process.
     static var standard: Console {
-        let isTerminal = isatty(STDOUT_FILENO) == 1
-        return Console(isTerminal: isTerminal, width: isTerminal ? terminalWidth() : nil, write: writeAll)
+        Console(
+            isTerminal: isatty(STDOUT_FILENO) == 1, width: terminalWidth(STDOUT_FILENO),
+            noteWidth: terminalWidth(STDERR_FILENO), write: writeAll)
     }
 
     /// Whether a person can answer a question here.
     static var canAsk: Bool { isatty(STDIN_FILENO) == 1 && isatty(STDERR_FILENO) == 1 }
 
     /// Writes a line of data.
-    func out(_ text: String) { write(text + "\n", STDOUT_FILENO) }
+    func out(_ text: String) { write(TerminalText.clean(text) + "\n", STDOUT_FILENO) }
 
-    /// Writes data as it is.
-    func raw(_ text: String) { write(text, STDOUT_FILENO) }
+    /// Writes lines of data that have their ends.
+    func text(_ text: String) { write(TerminalText.clean(text), STDOUT_FILENO) }
 
     /// Writes a line that is no data.
-    func note(_ text: String) { write(text + "\n", STDERR_FILENO) }
+    func note(_ text: String) { write(TerminalText.clean(text) + "\n", STDERR_FILENO) }
 
-    private static func terminalWidth() -> Int? {
+    /// Moves the cursor of the terminal up and erases what stands below it.
+    func erase(lines: Int) { write("\u{1B}[\(lines)A\u{1B}[J", STDOUT_FILENO) }
+
+    /// Shows a line on the terminal of standard error until the next text; nothing where there is no terminal.
+    func status(_ text: String) {
+        guard let noteWidth else { return }
+        let line = TerminalText.oneLine(text).prefix(columns: noteWidth - 1)
+        write("\r\u{1B}[K\(line)", STDERR_FILENO)
+    }
+
+    private static func terminalWidth(_ descriptor: Int32) -> Int? {
+        guard isatty(descriptor) == 1 else { return nil }
         var size = winsize()
-        guard ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 20 else { return nil }
+        guard ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 20 else { return 80 }
         return Int(size.ws_col)
     }
 

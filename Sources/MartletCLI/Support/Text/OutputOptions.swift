@@ -10,11 +10,27 @@ enum OutputFormat: String, ExpressibleByArgument, CaseIterable, Sendable {
     case json
     /// One line of JSON for each item.
     case jsonl
+
+    /// The form that a command line asks for, also where the rest of it is wrong.
+    static func asked(in arguments: [String]) -> OutputFormat {
+        for (index, argument) in arguments.enumerated() {
+            if argument == "--" { break }
+            for name in ["-o", "--output"] {
+                if argument == name { return arguments.dropFirst(index + 1).first.flatMap(Self.init) ?? .table }
+                if argument.hasPrefix(name + "=") {
+                    return Self(rawValue: String(argument.dropFirst(name.count + 1))) ?? .table
+                }
+            }
+        }
+        return .table
+    }
 }
 
 /// `-o table|json|jsonl`.
 struct OutputOptions: ParsableArguments {
-    @Option(name: [.customShort("o"), .customLong("output")], help: "Form of the answer: table, json or jsonl.")
+    @Option(
+        name: [.customShort("o"), .customLong("output")],
+        help: ArgumentHelp("Form of the answer: table, json or jsonl (one line for each item).", valueName: "form"))
     var format: OutputFormat = .table
 
     /// Shows a list.
@@ -25,6 +41,8 @@ struct OutputOptions: ParsableArguments {
         case .table:
             let table = TextTable(columns: view.columns, rows: items.map(view.row))
             for line in table.lines(width: console.width) { console.out(line) }
+            let hidden = table.hidden(width: console.width)
+            if !hidden.isEmpty { console.note("Not shown for lack of room: \(hidden.joined(separator: ", ")).") }
         }
     }
 
@@ -33,26 +51,15 @@ struct OutputOptions: ParsableArguments {
         switch format {
         case .json: console.out(item.pretty)
         case .jsonl: console.out(item.line)
-        case .table: for line in Self.fields(item, first: names, width: console.width) { console.out(line) }
+        case .table:
+            for line in FieldList(item, first: names).lines(width: console.width) { console.out(line) }
         }
-    }
-
-    /// A line for each field, the named ones first.
-    private static func fields(_ item: JSON, first names: [String], width: Int?) -> [String] {
-        guard let object = item.object else { return [cell(item)] }
-        let order = names.filter { object[$0] != nil } + object.keys.filter { !names.contains($0) }.sorted()
-        let rows = order.map { [$0, cell(object[$0] ?? .null)] }
-        let table = TextTable(columns: [.init(title: ""), .init(title: "")], rows: rows)
-        return Array(table.lines(width: width).dropFirst())
     }
 
     /// A value in a cell.
     static func cell(_ value: JSON) -> String {
-        switch value {
-        case .null: ""
-        case .string(let text): text
-        default: value.line
-        }
+        if value.isNull { return "" }
+        return value.string ?? value.line
     }
 }
 
@@ -90,8 +97,23 @@ struct ItemView: Sendable {
             Field(column: .init(title: title, isNumber: true), cell: cell)
         }
 
+        /// The column with cells that may be shortened to so many columns of the terminal.
+        func shortened(to least: Int, _ cut: TextTable.Column.Cut = .end) -> Field {
+            var field = self
+            field.column.least = least
+            field.column.cut = cut
+            return field
+        }
+
+        /// The column as one that is left out where there is little room; a larger rank goes first.
+        func optional(_ rank: Int) -> Field {
+            var field = self
+            field.column.rank = rank
+            return field
+        }
+
         private static func first(_ names: [String], _ item: JSON) -> JSON {
-            names.lazy.map { item[$0] }.first { $0 != .null } ?? .null
+            names.lazy.map { item[$0] }.first { !$0.isNull } ?? .null
         }
     }
 

@@ -1,0 +1,140 @@
+// `--wait`: says at once which jobs or downloads it waits for, how far they are, and what they became.
+
+/// What a waiting command says on the way.
+///
+/// The ids go to standard output before the wait begins, so that they are known however it ends. With `-o json`, where
+/// standard output is one value, they go to standard error.
+struct WaitReport {
+    private let format: OutputFormat
+    private let console: Console
+
+    init(_ format: OutputFormat, console: Console = .standard) {
+        self.format = format
+        self.console = console
+    }
+
+    /// Names what is waited for.
+    func begin(_ ids: [String]) {
+        switch format {
+        case .table: for id in ids { console.out(id) }
+        case .jsonl: for id in ids { console.out(JSON.fields(["id": .string(id)]).line) }
+        case .json: console.note("Waiting for \(ids.joined(separator: " "))")
+        }
+    }
+
+    /// Shows how far it is, on a terminal only.
+    func progress(_ text: String) { console.status(text) }
+
+    /// Makes room for what comes next.
+    func clear() { console.status("") }
+
+    /// Says why nothing happens, above the line of the progress.
+    func note(_ text: String) {
+        clear()
+        console.note(text)
+    }
+}
+
+/// Why something that waits may wait for long, as far as that is known.
+struct WaitHint {
+    private var isGiven = false
+
+    /// Looks once, when the thing has not begun a while after the wait did.
+    ///
+    /// - Parameters:
+    ///   - queue: where it waits.
+    ///   - type: its type; `nil` for downloads.
+    ///   - error: what it says of its last attempt.
+    mutating func text(_ client: APIClient, queue: String, type: String?, error: String?) async -> String? {
+        guard !isGiven else { return nil }
+        if let type, error?.hasPrefix("waits for a worker that knows") == true {
+            isGiven = true
+            return "No worker that serves the queue \(queue) knows jobs of type \(type). It waits for one that does."
+        }
+        // Who may push is perhaps not allowed to read this; the hint is left out then.
+        guard let answer = try? await client.get("/api/v1/workers") else { return nil }
+        let serving = (answer["workers"].array ?? []).filter { worker in
+            WorkerView.isServing(worker) && (worker["queues"].array ?? []).contains { $0["queue"].string == queue }
+        }
+        guard serving.isEmpty else { return nil }
+        isGiven = true
+        return """
+            No worker serves the queue \(queue). Start one: martlet work --worker-queues \(queue)=10 for downloads, \
+            a worker of yours for your own types.
+            """
+    }
+}
+
+/// Waits until a job has ended.
+struct JobWait {
+    var id: String
+    var queue: String?
+    var within: Duration
+
+    /// Shows the job when it has ended; throws when it did not complete or the time is over.
+    func run(_ client: APIClient, _ output: OutputOptions, console: Console = .standard) async throws {
+        let report = WaitReport(output.format, console: console)
+        let begin = ContinuousClock.now
+        var hint = WaitHint()
+        var job = try await look(client, seconds: min(2, left(since: begin)))
+        while !Self.isFinal(job) {
+            let left = left(since: begin)
+            guard left > 0 else { throw timeout(job, report, output) }
+            report.progress(Self.line(job))
+            if Self.isWaiting(job), let type = job["type"].string, let queue = job["queue"].string {
+                let text = await hint.text(client, queue: queue, type: type, error: job["error"].string)
+                if let text { report.note(text) }
+            }
+            // A terminal sees the progress; nobody else needs to be told in between.
+            job = try await look(client, seconds: min(console.noteWidth == nil ? 20 : 1, left))
+        }
+        report.clear()
+        output.show(job, first: JobCommand.order, console: console)
+        try Self.check(job)
+    }
+
+    /// The job once it has ended or the time is over.
+    private func look(_ client: APIClient, seconds: Double) async throws -> JSON {
+        let whole = Humane.whole(seconds)
+        if whole == 0 { try await Task.sleep(for: .seconds(min(max(seconds, 0), 0.1))) }
+        return try await client.get(
+            "/api/v1/jobs/\(APIClient.escaped(id))", query: [("queue", queue), ("wait", String(whole))])
+    }
+
+    /// How many seconds are left.
+    private func left(since begin: ContinuousClock.Instant) -> Double {
+        (within - (ContinuousClock.now - begin)) / .seconds(1)
+    }
+
+    private func timeout(_ job: JSON, _ report: WaitReport, _ output: OutputOptions) -> CommandFailure {
+        report.clear()
+        if output.format != .table { output.show(job) }
+        let state = JobCommand.state(job) ?? "unknown"
+        return CommandFailure(
+            .timedOut, "job \(id) has not ended in time; it is \(state). Wait on with: martlet job get \(id) --wait")
+    }
+
+    /// `active, attempt 2, 45.2%`.
+    private static func line(_ job: JSON) -> String {
+        let attempt = job["attempt"].int ?? 0
+        let parts = [
+            JobCommand.state(job), attempt > 1 ? "attempt \(attempt)" : nil,
+            job["progress"]["percent"].double.map(Humane.percent),
+        ]
+        return parts.compactMap(\.self).joined(separator: ", ")
+    }
+
+    private static func isWaiting(_ job: JSON) -> Bool { ["queued", "retrying"].contains(JobCommand.state(job)) }
+
+    private static func isFinal(_ job: JSON) -> Bool {
+        ["completed", "failed", "cancelled"].contains(JobCommand.state(job))
+    }
+
+    /// Throws when the job did not complete.
+    static func check(_ job: JSON) throws {
+        let state = JobCommand.state(job) ?? "gone"
+        guard state != "completed" else { return }
+        let reason = job["error"].string.map { ": \(TerminalText.oneLine($0))" } ?? ""
+        throw CommandFailure(.jobFailed, "the job is \(state)\(reason)")
+    }
+}

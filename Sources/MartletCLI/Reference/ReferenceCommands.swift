@@ -1,0 +1,38 @@
+// `martlet completion SHELL` and `martlet reference`: the commands as shells and readers need them.
+
+import ArgumentParser
+
+struct CompletionCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "completion", abstract: "Print a completion script for bash, zsh or fish.",
+        discussion: """
+            bash: martlet completion bash > ~/.local/share/bash-completion/completions/martlet
+            zsh:  martlet completion zsh > _martlet, in a directory of $fpath
+            fish: martlet completion fish > ~/.config/fish/completions/martlet.fish
+            """)
+
+    @Argument(help: "bash, zsh or fish.")
+    var shell: Shell
+
+    enum Shell: String, ExpressibleByArgument, CaseIterable {
+        case bash, zsh, fish
+
+        var completion: CompletionShell {
+            switch self {
+            case .bash: .bash
+            case .zsh: .zsh
+            case .fish: .fish
+            }
+        }
+    }
+
+    func run() { Console.standard.out(MartletCommand.completionScript(for: shell.completion)) }
+}
+
+/// For the article `CommandLine` alone.
+struct ReferenceCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "reference", abstract: "Print the reference of all commands as Markdown.", shouldDisplay: false)
+
+    func run() { Console.standard.text(CommandReference.markdown) }
+}
