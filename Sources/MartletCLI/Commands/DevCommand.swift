@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import FoundationEssentials
+import MartletQueue
 import MartletRedis
 import ServiceLifecycle
 
@@ -33,17 +34,22 @@ struct DevCommand: AsyncParsableCommand {
     }
 }
 
-/// The directory of a private installation.
+/// The directory of a private installation, of one process at a time.
 struct DevHouse {
     let path: String
     private let isTemporary: Bool
+    private let lock: DirectoryLock
 
-    /// Uses `directory`, or makes a temporary one.
+    /// Uses `directory`, or makes a temporary one; throws when another process uses it.
     init(_ directory: String?) throws {
         isTemporary = directory == nil
         path = directory ?? "/tmp/martlet-dev-\(UUID().uuidString.prefix(8).lowercased())"
-        try FileManager.default.createDirectory(
-            atPath: path, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+        do { try PrivateDirectory.make(path) } catch {
+            throw CommandFailure(.usage, "--data \(path): \(SystemReason.text(error))")
+        }
+        lock = try DirectoryLock(path)
+        // Redis' files hold all payloads; the directory around them may be one that others shall read.
+        try PrivateDirectory.make(path + "/redis", tightens: true)
     }
 
     /// Runs everything until a signal.
@@ -61,11 +67,35 @@ struct DevHouse {
             }
             try await Launch.run(
                 [ClosingService { await redis.stop() }, composition.store] + composition.working() + serving,
-                logger: telemetry.logger, untilEOF: untilEOF)
+                logger: telemetry.logger, untilEOF: untilEOF, farewell: farewell(settings, composition.store, redis))
+            Console.standard.note(isTemporary ? "Stopped." : "Stopped. Everything is kept in \(path).")
         } catch {
             await redis.stop()
             throw error
         }
+    }
+
+    /// How many jobs are waited for; all of them run in this process.
+    private func farewell(_ settings: ServiceSettings, _ store: JobStore, _ redis: PrivateRedisServer) -> Farewell {
+        let (queues, grace) = (settings.worker.queues.map(\.queue), settings.worker.shutdownGrace)
+        return Farewell {
+            let names = queues.compactMap { QueueName($0) }
+            return "Stopping. " + Farewell.jobs(await Self.running(names, store), within: grace)
+        } cleanUp: {
+            redis.kill()
+            remove()
+        }
+    }
+
+    /// How many jobs run; `nil` when Redis does not say.
+    private static func running(_ queues: [QueueName], _ store: JobStore) async -> Int? {
+        var count = 0
+        for name in queues {
+            do throws(QueueError) { count += try await store.queue(name).status()?.jobs[.active] ?? 0 } catch {
+                return nil
+            }
+        }
+        return count
     }
 
     /// Removes the directory if it is ours.

@@ -51,7 +51,8 @@ struct WorkCommand: AsyncParsableCommand {
         let telemetry = Telemetry.start(settings)
         let composition = try Composition(settings, telemetry)
         try await Launch.run(
-            [composition.store] + composition.working(), logger: telemetry.logger, untilEOF: life.untilEOF)
+            [composition.store] + composition.working(), logger: telemetry.logger, untilEOF: life.untilEOF,
+            farewell: .worker(settings))
     }
 }
 

@@ -32,11 +32,37 @@ struct Telemetry: Sendable {
     }
 }
 
+/// What a process says and does when it is told to end.
+struct Farewell: Sendable {
+    /// What it waits for, in a sentence; nothing where nobody reads it.
+    var text: @Sendable () async -> String?
+    /// What must be done before it ends at once.
+    var cleanUp: @Sendable () -> Void = {}
+
+    /// For processes with workers: how long running jobs may go on.
+    static func worker(_ settings: ServiceSettings) -> Farewell {
+        Farewell {
+            guard Console.standard.noteWidth != nil else { return nil }
+            return "Stopping. " + jobs(nil, within: settings.worker.shutdownGrace)
+        }
+    }
+
+    /// What is said of jobs that run; `count` is `nil` where it is not known.
+    static func jobs(_ count: Int?, within grace: Duration) -> String {
+        let time = Humane.seconds(grace / .seconds(1))
+        let subject = count.map { $0 == 1 ? "1 running job has" : "\($0) running jobs have" } ?? "Running jobs have"
+        guard count != 0 else { return "No job is running. Press Ctrl-C again to stop at once." }
+        return "\(subject) \(time) to finish; what is left then runs again later. Press Ctrl-C again to stop at once."
+    }
+}
+
 /// Runs services until a signal or the end of standard input.
 enum Launch {
     /// Starts the services in their order and ends them in reverse; the first signal ends them in order, the second
     /// one ends the process at once.
-    static func run(_ services: [any Service], logger: Logger, untilEOF: Bool = false) async throws {
+    static func run(
+        _ services: [any Service], logger: Logger, untilEOF: Bool = false, farewell: Farewell? = nil
+    ) async throws {
         let group = ServiceGroup(
             configuration: .init(
                 services: services.map {
@@ -51,8 +77,13 @@ enum Launch {
                 var count = 0
                 for await signal in signals {
                     count += 1
-                    guard count == 1 else { _exit(128 + signal.rawValue) }
+                    guard count == 1 else {
+                        farewell?.cleanUp()
+                        _exit(128 + signal.rawValue)
+                    }
                     logger.info("Shutting down", metadata: ["signal": "\(signal)"])
+                    // Beside the shutdown: a Redis that does not answer must not hold it up.
+                    if let farewell { Task { await farewell.text().map { Console.standard.note($0) } } }
                     await group.triggerGracefulShutdown()
                 }
                 try await Task.sleep(for: .seconds(1 << 30))

@@ -20,9 +20,11 @@ package final class ChildProcess: Sendable {
 
     // Arguments: the file for the command's process id, then the command. A shell gives its background jobs no
     // standard input, so the line moves to descriptor 3. When we die while the command is frozen, the kernel sends the
-    // orphaned group SIGHUP, and that must not kill the watcher before it has done its work.
+    // orphaned group SIGHUP, and that must not kill the watcher before it has done its work. What the command stores is
+    // for this user alone.
     private static let script = """
         trap '' HUP
+        umask 077
         pidfile=$1; shift
         exec 3<&0 </dev/null
         "$@" 3<&- &
