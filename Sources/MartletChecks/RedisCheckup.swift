@@ -13,7 +13,9 @@ package struct RedisCheckup: Sendable {
     /// Asks everything; throws when the server goes away meanwhile.
     package func run() async throws -> [Checkup] {
         try await store.withClient { client in
-            try await fitness(client, claims: false) + [try await clock(client), try await latency(client)]
+            let fitness = try await fitness(client, claims: false)
+            let advised = fitness.contains(where: \.refusesStart) ? [] : try await AdvisedSetting.checks(client)
+            return fitness + advised + [try await clock(client), try await latency(client)]
         }
     }
 

@@ -52,8 +52,7 @@ struct SettingLayer: Sendable {
                 .flatMap { spelling in variables[spelling].map { Entry(text: $0, spelling: spelling) } }
         }
         let known = Set(names.values.flatMap(\.self))
-        layer.warnings = variables.keys.filter { $0.hasPrefix("DOWNLOAD__") && !known.contains($0) }.sorted()
-            .map { "\($0) is set and is no setting of Martlet" }
+        layer.warnings += UnknownVariables.warnings(variables, known: known)
         return layer
     }
 

@@ -31,8 +31,9 @@ struct AuditCommand: AsyncParsableCommand {
     func run() async throws {
         let settings = try ServiceSettings.load(
             [redis], config: config, environment: ProcessInfo.processInfo.environment)
+        for warning in settings.warnings { Console.standard.note("Warning: \(warning)") }
         let names = try queues.map { name in
-            guard let name = QueueName(name) else { throw ValidationError("\(name) is no name of a queue.") }
+            guard let name = QueueName(name) else { throw ValidationError("\(name) is not the name of a queue.") }
             return name
         }
         let reports = try await StoreSession.withStore(settings.redis) { store in

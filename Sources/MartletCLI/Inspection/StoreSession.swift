@@ -18,10 +18,19 @@ enum StoreSession {
             logger: Logger(label: "martlet") { _ in SwiftLogNoOpLogHandler() })
         return try await beside(store.run) {
             do throws(QueueError) { try await store.waitUntilConnected(within: patience) } catch {
-                throw CommandFailure(.unavailable, "Redis is away: \(error.message)")
+                throw unreachable(error)
             }
             return try await body(store)
         }
+    }
+
+    /// Why there is no Redis to talk to: a wrong password is no absence.
+    static func unreachable(_ error: QueueError) -> CommandFailure {
+        guard case .notExecuted(.denied) = error.kind else {
+            return CommandFailure(.unavailable, "Redis cannot be reached: \(error.message)")
+        }
+        return CommandFailure(
+            .authentication, "\(error.message). Check the user and the password of REDIS_URL", word: "redis-denied")
     }
 
     /// Where Redis is; throws a failure that names the setting when the URL is none.

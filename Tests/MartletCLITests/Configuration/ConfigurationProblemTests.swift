@@ -55,7 +55,7 @@ import Testing
             ("REDIS_MEMORY_LIMIT_PERCENT", ["9", "101", "90%"]),
             ("DOWNLOAD__DEFAULT_MAX_RETRIES", ["-1", "11", "two"]), ("DOWNLOAD__DIRECTORY", [""]),
             ("DOWNLOAD__SOURCE_URL", ["https://h/x", "ftp://h/{track_id}", "{track_id}"]),
-            ("DOWNLOAD__MAX_BYTES", ["0", "-1", "1.5GiB", "9999999 TiB", "GiB", "1 kb", "1125899906842625"]),
+            ("DOWNLOAD__MAX_BYTES", ["0", "-1", "1.5XiB", "9999999 TiB", "GiB", "1 kb", "1125899906842625"]),
             ("DOWNLOAD__BYTES_PER_SECOND", ["-1", "1.5", "x", "1000000000001"]),
             ("DOWNLOAD__LEASE_SECONDS", ["4.9", "900.5", "x"]),
             ("DOWNLOAD__ALLOW_PRIVATE_ADDRESSES", ["", "maybe", "2"]),
@@ -146,9 +146,26 @@ import Testing
         #expect(problems(file: large) == ["--config=\(large): must be a file of at most 1 MiB"])
     }
 
-    @Test func `a mistyped variable with two underscores is a warning`() throws {
-        let settings = try ServiceSettings.load(environment: ["DOWNLOAD__MAX_CONCURENT": "3", "OTHER__X": "1"])
-        #expect(settings.warnings == ["DOWNLOAD__MAX_CONCURENT is set and is no setting of Martlet"])
+    @Test(
+        arguments: [
+            ("DOWNLOAD__MAX_CONCURENT_DOWNLOADS", "DOWNLOAD__MAX_CONCURRENT_DOWNLOADS"), ("REDIS_ULR", "REDIS_URL"),
+            ("REDIS_URL_FIEL", "REDIS_URL_FILE"), ("HTTP_PROT", "HTTP_PORT"), ("WORKER_QUEUE", "WORKER_QUEUES"),
+            ("AUTH_TOKEN_FILE", "AUTH_TOKENS_FILE"), ("LOG_LEVLE", "LOG_LEVEL"), ("LOG_ROTATE_KEEP_FOR_DAYS", nil),
+        ] as [(String, String?)])
+    func `a variable that is named like a setting and is none is a warning with the nearest name`(
+        _ name: String, _ nearest: String?
+    ) throws {
+        let settings = try ServiceSettings.load(environment: [name: "3", "OTHER__X": "1"])
+        let hint = nearest.map { "; did you mean \($0)?" } ?? ""
+        #expect(settings.warnings == ["\(name) is set, but Martlet has no such setting\(hint)"])
+    }
+
+    @Test(arguments: [
+        ("HTTP_PROXY", "http://proxy:3128"), ("REDIS_PORT", "tcp://10.0.0.1:6379"), ("REDIS_SERVICE_HOST", "10.0.0.1"),
+        ("REDIS_PORT_6379_TCP_ADDR", "10.0.0.1"), ("DOWNLOAD_MAX_BYTES", "1"), ("REDIS_URL", "redis://h"),
+    ])
+    func `variables of others and both spellings of ours are no warning`(_ name: String, _ value: String) throws {
+        #expect(try ServiceSettings.load(environment: [name: value]).warnings.isEmpty)
     }
 
     @Test(arguments: ["127.0.0.1", "127.1.2.3", "localhost", "::1", "[::1]"])

@@ -198,7 +198,7 @@ struct KeyCase: Sendable, CustomTestStringConvertible {
         let directory = try ScratchDirectory()
         let file = try directory.write(#"{"worker": {"queues": {"downloads": 2, "a": 1}}}"#, to: "c.json")
         let settings = try ServiceSettings.load(environment: [:], file: file)
-        #expect(settings.worker.queues == [QueueSlots("a", 1), QueueSlots("downloads", 2)])
+        #expect(settings.worker.queues == [QueueSlots("downloads", 2), QueueSlots("a", 1)])
     }
 
     @Test(arguments: [("1", 1), ("1KiB", 1024), ("2 MiB", 2 << 20), ("3GiB", 3 << 30), ("1024 TiB", 1 << 50)])
@@ -206,7 +206,7 @@ struct KeyCase: Sendable, CustomTestStringConvertible {
         #expect(try Settings.downloadMaxBytes.parse(text) == bytes)
     }
 
-    @Test func `the example file is the defaults and has every key that has one`() throws {
+    @Test func `the example file has every key, and its values are the defaults`() throws {
         let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
             .deletingLastPathComponent().deletingLastPathComponent()
         let file = root.appending(path: "config/martlet.example.json").path
@@ -218,6 +218,12 @@ struct KeyCase: Sendable, CustomTestStringConvertible {
         #expect(example.download == defaults.download)
         #expect(example.log == defaults.log)
         for origin in example.origins { #expect((origin.kind == .file) == (origin.key.fallback != nil)) }
+        let text = try #require(FileManager.default.contents(atPath: file))
+        let sections = try #require(JSON(text).object)
+        let keys = sections.fields.flatMap { section in
+            (section.value.object?.names ?? []).map { "\(section.name).\($0)" }
+        }
+        #expect(Set(keys) == Set(Settings.all.map(\.name)), "a key without a default stands there as null")
     }
 }
 

@@ -1,0 +1,79 @@
+// `martlet doctor` against a Redis that is set up otherwise, refuses the password, or is not there.
+
+import MartletRedis
+import Testing
+
+@testable import MartletCLI
+
+private let nothing = OriginContent(files: [], bytesPerSecond: 1)
+
+@Suite(.serialized) struct DoctorTests {
+    @Test func `every setting that the guide names is looked at, and what differs is told with its remedy`()
+        async throws
+    {
+        try await House.with(nothing) { house in
+            for (name, good, bad) in [
+                ("no-appendfsync-on-rewrite", "no", "yes"), ("aof-load-truncated", "yes", "no"),
+                ("timeout", "0", "300"),
+                ("tcp-keepalive", "60", "0"), ("busy-reply-threshold", "1000", "60000"), ("maxmemory", "1gb", "0"),
+            ] {
+                try await house.command("CONFIG", "SET", name, good)
+                #expect(try await house.doctor(name)["result"].string == "ok", "\(name) \(good)")
+                try await house.command("CONFIG", "SET", name, bad)
+                let check = try await house.doctor(name)
+                #expect(
+                    check["result"].string == "warning" && check["value"].string?.isEmpty == false, "\(name) \(bad)")
+                #expect(check["advice"].string?.hasPrefix("set ") == true)
+            }
+        }
+    }
+
+    @Test func `a value that cannot be read says so`() async throws {
+        try await House.with(nothing) { house in
+            try await house.command("ACL", "SETUSER", "default", "-config")
+            for name in ["no-appendfsync-on-rewrite", "maxmemory", "busy-reply-threshold"] {
+                let check = try await house.doctor(name)
+                #expect(check["result"].string == "warning" && check["value"].string == "cannot be read")
+            }
+            try await house.command("ACL", "SETUSER", "default", "+@all")
+        }
+    }
+
+    @Test func `a wrong password is called one, and the settings are shown`() async throws {
+        try await House.with(nothing) { house in
+            try await house.command("ACL", "SETUSER", "m", "reset", "on", ">right", "~*", "+@all")
+            let url = "unix://\(house.redis.socketPath)?user=m&password=wrong-canary"
+            let result = try await house.martlet("doctor", environment: ["REDIS_URL": url])
+            #expect(result.status == 4)
+            #expect(result.errors.contains("password") && !result.errors.contains("cannot be reached"))
+            #expect(result.output.contains("environment DOWNLOAD__DIRECTORY") && result.output.contains("(secret)"))
+            #expect(!(result.output + result.errors).contains("canary"))
+            let audit = try await house.martlet("audit", environment: ["REDIS_URL": url])
+            #expect(audit.status == 4 && audit.errors.contains("password"))
+        }
+    }
+
+    @Test func `without Redis the settings and what else can be checked are shown`() async throws {
+        try await House.with(nothing) { house in
+            let environment = ["REDIS_URL": "redis://127.0.0.1:1", "REDIS_PREFFIX": "x"]
+            let result = try await house.martlet("doctor", environment: environment)
+            #expect(result.status == 69)
+            #expect(
+                result.errors.contains("Redis cannot be reached") && result.errors.contains("nothing listens there"))
+            for word in [
+                "SETTING", "download directory", "environment DOWNLOAD__DIRECTORY", "did you mean REDIS_PREFIX?",
+            ] {
+                #expect(result.output.contains(word), "no \(word): \(result.output)")
+            }
+            for raw in ["NIO", "errno", "connect(", "Error("] { #expect(!result.errors.contains(raw)) }
+        }
+    }
+}
+
+extension House {
+    /// One check of `doctor`.
+    fileprivate func doctor(_ name: String) async throws -> JSON {
+        let result = try await martlet("doctor", "-o", "json")
+        return try #require(result.json["checks"].array?.first { $0["check"].string == name }, "\(result.errors)")
+    }
+}
