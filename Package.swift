@@ -10,6 +10,7 @@ let package = Package(
     platforms: [.macOS(.v26)],
     products: [
         .library(name: "Martlet", targets: ["Martlet"]),
+        .library(name: "MartletTesting", targets: ["MartletTesting"]),
         .executable(name: "martlet", targets: ["MartletCLI"]),
     ],
     dependencies: [
@@ -35,6 +36,11 @@ let package = Package(
             dependencies: [.product(name: "Logging", package: "swift-log")]
         ),
         .target(name: "MartletProcess"),
+        // What tests of handlers use; no part of a service.
+        .target(
+            name: "MartletTesting",
+            dependencies: ["MartletJobs", .product(name: "Logging", package: "swift-log")]
+        ),
         .target(
             name: "MartletTelemetry",
             dependencies: [
@@ -202,14 +208,14 @@ let package = Package(
         .testTarget(
             name: "MartletGuideTests",
             dependencies: [
-                "Martlet", "TestSupport", "GuideProgram",
+                "Martlet", "MartletTesting", "TestSupport", "GuideProgram",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ]
         ),
         .testTarget(
             name: "MartletJobsTests",
-            dependencies: ["MartletJobs", .product(name: "Logging", package: "swift-log")]
+            dependencies: ["MartletJobs", "MartletTesting", .product(name: "Logging", package: "swift-log")]
         ),
         .testTarget(
             name: "MartletTelemetryTests",

@@ -37,7 +37,7 @@ enum PartName {
         guard pieces.count >= 3, let mark = pieces.last, isMark(mark) else { return [] }
         let middle = pieces.dropLast()
         return (middle.startIndex + 1..<middle.endIndex).compactMap { start in
-            JobID(middle[start...].joined(separator: "."))
+            JobID(stored: middle[start...].joined(separator: "."))
         }
     }
 

@@ -44,12 +44,16 @@ public struct JobAttempt: Sendable {
     public var deadline: ContinuousClock.Instant?
     /// What an earlier attempt saved.
     public var checkpoint: [UInt8]?
+    /// What the push attached for people.
+    public var tags: [String]
+    /// The JSON object that the push attached for people.
+    public var metadata: JobMetadata?
 
     /// The facts of one attempt, as the runtime read them.
     public init(
         id: JobID, type: String, queue: String, token: String, claims: Int = 1, attempt: Int = 1, maxRetries: Int = 3,
         priority: Int = 0, enqueuedAt: Date = Date(), deadline: ContinuousClock.Instant? = nil,
-        checkpoint: [UInt8]? = nil
+        checkpoint: [UInt8]? = nil, tags: [String] = [], metadata: JobMetadata? = nil
     ) {
         self.id = id
         self.type = type
@@ -62,6 +66,8 @@ public struct JobAttempt: Sendable {
         self.enqueuedAt = enqueuedAt
         self.deadline = deadline
         self.checkpoint = checkpoint
+        self.tags = tags
+        self.metadata = metadata
     }
 }
 

@@ -5,17 +5,35 @@ import Synchronization
 
 /// The id of a job, unique within its queue.
 ///
-/// It matches `^[A-Za-z0-9._:-]{1,128}$`.
+/// It has 1 to 128 letters, digits and `.`, `_`, `:`, `-`, and is not made of dots alone: clients fold such parts of a
+/// path, and a request would reach another address.
 public struct JobID: Hashable, Sendable, LosslessStringConvertible {
     /// The id as it stands in Redis and in every surface.
     public let description: String
 
-    /// An id from outside; `nil` when it is empty, too long, or has a character outside the alphabet.
+    /// What an id must be, in words that follow a field's name.
+    public static let rule = "must match ^[A-Za-z0-9._:-]{1,128}$ and must not be made of dots alone"
+
+    /// An id from outside; `nil` when it is empty, too long, has a character outside the alphabet, or only dots.
     public init?(_ description: String) {
-        guard (1...128).contains(description.utf8.count) else { return nil }
-        var text = description
+        self.init(stored: description)
+        guard description.utf8.contains(where: { $0 != UInt8(ascii: ".") }) else { return nil }
+    }
+
+    /// An id from outside.
+    ///
+    /// - Throws: ``JobIDError`` when it is empty, too long, has a character outside the alphabet, or only dots.
+    public init(validating text: String) throws(JobIDError) {
+        guard let id = JobID(text) else { throw JobIDError(text: text) }
+        self = id
+    }
+
+    /// An id as it was stored, perhaps by a version that took ids of dots; `nil` for what never was one.
+    package init?(stored text: String) {
+        guard (1...128).contains(text.utf8.count) else { return nil }
+        var text = text
         guard text.withUTF8({ $0.allSatisfy(Self.isAllowed) }) else { return nil }
-        self.description = text
+        description = text
     }
 
     /// The id of the job with this index in a batch whose ids begin with this ULID; they sort in the order of the batch.
@@ -56,7 +74,7 @@ extension JobID: Codable {
         let text = try decoder.singleValueContainer().decode(String.self)
         guard let id = JobID(text) else {
             throw DecodingError.dataCorrupted(
-                .init(codingPath: decoder.codingPath, debugDescription: "must match ^[A-Za-z0-9._:-]{1,128}$"))
+                .init(codingPath: decoder.codingPath, debugDescription: Self.rule))
         }
         self = id
     }
@@ -65,6 +83,17 @@ extension JobID: Codable {
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.singleValueContainer()
         try container.encode(description)
+    }
+}
+
+/// A text cannot be the id of a job.
+public struct JobIDError: Error, Sendable, Hashable, CustomStringConvertible {
+    /// The text.
+    public let text: String
+
+    /// What is wrong and what to do.
+    public var description: String {
+        "\(String(text.prefix(160)).debugDescription) cannot be the id of a job: it \(JobID.rule)"
     }
 }
 

@@ -72,6 +72,10 @@ public struct ClaimedJob: Sendable {
     public var checkpoint: [UInt8]?
     /// When it was pushed, as stored with the job; `nil` where its id tells.
     var storedCreation: Date?
+    /// For people.
+    public var tags: [String] = []
+    /// A JSON object for people.
+    public var metadata: JobMetadata?
     /// How long it had been runnable when it was claimed; `nil` when a lost claim was replayed.
     public var waited: Duration?
     /// How long it is that a worker first gave it back for not knowing its type; `nil` when the last one knew it.
@@ -118,7 +122,7 @@ extension ClaimedJob {
     /// Reads `id, claims, place in line (empty in a replay), hash as flat list`.
     init?(_ words: ArraySlice<RedisValue>, nonce: String, firstToken: String, now: Int) {
         let at = words.startIndex
-        guard let id = words[at].string.flatMap({ JobID($0) }), let claims = words[at + 1].int,
+        guard let id = words[at].string.flatMap({ JobID(stored: $0) }), let claims = words[at + 1].int,
             let pairs = words[at + 3].array
         else { return nil }
         self.init(
@@ -147,8 +151,9 @@ extension ClaimedJob {
         case .checkpoint: checkpoint = value.bytes
         case .createdAt: storedCreation = value.int.map { Date(milliseconds: $0) }
         case .unknownSince: unknownFor = value.int.map { max(.zero, .milliseconds(now) - .milliseconds($0)) }
-        case .uniqueKey, .digest, .tags, .metadata, .owner, .token, .place, .error, .output, .progress, .wanted,
-            .changedAt:
+        case .tags: tags = value.string.map { $0.split(separator: "\n").map(String.init) } ?? []
+        case .metadata: metadata = value.bytes.map { JobMetadata(checked: $0) }
+        case .uniqueKey, .digest, .owner, .token, .place, .error, .output, .progress, .wanted, .changedAt:
             break
         }
     }

@@ -139,7 +139,7 @@ extension ControlVerdict {
             guard let state = detail.flatMap(JobState.init) else { return nil }
             self = .refused(state)
         case "unique":
-            guard let holder = detail.flatMap({ JobID($0) }) else { return nil }
+            guard let holder = detail.flatMap({ JobID(stored: $0) }) else { return nil }
             self = .uniqueKeyTaken(by: holder)
         default: return nil
         }

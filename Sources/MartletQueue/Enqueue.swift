@@ -22,7 +22,7 @@ extension Queue {
     /// more than Redis' memory, it is waited for; ``enqueue(_:durability:)-(NewJob,_)`` says what was confirmed.
     public func enqueue(_ job: NewJob) async throws(QueueError) -> EnqueueVerdict {
         if let field = job.invalidField { return .invalid(field) }
-        try store.memory.check([job.id])
+        try store.admit([job.id])
         guard calls.level.load(ordering: .relaxed) <= 0 else { return try await enqueue(job, durability: nil).outcome }
         do throws(QueueError) { return try await pushPlainly(job) } catch {
             try heed(error)
@@ -38,7 +38,7 @@ extension Queue {
         _ job: NewJob, durability: Durability?
     ) async throws(QueueError) -> Pushed<EnqueueVerdict> {
         if let field = job.invalidField { return Pushed(outcome: .invalid(field), durability: .confirmed(.memory)) }
-        try store.memory.check([job.id])
+        try store.admit([job.id])
         if durability ?? .memory == .memory, calls.level.load(ordering: .relaxed) <= 0 {
             do throws(QueueError) {
                 return Pushed(outcome: try await pushPlainly(job), durability: .confirmed(.memory))
@@ -61,7 +61,7 @@ extension Queue {
             judged.outcome = jobs.map { job in job.invalidField.map { .invalid($0) } ?? rest.removeFirst() }
             return judged
         }
-        try store.memory.check(jobs.map(\.id))
+        try store.admit(jobs.map(\.id))
         if durability ?? .memory == .memory, calls.level.load(ordering: .relaxed) <= 0 {
             do throws(QueueError) {
                 return Pushed(outcome: try await enqueueInSlices(jobs), durability: .confirmed(.memory))
@@ -164,7 +164,7 @@ extension Queue {
                 return Pushed(outcome: .refused(index: index, .invalid(field)), durability: .confirmed(.memory))
             }
         }
-        try store.memory.check(jobs.map(\.id))
+        try store.admit(jobs.map(\.id))
         guard await store.atomicPushes.enter(within: .seconds(3)) else {
             throw QueueError(
                 .notExecuted(.busy), ids: jobs.map(\.id),
@@ -298,7 +298,7 @@ extension EnqueueVerdict {
         case "conflict": self = .conflict
         case "invalid": self = .invalid(detail)
         case "unique":
-            guard let holder = JobID(detail) else { throw .broken("enqueue", value) }
+            guard let holder = JobID(stored: detail) else { throw .broken("enqueue", value) }
             self = .uniqueKeyTaken(by: holder)
         default: throw .broken("enqueue", value)
         }

@@ -17,7 +17,7 @@ extension NewJob {
         if let uniqueKey { reader.read(.uniqueKey, .text(uniqueKey)) }
         if let digest { reader.read(.digest, .text(digest)) }
         if !tags.isEmpty { reader.read(.tags, .text(tags.joined(separator: "\n"))) }
-        if let metadata { reader.read(.metadata, .bytes(metadata)) }
+        if let metadata { reader.read(.metadata, .bytes(metadata.json)) }
         if let owner { reader.read(.owner, .text(owner)) }
     }
 

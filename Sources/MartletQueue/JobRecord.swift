@@ -122,7 +122,7 @@ extension JobRecord {
     init?(_ value: RedisValue, id: JobID? = nil, queue: QueueName, now: Int) throws(QueueError) {
         guard let parts = value.array else { return nil }
         guard parts.count >= 3, let state = parts[0].string.flatMap(JobState.init), let place = parts[1].string,
-            let pairs = parts[2].array, let id = id ?? parts.dropFirst(3).first?.string.flatMap({ JobID($0) })
+            let pairs = parts[2].array, let id = id ?? parts.dropFirst(3).first?.string.flatMap({ JobID(stored: $0) })
         else { throw QueueError.broken("read", value) }
         let fields = JobFields(pairs)
         let runnableSince = parts.count > 4 ? parts[4].string.flatMap { Int($0) } : nil

@@ -31,7 +31,7 @@ public struct JobCursor: Sendable, Hashable, LosslessStringConvertible {
         guard let index = parts.first.flatMap({ JobIndex(rawValue: String($0)) }) else { return nil }
         self.index = index
         if parts.count == 1 { return }
-        guard parts.count == 3, Int(parts[1]) != nil, JobID(String(parts[2])) != nil else { return nil }
+        guard parts.count == 3, Int(parts[1]) != nil, JobID(stored: String(parts[2])) != nil else { return nil }
         after = (String(parts[1]), String(parts[2]))
     }
 

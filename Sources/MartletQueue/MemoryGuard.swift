@@ -46,6 +46,20 @@ extension JobStore {
     /// Each call of ``marks()`` looks. Everything else goes on, so that what waits is worked off.
     package func refusePushes(abovePercentOfMemory percent: Int) { memory.set(limit: percent) }
 
+    /// Refuses a push while Redis' memory is nearly full, and one that a program makes again only for the sake of a job.
+    ///
+    /// A worker starts its program anew for each job with `runsOn: .process`. What the program pushes before its worker
+    /// takes over was pushed when it ran first; pushed again it would make a job for each job.
+    func admit(_ ids: @autoclosure () -> [JobID]) throws(QueueError) {
+        guard !OneJobProcess.isBesideJob else {
+            throw QueueError(
+                .refused(.besideJob), ids: ids(),
+                message: "this process was started to run one job, and only that job may push: leave out the push "
+                    + "where Worker.runsOneJob is true")
+        }
+        try memory.check(ids())
+    }
+
     /// Whether pushes are refused now for the sake of Redis' memory.
     package var refusesPushes: Bool { memory.isShut }
 }

@@ -31,7 +31,7 @@ public struct NewJob: Sendable {
     /// Up to 16 words of up to 64 bytes, for people.
     public var tags: [String]
     /// A JSON object for people.
-    public var metadata: [UInt8]?
+    public var metadata: JobMetadata?
     /// Who pushes it, where only they may read it again; up to 128 bytes.
     public var owner: String?
 
@@ -39,7 +39,7 @@ public struct NewJob: Sendable {
     public init(
         id: JobID = .generate(), digest: String? = nil, type: String, payload: [UInt8], priority: Int = 0,
         delay: Duration = .zero, maxRetries: Int = JobRecord.defaultMaxRetries, retryPolicy: RetryPolicy? = nil,
-        timeout: Duration? = nil, uniqueKey: String? = nil, tags: [String] = [], metadata: [UInt8]? = nil,
+        timeout: Duration? = nil, uniqueKey: String? = nil, tags: [String] = [], metadata: JobMetadata? = nil,
         owner: String? = nil
     ) {
         self.id = id
@@ -93,6 +93,10 @@ extension NewJob {
         public static let uniqueKey = 128
         /// The bytes of an owner's name.
         public static let owner = 128
+        /// The tags of a job.
+        public static let tags = 16
+        /// The bytes of a tag.
+        public static let tag = 64
         /// The jobs of an atomic push.
         public static let atomicJobs = 10_000
         /// The bytes of an atomic push.
@@ -103,16 +107,34 @@ extension NewJob {
 
     /// The first field whose value is out of its range, or `nil`.
     public var invalidField: String? {
-        if type.isEmpty || type.utf8.count > Limit.type { return "type" }
+        if !type.isLabel(upTo: Limit.type) { return "type" }
         if payload.count > Limit.payload { return "payload" }
         if !(-1000...1000).contains(priority) { return "priority" }
         if delay < .zero || delay > Limit.delay { return "delay" }
         if !(0...100).contains(maxRetries) { return "max_retries" }
         if let timeout, timeout < .milliseconds(1) || timeout > Limit.delay { return "timeout" }
-        if let uniqueKey, uniqueKey.isEmpty || uniqueKey.utf8.count > Limit.uniqueKey { return "unique_key" }
-        if tags.count > 16 || !tags.allSatisfy({ (1...64).contains($0.utf8.count) }) { return "tags" }
+        if let uniqueKey, !uniqueKey.isLabel(upTo: Limit.uniqueKey) { return "unique_key" }
+        if tags.count > Limit.tags || !tags.allSatisfy({ $0.isLabel(upTo: Limit.tag) }) { return "tags" }
         if let owner, owner.isEmpty || owner.utf8.count > Limit.owner { return "owner" }
         return nil
+    }
+
+    /// What the value of a field must be, in words that follow the field's name.
+    public static func rule(for field: String) -> String {
+        let hidden = "without control characters and marks that change the direction of text"
+        return switch field {
+        case "type": "must have 1 to \(Limit.type) bytes, \(hidden)"
+        case "unique_key": "must have 1 to \(Limit.uniqueKey) bytes, \(hidden)"
+        case "tags": "must be at most \(Limit.tags) texts of 1 to \(Limit.tag) bytes, \(hidden)"
+        case "id": JobID.rule
+        case "payload": "must have at most \(Limit.payload) bytes"
+        case "priority": "must be from -1000 to 1000"
+        case "delay": "must be from 0 to 365 days"
+        case "run_at": "must lie within 365 days and cannot stand beside a delay"
+        case "max_retries": "must be from 0 to 100"
+        case "timeout": "must be from 1 ms to 365 days"
+        default: "is out of its range"
+        }
     }
 
     /// The digest of what is asked for: the same for the same request, whoever sends it again.
@@ -128,10 +150,10 @@ extension NewJob {
         add(Array((retryPolicy?.stored ?? "").utf8))
         add(Array((uniqueKey ?? "").utf8))
         add(Array(tags.joined(separator: "\n").utf8))
-        add(metadata ?? [])
+        add(metadata?.json ?? [])
         return hex(hash.finalize().prefix(16))
     }
 
     /// About how many bytes the job is on the wire.
-    var wireSize: Int { payload.count + type.utf8.count + (metadata?.count ?? 0) + 160 }
+    var wireSize: Int { payload.count + type.utf8.count + (metadata?.json.count ?? 0) + 160 }
 }

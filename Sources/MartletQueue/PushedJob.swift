@@ -20,7 +20,7 @@ extension JobRecord {
         timeout = job.timeout
         uniqueKey = job.uniqueKey
         tags = job.tags
-        metadata = job.metadata
+        metadata = job.metadata?.json
         owner = job.owner
         claims = 0
         failures = 0

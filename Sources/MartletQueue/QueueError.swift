@@ -43,6 +43,8 @@ public struct QueueError: Error, Sendable, CustomStringConvertible {
         case badSetting(String)
         /// The ageing step changes only while nothing waits.
         case stepInUse
+        /// The process runs one job with `runsOn: .process`, and its program pushed outside of that job.
+        case besideJob
         /// Redis answered something that no version of ours answers.
         case protocolBroken(String)
     }

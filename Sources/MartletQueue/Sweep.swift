@@ -26,7 +26,7 @@ extension Queue {
         else { throw .broken("sweep", value) }
         var takenBack: [JobID: JobState] = [:]
         for part in parts.dropFirst(4) {
-            guard let pair = part.array, pair.count == 2, let id = pair[0].string.flatMap({ JobID($0) }) else {
+            guard let pair = part.array, pair.count == 2, let id = pair[0].string.flatMap({ JobID(stored: $0) }) else {
                 throw .broken("sweep", part)
             }
             takenBack[id] = pair[1].string.flatMap(JobState.init)

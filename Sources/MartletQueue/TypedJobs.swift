@@ -1,6 +1,6 @@
 // Pushing jobs as their authors write them, and waiting for what they return.
 
-import FoundationEssentials
+public import FoundationEssentials
 public import MartletJobs
 
 /// A job that was pushed, to ask for its result.
@@ -45,53 +45,97 @@ public enum JobWaitError: Error, Sendable, Hashable {
 }
 
 /// Why a push was refused.
-public enum EnqueueError: Error, Sendable, Hashable {
+public enum EnqueueError: Error, Sendable, Hashable, CustomStringConvertible {
     /// The id belongs to another push.
     case conflict(JobID)
     /// Another job that has not ended holds the unique key.
     case uniqueKeyTaken(by: JobID)
     /// A value is out of its range; names the field.
     case invalid(field: String)
+
+    /// What is wrong and what to do.
+    public var description: String {
+        switch self {
+        case .conflict(let id): "the id \(id) belongs to a job with other content; push this one with another id"
+        case .uniqueKeyTaken(let holder): "the unique key is held by job \(holder), which has not ended"
+        case .invalid(let field): "\(field) \(NewJob.rule(for: field))"
+        }
+    }
 }
 
 extension Queue {
     /// Pushes a job.
     ///
-    /// What is `nil` comes from the job's defaults.
+    /// What is `nil` comes from the job's defaults. With a `durability` it returns when the job is that safe, or says that
+    /// nobody confirmed it.
     ///
-    /// With an `id` of the caller's the push may be repeated: it meets the same job again. With a `durability` it returns
-    /// when the job is that safe, or says that nobody confirmed it.
+    /// - Parameters:
+    ///   - job: the payload.
+    ///   - priority: −1000 to 1000; a larger number runs first.
+    ///   - delay: how long to wait before the job may run, at most 365 days.
+    ///   - runAt: when the job may run, at most 365 days from now; not together with a delay.
+    ///   - maxRetries: how often a failed attempt is tried again, 0 to 100.
+    ///   - retryPolicy: how long to wait before each retry.
+    ///   - timeout: how long one attempt may run.
+    ///   - uniqueKey: a key that at most one job that has not ended may hold; up to 128 bytes.
+    ///   - tags: up to 16 words of up to 64 bytes, for people.
+    ///   - metadata: a JSON object for people.
+    ///   - durability: how safe the job must be before this returns.
+    /// - Throws: ``EnqueueError`` when the push is refused, ``QueueError``, or what encoding the payload throws.
     @discardableResult
     public func enqueue<J: Job>(
-        _ job: J, priority: Int? = nil, delay: Duration = .zero, maxRetries: Int? = nil,
-        retryPolicy: RetryPolicy? = nil, timeout: Duration? = nil, id: JobID? = nil, uniqueKey: String? = nil,
-        durability: Durability? = nil
+        _ job: J, priority: Int? = nil, delay: Duration = .zero, runAt: Date? = nil, maxRetries: Int? = nil,
+        retryPolicy: RetryPolicy? = nil, timeout: Duration? = nil, uniqueKey: String? = nil, tags: [String] = [],
+        metadata: JobMetadata? = nil, durability: Durability? = nil
     ) async throws -> JobRef<J.Output> {
-        var new = try NewJob(job, id: id)
-        new.priority = priority ?? new.priority
-        new.delay = delay
-        new.maxRetries = maxRetries ?? new.maxRetries
-        new.retryPolicy = retryPolicy ?? new.retryPolicy
-        new.timeout = timeout ?? new.timeout
-        new.uniqueKey = uniqueKey
-        if let field = new.invalidField { throw EnqueueError.invalid(field: field) }
-        if id != nil { new.digest = new.requestDigest() }
-        let pushed = try await enqueue(new, durability: durability)
-        return try JobRef(
-            id: new.id, existed: pushed.outcome.isRepeat(of: new.id), durability: pushed.durability, queue: self)
+        let options = JobOptions(
+            priority: priority, delay: delay, runAt: runAt, maxRetries: maxRetries, retryPolicy: retryPolicy,
+            timeout: timeout, uniqueKey: uniqueKey, tags: tags, metadata: metadata)
+        return try await push(NewJob(job, options: options), durability)
     }
 
-    /// Pushes many jobs of one type with their defaults; 200 of them or a MiB in each call.
+    /// Pushes a job with an id of the caller's, so that the push may be repeated: it meets the same job again.
+    ///
+    /// The parameters beside `id` are those of the push without one.
+    ///
+    /// - Throws: ``EnqueueError/conflict(_:)`` when the id belongs to a job with other content, and what the push without
+    ///   an id throws.
+    @discardableResult
+    public func enqueue<J: Job>(
+        _ job: J, priority: Int? = nil, delay: Duration = .zero, runAt: Date? = nil, maxRetries: Int? = nil,
+        retryPolicy: RetryPolicy? = nil, timeout: Duration? = nil, id: JobID, uniqueKey: String? = nil,
+        tags: [String] = [], metadata: JobMetadata? = nil, durability: Durability? = nil
+    ) async throws -> JobRef<J.Output> {
+        let options = JobOptions(
+            priority: priority, delay: delay, runAt: runAt, maxRetries: maxRetries, retryPolicy: retryPolicy,
+            timeout: timeout, uniqueKey: uniqueKey, tags: tags, metadata: metadata)
+        return try await push(NewJob(job, id: id, options: options), durability)
+    }
+
+    /// Pushes many jobs of one type; 200 of them or a MiB in each call.
+    ///
+    /// - Parameters:
+    ///   - jobs: the payloads.
+    ///   - priority: −1000 to 1000; a larger number runs first; `nil` takes the job's default.
+    ///   - durability: how safe the jobs must be before this returns.
     @discardableResult
     public func enqueue<J: Job>(
         contentsOf jobs: some Sequence<J>, priority: Int? = nil, durability: Durability? = nil
     ) async throws -> [JobRef<J.Output>] {
-        let new = try jobs.map { job in
-            var new = try NewJob(job, id: nil)
-            new.priority = priority ?? new.priority
-            if let field = new.invalidField { throw EnqueueError.invalid(field: field) }
-            return new
-        }
+        try await enqueue(contentsOf: jobs, options: JobOptions(priority: priority), durability: durability)
+    }
+
+    /// Pushes many jobs of one type with the same options; 200 of them or a MiB in each call.
+    ///
+    /// - Parameters:
+    ///   - jobs: the payloads.
+    ///   - options: what is said of each of them.
+    ///   - durability: how safe the jobs must be before this returns.
+    @discardableResult
+    public func enqueue<J: Job>(
+        contentsOf jobs: some Sequence<J>, options: JobOptions, durability: Durability? = nil
+    ) async throws -> [JobRef<J.Output>] {
+        let new = try jobs.map { try NewJob($0, options: options) }
         let pushed = try await enqueue(new, durability: durability)
         // By index: a job is large, and handing it round costs as much as encoding it.
         return try new.indices.map { index in
@@ -99,6 +143,12 @@ extension Queue {
             return try JobRef(
                 id: id, existed: pushed.outcome[index].isRepeat(of: id), durability: pushed.durability, queue: self)
         }
+    }
+
+    private func push<Output>(_ new: NewJob, _ durability: Durability?) async throws -> JobRef<Output> {
+        let pushed = try await enqueue(new, durability: durability)
+        return try JobRef(
+            id: new.id, existed: pushed.outcome.isRepeat(of: new.id), durability: pushed.durability, queue: self)
     }
 
     /// Waits until a job has ended and returns it; as it stands when the time is over; `nil` when it is not there.
@@ -112,17 +162,6 @@ extension Queue {
             try await Task.sleep(for: min(pause, left))
             pause = min(pause * 2, .milliseconds(250))
         }
-    }
-}
-
-extension NewJob {
-    /// A typed job with its defaults, its payload as JSON with sorted keys, so that equal jobs are equal bytes.
-    init<J: Job>(_ job: J, id: JobID?) throws {
-        let defaults = J.defaults
-        self.init(
-            id: id ?? .generate(), type: J.name, payload: try PayloadWriter.write(job),
-            priority: defaults.priority, maxRetries: defaults.maxRetries, retryPolicy: defaults.retryPolicy,
-            timeout: defaults.timeout)
     }
 }
 

@@ -1,10 +1,12 @@
 // Why a worker does not start.
 
+import MartletQueue
+
 /// A mistake in how a worker was put together.
 public enum WorkerError: Error, Sendable, Hashable, CustomStringConvertible {
     /// Two handlers run the same type of job; names both.
     case duplicateHandlers(type: String, String, String)
-    /// A job's wire name is empty or longer than 128 bytes.
+    /// A job's wire name is empty, longer than 128 bytes, or has control characters.
     case badTypeName(String, handler: String)
     /// There is nothing that the worker could run.
     case noHandlers
@@ -21,7 +23,7 @@ public enum WorkerError: Error, Sendable, Hashable, CustomStringConvertible {
         case .duplicateHandlers(let type, let first, let second):
             "two handlers for jobs of type \"\(type)\": \(first) and \(second); remove one of them"
         case .badTypeName(let type, let handler):
-            "\(handler) handles a job whose name \"\(type)\" is not 1 to 128 bytes long; change the job's name"
+            "\(handler) handles a job whose name \(type.debugDescription) cannot be used; it \(NewJob.rule(for: "type"))"
         case .noHandlers: "the worker has no handlers; list at least one"
         case .badQueueName(let name): "\"\(name)\" is no name of a queue; it must match ^[a-z0-9][a-z0-9._-]{0,63}$"
         case .badSlots(let queue, let slots): "queue \(queue) has \(slots) slots; choose 1 to 10000"

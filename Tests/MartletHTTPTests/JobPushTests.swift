@@ -100,7 +100,10 @@ import Testing
         (#"{"type":"t","tags":["a\nb"]}"#, "/tags"), (#"{"type":"t","metadata":[]}"#, "/metadata"),
         (#"{"type":"t","backoff":{"factor":0.5}}"#, "/backoff/factor"),
         (#"{"type":"t","backoff":{"speed":1}}"#, "/backoff/speed"), (#"{"type":"t","backoff":3}"#, "/backoff"),
-        (#"{"type":"t","unique_key":""}"#, "/unique_key"),
+        (#"{"type":"t","unique_key":""}"#, "/unique_key"), (#"{"type":"t","id":"."}"#, "/id"),
+        (#"{"type":"t","id":".."}"#, "/id"), (#"{"type":"t","id":"...."}"#, "/id"),
+        (#"{"type":"a\u009bb"}"#, "/type"), (#"{"type":"a\u202eb"}"#, "/type"),
+        (#"{"type":"t","unique_key":"a\u2066"}"#, "/unique_key"), (#"{"type":"t","tags":["a\u0085"]}"#, "/tags"),
     ])
     func `a bad field of a job is 422 and named, and nothing is pushed`(body: String, pointer: String) async throws {
         try await withServer { server in

@@ -14,11 +14,21 @@ import Testing
     }
 
     @Test(
-        arguments: ["", " ", "a b", "a/b", "{a}", "é", "a\n", "\0", "*", String(repeating: "x", count: 129)])
+        arguments: [
+            "", " ", "a b", "a/b", "{a}", "é", "a\n", "\0", "*", String(repeating: "x", count: 129), ".", "..", "....",
+        ])
     func `other ids are refused everywhere`(text: String) throws {
         #expect(JobID(text) == nil)
         let data = try JSONEncoder().encode([text])
         #expect(throws: DecodingError.self) { try JSONDecoder().decode([JobID].self, from: data) }
+        let error = #expect(throws: JobIDError(text: text)) { try JobID(validating: text) }
+        #expect(error?.description.contains("must match") == true)
+    }
+
+    @Test func `a good id passes the check, and ids of dots that are stored can be read`() throws {
+        #expect(try JobID(validating: "order-4711.") == JobID("order-4711."))
+        #expect(JobID(stored: "..")?.description == "..")
+        #expect(JobID(stored: "a b") == nil)
     }
 
     @Test func `ids that we make rise, never repeat, and are 26 lower-case characters`() throws {

@@ -32,7 +32,7 @@ import Testing
             new.timeout = .seconds(90)
             new.uniqueKey = "key ü"
             new.tags = ["a", "b c"]
-            new.metadata = Array(#"{"x":1}"#.utf8)
+            new.metadata = try JobMetadata(json: Array(#"{"x":1}"#.utf8))
             #expect(try await queue.enqueue(new) == .created(.queued))
             let record = try #require(try await queue.job(new.id))
             #expect(record.payload == new.payload)
@@ -42,7 +42,7 @@ import Testing
             #expect(record.timeout == .seconds(90))
             #expect(record.uniqueKey == "key ü")
             #expect(record.tags == ["a", "b c"])
-            #expect(record.metadata == new.metadata)
+            #expect(record.metadata == new.metadata?.json)
             let claimed = try #require(try await harness.claim(from: queue).first)
             #expect(claimed.payload == new.payload)
             #expect(claimed.retryPolicy == new.retryPolicy)
@@ -240,12 +240,37 @@ import Testing
         new.uniqueKey = ""
         #expect(new.invalidField == "unique_key")
         new = job()
+        new.tags = ["a\nb"]
+        #expect(new.invalidField == "tags")
+        new = job()
+        new.uniqueKey = "\u{202E}key"
+        #expect(new.invalidField == "unique_key")
+        new = job()
+        new.type = "a\u{9B}b"
+        #expect(new.invalidField == "type")
+        for field in [
+            "type", "unique_key", "tags", "id", "payload", "priority", "delay", "run_at", "max_retries", "timeout",
+        ] {
+            #expect(NewJob.rule(for: field) != NewJob.rule(for: "another"), "\(field)")
+        }
+        new = job()
         new.timeout = .zero
         #expect(new.invalidField == "timeout")
         new = job(maxRetries: 101)
         #expect(new.invalidField == "max_retries")
         new = NewJob(type: "t", payload: Array(repeating: 0, count: (1 << 20) + 1))
         #expect(new.invalidField == "payload")
+    }
+
+    @Test func `an id of dots that some other client sends is refused by the script`() async throws {
+        try await withStore { harness in
+            try await harness.queue().create()
+            for id in [".", "..", "..."] {
+                let stored = try #require(JobID(stored: id))
+                let verdict = try await harness.queue().enqueue(NewJob(id: stored, type: "t", payload: []))
+                #expect(verdict == .invalid("id"))
+            }
+        }
     }
 
     @Test func `a digest tells requests apart`() {

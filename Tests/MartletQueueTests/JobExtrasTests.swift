@@ -14,7 +14,7 @@ import Testing
         "digest": { $0.digest = "d" }, "priority": { $0.priority = -1 }, "delay": { $0.delay = .milliseconds(1) },
         "maxRetries": { $0.maxRetries = 0 }, "retryPolicy": { $0.retryPolicy = .exponential(base: .seconds(7)) },
         "timeout": { $0.timeout = .milliseconds(1) }, "uniqueKey": { $0.uniqueKey = "u" }, "tags": { $0.tags = ["t"] },
-        "metadata": { $0.metadata = [] }, "owner": { $0.owner = "ada" },
+        "metadata": { $0.metadata = [:] }, "owner": { $0.owner = "ada" },
     ]
 
     private func sent(_ job: NewJob) -> RedisArguments { PushCall([job]).arguments }

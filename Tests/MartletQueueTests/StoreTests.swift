@@ -290,6 +290,43 @@ import Testing
         }
     }
 
+    @Test func `typed pushes say all that a push can say`() async throws {
+        try await withStore { harness in
+            let queue = harness.queue()
+            let options = JobOptions(
+                priority: 7, maxRetries: 1, retryPolicy: .fixed(.seconds(9)), timeout: .seconds(4), uniqueKey: "u",
+                tags: ["a", "b c"], metadata: ["who": "me"])
+            let ref = try await queue.enqueue(contentsOf: [Add(a: 1, b: 2)], options: options)[0]
+            let record = try #require(try await ref.record())
+            #expect(record.priority == 7 && record.maxRetries == 1 && record.timeout == .seconds(4))
+            #expect(record.retryPolicy == .fixed(.seconds(9)) && record.uniqueKey == "u")
+            #expect(record.tags == ["a", "b c"] && record.metadata == Array(#"{"who":"me"}"#.utf8))
+            let claimed = try #require(try await harness.claim(from: queue).first)
+            #expect(claimed.tags == ["a", "b c"] && claimed.metadata == ["who": "me"])
+            let later = try await queue.enqueue(Add(a: 1, b: 2), runAt: Date(timeIntervalSinceNow: 3600), tags: ["x"])
+            let due = try #require(try await later.record()?.dueAt)
+            #expect(abs(due.timeIntervalSinceNow - 3600) < 60)
+            let past = try await queue.enqueue(Add(a: 1, b: 2), runAt: Date(timeIntervalSince1970: 0))
+            #expect(try await past.record()?.state == .queued)
+            for options in [
+                JobOptions(delay: .seconds(1), runAt: Date()), JobOptions(runAt: .distantFuture),
+                JobOptions(tags: ["a\nb"]), JobOptions(uniqueKey: ""),
+            ] {
+                await #expect(throws: EnqueueError.self) {
+                    try await queue.enqueue(contentsOf: [Add(a: 1, b: 2)], options: options)
+                }
+            }
+            let id = try JobID(validating: "order-4711")
+            let jobs = try [NewJob(Add(a: 1, b: 2), id: id, options: JobOptions(tags: ["t"])), NewJob(Add(a: 3, b: 4))]
+            #expect(try await queue.enqueueAtomically(jobs) == .accepted([.created(.queued), .created(.queued)]))
+            #expect(try await queue.enqueue(Add(a: 1, b: 2), id: id, tags: ["t"]).existed)
+            let conflict = await #expect(throws: EnqueueError.self) {
+                try await queue.enqueue(Add(a: 1, b: 2), id: id, tags: ["other"])
+            }
+            #expect(conflict?.description.contains("order-4711") == true)
+        }
+    }
+
     @Test func `no script reads JSON, keeps user text in an error, or sets an expiry`() throws {
         for script in QueueScript.allCases {
             let text = String(decoding: ScriptTable.shipped[script].source, as: UTF8.self)

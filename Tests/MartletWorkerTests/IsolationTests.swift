@@ -28,16 +28,16 @@ private final class Supervised: Sendable {
     private let program: ChildProgram
     private let state: Mutex<State>
 
-    init(_ harness: QueueHarness, slots: Int, apart: Bool) async throws {
+    init(_ harness: QueueHarness, slots: Int, _ more: [String], errors: String = "/dev/null") async throws {
         let tests = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
         let directory = tests.split(separator: "/").dropLast().joined(separator: "/")
-        let words = [try await SharedRedis.url(), harness.prefix, "\(slots)"] + (apart ? ["apart"] : [])
+        let words = [try await SharedRedis.url(), harness.prefix, "\(slots)"] + more
         var environment = ProcessInfo.processInfo.environment
         // A trap would spend seconds on telling where it was.
         environment["SWIFT_BACKTRACE"] = "enable=no"
         program = ChildProgram(
             "/\(directory)/TestWorker", words, environment: environment,
-            descriptors: [0: .nothing, 1: .file("/dev/null"), 2: .file("/dev/null")])
+            descriptors: [0: .nothing, 1: .file("/dev/null"), 2: .file(errors)])
         state = Mutex(State(processID: try program.start()))
     }
 
@@ -71,7 +71,7 @@ private final class Supervised: Sendable {
         try await withStore { harness in
             try await harness.queue().create()
             try await harness.queue().configure(QueueSettingsChange(lease: .seconds(2)))
-            let worker = try await Supervised(harness, slots: slots, apart: apart)
+            let worker = try await Supervised(harness, slots: slots, apart ? ["apart"] : [])
             defer { worker.stop() }
             try await body(harness, worker)
         }
@@ -167,6 +167,32 @@ private final class Supervised: Sendable {
             #expect(step.output == Array(#""went on from 1""#.utf8) && step.failures == 1)
             let hopeless = try await wait(jobs[2].id, .failed, harness, worker)
             #expect(hopeless.error == "there is no hope" && hopeless.claims == 1)
+        }
+    }
+
+    @Test func `what a program pushes before its worker runs is not pushed again for each job`() async throws {
+        try await withStore { harness in
+            let errors = temporaryDirectory("pushes") + "/errors"
+            let worker = try await Supervised(harness, slots: 1, ["pushes"], errors: errors)
+            defer { worker.stop() }
+            let queue = harness.queue()
+            try await eventually(within: .seconds(20), "its job has run") {
+                try await queue.status()?.jobs[.completed] == 1
+            }
+            #expect(try await queue.status()?.total == 1)
+            let text = try String(contentsOfFile: errors, encoding: .utf8)
+            #expect(text.contains("push: this process was started to run one job"), "\(text)")
+            #expect(text.contains("Worker.runsOneJob"))
+        }
+    }
+
+    @Test func `a handler in a process of its own may push`() async throws {
+        try await with(apart: false) { harness, worker in
+            let ids = try await push(["relay"], to: harness)
+            _ = try await wait(ids[0], .completed, harness, worker)
+            try await eventually("what it pushed has run too") {
+                try await harness.queue().status()?.jobs[.completed] == 2
+            }
         }
     }
 

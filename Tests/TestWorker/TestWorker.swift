@@ -46,7 +46,8 @@ struct NoHope: RetryAdvising, CustomStringConvertible {
 
 @main
 struct TestWorker {
-    /// Arguments: URL of Redis, prefix, slots, `apart` where lost jobs run in processes of their own.
+    /// Arguments: URL of Redis, prefix, slots, `apart` where lost jobs run in processes of their own, `pushes` where the
+    /// program pushes a job before its worker runs.
     static func main() async throws {
         let words = CommandLine.arguments
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
@@ -56,6 +57,8 @@ struct TestWorker {
         configuration.sweepInterval = .milliseconds(60)
         configuration.cancellationGrace = .milliseconds(300)
         configuration.isolatesLostJobs = words.contains("apart")
+        guard let name = QueueName("q") else { return }
+        let queue = store.queue(name)
         let worker = Worker(store, queues: ["q": Int(words[3]) ?? 1], configuration: configuration, logger: logger) {
             OnRaw("poison") { _, _ in
                 // Time enough for the bystanders to have begun.
@@ -84,13 +87,25 @@ struct TestWorker {
                 }
                 return "went on from \(step)"
             }
+            OnRaw("relay", runsOn: .process) { _, _ in
+                _ = try await queue.enqueue(NewJob(type: "innocent", payload: []))
+            }
             On(Hopeless.self, runsOn: .process) { _, _ in throw NoHope() }
         }
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await store.run() }
+            if words.contains("pushes") { await pushFirst(to: queue) }
             group.addTask { try await worker.run() }
             try await group.next()
             group.cancelAll()
+        }
+    }
+
+    /// What a program does that does not think of its other processes; says on standard error what came of it.
+    private static func pushFirst(to queue: Queue) async {
+        do { try await queue.enqueue(Order(side: 3)) } catch {
+            let line = Array("push: \(error)\n".utf8)
+            _ = write(2, line, line.count)
         }
     }
 

@@ -82,8 +82,7 @@ enum Settings {
     }
 
     static let workerQueues = Setting(
-        "worker.queues", fallback: [QueueSlots("downloads", 10), QueueSlots("default", 10)],
-        shownAs: "downloads=10,default=10",
+        "worker.queues", fallback: [QueueSlots("downloads", 10)], shownAs: "downloads=10",
         must: "queue=slots pairs such as downloads=10,default=10, each queue once, slots from 1 to 1000",
         meaning: "Queues that a worker process serves, each with its number of slots."
     ) { text in try QueueSlots.list(text) }

@@ -174,7 +174,7 @@ extension API {
         var report = ActionReport(verb: verb, word: { $0.downloadStatus }, allowed: { $0.downloadVerbs })
         let known = ids.enumerated().compactMap { index, item in item.id.map { (index: index, id: $0) } }
         for (index, item) in ids.enumerated() where item.id == nil {
-            report.refuse(index, item.text, "not a valid download id: it must match ^[A-Za-z0-9._:-]{1,128}$")
+            report.refuse(index, item.text, "not a valid download id: it \(JobID.rule)")
         }
         await report.act(on: known, in: try call.queue(.downloads))
         let word = verb.name == "patch" ? "priority" : verb.name

@@ -185,7 +185,7 @@ struct BatchReport {
         case .uniqueKeyTaken(let holder):
             let name = caller.seesAllJobs ? holder.description : "another job"
             refuse(index, id, "unique-key-taken", "\(name) holds the unique key")
-        case .invalid(let field): refuse(index, id, "invalid", "\(field) is out of its range")
+        case .invalid(let field): refuse(index, id, "invalid", "\(field) \(NewJob.rule(for: field))")
         }
     }
 

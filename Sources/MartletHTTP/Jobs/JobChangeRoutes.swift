@@ -81,7 +81,7 @@ extension API {
         var next = found.makeIterator()
         for (index, item) in ids.enumerated() {
             guard let id = item.id else {
-                report.refuse(index, item.text, "not a valid id: it must match ^[A-Za-z0-9._:-]{1,128}$")
+                report.refuse(index, item.text, "not a valid id: it \(JobID.rule)")
                 continue
             }
             let jobs = next.next() ?? []

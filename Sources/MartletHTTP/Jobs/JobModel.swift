@@ -20,7 +20,7 @@ struct JobModel: Sendable {
     init?(_ text: JSONText, _ fields: inout Fields, limit: Int, reserved: String, owner: String? = nil) {
         var job = NewJob(type: "", payload: Array("{}".utf8), owner: owner)
         let queue = Self.queue(&fields)
-        job.type = fields.text("type", length: 1...NewJob.Limit.type, required: true) ?? ""
+        job.type = Self.label("type", NewJob.Limit.type, &fields, required: true) ?? ""
         if job.type == reserved {
             fields.refuse("type", "is pushed through /api/downloads")
         } else if queue == .downloads {
@@ -35,7 +35,7 @@ struct JobModel: Sendable {
         job.maxRetries = fields.integer("max_retries", in: 0...100) ?? JobRecord.defaultMaxRetries
         job.retryPolicy = Self.backoff(&fields)
         job.timeout = fields.seconds("timeout_seconds", in: 0.001...31_536_000)
-        job.uniqueKey = fields.text("unique_key", length: 1...NewJob.Limit.uniqueKey)
+        job.uniqueKey = Self.label("unique_key", NewJob.Limit.uniqueKey, &fields)
         job.tags = Self.tags(&fields)
         job.metadata = Self.metadata(&fields)
         let id = Self.id(&fields)
@@ -57,7 +57,7 @@ struct JobModel: Sendable {
     private static func id(_ fields: inout Fields) -> JobID? {
         guard let text = fields.text("id") else { return nil }
         let id = JobID(text)
-        if id == nil { fields.refuse("id", "must match ^[A-Za-z0-9._:-]{1,128}$") }
+        if id == nil { fields.refuse("id", JobID.rule) }
         return id
     }
 
@@ -92,20 +92,28 @@ struct JobModel: Sendable {
     private static func tags(_ fields: inout Fields) -> [String] {
         guard let list = fields.list("tags", limit: 16) else { return [] }
         let tags = list.compactMap(\.string)
-        let areFine = tags.allSatisfy { tag in
-            (1...64).contains(tag.utf8.count) && !tag.unicodeScalars.contains { $0.value < 0x20 || $0.value == 0x7F }
-        }
-        if tags.count != list.count || tags.count > 16 || !areFine {
-            fields.refuse("tags", "must be at most 16 strings of 1 to 64 bytes without control characters")
+        let areFine = tags.allSatisfy { $0.isLabel(upTo: NewJob.Limit.tag) }
+        if tags.count != list.count || tags.count > NewJob.Limit.tags || !areFine {
+            fields.refuse("tags", NewJob.rule(for: "tags"))
         }
         return tags
     }
 
-    private static func metadata(_ fields: inout Fields) -> [UInt8]? {
+    private static func metadata(_ fields: inout Fields) -> JobMetadata? {
         guard let metadata = fields.value("metadata") else { return nil }
-        if metadata.kind != .object || metadata.count > 16 << 10 {
-            fields.refuse("metadata", "must be an object of at most 16384 bytes")
+        guard metadata.kind == .object, metadata.count <= JobMetadata.limit else {
+            fields.refuse("metadata", "must be an object of at most \(JobMetadata.limit) bytes")
+            return nil
         }
-        return metadata.bytes
+        return JobMetadata(checked: metadata.bytes)
+    }
+
+    /// A text that people see again in lists and terminals.
+    private static func label(
+        _ name: String, _ limit: Int, _ fields: inout Fields, required: Bool = false
+    ) -> String? {
+        let text = fields.text(name, length: 1...limit, required: required)
+        if let text, !text.isLabel(upTo: limit) { fields.refuse(name, NewJob.rule(for: name)) }
+        return text
     }
 }

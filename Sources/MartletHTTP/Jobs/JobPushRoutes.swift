@@ -59,7 +59,7 @@ extension API {
         guard batch.queues.count == 1, let name = batch.queues.first else {
             throw Problem.invalid("/jobs", "must all be for one queue, or atomic must be false")
         }
-        let bytes = batch.jobs.reduce(0) { $0 + $1.payload.count + ($1.metadata?.count ?? 0) }
+        let bytes = batch.jobs.reduce(0) { $0 + $1.payload.count + ($1.metadata?.json.count ?? 0) }
         guard bytes <= NewJob.Limit.atomicBytes else {
             throw Problem.tooLarge("the payloads have more than 16 MiB together", limit: NewJob.Limit.atomicBytes)
         }
@@ -109,7 +109,7 @@ extension Problem {
         switch verdict {
         case .uniqueKeyTaken(let holder): uniqueKeyTaken(by: holder, index, of: jobs, at: place, for: caller)
         case .invalid(let field):
-            invalid([place(index, field).saying("is out of its range")])
+            invalid([place(index, field).saying(NewJob.rule(for: field))])
         default:
             idempotencyConflict(jobs[index].id).with("index", .int(index))
         }

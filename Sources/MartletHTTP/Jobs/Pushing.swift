@@ -72,7 +72,7 @@ extension API {
         _ job: NewJob, to queue: Queue, durability: Durability? = nil, for caller: Caller,
         location: (JobID) -> String, view: (JobRecord) -> JSON
     ) async throws -> Reply {
-        if let field = job.invalidField { throw Problem.invalid("/\(field)", "is out of its range") }
+        if let field = job.invalidField { throw Problem.invalid("/\(field)", NewJob.rule(for: field)) }
         let pushed = try await queue.push(job, durability)
         let more = pushed.durability.members(asked: durability)
         pushes.count(job, pushed.outcome, in: queue.name)
@@ -83,7 +83,7 @@ extension API {
         case .deleted: return Reply(.object(["id": .string(job.id.description), "status": "deleted"]).adding(more))
         case .conflict: throw Problem.idempotencyConflict(job.id)
         case .uniqueKeyTaken(let holder): throw Problem.uniqueKeyTaken(by: caller.seesAllJobs ? holder : nil)
-        case .invalid(let field): throw Problem.invalid("/\(field)", "is out of its range")
+        case .invalid(let field): throw Problem.invalid("/\(field)", NewJob.rule(for: field))
         }
     }
 

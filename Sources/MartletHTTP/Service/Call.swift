@@ -69,7 +69,7 @@ struct Call: Sendable {
     /// The job's id in the path.
     func id() throws(Problem) -> JobID {
         guard let id = parameters["id"].flatMap({ JobID($0) }) else {
-            throw .invalid("?id", "must match ^[A-Za-z0-9._:-]{1,128}$")
+            throw .invalid("?id", JobID.rule)
         }
         return id
     }

@@ -102,7 +102,7 @@ if crowded or not is_common then
         local id, job = ids[j], special[j]
         local digest = job and job.d or ''
         local no
-        if #id > 128 or not find(id, '^[%w._:-]+$') then
+        if #id > 128 or not find(id, '^[%w._:-]+$') or not find(id, '[^.]') then
             no = { 'invalid', 'id' }
         elseif seen[id] then
             -- Named before in this call.

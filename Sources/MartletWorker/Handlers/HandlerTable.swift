@@ -11,7 +11,7 @@ struct HandlerTable: Sendable {
     init(_ handlers: Handlers) throws(WorkerError) {
         var entries: [String: HandlerEntry] = [:]
         for entry in handlers.entries {
-            guard (1...NewJob.Limit.type).contains(entry.type.utf8.count) else {
+            guard entry.type.isLabel(upTo: NewJob.Limit.type) else {
                 throw .badTypeName(entry.type, handler: entry.name)
             }
             if let first = entries.updateValue(entry, forKey: entry.type) {

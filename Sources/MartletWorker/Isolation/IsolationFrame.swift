@@ -35,6 +35,8 @@ struct IsolatedJob: Codable, Sendable {
     var enqueuedAt: Date
     var payload: Data
     var checkpoint: Data?
+    var tags: [String]
+    var metadata: Data?
     /// How long the attempt may still run.
     var left: Duration?
 
@@ -51,16 +53,19 @@ struct IsolatedJob: Codable, Sendable {
         enqueuedAt = facts.enqueuedAt
         self.payload = Data(payload)
         checkpoint = facts.checkpoint.map { Data($0) }
+        tags = facts.tags
+        metadata = facts.metadata.map { Data($0.json) }
         left = facts.deadline.map { $0 - .now }
     }
 
     /// The facts as the handler gets them; `nil` for an id that is none.
     var facts: JobAttempt? {
-        guard let id = JobID(id) else { return nil }
+        guard let id = JobID(stored: id) else { return nil }
         return JobAttempt(
             id: id, type: type, queue: queue, token: token, claims: claims, attempt: attempt, maxRetries: maxRetries,
             priority: priority, enqueuedAt: enqueuedAt, deadline: left.map { .now + $0 },
-            checkpoint: checkpoint.map { Array($0) })
+            checkpoint: checkpoint.map { Array($0) }, tags: tags,
+            metadata: metadata.map { JobMetadata(checked: Array($0)) })
     }
 }
 

@@ -60,7 +60,8 @@ struct Attempt: Sendable {
         let facts = JobAttempt(
             id: job.id, type: job.type, queue: queue.description, token: job.token, claims: job.claims,
             attempt: job.failures + 1, maxRetries: job.maxRetries, priority: job.priority,
-            enqueuedAt: job.createdAt ?? Date(), deadline: running.deadline, checkpoint: job.checkpoint)
+            enqueuedAt: job.createdAt ?? Date(), deadline: running.deadline, checkpoint: job.checkpoint,
+            tags: job.tags, metadata: job.metadata)
         return JobContext(facts, labelling: logger, runtime: running)
     }
 

@@ -88,7 +88,7 @@ struct KeyCase: Sendable, CustomTestStringConvertible {
         #expect(
             settings.worker
                 == WorkerSettings(
-                    queues: [QueueSlots("downloads", 10), QueueSlots("default", 10)], shutdownGrace: .seconds(25)))
+                    queues: [QueueSlots("downloads", 10)], shutdownGrace: .seconds(25)))
         #expect(
             settings.download
                 == DownloadSettings(

@@ -36,11 +36,13 @@ func pushWithTerms(_ mail: Queue) async throws {
         delay: .seconds(3600),  // up to 365 days
         maxRetries: 3,  // 0 to 100, after the first attempt
         retryPolicy: .exponential(base: .seconds(5), jitter: 0.2),  // default: 1 s, 2 s, 4 s and so on
-        timeout: .seconds(30))  // of one attempt, default none
+        timeout: .seconds(30),  // of one attempt, default none
+        tags: ["billing", "eu"],  // up to 16, for people
+        metadata: ["customer": "4711"])  // a JSON object of at most 16 KiB, for people
 }
 
 func pushOnce(_ mail: Queue) async throws {
-    let id = JobID("order-4711-confirmation")
+    let id = try JobID(validating: "order-4711-confirmation")
     let job = try await mail.enqueue(SendMail(to: "ada@example.com", template: "order"), id: id)
     print(job.existed)  // true when this push had been made before
 }
@@ -56,6 +58,16 @@ func pushUnique(_ mail: Queue) async throws {
 func pushMany(_ mail: Queue, _ addresses: [String]) async throws -> Int {
     let jobs = try await mail.enqueue(contentsOf: addresses.map { SendMail(to: $0, template: "news") }, priority: -5)
     return jobs.count
+}
+
+func pushAllOrNothing(_ queue: Queue) async throws {
+    let jobs = try [
+        NewJob(SendMail(to: "ada@example.com", template: "order")),
+        NewJob(Add(a: 2, b: 3), id: JobID(validating: "sum-4711"), options: JobOptions(priority: 5, tags: ["billing"])),
+    ]
+    if case .refused(let index, let verdict) = try await queue.enqueueAtomically(jobs) {
+        print("nothing was pushed, because of job \(index): \(verdict)")
+    }
 }
 
 func pushFromTheConnection(_ mail: Queue, _ addresses: [String]) async throws {

@@ -71,9 +71,18 @@ func importer() -> Handlers {
     }
 }
 
-func handlersOfBytes(_ render: @escaping @Sendable ([UInt8]) async throws -> Void, _ counter: Counter) -> Handlers {
-    Handlers {
+func runImages(_ picture: [UInt8], _ render: @escaping @Sendable ([UInt8]) async throws -> Void) async throws {
+    let martlet = try await Martlet(.environment())
+    let worker = Worker(martlet, queues: ["images": 4]) {
         OnRaw("thumbnail", runsOn: .process) { payload, context in try await render(payload) }
+    }
+    if Worker.runsOneJob { return try await worker.run() }  // what follows happens only in the first process
+    _ = try await martlet.queue("images").enqueue(NewJob(type: "thumbnail", payload: picture))
+    try await worker.run()
+}
+
+func handlersOfBytes(_ counter: Counter) -> Handlers {
+    Handlers {
         OnRaw("hit", runsOn: .loop) { payload, context in counter.add(payload) }
     }
 }

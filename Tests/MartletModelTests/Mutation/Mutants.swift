@@ -40,7 +40,9 @@ struct Mutant: Sendable, CustomStringConvertible {
         Mutant("a push wakes nobody", .enqueue, "wake(ready)"),
         Mutant("a delayed push wakes nobody", .enqueue, "if earliest then rare.wake_for_due(earliest) end"),
         Mutant("any priority will do", .enqueue, "whole(priority, -1000, 1000)", "whole(priority, -100000, 100000)"),
-        Mutant("any id will do", .enqueue, "if #id > 128 or not find(id, '^[%w._:-]+$') then", "if false then"),
+        Mutant(
+            "any id will do", .enqueue, "if #id > 128 or not find(id, '^[%w._:-]+$') or not find(id, '[^.]') then",
+            "if false then"),
         Mutant(
             "what is no number is one", .prelude, "if not text or not find(text, '^%-?%d+$') then return nil end",
             "if not tonumber(text) then return nil end"),
