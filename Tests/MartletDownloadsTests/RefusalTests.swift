@@ -96,7 +96,8 @@ import Testing
         let origin = try await Origin.start { _, _ in Reply(status: 100, end: .hang) }
         let settings = bench.settings {
             $0.stallTimeout = .milliseconds(200)
-            $0.connectTimeout = .milliseconds(200)
+            // Long enough for a busy machine: else the connection itself would be what is given up.
+            $0.connectTimeout = .seconds(2)
         }
         #expect(
             await bench.failure(DownloadJob(url: origin.url(), filename: "a"), settings: settings)?.code == .stalled)

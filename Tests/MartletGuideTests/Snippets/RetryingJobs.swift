@@ -40,7 +40,7 @@ func retryRecipes(_ payments: any Payments, _ reports: any Reports, _ messages: 
     Handlers {
         On(ChargeCard.self) { job, context in
             let answer = try await payments.charge(job.order, idempotencyKey: "\(context.id)")
-            if let wait = answer.retryAfter { throw JobOutcome.snooze(wait) }
+            if let wait = answer.retryAfter { throw JobOutcome.snooze(max(wait, .seconds(1))) }
             if answer.isDeclined { throw JobOutcome.discard(reason: "the card was declined") }
         }
         On(AwaitReport.self) { job, context in
