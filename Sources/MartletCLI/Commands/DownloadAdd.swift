@@ -24,8 +24,12 @@ extension DownloadCommand {
         var maxBytes: ByteCount?
         @Option(help: ArgumentHelp("How long to wait before it may start, such as 90 or 5m.", valueName: "time"))
         var delay: TimeSpan?
+        @Option(help: ArgumentHelp("The longest time of one attempt, such as 90 or 5m.", valueName: "time"))
+        var timeout: TimeSpan?
         @Option(help: "Retries after the first attempt.")
         var maxRetries: Int?
+        @Option(help: "What to do when another file has the name: rename, error or replace.")
+        var onConflict: TakenName?
         @Option(help: "Makes the same command safe to repeat: with this key again it finds its first downloads.")
         var idempotencyKey: String?
         @Flag(help: "Add nothing when the same download is waiting or running already.")
@@ -74,7 +78,8 @@ extension DownloadCommand {
         }
 
         private func batch(_ sources: [String]) -> JSON {
-            let isPlain = maxBytes == nil && delay == nil && maxRetries == nil && !unique
+            let isPlain =
+                maxBytes == nil && delay == nil && timeout == nil && maxRetries == nil && onConflict == nil && !unique
             if track && isPlain {
                 return .fields([
                     "track_ids": .array(sources.map(JSON.string)), "priority": priority.map(JSON.integer),
@@ -88,6 +93,7 @@ extension DownloadCommand {
                 track ? "track_id" : "url": .string(source), "filename": filename.map(JSON.string),
                 "priority": priority.map(JSON.integer), "checksum": checksum.map(JSON.string),
                 "max_bytes": maxBytes?.json, "delay_seconds": delay?.json,
+                "timeout_seconds": timeout?.json, "on_conflict": onConflict?.json,
                 "max_retries": maxRetries.map(JSON.integer), "unique": unique ? true : nil,
             ])
         }

@@ -21,8 +21,8 @@ struct DownloadCommand: ParsableCommand {
     /// The order of the fields of one download.
     static let order = [
         "id", "track_id", "url", "filename", "status", "priority", "progress_percent", "bytes_downloaded",
-        "total_bytes", "speed_bytes_per_second", "eta_seconds", "attempt", "max_retries", "retry_at", "checksum",
-        "error", "created_at", "started_at", "completed_at", "updated_at",
+        "total_bytes", "speed_bytes_per_second", "eta_seconds", "attempt", "max_retries", "timeout_seconds", "retry_at",
+        "checksum", "error", "created_at", "started_at", "completed_at", "updated_at",
     ]
 }
 
@@ -93,13 +93,6 @@ extension DownloadCommand {
             try consent.ask("Cancel", batch.ids.count, "downloads")
             try await batch.act("cancel")
         }
-    }
-
-    struct Retry: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Run failed or cancelled downloads again.")
-
-        @OptionGroup var batch: DownloadBatch
-        func run() async throws { try await batch.act("retry") }
     }
 
     struct Reprioritise: AsyncParsableCommand {

@@ -63,4 +63,24 @@ import Testing
             #expect(try await house.record(id).error?.hasPrefix("too_slow: ") == true)
         }
     }
+
+    @Test func `an attempt ends with its timeout, from the command line too`() async throws {
+        try await House.with(Self.slow) { house in
+            try await house.serve()
+            try house.work()
+            let url = house.origin.url(of: "slow1.bin")
+            let added = try await house.martlet(
+                "download", "add", url, "--timeout", "2s", "--max-retries", "0", "--on-conflict", "error", "-o", "json")
+            #expect(added.status == 0, "\(added.errors)")
+            #expect(added.json["timeout_seconds"].int == 2)
+            let id = try #require(added.json["id"].string)
+            try await house.until(id, is: "failed", within: .seconds(15))
+            #expect(try await house.record(id).error?.hasPrefix("timed out") == true)
+            let retried = try await house.martlet("download", "retry", id, "--filename", "other.bin")
+            #expect(retried.status == 0, "\(retried.errors)")
+            #expect(try await house.download(id)["filename"].string == "other.bin")
+            let two = try await house.martlet("download", "retry", id, id, "--filename", "other.bin")
+            #expect(two.status == 64)
+        }
+    }
 }

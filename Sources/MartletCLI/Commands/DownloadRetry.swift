@@ -1,0 +1,39 @@
+// `martlet download retry`: failed or cancelled downloads again, one of them also under another name.
+
+import ArgumentParser
+
+/// What is done when another file has the name.
+enum TakenName: String, ExpressibleByArgument, CaseIterable, Sendable {
+    case rename, error, replace
+
+    /// The word for the server.
+    var json: JSON { .string(rawValue) }
+}
+
+extension DownloadCommand {
+    struct Retry: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Run failed or cancelled downloads again, one of them also under another name.")
+
+        @Option(help: "Another name for the file; for a single download.")
+        var filename: String?
+        @Option(help: "What to do when the name is taken: rename, error or replace; for a single download.")
+        var onConflict: TakenName?
+        @OptionGroup var batch: DownloadBatch
+
+        private var changesName: Bool { filename != nil || onConflict != nil }
+
+        func validate() throws {
+            guard batch.ids.count > 1, changesName else { return }
+            throw ValidationError("--filename and --on-conflict are for a single download.")
+        }
+
+        func run() async throws {
+            guard changesName else { return try await batch.act("retry") }
+            let path = "/api/downloads/\(APIClient.escaped(batch.ids[0]))/retry"
+            let body = JSON.fields(["filename": filename.map(JSON.string), "on_conflict": onConflict?.json])
+            let answer = try await batch.client.withClient { try await $0.post(path, body: body) }
+            batch.output.show(answer, first: ["download_id", "status", "message"])
+        }
+    }
+}
