@@ -68,7 +68,7 @@ import Testing
         let start = ContinuousClock.now
         var fields = Fields(text)
         for _ in 0..<20 { _ = fields.text("type") }
-        #expect(fields.close().count == 50_000)
+        #expect(fields.close().count == 100, "no more faults than that are told")
         #expect(ContinuousClock.now - start < .seconds(5))
     }
 

@@ -206,7 +206,7 @@ private let nothing = OriginContent(files: [], bytesPerSecond: 100 << 20)
             // Of this two thirds are in use: far from full for Redis, too much for us.
             try await house.command("CONFIG", "SET", "maxmemory", String(used * 3 / 2))
             try await house.until("the server has noticed") {
-                try await house.text("/metrics").contains("martlet_pushes_refused 1")
+                try await house.text("/metrics").contains("\nmartlet_pushes_refused 1\n")
             }
             let refusal = await #expect(throws: CommandFailure.self) { try await house.add("a.bin") }
             #expect(refusal?.message.contains("pushes are refused") == true, "\(String(describing: refusal))")
