@@ -11,7 +11,7 @@ package enum PermissionCheckup {
     package static let name = "permissions"
     /// What is called outside scripts, always with a key of ours.
     package static let outside = [
-        "SADD", "SISMEMBER", "SMEMBERS", "HGETALL", "HGET", "HSETNX", "BLPOP", "SET", "PTTL",
+        "SADD", "SREM", "SISMEMBER", "SMEMBERS", "HGETALL", "HGET", "HSETNX", "BLPOP", "SET", "PTTL",
     ]
 
     /// Every word of a script that could be a command's name, in the order of the alphabet; most of them are.

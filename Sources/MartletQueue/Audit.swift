@@ -52,7 +52,7 @@ extension Queue {
     public func audit(hashes: Bool = true) async throws(QueueError) -> AuditReport {
         var report = AuditReport(queue: name)
         guard let ledger = try await read(.audit, RedisArguments("ledger")) else { return report }
-        let numbers = ledger.dropFirst().compactMap(\.int)
+        let numbers = ledger.dropFirst().compactMap { $0.int?.asLedgerCount }
         guard numbers.count == 6 else { throw .broken("audit", .array(ledger)) }
         report.ledgerDifference = numbers[0] - numbers[1] - numbers[2]
         report.repaired = numbers[3]

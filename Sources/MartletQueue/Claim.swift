@@ -60,7 +60,7 @@ public struct ClaimedJob: Sendable {
     public var priority: Int
     /// How many attempts failed before.
     public var failures: Int
-    /// How many workers in a row were lost with it.
+    /// How many workers in a row were lost with it: since it was pushed, retried by hand, or saved its last checkpoint.
     public var lost: Int
     /// How often a failed attempt is tried again.
     public var maxRetries: Int
@@ -119,12 +119,14 @@ public struct ClaimReply: Sendable {
 }
 
 extension ClaimedJob {
-    /// Reads `id, claims, place in line (empty in a replay), hash as flat list`.
-    init?(_ words: ArraySlice<RedisValue>, nonce: String, firstToken: String, now: Int) {
+    /// Reads `id, claims, place in line (empty in a replay), hash as flat list`; `nil` for a job whose id, type or payload
+    /// cannot be read.
+    init?(_ words: ArraySlice<RedisValue>, nonce: String, firstToken: String, now: Int) throws(QueueError) {
         let at = words.startIndex
-        guard let id = words[at].string.flatMap({ JobID(stored: $0) }), let claims = words[at + 1].int,
-            let pairs = words[at + 3].array
-        else { return nil }
+        guard let name = words[at].string, let claims = words[at + 1].int, let pairs = words[at + 3].array else {
+            throw .broken("turn", .array(Array(words)))
+        }
+        guard let id = JobID(stored: name) else { return nil }
         self.init(
             id: id, token: claims == 1 ? firstToken : "\(claims):\(nonce)", claims: claims, type: "", payload: [],
             priority: 0, failures: 0, lost: 0, maxRetries: JobRecord.defaultMaxRetries, retryPolicy: .standard)
@@ -142,12 +144,12 @@ extension ClaimedJob {
         switch field {
         case .type: type = value.string ?? ""
         case .payload: payload = value.bytes ?? []
-        case .priority: priority = value.int ?? 0
+        case .priority: priority = value.int?.asPriority ?? 0
         case .failures: failures = value.int?.asCount ?? 0
-        case .lost: lost = value.int?.asCount ?? 0
-        case .maxRetries: maxRetries = value.int ?? JobRecord.defaultMaxRetries
+        case .lost: lost = value.bytes.flatMap(Losses.init)?.inARow ?? 0
+        case .maxRetries: maxRetries = value.int?.asCount ?? JobRecord.defaultMaxRetries
         case .retryPolicy: retryPolicy = value.string.flatMap(RetryPolicy.init(stored:)) ?? .standard
-        case .timeout: timeout = value.int.map { .milliseconds($0) }
+        case .timeout: timeout = value.int.map { .milliseconds($0.asWait) }
         case .checkpoint: checkpoint = value.bytes
         case .createdAt: storedCreation = value.int.map { Date(milliseconds: $0) }
         case .unknownSince: unknownFor = value.int.map { max(.zero, .milliseconds(now) - .milliseconds($0)) }

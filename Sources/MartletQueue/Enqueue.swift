@@ -149,7 +149,8 @@ extension Queue {
 
     /// Pushes up to 10 000 jobs and 16 MiB, all of them or none, in one script.
     ///
-    /// Only one such push at a time runs in a process, since each may hold Redis for up to 0.1 s.
+    /// Only one such push at a time runs in a process, since each may hold Redis for up to 0.1 s. Those that wait hold 64 MiB
+    /// at most; beyond that the push is refused as `busy` and nothing happens. Cancelling the task ends the wait.
     public func enqueueAtomically(_ jobs: [NewJob]) async throws(QueueError) -> AtomicEnqueueResult {
         try await enqueueAtomically(jobs, durability: nil).outcome
     }
@@ -165,11 +166,7 @@ extension Queue {
             }
         }
         try store.admit(jobs.map(\.id))
-        guard await store.atomicPushes.enter(within: .seconds(3)) else {
-            throw QueueError(
-                .notExecuted(.busy), ids: jobs.map(\.id),
-                message: "other pushes of all or nothing kept this one waiting for 3 s; try again later")
-        }
+        try await enterAlone(jobs)
         defer { store.atomicPushes.leave() }
         if durability ?? .memory == .memory, calls.level.load(ordering: .relaxed) <= 0 {
             let mode = calls.plainMode("atomic")
@@ -183,6 +180,20 @@ extension Queue {
             }
         }
         return try await pushDurably(jobs[...], isAtomic: true, durability)
+    }
+
+    private func enterAlone(_ jobs: [NewJob]) async throws(QueueError) {
+        do throws(Turnstile.Refusal) {
+            try await store.atomicPushes.enter(holding: jobs.reduce(0) { $0 + $1.wireSize }, within: .seconds(3))
+        } catch {
+            let (reason, message): (QueueError.Reason, String) =
+                switch error {
+                case .full: (.busy, "too many pushes of all or nothing wait in this process; try again later")
+                case .late: (.busy, "other pushes of all or nothing kept this one waiting for 3 s; try again later")
+                case .cancelled: (.unavailable, "the waiting task was cancelled")
+                }
+            throw QueueError(.notExecuted(reason), ids: jobs.map(\.id), message: message)
+        }
     }
 
     /// The most jobs of one call.

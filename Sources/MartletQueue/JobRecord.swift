@@ -35,6 +35,7 @@ enum JobField: String, Sendable, CaseIterable {
     /// blank, when the job was last claimed.
     case place = "at"
     case failures = "f"
+    /// How many workers were lost with it; behind a blank, how many of them before its last accepted checkpoint.
     case lost = "l"
     case error = "e"
     case output = "o"
@@ -84,7 +85,9 @@ public struct JobRecord: Sendable {
     public var claims: Int
     /// How many attempts failed.
     public var failures: Int
-    /// How many workers in a row were lost with it.
+    /// How many workers were lost with it since it was pushed or retried by hand.
+    ///
+    /// Only those since its last accepted checkpoint count towards poison.
     public var lost: Int
     /// The last error; `nil` once it completed.
     public var error: String?
@@ -122,8 +125,10 @@ extension JobRecord {
     init?(_ value: RedisValue, id: JobID? = nil, queue: QueueName, now: Int) throws(QueueError) {
         guard let parts = value.array else { return nil }
         guard parts.count >= 3, let state = parts[0].string.flatMap(JobState.init), let place = parts[1].string,
-            let pairs = parts[2].array, let id = id ?? parts.dropFirst(3).first?.string.flatMap({ JobID(stored: $0) })
+            let pairs = parts[2].array, let name = id?.description ?? parts.dropFirst(3).first?.string
         else { throw QueueError.broken("read", value) }
+        // An index may hold a word that is no id; it hides no other job.
+        guard let id = id ?? JobID(stored: name) else { return nil }
         let fields = JobFields(pairs)
         let runnableSince = parts.count > 4 ? parts[4].string.flatMap { Int($0) } : nil
         self.init(fields, id: id, queue: queue, state: state, place: place, runnableSince: runnableSince, now: now)
@@ -139,17 +144,17 @@ extension JobRecord {
         self.place = place
         type = fields.text(.type) ?? ""
         payload = fields.bytes(.payload) ?? []
-        priority = fields.int(.priority) ?? 0
-        maxRetries = fields.int(.maxRetries) ?? Self.defaultMaxRetries
+        priority = fields.int(.priority)?.asPriority ?? 0
+        maxRetries = fields.int(.maxRetries)?.asCount ?? Self.defaultMaxRetries
         retryPolicy = fields.retryPolicy
-        timeout = fields.int(.timeout).map { .milliseconds($0) }
+        timeout = fields.int(.timeout).map { .milliseconds($0.asWait) }
         uniqueKey = fields.text(.uniqueKey)
         tags = fields.text(.tags).map { $0.split(separator: "\n").map(String.init) } ?? []
         metadata = fields.bytes(.metadata)
         owner = fields.text(.owner)
         claims = fields.claims
         failures = fields.int(.failures)?.asCount ?? 0
-        lost = fields.int(.lost)?.asCount ?? 0
+        lost = fields.bytes(.lost).flatMap(Losses.init)?.all ?? 0
         // The error of an attempt before the one that completed is none of the job's any more.
         error = state == .completed ? nil : fields.text(.error)
         output = fields.bytes(.output)
@@ -189,7 +194,7 @@ struct JobFields {
 
     var claims: Int {
         guard let token = text(.token) else { return 0 }
-        return Int(token.drop { $0 == "-" }.prefix { $0 != ":" }) ?? 0
+        return Int(token.drop { $0 == "-" }.prefix { $0 != ":" })?.asLedgerCount ?? 0
     }
 
     var claimedAt: Date? {
@@ -211,10 +216,33 @@ struct JobFields {
 extension Int {
     /// The number as a count that can be counted on from: what no count can be is the nearest that can.
     var asCount: Int { Swift.min(Swift.max(self, 0), Int(Int32.max)) }
+    /// The number as a priority; what is stored may be any number.
+    var asPriority: Int { Swift.min(Swift.max(self, -1000), 1000) }
+    /// The number as a wait in milliseconds, at least 1 and at most a year.
+    var asWait: Int { Swift.min(Swift.max(self, 1), 31_536_000_000) }
+}
+
+/// The field `l`: all losses, and how many of them count towards poison.
+struct Losses {
+    var all: Int
+    var inARow: Int
+
+    init?(_ bytes: [UInt8]) {
+        let words = String(decoding: bytes, as: UTF8.self).split(separator: " ")
+        guard let first = words.first, let all = Int(first)?.asCount else { return nil }
+        self.all = all
+        inARow = max(0, all - (words.dropFirst().first.flatMap { Int($0) }?.asCount ?? 0))
+    }
 }
 
 extension Date {
-    init(milliseconds: Int) { self.init(timeIntervalSince1970: Double(milliseconds) / 1000) }
+    /// What is stored may be any number; a date beyond the years 1 to 9999 is one that no calendar can show.
+    private static let range = -62_135_596_800_000...253_402_300_799_999
+
+    init(milliseconds: Int) {
+        let bounded = min(max(milliseconds, Self.range.lowerBound), Self.range.upperBound)
+        self.init(timeIntervalSince1970: Double(bounded) / 1000)
+    }
 }
 
 extension JobProgress {
@@ -222,14 +250,19 @@ extension JobProgress {
     package var stored: String {
         // A rate may come from a division by an author; what is no sensible number is left out.
         let rate = self.rate.flatMap { (0...1e15).contains($0) ? String(Int64($0.rounded())) : nil }
-        return "\(completed)/\(total.map(String.init) ?? "")/\(rate ?? "")"
+        return "\(Self.bounded(completed))/\(total.map { String(Self.bounded($0)) } ?? "")/\(rate ?? "")"
     }
+
+    /// A number of units within what a double holds exactly, so that nobody who computes with it leaves an integer's range.
+    private static func bounded(_ units: Int64) -> Int64 { min(max(units, 0), 1 << 53) }
 
     /// Reads what ``stored`` wrote; `nil` for anything else.
     package init?(stored text: String) {
         let parts = text.split(separator: "/", omittingEmptySubsequences: false)
         guard parts.count == 3, let completed = Int64(parts[0]) else { return nil }
-        self.init(completed: completed, total: Int64(parts[1]), rate: Double(parts[2]))
+        // As when it was stored, whoever stored it: a rate is a whole number.
+        let rate = Double(parts[2]).flatMap { (0...1e15).contains($0) ? $0.rounded() : nil }
+        self.init(completed: Self.bounded(completed), total: Int64(parts[1]).map(Self.bounded), rate: rate)
     }
 }
 

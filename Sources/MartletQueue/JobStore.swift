@@ -1,4 +1,4 @@
-// All queues under one prefix of one Redis: the connection, the registry of names, and the pause of all.
+// All queues under one prefix of one Redis: the connections, and what is asked of Redis itself.
 
 public import Logging
 import MartletJobs
@@ -16,9 +16,11 @@ public final class JobStore: Service, Sendable {
     let waiter: RedisListWaiter
     let durable: DurableLane
     let scripts: ScriptTable
-    let atomicPushes = Turnstile()
+    let atomicPushes = Turnstile(bytes: 64 << 20)
     let memory = MemoryGuard()
-    private let known = KnownQueues()
+    let known = KnownQueues()
+    /// How many queues there may be; see ``limitQueues(to:)``.
+    let queueLimit = Atomic(JobStore.standardQueueLimit)
     let queuesKey: String
     let globalKey: String
 
@@ -130,100 +132,18 @@ public final class JobStore: Service, Sendable {
         return reply.array?.dropFirst().first?.string
     }
 
-    /// The names of all queues, sorted.
-    public func queueNames() async throws(QueueError) -> [QueueName] {
-        let members = try await command("SMEMBERS", queuesKey).array ?? []
-        return members.compactMap { $0.string.flatMap { QueueName($0) } }.sorted()
-    }
-
-    /// Pauses all queues, those too that come later.
-    ///
-    /// Once this returns, no claim happens anywhere.
-    public func pauseAll(reason: String? = nil, by who: String? = nil) async throws(QueueError) {
-        try await setGlobalPause(true, reason: reason ?? "", who: who ?? "")
-    }
-
-    /// Ends the pause of all queues; a queue that was paused by itself stays so.
-    public func resumeAll() async throws(QueueError) { try await setGlobalPause(false, reason: "", who: "") }
-
-    /// The pause of all queues.
-    public func globalPause() async throws(QueueError) -> QueuePause? {
-        let flag = try await globalFlag()
-        return flag.paused ? QueuePause(reason: flag.reason, by: flag.by, at: nil) : nil
-    }
-
-    /// Brings every queue's flag in line with the global one; mends what a pause cut short left.
-    public func repairGlobalPause() async throws(QueueError) {
-        let flag = try await globalFlag()
-        for name in try await queueNames() { try await flag.apply(to: queue(name)) }
-    }
-
-    // First the global flag, then the registry, then every queue: a queue that is created meanwhile is either in the
-    // registry already, or reads the flag after it was set.
-    private func setGlobalPause(_ paused: Bool, reason: String, who: String) async throws(QueueError) {
-        let request = RedisRequest.script(
-            scripts.global, keys: RedisArguments(globalKey),
-            arguments: RedisArguments(paused ? "1" : "0", reason, who))
-        let value = try await send(request)
-        guard let version = value.int else { throw .broken("global", value) }
-        let flag = GlobalFlag(paused: paused, version: version, reason: reason, by: who)
-        for name in try await queueNames() { try await flag.apply(to: queue(name)) }
-    }
-
-    /// Registers a queue, then reads the global flag, then creates it with that flag.
-    func register(_ name: QueueName) async throws(QueueError) -> GlobalFlag {
-        // The registry counts what it takes, so that a queue that is not in it any more can be told from one that a
-        // restored registry never had.
-        try await identify()
-        if try await command("SISMEMBER", queuesKey, name.description).int == 0 {
-            _ = try await command("HINCRBY", globalKey, "registered", "1")
-        }
-        _ = try await command("SADD", queuesKey, name.description)
-        return try await globalFlag()
-    }
-
-    private func globalFlag() async throws(QueueError) -> GlobalFlag {
-        let fields = Queue.words(try await command("HGETALL", globalKey).array ?? [])
-        return GlobalFlag(
-            paused: fields["paused"] == "1", version: fields["version"].flatMap { Int($0) } ?? 0,
-            reason: fields["reason"] ?? "", by: fields["by"] ?? "")
-    }
-
     func command(_ words: String...) async throws(QueueError) -> RedisValue {
         var arguments = RedisArguments()
         for word in words { arguments.append(word) }
         return try await send(.command(arguments))
     }
 
-    private func send(_ request: RedisRequest) async throws(QueueError) -> RedisValue {
+    func send(_ request: RedisRequest) async throws(QueueError) -> RedisValue {
         do throws(RedisError) { return try await redis.send(request) } catch { throw QueueError(error) }
     }
 }
 
-/// The flag that pauses all queues, with the version that orders its changes.
-struct GlobalFlag {
-    var paused: Bool
-    var version: Int
-    var reason: String
-    var by: String
-
-    func apply(to queue: Queue) async throws(QueueError) {
-        _ = try await queue.run(
-            .configure, RedisArguments("pause_all", paused ? "1" : "0", "\(version)", reason, by))
-    }
-}
-
 extension Queue {
-    /// Creates the queue if it does not exist; it takes part in a pause of all from its first moment.
-    public func create() async throws(QueueError) {
-        let flag = try await store.register(name)
-        var arguments = RedisArguments("create")
-        arguments.append(flag.paused ? "1" : "0")
-        arguments.append(flag.version)
-        arguments.append(JobStore.newEpoch())
-        _ = try await run(.configure, arguments)
-    }
-
     /// Waits for a sign that there may be work: true at once when a token came, false when the time is over.
     ///
     /// Tokens are hints; a worker that only polls is correct too.

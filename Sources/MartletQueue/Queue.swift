@@ -30,10 +30,16 @@ public struct Queue: Sendable {
     func run(_ script: QueueScript, _ arguments: RedisArguments, ids: [JobID] = []) async throws(QueueError)
         -> RedisValue
     {
-        let value = try await send(script, arguments, ids)
-        guard value.isNoQueue else { return value }
-        try await create()
-        return try await send(script, arguments, ids)
+        var value = try await send(script, arguments, ids)
+        for _ in 0..<3 where value.isNoQueue {
+            try await create()
+            value = try await send(script, arguments, ids)
+        }
+        guard !value.isNoQueue else {
+            throw QueueError(
+                .notExecuted(.busy), ids: ids, message: "the queue \(name) is deleted all the time; try again")
+        }
+        return value
     }
 
     /// Runs a script that only reads.

@@ -25,7 +25,8 @@ public struct QueueError: Error, Sendable, CustomStringConvertible {
         case readOnly = "read-only"
         /// Redis' memory is full.
         case full
-        /// A script of somebody else's keeps Redis busy, or somebody ended ours before it had written anything.
+        /// A script of somebody else's keeps Redis busy, or somebody ended ours before it had written anything; or too many
+        /// pushes of this process wait to go one at a time.
         case busy
         /// Redis cannot write to its disk.
         case diskTrouble = "disk-trouble"
@@ -45,6 +46,8 @@ public struct QueueError: Error, Sendable, CustomStringConvertible {
         case stepInUse
         /// The process runs one job with `runsOn: .process`, and its program pushed outside of that job.
         case besideJob
+        /// There are as many queues as there may be; names the limit.
+        case tooManyQueues(Int)
         /// Redis answered something that no version of ours answers.
         case protocolBroken(String)
     }

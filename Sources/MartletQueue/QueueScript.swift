@@ -2,7 +2,7 @@
 
 /// One of the queue's scripts.
 enum QueueScript: Int, CaseIterable, Sendable {
-    case enqueue, turn, beat, sweep, control, configure, read, audit, repair
+    case enqueue, turn, beat, sweep, control, configure, read, audit, repair, remove
 
     /// The file that it is named after.
     var file: ScriptFile {
@@ -16,6 +16,7 @@ enum QueueScript: Int, CaseIterable, Sendable {
         case .read: .read
         case .audit: .audit
         case .repair: .repair
+        case .remove: .remove
         }
     }
 
@@ -27,8 +28,8 @@ enum QueueScript: Int, CaseIterable, Sendable {
 package enum ScriptFile: String, CaseIterable, Sendable {
     case names, prelude
     case values, due, wake, alarm, locate, homes, changes, finish, promote, attempts, claims
-    case enqueue, turn, beat, sweep, control, configure, read, audit, repair
-    case global
+    case enqueue, turn, beat, sweep, control, configure, read, audit, repair, remove
+    case global, register
 
     /// Its text as it is shipped.
     package var source: [UInt8] {
@@ -55,7 +56,9 @@ package enum ScriptFile: String, CaseIterable, Sendable {
         case .read: PackageResources.read_lua
         case .audit: PackageResources.audit_lua
         case .repair: PackageResources.repair_lua
+        case .remove: PackageResources.remove_lua
         case .global: PackageResources.global_lua
+        case .register: PackageResources.register_lua
         }
     }
 }

@@ -8,14 +8,15 @@ package struct ScriptTable: Sendable {
     /// The scripts of this version.
     package static let shipped = ScriptTable { $0.source }
 
-    /// The one script that does not work on a queue: it has no prelude.
-    let global: RedisScript
+    /// The scripts that do not work on a queue: they have no prelude.
+    let global, register: RedisScript
     private let scripts: [RedisScript]
 
     /// The scripts composed of what `source` says each file holds; those who try other texts bring their own.
     package init(_ source: (ScriptFile) -> [UInt8]) {
         scripts = QueueScript.allCases.map { Self.script($0.name, Self.expanded(source($0.file), source)) }
         global = Self.script(ScriptFile.global.rawValue, source(.global))
+        register = Self.script(ScriptFile.register.rawValue, source(.register))
     }
 
     /// One of the queue's scripts.

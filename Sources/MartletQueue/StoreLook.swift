@@ -5,18 +5,34 @@ import Synchronization
 
 /// The queues that a store was asked for, with what their callers share.
 ///
-/// Apart from the store, since the connections look at it too.
+/// Apart from the store, since the connections look at it too. Names that were only read are forgotten when there are many:
+/// anybody may ask for a queue by any name.
 final class KnownQueues: Sendable {
-    private let calls = Mutex<[QueueName: QueueCalls]>([:])
+    /// From how many on those are forgotten to which nothing was pushed.
+    static let bound = 1024
 
-    var all: [QueueName: QueueCalls] { calls.withLock { $0 } }
+    private struct State {
+        var calls: [QueueName: QueueCalls] = [:]
+        /// How many there may be before the next look at all of them.
+        var most = KnownQueues.bound
+    }
+
+    private let state = Mutex(State())
+
+    var all: [QueueName: QueueCalls] { state.withLock { $0.calls } }
 
     /// What the callers of a queue share; made when it is first asked for.
+    ///
+    /// Callers of a queue that was forgotten meanwhile keep what they have and share no batches with those who come later.
     func calls(_ name: QueueName, _ make: () -> QueueCalls) -> QueueCalls {
-        calls.withLock { calls in
-            if let known = calls[name] { return known }
+        state.withLock { state in
+            if let known = state.calls[name] { return known }
+            if state.calls.count >= state.most {
+                state.calls = state.calls.filter { $0.value.reached.created > 0 }
+                state.most = max(Self.bound, 2 * state.calls.count)
+            }
             let new = make()
-            calls[name] = new
+            state.calls[name] = new
             return new
         }
     }
@@ -51,6 +67,6 @@ final class KnownQueues: Sendable {
     /// How many jobs were created; none in a queue that is not there.
     private static func created(_ reply: RedisValue) -> Int? {
         if case .null = reply { return 0 }
-        return reply.int
+        return reply.int?.asLedgerCount
     }
 }

@@ -69,22 +69,47 @@ extension JobStore {
         // Who may not ask for it is left to Redis' own limit.
         if head.count > 2, let info = try? head[2].get() { memory.note(info.informationFields) }
         let numbers = try Self.value(head[0]).array ?? []
-        let members = try Self.value(head[1]).array ?? []
-        let names = members.compactMap { $0.string.flatMap { QueueName($0) } }
+        let names = (try Self.value(head[1]).array ?? []).compactMap { $0.string.flatMap { QueueName($0) } }
         let epoch = numbers.first?.string ?? ""
         var marks = StoreMarks(epoch: epoch, registered: numbers.last?.int ?? 0, queues: [:])
-        let rows = await send(names.map { .command("HMGET", "\(prefix):{\($0)}:meta", "created", "deleted", "epoch") })
-        for (name, row) in zip(names, rows) {
-            let fields = try Self.value(row).array ?? []
-            guard fields.count == 3, let created = fields[0].int else {
-                marks.queues.updateValue(nil, forKey: name.description)
-                continue
+        var empty = try await read(names, into: &marks)
+        // A deletion takes the name out of the registry before the data goes, and a creation puts it in before the data
+        // comes. So a name without data is looked at again: most often there is none.
+        for attempt in 0..<5 where !empty.isEmpty {
+            if attempt > 0 { try? await Task.sleep(for: .milliseconds(10)) }
+            let members = await send(empty.map { .command("SISMEMBER", queuesKey, $0.description) })
+            var registered: [QueueName] = []
+            for (name, isMember) in zip(empty, members) {
+                if try Self.value(isMember).int == 1 {
+                    registered.append(name)
+                } else {
+                    marks.queues.removeValue(forKey: name.description)
+                }
             }
-            let kept = max(0, created - (fields[1].int ?? 0))
-            let mark = QueueMark(epoch: fields[2].string ?? "", created: created, kept: kept)
-            marks.queues.updateValue(mark, forKey: name.description)
+            empty = try await read(registered, into: &marks)
         }
         return marks
+    }
+
+    /// Reads how far these queues have come; answers those that have no data.
+    private func read(_ names: [QueueName], into marks: inout StoreMarks) async throws(QueueError) -> [QueueName] {
+        let rows = await send(names.map { .command("HMGET", "\(prefix):{\($0)}:meta", "created", "deleted", "epoch") })
+        var empty: [QueueName] = []
+        for (name, row) in zip(names, rows) {
+            let mark = try Self.mark(row)
+            if mark == nil { empty.append(name) }
+            marks.queues.updateValue(mark, forKey: name.description)
+        }
+        return empty
+    }
+
+    /// How far a queue has come; `nil` when it has no data, or a key of another type in its place.
+    private static func mark(_ row: Result<RedisValue, RedisError>) throws(QueueError) -> QueueMark? {
+        if case .failure(let error) = row, error.outcome == .verdict { return nil }
+        let fields = try value(row).array ?? []
+        guard fields.count == 3, let created = fields[0].int?.asLedgerCount else { return nil }
+        let kept = max(0, created - (fields[1].int ?? 0).asLedgerCount)
+        return QueueMark(epoch: fields[2].string ?? "", created: created, kept: kept)
     }
 
     /// How many jobs of each queue the answers to this process' pushes have named so far.
@@ -126,11 +151,11 @@ extension JobStore {
         }
     }
 
-    private func send(_ requests: [RedisRequest]) async -> [Result<RedisValue, RedisError>] {
+    func send(_ requests: [RedisRequest]) async -> [Result<RedisValue, RedisError>] {
         await redis.send(requests)
     }
 
-    private static func value(_ result: Result<RedisValue, RedisError>) throws(QueueError) -> RedisValue {
+    static func value(_ result: Result<RedisValue, RedisError>) throws(QueueError) -> RedisValue {
         do throws(RedisError) { return try result.get() } catch { throw QueueError(error) }
     }
 }
@@ -163,6 +188,7 @@ extension QueueCalls {
     ///     Redis has forgotten something in between, whatever other processes did meanwhile.
     func note(created: Int, born: Int, after floor: PushFloor) {
         guard created > 0 else { return }
+        let created = created.asLedgerCount
         let before = created - born
         // A loss that was told since the push was sent is not told again.
         let isTold = floor.generation != generation.load(ordering: .relaxed)
@@ -176,4 +202,10 @@ extension QueueCalls {
         missing.max(reached - before, ordering: .relaxed)
         acknowledged.store(created, ordering: .releasing)
     }
+}
+
+extension Int {
+    /// The number as one of the ledger's: what no script of ours writes is the nearest that one could, so that sums and
+    /// differences stay numbers.
+    var asLedgerCount: Int { Swift.min(Swift.max(self, 0), 1 << 53) }
 }

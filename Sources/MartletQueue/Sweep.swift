@@ -18,19 +18,48 @@ public struct SweepReport: Sendable {
 extension Queue {
     /// Sweeps once: at most 1 000 promotions and 200 of all else.
     ///
-    /// One round trip.
+    /// One round trip. Of a queue that does not exist there is nothing to sweep, and it is not created.
     public func sweep() async throws(QueueError) -> SweepReport {
-        let value = try await run(.sweep, RedisArguments())
-        guard let parts = value.array, parts.count >= 4, let more = parts[1].int, let promoted = parts[2].int,
-            let forgotten = parts[3].int
-        else { throw .broken("sweep", value) }
+        guard let parts = try await read(.sweep, RedisArguments()) else {
+            return SweepReport(more: false, promoted: 0, forgotten: 0, takenBack: [:])
+        }
+        guard parts.count >= 4, let more = parts[1].int, let promoted = parts[2].int, let forgotten = parts[3].int
+        else { throw .broken("sweep", .array(parts)) }
         var takenBack: [JobID: JobState] = [:]
         for part in parts.dropFirst(4) {
-            guard let pair = part.array, pair.count == 2, let id = pair[0].string.flatMap({ JobID(stored: $0) }) else {
+            guard let pair = part.array, pair.count == 2, let name = pair[0].string else {
                 throw .broken("sweep", part)
             }
-            takenBack[id] = pair[1].string.flatMap(JobState.init)
+            // An index may hold a word that is no id.
+            if let id = JobID(stored: name) { takenBack[id] = pair[1].string.flatMap(JobState.init) }
         }
         return SweepReport(more: more == 1, promoted: promoted, forgotten: forgotten, takenBack: takenBack)
+    }
+}
+
+extension JobStore {
+    /// The queues that nobody has swept for so long, by Redis' clock.
+    ///
+    /// One round trip for `wanted`, two for all queues, so that many processes may ask often without sweeping everything
+    /// each time.
+    public func queuesToSweep(
+        among wanted: [QueueName]? = nil, unsweptFor pause: Duration
+    ) async throws(QueueError) -> [QueueName] {
+        let names: [QueueName]
+        if let wanted { names = wanted } else { names = try await queueNames() }
+        let looks = names.map { RedisRequest.command("HMGET", "\(prefix):{\($0)}:meta", "swept", "offset") }
+        let replies = await redis.send([.command("TIME")] + looks)
+        guard let first = replies.first else { return [] }
+        let time = try Self.value(first)
+        guard let parts = time.array, parts.count == 2, let seconds = parts[0].int, let micros = parts[1].int else {
+            throw .broken("TIME", time)
+        }
+        let now = seconds * 1000 + micros / 1000
+        return zip(names, replies.dropFirst()).filter { _, reply in
+            // A queue that cannot be asked is swept: that says what is wrong with it.
+            guard let fields = try? reply.get().array, let swept = fields.first?.int else { return true }
+            let (ago, isTooFar) = (now &+ (fields.last?.int ?? 0)).subtractingReportingOverflow(swept)
+            return isTooFar || ago < 0 || ago >= pause.inMilliseconds
+        }.map(\.0)
     }
 }

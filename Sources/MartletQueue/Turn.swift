@@ -117,10 +117,8 @@ struct TurnCall {
         let firstToken = "1:" + nonce
         for index in stride(from: words.startIndex, to: words.endIndex, by: jobWords) {
             let part = words[index..<(index + jobWords)]
-            guard let job = ClaimedJob(part, nonce: nonce, firstToken: firstToken, now: now) else {
-                throw .broken("turn", .array(Array(part)))
-            }
-            jobs.append(job)
+            // A job that cannot be read is left to its lease: lost with each claim, it fails, and keeps no other from running.
+            if let job = try ClaimedJob(part, nonce: nonce, firstToken: firstToken, now: now) { jobs.append(job) }
         }
         return jobs
     }

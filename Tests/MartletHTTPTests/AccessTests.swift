@@ -33,6 +33,7 @@ private let expectedAccess: [String: Set<Role>] = [
     "POST /api/v1/jobs/{id}/run": [.operate], "GET /api/v1/queues": [.read, .operate],
     "GET /api/v1/queues/{queue}": [.read, .operate], "PUT /api/v1/queues/{queue}": [],
     "POST /api/v1/queues/{queue}/pause": [.operate], "POST /api/v1/queues/{queue}/resume": [.operate],
+    "POST /api/v1/queues/{queue}/drain": [.operate], "DELETE /api/v1/queues/{queue}": [],
     "POST /api/v1/pause": [.operate], "POST /api/v1/resume": [.operate], "GET /api/v1/stats": [.read, .operate],
     "GET /api/v1/workers": [.read, .operate], "GET /metrics": [.read, .operate],
 ]

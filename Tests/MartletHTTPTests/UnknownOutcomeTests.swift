@@ -23,6 +23,8 @@ struct WriteCase: Sendable, CustomTestStringConvertible {
     var from: JobState = .queued
     /// The ids that the answer names, or where it says `queue` instead.
     var ids: [String]? = ["j"]
+    /// The status when only the first reply is lost.
+    var statuses = 200...201
     /// The status when the same request is sent again afterwards.
     var again = 200
     /// The state of `j` then; `nil` when it is gone.
@@ -94,6 +96,11 @@ struct WriteCase: Sendable, CustomTestStringConvertible {
             operation: .pauseQueue, path: "/api/v1/queues/downloads/pause", body: #"{"reason":"x"}"#,
             script: .configure, ids: nil),
         WriteCase(operation: .resumeQueue, path: "/api/v1/queues/downloads/resume", script: .configure, ids: nil),
+        WriteCase(
+            operation: .drainQueue, path: "/api/v1/queues/downloads/drain", script: .remove, ids: nil, to: .cancelled),
+        WriteCase(
+            operation: .deleteQueue, method: .DELETE, path: "/api/v1/queues/downloads", script: .remove, ids: nil,
+            statuses: 409...409, again: 409),
         WriteCase(operation: .pauseAll, path: "/api/v1/pause", script: nil, ids: nil),
         WriteCase(operation: .resumeAll, path: "/api/v1/resume", script: nil, ids: nil),
     ]
@@ -153,7 +160,7 @@ struct WriteCase: Sendable, CustomTestStringConvertible {
             proxy.loseReply(toRequestWith: marker)
             let answer = try await server.send(write.method, write.path, write.body)
             #expect(proxy.lostReplies == 1)
-            #expect((200...201).contains(answer.status), "\(answer.text)")
+            #expect(write.statuses.contains(answer.status), "\(answer.text)")
             #expect(try await queue.state("j") == write.to)
         }
     }

@@ -52,7 +52,7 @@ import Testing
         }
     }
 
-    @Test func `an accepted checkpoint ends the count of losses`() async throws {
+    @Test func `losses before a checkpoint are shown and do not count towards poison`() async throws {
         try await withStore { harness in
             let queue = harness.queue()
             let new = job()
@@ -65,8 +65,17 @@ import Testing
             let beat = Beat(id: new.id, token: claimed.token, checkpoint: Array("half".utf8))
             #expect(try await queue.beat(worker: "w", [beat]).verdicts.count == 1)
             let record = try #require(try await queue.job(new.id))
-            #expect(record.lost == 0)
+            #expect(record.lost == 1, "what happened is shown")
             #expect(record.checkpoint == Array("half".utf8))
+            for row in 1...3 {
+                try await harness.letLeasesEnd(times: 1 + row)
+                _ = try await queue.sweep()
+                #expect(try await queue.job(new.id)?.lost == 1 + row)
+                if row < 3 { #expect(try await harness.claim(from: queue).first?.lost == row) }
+            }
+            #expect(try await queue.job(new.id)?.error == "poison: its worker died 3 times in a row")
+            #expect(try await queue.control(.retry, new.id) == .done(.queued))
+            #expect(try await queue.job(new.id)?.lost == 0)
         }
     }
 

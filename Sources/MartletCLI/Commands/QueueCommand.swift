@@ -5,8 +5,8 @@ import NIOHTTP1
 
 struct QueueCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "queue", abstract: "Look at queues, pause them and set their limits.",
-        subcommands: [List.self, Get.self, Pause.self, Resume.self, Configure.self])
+        commandName: "queue", abstract: "Look at queues, pause them, set their limits, empty and delete them.",
+        subcommands: [List.self, Get.self, Pause.self, Resume.self, Configure.self, Drain.self, Delete.self])
 
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "List all queues.")

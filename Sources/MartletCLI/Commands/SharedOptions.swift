@@ -46,11 +46,16 @@ struct ConsentOptions: ParsableArguments {
 
     /// Asks before more than one thing is touched; without a terminal somebody must have said yes.
     func ask(_ verb: String, _ count: Int, _ things: String) throws {
-        guard count > 1, !yes else { return }
+        if count > 1 { try ask("\(verb) \(count) \(things)") }
+    }
+
+    /// Asks before something that cannot be undone; without a terminal somebody must have said yes.
+    func ask(_ deed: String) throws {
+        guard !yes else { return }
         guard Console.canAsk else {
-            throw CommandFailure(.usage, "\(verb) \(count) \(things)? Add --yes, as there is no terminal to ask")
+            throw CommandFailure(.usage, "\(deed)? Add --yes, as there is no terminal to ask")
         }
-        Console.standard.note("\(verb) \(count) \(things)? [y/N]")
+        Console.standard.note("\(deed)? [y/N]")
         guard let answer = readLine(), ["y", "yes"].contains(answer.lowercased()) else {
             throw CommandFailure(.failed, "nothing done")
         }

@@ -1,6 +1,7 @@
 // The configuration as the rest of the program uses it: plain values, each already checked.
 
 import Logging
+import MartletQueue
 import MartletTelemetry
 
 /// Where Redis is and what our keys there begin with.
@@ -14,6 +15,8 @@ struct RedisSettings: Sendable, Equatable {
     var urlFile: String?
     /// The share of Redis' memory, in percent, from which on the server refuses pushes.
     var memoryLimitPercent = 90
+    /// How many queues there may be.
+    var queueLimit = JobStore.standardQueueLimit
 }
 
 /// Where the server listens and whom it lets in.
@@ -142,7 +145,8 @@ struct ServiceSettings: Sendable {
         redis = RedisSettings(
             url: reader.read(Settings.redisURL), prefix: reader.read(Settings.redisPrefix),
             environment: reader.read(Settings.redisEnvironment), urlFile: reader.file(of: Settings.redisURL.key),
-            memoryLimitPercent: reader.read(Settings.redisMemoryLimit))
+            memoryLimitPercent: reader.read(Settings.redisMemoryLimit),
+            queueLimit: reader.read(Settings.redisQueueLimit))
         http = HTTPSettings(
             host: reader.read(Settings.httpHost), port: reader.read(Settings.httpPort),
             probeHost: reader.read(Settings.httpProbeHost), probePort: reader.read(Settings.httpProbePort),

@@ -37,11 +37,14 @@ struct RedisFlags: SettingFlags {
     var environment: String?
     @Option(name: Settings.redisMemoryLimit.flag, help: Settings.redisMemoryLimit.help)
     var memoryLimit: String?
+    @Option(name: Settings.redisQueueLimit.flag, help: Settings.redisQueueLimit.help)
+    var queueLimit: String?
 
     var values: [String: String] {
         written([
             (Settings.redisURL.key.name, url), ("redis.url_file", urlFile), (Settings.redisPrefix.key.name, prefix),
             (Settings.redisEnvironment.key.name, environment), (Settings.redisMemoryLimit.key.name, memoryLimit),
+            (Settings.redisQueueLimit.key.name, queueLimit),
         ])
     }
 }

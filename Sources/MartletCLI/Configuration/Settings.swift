@@ -1,6 +1,7 @@
 // Every key of the configuration, in the order in which people read about them. There is no other list.
 
 import Logging
+import MartletQueue
 import MartletTelemetry
 
 /// Every key of the configuration.
@@ -24,6 +25,10 @@ enum Settings {
     static let redisMemoryLimit = Setting.number(
         "redis.memory_limit_percent", 90, in: 10...100,
         meaning: "Share of Redis' maxmemory from which the server refuses pushes; 100 leaves that to Redis.")
+
+    static let redisQueueLimit = Setting.number(
+        "redis.queue_limit", JobStore.standardQueueLimit, in: 1...100_000,
+        meaning: "How many queues there may be; a push that would create one more is refused.")
 
     static let httpHost = Setting.text(
         "http.host", "127.0.0.1", must: "an address or a host name",
@@ -146,7 +151,8 @@ enum Settings {
 
     /// All of them.
     static let all: [SettingKey] = [
-        redisURL.key, redisPrefix.key, redisEnvironment.key, redisMemoryLimit.key, httpHost.key, httpPort.key,
+        redisURL.key, redisPrefix.key, redisEnvironment.key, redisMemoryLimit.key, redisQueueLimit.key,
+        httpHost.key, httpPort.key,
         httpProbeHost.key, httpProbePort.key, httpMaxConnections.key, httpMaxConnectionsPerAddress.key,
         authTokensFile.key, stateDirectory.key, logLevel.key, logFormat.key, workerQueues.key,
         workerShutdownGrace.key, workerUnknownTypeLimit.key,

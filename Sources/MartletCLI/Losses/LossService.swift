@@ -78,7 +78,8 @@ final class LossService: Service {
         let marks = try await store.marks()
         let pushes = store.takePushMarks(acknowledged)
         onLook()
-        if marks.epoch.isEmpty, !marks.queues.isEmpty { try await store.identify() }
+        // Where Redis takes no writes it is looked at all the same.
+        if marks.epoch.isEmpty, !marks.queues.isEmpty { try? await store.identify() }
         let now = Int((Date().timeIntervalSince1970 * 1000).rounded())
         let accepted = file?.takeAcceptance()
         let (findings, before, after, count) = state.withLock { state in

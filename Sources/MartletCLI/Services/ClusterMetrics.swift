@@ -16,7 +16,8 @@ enum ClusterMetrics {
         registry.addCollector {
             var samples: [MetricSample] = []
             for name in try await store.queueNames() {
-                guard let status = try await store.queue(name).status() else { continue }
+                // One queue that cannot be read hides no other.
+                guard let status = try? await store.queue(name).status() else { continue }
                 samples += Self.samples(status)
             }
             return samples

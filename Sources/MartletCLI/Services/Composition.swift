@@ -33,6 +33,7 @@ struct Composition {
         var redis = try StoreSession.configuration(settings.redis)
         redis.offlinePatience = offlinePatience
         store = JobStore(redis: redis, prefix: settings.redis.prefix, logger: logger)
+        store.limitQueues(to: settings.redis.queueLimit)
         gate = StartGate(try settings.redis.checked, store: store, logger: logger)
     }
 

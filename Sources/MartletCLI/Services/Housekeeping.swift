@@ -46,14 +46,35 @@ struct SweepService: Service {
 
     func run() async throws {
         await cancelWhenGracefulShutdown {
+            var failing: Set<QueueName> = []
             while !Task.isCancelled {
-                do {
-                    for name in try await store.queueNames() { try await sweep(store.queue(name)) }
+                do throws(QueueError) {
+                    // What a worker or another server swept just now has no need of this process.
+                    for name in try await store.queuesToSweep(unsweptFor: interval * 0.7) where !Task.isCancelled {
+                        let isKnown = failing.contains(name)
+                        let succeeded = await sweepAlone(store.queue(name), level: isKnown ? .debug : .warning)
+                        if succeeded { failing.remove(name) } else { failing.insert(name) }
+                    }
                 } catch {
-                    logger.debug("No sweep", error: error)
+                    logger.debug("sweep failed, will retry", error: error)
                 }
                 try? await Task.sleep(for: interval * Double.random(in: 0.7...1.3))
             }
+        }
+    }
+
+    /// Sweeps one queue; its failure is logged and keeps no other queue from its sweep.
+    private func sweepAlone(_ queue: Queue, level: Logger.Level) async -> Bool {
+        do {
+            try await sweep(queue)
+            return true
+        } catch {
+            let kind = (error as? QueueError)?.kind
+            let isOutage = kind == .notExecuted(.unavailable) || kind == .unknown
+            logger.log(
+                level: isOutage ? .debug : level, "sweep failed, will retry",
+                metadata: ["queue": "\(queue.name)", "error": "\(error)"])
+            return false
         }
     }
 

@@ -19,7 +19,7 @@ extension QueueError {
         case .unknown: "the reply of Redis was lost"
         case .refused(.newerSchema): "the queue was written by a newer version of Martlet"
         case .refused(.badSetting(let name)): "\(name) is out of its range"
-        case .refused(.stepInUse), .refused(.besideJob): message
+        case .refused(.stepInUse), .refused(.besideJob), .refused(.tooManyQueues): message
         case .refused(.protocolBroken): "Redis answered what was not expected"
         }
     }
@@ -49,6 +49,9 @@ extension Problem {
             self = Problem(.conflict, "step-in-use", error.publicText)
             return
         case .refused(.besideJob): self = .unavailable("not-here", error.publicText, "not-executed")
+        case .refused(.tooManyQueues):
+            self = Problem(.conflict, "too-many-queues", error.publicText)
+            return
         case .refused(.newerSchema): self = .unavailable("newer-schema", error.publicText, "not-executed")
         case .refused(.protocolBroken):
             self = .unavailable("redis-broken", error.publicText, isRead ? "not-executed" : "unknown")

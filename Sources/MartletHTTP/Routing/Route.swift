@@ -11,7 +11,7 @@ enum Operation: String, Sendable, CaseIterable {
     case pauseDownload, resumeDownload, cancelDownload, retryDownload, postDownloadPriority, patchDownloadPriority
     case pushJob, pushJobs, listJobs, getJob, patchJob, deleteJob, actOnJobs
     case cancelJob, pauseJob, resumeJob, retryJob, runJob
-    case listQueues, getQueue, configureQueue, pauseQueue, resumeQueue, pauseAll, resumeAll
+    case listQueues, getQueue, configureQueue, pauseQueue, resumeQueue, drainQueue, deleteQueue, pauseAll, resumeAll
     case stats, listWorkers
     case livez, readyz, health, ready, metrics
 }
@@ -112,6 +112,8 @@ extension Route {
         .service(.configureQueue, .put, "/queues/{queue}", [.admin], body: .json),
         .service(.pauseQueue, .post, "/queues/{queue}/pause", [.operate], body: .optionalJSON),
         .service(.resumeQueue, .post, "/queues/{queue}/resume", [.operate], body: .optionalJSON),
+        .service(.drainQueue, .post, "/queues/{queue}/drain", [.operate], body: .optionalJSON),
+        .service(.deleteQueue, .delete, "/queues/{queue}", [.admin], query: ["finished"]),
         .service(.pauseAll, .post, "/pause", [.operate], scope: .all, body: .optionalJSON),
         .service(.resumeAll, .post, "/resume", [.operate], scope: .all, body: .optionalJSON),
         .service(.stats, .get, "/stats", [.read, .operate]),

@@ -81,6 +81,8 @@ struct API: Sendable {
         case .configureQueue: try await configureQueue(call)
         case .pauseQueue: try await pauseQueue(call)
         case .resumeQueue: try await resumeQueue(call)
+        case .drainQueue: try await drainQueue(call)
+        case .deleteQueue: try await deleteQueue(call)
         case .pauseAll: try await pauseAll(call)
         case .resumeAll: try await resumeAll(call)
         default: try await answerSystem(call)

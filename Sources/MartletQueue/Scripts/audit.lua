@@ -16,7 +16,7 @@ local verb, findings = ARGV[1], { 'ok' }
 local function found(id, what) findings[#findings + 1] = { id, what } end
 
 local function check_place(id, index, place, job)
-    local priority = tonumber(job.r) or 0
+    local priority = priority_of(job.r)
     local t = index == QUEUED and place + priority * step or place
     if not is_time(t) then
         found(id, index == QUEUED and 'score does not fit its priority' or 'score is no time')
@@ -26,7 +26,7 @@ local function check_place(id, index, place, job)
 end
 
 local function check(id, index, place)
-    local f = call('HMGET', JOB .. id, 't', 'p', 'k', 'r', 'at', 'w', 'u', 'e', 'd')
+    local f = look('HMGET', JOB .. id, 't', 'p', 'k', 'r', 'at', 'w', 'u', 'e', 'd')
     if not f[1] and not f[2] then return found(id, 'index entry without a job') end
     local job = { t = f[1], k = f[3], r = f[4], at = f[5], w = f[6], u = f[7] }
     if (not f[1] or not f[2]) and f[8] ~= 'corrupt' then found(id, 'fields are missing') end
@@ -60,7 +60,10 @@ end
 
 if verb == 'jobs' then
     for i = 2, #ARGV do
-        if call('EXISTS', JOB .. ARGV[i]) == 1 and #homes(ARGV[i]) == 0 then found(ARGV[i], 'job in no index') end
+        local kind = call('TYPE', JOB .. ARGV[i]).ok
+        if kind ~= 'none' and #homes(ARGV[i]) == 0 then
+            found(ARGV[i], kind == 'hash' and 'job in no index' or 'its key is no job: ' .. kind)
+        end
     end
     return findings
 end
@@ -70,7 +73,7 @@ if verb == 'unique' then
     findings[2], findings[3] = page[1], #page[2] / 2
     for i = 1, #page[2], 2 do
         local holder = page[2][i + 1]
-        local job = call('HMGET', JOB .. holder, 'u', 'k')
+        local job = look('HMGET', JOB .. holder, 'u', 'k')
         local state = locate(holder, job[2])
         if job[1] ~= page[2][i] then
             found(page[2][i], 'unique key held by a job that does not name it')

@@ -13,7 +13,7 @@ if REFUSED then return REFUSED end
 
 local is_dry = sub(ARGV[1], 1, 4) == 'dry '
 local verb = is_dry and sub(ARGV[1], 5) or ARGV[1]
-local priority, delay, retries = whole(ARGV[2], -1000, 1000), whole(ARGV[3], 0, 31536000000), whole(ARGV[4], 0, 100)
+local priority, delay, retries = whole(ARGV[2], -1000, 1000), whole(ARGV[3], 0, MAX_WAIT), whole(ARGV[4], 0, 100)
 local payload = verb == 'retry' and ARGV[2] ~= '' and ARGV[2]
 local results, ready, earliest, stop_asked = { 'ok' }, 0, nil, 0
 local t = runnable()
@@ -48,7 +48,7 @@ function verbs.pause(id, job, state, index, place)
     if state == 'paused' then return 'done', 'paused' end
     if state == 'active' then return ask_to_stop(id, job, 'pause'), 'active' end
     if state ~= 'queued' and index ~= DELAYED then return 'state', state end
-    if state == 'queued' then place = place + (tonumber(job.r) or 0) * step end
+    if state == 'queued' then place = place + priority_of(job.r) * step end
     write('HSET', JOB .. id, 'at', moved(job.at, place))
     move(id, index, PAUSED, now)
     return 'done', 'paused'
@@ -130,7 +130,7 @@ function verbs.patch(id, job, state, index, place)
     if delay then
         state = reschedule(id, job, state, index)
     elseif priority and state == 'queued' then
-        move(id, nil, QUEUED, place + ((tonumber(job.r) or 0) - priority) * step)
+        move(id, nil, QUEUED, place + (priority_of(job.r) - priority) * step)
     end
     return 'done', state
 end
@@ -154,7 +154,7 @@ end
 
 for i = 5, #ARGV do
     local id = ARGV[i]
-    local f = call('HMGET', JOB .. id, 't', 'k', 'w', 'u', 'd', 'r', 'at')
+    local f = look('HMGET', JOB .. id, 't', 'k', 'w', 'u', 'd', 'r', 'at')
     local state, index, place = locate(id, f[2])
     if met[id] then
         results[#results + 1] = met[id]

@@ -14,7 +14,6 @@
 --@ names prelude wake
 if REFUSED then return REFUSED end
 
-local MAX_DELAY = 31536000000
 local is_atomic, level = ARGV[1] == 'atomic', 0
 if not is_atomic and ARGV[1] ~= 'each' then
     local word, asked = match(ARGV[1], '^(%a+) ([012])$')
@@ -30,7 +29,7 @@ local place = t == now and stamp or format('%.0f', t)
 local function rarely()
     --@ names values due alarm locate
     local function existing(id, digest)
-        local stored = call('HMGET', JOB .. id, 'd', 't', 'k')
+        local stored = look('HMGET', JOB .. id, 'd', 't', 'k')
         if stored[2] then
             -- An id of our own making, without a digest, meets only itself.
             if stored[1] ~= (digest or false) then return { 'conflict' } end
@@ -81,7 +80,7 @@ while i < words do
         local priority, delay, more = match(terms, '^(.*) (%S*) (%d+)$')
         if not more then return redis.error_reply('BADARG terms') end
         local id = ARGV[i]
-        local job = { priority = whole(priority, -1000, 1000), delay = whole(delay, 0, MAX_DELAY), last = i + 1 + more }
+        local job = { priority = whole(priority, -1000, 1000), delay = whole(delay, 0, MAX_WAIT), last = i + 1 + more }
         for k = i + 2, job.last, 2 do job[ARGV[k]] = ARGV[k + 1] end
         n = n + 1
         ids[n], keys[n], kinds[n], from[n], special[n] = id, JOB .. id, kind, i + 1, job

@@ -50,7 +50,7 @@ local function settlement(ended, tally)
     local function settle(id, token, outcome, delay, body, progress)
         local key = JOB .. id
         -- A key of another type is no job: it fails alone, not with the whole turn behind it.
-        local job = redis.pcall('HMGET', key, 'k', 'u', 'd', 'w')
+        local job = look('HMGET', key, 'k', 'u', 'd', 'w')
         local stored = job[1]
         if not stored then
             if job.err or call('EXISTS', key) == 0 then return { 'gone' } end
@@ -82,16 +82,16 @@ local function settlement(ended, tally)
             return put_back(id, token, job, more[3], more[4], due, waits, progress)
         end
         if outcome == 'crashed' then
-            local lost = (tonumber(more[5]) or 0) + 1
-            if lost >= MAX_LOST then
-                local why = 'poison: ' .. body .. ', after ' .. lost .. ' losses in a row'
+            local lost, in_a_row = lost_again(more[5])
+            if in_a_row >= MAX_LOST then
+                local why = 'poison: ' .. body .. ', after ' .. in_a_row .. ' losses in a row'
                 return end_finally(id, token, FAILED, 'failed', job, progress, 'l', lost, 'e', why)
             end
             local due, waits = after(delay)
             return put_back(id, token, job, more[3], more[4], due, waits, progress, 'l', lost, 'e', body)
         end
-        local failures = (tonumber(more[2]) or 0) + 1
-        if outcome == 'permanent' or failures > (tonumber(more[1]) or DEFAULT_RETRIES) then
+        local failures = counter_of(more[2]) + 1
+        if outcome == 'permanent' or failures > (whole(more[1], 0, 100) or DEFAULT_RETRIES) then
             return end_finally(id, token, FAILED, 'failed', job, progress, 'f', failures, 'e', body)
         end
         local due, waits = after(delay)

@@ -11,7 +11,7 @@ local function replay(last, results)
     local nonce, ids = match(last, '^%d+ (%S*) ?(.*)$')
     results[6] = nonce
     for id in string.gmatch(ids, '%S+') do
-        local hash = redis.pcall('HGETALL', JOB .. id)
+        local hash = look('HGETALL', JOB .. id)
         local token = not hash.err and by_name(hash).k
         if live(token) and match(token, ':([^*]*)') == nonce and call('ZSCORE', ACTIVE, id) then
             move(id, nil, ACTIVE, now + lease)
@@ -30,17 +30,15 @@ local CHANCE_MS = 1000
 
 -- Whether a job of the line can be handed out: its claims, its token and its place, or nothing after it was repaired.
 local function examined(id, place, hash, nonce, is_elsewhere)
-    local job = hash.err and {} or by_name(hash)
-    if not hash.err and #hash == 0 then return repair(id, QUEUED, true) end
+    if #hash == 0 then return repair(id, QUEUED, true) end
+    local job = by_name(hash)
     if live(job.k) or is_elsewhere then return repair(id, QUEUED, false) end
     if not job.t or not job.p or not (job.r == nil or whole(job.r, -1000, 1000)) then
         count('repaired', 1)
-        if finish(id, QUEUED, FAILED, 'failed', job.u, job.d) and not hash.err then
-            write('HSET', JOB .. id, 'e', 'corrupt')
-        end
+        if finish(id, QUEUED, FAILED, 'failed', job.u, job.d) then write('HSET', JOB .. id, 'e', 'corrupt') end
         return
     end
-    if (tonumber(job.l) or 0) >= MAX_LOST - 1 then
+    if select(2, losses(job.l)) >= MAX_LOST - 1 then
         if chances < 1 then return move(id, QUEUED, DELAYED, now + CHANCE_MS) end
         chances = chances - 1
     end

@@ -39,16 +39,20 @@ local function finish(id, from, to, name, unique_key, digest)
     return true
 end
 
+-- Forgets a job that has ended; a key of another type is no job and keeps what it holds.
+local function forget_ended(id, index)
+    local f = look('HMGET', JOB .. id, 'd')
+    if f.err then return repair(id, index, true) end
+    forget(id, index, f[1])
+end
+
 -- Forgets up to `most` of an index' oldest jobs: those past their age, and those past the count but not of the last minute.
 local function trim(index, name, most)
     local age, keep = retention(name)
     local ids = call('ZRANGE', index, '-inf', now - age, 'BYSCORE', 'LIMIT', 0, most)
     local excess = min(most, call('ZCARD', index) - keep)
     if excess > #ids then ids = call('ZRANGE', index, '-inf', now - FRESH_MS, 'BYSCORE', 'LIMIT', 0, excess) end
-    for i = 1, #ids do
-        local digest = call('HGET', JOB .. ids[i], 'd')
-        forget(ids[i], index, digest)
-    end
+    for i = 1, #ids do forget_ended(ids[i], index) end
     return #ids
 end
 

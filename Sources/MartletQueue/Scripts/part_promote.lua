@@ -8,8 +8,9 @@ local function promote(most)
     local paused = call('ZMSCORE', PAUSED, unpack(gone))
     for i = 1, #due, 2 do
         local id = due[i]
-        local job = call('HMGET', JOB .. id, 't', 'r', 'k')
-        if not job[1] then
+        local job = look('HMGET', JOB .. id, 't', 'r', 'k')
+        -- A job whose type is lost goes on: the claim fails it as corrupt.
+        if not job[1] and (job.err or call('HLEN', JOB .. id) == 0) then
             torn = torn + 1
         elseif not live(job[3]) and not paused[(i + 1) / 2] then
             line[#line + 1] = job[2] and score(tonumber(due[i + 1]), job[2]) or due[i + 1]

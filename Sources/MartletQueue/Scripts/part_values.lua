@@ -2,21 +2,42 @@
 -- When a job becomes runnable now: never earlier than any job before it, even if the clock goes back.
 local function runnable() return max(now, clock) end
 
-local function score(t, priority) return t - (tonumber(priority) or 0) * step end
+-- Fields that are no such number count as their defaults: a job's hash may hold anything, and what NaN or infinity would
+-- make of a score stops the script that writes it.
+local function priority_of(text) return text and whole(text, -1000, 1000) or 0 end
+local function counter_of(text) return text and whole(text, 0, 2147483647) or 0 end
+
+-- Field `l`: how many workers were lost with the job, and behind a blank how many of them before its last accepted
+-- checkpoint. People see all of them; only the others are in a row and count towards poison.
+local function losses(lost)
+    local all, before = match(lost or '', '^(%d+) ?(%d*)$')
+    all, before = counter_of(all), counter_of(before)
+    return all, max(0, all - before), before
+end
+
+-- The field after one more loss, and how many are in a row then.
+local function lost_again(lost)
+    local all, in_a_row, before = losses(lost)
+    return all + 1 .. (before > 0 and ' ' .. before or ''), in_a_row + 1
+end
+
+local function score(t, priority) return t - priority_of(priority) * step end
 
 -- A token is live while its job is active; a spent one begins with a minus.
 local function live(token) return token and byte(token) ~= 45 end
 -- A star behind a stored token says that the end of the attempt has more to look at: a unique key, a digest, or a stop
--- that is wanted. Without it one HGET tells all; workers never see it.
-local function is_held(stored, token) return byte(token) ~= 45 and (stored == token or stored == token .. '*') end
+-- that is wanted. Without it one HGET tells all; workers never see it. A token from outside has neither minus nor star:
+-- with one it would be equal to what is stored, and the job would end past its unique key and its wanted stop.
+local function is_token(token) return byte(token) ~= 45 and byte(token, -1) ~= 42 end
+local function is_held(stored, token) return is_token(token) and (stored == token or stored == token .. '*') end
 
 -- Field `at`: the place in line that a job had or shall have, and behind it when it was last claimed, if it ever was.
 -- One field for both: with a fifth one the hash of a common job would outgrow its first table.
-local function place_of(at) return at and tonumber(match(at, '^%d+')) end
-local function claimed_at(at) return at and tonumber(match(at, ' (%d+)$')) end
+local function place_of(at) return at and whole(match(at, '^%d+'), 0, 2 ^ 53) end
+local function claimed_at(at) return at and whole(match(at, ' (%d+)$'), 0, 2 ^ 53) end
 local function moved(at, place) return format('%.0f', place) .. (at and match(at, ' %d+$') or '') end
 
-local function claims_of(token) return token and tonumber(match(token, '^%-?(%d+)')) or 0 end
+local function claims_of(token) return token and whole(match(token, '^%-?(%d+)'), 0, MAX_CLAIMS) or 0 end
 local function wants(want, what) return want and sub(want, 1, #what) == what end
 
 -- A variadic command in pieces that Lua can bear.

@@ -5,7 +5,7 @@
 --       when it may run}
 --     | `page`, index name, score, id, limit, direction → as `jobs`; strictly after (score, id)
 --     | `counts` → `ok`, now ms, flat list of names and numbers, then all of `meta`
---     | `workers` → `ok`, now ms, flat list of worker and `<ms> <JSON>`
+--     | `workers`, cursor → `ok`, now ms, next cursor, flat list of worker and `<ms> <JSON>`; about 200 of them
 --@ names prelude values due locate
 if REFUSED then return REFUSED end
 
@@ -16,17 +16,17 @@ local INDEXES = {
 }
 
 local function whole_job(id)
-    local hash = call('HGETALL', JOB .. id)
+    local hash = look('HGETALL', JOB .. id)
     if #hash == 0 then return false end
-    local token, priority
+    local token, priority = nil, 0
     for i = 1, #hash, 2 do
         if hash[i] == 'k' then token = hash[i + 1] end
-        if hash[i] == 'r' then priority = tonumber(hash[i + 1]) end
+        if hash[i] == 'r' then priority = priority_of(hash[i + 1]) end
     end
     local state, _, at = locate(id, token)
     if not state then return false end
     -- As text: a whole number beyond 2^31 would survive as an integer too, but a place in line may be negative.
-    local since = state == 'queued' and string.format('%.0f', at + (priority or 0) * step)
+    local since = state == 'queued' and string.format('%.0f', at + priority * step)
     return { state, string.format('%.0f', at), hash, id, since }
 end
 
@@ -63,7 +63,7 @@ local function oldest_wait()
     for _ = 1, 16 do
         local head = call('ZRANGE', QUEUED, from, '+inf', 'BYSCORE', 'LIMIT', 0, 1, 'WITHSCORES')
         if not head[1] then return oldest end
-        local priority = tonumber(call('HGET', JOB .. head[1], 'r')) or 0
+        local priority = priority_of(look('HMGET', JOB .. head[1], 'r')[1])
         oldest = max(oldest, now - (tonumber(head[2]) + priority * step))
         if step ~= DEFAULT_STEP then return oldest end
         from = string.format('%.0f', (1 - priority) * step)
@@ -98,6 +98,9 @@ if verb == 'counts' then
     }, call('HGETALL', META) }
 end
 
-if verb == 'workers' then return { 'ok', now, call('HGETALL', WORKERS) } end
+if verb == 'workers' then
+    local page = call('HSCAN', WORKERS, ARGV[2], 'COUNT', 200)
+    return { 'ok', now, page[1], page[2] }
+end
 
 return redis.error_reply('BADVERB')

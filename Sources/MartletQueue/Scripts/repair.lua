@@ -124,15 +124,15 @@ end
 
 local function mend_job(id)
     local kind, found = call('TYPE', JOB .. id).ok, homes(id)
-    if kind == 'none' then
+    if kind ~= 'hash' then
         for i = 1, #found do
             step_('the entry in ' .. found[i].name .. ' is dropped: there is no job')
             push(removed, found[i].index, id)
         end
         if #found > 0 then count('deleted', 1) end
+        if kind ~= 'none' then leave('left: its key is no job: ' .. kind) end
         return
     end
-    if kind ~= 'hash' then return leave('left: its key is no hash') end
     local f = call('HMGET', JOB .. id, 't', 'p', 'k', 'r', 'at', 'w', 'u', 'e', 'd')
     local job = { t = f[1], p = f[2], k = f[3], r = f[4] or nil, at = f[5], w = f[6], u = f[7], e = f[8], d = f[9] }
     local from, at = home_of(found, job.k)

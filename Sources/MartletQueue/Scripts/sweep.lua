@@ -22,12 +22,18 @@ ready = promoted
 -- An entry of `active` whose lease is over. Where it goes depends on what was asked for and on how often it was lost.
 local function take_back(id)
     local key = JOB .. id
-    local f = call('HMGET', key, 't', 'k', 'w', 'l', 'r', 'at', 'u', 'd')
+    local f = look('HMGET', key, 't', 'k', 'w', 'l', 'r', 'at', 'u', 'd')
     if not f[1] then
         -- What begins so was never a job: `turn` has it in the set for a moment.
         if byte(id) == 33 then return move(id, ACTIVE, nil) end
-        repair(id, ACTIVE, true)
-        return nil
+        if f.err or call('HLEN', key) == 0 then return repair(id, ACTIVE, true) end
+        -- Its type is lost.
+        count('repaired', 1)
+        write('HDEL', key, 'w')
+        if finish(id, ACTIVE, FAILED, 'failed', f[7], f[8]) then
+            write('HSET', key, 'k', '-' .. claims_of(f[2]) .. ':', 'e', 'corrupt')
+        end
+        return 'failed'
     end
     if not live(f[2]) then
         -- A claim that was cut short: the job was given to nobody and may still stand where it was.
@@ -41,16 +47,16 @@ local function take_back(id)
         end
         return nil
     end
-    local lost = (tonumber(f[4]) or 0) + 1
+    local lost, in_a_row = lost_again(f[4])
     local spent = '-' .. claims_of(f[2]) .. ':'
     if f[3] then write('HDEL', key, 'w') end
     if wants(f[3], 'cancel') then
         if finish(id, ACTIVE, CANCELLED, 'cancelled', f[7], f[8]) then write('HSET', key, 'k', spent, 'l', lost) end
         return 'cancelled'
     end
-    if lost >= (find(f[2], ':i') and MAX_LOST_APART or MAX_LOST) then
+    if in_a_row >= (find(f[2], ':i') and MAX_LOST_APART or MAX_LOST) then
         if finish(id, ACTIVE, FAILED, 'failed', f[7], f[8]) then
-            write('HSET', key, 'k', spent, 'l', lost, 'e', 'poison: its worker died ' .. lost .. ' times in a row')
+            write('HSET', key, 'k', spent, 'l', lost, 'e', 'poison: its worker died ' .. in_a_row .. ' times in a row')
         end
         return 'failed'
     end
@@ -78,13 +84,20 @@ if #buried > 0 then
     write('HDEL', TOMBS, unpack(buried))
 end
 
--- Workers that have been silent for an hour; a few at a time, from where the last sweep stopped.
+-- Workers that have been silent for an hour; a few at a time, from where the last sweep stopped. Who claims but does not
+-- beat under this name is noted with the number of its last claim, and forgotten when an hour later it still has that one.
 local page = call('HSCAN', WORKERS, state[5] or '0', 'COUNT', 50)
 for i = 1, #page[2], 2 do
-    local seen = tonumber(match(page[2][i + 1], '^(%d+)')) or 0
-    if seen < now - SILENT_MS then
-        write('HDEL', WORKERS, page[2][i])
-        write('HDEL', CLAIMS, page[2][i])
+    local worker, seen, noted = page[2][i], match(page[2][i + 1], '^(%d+)#?(%d*)')
+    if (tonumber(seen) or 0) < now - SILENT_MS then
+        local last = call('HGET', CLAIMS, worker)
+        local number = last and match(last, '^%d+')
+        if number and number ~= noted then
+            write('HSET', WORKERS, worker, now .. '#' .. number .. ' {}')
+        else
+            write('HDEL', WORKERS, worker)
+            write('HDEL', CLAIMS, worker)
+        end
     end
 end
 write('HSET', META, 'workers_cursor', page[1])
@@ -92,7 +105,7 @@ page = call('HSCAN', CLAIMS, state[4] or '0', 'COUNT', 50)
 for i = 1, #page[2], 2 do
     local last = call('HGET', WORKERS, page[2][i])
     -- A claim writes no time: whoever never beat here is remembered from now on and goes an hour later.
-    if not last then write('HSET', WORKERS, page[2][i], now .. ' {}') end
+    if not last then write('HSET', WORKERS, page[2][i], now .. '#' .. (match(page[2][i + 1], '^%d+') or '') .. ' {}') end
 end
 write('HSET', META, 'claims_cursor', page[1])
 commit()

@@ -41,13 +41,11 @@ local asked, plain, words = tonumber(ARGV[4]), tonumber(ARGV[6]), #ARGV
 local number = tonumber(ARGV[2])
 -- Numbers for commands are given as text where there is one: to make one of a number costs as much as a command.
 if not (number and number >= 0 and asked and asked >= 0 and asked <= 128 and plain and plain >= 0 and plain <= 500)
-    or (asked > 0 and number < 1) or number % 1 + asked % 1 + plain % 1 ~= 0 then
+    or (asked > 0 and (number < 1 or number > 2 ^ 53 or not find(nonce, '^%w+$'))) or number % 1 + asked % 1 + plain % 1 ~= 0 then
     return redis.error_reply('BADARG turn')
 end
 local verdicts = {}
 local results, size = { 'ok', lease, -1, stops, stamp, nonce, verdicts }, 7
--- A key of another type answers an error and fails alone, not with the whole turn behind it.
-local look = redis.pcall
 
 -- Attempts that end.
 local released, freed, earliest = 0, 0, nil
@@ -55,11 +53,13 @@ if words > 6 then
     local keeps = completed_age > 0 and completed_count > 0
     local ended, tally, settle = {}, { ready = 0, completed = 0 }, nil
     local ids, keys, tokens, places, n = {}, {}, {}, {}, 0
+    local looked_at, is_odd = nil, false
     for i = 7, 6 + 2 * plain, 2 do
         local id, token = ARGV[i], ARGV[i + 1]
         local key = JOB .. id
-        freed = freed + 1
-        if look('HGET', key, 'k') == token and not ended[id] then
+        -- The jobs of a claim share a token, so its form is looked at once; `is_token` says why.
+        if token ~= looked_at then looked_at, is_odd = token, byte(token) == 45 or byte(token, -1) == 42 end
+        if not is_odd and look('HGET', key, 'k') == token and not ended[id] then
             ended[id] = token
             n = n + 1
             ids[n], keys[n], tokens[n] = id, key, token
@@ -67,13 +67,14 @@ if words > 6 then
             rare = rare or rarely()
             settle = settle or rare.settlement(ended, tally)
             local result = settle(id, token, 'completed', nil, '', '')
-            if result ~= 'completed' then verdicts[#verdicts + 1], verdicts[#verdicts + 2] = freed, result end
+            if result ~= 'completed' then verdicts[#verdicts + 1], verdicts[#verdicts + 2] = (i - 5) / 2, result end
         end
     end
+    freed = plain
     for i = 7 + 2 * plain, words, 6 do
         rare = rare or rarely()
         settle = settle or rare.settlement(ended, tally)
-        local delay = whole(ARGV[i + 3], 0, 31536000000)
+        local delay = whole(ARGV[i + 3], 0, MAX_WAIT)
         local result = settle(ARGV[i], ARGV[i + 1], ARGV[i + 2], delay, ARGV[i + 4], ARGV[i + 5])
         freed = freed + 1
         if result ~= 'completed' then verdicts[#verdicts + 1], verdicts[#verdicts + 2] = freed, result end

@@ -126,7 +126,7 @@ final class IsolatedProcess: Sendable {
     }
 
     func kill(after wait: Duration) {
-        let (seconds, attoseconds) = wait.components
+        let (seconds, attoseconds) = max(wait, .zero).components
         let nanoseconds = Int(min(seconds, 3600) * 1_000_000_000 + attoseconds / 1_000_000_000)
         DispatchQueue.global().asyncAfter(deadline: .now() + .nanoseconds(nanoseconds)) { self.kill() }
     }

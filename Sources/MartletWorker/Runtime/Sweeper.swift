@@ -27,7 +27,9 @@ final class Sweeper: Sendable {
         var round = 0
         while !isClosed.load(ordering: .relaxed) {
             round += 1
-            for queue in crew.queues where !isClosed.load(ordering: .relaxed) { await sweep(store.queue(queue.name)) }
+            for name in await queuesToSweep() where !isClosed.load(ordering: .relaxed) {
+                await sweep(store.queue(name))
+            }
             if round % Self.repairRounds == 0 { await repairGlobalPause() }
             let pause = crew.configuration.sweepInterval * Double.random(in: 0.7...1.3)
             await pulse.wait(until: .now + pause)
@@ -37,6 +39,13 @@ final class Sweeper: Sendable {
     func close() {
         isClosed.store(true, ordering: .relaxed)
         pulse.fire()
+    }
+
+    /// Those of the worker's queues that no other process swept just now; all of them when Redis does not say.
+    private func queuesToSweep() async -> [QueueName] {
+        let names = crew.queues.map(\.name)
+        let due = try? await store.queuesToSweep(among: names, unsweptFor: crew.configuration.sweepInterval * 0.6)
+        return due ?? names
     }
 
     private func sweep(_ queue: Queue) async {

@@ -38,6 +38,21 @@ private let content = OriginContent(
         }
     }
 
+    @Test func `a queue is drained and deleted, and asks before that`() async throws {
+        try await House.with(content) { house in
+            try await house.serve()
+            for _ in 0..<3 { #expect(try await house.martlet("enqueue", "t", "--queue", "old").status == 0) }
+            #expect(try await house.martlet("queue", "drain", "old").status == 64, "there is no terminal to ask")
+            #expect(try await house.martlet("queue", "delete", "old", "--yes").status == 6, "jobs wait")
+            let drained = try await house.martlet("queue", "drain", "old", "--yes", "-o", "json")
+            #expect(drained.json["cancelled"].int == 3, "\(drained.errors)")
+            #expect(try await house.martlet("queue", "delete", "old", "--yes").status == 6, "cancelled jobs are kept")
+            let deleted = try await house.martlet("queue", "delete", "old", "--finished", "--yes", "-o", "json")
+            #expect(deleted.json["deleted_jobs"].int == 3, "\(deleted.errors)")
+            #expect(try await house.martlet("queue", "get", "old").status == 5)
+        }
+    }
+
     @Test func `exit codes tell what happened`() async throws {
         try await House.with(content) { house in
             try await house.serve()

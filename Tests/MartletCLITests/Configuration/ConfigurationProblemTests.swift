@@ -52,7 +52,7 @@ import Testing
             ("WORKER_QUEUES", ["", "a", "a=", "a=0", "a=1001", "a=1,", "A=1", "a=1,a=2", "a=1=2", "=1", "a=1;b=2"]),
             ("WORKER_SHUTDOWN_GRACE_SECONDS", ["", "-1", "3601", "inf", "nan", "0x10", "1e3", "."]),
             ("WORKER_UNKNOWN_TYPE_LIMIT_SECONDS", ["-1", "31536001", "never"]),
-            ("REDIS_MEMORY_LIMIT_PERCENT", ["9", "101", "90%"]),
+            ("REDIS_MEMORY_LIMIT_PERCENT", ["9", "101", "90%"]), ("REDIS_QUEUE_LIMIT", ["0", "100001", "all"]),
             ("DOWNLOAD__DEFAULT_MAX_RETRIES", ["-1", "11", "two"]), ("DOWNLOAD__DIRECTORY", [""]),
             ("DOWNLOAD__SOURCE_URL", ["https://h/x", "ftp://h/{track_id}", "{track_id}"]),
             ("DOWNLOAD__MAX_BYTES", ["0", "-1", "1.5XiB", "9999999 TiB", "GiB", "1 kb", "1125899906842625"]),

@@ -30,6 +30,7 @@ struct KeyCase: Sendable, CustomTestStringConvertible {
         KeyCase("redis.prefix", "mine:x") { $0.redis.prefix == "mine:x" },
         KeyCase("redis.environment", "staging") { $0.redis.environment == "staging" },
         KeyCase("redis.memory_limit_percent", "75", json: "75") { $0.redis.memoryLimitPercent == 75 },
+        KeyCase("redis.queue_limit", "12", json: "12") { $0.redis.queueLimit == 12 },
         KeyCase("http.host", "0.0.0.0") { $0.http.host == "0.0.0.0" },
         KeyCase("http.port", "0", json: "0") { $0.http.port == 0 },
         KeyCase("http.probe_host", "0.0.0.0") { $0.http.probeHost == "0.0.0.0" },

@@ -31,6 +31,28 @@ import Testing
         await server.stop()
     }
 
+    @Test func `a queue that was deleted is no loss, also when it is made anew at once`() async throws {
+        let server = try await PrivateRedisServer.start(directory: temporaryDirectory("deleted"))
+        try await withWatch(server.url) { watch in
+            let queue = watch.store.queue(.default)
+            try await watch.push(20)
+            try await watch.remember(20)
+            _ = try await queue.drain()
+            #expect(try await queue.delete(finished: true) == .deleted(finished: 20))
+            try await eventually("it is forgotten") { watch.service.memory.queues["default"] == nil }
+            try await watch.push(3)
+            try await watch.remember(3)
+            for _ in 0..<20 {
+                _ = try await queue.drain()
+                _ = try await queue.delete(finished: true)
+                try await watch.push(2)
+            }
+            try await watch.remember(2)
+            #expect(watch.service.losses.isEmpty)
+        }
+        await server.stop()
+    }
+
     @Test func `an older dump under a running service is noticed with the number of jobs (rows 26 and 57)`()
         async throws
     {

@@ -64,7 +64,8 @@ extension Model {
         let jobs = claimed.jobs.compactMap { id, waited in
             self.jobs[id].map { job in
                 Words.claimed(
-                    "\(id) \(job.claims):\(claimed.nonce)", job.type, job.payload, job.priority, job.failures, job.lost,
+                    "\(id) \(job.claims):\(claimed.nonce)", job.type, job.payload, job.priority, job.failures,
+                    job.lostInARow,
                     job.maxRetries, job.timeout, job.checkpoint, waited)
             }
         }

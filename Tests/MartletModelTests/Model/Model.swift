@@ -32,6 +32,8 @@ struct Model {
         var token = Token.none
         var failures = 0
         var lost = 0
+        /// How many of them were lost before the last accepted checkpoint.
+        var lostBefore = 0
         var error: String?
         var unknownSince: Int?
         var output: [UInt8]?
@@ -52,6 +54,10 @@ struct Model {
             case .cancelled: .cancelled
             }
         }
+
+        /// Those that count towards poison.
+        var lostInARow: Int { max(0, lost - lostBefore) }
+        var storedLost: String { lostBefore > 0 ? "\(lost) \(lostBefore)" : "\(lost)" }
 
         /// The token as it is stored, but for the star.
         var storedToken: String? {
@@ -92,6 +98,8 @@ struct Model {
     var claims: [String: LastClaim] = [:]
     var workers: [String: String] = [:]
     var workerBeats: [String: Int] = [:]
+    /// The last claim of those who claim without a beat, when it was noted.
+    var notedClaims: [String: Int] = [:]
     var swept: Int?
     var grace = 0
     var pause: Pause?

@@ -101,7 +101,7 @@ extension Model {
         var putsOff = false
         for id in line(.queued).prefix(room) {
             guard var job = jobs[id] else { continue }
-            if job.lost >= 2 {
+            if job.lostInARow >= 2 {
                 guard chances > 0 else {
                     delay(id, until: now + 1000)
                     putsOff = true
@@ -195,7 +195,7 @@ extension Model {
             return fail(id, error, isLast: job.failures + 1 > job.maxRetries, wait)
         case .failedForGood(let error):
             return fail(id, error, isLast: true, .zero)
-        case .crashed(let wait, let error): return crash(id, error, lost: job.lost + 1, wait)
+        case .crashed(let wait, let error): return crash(id, error, lost: job.lostInARow + 1, wait)
         case .released(nil):
             let place = job.place ?? runnable
             putBack(id, at: place, waits: place > runnable)
@@ -209,7 +209,7 @@ extension Model {
     }
 
     private mutating func crash(_ id: String, _ error: String, lost: Int, _ wait: Duration) -> SettleVerdict {
-        jobs[id]?.lost = lost
+        jobs[id]?.lost += 1
         if lost >= 3 {
             jobs[id]?.error = "poison: \(error), after \(lost) losses in a row"
             finish(id, as: .failed)

@@ -6,13 +6,15 @@ import MartletJobs
 
 extension Model {
     mutating func beat(_ worker: String, says: String?, _ beats: [Beat]) -> [BeatVerdict] {
-        if let says { (workers[worker], workerBeats[worker]) = (says, now) }
+        if let says { (workers[worker], workerBeats[worker], notedClaims[worker]) = (says, now, nil) }
         return beats.map { beat in
             let id = beat.id.description
             guard var job = jobs[id] else { return .gone }
             guard case .live = job.token, job.storedToken == beat.token else { return .fenced }
             if let progress = beat.progress { (job.progress, job.changedAt) = (progress.stored, now) }
-            if let checkpoint = beat.checkpoint, !checkpoint.isEmpty { (job.checkpoint, job.lost) = (checkpoint, 0) }
+            if let checkpoint = beat.checkpoint, !checkpoint.isEmpty {
+                (job.checkpoint, job.lostBefore) = (checkpoint, job.lost)
+            }
             if Double(job.score - now) < Double(lease) * 2 / 3 { job.score = max(job.score, renewed(job)) }
             jobs[id] = job
             return .held(.milliseconds(max(0, job.score - now)), wanted: job.wanted?.stop)
@@ -63,8 +65,8 @@ extension Model {
             finish(id, as: .cancelled)
             return .cancelled
         }
-        if job.lost + 1 >= most {
-            jobs[id]?.error = "poison: its worker died \(job.lost + 1) times in a row"
+        if job.lostInARow + 1 >= most {
+            jobs[id]?.error = "poison: its worker died \(job.lostInARow + 1) times in a row"
             finish(id, as: .failed)
             return .failed
         }
@@ -81,9 +83,18 @@ extension Model {
     private mutating func forgetWorkers() {
         let unheard = claims.keys.filter { workers[$0] == nil }
         for (worker, at) in workerBeats where at < now - 3_600_000 {
-            (workers[worker], workerBeats[worker], claims[worker]) = (nil, nil, nil)
+            if let last = claims[worker], notedClaims[worker] != last.number {
+                note(worker)
+            } else {
+                (workers[worker], workerBeats[worker], claims[worker], notedClaims[worker]) = (nil, nil, nil, nil)
+            }
         }
-        for worker in unheard { (workers[worker], workerBeats[worker]) = ("{}", now) }
+        for worker in unheard { note(worker) }
+    }
+
+    /// Who claims and does not beat: whether it still does shows an hour later.
+    private mutating func note(_ worker: String) {
+        (workers[worker], workerBeats[worker], notedClaims[worker]) = ("{}", now, claims[worker]?.number)
     }
 }
 
@@ -200,6 +211,7 @@ extension Model {
         }
         jobs[id]?.failures = 0
         jobs[id]?.lost = 0
+        jobs[id]?.lostBefore = 0
         jobs[id]?.error = nil
         jobs[id]?.unknownSince = nil
         lineUp(id)

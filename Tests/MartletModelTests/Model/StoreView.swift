@@ -106,7 +106,10 @@ extension StoreView {
         for (worker, last) in model.claims {
             lines["claim \(worker)"] = (["\(last.number)", last.nonce] + last.ids).joined(separator: " ")
         }
-        for (worker, says) in model.workers { lines["worker \(worker)"] = "\(model.workerBeats[worker] ?? 0) \(says)" }
+        for (worker, says) in model.workers {
+            let noted = model.notedClaims[worker].map { "#\($0)" } ?? ""
+            lines["worker \(worker)"] = "\(model.workerBeats[worker] ?? 0)\(noted) \(says)"
+        }
         lines["meta"] = Self.line(Self.meta(model), without: Self.metaDefaults)
     }
 
@@ -131,7 +134,7 @@ extension StoreView {
     private static func line(_ job: Model.Job) -> String {
         var fields = ["t": job.type, "p": String(decoding: job.payload, as: UTF8.self)]
         (fields["r"], fields["m"]) = ("\(job.priority)", "\(job.maxRetries)")
-        (fields["f"], fields["l"]) = ("\(job.failures)", "\(job.lost)")
+        (fields["f"], fields["l"]) = ("\(job.failures)", job.storedLost)
         (fields["u"], fields["d"], fields["k"]) = (job.uniqueKey, job.digest, job.storedToken)
         (fields["x"], fields["n"]) = (job.timeout.map(String.init), job.createdAt.map(String.init))
         (fields["e"], fields["g"], fields["s"]) = (job.error, job.progress, job.unknownSince.map(String.init))

@@ -20,6 +20,7 @@ struct Mutant: Sendable, CustomStringConvertible {
 
     static let all =
         ofPushes + ofTurns + ofAttempts + ofClaims + ofTheEnd + ofChanges + ofBeats + ofSweeps + ofControl + ofSettings
+        + ofDamage + ofRemoval
 
     private static let ofPushes = [
         Mutant(
@@ -52,11 +53,19 @@ struct Mutant: Sendable, CustomStringConvertible {
 
     private static let ofTurns = [
         Mutant(
-            "any token completes a job", .turn, "if look('HGET', key, 'k') == token and not ended[id] then",
-            "if look('HGET', key, 'k') and not ended[id] then"),
+            "any token completes a job", .turn, "look('HGET', key, 'k') == token and not ended[id] then",
+            "look('HGET', key, 'k') and not ended[id] then"),
         Mutant(
-            "a job completes twice in one call", .turn, "if look('HGET', key, 'k') == token and not ended[id] then",
-            "if look('HGET', key, 'k') == token then"),
+            "a job completes twice in one call", .turn, "look('HGET', key, 'k') == token and not ended[id] then",
+            "look('HGET', key, 'k') == token then"),
+        Mutant(
+            "a star from outside hides what the end has to look at", .turn,
+            "byte(token) == 45 or byte(token, -1) == 42 end", "byte(token) == 45 end"),
+        Mutant(
+            "a minus from outside completes what has ended", .turn, "byte(token) == 45 or byte(token, -1) == 42 end",
+            "byte(token, -1) == 42 end"),
+        Mutant(
+            "any nonce will do", .turn, "(number < 1 or number > 2 ^ 53 or not find(nonce, '^%w+$'))", "number < 1"),
         Mutant("a completed job stays active", .turn, "        call('ZREM', ACTIVE, unpack(ids))\n"),
         Mutant(
             "a completed job keeps its token", .turn, "call('HSET', keys[i], 'k', '-' .. tokens[i])",
@@ -100,9 +109,11 @@ struct Mutant: Sendable, CustomStringConvertible {
             "any token ends an attempt", .attempts,
             "        if not is_held(stored, token) then return { 'fenced' } end\n"),
         Mutant(
-            "a spent token is as good as new", .values,
-            "return byte(token) ~= 45 and (stored == token or stored == token .. '*')",
-            "return stored == token or stored == token .. '*'"),
+            "a spent token is as good as new", .values, "return byte(token) ~= 45 and byte(token, -1) ~= 42",
+            "return byte(token, -1) ~= 42"),
+        Mutant(
+            "a token with a star is as good as one without", .values,
+            "return byte(token) ~= 45 and byte(token, -1) ~= 42", "return byte(token) ~= 45"),
         Mutant(
             "a repeat is called stale", .attempts,
             "        if stored == '-' .. token then return { 'duplicate', locate(id, stored) or 'gone' } end\n"),
@@ -120,8 +131,8 @@ struct Mutant: Sendable, CustomStringConvertible {
             "        if job[4] then write('HDEL', JOB .. id, 'w') end\n"),
         Mutant("a stop stays wanted of a paused job", .attempts, "            write('HDEL', key, 'w')\n"),
         Mutant(
-            "one retry too few", .attempts, "failures > (tonumber(more[1]) or DEFAULT_RETRIES)",
-            "failures >= (tonumber(more[1]) or DEFAULT_RETRIES)"),
+            "one retry too few", .attempts, "failures > (whole(more[1], 0, 100) or DEFAULT_RETRIES)",
+            "failures >= (whole(more[1], 0, 100) or DEFAULT_RETRIES)"),
         Mutant("a retry does not wait", .attempts, "return now + delay, true", "return now, false"),
         Mutant("a retry without a wait does not say when it was", .attempts, "        stamped = t\n"),
         Mutant(
@@ -157,8 +168,8 @@ struct Mutant: Sendable, CustomStringConvertible {
             "    if job.r then place = format('%.0f', tonumber(place) + tonumber(job.r) * step) end\n"),
         Mutant("a spent token counts no claims", .values, "match(token, '^%-?(%d+)')", "match(token, '^(%d+)')"),
         Mutant(
-            "priorities count the wrong way later", .values, "return t - (tonumber(priority) or 0) * step",
-            "return t + (tonumber(priority) or 0) * step"),
+            "priorities count the wrong way later", .values, "return t - priority_of(priority) * step",
+            "return t + priority_of(priority) * step"),
         Mutant(
             "the clock may go back later", .values, "local function runnable() return max(now, clock) end",
             "local function runnable() return now end"),
@@ -179,8 +190,7 @@ struct Mutant: Sendable, CustomStringConvertible {
             "a corrupt job is handed out", .claims,
             "if not job.t or not job.p or not (job.r == nil or whole(job.r, -1000, 1000)) then", "if false then"),
         Mutant(
-            "a ghost is handed out", .claims,
-            "    if not hash.err and #hash == 0 then return repair(id, QUEUED, true) end\n"),
+            "a ghost is handed out", .claims, "    if #hash == 0 then return repair(id, QUEUED, true) end\n"),
     ]
 
     private static let ofTheEnd = [
@@ -234,11 +244,15 @@ struct Mutant: Sendable, CustomStringConvertible {
             "a timeout does not end renewals", .beat,
             "    if timeout and started then till = min(till, started + timeout + floor(lease / 3)) end\n"),
         Mutant(
-            "a checkpoint does not end the count of losses", .beat, "write('HSET', key, 'c', checkpoint, 'l', 0)",
-            "write('HSET', key, 'c', checkpoint)"),
+            "a checkpoint does not end the count of losses", .beat,
+            "            if lost > 0 then write('HSET', key, 'l', lost .. ' ' .. lost) end\n"),
+        Mutant("a checkpoint hides the losses before it", .beat, "lost .. ' ' .. lost", "0"),
+        Mutant(
+            "all losses count towards poison", .values, "return all, max(0, all - before), before",
+            "return all, all, before"),
         Mutant("every beat writes a lease", .beat, "if till - now < lease * 2 / 3 then", "if true then"),
         Mutant("a beat shortens a lease", .beat, "            if new > till then\n", "            if true then\n"),
-        Mutant("a wanted stop is not told", .beat, "job[2] and { left, match(job[2], '^%a+') } or left", "left"),
+        Mutant("a wanted stop is not told", .beat, "want and { left, want } or left", "left"),
     ]
 
     private static let ofSweeps = [
@@ -249,7 +263,7 @@ struct Mutant: Sendable, CustomStringConvertible {
         Mutant("no grace when the clock goes back", .sweep, " or now < swept then", " then"),
         Mutant(
             "poison is tried for ever", .sweep,
-            "    if lost >= (find(f[2], ':i') and MAX_LOST_APART or MAX_LOST) then\n", "    if false then\n"),
+            "    if in_a_row >= (find(f[2], ':i') and MAX_LOST_APART or MAX_LOST) then\n", "    if false then\n"),
         Mutant(
             "a cancelled job of a dead worker runs again", .sweep, "    if wants(f[3], 'cancel') then\n",
             "    if false then\n"),
@@ -263,7 +277,11 @@ struct Mutant: Sendable, CustomStringConvertible {
             "a held job is taken back", .sweep, "call('ZRANGE', ACTIVE, '-inf', now,",
             "call('ZRANGE', ACTIVE, '-inf', '+inf',"),
         Mutant("a tombstone's digest stays", .sweep, "    write('HDEL', TOMBS, unpack(buried))\n"),
-        Mutant("workers are forgotten while they work", .sweep, "if seen < now - SILENT_MS then", "if seen < now then"),
+        Mutant(
+            "workers are forgotten while they work", .sweep, "if (tonumber(seen) or 0) < now - SILENT_MS then",
+            "if (tonumber(seen) or 0) < now then"),
+        Mutant(
+            "who claims without a beat is forgotten", .sweep, "if number and number ~= noted then", "if false then"),
         Mutant("what a sweep promotes wakes nobody", .sweep, "wake(ready)"),
         Mutant(
             "room made by a sweep wakes nobody", .sweep,
@@ -273,7 +291,7 @@ struct Mutant: Sendable, CustomStringConvertible {
     private static let ofControl = [
         Mutant(
             "a paused job forgets its priority's place", .control,
-            "    if state == 'queued' then place = place + (tonumber(job.r) or 0) * step end\n"),
+            "    if state == 'queued' then place = place + priority_of(job.r) * step end\n"),
         Mutant(
             "a pause undoes a cancel", .control,
             "    if wants(job.w, 'cancel') then return what == 'cancel' and 'asked' or 'state' end\n"),
@@ -302,8 +320,8 @@ struct Mutant: Sendable, CustomStringConvertible {
             "a job is deleted before its end", .control,
             "    if index ~= COMPLETED and index ~= FAILED and index ~= CANCELLED then return 'state', state end\n"),
         Mutant(
-            "a new priority counts the wrong way", .control, "((tonumber(job.r) or 0) - priority) * step",
-            "(priority - (tonumber(job.r) or 0)) * step"),
+            "a new priority counts the wrong way", .control, "(priority_of(job.r) - priority) * step",
+            "(priority - priority_of(job.r)) * step"),
         Mutant("a new priority is not kept", .control, "        write('HSET', key, 'r', priority)\n"),
         Mutant(
             "nobody hears of a wanted stop", .control,
@@ -316,8 +334,8 @@ struct Mutant: Sendable, CustomStringConvertible {
             "    if place > t then return 'done', wait(id, PAUSED, place, job.k) end\n"),
         Mutant(
             "an id named twice is judged by what it was", .control,
-            "        results[#results + 1] = { verdict, after }\n        -- Each is done before the next is looked at, so that an id named twice is judged as it stands then.\n        if is_dry then pretend(id, f[5], results[#results]) else commit() end\n    end\nend\n",
-            "        results[#results + 1] = { verdict, after }\n    end\nend\ncommit()\n"),
+            "        -- Each is done before the next is looked at, so that an id named twice is judged as it stands then.\n        if is_dry then pretend(id, f[5], results[#results]) else commit() end\n    end\nend\n",
+            "    end\nend\ncommit()\n"),
         Mutant(
             "a dry run writes", .control, "if is_dry then pretend(id, f[5], results[#results]) else commit() end",
             "commit()"),

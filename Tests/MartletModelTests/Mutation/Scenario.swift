@@ -11,7 +11,8 @@ struct Scenario: Sendable {
     /// Whether it ends as it should, on an empty queue.
     var holds: @Sendable (Stage) async throws -> Bool
 
-    static let all = ofDamage + ofTime + ofStops + ofRoom + ofKeys + ofUnknownTypes
+    static let all =
+        ofDamage + ofTime + ofStops + ofRoom + ofKeys + ofUnknownTypes + ofTokens + ofForeignKeys + ofRemoval
 
     private static let ofTime = [
         Scenario(name: "no more than 64 wake tokens") { stage in

@@ -194,12 +194,12 @@ extension Scenario {
 private struct NoBeginning: Error {}
 
 extension Stage {
-    fileprivate func pushAndClaim(_ job: NewJob = NewJob(type: "test", payload: [1])) async throws -> ClaimedJob {
+    func pushAndClaim(_ job: NewJob = NewJob(type: "test", payload: [1])) async throws -> ClaimedJob {
         _ = try await queue.enqueue(job)
         return try await claim(1)
     }
 
-    fileprivate func claim(_ number: Int) async throws -> ClaimedJob {
+    func claim(_ number: Int) async throws -> ClaimedJob {
         guard let job = try await queue.claim(ClaimRequest(worker: "w", number: number, upTo: 1)).jobs.first else {
             throw NoBeginning()
         }

@@ -1,0 +1,48 @@
+// `martlet queue drain` and `martlet queue delete`.
+
+import ArgumentParser
+import NIOHTTP1
+
+extension QueueCommand {
+    struct Drain: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Cancel all jobs of a queue that wait; running jobs go on.")
+
+        @Argument(help: "The queue.")
+        var name: String
+        @OptionGroup var consent: ConsentOptions
+        @OptionGroup var client: ClientOptions
+        @OptionGroup var output: OutputOptions
+
+        func run() async throws {
+            try consent.ask("Cancel all waiting jobs of the queue \(name)")
+            let path = "/api/v1/queues/\(APIClient.escaped(name))/drain"
+            output.show(
+                try await client.withClient { try await $0.post(path) },
+                first: ["name", "cancelled", "waiting", "running"])
+        }
+    }
+
+    struct Delete: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Delete a queue that has no jobs, with its settings.",
+            discussion: "A queue with a job that waits or runs is never deleted; drain it first.")
+
+        @Argument(help: "The queue.")
+        var name: String
+        @Flag(help: "Also delete the jobs that have ended.")
+        var finished = false
+        @OptionGroup var consent: ConsentOptions
+        @OptionGroup var client: ClientOptions
+        @OptionGroup var output: OutputOptions
+
+        func run() async throws {
+            try consent.ask("Delete the queue \(name)\(finished ? " with its finished jobs" : "")")
+            let path = "/api/v1/queues/\(APIClient.escaped(name))"
+            let query = finished ? [("finished", Optional("true"))] : []
+            let answer = try await client.withClient { try await $0.send(.DELETE, path, query: query).value }
+            let shown = answer.object == nil ? JSON.object(["name": .string(name)]) : answer
+            output.show(shown, first: ["name", "deleted_jobs"])
+        }
+    }
+}

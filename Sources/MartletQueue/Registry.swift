@@ -1,0 +1,155 @@
+// The registry of queue names, how many there may be, and the pause of all queues.
+
+import MartletRedis
+import Synchronization
+
+extension JobStore {
+    /// How many queues there may be unless ``limitQueues(to:)`` says otherwise.
+    public static let standardQueueLimit = 1000
+
+    /// Sets how many queues there may be, at least 1; a queue beyond it is not created.
+    ///
+    /// It holds for the queues that this process creates. Queues that exist go on.
+    public func limitQueues(to count: Int) { queueLimit.store(max(count, 1), ordering: .relaxed) }
+
+    /// The names of all queues, sorted.
+    public func queueNames() async throws(QueueError) -> [QueueName] {
+        let members = try await command("SMEMBERS", queuesKey).array ?? []
+        return members.compactMap { $0.string.flatMap { QueueName($0) } }.sorted()
+    }
+
+    /// Registers a queue, then reads the global flag, then creates it with that flag.
+    func register(_ name: QueueName) async throws(QueueError) -> GlobalFlag {
+        // The registry counts what it takes, so that a queue that is not in it any more can be told from one that a
+        // restored registry never had.
+        try await identify()
+        if try await !isRegistered(name) {
+            let limit = queueLimit.load(ordering: .relaxed)
+            if try await command("SCARD", queuesKey).int ?? 0 >= limit { throw Self.tooMany(name, limit) }
+            _ = try await command("HINCRBY", globalKey, "registered", "1")
+            let request = RedisRequest.script(
+                scripts.register, keys: RedisArguments(queuesKey), arguments: RedisArguments("\(name)", "\(limit)"))
+            guard try await send(request).int == 1 else { throw Self.tooMany(name, limit) }
+        }
+        return try await globalFlag()
+    }
+
+    /// Whether the registry has the name.
+    func isRegistered(_ name: QueueName) async throws(QueueError) -> Bool {
+        try await command("SISMEMBER", queuesKey, name.description).int == 1
+    }
+
+    private static func tooMany(_ name: QueueName, _ limit: Int) -> QueueError {
+        QueueError(
+            .refused(.tooManyQueues(limit)),
+            message:
+                "the queue \(name) is not created: there are \(limit) queues already; delete one that is empty, or "
+                + "raise the limit")
+    }
+
+    /// Puts queues of this process that have data but are not in the registry back into it.
+    ///
+    /// A deletion takes the name out before it looks a last time; a process that died in between leaves such a queue.
+    private func repairRegistry(_ names: [QueueName]) async throws(QueueError) {
+        let missing = Set(knownCalls.keys).subtracting(names).sorted()
+        let replies = await redis.send(missing.map { .command("EXISTS", "\(prefix):{\($0)}:meta") })
+        for (name, reply) in zip(missing, replies) where (try? reply.get().int) == 1 {
+            _ = try await command("SADD", queuesKey, name.description)
+        }
+    }
+}
+
+extension JobStore {
+    /// Pauses all queues, those too that come later.
+    ///
+    /// Once this returns, no claim happens anywhere. An error says which queues could not be paused; all others are.
+    public func pauseAll(reason: String? = nil, by who: String? = nil) async throws(QueueError) {
+        try await setGlobalPause(true, reason: reason ?? "", who: who ?? "")
+    }
+
+    /// Ends the pause of all queues; a queue that was paused by itself stays so.
+    public func resumeAll() async throws(QueueError) { try await setGlobalPause(false, reason: "", who: "") }
+
+    /// The pause of all queues.
+    public func globalPause() async throws(QueueError) -> QueuePause? {
+        let flag = try await globalFlag()
+        return flag.paused ? QueuePause(reason: flag.reason, by: flag.by, at: nil) : nil
+    }
+
+    /// Brings every queue's flag in line with the global one; mends what a pause cut short left.
+    ///
+    /// An error names the queues where that failed; the others are in line.
+    public func repairGlobalPause() async throws(QueueError) {
+        let flag = try await globalFlag()
+        let names = try await queueNames()
+        try await repairRegistry(names)
+        try await apply(flag, to: names)
+    }
+
+    // First the global flag, then the registry, then every queue: a queue that is created meanwhile is either in the
+    // registry already, or reads the flag after it was set.
+    private func setGlobalPause(_ paused: Bool, reason: String, who: String) async throws(QueueError) {
+        let request = RedisRequest.script(
+            scripts.global, keys: RedisArguments(globalKey),
+            arguments: RedisArguments(paused ? "1" : "0", reason, who))
+        let value = try await send(request)
+        guard let version = value.int else { throw .broken("global", value) }
+        let flag = GlobalFlag(paused: paused, version: version, reason: reason, by: who)
+        try await apply(flag, to: try await queueNames())
+    }
+
+    /// Applies the flag to each queue by itself: one that fails keeps no other from it.
+    private func apply(_ flag: GlobalFlag, to names: [QueueName]) async throws(QueueError) {
+        var failed: [QueueName] = []
+        var first: QueueError?
+        for name in names {
+            do throws(QueueError) { try await flag.apply(to: queue(name)) } catch {
+                failed.append(name)
+                first = first ?? error
+                // Without a connection no other would fare better.
+                if error.kind == .notExecuted(.unavailable) { break }
+            }
+        }
+        guard var error = first else { return }
+        error.message = "queue \(failed.map(\.description).joined(separator: ", ")): \(error.message)"
+        throw error
+    }
+
+    private func globalFlag() async throws(QueueError) -> GlobalFlag {
+        let fields = Queue.words(try await command("HGETALL", globalKey).array ?? [])
+        return GlobalFlag(
+            paused: fields["paused"] == "1", version: fields["version"].flatMap { Int($0) } ?? 0,
+            reason: fields["reason"] ?? "", by: fields["by"] ?? "")
+    }
+}
+
+/// The flag that pauses all queues, with the version that orders its changes.
+struct GlobalFlag {
+    var paused: Bool
+    var version: Int
+    var reason: String
+    var by: String
+
+    /// Sets the flag of a queue.
+    ///
+    /// A queue without data that is registered is being created and may have read an older flag: it is created with this
+    /// one. One that is not registered was deleted and stays so.
+    func apply(to queue: Queue) async throws(QueueError) {
+        let arguments = RedisArguments("pause_all", paused ? "1" : "0", "\(version)", reason, by)
+        if try await queue.read(.configure, arguments) == nil, try await queue.store.isRegistered(queue.name) {
+            _ = try await queue.run(.configure, arguments)
+        }
+    }
+}
+
+extension Queue {
+    /// Creates the queue if it does not exist; it takes part in a pause of all from its first moment.
+    public func create() async throws(QueueError) {
+        let flag = try await store.register(name)
+        var arguments = RedisArguments("create")
+        arguments.append(flag.paused ? "1" : "0")
+        arguments.append(flag.version)
+        arguments.append(JobStore.newEpoch())
+        _ = try await run(.configure, arguments)
+    }
+}

@@ -1,0 +1,73 @@
+// The server's sweep: each queue by itself.
+
+import Logging
+import MartletJobs
+import MartletQueue
+import MartletRedis
+import Synchronization
+import TestSupport
+import Testing
+
+@testable import MartletCLI
+
+@Suite struct SweepServiceTests {
+    @Test func `a queue that fails is named once, and those behind it are swept`() async throws {
+        try await withStore { harness in
+            let lines = LogLines()
+            let service = SweepService(store: harness.store, logger: lines.logger, interval: .milliseconds(20))
+            try await harness.queue("a").create()
+            try await harness.command("DEL", harness.key("meta", queue: "a"))
+            try await harness.command("SET", harness.key("meta", queue: "a"), "no hash")
+            let job = NewJob(type: "test", payload: [1], delay: .milliseconds(50))
+            _ = try await harness.queue("b").enqueue(job)
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { try await service.run() }
+                try await eventually("the job of the queue behind it falls due") {
+                    try await harness.queue("b").job(job.id)?.state == .queued
+                }
+                try await eventually("the queue is named") { !lines.all.isEmpty }
+                try await Self.waitForSweeps(of: harness.queue("b"), harness)
+                group.cancelAll()
+            }
+            #expect(lines.all.count == 1, "\(lines.all)")
+            #expect(lines.all.first?.contains("queue=a") == true)
+            try await harness.command("DEL", harness.key("meta", queue: "a"))
+        }
+    }
+
+    /// Until the queue was swept a few times more.
+    private static func waitForSweeps(of queue: Queue, _ harness: QueueHarness) async throws {
+        var last: String?
+        for _ in 0..<4 {
+            try await eventually("another sweep") {
+                let swept = try await harness.command("HGET", harness.key("meta", queue: "b"), "swept").string
+                defer { last = swept }
+                return last != nil && swept != last
+            }
+        }
+    }
+}
+
+/// What was logged at the level of a warning or above.
+private final class LogLines: Sendable {
+    private let lines = Mutex<[String]>([])
+
+    var all: [String] { lines.withLock { $0 } }
+    var logger: Logger { Logger(label: "lines") { _ in Handler(owner: self) } }
+
+    private struct Handler: LogHandler {
+        let owner: LogLines
+        var metadata: Logger.Metadata = [:]
+        var logLevel = Logger.Level.warning
+
+        subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+            get { metadata[key] }
+            set { metadata[key] = newValue }
+        }
+
+        func log(event: LogEvent) {
+            let words = (event.metadata ?? [:]).map { "\($0.key)=\($0.value)" }.sorted().joined(separator: " ")
+            owner.lines.withLock { $0.append("\(event.message) \(words)") }
+        }
+    }
+}
