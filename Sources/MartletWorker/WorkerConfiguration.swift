@@ -46,6 +46,8 @@ public struct WorkerConfiguration: Sendable {
     /// there and ends it. So nothing before `run()` may be done that must not be done twice, such as listening on a port.
     /// A handler with `runsOn: .process` always runs so.
     public var isolatesLostJobs = false
+    /// Kept up to date with how the worker does, for probes; `nil` is nobody asks.
+    public var health: WorkerHealth?
     /// What stands around every handler, the outermost first.
     public var middleware: [any WorkerMiddleware] = []
     /// The version that the list of workers shows.

@@ -4,7 +4,16 @@ import ArgumentParser
 import FoundationEssentials
 import MartletQueue
 import MartletRedis
+import MartletWorker
 import ServiceLifecycle
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Darwin
+#endif
 
 struct DevCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -22,6 +31,9 @@ struct DevCommand: AsyncParsableCommand {
     func run() async throws {
         var settings = try ServiceSettings.load(
             [http, worker, download, log], config: config, environment: ProcessInfo.processInfo.environment)
+        if settings.isFallback(Settings.workerQueues.key) { settings.worker.queues.append(DevJobs.queue) }
+        // The process of one job has neither a Redis nor a server of its own.
+        if Worker.runsOneJob { return try await Self.runOneJob(settings) }
         try settings.checkExposure()
         let house = try DevHouse(data)
         do {
@@ -31,6 +43,12 @@ struct DevCommand: AsyncParsableCommand {
             house.remove()
             throw error
         }
+    }
+
+    private static func runOneJob(_ settings: ServiceSettings) async throws {
+        let telemetry = Telemetry.start(settings)
+        let composition = try Composition(settings, telemetry)
+        try await Launch.run(composition.working(DevJobs.handlers), logger: telemetry.logger)
     }
 }
 
@@ -56,8 +74,11 @@ struct DevHouse {
     func run(_ settings: inout ServiceSettings, untilEOF: Bool) async throws {
         let redis = try await PrivateRedisServer.start(directory: path + "/redis", options: PrivateRedis.options)
         settings.redis.url = redis.url
-        let isDefault = settings.origins.contains { $0.key == Settings.downloadDirectory.key && $0.kind == .fallback }
-        if isDefault { settings.download.directory = path + "/downloads" }
+        if settings.isFallback(Settings.downloadDirectory.key) {
+            settings.download.directory = path + "/downloads"
+            // For the processes of single jobs, which are started with this environment.
+            setenv(Settings.downloadDirectory.key.environment[0], settings.download.directory, 1)
+        }
         do {
             let telemetry = Telemetry.start(settings)
             let composition = try Composition(settings, telemetry)
@@ -66,7 +87,8 @@ struct DevHouse {
                 Self.welcome(host: host, port: port, redis: redis.url, downloads: directory)
             }
             try await Launch.run(
-                [ClosingService { await redis.stop() }, composition.store] + composition.working() + serving,
+                [ClosingService { await redis.stop() }, composition.store] + composition.working(DevJobs.handlers)
+                    + serving,
                 logger: telemetry.logger, untilEOF: untilEOF, farewell: farewell(settings, composition.store, redis))
             Console.standard.note(isTemporary ? "Stopped." : "Stopped. Everything is kept in \(path).")
         } catch {
@@ -115,6 +137,7 @@ struct DevHouse {
             files      \(downloads)
 
             Try:       martlet download add https://www.rfc-editor.org/rfc/rfc9110.txt --wait\(server)
+                       martlet enqueue echo -d '{"who": "Ada"}' --wait\(server)
             Stop:      Ctrl-C
             """)
     }

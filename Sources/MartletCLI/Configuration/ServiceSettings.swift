@@ -49,7 +49,7 @@ struct QueueSlots: Sendable, Equatable {
         self.slots = slots
     }
 
-    /// Reads `downloads=10,default=10`.
+    /// Reads `downloads=10,mail=5`.
     static func list(_ text: String) throws -> [QueueSlots] {
         let list = try text.split(separator: ",", omittingEmptySubsequences: false).map { pair in
             let sides = pair.split(separator: "=", omittingEmptySubsequences: false)
@@ -74,6 +74,8 @@ struct WorkerSettings: Sendable, Equatable {
     var shutdownGrace: Duration
     /// Zero is for ever.
     var unknownTypeLimit = Duration.zero
+    var httpHost = "127.0.0.1"
+    var httpPort: Int?
 }
 
 /// The rules for downloads.
@@ -130,6 +132,9 @@ struct ServiceSettings: Sendable {
         return settings
     }
 
+    /// Whether nobody gave this setting a value.
+    func isFallback(_ key: SettingKey) -> Bool { origins.contains { $0.key == key && $0.kind == .fallback } }
+
     /// Refuses an address that others can reach while nobody needs a token; for the commands that listen.
     func checkExposure() throws(ConfigurationError) {
         guard !http.isLoopback, http.tokensFile == nil else { return }
@@ -157,7 +162,8 @@ struct ServiceSettings: Sendable {
             level: reader.read(Settings.logLevel), format: reader.read(Settings.logFormat) ?? .standard)
         worker = WorkerSettings(
             queues: reader.read(Settings.workerQueues), shutdownGrace: reader.read(Settings.workerShutdownGrace),
-            unknownTypeLimit: reader.read(Settings.workerUnknownTypeLimit))
+            unknownTypeLimit: reader.read(Settings.workerUnknownTypeLimit),
+            httpHost: reader.read(Settings.workerHTTPHost), httpPort: reader.read(Settings.workerHTTPPort))
         download = DownloadSettings(
             maxConcurrentDownloads: reader.read(Settings.downloadMaxConcurrent),
             defaultMaxRetries: reader.read(Settings.downloadDefaultMaxRetries),

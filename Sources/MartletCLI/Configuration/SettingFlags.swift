@@ -99,11 +99,16 @@ struct WorkerFlags: SettingFlags {
     var shutdownGrace: String?
     @Option(name: Settings.workerUnknownTypeLimit.flag, help: Settings.workerUnknownTypeLimit.help)
     var unknownTypeLimit: String?
+    @Option(name: Settings.workerHTTPHost.flag, help: Settings.workerHTTPHost.help)
+    var httpHost: String?
+    @Option(name: Settings.workerHTTPPort.flag, help: Settings.workerHTTPPort.help)
+    var httpPort: String?
 
     var values: [String: String] {
         written([
             (Settings.workerQueues.key.name, queues), (Settings.workerShutdownGrace.key.name, shutdownGrace),
             (Settings.workerUnknownTypeLimit.key.name, unknownTypeLimit),
+            (Settings.workerHTTPHost.key.name, httpHost), (Settings.workerHTTPPort.key.name, httpPort),
         ])
     }
 }

@@ -88,13 +88,22 @@ enum Settings {
 
     static let workerQueues = Setting(
         "worker.queues", fallback: [QueueSlots("downloads", 10)], shownAs: "downloads=10",
-        must: "queue=slots pairs such as downloads=10,default=10, each queue once, slots from 1 to 1000",
+        must: "queue=slots pairs such as downloads=10,mail=5, each queue once, slots from 1 to 1000",
         meaning: "Queues that a worker process serves, each with its number of slots."
     ) { text in try QueueSlots.list(text) }
 
     static let workerShutdownGrace = Setting.seconds(
         "worker.shutdown_grace_seconds", 25, in: 0...3600,
         meaning: "How long running jobs may go on after SIGTERM before they are given back.")
+
+    static let workerHTTPHost = Setting.text(
+        "worker.http_host", "127.0.0.1", must: "an address or a host name",
+        meaning: "Address on which a worker answers /livez, /readyz and /metrics; needs WORKER_HTTP_PORT."
+    ) { host in !host.isEmpty && !host.contains { $0.isWhitespace || $0 == "/" } }
+
+    static let workerHTTPPort = Setting.optionalNumber(
+        "worker.http_port", in: 0...65_535,
+        meaning: "Port on which a worker answers probes and shows its metrics; 0 takes a free one.")
 
     static let workerUnknownTypeLimit = Setting.seconds(
         "worker.unknown_type_limit_seconds", 0, in: 0...31_536_000,
@@ -155,7 +164,7 @@ enum Settings {
         httpHost.key, httpPort.key,
         httpProbeHost.key, httpProbePort.key, httpMaxConnections.key, httpMaxConnectionsPerAddress.key,
         authTokensFile.key, stateDirectory.key, logLevel.key, logFormat.key, workerQueues.key,
-        workerShutdownGrace.key, workerUnknownTypeLimit.key,
+        workerShutdownGrace.key, workerUnknownTypeLimit.key, workerHTTPHost.key, workerHTTPPort.key,
         downloadMaxConcurrent.key, downloadDefaultMaxRetries.key,
         downloadDirectory.key, downloadSourceURL.key, downloadMaxBytes.key, downloadBytesPerSecond.key,
         downloadMinBytesPerSecond.key, downloadMinSpeedWindow.key, downloadDeadlineBytesPerSecond.key,

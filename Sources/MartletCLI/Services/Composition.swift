@@ -59,8 +59,8 @@ struct Composition {
         return services
     }
 
-    /// A worker with the built-in handlers.
-    func working() -> [any Service] {
+    /// A worker with the built-in handlers, and those of `more`.
+    func working(_ more: Handlers = Handlers {}) -> [any Service] {
         let handler = DownloadHandler(downloads)
         var configuration = WorkerConfiguration()
         configuration.grace = settings.worker.shutdownGrace
@@ -68,18 +68,40 @@ struct Composition {
         configuration.isolatesLostJobs = true
         let unknownTypeLimit = settings.worker.unknownTypeLimit
         configuration.unknownTypeLimit = unknownTypeLimit > .zero ? unknownTypeLimit : nil
+        let health = WorkerHealth()
+        if settings.worker.httpPort != nil { configuration.health = health }
         let slots = settings.worker.queues.map { ($0.queue, $0.slots) }
         let worker = Worker(
             store, queues: Dictionary(slots, uniquingKeysWith: { $1 }), configuration: configuration, logger: logger
         ) {
             handler
+            more
         }
         guard !Worker.runsOneJob else { return [worker] }
-        return [
+        return probes(of: health) + [
             ClosingService { await handler.shutdown() },
             PartCleaningService(store: store, directory: downloads.directory, logger: logger),
             GatedService(gate: gate, service: worker),
         ]
+    }
+
+    /// What machines ask of a worker, where it has a port for them; listed first, so that it answers until the end.
+    private func probes(of health: WorkerHealth) -> [any Service] {
+        guard let port = settings.worker.httpPort else { return [] }
+        let claims = ReadinessCheck(name: "claims") {
+            switch health.obstacle {
+            case nil: nil
+            // The name of a queue is not for everybody.
+            case .claimsFail: "claims fail"
+            case let obstacle?: obstacle.description
+            }
+        }
+        let (registry, host) = (registry, settings.worker.httpHost)
+        let server = ProbeServer(
+            store: store, host: host, port: port, isAlive: { health.isAlive() },
+            metrics: { await registry.scrape() }, checks: [claims],
+            findings: { [gate] in gate.checks.map(\.finding) }, logger: logger)
+        return [ListeningService(server: server, address: "\(host):\(port)")]
     }
 
     private func server(
@@ -159,7 +181,7 @@ struct ClosingService: Service {
 
 /// A server, with a sentence for the commonest reason not to start.
 struct ListeningService: Service {
-    let server: MartletServer
+    let server: any Service
     let address: String
 
     func run() async throws {

@@ -3,7 +3,6 @@
 public import Logging
 public import MartletQueue
 import NIOCore
-import NIOPosix
 public import ServiceLifecycle
 
 /// The HTTP surface of a store.
@@ -63,7 +62,9 @@ public final class MartletServer: Service, Sendable {
     public func run() async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await self.runMain() }
-            if let probes { group.addTask { try await self.run(probes: probes) } }
+            if let probes {
+                group.addTask { try await probes.runProbes(logger: self.logger, onRunning: self.onProbesRunning) }
+            }
             for try await _ in group {}
         }
     }
@@ -73,20 +74,5 @@ public final class MartletServer: Service, Sendable {
             logger.info("listening", metadata: ["host": "\(host)", "port": .stringConvertible(port)])
             await onRunning(port)
         }
-    }
-
-    /// Probes have a thread of their own, so that they are answered while the others are busy.
-    private func run(probes: HTTPListener) async throws {
-        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
-        let result: Result<Void, any Error>
-        do {
-            try await probes.run(on: group) { [onProbesRunning, logger, host = probes.settings.host] port in
-                logger.info("listening for probes", metadata: ["host": "\(host)", "port": .stringConvertible(port)])
-                await onProbesRunning(port)
-            }
-            result = .success(())
-        } catch { result = .failure(error) }
-        try await group.shutdownGracefully()
-        try result.get()
     }
 }

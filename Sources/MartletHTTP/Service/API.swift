@@ -14,6 +14,8 @@ struct API: Sendable {
     let findings: @Sendable () -> [ReadinessFinding]
     let pushes = PushMeters()
     let waits: WaitLimit
+    /// Whether the process makes progress; a server that can answer does.
+    var isAlive: @Sendable () -> Bool = { true }
     /// Pages of jobs are large before anybody knows how large, so only some are made at a time.
     private let pages = Turnstile(places: 16)
 
@@ -93,7 +95,7 @@ struct API: Sendable {
         switch call.route.operation {
         case .stats: try await stats(call)
         case .listWorkers: try await listWorkers(call)
-        case .livez, .health: Reply(.object(["status": "ok"]))
+        case .livez, .health: try liveness()
         case .readyz, .ready: try await readiness(call)
         case .metrics: try await metricsPage()
         default: throw Problem.bug

@@ -82,6 +82,12 @@ extension API {
         }
     }
 
+    /// 200 while the process makes progress; else 503, and it should be restarted.
+    func liveness() throws -> Reply {
+        guard isAlive() else { throw Problem(.serviceUnavailable, "not-alive", "the process makes no progress") }
+        return Reply(.object(["status": "ok"]))
+    }
+
     /// The metrics, where the process has any.
     func metricsPage() async throws -> Reply {
         guard let metrics else { throw Problem.notFound("this process keeps no metrics") }

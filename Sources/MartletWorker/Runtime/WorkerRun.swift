@@ -40,6 +40,8 @@ final class WorkerRun: Sendable {
     func serve() async {
         let queues = crew.queues.map { "\($0.name)=\($0.slots)" }.joined(separator: ",")
         crew.logger.info("Worker started", metadata: ["worker_id": "\(crew.worker)", "queues": "\(queues)"])
+        crew.configuration.health?.start(crew.queues.map(\.name))
+        defer { crew.configuration.health?.stopped() }
         await withTaskGroup { group in
             group.addTask { await self.sweeper.run() }
             group.addTask { await self.measure() }
@@ -95,6 +97,7 @@ extension WorkerRun {
             return true
         }
         guard isFirst else { return }
+        crew.configuration.health?.stopping()
         var metadata: Logger.Metadata = ["worker_id": "\(crew.worker)"]
         if let signal { metadata["signal"] = "\(signal)" }
         crew.logger.info("Worker stopping", metadata: metadata)
@@ -143,12 +146,13 @@ extension WorkerRun {
         if now >= crew.configuration.leakLimit { crew.configuration.onUnhealthy?(now) }
     }
 
-    /// Keeps the gauges of slots up to date, once a second.
+    /// Keeps the gauges of slots up to date, once a second, and has the loops show that they go round where somebody asks.
     private func measure() async {
         let slots = crew.queues.reduce(0) { $0 + $1.slots }
         while !state.withLock({ $0.isOver }) {
             let busy = loops.reduce(0) { $0 + min($1.table.count, $1.slots) }
             meters.record(slots: slots, busy: busy, leaked: loops.reduce(0) { $0 + $1.table.leaked })
+            if crew.configuration.health != nil { for loop in loops { loop.inbox.poke() } }
             await meterPulse.wait(until: .now + .seconds(1))
         }
         meters.record(slots: 0, busy: 0, leaked: 0)

@@ -47,6 +47,7 @@ final class QueueLoop: Sendable {
         var hasYielded = false
         while true {
             let now = Instant.now
+            crew.configuration.health?.wentRound(queue.name)
             let news = inbox.take(withAnswer: !hasYielded)
             hasYielded = false
             // A stop that came before a reply counts: what the claim brought is then given back unstarted.
@@ -179,6 +180,7 @@ extension QueueLoop {
         }
         if isFailing, outcome.error == nil { logger.info("Turns succeed again") }
         isFailing = outcome.error != nil
+        crew.configuration.health?.turned(queue.name, failed: isFailing)
         if let lease = outcome.lease { beats.leaseIs(lease) }
         beats.noteStops(outcome.stops)
         for (ended, verdict) in outcome.verdicts { report(ended, verdict) }

@@ -52,6 +52,9 @@ final class TurnInbox: Sendable {
     func stop() { change { $0.news.isStopping = true } }
     func abandon() { change { $0.news.isAbandoned = true } }
 
+    /// Has the loop go round once, to show that it can.
+    func poke() { pulse.fire() }
+
     private func change(_ body: (inout State) -> Void) {
         state.withLock { body(&$0) }
         pulse.fire()

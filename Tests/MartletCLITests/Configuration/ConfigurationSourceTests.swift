@@ -50,6 +50,8 @@ struct KeyCase: Sendable, CustomTestStringConvertible {
         KeyCase("worker.unknown_type_limit_seconds", "3600", json: "3600") {
             $0.worker.unknownTypeLimit == .seconds(3600)
         },
+        KeyCase("worker.http_host", "0.0.0.0") { $0.worker.httpHost == "0.0.0.0" },
+        KeyCase("worker.http_port", "8082", json: "8082") { $0.worker.httpPort == 8082 },
         KeyCase("download.max_concurrent_downloads", "10", json: "10") { $0.download.maxConcurrentDownloads == 10 },
         KeyCase("download.default_max_retries", "0", json: "0") { $0.download.defaultMaxRetries == 0 },
         KeyCase("download.directory", "/data") { $0.download.directory == "/data" },

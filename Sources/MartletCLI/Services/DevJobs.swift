@@ -1,0 +1,49 @@
+// The jobs that `martlet dev` runs beside downloads, so that the first job of a newcomer completes.
+
+import FoundationEssentials
+import MartletJobs
+import MartletWorker
+
+/// Jobs for trying the service out.
+enum DevJobs {
+    /// The queue that they are taken from.
+    static let queue = QueueSlots("default", 10)
+
+    /// `echo`, which returns its payload, and `sleep`, which takes so many seconds.
+    static var handlers: Handlers {
+        Handlers {
+            On(Echo.self) { job, _ in job.payload }
+            On(Sleep.self) { job, context in try await sleep(job, context) }
+        }
+    }
+
+    /// Sleeps in steps of at most a second and tells how far it is.
+    private static func sleep(_ job: Sleep, _ context: JobContext) async throws {
+        let total = min(max(job.seconds ?? 1, 0), 86_400)
+        let end = ContinuousClock.now + .milliseconds(Int64(total * 1000))
+        while true {
+            let left = end - .now
+            let done = max(0, total - left / .seconds(1))
+            context.progress(Int64((done * 1000).rounded()), of: Int64((total * 1000).rounded()))
+            guard left > .zero else { return }
+            try await Task.sleep(for: min(left, .seconds(1)))
+        }
+    }
+
+    /// Returns its payload, whatever JSON it is.
+    private struct Echo: Job {
+        typealias Output = AnyJSON
+        static let name = "echo"
+        let payload: AnyJSON
+
+        init(from decoder: any Decoder) throws { payload = try AnyJSON(from: decoder) }
+
+        func encode(to encoder: any Encoder) throws { try payload.encode(to: encoder) }
+    }
+
+    /// Takes `seconds`, 1 where it does not say.
+    private struct Sleep: Job {
+        static let name = "sleep"
+        var seconds: Double?
+    }
+}

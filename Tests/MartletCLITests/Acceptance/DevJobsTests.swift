@@ -1,0 +1,31 @@
+// The jobs that `martlet dev` runs beside downloads.
+
+import FoundationEssentials
+import Testing
+
+@testable import MartletCLI
+
+@Suite struct DevJobsTests {
+    @Test func `dev completes echo and sleep jobs of the queue default, and work does not take them`() async throws {
+        try await House.with(OriginContent(files: [], bytesPerSecond: 100 << 20)) { house in
+            let port = try await DemoStage.freePort()
+            let environment = Subprocess.plainEnvironment.merging(["HTTP_PORT": String(port)]) { $1 }
+            _ = try house.startBare(["dev"], environment)
+            let server = ["MARTLET_SERVER": "http://127.0.0.1:\(port)"]
+            try await house.until("dev is ready") {
+                try await house.martlet("stats", environment: server).status == 0
+            }
+            let echo = try await house.martlet(
+                "enqueue", "echo", "-d", #"{"who":"Ada","list":[1,2.5,null,true]}"#, "--wait", "-o", "json",
+                environment: server)
+            #expect(echo.status == 0, "\(echo.errors)")
+            #expect(echo.output.contains("completed"), "\(echo.output)")
+            #expect(echo.output.contains("Ada"))
+            let sleep = try await house.martlet(
+                "enqueue", "sleep", "-d", #"{"seconds":0.2}"#, "--wait", "-o", "json", environment: server)
+            #expect(sleep.status == 0, "\(sleep.errors)")
+            let settings = try ServiceSettings.load(environment: [:])
+            #expect(settings.worker.queues == [QueueSlots("downloads", 10)])
+        }
+    }
+}

@@ -1,0 +1,28 @@
+// How a worker does, as its probes see it.
+
+import MartletQueue
+import MartletWorker
+import TestSupport
+import Testing
+
+@Suite struct WorkerHealthTests {
+    @Test func `a worker claims from its start to its stop, and its loops go round while it is idle`() async throws {
+        try await withStore { harness in
+            let health = WorkerHealth()
+            var configuration = WorkerConfiguration.quick
+            // So long that only the look at its health makes an idle loop go round.
+            configuration.pollInterval = .seconds(600)
+            configuration.health = health
+            #expect(health.obstacle == .notStarted && health.isAlive())
+            try await running(worker(harness, configuration) { On(Note.self) { _, _ in } }) {
+                try await eventually("it claims") { health.obstacle == nil }
+                let end = ContinuousClock.now + .seconds(4)
+                try await eventually("time has passed") {
+                    #expect(health.isAlive(within: .seconds(3)))
+                    return .now > end
+                }
+            }
+            #expect(health.obstacle == .stopping && health.isAlive(within: .zero))
+        }
+    }
+}
