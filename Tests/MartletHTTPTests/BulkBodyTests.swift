@@ -70,13 +70,15 @@ import Testing
             let job = "{\"type\":\"t\",\"payload\":\"\(payload)\"}"
             let body = "{\"jobs\":[\(job),\(job)]}"
             #expect(try await server.post("/api/v1/jobs/bulk", body).status == 201)
-            // Two senders stop when all but the end of their bodies has come.
+            // Senders that stop when all but the end of their bodies has come; two of them find room.
             let head =
                 "POST /api/v1/jobs/bulk HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
                 + "Content-Length: \(large.utf8.count + 10)\r\n\r\n"
-            let stalled = try await [HeldConnection(port: server.port), HeldConnection(port: server.port)]
-            for connection in stalled { try await connection.send(head + large) }
+            var stalled: [HeldConnection] = []
             try await eventually(within: .seconds(30), "a large body finds no room") {
+                let connection = try await HeldConnection(port: server.port)
+                try? await connection.send(head + large)
+                stalled.append(connection)
                 let answer = try await server.post("/api/v1/jobs/bulk", body)
                 if answer.status == 201 { return false }
                 #expect(answer.status == 503 && answer["code"] == "bodies-full", "\(answer.text)")
@@ -84,7 +86,7 @@ import Testing
                 return true
             }
             #expect(try await server.post("/api/v1/jobs", #"{"type":"t"}"#).status == 201)
-            for connection in stalled { try await connection.close() }
+            for connection in stalled { try? await connection.close() }
             try await eventually(within: .seconds(30), "there is room again") {
                 try await server.post("/api/v1/jobs/bulk", body).status == 201
             }

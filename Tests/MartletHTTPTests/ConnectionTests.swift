@@ -7,6 +7,9 @@ import Testing
 @Suite struct ConnectionTests {
     private static let get = "GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
+    /// A head that does not end.
+    private static let endless = "GET /livez HTTP/1.1\r\nHost: localhost\r\nX: " + String(repeating: "x", count: 1000)
+
     /// Opens connections that stay.
     private static func hold(_ count: Int, _ server: TestServer, from address: String = "127.0.0.1") async throws
         -> [HeldConnection]
@@ -57,7 +60,7 @@ import Testing
                         let connection = try await HeldConnection(port: server.port, from: address)
                         switch number % 3 {
                         case 0: break
-                        case 1: await connection.trickle(Self.get, every: .milliseconds(80))
+                        case 1: await connection.trickle(Self.endless, every: .milliseconds(80))
                         default: try? await connection.send(Self.get)
                         }
                         try await eventually(within: .seconds(20), "its time is over") {
