@@ -63,4 +63,27 @@ import Testing
             #expect(try await server.get("/api/v1/jobs/\(id)")["output"] == "01, \"}")
         }
     }
+
+    /// Numbers that no worker of ours writes any more.
+    @Test(arguments: [
+        "1/9223372036854775807/1", "1/100/1e300", "1/-9223372036854775808/1", "-9223372036854775808/1/1",
+        "9223372036854775807/9223372036854775807/nan", "1/0/inf", "1/2/-1e300", "x/y/z",
+    ])
+    func `a job with odd numbers in its hash is listed and read`(progress: String) async throws {
+        try await withServer { server in
+            let download = try await server.addDownload()
+            let job = try #require(try await server.post("/api/v1/jobs", #"{"type":"t"}"#)["id"])
+            for (id, queue) in [(download, "downloads"), (job, "default")] {
+                let key = server.harness.key("job:\(id)", queue: queue)
+                _ = try await server.claim(from: server.harness.queue(queue))
+                try await server.harness.command(
+                    "HSET", key, "g", progress, "x", "9223372036854775807", "b", "9223372036854775807:2:9:0.5",
+                    "f", "9223372036854775807", "l", "9223372036854775807", "n", "9223372036854775807")
+                #expect(try await server.get("/api/v1/jobs/\(id)").status == 200)
+            }
+            #expect(try await server.get("/api/v1/jobs").list("jobs").count == 2)
+            #expect(try await server.get("/api/downloads").list("downloads").count == 1)
+            #expect(try await server.get("/api/downloads/\(download)").status == 200)
+        }
+    }
 }

@@ -35,35 +35,6 @@ import Testing
         }
     }
 
-    @Test func `a queue is drained, and deleted when nothing in it has to run`() async throws {
-        try await withServer { server in
-            let path = "/api/v1/queues/mail"
-            #expect(try await server.send(.DELETE, path).status == 404)
-            #expect(try await server.post(path + "/drain").status == 404)
-            for _ in 0..<2 { _ = try await server.post("/api/v1/jobs", #"{"type":"t","queue":"mail"}"#) }
-            let full = try await server.send(.DELETE, path + "?finished=true")
-            #expect(full.status == 409 && full["code"] == "queue-not-empty")
-            #expect(full.json["waiting"] as? Int == 2)
-            let drained = try await server.post(path + "/drain")
-            #expect(drained.status == 200 && drained.json["cancelled"] as? Int == 2, "\(drained.text)")
-            #expect(try await server.send(.DELETE, path).status == 409)
-            #expect(try await server.send(.DELETE, path + "?finished=1").status == 422)
-            let deleted = try await server.send(.DELETE, path + "?finished=true")
-            #expect(deleted.status == 200 && deleted.json["deleted_jobs"] as? Int == 2, "\(deleted.text)")
-            #expect(try await server.get(path).status == 404)
-        }
-    }
-
-    @Test func `a push that would create one queue too many is 409 and creates nothing`() async throws {
-        try await withServer { server in
-            server.store.limitQueues(to: 1)
-            #expect(try await server.post("/api/v1/jobs", #"{"type":"t","queue":"a"}"#).status == 201)
-            let refused = try await server.post("/api/v1/jobs", #"{"type":"t","queue":"b"}"#)
-            #expect(refused.status == 409 && refused["code"] == "too-many-queues", "\(refused.text)")
-            #expect(try await server.store.queueNames().map(\.description) == ["a"])
-        }
-    }
-
     @Test(arguments: [
         (#"{"concurrency":-1}"#, "/concurrency"), (#"{"lease_seconds":4}"#, "/lease_seconds"),
         (#"{"lease_seconds":901}"#, "/lease_seconds"), (#"{"rate":5}"#, "/rate"),

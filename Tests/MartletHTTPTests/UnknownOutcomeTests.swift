@@ -99,8 +99,8 @@ struct WriteCase: Sendable, CustomTestStringConvertible {
         WriteCase(
             operation: .drainQueue, path: "/api/v1/queues/downloads/drain", script: .remove, ids: nil, to: .cancelled),
         WriteCase(
-            operation: .deleteQueue, method: .DELETE, path: "/api/v1/queues/downloads", script: .remove, ids: nil,
-            statuses: 409...409, again: 409),
+            operation: .deleteQueue, method: .DELETE, path: "/api/v1/queues/downloads?confirm=downloads",
+            script: .remove, ids: nil, statuses: 409...409, again: 409),
         WriteCase(operation: .pauseAll, path: "/api/v1/pause", script: nil, ids: nil),
         WriteCase(operation: .resumeAll, path: "/api/v1/resume", script: nil, ids: nil),
     ]

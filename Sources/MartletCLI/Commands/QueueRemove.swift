@@ -39,7 +39,7 @@ extension QueueCommand {
         func run() async throws {
             try consent.ask("Delete the queue \(name)\(finished ? " with its finished jobs" : "")")
             let path = "/api/v1/queues/\(APIClient.escaped(name))"
-            let query = finished ? [("finished", Optional("true"))] : []
+            let query = [("confirm", Optional(name)), ("finished", finished ? "true" : nil)]
             let answer = try await client.withClient { try await $0.send(.DELETE, path, query: query).value }
             let shown = answer.object == nil ? JSON.object(["name": .string(name)]) : answer
             output.show(shown, first: ["name", "deleted_jobs"])

@@ -4,7 +4,7 @@ public import MartletQueue
 
 /// What a token allows on its queues.
 public enum Role: String, Sendable, Hashable, CaseIterable {
-    /// Push jobs, and ask for a job whose id is known.
+    /// Push jobs, and read those that a token of the same name pushed.
     case produce
     /// Claim and settle jobs over HTTP.
     case work

@@ -8,7 +8,7 @@ extension API {
     func drainQueue(_ call: Call) async throws -> Reply {
         try call.takesNothing()
         let queue = try call.queueInPath()
-        let report = try await Self.removing(queue) { queue throws(QueueError) in try await queue.drain() }
+        let report = try await Self.removing(queue) { queue, _ throws(QueueError) in try await queue.drain() }
         guard let report else { throw Problem.notFound("there is no queue \(queue.name)") }
         return Reply(
             .object([
@@ -20,9 +20,14 @@ extension API {
     /// Deletes a queue without jobs; with `?finished=true` also the jobs that have ended.
     func deleteQueue(_ call: Call) async throws -> Reply {
         let queue = try call.queueInPath()
-        let finished = try Self.flag("finished", call.query)
-        let removal = try await Self.removing(queue) { queue throws(QueueError) in
-            try await queue.delete(finished: finished)
+        let finished = try call.query.flag("finished") ?? false
+        guard call.query["confirm"] == queue.name.description else {
+            throw Problem.invalid("?confirm", "must repeat the name of the queue that is to be deleted")
+        }
+        let removal = try await Self.removing(queue) { queue, isRepeat throws(QueueError) in
+            let removal = try await queue.delete(finished: finished)
+            // What the lost first try deleted is not there any more.
+            return isRepeat && removal == .missing ? .deleted(finished: 0) : removal
         }
         switch removal {
         case .deleted(let jobs):
@@ -38,19 +43,13 @@ extension API {
         }
     }
 
-    private static func flag(_ name: String, _ query: Query) throws(Problem) -> Bool {
-        switch query[name] {
-        case nil, "false": return false
-        case "true": return true
-        default: throw .invalid("?\(name)", "must be true or false")
-        }
-    }
-
     /// Said twice where a reply was lost: what a first try did is not done again.
     private static func removing<Value>(
-        _ queue: Queue, _ change: (Queue) async throws(QueueError) -> Value
+        _ queue: Queue, _ change: (_ queue: Queue, _ isRepeat: Bool) async throws(QueueError) -> Value
     ) async throws(WriteFault) -> Value {
-        do throws(QueueError) { return try await saidTwice { _ throws(QueueError) in try await change(queue) } } catch {
+        do throws(QueueError) {
+            return try await saidTwice { isRepeat throws(QueueError) in try await change(queue, isRepeat) }
+        } catch {
             throw WriteFault(error: error, more: [("queue", .string(queue.name.description))])
         }
     }

@@ -49,8 +49,8 @@ extension Problem {
             self = Problem(.conflict, "step-in-use", error.publicText)
             return
         case .refused(.besideJob): self = .unavailable("not-here", error.publicText, "not-executed")
-        case .refused(.tooManyQueues):
-            self = Problem(.conflict, "too-many-queues", error.publicText)
+        case .refused(.tooManyQueues(let limit)):
+            self = Problem(.unprocessableContent, "too-many-queues", error.publicText).with("limit", .int(limit))
             return
         case .refused(.newerSchema): self = .unavailable("newer-schema", error.publicText, "not-executed")
         case .refused(.protocolBroken):

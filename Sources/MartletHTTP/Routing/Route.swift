@@ -113,7 +113,7 @@ extension Route {
         .service(.pauseQueue, .post, "/queues/{queue}/pause", [.operate], body: .optionalJSON),
         .service(.resumeQueue, .post, "/queues/{queue}/resume", [.operate], body: .optionalJSON),
         .service(.drainQueue, .post, "/queues/{queue}/drain", [.operate], body: .optionalJSON),
-        .service(.deleteQueue, .delete, "/queues/{queue}", [.admin], query: ["finished"]),
+        .service(.deleteQueue, .delete, "/queues/{queue}", [.admin], query: ["confirm", "finished"]),
         .service(.pauseAll, .post, "/pause", [.operate], scope: .all, body: .optionalJSON),
         .service(.resumeAll, .post, "/resume", [.operate], scope: .all, body: .optionalJSON),
         .service(.stats, .get, "/stats", [.read, .operate]),
