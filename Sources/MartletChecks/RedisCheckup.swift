@@ -15,7 +15,9 @@ package struct RedisCheckup: Sendable {
         try await store.withClient { client in
             let fitness = try await fitness(client, claims: false)
             let advised = fitness.contains(where: \.refusesStart) ? [] : try await AdvisedSetting.checks(client)
-            return fitness + advised + [try await clock(client), try await latency(client)]
+            return fitness + advised + [
+                try await clock(client), try await latency(client), try await CollationCheckup.check(client),
+            ]
         }
     }
 

@@ -137,7 +137,7 @@ extension ClaimedJob {
             take(field, pairs[index + 1], now: now)
         }
         guard hasPayload, !type.isEmpty else { return nil }
-        waited = words[at + 2].int.map { max(.zero, .milliseconds(now) - .milliseconds($0)) }
+        waited = words[at + 2].placeInMilliseconds.map { max(.zero, .milliseconds(now) - .milliseconds($0)) }
     }
 
     private mutating func take(_ field: JobField, _ value: RedisValue, now: Int) {

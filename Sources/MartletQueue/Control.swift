@@ -1,5 +1,6 @@
 // What operators ask of single jobs, many at once, each judged by itself.
 
+public import FoundationEssentials
 public import MartletJobs
 import MartletRedis
 
@@ -17,8 +18,8 @@ public enum ControlVerb: Sendable, Hashable {
     case run
     /// Forget a job that has ended.
     case delete
-    /// Change what is not `nil`: priority (−1000 to 1000), wait from now, retries (0 to 100).
-    case patch(priority: Int?, delay: Duration?, maxRetries: Int?)
+    /// Change what is not `nil`: priority (−1000 to 1000), when to run, retries (0 to 100).
+    case patch(priority: Int?, start: JobStart?, maxRetries: Int?)
 
     /// The word that every surface uses.
     public var name: String {
@@ -34,7 +35,15 @@ public enum ControlVerb: Sendable, Hashable {
     }
 
     /// A change of priority alone.
-    public static func priority(_ value: Int) -> ControlVerb { .patch(priority: value, delay: nil, maxRetries: nil) }
+    public static func priority(_ value: Int) -> ControlVerb { .patch(priority: value, start: nil, maxRetries: nil) }
+}
+
+/// When a job may run.
+public enum JobStart: Sendable, Hashable {
+    /// So long from now, at most 365 days.
+    case after(Duration)
+    /// At this moment by Redis' clock, at most 365 days away; one that has passed means at once.
+    case at(Date)
 }
 
 /// What became of it for one job.
@@ -47,6 +56,8 @@ public enum ControlVerdict: Sendable, Hashable {
     case refused(JobState)
     /// No such job.
     case missing
+    /// A value is out of its range; names the field.
+    case invalid(String)
     /// Another job that has not ended holds its unique key.
     case uniqueKeyTaken(by: JobID)
 }
@@ -120,10 +131,20 @@ extension Queue {
 extension ControlVerb {
     fileprivate func arguments(isDry: Bool) -> RedisArguments {
         let word = isDry ? "dry " + name : name
-        guard case .patch(let priority, let delay, let retries) = self else { return RedisArguments(word, "", "", "") }
+        guard case .patch(let priority, let start, let retries) = self else { return RedisArguments(word, "", "", "") }
         return RedisArguments(
-            word, priority.map(String.init) ?? "", delay.map { String($0.inMilliseconds) } ?? "",
+            word, priority.map(String.init) ?? "", start?.word ?? "",
             retries.map(String.init) ?? "")
+    }
+}
+
+extension JobStart {
+    /// As the script reads it.
+    fileprivate var word: String {
+        switch self {
+        case .after(let delay): String(delay.inMilliseconds)
+        case .at(let moment): "@\(moment.roundedUpMilliseconds)"
+        }
     }
 }
 
@@ -135,6 +156,7 @@ extension ControlVerdict {
         case "done": self = .done(detail.flatMap(JobState.init))
         case "asked": self = .asked
         case "missing": self = .missing
+        case "invalid": self = .invalid(detail ?? "")
         case "state":
             guard let state = detail.flatMap(JobState.init) else { return nil }
             self = .refused(state)

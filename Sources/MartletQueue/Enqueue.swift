@@ -83,7 +83,9 @@ extension Queue {
     @inline(__always)
     private func pushPlainly(_ job: NewJob) async throws(QueueError) -> EnqueueVerdict {
         do throws(QueueError) {
-            return try await calls.pushes.call(job) { jobs throws(QueueError) in try await enqueueInSlices(jobs) }
+            return try await calls.pushes.call(job) { jobs throws(QueueError) in
+                jobs.count > 1 ? try await enqueueTogether(jobs) : try await enqueueInSlices(jobs)
+            }
         } catch {
             // The others of the batch are none of this caller's business.
             var own = error
@@ -121,6 +123,21 @@ extension Queue {
         }
         throw QueueError(
             .notExecuted(.unavailable), ids: jobs.map(\.id), message: "the queue is deleted or changed all the time")
+    }
+
+    /// Pushes jobs of callers none of whom waited for another, so none of them has to run first.
+    ///
+    /// With ids of our own they go in the order of the ids, in which they were made: ids that rise cost Redis least.
+    private func enqueueTogether(_ jobs: [NewJob]) async throws(QueueError) -> [EnqueueVerdict] {
+        let isInOrder = zip(jobs, jobs.dropFirst()).allSatisfy { $0.id.description < $1.id.description }
+        guard !isInOrder, jobs.allSatisfy({ $0.digest == nil }) else {
+            return try await enqueueInSlices(jobs)
+        }
+        let order = jobs.indices.sorted { jobs[$0].id.description < jobs[$1].id.description }
+        let sorted = try await enqueueInSlices(order.map { jobs[$0] })
+        var verdicts = sorted
+        for (place, index) in order.enumerated() { verdicts[index] = sorted[place] }
+        return verdicts
     }
 
     private func enqueueInSlices(_ jobs: [NewJob]) async throws(QueueError) -> [EnqueueVerdict] {

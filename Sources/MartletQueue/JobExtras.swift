@@ -10,7 +10,7 @@ extension NewJob {
     @inline(__always)
     private func showExtras(_ reader: inout some ExtraReader) {
         if priority != 0 { reader.read(priority: priority) }
-        if delay != .zero { reader.read(delay: delay) }
+        if delay != .zero || runAt != nil { reader.read(wait: waitWord) }
         if maxRetries != JobRecord.defaultMaxRetries { reader.read(.maxRetries, .number(maxRetries)) }
         if let retryPolicy, retryPolicy != .standard { reader.read(.retryPolicy, .text(retryPolicy.stored)) }
         if let timeout { reader.read(.timeout, .number(timeout.inMilliseconds)) }
@@ -32,7 +32,7 @@ extension NewJob {
     func appendAlone(to arguments: inout RedisArguments) {
         var extras = ExtraWriter()
         showExtras(&extras)
-        arguments.append("\(extras.priority) \(extras.delay.inMilliseconds) \(extras.fields.count)")
+        arguments.append("\(extras.priority) \(extras.wait) \(extras.fields.count)")
         arguments.append(type)
         arguments.append(id.description)
         arguments.append(payload)
@@ -50,7 +50,7 @@ private enum ExtraValue {
 /// Who is shown what a job says.
 private protocol ExtraReader {
     mutating func read(priority: Int)
-    mutating func read(delay: Duration)
+    mutating func read(wait: @autoclosure () -> String)
     mutating func read(_ field: JobField, _ value: @autoclosure () -> ExtraValue)
 }
 
@@ -59,14 +59,14 @@ private struct ExtraDetector: ExtraReader {
     private(set) var hasFound = false
 
     mutating func read(priority: Int) { hasFound = true }
-    mutating func read(delay: Duration) { hasFound = true }
+    mutating func read(wait: @autoclosure () -> String) { hasFound = true }
     mutating func read(_ field: JobField, _ value: @autoclosure () -> ExtraValue) { hasFound = true }
 }
 
 /// Writes what it says: fields by name and value, and what the script needs to put the job in its place.
 private struct ExtraWriter: ExtraReader {
     private(set) var priority = 0
-    private(set) var delay = Duration.zero
+    private(set) var wait = "0"
     private(set) var fields = RedisArguments()
 
     mutating func read(priority: Int) {
@@ -74,7 +74,7 @@ private struct ExtraWriter: ExtraReader {
         read(.priority, .number(priority))
     }
 
-    mutating func read(delay: Duration) { self.delay = delay }
+    mutating func read(wait: @autoclosure () -> String) { self.wait = wait() }
 
     mutating func read(_ field: JobField, _ value: @autoclosure () -> ExtraValue) {
         fields.append(field.rawValue)

@@ -63,20 +63,12 @@ extension NewJob {
     /// The payload is JSON with sorted keys, so that equal jobs are equal bytes.
     private init<J: Job>(_ job: J, id: JobID, _ options: JobOptions) throws {
         let defaults = J.defaults
-        guard options.runAt == nil || options.delay == .zero else { throw EnqueueError.invalid(field: "run_at") }
         self.init(
             id: id, type: J.name, payload: try PayloadWriter.write(job),
             priority: options.priority ?? defaults.priority,
-            delay: options.runAt.map(Self.wait) ?? options.delay,
-            maxRetries: options.maxRetries ?? defaults.maxRetries,
+            delay: options.delay, runAt: options.runAt, maxRetries: options.maxRetries ?? defaults.maxRetries,
             retryPolicy: options.retryPolicy ?? defaults.retryPolicy, timeout: options.timeout ?? defaults.timeout,
             uniqueKey: options.uniqueKey, tags: options.tags, metadata: options.metadata)
         if let field = invalidField { throw EnqueueError.invalid(field: field) }
-    }
-
-    /// What is left until `date`: nothing for one in the past, and too long for one that is too far.
-    private static func wait(until date: Date) -> Duration {
-        let seconds = date.timeIntervalSinceNow
-        return .milliseconds(Int64((min(max(seconds, 0), 1e12) * 1000).rounded(.up)))
     }
 }

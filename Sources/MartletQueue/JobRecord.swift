@@ -137,7 +137,7 @@ extension JobRecord {
     private init(
         _ fields: JobFields, id: JobID, queue: QueueName, state: JobState, place: String, runnableSince: Int?, now: Int
     ) {
-        let score = Int(place) ?? 0
+        let score = Int(place: place) ?? 0
         self.id = id
         self.queue = queue
         self.state = state

@@ -31,7 +31,9 @@ public struct JobCursor: Sendable, Hashable, LosslessStringConvertible {
         guard let index = parts.first.flatMap({ JobIndex(rawValue: String($0)) }) else { return nil }
         self.index = index
         if parts.count == 1 { return }
-        guard parts.count == 3, Int(parts[1]) != nil, JobID(stored: String(parts[2])) != nil else { return nil }
+        guard parts.count == 3, Double(place: parts[1]) != nil, JobID(stored: String(parts[2])) != nil else {
+            return nil
+        }
         after = (String(parts[1]), String(parts[2]))
     }
 
@@ -135,7 +137,7 @@ extension Queue {
         }
         guard section.count > 1 else { return found }
         found.sort { left, right in
-            let (a, b) = (Int(left.place) ?? 0, Int(right.place) ?? 0)
+            let (a, b) = (Double(place: left.place) ?? 0, Double(place: right.place) ?? 0)
             return a != b ? a > b : left.id.description > right.id.description
         }
         return Array(found.prefix(limit))

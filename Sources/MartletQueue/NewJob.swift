@@ -1,6 +1,7 @@
 // A job as it is pushed, and what becomes of the push.
 
 import Crypto
+public import FoundationEssentials
 public import MartletJobs
 import MartletRedis
 
@@ -20,6 +21,10 @@ public struct NewJob: Sendable {
     public var priority: Int
     /// How long to wait before the job may run, at most 365 days.
     public var delay: Duration
+    /// When the job may run, by Redis' clock.
+    ///
+    /// A moment that has passed means at once. At most 365 days away, and not beside a delay.
+    public var runAt: Date?
     /// How often a failed attempt is tried again, 0 to 100.
     public var maxRetries: Int
     /// How long to wait before each retry; `nil` means 1 s, 2 s, 4 s and so on.
@@ -38,9 +43,9 @@ public struct NewJob: Sendable {
     /// A job with the service's defaults where the caller says nothing.
     public init(
         id: JobID = .generate(), digest: String? = nil, type: String, payload: [UInt8], priority: Int = 0,
-        delay: Duration = .zero, maxRetries: Int = JobRecord.defaultMaxRetries, retryPolicy: RetryPolicy? = nil,
-        timeout: Duration? = nil, uniqueKey: String? = nil, tags: [String] = [], metadata: JobMetadata? = nil,
-        owner: String? = nil
+        delay: Duration = .zero, runAt: Date? = nil, maxRetries: Int = JobRecord.defaultMaxRetries,
+        retryPolicy: RetryPolicy? = nil, timeout: Duration? = nil, uniqueKey: String? = nil, tags: [String] = [],
+        metadata: JobMetadata? = nil, owner: String? = nil
     ) {
         self.id = id
         self.digest = digest
@@ -48,6 +53,7 @@ public struct NewJob: Sendable {
         self.payload = payload
         self.priority = priority
         self.delay = delay
+        self.runAt = runAt
         self.maxRetries = maxRetries
         self.retryPolicy = retryPolicy
         self.timeout = timeout
@@ -111,6 +117,7 @@ extension NewJob {
         if payload.count > Limit.payload { return "payload" }
         if !(-1000...1000).contains(priority) { return "priority" }
         if delay < .zero || delay > Limit.delay { return "delay" }
+        if let runAt, delay != .zero || runAt.timeIntervalSinceNow > Self.farthest { return "run_at" }
         if !(0...100).contains(maxRetries) { return "max_retries" }
         if let timeout, timeout < .milliseconds(1) || timeout > Limit.delay { return "timeout" }
         if let uniqueKey, !uniqueKey.isLabel(upTo: Limit.uniqueKey) { return "unique_key" }
@@ -146,13 +153,19 @@ extension NewJob {
         }
         add(Array(type.utf8))
         add(payload)
-        add(Array("\(priority) \(delay.inMilliseconds) \(maxRetries) \(timeout?.inMilliseconds ?? 0)".utf8))
+        add(Array("\(priority) \(waitWord) \(maxRetries) \(timeout?.inMilliseconds ?? 0)".utf8))
         add(Array((retryPolicy?.stored ?? "").utf8))
         add(Array((uniqueKey ?? "").utf8))
         add(Array(tags.joined(separator: "\n").utf8))
         add(metadata?.json ?? [])
         return hex(hash.finalize().prefix(16))
     }
+
+    /// Seconds from now, by our own clock, beyond which no moment can be right whatever Redis' clock says.
+    private static let farthest = 366.0 * 86_400
+
+    /// How long it waits as the scripts read it: ms, or the moment in ms behind an `@`.
+    var waitWord: String { runAt.map { "@\($0.roundedUpMilliseconds)" } ?? "\(delay.inMilliseconds)" }
 
     /// About how many bytes the job is on the wire.
     var wireSize: Int { payload.count + type.utf8.count + (metadata?.json.count ?? 0) + 160 }

@@ -8,7 +8,9 @@ extension JobRecord {
     ///
     /// `nil` where Redis' own clock is part of the record: for ids that do not say when they were made.
     package init?(queued job: NewJob, in queue: QueueName) {
-        guard let createdAt = job.id.generatedAt, job.digest == nil, job.delay <= .zero else { return nil }
+        guard let createdAt = job.id.generatedAt, job.digest == nil, job.delay <= .zero, job.runAt == nil else {
+            return nil
+        }
         id = job.id
         self.queue = queue
         state = .queued

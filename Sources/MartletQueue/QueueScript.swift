@@ -27,7 +27,7 @@ enum QueueScript: Int, CaseIterable, Sendable {
 /// One file of Lua source.
 package enum ScriptFile: String, CaseIterable, Sendable {
     case names, prelude
-    case values, due, wake, alarm, locate, homes, changes, finish, promote, attempts, claims
+    case values, order, places, dues, due, wake, alarm, locate, homes, changes, finish, promote, attempts, claims
     case enqueue, turn, beat, sweep, control, configure, read, audit, repair, remove
     case global, register
 
@@ -37,6 +37,9 @@ package enum ScriptFile: String, CaseIterable, Sendable {
         case .names: PackageResources.part_names_lua
         case .prelude: PackageResources.prelude_lua
         case .values: PackageResources.part_values_lua
+        case .order: PackageResources.part_order_lua
+        case .places: PackageResources.part_places_lua
+        case .dues: PackageResources.part_dues_lua
         case .due: PackageResources.part_due_lua
         case .wake: PackageResources.part_wake_lua
         case .alarm: PackageResources.part_alarm_lua

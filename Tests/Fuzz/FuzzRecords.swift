@@ -62,7 +62,7 @@ private func show(_ value: RedisValue, now: Int) {
         check(JobProgress(stored: stored)?.stored == stored, "progress \(stored) is stored as another")
     }
     let cursor = JobCursor(index: job.state.index, after: (job.place, job.id.description))
-    if Int(job.place) != nil { check(JobCursor(cursor.description) == cursor, "the cursor \(cursor)") }
+    if Double(place: job.place) != nil { check(JobCursor(cursor.description) == cursor, "the cursor \(cursor)") }
 }
 
 private func turn(_ value: RedisValue) {

@@ -69,7 +69,7 @@ import Testing
         }
     }
 
-    @Test func `run_at is a wait by the clock of the server, in the past it is none`() async throws {
+    @Test func `run_at is a moment, and in the past it means now`() async throws {
         try await withServer { server in
             let past = try await server.post("/api/v1/jobs", #"{"type":"t","run_at":"2001-01-01T00:00:00Z"}"#)
             #expect(past["state"] == "queued")

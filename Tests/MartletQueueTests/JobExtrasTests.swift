@@ -1,5 +1,6 @@
 // What a job says beyond its type and payload is sent, whatever it is, and what says nothing is not.
 
+import FoundationEssentials
 import MartletJobs
 import MartletRedis
 import Testing
@@ -15,6 +16,7 @@ import Testing
         "maxRetries": { $0.maxRetries = 0 }, "retryPolicy": { $0.retryPolicy = .exponential(base: .seconds(7)) },
         "timeout": { $0.timeout = .milliseconds(1) }, "uniqueKey": { $0.uniqueKey = "u" }, "tags": { $0.tags = ["t"] },
         "metadata": { $0.metadata = [:] }, "owner": { $0.owner = "ada" },
+        "runAt": { $0.runAt = .distantFuture },
     ]
 
     private func sent(_ job: NewJob) -> RedisArguments { PushCall([job]).arguments }

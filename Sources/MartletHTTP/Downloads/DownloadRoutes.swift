@@ -108,6 +108,7 @@ extension API {
             let word = verb.name == "patch" ? "priority" : verb.name
             throw .invalidState(id, word, state.downloadStatus, allowed: state.downloadVerbs)
         case .missing: throw noDownload(id)
+        case .invalid(let field): throw .invalid("/\(field)", "is out of its range")
         case .uniqueKeyTaken(let holder): throw .uniqueKeyTaken(by: holder)
         }
     }

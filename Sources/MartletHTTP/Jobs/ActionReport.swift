@@ -63,6 +63,7 @@ struct ActionReport {
             let allowed = self.allowed(state).joined(separator: ", ")
             refuse(index, id.description, "it is \(word(state)); allowed: \(allowed)", state: state)
         case .missing: refuse(index, id.description, "there is no such job")
+        case .invalid(let field): refuse(index, id.description, "\(field) is out of its range")
         case .uniqueKeyTaken(let holder): refuse(index, id.description, "\(holder) holds its unique key")
         }
     }

@@ -15,18 +15,20 @@ extension API {
     func patchJob(_ call: Call) async throws -> Reply {
         var fields = Fields(try call.json())
         var priority = fields.integer("priority", in: -1000...1000)
-        let delay = fields.seconds("delay_seconds", in: 0...31_536_000)
+        let start = fields.start()
         var retries = fields.integer("max_retries", in: 0...100)
         if fields.isNull("priority") { priority = 0 }
         if fields.isNull("max_retries") { retries = JobRecord.defaultMaxRetries }
-        if fields.isNull("delay_seconds") { fields.refuse("delay_seconds", "cannot be null: a wait has no default") }
+        for name in ["delay_seconds", "run_at"] where fields.isNull(name) {
+            fields.refuse(name, "cannot be null: a wait has no default")
+        }
         try fields.done()
-        guard priority != nil || delay != nil || retries != nil else {
-            throw Problem.invalid("", "must name at least one of priority, delay_seconds and max_retries")
+        guard priority != nil || start != nil || retries != nil else {
+            throw Problem.invalid("", "must name at least one of priority, delay_seconds, run_at and max_retries")
         }
         let (queue, job) = try await beforeWriting { try await call.job() }
         return try await change(
-            job.id, in: queue, .patch(priority: priority, delay: delay, maxRetries: retries))
+            job.id, in: queue, .patch(priority: priority, start: start, maxRetries: retries))
     }
 
     func deleteJob(_ call: Call) async throws -> Reply {
@@ -46,6 +48,7 @@ extension API {
         case .refused(let state):
             throw Problem.invalidState(id, verb.name, state.rawValue, allowed: state.allowedVerbs)
         case .missing: throw Problem.notFound("there is no job \(id)")
+        case .invalid(let field): throw Problem.invalid("/\(field)", "is out of its range")
         case .uniqueKeyTaken(let holder): throw Problem.uniqueKeyTaken(by: holder)
         }
     }

@@ -31,7 +31,11 @@ struct JobModel: Sendable {
             if payload.count > limit { fields.refuse("payload", "has more than \(limit) bytes") }
         }
         job.priority = fields.integer("priority", in: -1000...1000) ?? 0
-        job.delay = Self.delay(&fields)
+        switch fields.start() {
+        case .after(let delay): job.delay = delay
+        case .at(let moment): job.runAt = moment
+        case nil: break
+        }
         job.maxRetries = fields.integer("max_retries", in: 0...100) ?? JobRecord.defaultMaxRetries
         job.retryPolicy = Self.backoff(&fields)
         job.timeout = fields.seconds("timeout_seconds", in: 0.001...31_536_000)
@@ -59,23 +63,6 @@ struct JobModel: Sendable {
         let id = JobID(text)
         if id == nil { fields.refuse("id", JobID.rule) }
         return id
-    }
-
-    /// `delay_seconds`, or what is left until `run_at`: the store knows only waits, by its own clock.
-    private static func delay(_ fields: inout Fields) -> Duration {
-        let delay = fields.seconds("delay_seconds", in: 0...31_536_000)
-        guard let text = fields.text("run_at") else { return delay ?? .zero }
-        guard delay == nil else {
-            fields.refuse("run_at", "cannot stand beside delay_seconds")
-            return .zero
-        }
-        guard let date = Date(rfc3339: text) else {
-            fields.refuse("run_at", "must be a time like 2026-01-31T12:00:00Z")
-            return .zero
-        }
-        let wait = date.timeIntervalSinceNow
-        if wait > 31_536_000 { fields.refuse("run_at", "must lie within 365 days") }
-        return wait <= 0 ? .zero : .milliseconds(Int64((min(wait, 31_536_000) * 1000).rounded(.up)))
     }
 
     private static func backoff(_ fields: inout Fields) -> RetryPolicy? {
@@ -115,5 +102,26 @@ struct JobModel: Sendable {
         let text = fields.text(name, length: 1...limit, required: required)
         if let text, !text.isLabel(upTo: limit) { fields.refuse(name, NewJob.rule(for: name)) }
         return text
+    }
+}
+
+extension Fields {
+    /// `delay_seconds` or `run_at`; `nil` where neither is there or one is refused.
+    ///
+    /// How far away the moment may be is for the store to say, by Redis' clock; what is a day beyond it by our own clock is
+    /// refused before a queue is made for it.
+    mutating func start() -> JobStart? {
+        let delay = seconds("delay_seconds", in: 0...31_536_000)
+        guard let text = text("run_at") else { return delay.map { .after($0) } }
+        guard delay == nil else {
+            refuse("run_at", "cannot stand beside delay_seconds")
+            return nil
+        }
+        guard let moment = Date(rfc3339: text) else {
+            refuse("run_at", "must be a time like 2026-01-31T12:00:00Z")
+            return nil
+        }
+        if moment.timeIntervalSinceNow > 366 * 86_400 { refuse("run_at", "must lie within 365 days") }
+        return .at(moment)
     }
 }

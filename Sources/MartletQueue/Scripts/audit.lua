@@ -21,8 +21,7 @@ local function check_place(id, index, place, job)
     if not is_time(t) then
         found(id, index == QUEUED and 'score does not fit its priority' or 'score is no time')
     end
-    local at = match(job.at or '', '^(%d+) ?%d*$')
-    if (index == ACTIVE or index == PAUSED) and not whole(at, 0, 2 ^ 53) then found(id, 'no place in line') end
+    if (index == ACTIVE or index == PAUSED) and not whole_place(job.at) then found(id, 'no place in line') end
 end
 
 local function check(id, index, place)

@@ -1,22 +1,21 @@
 #!lua flags=allow-oom
 -- What operators ask of single jobs, many at once, each judged by itself.
 --
--- ARGV: verb, priority, delay ms, max retries (the last three for `patch`, else empty), then ids, at most 500.
+-- ARGV: verb, priority, delay ms or `@<due ms>`, max retries (the last three for `patch`, else empty), then ids, at most 500.
 --       `retry` may have a new payload in the place of the priority.
 -- Verbs: `pause`, `resume`, `cancel`, `retry`, `run`, `delete`, `patch`; behind `dry ` nothing is written, and the answer is
 -- what it would be.
 -- Answer: `ok`, then for each id {verdict, state}: `done`, `asked` (a running job was asked to stop), `state` (not possible
--- in that state), `missing`, or {`unique`, holder}.
+-- in that state), `missing`, {`unique`, holder} or {`invalid`, field}.
 -- Cost for each id: HMGET, up to 7 ZSCORE, and 1 to 4 writes; O(log n).
---@ names prelude values due wake alarm locate changes finish
+--@ names prelude values order places dues due wake alarm locate changes finish
 if REFUSED then return REFUSED end
 
 local is_dry = sub(ARGV[1], 1, 4) == 'dry '
 local verb = is_dry and sub(ARGV[1], 5) or ARGV[1]
-local priority, delay, retries = whole(ARGV[2], -1000, 1000), whole(ARGV[3], 0, MAX_WAIT), whole(ARGV[4], 0, 100)
+local priority, delay, retries = whole(ARGV[2], -1000, 1000), wait_of(ARGV[3]), whole(ARGV[4], 0, 100)
 local payload = verb == 'retry' and ARGV[2] ~= '' and ARGV[2]
 local results, ready, earliest, stop_asked = { 'ok' }, 0, nil, 0
-local t = runnable()
 -- The unique keys that this call gives to jobs: a dry run finds them nowhere else.
 local taken = {}
 
@@ -63,8 +62,8 @@ function verbs.resume(id, job, state)
     if state == 'queued' or state == 'scheduled' or state == 'retrying' then return 'done', state end
     if state ~= 'paused' then return 'state', state end
     -- Back by its own place: its due time, or where it stood in line.
-    local place = place_of(job.at) or t
-    if place > t then return 'done', wait(id, PAUSED, place, job.k) end
+    local place = place_of(job.at) or place_now(job.r)
+    if is_early(place) then return 'done', wait(id, PAUSED, place, job.k) end
     move(id, PAUSED, QUEUED, score(place, job.r))
     ready = ready + 1
     return 'done', 'queued'
@@ -110,11 +109,11 @@ end
 
 local function reschedule(id, job, state, index)
     if state == 'paused' then
-        write('HSET', JOB .. id, 'at', moved(job.at, delay > 0 and now + delay or t))
+        write('HSET', JOB .. id, 'at', moved(job.at, delay > 0 and due_at(now + delay, id) or place_now(priority or job.r)))
         return 'paused'
     end
     if delay == 0 then return run_now(id, index, priority or job.r) end
-    return wait(id, index, now + delay, job.k)
+    return wait(id, index, due_at(now + delay, id), job.k)
 end
 
 function verbs.patch(id, job, state, index, place)
@@ -137,7 +136,8 @@ end
 
 local act = verbs[verb]
 if not act then return redis.error_reply('BADVERB') end
-if verb == 'patch' and ((ARGV[2] ~= '' and not priority) or (ARGV[3] ~= '' and not delay) or (ARGV[4] ~= '' and not retries)) then
+local is_too_late = not delay and byte(ARGV[3]) == 64
+if verb == 'patch' and not is_too_late and ((ARGV[2] ~= '' and not priority) or (ARGV[3] ~= '' and not delay) or (ARGV[4] ~= '' and not retries)) then
     return redis.error_reply('BADARG patch')
 end
 
@@ -156,7 +156,9 @@ for i = 5, #ARGV do
     local id = ARGV[i]
     local f = look('HMGET', JOB .. id, 't', 'k', 'w', 'u', 'd', 'r', 'at')
     local state, index, place = locate(id, f[2])
-    if met[id] then
+    if is_too_late then
+        results[#results + 1] = { 'invalid', 'run_at' }
+    elseif met[id] then
         results[#results + 1] = met[id]
     elseif not state or not f[1] then
         local buried = verb == 'delete' and call('ZSCORE', TOMB, id)

@@ -2,7 +2,7 @@
 local function wake_for_due(earliest)
     if not earliest then return end
     local due = next_due()
-    if due >= 0 and now + due >= earliest then wake(1) end
+    if due >= 0 and now + due >= floor(earliest) then wake(1) end
 end
 
 local function lower(a, b) return (a and a < b) and a or b end

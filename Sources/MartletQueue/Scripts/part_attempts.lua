@@ -3,7 +3,6 @@
 -- into line, and when the earliest delayed one falls due.
 local function settlement(ended, tally)
     local DEFAULT_RETRIES = 3
-    local t = runnable()
 
     local function spend(key, token, progress, ...)
         if progress ~= '' then
@@ -21,10 +20,9 @@ local function settlement(ended, tally)
     end
 
     -- When a job may run again after a wait; without one behind all who came before.
-    local function after(delay)
-        if delay and delay > 0 then return now + delay, true end
-        stamped = t
-        return t, false
+    local function after(delay, id, priority)
+        if delay and delay > 0 then return due_at(now + delay, id), true end
+        return place_now(priority), false
     end
 
     -- Out of active without being finished: where it goes depends on what was asked for meanwhile and on its time.
@@ -70,8 +68,8 @@ local function settlement(ended, tally)
         local is_unknown = outcome == 'release' and body ~= ''
         if more[6] and not is_unknown then write('HDEL', key, 's') end
         if outcome == 'release' or outcome == 'snooze' then
-            local due, waits = place_of(more[4]) or t, false
-            if delay then due, waits = after(delay) else waits = due > t end
+            local due, waits = place_of(more[4]), false
+            if delay or not due then due, waits = after(delay, id, more[3]) else waits = is_early(due) end
             -- Given back by a worker that does not know its type: the job says so, and since when.
             if is_unknown then
                 local since = more[6] or stamp
@@ -87,14 +85,14 @@ local function settlement(ended, tally)
                 local why = 'poison: ' .. body .. ', after ' .. in_a_row .. ' losses in a row'
                 return end_finally(id, token, FAILED, 'failed', job, progress, 'l', lost, 'e', why)
             end
-            local due, waits = after(delay)
+            local due, waits = after(delay, id, more[3])
             return put_back(id, token, job, more[3], more[4], due, waits, progress, 'l', lost, 'e', body)
         end
         local failures = counter_of(more[2]) + 1
         if outcome == 'permanent' or failures > (whole(more[1], 0, 100) or DEFAULT_RETRIES) then
             return end_finally(id, token, FAILED, 'failed', job, progress, 'f', failures, 'e', body)
         end
-        local due, waits = after(delay)
+        local due, waits = after(delay, id, more[3])
         return put_back(id, token, job, more[3], more[4], due, waits, progress, 'f', failures, 'e', body)
     end
 

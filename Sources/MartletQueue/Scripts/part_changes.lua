@@ -14,11 +14,15 @@ local function move(id, from, to, place)
     if from and from ~= to then push(removed, from, id) end
 end
 
--- Into line as of now, behind all who came before.
-local function line_up(id, from, priority)
-    stamped = runnable()
-    move(id, from, QUEUED, score(stamped, priority))
+-- A place behind all who came before, for a job that becomes runnable now.
+local function place_now(priority)
+    local place = next_place(priority)
+    stamped = latest
+    return place
 end
+
+-- Into line as of now.
+local function line_up(id, from, priority) move(id, from, QUEUED, score(place_now(priority), priority)) end
 
 local function write(...) writes[#writes + 1] = { ... } end
 local function count(name, by) counts[name] = (counts[name] or 0) + by end

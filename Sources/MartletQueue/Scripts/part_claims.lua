@@ -39,11 +39,11 @@ local function examined(id, place, hash, nonce, is_elsewhere)
         return
     end
     if select(2, losses(job.l)) >= MAX_LOST - 1 then
-        if chances < 1 then return move(id, QUEUED, DELAYED, now + CHANCE_MS) end
+        if chances < 1 then return move(id, QUEUED, DELAYED, due_at(now + CHANCE_MS, id)) end
         chances = chances - 1
     end
     local claims = claims_of(job.k) + 1
-    if job.r then place = format('%.0f', tonumber(place) + tonumber(job.r) * step) end
+    if job.r then place = digits(tonumber(place) + tonumber(job.r) * step) end
     return claims, claims .. ':' .. nonce .. ((job.u or job.d) and '*' or ''), place
 end
 

@@ -1,6 +1,6 @@
 -- What the words of a job's hash mean.
--- When a job becomes runnable now: never earlier than any job before it, even if the clock goes back.
-local function runnable() return max(now, clock) end
+-- Numbers with all their digits: a place in line may have a fraction.
+local function digits(number) return format(number % 1 == 0 and '%.0f' or '%.17g', number) end
 
 -- Fields that are no such number count as their defaults: a job's hash may hold anything, and what NaN or infinity would
 -- make of a score stops the script that writes it.
@@ -33,9 +33,12 @@ local function is_held(stored, token) return is_token(token) and (stored == toke
 
 -- Field `at`: the place in line that a job had or shall have, and behind it when it was last claimed, if it ever was.
 -- One field for both: with a fifth one the hash of a common job would outgrow its first table.
-local function place_of(at) return at and whole(match(at, '^%d+'), 0, 2 ^ 53) end
+local function place_of(at)
+    local place = at and tonumber(match(at, '^%d+%.?%d*'))
+    return place and place <= 2 ^ 53 and place or nil
+end
 local function claimed_at(at) return at and whole(match(at, ' (%d+)$'), 0, 2 ^ 53) end
-local function moved(at, place) return format('%.0f', place) .. (at and match(at, ' %d+$') or '') end
+local function moved(at, place) return digits(place) .. (at and match(at, ' %d+$') or '') end
 
 local function claims_of(token) return token and whole(match(token, '^%-?(%d+)'), 0, MAX_CLAIMS) or 0 end
 local function wants(want, what) return want and sub(want, 1, #what) == what end

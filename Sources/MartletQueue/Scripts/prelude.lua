@@ -2,7 +2,8 @@
 local meta = call('HMGET', META, 'schema', 'clock', 'stops', 'plan', 'offset')
 -- What a script answers instead of working: the queue is unknown here, or newer than this script.
 local REFUSED = (not meta[1] and { 'noqueue' }) or (meta[1] ~= '1' and { 'schema', meta[1] }) or nil
-local clock, stops = tonumber(meta[2]) or 0, tonumber(meta[3]) or 0
+-- The ms of the last place in line that was given out; see `places`.
+local clock, stops = tonumber(sub(meta[2] or '', 1, 13)) or 0, tonumber(meta[3]) or 0
 
 -- Read once; the only clock there is, in ms. As text it is put together, since `format` costs as much as a command.
 local time = call('TIME')

@@ -6,7 +6,7 @@
 --     | `page`, index name, score, id, limit, direction → as `jobs`; strictly after (score, id)
 --     | `counts` → `ok`, now ms, flat list of names and numbers, then all of `meta`
 --     | `workers`, cursor → `ok`, now ms, next cursor, flat list of worker and `<ms> <JSON>`; about 200 of them
---@ names prelude values due locate
+--@ names prelude values order due locate
 if REFUSED then return REFUSED end
 
 local verb = ARGV[1]
@@ -25,21 +25,21 @@ local function whole_job(id)
     end
     local state, _, at = locate(id, token)
     if not state then return false end
-    -- As text: a whole number beyond 2^31 would survive as an integer too, but a place in line may be negative.
-    local since = state == 'queued' and string.format('%.0f', at + priority * step)
-    return { state, string.format('%.0f', at), hash, id, since }
+    -- As text: a score may be negative and may have a fraction.
+    local since = state == 'queued' and format('%.0f', floor(at + priority * step))
+    return { state, digits(at), hash, id, since }
 end
 
 -- The rank from which a page goes on. Its last job may have left the index meanwhile: then its place is searched for,
 -- in the ranks of equal score, by id; at most some 30 looks.
 local function rank_after(index, at, id, backwards)
     local rank = call('ZRANK', index, id)
-    if rank and call('ZSCORE', index, id) == at then return backwards and rank - 1 or rank + 1 end
+    if rank and tonumber(call('ZSCORE', index, id)) == tonumber(at) then return backwards and rank - 1 or rank + 1 end
     local low = call('ZCOUNT', index, '-inf', '(' .. at)
     local high = call('ZCOUNT', index, '-inf', at)
     while low < high do
         local middle = floor((low + high) / 2)
-        if call('ZRANGE', index, middle, middle)[1] <= id then low = middle + 1 else high = middle end
+        if is_behind(call('ZRANGE', index, middle, middle)[1], id) then high = middle else low = middle + 1 end
     end
     return backwards and low - 1 or low
 end

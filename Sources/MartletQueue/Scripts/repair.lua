@@ -6,7 +6,7 @@
 --     | `unique`, key, 1 or 0
 --     | `ledger`, empty, 1 or 0
 -- Answer: `ok`, before, after (empty unless done), then what is done or would be, in words; nothing when all is well.
---@ names prelude values changes homes
+--@ names prelude values places changes homes
 if REFUSED then return REFUSED end
 
 local verb, subject, does = ARGV[1], ARGV[2], ARGV[3] == '1'
@@ -104,18 +104,18 @@ end
 
 -- The place of a job in its index; one that makes no sense is now.
 local function mend_place(id, index, at, job)
-    local place = whole(match(job.at or '', '^(%d+) ?%d*$'), 0, 2 ^ 53)
+    local place = whole_place(job.at)
     if not place or not is_time(place) then
-        place = runnable()
+        place = place_now(job.r)
         if index == ACTIVE or index == PAUSED then
             step_('its place in line is now')
-            write('HSET', JOB .. id, 'at', format('%.0f', place))
+            write('HSET', JOB .. id, 'at', digits(place))
         end
     end
     if index == QUEUED then
-        if at and is_time(at + (tonumber(job.r) or 0) * step) then return at end
+        if at and is_time(at + priority_of(job.r) * step) then return at end
         if at then step_('its score fits its priority again') end
-        return score(min(place, runnable()), job.r)
+        return score(min(place, max(now, latest)), job.r)
     end
     if at and is_time(at) then return at end
     if at then step_('its score is a time again') end

@@ -4,7 +4,7 @@
 -- ARGV: none.
 -- Answer: `ok`, more (1 when there is more to do at once), promoted, forgotten, then for each job taken back {id, new state}.
 -- Bounds: 1000 promotions, 200 of all else. Any number of processes may call it at any time.
---@ names prelude values due wake alarm changes finish promote
+--@ names prelude values order places due wake alarm changes finish promote
 if REFUSED then return REFUSED end
 
 local PROMOTE, REST, SILENT_MS, QUIET_MS = 1000, 200, 3600000, 5000
@@ -42,7 +42,7 @@ local function take_back(id)
             repair(id, ACTIVE, false)
         else
             count('repaired', 1)
-            move(id, ACTIVE, QUEUED, score(place_of(f[6]) or runnable(), f[5]))
+            move(id, ACTIVE, QUEUED, score(place_of(f[6]) or place_now(f[5]), f[5]))
             ready = ready + 1
         end
         return nil
@@ -65,7 +65,7 @@ local function take_back(id)
         move(id, ACTIVE, PAUSED, now)
         return 'paused'
     end
-    local place = place_of(f[6]) or runnable()
+    local place = place_of(f[6]) or place_now(f[5])
     move(id, ACTIVE, QUEUED, score(place, f[5]))
     ready = ready + 1
     return 'queued'

@@ -28,7 +28,7 @@ if REFUSED then return REFUSED end
 -- more than the function: 25 functions came to as much as ten commands. In here they are made only when needed, and with
 -- names of their own this one refers to little.
 local function rarely()
-    --@ names values due wake alarm locate changes finish promote attempts claims
+    --@ names values order places dues due wake alarm locate changes finish promote attempts claims
     return {
         settlement = settlement, commit = commit, trim = trim, promote = promote, replay = replay, examined = examined,
         next_due = next_due, wake = wake, wake_for_due = wake_for_due,
@@ -159,7 +159,10 @@ elseif asked > 0 then
             local one, two, three = hash[1], hash[3], hash[5]
             local priority = whole((one == 'r' and hash[2]) or (two == 'r' and hash[4]) or (three == 'r' and hash[6]), -1000, 1000)
             is_common = priority and (one == 't' or two == 't' or three == 't') and (one == 'p' or two == 'p' or three == 'p')
-            if is_common then place = format('%.0f', tonumber(place) + priority * step) end
+            if is_common then
+                place = tonumber(place) + priority * step
+                place = format(place % 1 == 0 and '%.0f' or '%.17g', place)
+            end
         elseif is_common then
             local one, two = hash[1], hash[3]
             is_common = has == 4 and (one == 't' or two == 't') and (one == 'p' or two == 'p')

@@ -11,6 +11,7 @@ extension Model {
     mutating func perform(_ operation: Operation) -> String {
         hasNewHead = false
         sawEnd = false
+        beginCall()
         switch operation {
         case .push(let jobs): return "\(push(jobs))"
         case .pushAtomically(let jobs): return "\(pushAtomically(jobs))"
@@ -79,8 +80,8 @@ extension Model {
             id, job.state, job.priority, job.maxRetries, [job.claims, job.failures, job.lost, attempt],
             job.state == .completed ? nil : job.error, job.progress, job.wanted?.stop,
             [
-                job.claimedAt, job.state.isFinal ? job.score : nil,
-                job.index == .delayed ? job.score : nil, job.index == .active ? job.score : nil,
+                job.claimedAt, job.state.isFinal ? Int(job.score) : nil,
+                job.index == .delayed ? Int(job.score) : nil, job.index == .active ? Int(job.score) : nil,
             ])
     }
 
@@ -101,7 +102,8 @@ enum Words {
         let parts = terms.split(separator: " ", omittingEmptySubsequences: false)
         guard let last = parts.last, parts.count >= 3, UInt(last) != nil else { return "refused" }
         let isWhole = Int(parts.dropLast(2).joined(separator: " ")).map { abs($0) <= 1000 } ?? false
-        return isWhole ? "invalid delay" : "invalid priority"
+        let isMoment = parts.dropLast().last?.hasPrefix("@") ?? false
+        return isWhole ? (isMoment ? "invalid run_at" : "invalid delay") : "invalid priority"
     }
 
     static func claim(

@@ -1,5 +1,6 @@
 // Draws the next operation of a run: mostly what makes sense, often what comes late, twice, or makes none.
 
+import FoundationEssentials
 import MartletJobs
 import TestSupport
 
@@ -80,7 +81,7 @@ struct Generator {
         case 450..<530: return .turn(random.chance(90) ? settlements(model) : [], claim(model))
         case 530..<600: return beat(model)
         case 600..<745:
-            let (verb, targets) = (verb(), targets(model))
+            let (verb, targets) = (verb(model), targets(model))
             // Nothing else of a run depends on the payload, so no dice are needed.
             guard verb == .retry, targets.count == 1, let id = targets.first else { return .control(verb, targets) }
             return .retryWith([UInt8(history.count % 9 + 1)], id)
@@ -153,11 +154,18 @@ extension Generator {
         if random.chance(40) { job.digest = random.pick(["d1", "d1", "d2"]) }
         if random.chance(40) { job.priority = random.pick([-1000, -1, 1, 2, 1000]) }
         if random.chance(30) { job.delay = .milliseconds(random.pick([1, 50, 1000, 30_000, 31_536_000_000])) }
+        if job.delay == .zero, random.chance(20) { job.runAt = moment(model) }
         if random.chance(30) { job.maxRetries = random.pick([0, 1, 100]) }
         if random.chance(30) { job.timeout = .milliseconds(random.pick([1, 500, 40_000])) }
         if random.chance(45) { job.uniqueKey = random.pick(["only", "one"]) }
         if random.chance(8) { spoil(&job) }
         return job
+    }
+
+    /// A moment that has passed, comes soon, or is too far away.
+    private mutating func moment(_ model: Model) -> Date {
+        let wait = random.pick([-1000, 0, 50, 50, 1000, 31_536_000_001])
+        return Date(timeIntervalSince1970: Double(model.now + wait) / 1000)
     }
 
     private mutating func spoil(_ job: inout NewJob) {
@@ -172,7 +180,7 @@ extension Generator {
 
     private mutating func badPush() -> Operation {
         let priorities = ["nan", "inf", "1.5", "0x10", " 7", "1e2", "", "1001", "-1001", "9007199254740993"]
-        let delays = ["nan", "-1", "1.5", "31536000001", "1e400", ""]
+        let delays = ["nan", "@", "@1.5", "-1", "1.5", "31536000001", "1e400", ""]
         switch Int.random(in: 0..<4, using: &random) {
         case 0: return .pushRaw(id: random.pick(Stage.ids.suffix(4).map { $0 }), terms: random.pick(["", "0 0 0"]))
         case 1: return .pushRaw(id: random.pick(ids).description, terms: random.pick(priorities) + " 0 0")
@@ -242,7 +250,7 @@ extension Generator {
         return .beat(worker: random.pick(workers), says: random.chance(30) ? "{}" : nil, beats)
     }
 
-    private mutating func verb() -> ControlVerb {
+    private mutating func verb(_ model: Model) -> ControlVerb {
         switch Int.random(in: 0..<100, using: &random) {
         case 0..<18: return .pause
         case 18..<38: return .resume
@@ -252,9 +260,10 @@ extension Generator {
         case 76..<82: return .delete
         default:
             let priority = random.chance(60) ? random.pick([-1000, -5, 0, 0, 5, 1000, 1001]) : nil
-            let delay = random.chance(45) ? Duration.milliseconds(random.pick([0, 0, 10, 5000, -1])) : nil
+            var start = random.chance(45) ? JobStart.after(.milliseconds(random.pick([0, 0, 10, 5000, -1]))) : nil
+            if start == nil, random.chance(20) { start = .at(moment(model)) }
             return .patch(
-                priority: priority, delay: delay, maxRetries: random.chance(20) ? random.pick([0, 2, 3]) : nil)
+                priority: priority, start: start, maxRetries: random.chance(20) ? random.pick([0, 2, 3]) : nil)
         }
     }
 

@@ -24,9 +24,9 @@ struct Model {
         var createdAt: Int?
         /// The index that holds it, and its score there.
         var index = JobIndex.queued
-        var score = 0
+        var score = 0.0
         /// The place in line that it left.
-        var place: Int?
+        var place: Double?
         var claimedAt: Int?
         var claims = 0
         var token = Token.none
@@ -88,8 +88,10 @@ struct Model {
     }
 
     var now: Int
-    /// The latest place that was ever handed out as `now`.
-    var clock: Int?
+    var clock: LastPlace?
+    /// The last place that a due job with a priority got.
+    var promoted: Double?
+    var call = CallState()
     var jobs: [String: Job] = [:]
     var settings: [String: Int] = [:]
     var counts: [String: Int] = [:]
@@ -114,7 +116,6 @@ struct Model {
 }
 
 extension Model {
-    var runnable: Int { max(now, clock ?? 0) }
     var step: Int { settings["step"] ?? 1 << 42 }
     var lease: Int { settings["lease"] ?? 30_000 }
     var limit: Int { settings["limit"] ?? 0 }
@@ -133,35 +134,32 @@ extension Model {
 
     func count(_ index: JobIndex) -> Int { jobs.count { $0.value.index == index } }
 
-    var nextDue: Int? { line(.delayed).first.flatMap { jobs[$0]?.score }.map { max(0, $0 - now) } }
+    var nextDue: Int? { line(.delayed).first.flatMap { jobs[$0]?.score }.map { max(0, Int($0.rounded(.down)) - now) } }
 
     mutating func count(_ name: String, _ by: Int = 1) { counts[name, default: 0] += by }
 
     // MARK: The transitions that several operations share
 
     /// Into line, at a place.
-    mutating func queue(_ id: String, at place: Int) {
-        let score = place - (jobs[id]?.priority ?? 0) * step
+    mutating func queue(_ id: String, at place: Double) {
+        let score = place - Double(jobs[id]?.priority ?? 0) * Double(step)
         jobs[id]?.index = .queued
         jobs[id]?.score = score
     }
 
     /// Into line as of now, behind all who came before.
-    mutating func lineUp(_ id: String) {
-        clock = runnable
-        queue(id, at: runnable)
-    }
+    mutating func lineUp(_ id: String) { queue(id, at: nextPlace(jobs[id]?.priority ?? 0)) }
 
-    mutating func delay(_ id: String, until due: Int) {
+    mutating func delay(_ id: String, until due: Double) {
         jobs[id]?.index = .delayed
         jobs[id]?.score = due
         if line(.delayed).first == id { hasNewHead = true }
     }
 
-    mutating func setAside(_ id: String, place: Int) {
+    mutating func setAside(_ id: String, place: Double) {
         jobs[id]?.place = place
         jobs[id]?.index = .paused
-        jobs[id]?.score = now
+        jobs[id]?.score = Double(now)
     }
 
     /// Ends a job; false when jobs that ended so are not kept.
@@ -177,7 +175,7 @@ extension Model {
             return false
         }
         jobs[id]?.index = index
-        jobs[id]?.score = now
+        jobs[id]?.score = Double(now)
         return true
     }
 
@@ -191,16 +189,9 @@ extension Model {
     func overdue(_ index: JobIndex, atMost most: Int) -> [String] {
         let (age, keep) = retention(index)
         let line = line(index)
-        let old = line.prefix { (jobs[$0]?.score ?? 0) <= now - age }.prefix(most)
+        let old = line.prefix { (jobs[$0]?.score ?? 0) <= Double(now - age) }.prefix(most)
         let excess = min(most, line.count - keep)
         guard excess > old.count else { return Array(old) }
-        return Array(line.prefix { (jobs[$0]?.score ?? 0) <= now - 60_000 }.prefix(excess))
-    }
-
-    /// Brings due jobs into line.
-    mutating func promote(atMost most: Int) -> Int {
-        let due = line(.delayed).prefix { (jobs[$0]?.score ?? .max) <= now }.prefix(most)
-        for id in due { queue(id, at: jobs[id]?.score ?? 0) }
-        return due.count
+        return Array(line.prefix { (jobs[$0]?.score ?? 0) <= Double(now - 60_000) }.prefix(excess))
     }
 }

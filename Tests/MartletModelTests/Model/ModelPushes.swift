@@ -1,5 +1,6 @@
 // The reference for pushing, claiming and settling.
 
+import FoundationEssentials
 import MartletJobs
 
 @testable import MartletQueue
@@ -47,15 +48,25 @@ extension Model {
         _ new: NewJob, _ id: String, _ twin: (digest: String?, state: JobState)?, _ taken: [String: String]
     ) -> EnqueueVerdict {
         if let twin { return twin.digest == new.digest ? .existing(twin.state) : .conflict }
+        if wait(of: new) > 31_536_000_000 { return .invalid("run_at") }
         if let job = jobs[id] { return job.digest == new.digest ? .existing(job.state) : .conflict }
         if let digest = new.digest, let tomb = tombs[id] { return tomb.digest == digest ? .deleted : .conflict }
         if let key = new.uniqueKey, let holder = taken[key].flatMap({ JobID($0) }) {
             return .uniqueKeyTaken(by: holder)
         }
-        return .created(new.delay > .zero ? .scheduled : .queued)
+        return .created(wait(of: new) > 0 ? .scheduled : .queued)
+    }
+
+    /// How long a job waits, in ms.
+    private func wait(of new: NewJob) -> Int {
+        new.runAt.map { max(0, Int(($0.timeIntervalSince1970 * 1000).rounded()) - now) } ?? new.delay.inMilliseconds
     }
 
     private mutating func accept(_ news: [NewJob], _ verdicts: [EnqueueVerdict]) {
+        // The one before, whose place the next may share: then Redis orders them by their ids.
+        var before =
+            clock?.place ?? 0 >= Double(now)
+            ? clock.flatMap { last in last.id.map { (id: $0, place: last.place) } } : nil
         for (new, verdict) in zip(news, verdicts) {
             guard case .created(let state) = verdict else { continue }
             let id = new.id.description
@@ -65,7 +76,16 @@ extension Model {
                 createdAt: new.digest == nil ? nil : now)
             if let key = new.uniqueKey { unique[key] = id }
             count("created")
-            if state == .scheduled { delay(id, until: now + new.delay.inMilliseconds) } else { lineUp(id) }
+            if state == .scheduled {
+                delay(id, until: due(at: now + wait(of: new), id))
+            } else {
+                let shared = before.flatMap { id > $0.id && fits($0.place, new.priority) ? $0.place : nil }
+                let place = shared ?? nextPlace(new.priority)
+                before = (id, place)
+                let isLast = clock?.place == place
+                clock?.id = isLast && id.utf8.count <= 40 ? id : nil
+                queue(id, at: place)
+            }
         }
     }
 }
@@ -103,19 +123,19 @@ extension Model {
             guard var job = jobs[id] else { continue }
             if job.lostInARow >= 2 {
                 guard chances > 0 else {
-                    delay(id, until: now + 1000)
+                    delay(id, until: due(at: now + 1000, id))
                     putsOff = true
                     continue
                 }
                 chances -= 1
             }
             taken.append(id)
-            let place = job.score + job.priority * step
-            answer.jobs.append((id, max(0, now - place)))
+            let place = job.score + Double(job.priority) * Double(step)
+            answer.jobs.append((id, max(0, now - Int(place.rounded(.down)))))
             job.claims += 1
             job.token = .live(request.nonce)
             (job.place, job.claimedAt) = (place, now)
-            (job.index, job.score) = (.active, now + lease)
+            (job.index, job.score) = (.active, Double(now + lease))
             jobs[id] = job
         }
         claims[request.worker] = LastClaim(number: request.number, nonce: request.nonce, ids: taken)
@@ -128,7 +148,7 @@ extension Model {
     /// The same jobs again, those that still hold the token, with a new lease, and nothing new.
     private mutating func replay(_ last: LastClaim) -> Claimed {
         var answer = Claimed(status: .ok, nonce: last.nonce)
-        let till = now + lease
+        let till = Double(now + lease)
         for id in last.ids where jobs[id]?.index == .active && jobs[id]?.token == .live(last.nonce) {
             jobs[id]?.score = till
             answer.jobs.append((id, nil))
@@ -197,8 +217,8 @@ extension Model {
             return fail(id, error, isLast: true, .zero)
         case .crashed(let wait, let error): return crash(id, error, lost: job.lostInARow + 1, wait)
         case .released(nil):
-            let place = job.place ?? runnable
-            putBack(id, at: place, waits: place > runnable)
+            let place = job.place ?? nextPlace(job.priority)
+            putBack(id, at: place, waits: isEarly(place))
         case .released(let wait?), .snoozed(let wait):
             again(id, after: wait)
         case .postponed(let wait, let error):
@@ -234,11 +254,11 @@ extension Model {
     /// After a wait, or without one behind all who came before.
     private mutating func again(_ id: String, after wait: Duration) {
         let wait = min(max(0, wait.inMilliseconds), 31_536_000_000)
-        if wait == 0 { clock = runnable }
-        putBack(id, at: wait > 0 ? now + wait : runnable, waits: wait > 0)
+        let place = wait > 0 ? due(at: now + wait, id) : nextPlace(jobs[id]?.priority ?? 0)
+        putBack(id, at: place, waits: wait > 0)
     }
 
-    private mutating func putBack(_ id: String, at place: Int, waits: Bool) {
+    private mutating func putBack(_ id: String, at place: Double, waits: Bool) {
         let isPaused = jobs[id]?.wanted?.stop == .pause
         jobs[id]?.wanted = nil
         jobs[id]?.changedAt = now

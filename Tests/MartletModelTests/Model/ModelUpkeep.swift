@@ -1,5 +1,6 @@
 // The reference for beats, sweeps, operators' verbs and settings.
 
+import FoundationEssentials
 import MartletJobs
 
 @testable import MartletQueue
@@ -15,9 +16,9 @@ extension Model {
             if let checkpoint = beat.checkpoint, !checkpoint.isEmpty {
                 (job.checkpoint, job.lostBefore) = (checkpoint, job.lost)
             }
-            if Double(job.score - now) < Double(lease) * 2 / 3 { job.score = max(job.score, renewed(job)) }
+            if job.score - Double(now) < Double(lease) * 2 / 3 { job.score = max(job.score, Double(renewed(job))) }
             jobs[id] = job
-            return .held(.milliseconds(max(0, job.score - now)), wanted: job.wanted?.stop)
+            return .held(.milliseconds(max(0, Int(job.score) - now)), wanted: job.wanted?.stop)
         }
     }
 
@@ -45,7 +46,9 @@ extension Model {
         let finals: [JobIndex] = [.completed, .failed, .cancelled]
         let old = finals.flatMap { overdue($0, atMost: 200) }
         if now >= grace {
-            for id in line(.active) where (jobs[id]?.score ?? .max) <= now { answer.takenBack[id] = takeBack(id) }
+            for id in line(.active) where (jobs[id]?.score ?? .infinity) <= Double(now) {
+                answer.takenBack[id] = takeBack(id)
+            }
         }
         tombs = tombs.filter { $0.value.until > now }
         for id in old { forget(id) }
@@ -71,7 +74,7 @@ extension Model {
             return .failed
         }
         jobs[id]?.changedAt = now
-        let place = job.place ?? runnable
+        let place = job.place ?? nextPlace(job.priority)
         if job.wanted?.stop == .pause {
             setAside(id, place: place)
             return .paused
@@ -101,9 +104,11 @@ extension Model {
 extension Model {
     /// What became of a verb; `nil` when the call is refused as a whole.
     mutating func control(_ verb: ControlVerb, _ ids: [String]) -> [ControlVerdict]? {
-        if case .patch(let priority, let delay, let retries) = verb {
+        if case .patch(let priority, let start, let retries) = verb {
+            let asked = start.map { wait($0) } ?? 0
+            if case .at = start, asked > 31_536_000_000 { return ids.map { _ in .invalid("run_at") } }
             guard priority.map({ abs($0) <= 1000 }) ?? true, retries.map({ (0...100).contains($0) }) ?? true,
-                delay.map({ (0...31_536_000_000).contains($0.inMilliseconds) }) ?? true
+                (0...31_536_000_000).contains(asked)
             else { return nil }
         }
         return ids.map { id in
@@ -118,8 +123,8 @@ extension Model {
 
     /// Whether a verb changed what people see of a job.
     private static func isChange(_ verb: ControlVerb, _ verdict: ControlVerdict, _ before: Job, _ after: Job) -> Bool {
-        if case .patch(let priority, let delay, let retries) = verb, case .done = verdict {
-            return priority != nil || delay != nil || retries != nil
+        if case .patch(let priority, let start, let retries) = verb, case .done = verdict {
+            return priority != nil || start != nil || retries != nil
         }
         return before.index != after.index || before.wanted?.stop != after.wanted?.stop
     }
@@ -132,6 +137,14 @@ extension Model {
         jobs[id]?.payload = payload
         jobs[id]?.changedAt = now
         return verdict
+    }
+
+    /// How long it is until a job may run, in ms.
+    private func wait(_ start: JobStart) -> Int {
+        switch start {
+        case .after(let delay): delay.inMilliseconds
+        case .at(let moment): max(0, Int((moment.timeIntervalSince1970 * 1000).rounded()) - now)
+        }
     }
 
     private mutating func control(_ verb: ControlVerb, _ id: String) -> ControlVerdict {
@@ -150,8 +163,8 @@ extension Model {
             guard job.state.isFinal else { return .refused(job.state) }
             forget(id)
             return .done(nil)
-        case .patch(let priority, let delay, let retries):
-            return patch(id, job, priority, delay?.inMilliseconds, retries)
+        case .patch(let priority, let start, let retries):
+            return patch(id, job, priority, start.map { wait($0) }, retries)
         }
     }
 
@@ -168,7 +181,7 @@ extension Model {
         switch job.index {
         case .paused: return .done(.paused)
         case .active: return askToStop(id, job, .pause)
-        case .queued: setAside(id, place: job.score + job.priority * step)
+        case .queued: setAside(id, place: job.score + Double(job.priority) * Double(step))
         case .delayed: setAside(id, place: job.score)
         case .completed, .failed, .cancelled: return .refused(job.state)
         }
@@ -182,8 +195,8 @@ extension Model {
             if job.wanted?.stop == .cancel { return .refused(.active) }
             jobs[id]?.wanted = nil
         case .paused:
-            let place = job.place ?? runnable
-            if place > runnable { delay(id, until: place) } else { queue(id, at: place) }
+            let place = job.place ?? nextPlace(job.priority)
+            if isEarly(place) { delay(id, until: place) } else { queue(id, at: place) }
         case .completed, .failed, .cancelled: return .refused(job.state)
         }
         return .done(jobs[id]?.state)
@@ -225,16 +238,16 @@ extension Model {
         jobs[id]?.priority = priority ?? job.priority
         jobs[id]?.maxRetries = retries ?? job.maxRetries
         if let wait {
-            let place = wait > 0 ? now + wait : runnable
+            let place = wait > 0 ? due(at: now + wait, id) : nextPlace(priority ?? job.priority)
             if job.index == .paused {
                 jobs[id]?.place = place
             } else if wait == 0 {
-                lineUp(id)
+                queue(id, at: place)
             } else {
-                delay(id, until: now + wait)
+                delay(id, until: place)
             }
         } else if job.index == .queued {
-            queue(id, at: job.score + job.priority * step)
+            queue(id, at: job.score + Double(job.priority) * Double(step))
         }
         return .done(jobs[id]?.state)
     }

@@ -1,5 +1,6 @@
 // What can be done to a queue in a run, each with all that it needs, so that a list of them is the whole run.
 
+import FoundationEssentials
 import MartletJobs
 
 @testable import MartletQueue
@@ -85,6 +86,7 @@ extension Operation: CustomStringConvertible {
         var text = "\(job.id)"
         if job.priority != 0 { text += " priority \(job.priority)" }
         if job.delay != .zero { text += " delay \(job.delay)" }
+        if let moment = job.runAt { text += " at \(moment.timeIntervalSince1970)" }
         if job.maxRetries != 3 { text += " retries \(job.maxRetries)" }
         if let timeout = job.timeout { text += " timeout \(timeout)" }
         if let key = job.uniqueKey { text += " unique \(key)" }

@@ -26,8 +26,8 @@ struct StoreView: Equatable {
 
     fileprivate static let jobDefaults = ["m": "3", "r": "0", "f": "0", "l": "0"]
     fileprivate static let metaDefaults = Dictionary(
-        uniqueKeysWithValues: ["created", "deleted", "repaired", "completed", "failed", "cancelled", "stops", "clock"]
-            .map { ($0, "0") })
+        uniqueKeysWithValues: ["created", "deleted", "repaired", "completed", "failed", "cancelled", "stops"]
+            .map { ($0, "0") } + [("clock", "0.0")])
 }
 
 extension StoreView {
@@ -64,7 +64,7 @@ extension StoreView {
                 if name == "tomb" {
                     lines["tomb \(id)"] = score
                 } else {
-                    homes[id, default: []].append("\(name) \(score)")
+                    homes[id, default: []].append("\(name) \(Self.number(score))")
                 }
             }
         }
@@ -72,7 +72,7 @@ extension StoreView {
             let fields = Dictionary(uniqueKeysWithValues: Self.pairs(part))
             if name == "meta" {
                 let told = fields.filter { !$0.key.hasSuffix("_cursor") && $0.key != "plan" && $0.key != "epoch" }
-                lines["meta"] = Self.line(told, without: Self.metaDefaults)
+                lines["meta"] = Self.line(Self.withNumbers(told), without: Self.metaDefaults)
             } else {
                 for (key, text) in fields {
                     lines["\(name) \(key)"] = text.split(separator: " ").joined(separator: " ")
@@ -82,11 +82,25 @@ extension StoreView {
         for (id, part) in zip(ids, parts.dropFirst(14)) where !part.isEmpty || homes[id] != nil {
             var fields = Dictionary(uniqueKeysWithValues: Self.pairs(part))
             // The star is a mark of the scripts' own; the audit looks after it.
+            fields["at"] = fields["at"].map { Self.number($0) }
             if let token = fields["k"], token.hasSuffix("*") { fields["k"] = String(token.dropLast()) }
             let home = (homes.removeValue(forKey: id) ?? ["nowhere"]).joined(separator: ", ")
             lines["job \(id)"] = home + ": " + Self.line(fields, without: Self.jobDefaults)
         }
         for (id, home) in homes { lines["job \(id)"] = home.joined(separator: ", ") + ": unknown" }
+    }
+
+    private static func withNumbers(_ told: [String: String]) -> [String: String] {
+        var told = told
+        for name in ["clock", "promoted"] { told[name] = told[name].map { number($0) } }
+        return told
+    }
+
+    /// The text of a place with all its digits in one form, whatever stands behind it.
+    fileprivate static func number(_ text: String) -> String {
+        var words = text.split(separator: " ").map(String.init)
+        if let first = words.first, let number = Double(first) { words[0] = "\(number)" }
+        return words.joined(separator: " ")
     }
 
     private static func pairs(_ flat: [String]) -> [(String, String)] {
@@ -117,7 +131,8 @@ extension StoreView {
         var fields = ["schema": "1", "offset": "\(model.now)", "global_version": "\(model.globalVersion)"]
         for (name, value) in model.settings { fields[name] = "\(value)" }
         for (name, value) in model.counts { fields[name] = "\(value)" }
-        fields["clock"] = model.clock.map(String.init)
+        fields["clock"] = model.clock.map { (["\($0.place)"] + ($0.id.map { [$0] } ?? [])).joined(separator: " ") }
+        fields["promoted"] = model.promoted.map { "\($0)" }
         if let swept = model.swept { (fields["swept"], fields["grace"]) = ("\(swept)", "\(model.grace)") }
         if let pause = model.pause {
             fields["paused"] = "1"

@@ -20,7 +20,7 @@ struct Mutant: Sendable, CustomStringConvertible {
 
     static let all =
         ofPushes + ofTurns + ofAttempts + ofClaims + ofTheEnd + ofChanges + ofBeats + ofSweeps + ofControl + ofSettings
-        + ofDamage + ofRemoval
+        + ofDamage + ofRemoval + ofOrder
 
     private static let ofPushes = [
         Mutant(
@@ -47,8 +47,6 @@ struct Mutant: Sendable, CustomStringConvertible {
         Mutant(
             "what is no number is one", .prelude, "if not text or not find(text, '^%-?%d+$') then return nil end",
             "if not tonumber(text) then return nil end"),
-        Mutant("priorities count the wrong way", .enqueue, "t - job.priority * step", "t + job.priority * step"),
-        Mutant("the clock may go back", .enqueue, "local t = max(now, clock)", "local t = now"),
     ]
 
     private static let ofTurns = [
@@ -133,8 +131,7 @@ struct Mutant: Sendable, CustomStringConvertible {
         Mutant(
             "one retry too few", .attempts, "failures > (whole(more[1], 0, 100) or DEFAULT_RETRIES)",
             "failures >= (whole(more[1], 0, 100) or DEFAULT_RETRIES)"),
-        Mutant("a retry does not wait", .attempts, "return now + delay, true", "return now, false"),
-        Mutant("a retry without a wait does not say when it was", .attempts, "        stamped = t\n"),
+        Mutant("a retry does not wait", .attempts, "return due_at(now + delay, id), true", "return now, false"),
         Mutant(
             "a job with progress keeps its token", .attempts,
             "write('HSET', key, 'k', '-' .. token, 'g', progress, ...)", "write('HSET', key, 'g', progress, ...)"),
@@ -152,8 +149,8 @@ struct Mutant: Sendable, CustomStringConvertible {
             "            if body ~= '' then return put_back(id, token, job, more[3], more[4], due, waits, progress, 'e', body) end\n"
         ),
         Mutant(
-            "a release loses its place", .attempts, "local due, waits = place_of(more[4]) or t, false",
-            "local due, waits = t, false"),
+            "a release loses its place", .attempts, "local due, waits = place_of(more[4]), false",
+            "local due, waits = nil, false"),
     ]
 
     private static let ofClaims = [
@@ -165,23 +162,23 @@ struct Mutant: Sendable, CustomStringConvertible {
         Mutant("a token hides a unique key", .claims, "((job.u or job.d) and '*' or '')", "''"),
         Mutant(
             "a claim forgets the priority of a place", .claims,
-            "    if job.r then place = format('%.0f', tonumber(place) + tonumber(job.r) * step) end\n"),
+            "    if job.r then place = digits(tonumber(place) + tonumber(job.r) * step) end\n"),
         Mutant("a spent token counts no claims", .values, "match(token, '^%-?(%d+)')", "match(token, '^(%d+)')"),
         Mutant(
             "priorities count the wrong way later", .values, "return t - priority_of(priority) * step",
             "return t + priority_of(priority) * step"),
         Mutant(
-            "the clock may go back later", .values, "local function runnable() return max(now, clock) end",
-            "local function runnable() return now end"),
+            "the clock may go back later", .places, "    if latest < now then\n", "    if latest ~= now then\n"),
         Mutant(
             "the last claim's time is lost", .values,
-            "return format('%.0f', place) .. (at and match(at, ' %d+$') or '')", "return format('%.0f', place)"),
+            "return digits(place) .. (at and match(at, ' %d+$') or '')", "return digits(place)"),
         Mutant("a promoted job stays delayed", .promote, "    in_chunks('ZREM', DELAYED, gone)\n"),
         Mutant(
             "a promoted job loses its priority", .promote,
-            "job[2] and score(tonumber(due[i + 1]), job[2]) or due[i + 1]", "due[i + 1]"),
+            "priority and score(promoted_place(id, tonumber(due[i + 1]), priority), priority) or due[i + 1]",
+            "due[i + 1]"),
         Mutant(
-            "what is not due is promoted", .promote, "call('ZRANGE', DELAYED, '-inf', now,",
+            "what is not due is promoted", .promote, "call('ZRANGE', DELAYED, '-inf', '(' .. format('%.0f', now + 1),",
             "call('ZRANGE', DELAYED, '-inf', '+inf',"),
         Mutant(
             "an entry in two indexes is claimed", .claims, "if live(job.k) or is_elsewhere then",
@@ -231,7 +228,7 @@ struct Mutant: Sendable, CustomStringConvertible {
         Mutant("wake tokens pile up", .wake, "    n = min(n, WAKE_LIMIT - call('LLEN', WAKE))\n"),
         Mutant(
             "a new head of those that wait wakes nobody", .alarm,
-            "if due >= 0 and now + due >= earliest then wake(1) end"),
+            "if due >= 0 and now + due >= floor(earliest) then wake(1) end"),
     ]
 
     private static let ofBeats = [
@@ -331,10 +328,10 @@ struct Mutant: Sendable, CustomStringConvertible {
             "'w', what .. ':' .. now)"),
         Mutant(
             "a resumed job does not wait for its time", .control,
-            "    if place > t then return 'done', wait(id, PAUSED, place, job.k) end\n"),
+            "    if is_early(place) then return 'done', wait(id, PAUSED, place, job.k) end\n"),
         Mutant(
             "an id named twice is judged by what it was", .control,
-            "        -- Each is done before the next is looked at, so that an id named twice is judged as it stands then.\n        if is_dry then pretend(id, f[5], results[#results]) else commit() end\n    end\nend\n",
+            "        if is_dry then pretend(id, f[5], results[#results]) else commit() end\n    end\nend\n",
             "    end\nend\ncommit()\n"),
         Mutant(
             "a dry run writes", .control, "if is_dry then pretend(id, f[5], results[#results]) else commit() end",

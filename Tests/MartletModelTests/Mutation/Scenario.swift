@@ -12,7 +12,7 @@ struct Scenario: Sendable {
     var holds: @Sendable (Stage) async throws -> Bool
 
     static let all =
-        ofDamage + ofTime + ofStops + ofRoom + ofKeys + ofUnknownTypes + ofTokens + ofForeignKeys + ofRemoval
+        ofDamage + ofTime + ofStops + ofRoom + ofKeys + ofUnknownTypes + ofTokens + ofForeignKeys + ofRemoval + ofOrder
 
     private static let ofTime = [
         Scenario(name: "no more than 64 wake tokens") { stage in

@@ -49,6 +49,22 @@ extension Scenario {
             _ = try await stage.queue.control(.resume, job.id)
             return try await stage.claimed().isEmpty
         },
+        Scenario(name: "a failed attempt of a job that is to be cancelled cancels it") { stage in
+            let job = try await stage.pushAndClaim()
+            _ = try await stage.queue.control(.cancel, job.id)
+            let end = Settlement(id: job.id, token: job.token, outcome: .failed(retryAfter: .zero, error: "no"))
+            return try await stage.queue.settle([end]).verdicts == [.settled(.cancelled)]
+        },
+        Scenario(name: "a replay renews the lease") { stage in
+            _ = try await stage.queue.enqueue(NewJob(type: "test", payload: [1]))
+            let request = ClaimRequest(worker: "w", number: 1, upTo: 1)
+            guard let job = try await stage.queue.claim(request).jobs.first else { return false }
+            // So early that a beat alone would not renew it.
+            try await stage.setClock(Stage.start + 5000)
+            _ = try await stage.queue.claim(request)
+            let beat = Beat(id: job.id, token: job.token)
+            return try await stage.queue.beat(worker: "w", [beat]).verdicts == [.held(.seconds(30), wanted: nil)]
+        },
         Scenario(name: "a beat never shortens a lease") { stage in
             let job = try await stage.pushAndClaim(NewJob(type: "test", payload: [1], timeout: .seconds(1)))
             try await stage.setClock(Stage.start + 15_000)
