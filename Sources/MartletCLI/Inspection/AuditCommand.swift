@@ -56,7 +56,7 @@ struct AuditCommand: AsyncParsableCommand {
         guard repair, !report.isClean else { return report }
         let repairs = try await queue.repair(report, dryRun: !yes)
         for repair in repairs {
-            Console.standard.note("\(queue.name)  \(yes ? "" : "would be: ")\(repair)")
+            Console.standard.note("\(queue.name)  \(yes ? "" : "would be: ")\(TerminalText.oneLine("\(repair)"))")
         }
         if !yes, !repairs.isEmpty { Console.standard.note("nothing was changed; --repair --yes does it") }
         return yes ? try await queue.audit() : report
@@ -69,7 +69,9 @@ struct AuditCommand: AsyncParsableCommand {
             .number("LEDGER", "ledger_difference"), .number("REPAIRED", "repaired"))
         output.show(reports.map(Self.json), as: view)
         for report in reports {
-            for finding in report.findings { Console.standard.out("\(report.queue)  \(finding)") }
+            for finding in report.findings {
+                Console.standard.out("\(report.queue)  \(TerminalText.oneLine("\(finding)"))")
+            }
         }
     }
 

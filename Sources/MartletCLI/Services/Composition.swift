@@ -185,8 +185,12 @@ struct ListeningService: Service {
     let address: String
 
     func run() async throws {
-        do { try await server.run() } catch let error where error is IOError || error is SocketAddressError {
+        do { try await server.run() } catch let error where Self.isAboutListening(error) {
             throw CommandFailure(.unavailable, "cannot listen on \(address): \(SystemReason.text(error))")
         }
+    }
+
+    private static func isAboutListening(_ error: any Error) -> Bool {
+        error is IOError || error is SocketAddressError || error is SocketAddressError.UnknownHost
     }
 }

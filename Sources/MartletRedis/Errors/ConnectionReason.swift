@@ -20,7 +20,9 @@ enum ConnectionReason {
         case let error as RedisError: error.message
         case let error as NIOConnectionError: text(error)
         case let error as IOError: text(error.errnoCode)
-        case is SocketAddressError: "there is no such host"
+        case is SocketAddressError.UnknownHost: "there is no such host"
+        case SocketAddressError.unixDomainSocketPathTooLong: "the path of the socket is too long"
+        case is SocketAddressError: "this is no address"
         case let error as NIOSSLExtraError: text(error)
         case is NIOSSLError, is BoringSSLError: textOfTLS("\(error)")
         case let error as ChannelError: text(error)

@@ -41,7 +41,7 @@ enum SystemReason {
         switch error {
         case let error as IOError: text(error.errnoCode)
         case is NIOConnectionError: "no connection could be made"
-        case is SocketAddressError: "there is no such host"
+        case is SocketAddressError, is SocketAddressError.UnknownHost: "there is no such host"
         case let error as CocoaError: text(of: error)
         case is CancellationError: "it was cancelled"
         case is DecodingError, is EncodingError: "its form is not the expected one"
