@@ -2,6 +2,7 @@
 
 import AsyncHTTPClient
 import FoundationEssentials
+import MartletRedis
 import NIOCore
 import NIOHTTP1
 import Testing
