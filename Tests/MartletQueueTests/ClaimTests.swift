@@ -66,8 +66,8 @@ import Testing
     @Test func `no id that a caller can choose is taken for what makes a tree of them`() async throws {
         try await withStore { harness in
             // An id of dots alone is none.
-            let ids = try "-_:".map { try JobID(String(repeating: $0, count: 65)) }
-                + [JobID("-" + String(repeating: ".", count: 64))]
+            let texts = "-_:".map { String(repeating: $0, count: 65) } + ["-" + String(repeating: ".", count: 64)]
+            let ids: [JobID] = try texts.map { try JobID(validating: $0) }
             _ = try await harness.queue().enqueue(ids.map { job($0) } + (0..<16).map { _ in job() })
             let held = try await harness.claim(20, from: harness.queue())
             #expect(held.count == 20)
