@@ -199,14 +199,18 @@ extension Queue {
         return try await pushDurably(jobs[...], isAtomic: true, durability)
     }
 
+    /// Longer than the push before may take, which is said twice when its first reply is lost.
+    private static let longestWaitForOthers = Duration.seconds(8)
+
     private func enterAlone(_ jobs: [NewJob]) async throws(QueueError) {
         do throws(Turnstile.Refusal) {
-            try await store.atomicPushes.enter(holding: jobs.reduce(0) { $0 + $1.wireSize }, within: .seconds(3))
+            try await store.atomicPushes.enter(
+                holding: jobs.reduce(0) { $0 + $1.wireSize }, within: Self.longestWaitForOthers)
         } catch {
             let (reason, message): (QueueError.Reason, String) =
                 switch error {
                 case .full: (.busy, "too many pushes of all or nothing wait in this process; try again later")
-                case .late: (.busy, "other pushes of all or nothing kept this one waiting for 3 s; try again later")
+                case .late: (.busy, "other pushes of all or nothing kept this one waiting for too long; try again later")
                 case .cancelled: (.unavailable, "the waiting task was cancelled")
                 }
             throw QueueError(.notExecuted(reason), ids: jobs.map(\.id), message: message)

@@ -109,3 +109,12 @@ extension QueueError {
         }
     }
 }
+
+extension QueueError {
+    /// The same fault in a call that had already done a part of its work.
+    package var afterPart: QueueError {
+        var copy = self
+        if case .notExecuted = kind { copy.kind = .unknown }
+        return copy
+    }
+}

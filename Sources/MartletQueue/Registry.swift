@@ -95,7 +95,8 @@ extension JobStore {
         let value = try await send(request)
         guard let version = value.int else { throw .broken("global", value) }
         let flag = GlobalFlag(paused: paused, version: version, reason: reason, by: who)
-        try await apply(flag, to: try await queueNames())
+        // The flag is set: whatever fails from here on, a part is done.
+        do throws(QueueError) { try await apply(flag, to: try await queueNames()) } catch { throw error.afterPart }
     }
 
     /// Applies the flag to each queue by itself: one that fails keeps no other from it.

@@ -22,7 +22,8 @@ import Testing
             async let push = server.post("/api/v1/jobs", #"{"type":"t"}"#)
             async let read = server.get("/api/v1/jobs/kept?queue=default")
             async let ready = server.get("/readyz")
-            for answer in try await [push, read] {
+            async let pause = server.post("/api/v1/pause")
+            for answer in try await [push, read, pause] {
                 #expect(answer.status == 503)
                 #expect(answer["outcome"] == "not-executed")
                 #expect(answer.headers.first(name: "retry-after") == "1")

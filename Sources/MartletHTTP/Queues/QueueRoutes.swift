@@ -83,7 +83,7 @@ extension API {
         do throws(QueueError) {
             try await saidTwice { _ throws(QueueError) in try await change(store) }
         } catch {
-            throw WriteFault(error: error.afterPart, more: [("queues", "all")])
+            throw WriteFault(error: error, more: [("queues", "all")])
         }
     }
 

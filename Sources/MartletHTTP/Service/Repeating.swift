@@ -33,13 +33,6 @@ func beforeWriting<Value>(_ read: () async throws -> Value) async throws -> Valu
 }
 
 extension QueueError {
-    /// The same fault in a call that had already done a part of its work.
-    var afterPart: QueueError {
-        var copy = self
-        if case .notExecuted = kind { copy.kind = .unknown }
-        return copy
-    }
-
     /// The fault of what was not even tried, because Redis did not answer before.
     var asUntried: QueueError {
         var copy = self

@@ -68,7 +68,11 @@ private func commands(of block: GuideBlock) -> [String] {
             let shell = try GuideShell(house)
             var ran = 0
             for block in blocks {
-                // Each block begins as for a new reader: nothing is paused and no file is there.
+                // Each block begins as for a new reader: nothing is paused, no file is there, and the queues that it
+                // names are.
+                for queue in ["default", "old"] {
+                    _ = try await house.put("/api/v1/queues/\(queue)", .object([:]))
+                }
                 _ = try await house.post("/api/downloads/resume")
                 try? FileManager.default.removeItem(atPath: house.filesDirectory)
                 try FileManager.default.createDirectory(

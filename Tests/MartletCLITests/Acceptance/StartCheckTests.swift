@@ -209,7 +209,7 @@ private let nothing = OriginContent(files: [], bytesPerSecond: 100 << 20)
                 try await house.text("/metrics").contains("\nmartlet_pushes_refused 1\n")
             }
             let refusal = await #expect(throws: CommandFailure.self) { try await house.add("a.bin") }
-            #expect(refusal?.message.contains("pushes are refused") == true, "\(String(describing: refusal))")
+            #expect(refusal?.message.contains("too little memory") == true, "\(String(describing: refusal))")
             let findings = try await house.get("/readyz?verbose")["findings"].array ?? []
             #expect(findings.first { $0["check"].string == "pushes" }?["result"].string == "failed")
             try house.work()

@@ -139,7 +139,7 @@ struct KeyCase: Sendable, CustomTestStringConvertible {
     func `the environment hides the file`(test: KeyCase) throws {
         let directory = try ScratchDirectory()
         let key = try test.key()
-        let others = ["log.format": "json", "http.probe_port": "1"]
+        let others = ["log.format": "json", "http.probe_port": "1", "worker.http_port": "1"]
         let fallback = others[key.name] ?? key.fallback ?? "http://other/{track_id}"
         let settings = try ServiceSettings.load(
             environment: [key.environment[0]: fallback], file: try test.file(in: directory))

@@ -49,7 +49,7 @@ struct MailRefused: RetryAdvising {
 
 func stopWhenAsked(_ rows: [Int], _ context: JobContext, handle: (Int) async throws -> Void) async throws {
     for row in rows {
-        try context.checkStop()  // throws CancellationError when the job shall stop
+        try context.checkStop()  // throws CancellationError when the job has to stop
         try await handle(row)
     }
 }
