@@ -210,7 +210,7 @@ extension Queue {
             let (reason, message): (QueueError.Reason, String) =
                 switch error {
                 case .full: (.busy, "too many pushes of all or nothing wait in this process; try again later")
-                case .late: (.busy, "other pushes of all or nothing kept this one waiting for too long; try again later")
+                case .late: (.busy, "other pushes of all or nothing kept this one waiting too long; try again later")
                 case .cancelled: (.unavailable, "the waiting task was cancelled")
                 }
             throw QueueError(.notExecuted(reason), ids: jobs.map(\.id), message: message)
