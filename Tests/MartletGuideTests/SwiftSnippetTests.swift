@@ -1,6 +1,6 @@
 // Every Swift block of the README and the guides stands, line by line, in a file that the tests compile.
 
-import FoundationEssentials
+import Foundation
 import TestSupport
 import Testing
 
@@ -35,9 +35,45 @@ import Testing
         let files = try Self.compiled()
         let blocks = try Guides.blocks(in: "swift")
         #expect(blocks.count >= 15, "the guides are not where they were")
-        for block in blocks where !files.contains(where: { Self.holds($0, Self.statements(of: block)) }) {
+        let programs = blocks.filter { !Self.isManifest($0) }
+        for block in programs where !files.contains(where: { Self.holds($0, Self.statements(of: block)) }) {
             Issue.record("\(block) is in no file of Tests/MartletGuideTests/Snippets or Tests/GuideProgram")
         }
+    }
+
+    private static func isManifest(_ block: GuideBlock) -> Bool {
+        block.lines.first?.hasPrefix("// swift-tools-version") == true
+    }
+
+    @Test func `every package manifest can be read and asks for a product that there is`() throws {
+        let manifests = try Guides.blocks(in: "swift").filter(Self.isManifest)
+        #expect(!manifests.isEmpty)
+        let products = try Self.description(ofPackageAt: Guides.root)["products"] as? [[String: Any]] ?? []
+        let names = Set(products.compactMap { $0["name"] as? String })
+        for block in manifests {
+            let directory = URL(filePath: temporaryDirectory("manifest"))
+            try Data(block.lines.joined(separator: "\n").utf8).write(to: directory.appending(path: "Package.swift"))
+            let text = "\(try Self.description(ofPackageAt: directory))"
+            #expect(names.contains { text.contains($0) }, "\(block)")
+        }
+    }
+
+    /// What the package manager makes of a manifest.
+    private static func description(ofPackageAt directory: URL) throws -> [String: Any] {
+        let manager = Process()
+        manager.executableURL = URL(filePath: "/usr/bin/env")
+        let scratch = temporaryDirectory("scratch")
+        manager.arguments = [
+            "swift", "package", "--package-path", directory.path, "--scratch-path", scratch, "dump-package",
+        ]
+        let output = Pipe()
+        manager.standardOutput = output
+        manager.standardError = FileHandle.nullDevice
+        try manager.run()
+        let data = output.fileHandleForReading.readDataToEndOfFile()
+        manager.waitUntilExit()
+        #expect(manager.terminationStatus == 0)
+        return try #require(try JSONSerialization.jsonObject(with: data) as? [String: Any])
     }
 
     @Test func `a block that differs by one word is noticed`() throws {

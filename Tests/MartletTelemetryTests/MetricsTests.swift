@@ -302,4 +302,18 @@ import Testing
             #expect(description?.kind != nil && description?.help.isEmpty == false, "\(name)")
         }
     }
+
+    @Test(arguments: ["prometheus-alerts.yaml", "grafana-dashboard.json"])
+    func `every metric that the shipped alerts and panels ask for exists`(file: String) throws {
+        let path = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent().appending(path: "config/\(file)")
+        let text = try String(contentsOf: path, encoding: .utf8)
+        let known = Set([MetricDescription].martlet.map(\.name))
+        let asked = Set(text.matches(of: /martlet_[a-z_]+/).map { String($0.output) })
+        #expect(asked.count > 10)
+        for name in asked {
+            let family = name.hasSuffix("_bucket") ? String(name.dropLast("_bucket".count)) : name
+            #expect(known.contains(family), "\(file) asks for \(name)")
+        }
+    }
 }
