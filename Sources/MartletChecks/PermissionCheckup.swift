@@ -9,7 +9,7 @@ import MartletRedis
 /// The question is a script itself, because then any user may ask it: `ACL DRYRUN` is for administrators.
 package enum PermissionCheckup {
     package static let name = "permissions"
-    /// What is called outside scripts, always with a key of ours.
+    /// What is called outside scripts, always with one of Martlet's keys.
     package static let outside = [
         "SADD", "SREM", "SISMEMBER", "SMEMBERS", "HGETALL", "HGET", "HSETNX", "BLPOP", "SET", "PTTL",
     ]

@@ -116,7 +116,7 @@ package struct RedisCheckup: Sendable {
         ]
     }
 
-    /// Keys of ours have no time to live, so only policies for all keys take them.
+    /// Martlet's keys have no time to live, so only policies for all keys take them.
     package static func eviction(_ policy: String) -> Checkup {
         let takesOurs = policy.hasPrefix("allkeys")
         return Checkup(

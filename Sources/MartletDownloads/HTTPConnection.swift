@@ -39,7 +39,7 @@ struct HTTPConnector: Sendable {
                     }
                 }
         } onCancel: {
-            // A connection under way is no reason to keep a job that shall stop.
+            // A connection under way is no reason to keep a job that must stop.
             pending.close()
         }
     }

@@ -45,7 +45,7 @@ final class HostTable: Sendable {
             }
             defer { group.cancelAll() }
             if let value = try await group.next() ?? nil { return value }
-            // The slot is wanted, or the job shall stop for another reason: the work ends in order either way.
+            // The slot is wanted, or the job must stop for another reason: the work ends in order either way.
             let isStopping = Task.isCancelled
             group.cancelAll()
             do {

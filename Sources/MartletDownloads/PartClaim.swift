@@ -49,7 +49,7 @@ struct PartClaim: Sendable {
         while try await checked(step) {}
     }
 
-    /// Runs a step on disk unless the job shall stop.
+    /// Runs a step on disk unless the job must stop.
     private func checked<Value: Sendable>(_ step: @escaping @Sendable () throws -> Value) async throws -> Value {
         try context.checkStop()
         return try await Disk.run(step)

@@ -162,7 +162,7 @@ final class PartFile: Sendable {
         extent.withLock { $0.synced = end }
     }
 
-    /// Gives the file its final name for good; false when that is taken and shall not be replaced.
+    /// Gives the file its final name for good; false when that is taken and must not be replaced.
     func commit(as final: String, replacing: Bool = false) throws -> Bool {
         // Mostly the announcement of the final name has brought all of it to disk a moment ago.
         if extent.withLock({ $0.synced != $0.end }) { try sync() }

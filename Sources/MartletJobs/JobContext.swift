@@ -75,7 +75,7 @@ public struct JobAttempt: Sendable {
 ///
 /// Tests of handlers bring their own.
 public protocol JobRuntime: Sendable {
-    /// Why the job shall stop, once it shall.
+    /// Why the job must stop, once it must.
     var stopReason: StopReason? { get }
 
     /// Takes note of progress; only the last value before a beat is sent.
@@ -127,10 +127,10 @@ public struct JobContext: Sendable {
     /// Whether a failure of this attempt is the job's last.
     public var isLastAttempt: Bool { facts.attempt > facts.maxRetries }
 
-    /// Why the job shall stop; `nil` while it may go on.
+    /// Why the job must stop; `nil` while it may go on.
     public var stopReason: StopReason? { runtime.stopReason }
 
-    /// Throws `CancellationError` when the job shall stop.
+    /// Throws `CancellationError` when the job must stop.
     ///
     /// Call it between steps.
     public func checkStop() throws {

@@ -3,7 +3,7 @@
 /// Runs jobs of one type.
 ///
 /// Returning completes the job; throwing retries it by its policy, unless the error is a ``JobOutcome`` or
-/// ``RetryAdvising``. The task is cancelled when the job shall stop; ``JobContext/stopReason`` says why.
+/// ``RetryAdvising``. The task is cancelled when the job must stop; ``JobContext/stopReason`` says why.
 public protocol JobHandler<Payload>: Sendable {
     /// The type of job that this handler runs.
     associatedtype Payload: Job
@@ -34,6 +34,6 @@ public enum HandlerPlace: Sendable, Hashable {
     /// In a process of its own for each job: for handlers that may trap, leak or never end.
     ///
     /// It costs the start of a process, some ten ms. When that process dies, nothing else does: the job is tried again up
-    /// to twice and then fails as poison. A handler that does not stop when it shall is ended.
+    /// to twice and then fails as poison. A handler that ignores its cancellation is ended.
     case process
 }

@@ -139,7 +139,7 @@ struct ULIDGenerator {
         }
     }
 
-    /// The time in a ULID's first ten characters; `nil` when the text is not one of ours.
+    /// The time in a ULID's first ten characters; `nil` when the text is not such a ULID.
     static func milliseconds(of text: String) -> UInt64? {
         var text = text
         let digits = digits

@@ -1,6 +1,6 @@
 // How a handler says that its attempt ended otherwise than by returning or by an ordinary error.
 
-/// Thrown by a handler to say what shall become of the job.
+/// Thrown by a handler to say what becomes of the job.
 public enum JobOutcome: Error, Sendable, Equatable, Codable {
     /// The attempt failed; try again after this wait instead of the policy's. Costs a retry.
     case retry(after: Duration, reason: String)
@@ -39,7 +39,7 @@ public protocol RetryAdvising: Error {
     var retryAdvice: RetryAdvice { get }
 }
 
-/// Why a running job shall stop.
+/// Why a running job must stop.
 public enum StopReason: String, Sendable, Hashable, Codable {
     /// An operator pauses the job.
     case pause

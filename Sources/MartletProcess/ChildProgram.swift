@@ -1,4 +1,4 @@
-// How another program is started: one way for all rooms, so that nothing of ours leaks into it.
+// How another program is started: one way for all rooms, so that it inherits nothing else.
 
 import FoundationEssentials
 
@@ -10,7 +10,7 @@ import FoundationEssentials
     import Darwin
 #endif
 
-/// A program to be started, with all that it shall have and nothing else.
+/// A program to be started, with exactly what it is given.
 ///
 /// It gets a process group of its own, so that ^C reaches it only through us, no blocked or ignored signals, and none of
 /// our descriptors but those named: a child that inherits NIO's sockets, most of which are not close-on-exec, would keep
@@ -18,7 +18,7 @@ import FoundationEssentials
 package struct ChildProgram: Sendable {
     /// What stands behind a descriptor of the child.
     package enum Source: Sendable {
-        /// An open descriptor of ours.
+        /// An open descriptor of this process.
         case descriptor(Int32)
         /// A file to which is appended; it is made where it does not exist.
         case file(String)

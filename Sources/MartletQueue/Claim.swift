@@ -108,7 +108,7 @@ public struct ClaimReply: Sendable {
 
     /// Why there are no more jobs than there are.
     public var status: Status
-    /// The jobs, in the order in which they shall run.
+    /// The jobs, in the order in which they run.
     public var jobs: [ClaimedJob]
     /// How long each is held without a beat.
     public var lease: Duration

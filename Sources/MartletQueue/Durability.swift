@@ -1,6 +1,6 @@
-// How safe a push shall be before it is answered, and what was confirmed of it.
+// How safe a push must be before it is answered, and what was confirmed of it.
 
-/// How safe a push shall be before it is answered.
+/// How safe a push must be before it is answered.
 ///
 /// A queue has a level, and so may a push; the higher of the two counts.
 public enum Durability: String, Sendable, Hashable, CaseIterable, Comparable {

@@ -248,7 +248,7 @@ struct PushCall: Sendable {
     /// How far the queue had come before this call was made.
     private let floor: PushFloor
 
-    /// The call for these jobs; `mode` is `each` or `atomic`, with a level behind it where the script shall compare.
+    /// The call for these jobs; `mode` is `each` or `atomic`, with a level behind it where the script must compare.
     init(_ jobs: ArraySlice<NewJob>, mode: String = "each", after floor: PushFloor = PushFloor()) {
         var arguments = RedisArguments(mode)
         arguments.reserveCapacity(jobs.reduce(0) { $0 + $1.wireSize })

@@ -7,7 +7,7 @@ import MartletRedis
 
 /// A job as it is pushed.
 public struct NewJob: Sendable {
-    /// The id; one of ours unless the caller brings one.
+    /// The id; generated unless the caller brings one.
     public var id: JobID
     /// What the caller asked for, as a digest, when the id or an idempotency key is the caller's; else `nil`.
     ///

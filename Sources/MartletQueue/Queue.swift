@@ -10,7 +10,7 @@ import Synchronization
 ///
 /// Its operations throw ``QueueError``, which says whether anything happened.
 public struct Queue: Sendable {
-    /// The most jobs that go into one call of a script, but for atomic pushes and claims.
+    /// The most jobs that go into one call of a script, except atomic pushes and claims.
     public static let batchLimit = 500
 
     /// The name.

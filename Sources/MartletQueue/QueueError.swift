@@ -48,7 +48,7 @@ public struct QueueError: Error, Sendable, CustomStringConvertible {
         case besideJob
         /// There are as many queues as there may be; names the limit.
         case tooManyQueues(Int)
-        /// Redis answered something that no version of ours answers.
+        /// Redis answered something that no version of Martlet answers.
         case protocolBroken(String)
     }
 

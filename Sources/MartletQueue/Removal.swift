@@ -16,7 +16,7 @@ public struct DrainReport: Sendable, Hashable {
 public enum QueueRemoval: Sendable, Hashable {
     /// It is gone, with so many jobs that had ended.
     case deleted(finished: Int)
-    /// It has jobs, so nothing was deleted, but for finished ones where that was asked for.
+    /// It has jobs, so nothing was deleted, except finished ones where that was asked for.
     case notEmpty(waiting: Int, running: Int, finished: Int)
     /// There is no such queue.
     case missing

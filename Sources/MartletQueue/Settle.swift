@@ -121,7 +121,7 @@ extension Settlement {
         }
     }
 
-    /// A wait in ms as the script takes it: no handler's strange number shall turn it into none.
+    /// A wait in ms as the script takes it: no odd number of a handler turns it into none.
     private static func bounded(_ wait: Duration) -> Int { min(max(wait, .zero), NewJob.Limit.delay).inMilliseconds }
 
     /// An error's text within its limit, with a mark where it was cut.

@@ -205,7 +205,7 @@ extension QueueCalls {
 }
 
 extension Int {
-    /// The number as one of the ledger's: what no script of ours writes is the nearest that one could, so that sums and
+    /// The number as one of the ledger's: what no script writes is the nearest that one could, so that sums and
     /// differences stay numbers.
     var asLedgerCount: Int { Swift.min(Swift.max(self, 0), 1 << 53) }
 }

@@ -6,7 +6,8 @@ public import Logging
 ///
 /// Times are RFC 3339 in UTC with milliseconds. Numbers and booleans in the metadata stay what they are. A line is at
 /// most 8 KiB; what doesn't fit is cut or left out, and `truncated` is true. A field of the metadata that has the name
-/// of one of ours gets `metadata_` before its name; `error` is ours only in entries that were logged with an error.
+/// of a field of the line gets `metadata_` before its name; `error` is such a field only in entries that were logged with
+/// an error.
 public struct JSONLogHandler: LogHandler {
     /// Fields of every entry.
     public var metadata: Logger.Metadata = [:]

@@ -66,7 +66,7 @@ struct DevHouse {
             throw CommandFailure(.usage, "--data \(path): \(SystemReason.text(error))")
         }
         lock = try DirectoryLock(path)
-        // Redis' files hold all payloads; the directory around them may be one that others shall read.
+        // Redis' files hold all payloads; the directory around them may be one that others may read.
         try PrivateDirectory.make(path + "/redis", tightens: true)
     }
 

@@ -23,7 +23,7 @@ struct ServeCommand: AsyncParsableCommand {
         let settings = try ServiceSettings.load(
             [redis, http, download, log], config: config, environment: ProcessInfo.processInfo.environment)
         let telemetry = Telemetry.start(settings)
-        // Callers shall soon hear that Redis cannot be reached; workers have nobody to tell.
+        // Callers should soon hear that Redis cannot be reached; workers have nobody to tell.
         let composition = try Composition(settings, telemetry, offlinePatience: .milliseconds(300))
         try await Launch.run(
             [composition.store] + composition.serving(), logger: telemetry.logger, untilEOF: life.untilEOF)

@@ -27,7 +27,7 @@ actor DemoStage {
     /// Where finished files are.
     nonisolated var downloads: String { directory + "/downloads" }
 
-    /// Starts Redis and the origin; processes of ours come after.
+    /// Starts Redis and the origin; further processes come after.
     init() async throws {
         directory = try Self.makeDirectory()
         do {
@@ -127,7 +127,7 @@ actor DemoStage {
     }
 }
 
-/// The settings that every private Redis of ours has, those of the shipped `redis.conf`.
+/// The settings that every private Redis has, those of the shipped `redis.conf`.
 enum PrivateRedis {
     static let options = [
         "--appendonly", "yes", "--appendfsync", "everysec", "--maxmemory-policy", "noeviction",

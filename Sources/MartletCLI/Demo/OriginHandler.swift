@@ -1,4 +1,4 @@
-// One connection of the origin server: reads requests, sends files at a steady speed, breaks off when it shall.
+// One connection of the origin server: reads requests, sends files at a steady speed, breaks off as planned.
 
 import NIOCore
 import NIOHTTP1

@@ -46,7 +46,7 @@ final class LossService: Service {
                 var pause = self.interval
                 do { try await self.look(file) } catch {
                     self.logger.debug("No look at what Redis knows", error: error)
-                    // It shall be looked at before much is pushed again.
+                    // It must be looked at before much is pushed again.
                     pause = min(pause, .milliseconds(200))
                 }
                 try? await Task.sleep(for: pause)

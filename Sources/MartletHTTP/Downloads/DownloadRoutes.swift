@@ -62,7 +62,7 @@ extension API {
             }
         }
         let cursor = try call.query["cursor"].map { text in
-            guard let cursor = JobCursor(text) else { throw Problem.invalid("?cursor", "is not one of ours") }
+            guard let cursor = JobCursor(text) else { throw Problem.unknownCursor }
             return cursor
         }
         let queue = try call.queue(.downloads)

@@ -1,4 +1,4 @@
-// A JSON value on its way out: written as literals in the order in which people shall read it.
+// A JSON value on its way out: written as literals in the order in which people read it.
 
 import MartletJobs
 

@@ -1,4 +1,4 @@
-// How a push says how safe it shall be, and how its answer says how safe it is.
+// How a push says how safe it must be, and how its answer says how safe it is.
 
 import MartletQueue
 

@@ -7,13 +7,13 @@ import MartletQueue
 /// A bulk push, read and judged item by item.
 struct JobBatch: Sendable {
     let isAtomic: Bool
-    /// How safe it shall be before it is answered.
+    /// How safe it must be before it is answered.
     let durability: Durability?
     private var models: [(index: Int, model: JobModel)]
     /// The items that cannot be pushed, with their faults.
     let refused: [(index: Int, errors: [FieldError])]
 
-    /// The jobs under an `Idempotency-Key`, but for those whose ids the caller chose.
+    /// The jobs under an `Idempotency-Key`, except those whose ids the caller chose.
     func marked(by keyed: KeyedPush) -> JobBatch {
         var copy = self
         for place in models.indices where !models[place].model.hasOwnID {

@@ -57,7 +57,7 @@ extension API {
         let limit = try call.query.integer("limit", in: 1...200) ?? 50
         let states = try Self.states(call.query["state"])
         let cursor = try call.query["cursor"].map { text in
-            guard let cursor = ListCursor(text) else { throw Problem.invalid("?cursor", "is not one of ours") }
+            guard let cursor = ListCursor(text) else { throw Problem.unknownCursor }
             return cursor
         }
         var names = try await call.visibleQueues()

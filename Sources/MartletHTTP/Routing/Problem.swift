@@ -70,6 +70,9 @@ extension Problem {
         invalid([FieldError(pointer: pointer, detail: detail)])
     }
 
+    /// 422: the cursor does not come from a page.
+    static var unknownCursor: Problem { .invalid("?cursor", "is not valid; use `next_cursor` of the previous page") }
+
     /// 404: nothing here by that name.
     static func notFound(_ what: String) -> Problem { Problem(.notFound, "not-found", what) }
 
@@ -105,6 +108,6 @@ extension Problem {
         .serviceUnavailable, "answers-full", "too many large answers wait to be read; ask again later"
     ).with("outcome", "not-executed").with(.retryAfter, "1")
 
-    /// 500: a fault of ours; says nothing of what it was.
+    /// 500: a fault of the server; does not say what it was.
     static let bug = Problem(.internalServerError, "internal", "an error of the server's own; its log has the rest")
 }

@@ -43,7 +43,7 @@ struct Journal: Sendable {
         logger.warning("store trouble", metadata: ["request_id": "\(note.requestID)", "error": "\(what)"])
     }
 
-    /// A fault of ours.
+    /// A fault of the server.
     func bug(_ error: any Error, _ note: Note) {
         logger.error(
             "unexpected error",

@@ -10,7 +10,7 @@ if REFUSED then return REFUSED end
 local results = { 'ok', stops }
 
 -- The end of a renewed lease: never more than one lease beyond a wanted stop, and not past the job's timeout
--- but for a third of a lease, in which its worker may still say how it ended.
+-- except a third of a lease, in which its worker may still say how it ended.
 local function renewed(want, timeout, started)
     local till = now + lease
     local since = want and whole(match(want, ':(%d+)$'), 0, 2 ^ 53)

@@ -6,7 +6,7 @@
 --     | `environment`, pairs: as `set`, but only where the value differs from the environment's last one
 --     | `pause`, reason, who  |  `resume`
 --     | `pause_all`, flag, version, reason, who
--- Answer: `ok`, or {`bad`, setting}, or `busy` when `step` shall change while jobs wait.
+-- Answer: `ok`, or {`bad`, setting}, or `busy` when `step` would change while jobs wait.
 --@ names prelude due wake
 local verb = ARGV[1]
 

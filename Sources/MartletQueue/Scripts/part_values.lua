@@ -31,7 +31,7 @@ local function live(token) return token and byte(token) ~= 45 end
 local function is_token(token) return byte(token) ~= 45 and byte(token, -1) ~= 42 end
 local function is_held(stored, token) return is_token(token) and (stored == token or stored == token .. '*') end
 
--- Field `at`: the place in line that a job had or shall have, and behind it when it was last claimed, if it ever was.
+-- Field `at`: the place in line that a job had or gets, and behind it when it was last claimed, if it ever was.
 -- One field for both: with a fifth one the hash of a common job would outgrow its first table.
 local function place_of(at)
     local place = at and tonumber(match(at, '^%d+%.?%d*'))

@@ -217,7 +217,7 @@ elseif asked > 0 then
     end
 end
 
--- Who else shall look: for jobs that came into line, and where the queue has a limit for the room that was made.
+-- Who else has to look: for jobs that came into line, and where the queue has a limit for the room that was made.
 local came = released + promoted - n
 if limit > 0 and freed > n then came = max(came, min(freed - n, call('ZCARD', QUEUED))) end
 if came > 0 or earliest then

@@ -107,7 +107,7 @@ extension RedisCore {
         case .accepted(let wake, let arm):
             if arm { armTimer() }
             guard wake else { return }
-            // Single commands of a tick leave together. What is worth a write of its own goes at once: the server shall work
+            // Single commands of a tick leave together. What is worth a write of its own goes at once: the server should work
             // on it while the tasks that are still to run on this loop do.
             if writesAtOnce, loop.inEventLoop { write() } else { loop.execute { self.write() } }
         }

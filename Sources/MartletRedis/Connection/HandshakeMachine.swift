@@ -2,7 +2,7 @@
 
 /// What is said on a fresh connection before commands may use it.
 ///
-/// All requests leave in one write; the replies come in order. PING comes last of ours, because a server that is loading
+/// All requests leave in one write; the replies come in order. PING comes last, because a server that is loading
 /// its data or has lost its primary accepts a log-in but no command. Behind it the client's owner has a first look.
 struct HandshakeMachine: ~Copyable {
     enum Step: Equatable { case authenticate, select, setName, clientID, ping, look }

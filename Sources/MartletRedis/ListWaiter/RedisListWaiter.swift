@@ -32,7 +32,7 @@ public final class RedisListWaiter: Service, Sendable {
     /// - Parameters:
     ///   - configuration: where the server is.
     ///   - control: a client that runs elsewhere and may carry CLIENT UNBLOCK; `nil` makes one of our own.
-    ///   - neighbour: a client on whose thread tokens shall arrive, where that is not the one of `control`.
+    ///   - neighbour: a client on whose thread tokens should arrive, where that is not the one of `control`.
     ///   - logger: gets a line for each change of the connection.
     public init(
         _ configuration: RedisConfiguration, control: RedisClient? = nil, beside neighbour: RedisClient? = nil,

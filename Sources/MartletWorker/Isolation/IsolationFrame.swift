@@ -8,7 +8,7 @@ import MartletQueue
 enum IsolationFrame: Codable, Sendable {
     /// To the child, once: the job.
     case run(IsolatedJob)
-    /// To the child: the job shall stop, and why.
+    /// To the child: the job must stop, and why.
     case stop(StopReason)
     /// To the child: what became of the checkpoint with this number.
     case saved(number: Int, refusal: CheckpointError?)
@@ -72,7 +72,7 @@ struct IsolatedJob: Codable, Sendable {
 /// How a handler ended, in words that cross from process to process.
 enum IsolatedEnd: Codable, Sendable {
     case returned(Data?)
-    /// It said what shall become of the job.
+    /// It said what becomes of the job.
     case said(JobOutcome)
     /// It threw an error of its own: the error's text, and what it advises.
     case threw(text: String, advice: RetryAdvice)

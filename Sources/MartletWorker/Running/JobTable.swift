@@ -25,7 +25,7 @@ final class JobTable: Sendable {
         var nextKey = 0
         var looks = LookTimes()
         var leaked = 0
-        /// Why every job shall stop, those too that are still to come.
+        /// Why every job must stop, those too that are still to come.
         var stop: StopReason?
         var isClosed = false
     }

@@ -1,4 +1,4 @@
-// A job while its handler runs: why it shall stop, how long it is held, and what the next beat has to carry.
+// A job while its handler runs: why it must stop, how long it is held, and what the next beat has to carry.
 
 import Logging
 import MartletJobs
@@ -54,7 +54,7 @@ final class RunningJob: JobRuntime {
     /// What a log line says of the attempt, beside queue and worker.
     var labels: Logger.Metadata { ["job_id": "\(id)", "type": "\(type)", "attempt": "\(attempt)"] }
 
-    /// Why the handler shall stop.
+    /// Why the handler must stop.
     ///
     /// A process that was itself stopped learns of its lost lease here, before anything else of it gets to run.
     var stopReason: StopReason? {
@@ -100,7 +100,7 @@ final class RunningJob: JobRuntime {
 // MARK: - Stopping
 
 extension RunningJob {
-    /// The task that runs the handler, to be cancelled when the job shall stop.
+    /// The task that runs the handler, to be cancelled when the job must stop.
     func attach(_ task: Task<Void, Never>) {
         let isLate = state.withLock { state in
             if !state.hasEnded { state.task = task }

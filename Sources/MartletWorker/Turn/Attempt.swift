@@ -13,7 +13,7 @@ struct Attempt: Sendable {
     let entry: HandlerEntry
     /// Whether it runs in a process of its own.
     let isIsolated: Bool
-    /// How long such a process may take to end once the job shall stop.
+    /// How long such a process may take to end once the job must stop.
     let grace: Duration
     let running: RunningJob
     let queue: QueueName

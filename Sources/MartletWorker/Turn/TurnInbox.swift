@@ -90,7 +90,7 @@ final class TurnInbox: Sendable {
 }
 
 extension TurnMachine {
-    /// Takes in what happened, but for the answers.
+    /// Takes in what happened, except the answers.
     mutating func note(_ news: TurnInbox.News, at now: Instant) {
         for ended in news.ended { self.ended(ended) }
         if news.isWoken { woken(at: now) }

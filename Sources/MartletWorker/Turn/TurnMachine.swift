@@ -52,7 +52,7 @@ struct Turn: Sendable {
 struct TurnMachine: ~Copyable {
     typealias Instant = ContinuousClock.Instant
 
-    /// What the loop shall do.
+    /// What the loop has to do.
     enum Action {
         case turn(Turn)
         /// Sleep until then or until something happens; `ended` attempts that gather count as something.

@@ -144,7 +144,7 @@ enum RawSocket {
     }
 }
 
-/// The system's `send`, under a name that no method of ours hides.
+/// The system's `send`, under a name that no method hides.
 private func sendBytes(_ descriptor: Int32, _ bytes: UnsafeRawPointer?, _ count: Int, _ flags: Int32) -> Int {
     send(descriptor, bytes, count, flags)
 }

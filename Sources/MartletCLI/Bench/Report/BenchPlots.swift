@@ -61,7 +61,7 @@ enum BenchPlots {
         return BarPlot.Bar(label: BenchNames.system(system), kind: kind, value: value, range: range, text: text)
     }
 
-    /// A panel that has a bar of ours.
+    /// A panel that has a bar of Martlet.
     private static func panel(_ title: String, _ unit: String, _ bars: [BarPlot.Bar]) -> BarPlot.Panel? {
         bars.contains { $0.kind == .own } ? BarPlot.Panel(title: title, unit: unit, bars: bars) : nil
     }

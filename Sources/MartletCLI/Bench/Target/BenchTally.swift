@@ -85,5 +85,5 @@ final class BenchTally: Service {
     }
 }
 
-/// The system's `write`, under a name that no method of ours hides.
+/// The system's `write`, under a name that no method hides.
 private func writeBytes(_ file: Int32, _ bytes: UnsafeRawPointer?, _ count: Int) -> Int { write(file, bytes, count) }

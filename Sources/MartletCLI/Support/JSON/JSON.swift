@@ -3,7 +3,7 @@
 /// Any JSON value.
 ///
 /// A value that came from outside goes out again as it came. So a field that this version does not know is still
-/// shown, and a number that fits no type of ours loses no digit.
+/// shown, and a number that fits no integer type loses no digit.
 enum JSON: Sendable {
     /// A value as it is spelled: a number, a text in its quotes, `null`, `true` or `false`; or JSON that was checked
     /// and need not be looked into.

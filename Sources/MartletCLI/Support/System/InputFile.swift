@@ -47,7 +47,7 @@ enum InputFile {
     }
 }
 
-/// The system's `read`, under a name that no method of ours hides.
+/// The system's `read`, under a name that no method hides.
 private func posixRead(_ descriptor: Int32, _ bytes: UnsafeMutableRawPointer?, _ count: Int) -> Int {
     read(descriptor, bytes, count)
 }

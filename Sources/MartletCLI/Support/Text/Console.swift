@@ -85,7 +85,7 @@ struct Console: Sendable {
     }
 }
 
-/// The system's `write`, under a name that no method of ours hides.
+/// The system's `write`, under a name that no method hides.
 private func posixWrite(_ descriptor: Int32, _ bytes: UnsafeRawPointer?, _ count: Int) -> Int {
     write(descriptor, bytes, count)
 }
