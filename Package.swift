@@ -298,7 +298,8 @@ let package = Package(
         .testTarget(
             name: "MartletCLITests",
             dependencies: [
-                "MartletCLI", "MartletChecks", "MartletQueue", "MartletJobs", "MartletRedis", "MartletTelemetry", "TestSupport",
+                "MartletCLI", "MartletChecks", "MartletQueue", "MartletJobs", "MartletRedis", "MartletTelemetry",
+                "TestSupport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Configuration", package: "swift-configuration"),

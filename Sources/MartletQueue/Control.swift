@@ -108,7 +108,9 @@ extension Queue {
     ///
     /// Repeating it is safe. One round trip.
     ///
-    /// - Parameter payload: what the handler gets from now on, not empty.
+    /// - Parameters:
+    ///   - id: a job that has failed or was cancelled.
+    ///   - payload: what the handler gets from now on, not empty.
     public func retry(_ id: JobID, payload: [UInt8]) async throws(QueueError) -> ControlVerdict {
         var arguments = RedisArguments("retry")
         arguments.append(payload)

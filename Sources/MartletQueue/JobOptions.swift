@@ -5,7 +5,7 @@ public import MartletJobs
 
 /// What a push says of a typed job beyond its payload and its id.
 ///
-/// What is `nil` comes from the job's ``MartletJobs/JobDefaults``.
+/// What is `nil` comes from the job's `JobDefaults`.
 public struct JobOptions: Sendable {
     /// −1000 to 1000; a larger number runs first.
     public var priority: Int?
