@@ -81,7 +81,7 @@ import Testing
                 if setting == "maxmemory" {
                     for id in ids { try await harness.waitFor(id, .completed) }
                 } else {
-                    try await eventually("the worker says what is wrong") {
+                    try await eventually(within: .seconds(20), "the worker says what is wrong") {
                         lines.all.contains { $0.contains("turn failed") || $0.contains("claim failed") }
                     }
                 }

@@ -70,7 +70,7 @@ private final class Program: Sendable {
             defer { program.send(SIGKILL) }
             try await harness.waitFor(job.id, .active, within: .seconds(20))
             program.send(SIGTERM)
-            try await eventually("it is stopping") {
+            try await eventually(within: .seconds(20), "it is stopping") {
                 try await harness.queue().workers().contains { card in
                     String(decoding: card.says, as: UTF8.self).contains("\"state\":\"stopping\"")
                 }

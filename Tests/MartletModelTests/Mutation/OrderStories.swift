@@ -36,6 +36,23 @@ extension Scenario {
             }
             return line == ids.map(\.description)
         },
+        Scenario(name: "a push with a lower id stands behind the one before it in the same ms") { stage in
+            for id in ["b", "a"].compactMap({ JobID($0) }) { _ = try await stage.queue.enqueue(job(id)) }
+            return try await stage.claimed() == ["b", "a"]
+        },
+        Scenario(name: "a later push stands behind one that is due in the same ms, also with a lower id") { stage in
+            let due = Date(timeIntervalSince1970: Double(Stage.start + 500) / 1000)
+            for id in ["b", "a"].compactMap({ JobID($0) }) { _ = try await stage.queue.enqueue(job(id, at: due)) }
+            try await stage.setClock(Stage.start + 501)
+            return try await stage.claimed() == ["b", "a"]
+        },
+        Scenario(name: "a clock that goes back puts no push in front of those before it") { stage in
+            try await stage.setClock(Stage.start + 1000)
+            _ = try await stage.queue.enqueue(["b"].compactMap { JobID($0) }.map { job($0) })
+            try await stage.setClock(Stage.start)
+            _ = try await stage.queue.enqueue(["a"].compactMap { JobID($0) }.map { job($0) })
+            return try await stage.claimed() == ["b", "a"]
+        },
         Scenario(name: "what is paused and resumed within a ms does not wait") { stage in
             let ids = falling(3, "p-")
             for id in ids { _ = try await stage.queue.enqueue(job(id)) }

@@ -27,6 +27,30 @@ extension Scenario {
                 .turn, RedisArguments("", "0", "", "0", "0", "1", job.id.description, "-" + job.token))
             return try await stage.queue.status()?.jobs[.completed] == 0
         },
+        Scenario(name: "a replay hands out nothing that somebody else has claimed since") { stage in
+            _ = try await stage.queue.enqueue(NewJob(type: "test", payload: [1]))
+            let first = ClaimRequest(worker: "w", number: 1, upTo: 1)
+            guard let job = try await stage.queue.claim(first).jobs.first else { return false }
+            _ = try await stage.queue.settle([
+                Settlement(id: job.id, token: job.token, outcome: .released(after: nil))
+            ])
+            let others = try await stage.queue.claim(ClaimRequest(worker: "v", number: 1, upTo: 1)).jobs
+            let replayed = try await stage.queue.claim(first).jobs
+            return others.count == 1 && replayed.isEmpty
+        },
+        Scenario(name: "a resume does not take back a cancel") { stage in
+            let job = try await stage.pushAndClaim()
+            _ = try await stage.queue.control(.cancel, job.id)
+            _ = try await stage.queue.control(.resume, job.id)
+            let wanted = try await stage.command("HGET", stage.key("job:\(job.id)"), "w").string
+            return wanted?.hasPrefix("cancel") == true
+        },
+        Scenario(name: "a job whose priority is no number is given back") { stage in
+            let job = try await stage.pushAndClaim()
+            _ = try await stage.command("HSET", stage.key("job:\(job.id)"), "r", "nan")
+            let end = Settlement(id: job.id, token: job.token, outcome: .released(after: nil))
+            return try await stage.queue.settle([end]).verdicts == [.settled(.queued)]
+        },
         Scenario(name: "a nonce that is several words is refused") { stage in
             do {
                 _ = try await stage.queue.claim(ClaimRequest(worker: "w", number: 1, upTo: 1, nonce: "a b"))
