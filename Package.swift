@@ -240,7 +240,7 @@ let package = Package(
         .testTarget(
             name: "MartletQueueTests",
             dependencies: [
-                "MartletQueue", "MartletJobs", "MartletRedis", "TestSupport",
+                "MartletQueue", "MartletJobs", "MartletRedis", "TestSupport", "FaultInjection",
                 .product(name: "Logging", package: "swift-log"),
             ]
         ),

@@ -62,24 +62,33 @@ struct PushFloor: Sendable {
 extension JobStore {
     /// How far all queues have come; two round trips.
     package func marks() async throws(QueueError) -> StoreMarks {
+        // Again only when Redis has lost its registry in between, which does not happen twice in a row.
+        while true {
+            if let marks = try await marksOfOneRegistry() { return marks }
+        }
+    }
+
+    /// The same; `nil` when the registry was replaced while its queues were read, so that a queue that was lost with it
+    /// would look like a deleted one.
+    private func marksOfOneRegistry() async throws(QueueError) -> StoreMarks? {
         // The registry's own numbers first: a queue that comes or goes meanwhile is then seen the next time.
         let room: [RedisRequest] = memory.isOn ? [.command("INFO", "memory")] : []
-        let head = await send(
-            [.command("HMGET", globalKey, "epoch", "registered"), .command("SMEMBERS", queuesKey)] + room)
+        let head = await send([registryRequest, .command("SMEMBERS", queuesKey)] + room)
         // Who may not ask for it is left to Redis' own limit.
         if head.count > 2, let info = try? head[2].get() { memory.note(info.informationFields) }
-        let numbers = try Self.value(head[0]).array ?? []
         let names = (try Self.value(head[1]).array ?? []).compactMap { $0.string.flatMap { QueueName($0) } }
-        let epoch = numbers.first?.string ?? ""
-        var marks = StoreMarks(epoch: epoch, registered: numbers.last?.int ?? 0, queues: [:])
+        var marks = try Self.registryMarks(head[0])
         var empty = try await read(names, into: &marks)
         // A deletion takes the name out of the registry before the data goes, and a creation puts it in before the data
         // comes. So a name without data is looked at again: most often there is none.
         for attempt in 0..<5 where !empty.isEmpty {
             if attempt > 0 { try? await Task.sleep(for: .milliseconds(10)) }
-            let members = await send(empty.map { .command("SISMEMBER", queuesKey, $0.description) })
+            let replies = await send(
+                empty.map { .command("SISMEMBER", queuesKey, $0.description) } + [registryRequest])
+            let registry = try Self.registryMarks(replies[empty.count])
+            guard registry.epoch == marks.epoch, registry.registered >= marks.registered else { return nil }
             var registered: [QueueName] = []
-            for (name, isMember) in zip(empty, members) {
+            for (name, isMember) in zip(empty, replies) {
                 if try Self.value(isMember).int == 1 {
                     registered.append(name)
                 } else {
@@ -89,6 +98,14 @@ extension JobStore {
             empty = try await read(registered, into: &marks)
         }
         return marks
+    }
+
+    private var registryRequest: RedisRequest { .command("HMGET", globalKey, "epoch", "registered") }
+
+    /// What the registry says of itself, without its queues.
+    private static func registryMarks(_ reply: Result<RedisValue, RedisError>) throws(QueueError) -> StoreMarks {
+        let fields = try value(reply).array ?? []
+        return StoreMarks(epoch: fields.first?.string ?? "", registered: fields.last?.int ?? 0, queues: [:])
     }
 
     /// Reads how far these queues have come; answers those that have no data.

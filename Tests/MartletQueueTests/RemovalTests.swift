@@ -1,7 +1,9 @@
 // Draining and deleting queues, how many queues there may be, and what others see of it.
 
+import FaultInjection
 import MartletJobs
 import MartletRedis
+import Synchronization
 import TestSupport
 import Testing
 
@@ -122,6 +124,32 @@ import Testing
             #expect(during == nil || during != .some(nil))
             #expect(try await harness.store.marks().queues.isEmpty)
         }
+    }
+
+    @Test func `a queue that is lost with the registry in the middle of a look is not taken for a deleted one`()
+        async throws
+    {
+        let proxy = try await FaultProxy.start(to: try await SharedRedis.server().socketPath)
+        try await withStore(url: proxy.url) { harness in
+            _ = try await harness.queue().enqueue(job())
+            let known = try await harness.store.marks()
+            #expect(!known.epoch.isEmpty)
+            let isBetween = Atomic(false)
+            proxy.add(
+                FaultRule(
+                    Fault(.delay, pause: .seconds(1)), to: .containing("deleted"),
+                    when: {
+                        isBetween.store(true, ordering: .relaxed)
+                        return true
+                    }))
+            async let marks = harness.store.marks()
+            try await eventually("the registry is read, its queues are not") { isBetween.load(ordering: .relaxed) }
+            for key in try await harness.command("KEYS", harness.prefix + ":*").array ?? [] {
+                try await harness.command("DEL", try #require(key.string))
+            }
+            #expect(try await marks.epoch.isEmpty)
+        }
+        await proxy.stop()
     }
 
     @Test func `only those queues are to be swept that nobody swept just now`() async throws {
