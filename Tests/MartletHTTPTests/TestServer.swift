@@ -172,7 +172,8 @@ func withServer(
 
 /// The same over a Redis of the test's own.
 func withServer(
-    url: String, settings change: @Sendable (inout ServerSettings) -> Void = { _ in }, tokens: String? = nil,
+    url: String, commandTimeout: Duration? = nil,
+    settings change: @Sendable (inout ServerSettings) -> Void = { _ in }, tokens: String? = nil,
     tokenSource: TokenSource? = nil,
     metrics: (@Sendable () async -> String)? = nil, checks: [ReadinessCheck] = [],
     logger: Logger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }),
@@ -186,7 +187,7 @@ func withServer(
     change(&settings)
     let final = settings
     let table = try tokens.map { TokenSource(try TokenTable($0)) } ?? tokenSource
-    try await withStore(url: url, sourceLocation: sourceLocation) { harness in
+    try await withStore(url: url, commandTimeout: commandTimeout, sourceLocation: sourceLocation) { harness in
         let (ports, announce) = AsyncStream.makeStream(of: Int.self)
         let (probePorts, announceProbes) = AsyncStream.makeStream(of: Int.self)
         let server = try MartletServer(

@@ -68,10 +68,13 @@ public func withStore(
 }
 
 /// The same on a server of the test's own, without faults but its own.
+///
+/// - Parameter commandTimeout: how long its commands may take, where that is not what is tested.
 public func withStore(
-    url: String, logger: Logger = noLogger, sourceLocation: SourceLocation = #_sourceLocation, _ body: StoreTest
+    url: String, commandTimeout: Duration? = nil, logger: Logger = noLogger,
+    sourceLocation: SourceLocation = #_sourceLocation, _ body: StoreTest
 ) async throws {
-    try await Stage(near: url, far: nil).run(logger, sourceLocation, body)
+    try await Stage(near: url, far: nil, commandTimeout: commandTimeout).run(logger, sourceLocation, body)
 }
 
 /// Runs a test whose every call meets the faults that the environment asks for; without any, as ``withStore`` does.
@@ -126,6 +129,8 @@ private struct Stage {
     var far: String?
     /// Where the second connection and the audit go.
     var direct: String?
+    /// How long a command may take, where that is not a user's default.
+    var commandTimeout: Duration?
 
     func run(_ logger: Logger, _ sourceLocation: SourceLocation, _ body: StoreTest) async throws {
         let prefix = uniquePrefix()
@@ -152,6 +157,7 @@ private struct Stage {
 
     private func store(_ url: String, _ prefix: String, _ logger: Logger) throws -> JobStore {
         var configuration = try RedisConfiguration(url: url)
+        if let commandTimeout { configuration.commandTimeout = commandTimeout }
         // Where replies may be lost nobody waits three seconds for one.
         let isFaulty = url != direct && (direct != nil || url == far)
         if isFaulty, TestFaults.current?.losesReplies == true { configuration.commandTimeout = .milliseconds(700) }
