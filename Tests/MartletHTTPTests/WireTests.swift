@@ -8,7 +8,6 @@ import MartletJobs
 import MartletQueue
 import MartletTelemetry
 import NIOHTTP1
-import Synchronization
 import TestSupport
 import Testing
 
@@ -340,30 +339,5 @@ import Testing
         #expect(requests.last?.contains("route=unmatched") == true)
         #expect(!lines.all.joined().contains("canary"))
         #expect(!lines.all.joined().contains(token.secret))
-    }
-}
-
-/// Keeps log lines.
-final class LogLines: Sendable {
-    private let lines = Mutex<[String]>([])
-
-    var all: [String] { lines.withLock { $0 } }
-
-    var logger: Logger { Logger(label: "lines") { _ in Handler(owner: self) } }
-
-    private struct Handler: LogHandler {
-        let owner: LogLines
-        var metadata: Logger.Metadata = [:]
-        var logLevel = Logger.Level.info
-
-        subscript(metadataKey key: String) -> Logger.Metadata.Value? {
-            get { metadata[key] }
-            set { metadata[key] = newValue }
-        }
-
-        func log(event: LogEvent) {
-            let words = (event.metadata ?? [:]).map { "\($0.key)=\($0.value)" }.sorted().joined(separator: " ")
-            owner.lines.withLock { $0.append("\(event.message) \(words)") }
-        }
     }
 }

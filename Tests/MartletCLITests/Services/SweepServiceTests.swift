@@ -4,7 +4,6 @@ import Logging
 import MartletJobs
 import MartletQueue
 import MartletRedis
-import Synchronization
 import TestSupport
 import Testing
 
@@ -13,7 +12,7 @@ import Testing
 @Suite struct SweepServiceTests {
     @Test func `a queue that fails is named once, and those behind it are swept`() async throws {
         try await withStore { harness in
-            let lines = LogLines()
+            let lines = LogLines(.warning)
             let service = SweepService(store: harness.store, logger: lines.logger, interval: .milliseconds(20))
             try await harness.queue("a").create()
             try await harness.command("DEL", harness.key("meta", queue: "a"))
@@ -44,30 +43,6 @@ import Testing
                 defer { last = swept }
                 return last != nil && swept != last
             }
-        }
-    }
-}
-
-/// What was logged at the level of a warning or above.
-private final class LogLines: Sendable {
-    private let lines = Mutex<[String]>([])
-
-    var all: [String] { lines.withLock { $0 } }
-    var logger: Logger { Logger(label: "lines") { _ in Handler(owner: self) } }
-
-    private struct Handler: LogHandler {
-        let owner: LogLines
-        var metadata: Logger.Metadata = [:]
-        var logLevel = Logger.Level.warning
-
-        subscript(metadataKey key: String) -> Logger.Metadata.Value? {
-            get { metadata[key] }
-            set { metadata[key] = newValue }
-        }
-
-        func log(event: LogEvent) {
-            let words = (event.metadata ?? [:]).map { "\($0.key)=\($0.value)" }.sorted().joined(separator: " ")
-            owner.lines.withLock { $0.append("\(event.message) \(words)") }
         }
     }
 }
