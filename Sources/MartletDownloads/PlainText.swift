@@ -1,5 +1,7 @@
 // Cleans text from outside before it enters an error: what is shown must not steer the terminal of whoever reads it.
 
+import MartletJobs
+
 enum PlainText {
     private static let longestQuote = 80
 
@@ -10,7 +12,7 @@ enum PlainText {
         var clean = ""
         for scalar in text.unicodeScalars {
             if isHarmful(scalar) {
-                clean += "\\u{\(String(scalar.value, radix: 16))}"
+                clean += scalar.visibleEscape
             } else {
                 clean.unicodeScalars.append(scalar)
             }
@@ -26,10 +28,9 @@ enum PlainText {
     }
 
     private static func isHarmful(_ scalar: Unicode.Scalar) -> Bool {
-        // The two joiners belong to the spelling of several languages.
-        if scalar.value == 0x200C || scalar.value == 0x200D { return false }
+        if scalar.disturbsDisplay { return true }
         return switch scalar.properties.generalCategory {
-        case .control, .format, .surrogate, .privateUse, .unassigned, .lineSeparator, .paragraphSeparator: true
+        case .privateUse, .unassigned: true
         default: false
         }
     }

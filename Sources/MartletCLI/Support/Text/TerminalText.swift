@@ -1,18 +1,12 @@
 // Spells characters that a terminal could take for a command, or that reorder a line, as visible escapes.
 
+import MartletJobs
+
 /// Texts from outside on their way to a terminal.
 enum TerminalText {
-    /// Whether a character moves the cursor, changes the terminal, reorders or hides text.
-    ///
-    /// These are all control and format characters and the separators of lines and paragraphs. The two joiners stay,
-    /// as scripts and emoji need them and they change nothing else.
+    /// Whether a character is spelled as an escape; see `disturbsDisplay`.
     static func isUnsafe(_ scalar: Unicode.Scalar) -> Bool {
-        if (0x20..<0x7F).contains(scalar.value) { return false }
-        if scalar.value == 0x200C || scalar.value == 0x200D { return false }
-        switch scalar.properties.generalCategory {
-        case .control, .format, .lineSeparator, .paragraphSeparator: return true
-        default: return false
-        }
+        !(0x20..<0x7F).contains(scalar.value) && scalar.disturbsDisplay
     }
 
     /// The text with every unsafe character spelled as `\u{9b}`; the ends of lines and tabs stay.
@@ -31,11 +25,6 @@ enum TerminalText {
         }
     }
 
-    /// How an unsafe character is spelled.
-    static func escape(_ scalar: Unicode.Scalar) -> String {
-        "\\u{" + String(scalar.value, radix: 16) + "}"
-    }
-
     /// Spells unsafe characters; `exception` gives those that are spelled otherwise.
     private static func spelled(_ text: String, _ exception: (Unicode.Scalar) -> String?) -> String {
         // Most texts have nothing to spell.
@@ -43,7 +32,7 @@ enum TerminalText {
         var result = ""
         for scalar in text.unicodeScalars {
             if isUnsafe(scalar) {
-                result += exception(scalar) ?? escape(scalar)
+                result += exception(scalar) ?? scalar.visibleEscape
             } else {
                 result.unicodeScalars.append(scalar)
             }
