@@ -14,7 +14,9 @@ struct DoctorCommand: AsyncParsableCommand {
             """)
 
     @Flag(
-        help: "Accept the losses of Redis that the server of this state directory has noticed; they are told no more.")
+        help: """
+            Accept the losses of Redis that the server of this state directory has noticed; they are not reported again.
+            """)
     var acceptLosses = false
     @OptionGroup var redis: RedisFlags
     @OptionGroup var http: HTTPFlags
