@@ -115,6 +115,34 @@ import Testing
         }
     }
 
+    @Test func `two files of unknown size that need the same space do not stop each other at the same times`()
+        async throws
+    {
+        try await onDisk("2m") { bench in
+            // Without a size and a version nothing is known beforehand, and each attempt begins from zero.
+            let origin = try await Origin.start { _, _ in Reply(headers: [], body: content(3_000_000)) }
+            _ = FileManager.default.createFile(
+                atPath: bench.path(".x.job-a.1-abc.part"), contents: Data(repeating: 1, count: 500_000))
+            var last: TestRuntime?
+            for wait in [60, 120, 240] {
+                let runtime = TestRuntime()
+                let job = DownloadJob(url: origin.url(), filename: "f")
+                let error = await #expect(throws: DownloadError.self) {
+                    try await attempt(job, "job-b", in: bench, after: last, runtime: runtime)
+                }
+                #expect(error?.code == .diskFull && error?.retryAdvice == .release(after: .seconds(wait)))
+                #expect(runtime.progress.last?.completed == 0, "the record does not count bytes that were removed")
+                last = runtime
+            }
+            let older = await #expect(throws: DownloadError.self) {
+                try await attempt(
+                    DownloadJob(url: origin.url(), filename: "g"), "job-0", in: bench, runtime: TestRuntime())
+            }
+            #expect(older?.retryAdvice == .release(after: .seconds(30)))
+            await origin.stop()
+        }
+    }
+
     @Test func `room that was reserved is given back when an attempt stops`() async throws {
         try await onDisk("12m") { bench in
             let body = content(8_000_000)

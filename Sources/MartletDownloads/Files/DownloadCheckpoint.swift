@@ -14,11 +14,15 @@ struct DownloadCheckpoint: Codable, Equatable, Sendable {
     var total: Int64?
     /// How many attempts cost no retry because they brought the file forward.
     var free: Int?
+    /// How often it removed its bytes on a full disk in favour of an older download.
+    var yielded: Int?
     /// Set when every byte was there and the part was about to take its final name.
     var final: FinalFile?
 
     /// Whether its sizes can be those of a file: what is stored may be anything.
-    var hasPossibleSizes: Bool { offset >= 0 && total ?? 0 >= 0 && free ?? 0 >= 0 && final?.size ?? 0 >= 0 }
+    var hasPossibleSizes: Bool {
+        offset >= 0 && total ?? 0 >= 0 && free ?? 0 >= 0 && yielded ?? 0 >= 0 && final?.size ?? 0 >= 0
+    }
 }
 
 /// A file that is complete and checked.

@@ -20,13 +20,14 @@ final class Journal: Sendable {
         var version: RemoteVersion?
         var total: Int64?
         var free: Int?
+        var yielded: Int?
     }
 
-    /// The journal of a part; `free` is how many attempts cost no retry so far.
-    init(part: PartFile, context: JobContext, free: Int?) {
+    /// The journal of a part; what earlier attempts counted is taken over from their checkpoint.
+    init(part: PartFile, context: JobContext, after checkpoint: DownloadCheckpoint?) {
         self.part = part
         self.context = context
-        facts.withLock { $0.free = free }
+        facts.withLock { ($0.free, $0.yielded) = (checkpoint?.free, checkpoint?.yielded) }
     }
 
     /// The whole file's size, when it is known.
@@ -47,12 +48,21 @@ final class Journal: Sendable {
 
     var free: Int { facts.withLock { $0.free ?? 0 } }
 
+    /// Counts this attempt as one that removes its bytes for an older download; returns how many there were before.
+    func countAsYielded() -> Int {
+        facts.withLock { facts in
+            let before = facts.yielded ?? 0
+            facts.yielded = before == .max ? before : before + 1
+            return before
+        }
+    }
+
     /// A checkpoint of these bytes.
     private func checkpoint(_ held: HeldBytes?) -> DownloadCheckpoint {
         facts.withLock { facts in
             DownloadCheckpoint(
                 part: part.name, offset: held?.count ?? 0, sum: held?.sum, version: facts.version, total: facts.total,
-                free: facts.free)
+                free: facts.free, yielded: facts.yielded)
         }
     }
 
@@ -109,7 +119,7 @@ final class Journal: Sendable {
     func discard() async throws {
         try checkLease()
         try await Disk.run { [part] in try part.remove() }
-        try await tellInOwnTask(DownloadCheckpoint())
+        try await tellInOwnTask(facts.withLock { DownloadCheckpoint(free: $0.free, yielded: $0.yielded) })
     }
 
     private func tellInOwnTask(_ checkpoint: DownloadCheckpoint) async throws {

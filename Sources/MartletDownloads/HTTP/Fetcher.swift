@@ -48,7 +48,7 @@ struct Fetcher: Sendable {
         do {
             next = try url.resolved(location, allowPrivateAddresses: configuration.allowPrivateAddresses)
         } catch {
-            throw DownloadError(error, in: "the redirect's")
+            throw DownloadError(error, in: "the redirect's Location:")
         }
         guard next.isSecure || !url.isSecure else {
             throw DownloadError.permanent(.addressRefused, "the server redirected from https to http")

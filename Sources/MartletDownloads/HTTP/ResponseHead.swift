@@ -28,6 +28,11 @@ struct ResponseHead: Sendable {
         return String(first)
     }
 
+    /// Whether the parser reads a value of `Transfer-Encoding` as chunked: no tab, comma or other word stands beside it.
+    private static func isChunked(_ value: String) -> Bool {
+        value.utf8.allSatisfy { $0 != UInt8(ascii: "\t") } && trimmed(value).lowercased() == "chunked"
+    }
+
     /// Blanks and tabs around a value do not belong to it.
     private static func trimmed(_ value: String) -> Substring {
         let isBlank = { (character: Character) in character == " " || character == "\t" }
@@ -53,7 +58,9 @@ struct ResponseHead: Sendable {
 
     var lastModified: String? { text("last-modified") }
 
+    /// The one place that a redirect names; `nil` also when it names several.
     var location: String? { text("location") }
+    var hasLocation: Bool { headers.contains(name: "location") }
 
     /// The version of the file in this answer.
     var version: RemoteVersion {
@@ -88,7 +95,7 @@ struct ResponseHead: Sendable {
         for value in headers[canonicalForm: "content-encoding"] where !value.isEmpty {
             if value.lowercased() != "identity" { return String(value) }
         }
-        for value in headers[canonicalForm: "transfer-encoding"] where value.lowercased() != "chunked" {
+        for value in headers[canonicalForm: "transfer-encoding"] where !["", "chunked"].contains(value.lowercased()) {
             return String(value)
         }
         return nil
@@ -125,8 +132,13 @@ extension ResponseHead {
         }
     }
 
-    /// Several ranges come with text between them, which is not the file's.
+    /// Throws when the body's bytes are not just those of the file: several ranges have text between them, and the parser
+    /// takes chunks apart only where the header has this one word.
     func checkIsOnePiece() throws(Misfit) {
+        let codings = headers["transfer-encoding"]
+        guard codings.isEmpty || codings.count == 1 && Self.isChunked(codings[0]) else {
+            throw Misfit(why: "its Transfer-Encoding cannot be read")
+        }
         let isMultipart = headers["content-type"].contains {
             Self.trimmed($0).lowercased().hasPrefix("multipart/byteranges")
         }

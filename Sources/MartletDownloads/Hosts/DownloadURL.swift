@@ -72,7 +72,7 @@ struct DownloadURL: Hashable, Sendable {
     func resolved(_ location: String, allowPrivateAddresses: Bool) throws(DownloadRuleError) -> DownloadURL {
         guard !location.isEmpty, location.utf8.count <= Self.longest,
             let base = URL(string: text), let next = URL(string: location, relativeTo: base)?.absoluteURL
-        else { throw .url("the redirect's Location is not a URL") }
+        else { throw .url("must be a URL of at most \(Self.longest) bytes") }
         return try DownloadURL(next.absoluteString, allowPrivateAddresses: allowPrivateAddresses)
     }
 

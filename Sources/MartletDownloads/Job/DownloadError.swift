@@ -134,6 +134,21 @@ extension DownloadError {
             advice: .release(after: diskFullWait))
     }
 
+    /// No space is left, and an older download has bytes in the same directory.
+    ///
+    /// Each time it waits twice as long, up to an hour. So the older download gets a growing time without it, even when
+    /// both begin from zero with each attempt.
+    ///
+    /// - Parameter before: how often this download has yielded already.
+    static func yielding(before: Int) -> DownloadError {
+        let wait = min(diskFullWait * (2 << min(before, 16)), .seconds(3600))
+        return DownloadError(
+            .diskFull,
+            "no space is left in the download directory; an older download goes first, and this one begins again in "
+                + "\(wait.components.seconds) s",
+            advice: .release(after: wait))
+    }
+
     /// A body that goes on behind its announced end: none of it can be trusted.
     static func tooLong(end: Int64) -> DownloadError {
         transient(.badResponse, "the server sent more than the \(end) bytes that it had announced").spoilingPart

@@ -143,7 +143,8 @@ struct AnswerRules: Sendable {
 
     private func redirect(_ head: ResponseHead) -> Answer {
         guard let location = head.location, !location.isEmpty else {
-            return .fail(.transient(.badResponse, "\(source) answered \(head.status) without a Location"))
+            let what = head.hasLocation ? "with an unusable Location" : "without a Location"
+            return .fail(.transient(.badResponse, "\(source) answered \(head.status) \(what)"))
         }
         return .redirect(location: location)
     }

@@ -41,10 +41,11 @@ struct DownloadAttempt: Sendable {
             throw DownloadError.fileExists(Opening.finalName(of: job, checkpoint))
         case .fresh:
             if let part = checkpoint?.part { warnOfMissing(part) }
-            return try await transfer(PartClaim(attempt: self, directory: directory).fresh(), from: nil)
+            let part = try await PartClaim(attempt: self, directory: directory).fresh()
+            return try await transfer(part, from: nil, after: checkpoint)
         case .resume(let name):
             let part = try await PartClaim(attempt: self, directory: directory).resume(name, checkpoint: checkpoint)
-            return try await transfer(part, from: checkpoint)
+            return try await transfer(part, from: checkpoint, after: checkpoint)
         }
     }
 
@@ -88,8 +89,11 @@ struct DownloadAttempt: Sendable {
         return DownloadResult(filename: final.name, bytes: final.size, sha256: final.sha256)
     }
 
-    private func transfer(_ part: PartFile, from checkpoint: DownloadCheckpoint?) async throws -> DownloadResult {
-        let journal = Journal(part: part, context: context, free: checkpoint?.free)
+    /// Fetches into a part: from the bytes of `checkpoint`, or from zero; `last` has what earlier attempts counted.
+    private func transfer(
+        _ part: PartFile, from checkpoint: DownloadCheckpoint?, after last: DownloadCheckpoint?
+    ) async throws -> DownloadResult {
+        let journal = Journal(part: part, context: context, after: last)
         let transfer = Transfer(attempt: self, journal: journal, limit: limit)
         do {
             return try await transfer.run(from: checkpoint)
@@ -127,10 +131,13 @@ struct DownloadAttempt: Sendable {
             failure = failure.advising(.uncharged)
             journal.countAsFree()
         }
+        let yields = await yields(journal, after: failure)
+        if yields { failure = .yielding(before: journal.countAsYielded()) }
         log(failure)
-        let givesWay = await givesWay(journal, after: failure)
-        if failure.spoilsPart || endsJob(failure) || givesWay {
+        if failure.spoilsPart || endsJob(failure) || yields {
             await attemptToTidy("discard the part file") { try await journal.discard() }
+            // The record of a job that goes on says what is on disk.
+            if !endsJob(failure) { context.progress(0, of: journal.total) }
         } else {
             await keep(journal)
         }
@@ -146,14 +153,13 @@ struct DownloadAttempt: Sendable {
         }
     }
 
-    /// Whether this download gives up its bytes to an older one on a full disk: two that keep what they have would wait
-    /// for each other for ever.
-    private func givesWay(_ journal: Journal, after failure: DownloadError) async -> Bool {
+    /// Whether this download removes its bytes in favour of an older one on a full disk.
+    ///
+    /// Two downloads that keep their bytes would block each other without end.
+    private func yields(_ journal: Journal, after failure: DownloadError) async -> Bool {
         guard failure.code == .diskFull, journal.part.offset > 0 else { return false }
         let (path, id) = (house.configuration.directory, context.id)
-        let gives = (try? await Disk.run { try PartFileCleaner.hasOlderPart(than: id, in: path) }) ?? false
-        if gives { context.logger.notice("The disk is full; the part file gives way to an older download") }
-        return gives
+        return (try? await Disk.run { try PartFileCleaner.hasOlderPart(than: id, in: path) }) ?? false
     }
 
     /// Whether no further attempt follows, so that nobody needs the part any more.
