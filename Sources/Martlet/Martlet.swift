@@ -1,4 +1,4 @@
-// What users import: the client that finds its Redis by itself, and all words for jobs, queues and workers.
+// The client that users import: connects to Redis, checks it, and opens queues and workers.
 
 public import Logging
 import MartletChecks
@@ -8,38 +8,40 @@ import MartletChecks
 public import ServiceLifecycle
 import Synchronization
 
-/// The queues of one Redis, ready to use.
+/// A connected client for the queues of one Redis.
 ///
 /// ```swift
 /// let martlet = try await Martlet(.environment())
 /// try await martlet.queue("default").enqueue(Greet(who: "Ada"), priority: 5)
 /// ```
 ///
-/// It is connected, and Redis has passed the checks that `martlet serve` and `martlet work` make, once it exists. It stays
-/// connected until ``shutdown()`` or the end of the process. As a service it does nothing but shut down when the group
-/// does: list it before the services that use it.
+/// The initialiser connects and runs the checks that `martlet serve` and `martlet work` run. The client stays connected
+/// until ``shutdown()`` or the end of the process. As a service it only shuts down with its group: list it before the
+/// services that use it.
 public final class Martlet: Service {
-    /// The store behind it, for what this type has no word for.
+    /// The underlying store, for operations that this type does not offer.
     public let store: JobStore
     let logger: Logger
     private let connection: Task<Void, any Error>
     private let watch: Task<Void, Never>?
 
-    /// Connects, waits until Redis answers, and checks that it may be used.
+    /// Connects, waits until Redis answers, and checks that it is fit for use.
     ///
-    /// While Redis is unavailable this waits and logs a warning; ``MartletConfiguration/connectTimeout`` limits the wait.
-    /// What is only unwise about the Redis is logged as a warning, now and once a minute.
+    /// While Redis is unavailable, the initialiser waits and logs a warning; ``MartletConfiguration/connectTimeout``
+    /// limits the wait. Findings that do not prevent the start are logged as warnings, now and once a minute.
     ///
-    /// In the process of a job with `runsOn: .process` it neither waits nor checks: the worker that started it did.
+    /// In the process of an isolated job (`runsOn: .process`) it neither waits nor checks, since the worker already
+    /// did.
     ///
     /// - Parameters:
-    ///   - configuration: which Redis, the prefix of all keys, and the environment to which they belong.
-    ///   - logger: gets a line for each change of the connection and for each check that is not good.
-    /// - Throws: ``MartletError/unfitRedis(_:)`` when jobs could be lost in this Redis or its keys belong to another
-    ///   environment, `QueueError` when it does not answer within the limit, `CancellationError`.
+    ///   - configuration: the Redis server, the key prefix, and the name of the environment.
+    ///   - logger: receives connection changes and failed checks.
+    /// - Throws: ``MartletError/unfitRedis(_:)`` when this Redis could lose jobs or its keys belong to another
+    ///   environment,
+    /// `QueueError` when it does not answer within the limit, `CancellationError`.
     public init(_ configuration: MartletConfiguration, logger: Logger = Logger(label: "martlet")) async throws {
         let store = JobStore(redis: configuration.redis, prefix: configuration.prefix, logger: logger)
-        // Not a child task: the connection outlives this call, as whoever holds a queue expects.
+        // Not a child task: the connection outlives this call, for as long as a queue is in use.
         let connection = Task.detached { try await store.run() }
         self.store = store
         self.logger = logger
@@ -56,7 +58,7 @@ public final class Martlet: Service {
         watch = Task.detached { await gate.watch() }
     }
 
-    /// Waits for Redis and for the end of its checks.
+    /// Waits for Redis and for its checks.
     private static func pass(_ gate: StartGate, _ store: JobStore, within limit: Duration?) async throws {
         if let limit { try await store.waitUntilConnected(within: limit) }
         do throws(StartRefusal) { try await gate.pass() } catch {
@@ -65,21 +67,25 @@ public final class Martlet: Service {
         try Task.checkCancellation()
     }
 
-    /// The queue with this name; it is created by the first write to it.
+    /// Opens a queue; the first write creates it.
     ///
+    /// - Parameter name: the queue's name, matching `^[a-z0-9][a-z0-9._-]{0,63}$`.
+    /// - Returns: the queue. Opening it sends nothing to Redis.
     /// - Throws: ``MartletError/badQueueName(_:)``.
     public func queue(_ name: String) throws(MartletError) -> Queue {
         guard let name = QueueName(name) else { throw .badQueueName(name) }
         return store.queue(name)
     }
 
-    /// Waits for the service group's shutdown, or the task's cancellation, and shuts down.
+    /// Waits until the service group shuts down or the task is cancelled, then shuts down.
+    ///
+    /// - Throws: nothing by itself; the signature is that of `Service`.
     public func run() async throws {
         try? await gracefulShutdown()
         await shutdown()
     }
 
-    /// Closes the connection; nothing is answered afterwards.
+    /// Closes the connection; later calls fail with the outcome *not executed*.
     public func shutdown() async {
         watch?.cancel()
         connection.cancel()
@@ -88,14 +94,14 @@ public final class Martlet: Service {
 }
 
 extension Worker {
-    /// A worker on the queues of `martlet`.
+    /// Creates a worker on the queues of `martlet`.
     ///
     /// - Parameters:
-    ///   - martlet: where the queues are.
-    ///   - queues: how many jobs of each queue run here at once, 1 to 10 000.
+    ///   - martlet: the client.
+    ///   - queues: the number of concurrent jobs for each queue name, 1 to 10 000.
     ///   - configuration: the settings.
-    ///   - logger: gets the worker's lines, and with the job's metadata those of the handlers.
-    ///   - handlers: what runs the jobs, one for each type.
+    ///   - logger: receives the worker's log lines and, with job metadata, those of the handlers.
+    ///   - handlers: the handlers, one for each type of job.
     public init(
         _ martlet: Martlet, queues: [String: Int], configuration: WorkerConfiguration = WorkerConfiguration(),
         logger: Logger = Logger(label: "martlet.worker"), @HandlerBuilder handlers: () -> Handlers

@@ -1,30 +1,37 @@
-// Which Redis, and which keys in it: from values or from the environment.
+// The Redis server, key prefix and environment of a client, from values or from environment variables.
 
 public import FoundationEssentials
 import MartletChecks
 import MartletRedis
 
-/// Where the queues are.
+/// The configuration of a ``Martlet`` client.
+///
+/// ```swift
+/// var configuration = try MartletConfiguration(redisURL: "redis://127.0.0.1:6379", prefix: "shop")
+/// configuration.connectTimeout = .seconds(10)
+/// ```
 public struct MartletConfiguration: Sendable {
-    /// Where Redis is when nobody says otherwise.
+    /// The default URL of Redis.
     public static let defaultURL = "redis://127.0.0.1:6379"
 
     /// The first part of every key.
     public let prefix: String
-    /// The name of the deployment to which the keys belong; a process of another one refuses them.
+    /// The name of the deployment that owns the keys; processes of another environment are refused.
     public let environment: String
-    /// How long ``Martlet`` waits for its first connection; `nil` waits until Redis is there.
+    /// How long ``Martlet`` waits for its first connection; `nil`, the default, waits without a limit.
     public var connectTimeout: Duration?
     private(set) var redis: RedisConfiguration
 
     var checked: CheckedStore { CheckedStore(redis: redis, prefix: prefix, environment: environment) }
 
-    /// The queues under `prefix` of the Redis at `redisURL`.
+    /// Creates a configuration from values.
     ///
     /// - Parameters:
     ///   - redisURL: `redis[s]://[user:password@]host[:port][/db]` or `unix:///path`.
-    ///   - prefix: 1 to 64 of letters, digits, `.`, `_`, `:` and `-`.
+    ///   - prefix: 1 to 64 letters, digits, `.`, `_`, `:` and `-`.
     ///   - environment: the name of the deployment, 1 to 64 of the same characters.
+    /// - Throws: ``MartletError/badPrefix(_:)``, ``MartletError/badEnvironment(_:)`` or
+    ///   ``MartletError/badRedisURL(_:)``.
     public init(
         redisURL: String = Self.defaultURL, prefix: String = "martlet", environment: String = "default"
     ) throws(MartletError) {
@@ -35,13 +42,16 @@ public struct MartletConfiguration: Sendable {
         do { redis = try RedisConfiguration(url: redisURL) } catch { throw .badRedisURL(error.message) }
     }
 
-    /// What the environment says.
+    /// Creates a configuration from environment variables.
     ///
     /// Configuration keys:
-    /// - `REDIS_URL` (default `redis://127.0.0.1:6379`), or `REDIS_URL_FILE`, a file that holds it; user and password are
-    ///   read from there again whenever Redis refuses them.
+    /// - `REDIS_URL` (default `redis://127.0.0.1:6379`), or `REDIS_URL_FILE`, a file that holds it; user and password
+    ///   are read from the file again whenever Redis refuses them.
     /// - `REDIS_PREFIX` (default `martlet`): the first part of every key.
-    /// - `REDIS_ENVIRONMENT` (default `default`): the name of the deployment to which the keys belong.
+    /// - `REDIS_ENVIRONMENT` (default `default`): the name of the deployment that owns the keys.
+    ///
+    /// - Parameter variables: the variables; those of the process by default.
+    /// - Throws: ``MartletError`` when a value is invalid or the file cannot be read.
     public static func environment(
         _ variables: [String: String] = ProcessInfo.processInfo.environment
     ) throws(MartletError) -> MartletConfiguration {
@@ -59,7 +69,7 @@ public struct MartletConfiguration: Sendable {
         return configuration
     }
 
-    /// Braces would move the hash tag, and with it a queue's keys apart.
+    /// Braces would change the hash tag and spread a queue's keys over slots.
     private static func isPrefix(_ text: String) -> Bool {
         (1...64).contains(text.utf8.count)
             && text.utf8.allSatisfy { byte in
@@ -73,19 +83,19 @@ public struct MartletConfiguration: Sendable {
     }
 }
 
-/// A mistake in what was asked of ``Martlet``.
+/// A configuration error of a ``Martlet`` client.
 public enum MartletError: Error, Sendable, Hashable, CustomStringConvertible {
     /// The name does not match `^[a-z0-9][a-z0-9._-]{0,63}$`.
     case badQueueName(String)
-    /// The prefix of the keys is empty, too long, or has a character outside its alphabet.
+    /// The key prefix is empty, longer than 64 characters, or has an invalid character.
     case badPrefix(String)
-    /// The name of the environment is empty, too long, or has a character outside its alphabet.
+    /// The environment's name is empty, longer than 64 characters, or has an invalid character.
     case badEnvironment(String)
-    /// The URL of Redis cannot be used; says why.
+    /// The Redis URL is invalid; the value says why.
     case badRedisURL(String)
-    /// Redis must not be used like this; says what was found and what to do, one entry for each failed check.
+    /// Redis is not fit for use; one entry for each failed check, with the finding and what to do.
     case unfitRedis([String])
-    /// A file that the environment names cannot be read.
+    /// A file that an environment variable names cannot be read.
     case unreadableFile(String)
 
     /// What is wrong and what to do.

@@ -1,16 +1,16 @@
-// What `doctor` advises for the settings of Redis that no start depends on.
+// The Redis settings that `doctor` recommends and that no start depends on.
 
 import MartletRedis
 
-/// A setting of Redis and the values that are advised for it.
+/// A Redis setting and its recommended values.
 struct AdvisedSetting: Sendable {
     let name: String
     /// What to do about another value.
     let advice: String
-    /// Whether a value is one of those that are advised.
+    /// Whether a value is recommended.
     let isFit: @Sendable (String) -> Bool
 
-    /// The settings that the guide *Running in production* names, beside those that are checked at every start.
+    /// The settings from the guide *Running in production* that are not already checked at every start.
     static let all: [AdvisedSetting] = [
         AdvisedSetting(name: "no-appendfsync-on-rewrite", advice: "set no: nothing is synced during a rewrite") {
             $0 == "no"
@@ -32,7 +32,7 @@ struct AdvisedSetting: Sendable {
         },
     ]
 
-    /// The check of a value; `nil` is one that cannot be read.
+    /// Checks a value; `nil` means that it could not be read.
     func check(_ value: String?) -> Checkup {
         guard let value else {
             return Checkup(name, .warning, "cannot be read", "allow CONFIG GET, or look where Redis is managed")
@@ -40,7 +40,7 @@ struct AdvisedSetting: Sendable {
         return Checkup(name, isFit(value) ? .good : .warning, value, advice)
     }
 
-    /// Asks for all of them.
+    /// Reads and checks all settings.
     static func checks(_ client: RedisClient) async throws(RedisError) -> [Checkup] {
         var checks: [Checkup] = []
         for setting in all {

@@ -1,4 +1,4 @@
-// Which keys of which Redis are checked, and the connection that the checks use.
+// The keys and the Redis server that the checks use.
 
 import Logging
 package import MartletRedis
@@ -8,21 +8,21 @@ package struct CheckedStore: Sendable {
     /// How long a check waits for Redis.
     package static let patience = Duration.seconds(5)
 
-    /// Where Redis is.
+    /// The Redis server.
     package var redis: RedisConfiguration
     /// The first part of every key.
     package var prefix: String
-    /// The name of the deployment to which the keys must belong.
+    /// The name of the deployment that must own the keys.
     package var environment: String
 
-    /// The keys under `prefix`, which must belong to `environment`.
+    /// Creates a value for the keys under `prefix`, which must belong to `environment`.
     package init(redis: RedisConfiguration, prefix: String, environment: String) {
         self.redis = redis
         self.prefix = prefix
         self.environment = environment
     }
 
-    /// Calls `body` with a connection of its own, so that a check never waits behind the process' commands.
+    /// Calls `body` with a dedicated connection, so that checks do not wait behind the process's other commands.
     func withClient<Value: Sendable>(
         _ body: @Sendable (RedisClient) async throws -> Value
     ) async throws -> Value {

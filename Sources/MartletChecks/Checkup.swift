@@ -1,23 +1,23 @@
-// The result of one check, of Redis, of a queue or of this machine.
+// The result of one check of Redis, a queue or this machine.
 
 /// The result of one check.
 package struct Checkup: Sendable, Equatable {
-    /// What a check can find.
+    /// The severity of a finding.
     package enum Result: String, Sendable {
         case good = "ok"
-        /// Works, but not as it should in production.
+        /// Works, but is not recommended in production.
         case warning
         case bad = "failed"
     }
 
-    /// What was looked at.
+    /// The name of the check.
     package var name: String
     package var result: Result
-    /// What was found.
+    /// The finding.
     package var value: String
-    /// What to do; empty when all is well.
+    /// What to do; empty when there is nothing to do.
     package var advice: String
-    /// Whether a server or a worker must not start like this.
+    /// Whether the finding prevents a server or worker from starting.
     package var refusesStart: Bool
 
     package init(

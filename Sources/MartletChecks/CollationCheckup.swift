@@ -1,12 +1,12 @@
-// Which locale Redis compares texts by, as far as it can be known.
+// The locale in which Redis compares strings.
 
 import MartletRedis
 
-/// A check of the order that Redis' scripts see in texts.
+/// Checks the string order of Redis scripts.
 enum CollationCheckup {
-    /// Asks for the setting, which Redis has from 7.2 on, and tries a comparison.
+    /// Reads the setting (Redis 7.2 or later) and tries a comparison.
     ///
-    /// No order is wrong: Martlet compares ids by their bytes, which only takes a little longer where Lua does not.
+    /// Every order is correct: Martlet compares ids by bytes, which takes slightly longer where Lua's order differs.
     static func check(_ client: RedisClient) async throws -> Checkup {
         let name = "locale"
         let setting: String?

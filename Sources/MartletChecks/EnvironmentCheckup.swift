@@ -1,15 +1,15 @@
-// Whose queues these are: the name of an environment beside the keys, so that two never share them by mistake.
+// The environment's name, stored beside the keys, so that two environments never share queues by mistake.
 
 import MartletRedis
 
-/// The mark that the first process of an environment leaves in Redis.
+/// The marker that the first process of an environment stores in Redis.
 enum EnvironmentCheckup {
     static let field = "environment"
 
-    /// Compares the mark with the environment of this process; `claims` leaves it where there is none.
+    /// Compares the marker with this process's environment; with `claims`, creates it if it is missing.
     ///
-    /// Where Redis takes no writes, because it is full or read-only, the mark is only read: a worker must start then all
-    /// the same, since its work is what makes room.
+    /// When Redis refuses writes (full or read-only), the marker is only read: a worker must still start, since its
+    /// work frees memory.
     static func check(
         _ client: RedisClient, _ store: CheckedStore, claims: Bool
     ) async throws(RedisError) -> Checkup {
@@ -23,7 +23,7 @@ enum EnvironmentCheckup {
         }
     }
 
-    /// Leaves the mark, and reads it again: another process may have been faster.
+    /// Creates the marker and reads it back, since another process may have been faster.
     private static func mark(
         _ client: RedisClient, _ key: String, _ store: CheckedStore
     ) async throws(RedisError) -> Checkup {
@@ -50,7 +50,7 @@ enum EnvironmentCheckup {
 }
 
 extension RedisError.Code {
-    /// Whether Redis answers reads and refuses writes.
+    /// Whether Redis answers reads but refuses writes.
     var refusesWrites: Bool {
         switch self {
         case .outOfMemory, .readOnly, .noReplicas, .misconfigured: true

@@ -1,20 +1,20 @@
-// Whether the Redis user of this process may do all that the scripts do, asked before any of them runs.
+// Checks that the Redis user may run every command that the scripts use, before any script runs.
 
 import MartletQueue
 import MartletRedis
 
-/// The commands that a user needs, and a question that changes nothing.
+/// The commands that a Redis user needs, and a check without side effects.
 ///
-/// A script that is denied a command half-way keeps what it wrote before; so no process starts as a user who would be.
-/// The question is a script itself, because then any user may ask it: `ACL DRYRUN` is for administrators.
+/// A script that is denied a command halfway keeps its earlier writes, so a process does not start as such a user. The
+/// check is itself a script, because any user may run it; `ACL DRYRUN` is reserved for administrators.
 package enum PermissionCheckup {
     package static let name = "permissions"
-    /// What is called outside scripts, always with one of Martlet's keys.
+    /// Commands that are called outside scripts, always with one of Martlet's keys.
     package static let outside = [
         "SADD", "SREM", "SISMEMBER", "SMEMBERS", "HGETALL", "HGET", "HSETNX", "BLPOP", "SET", "PTTL",
     ]
 
-    /// Every word of a script that could be a command's name, in the order of the alphabet; most of them are.
+    /// Every word of a script that could be a command name, in alphabetical order; most of them are commands.
     package static let commands: [String] = {
         var names: Set<String> = []
         for file in ScriptFile.allCases {
@@ -40,7 +40,7 @@ package enum PermissionCheckup {
         return answer
         """
 
-    /// Asks for a key with this prefix.
+    /// Checks the commands on a key with this prefix.
     static func check(_ client: RedisClient, prefix: String) async throws(RedisError) -> Checkup {
         let advice = "grant them to the user of REDIS_URL, for the keys \(prefix):*"
         var arguments = RedisArguments("EVAL", question, "1", "\(prefix):{permissions}:probe")

@@ -1,18 +1,18 @@
-// What `doctor`, servers and workers ask of each queue.
+// The checks of each queue for `doctor`, servers and workers.
 
 package import MartletQueue
 
-/// Checks of the queues.
+/// Checks all queues of a store.
 package struct QueueCheckup: Sendable {
     private let store: JobStore
 
-    /// Checks of all queues of `store`.
+    /// Creates the checks for all queues of `store`.
     package init(store: JobStore) { self.store = store }
 
-    /// What the name of every check of a queue begins with.
+    /// The prefix of every queue check's name.
     package static let namePrefix = "queue "
 
-    /// One line for each queue.
+    /// One result per queue.
     package func run() async throws -> [Checkup] {
         var checks: [Checkup] = []
         for name in try await store.queueNames() {

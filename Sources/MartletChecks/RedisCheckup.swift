@@ -1,16 +1,16 @@
-// What `doctor`, servers and workers ask Redis itself.
+// The checks of the Redis server for `doctor`, servers and workers.
 
 import FoundationEssentials
 import MartletRedis
 
-/// Checks of a Redis server.
+/// Checks a Redis server.
 package struct RedisCheckup: Sendable {
     private let store: CheckedStore
 
-    /// Checks of the Redis of `store`.
+    /// Creates the checks for the Redis of `store`.
     package init(_ store: CheckedStore) { self.store = store }
 
-    /// Asks everything; throws when the server goes away meanwhile.
+    /// Runs all checks; throws when Redis becomes unavailable.
     package func run() async throws -> [Checkup] {
         try await store.withClient { client in
             let fitness = try await fitness(client, claims: false)
@@ -21,7 +21,8 @@ package struct RedisCheckup: Sendable {
         }
     }
 
-    /// Asks what must hold before a process works; `claims` marks the keys as those of this environment.
+    /// Runs the checks that must pass before a process works; with `claims`, marks the keys as belonging to this
+    /// environment.
     package func runAtStart(claims: Bool) async throws -> [Checkup] {
         try await store.withClient { client in try await fitness(client, claims: claims) }
     }
@@ -29,7 +30,7 @@ package struct RedisCheckup: Sendable {
     private func fitness(_ client: RedisClient, claims: Bool) async throws -> [Checkup] {
         let info = try await Self.information(client)
         let first = [Self.version(info), Self.mode(info), Self.role(info), Self.memory(info)]
-        // Older servers do not know what is asked further on.
+        // Older servers do not support the remaining checks.
         if first.contains(where: \.refusesStart) { return first }
         return first + (try await policies(client)) + [
             Self.writing(info), try await PermissionCheckup.check(client, prefix: store.prefix),
@@ -37,7 +38,7 @@ package struct RedisCheckup: Sendable {
         ]
     }
 
-    /// What `INFO` says; nothing where it is denied.
+    /// The fields of `INFO`; empty when the command is denied.
     private static func information(_ client: RedisClient) async throws -> [String: String] {
         do throws(RedisError) { return try await client.send(.command("INFO")).informationFields } catch {
             guard error.outcome == .verdict else { throw error }
@@ -57,7 +58,7 @@ package struct RedisCheckup: Sendable {
 
     package static let modeName = "mode"
 
-    /// Queues would be on several nodes, whose redirects nobody follows; even on a single node one cannot wait for several.
+    /// A cluster is refused: queues would be on several nodes, and redirects are not followed.
     package static func mode(_ info: [String: String]) -> Checkup {
         let isCluster = info["cluster_enabled"] == "1"
         return Checkup(
@@ -86,7 +87,7 @@ package struct RedisCheckup: Sendable {
         return "\(tenths / 10).\(tenths % 10) MiB"
     }
 
-    /// Whether Redis could write its files when it last tried.
+    /// Whether Redis succeeded the last time it wrote its files.
     private static func writing(_ info: [String: String]) -> Checkup {
         let states = ["aof_last_write_status", "aof_last_bgrewrite_status", "rdb_last_bgsave_status"]
         let bad = states.filter { (info[$0] ?? "ok") != "ok" }
@@ -116,7 +117,7 @@ package struct RedisCheckup: Sendable {
         ]
     }
 
-    /// Martlet's keys have no time to live, so only policies for all keys take them.
+    /// Martlet's keys have no expiry, so only the `allkeys` policies evict them.
     package static func eviction(_ policy: String) -> Checkup {
         let takesOurs = policy.hasPrefix("allkeys")
         return Checkup(

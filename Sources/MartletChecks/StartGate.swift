@@ -1,12 +1,12 @@
-// What a server or a worker makes sure of before it works: that Redis is there, is fit, and is its own.
+// The start gate of a server or worker: waits until Redis is available, fit for use, and owned by this environment.
 
 package import Logging
 package import MartletQueue
 import Synchronization
 
-/// Checks Redis when the process starts, and again from time to time.
+/// Checks Redis when the process starts, and periodically afterwards.
 ///
-/// Where jobs could be lost or a script be cut short the process ends with the reason; what is only unwise is logged.
+/// A finding that could lose jobs or interrupt a script ends the process with the reason; other findings are logged.
 package final class StartGate: Sendable {
     private struct State {
         var checks: [Checkup] = []
@@ -19,20 +19,20 @@ package final class StartGate: Sendable {
     private let logger: Logger
     private let state = Mutex(State())
 
-    /// Checks of the Redis of `redis` and of the queues of `store`, which is the same one.
+    /// Creates a gate for the Redis of `redis` and the queues of `store`, which uses the same Redis.
     package init(_ redis: CheckedStore, store: JobStore, logger: Logger) {
         self.redis = redis
         self.store = store
         self.logger = logger
     }
 
-    /// What was found last.
+    /// The latest findings.
     package var checks: [Checkup] { state.withLock { $0.checks } }
 
-    /// Whether the first checks have been passed.
+    /// Whether the first checks have passed.
     package var hasPassed: Bool { state.withLock { $0.hasPassed } }
 
-    /// Waits until Redis is there; throws ``StartRefusal`` when it must not be used like this.
+    /// Waits until Redis is available; throws ``StartRefusal`` when it must not be used.
     ///
     /// Returns early when the task is cancelled.
     package func pass() async throws(StartRefusal) {
@@ -50,7 +50,7 @@ package final class StartGate: Sendable {
         }
     }
 
-    /// Looks again every minute until the task is cancelled.
+    /// Repeats the checks every minute until the task is cancelled.
     package func watch() async {
         while !Task.isCancelled {
             try? await Task.sleep(for: .seconds(60))
@@ -58,7 +58,7 @@ package final class StartGate: Sendable {
         }
     }
 
-    /// Looks again; what has become bad since is logged.
+    /// Repeats the checks and logs new findings.
     package func refresh() async {
         let before = Set(checks.filter { $0.result == .bad }.map(\.name))
         for check in await look() ?? [] where check.result == .bad && !before.contains(check.name) {
@@ -66,11 +66,11 @@ package final class StartGate: Sendable {
         }
     }
 
-    /// All checks that need no time; `nil` when Redis is unavailable.
+    /// Runs all quick checks; `nil` when Redis is unavailable.
     private func look() async -> [Checkup]? {
         do {
             var checks = try await RedisCheckup(redis).runAtStart(claims: true)
-            // Who is denied scripts, or stands before others' keys, cannot and need not look at the queues.
+            // After a refusal, the queues cannot or need not be checked.
             if !checks.contains(where: \.refusesStart) { checks += try await QueueCheckup(store: store).run() }
             state.withLock { $0.checks = checks }
             return checks
@@ -98,10 +98,10 @@ package final class StartGate: Sendable {
 
 /// Why a process must not use this Redis.
 package struct StartRefusal: Error, CustomStringConvertible {
-    /// What was found.
+    /// The findings.
     package let checks: [Checkup]
 
-    /// Each fault with what was found and what to do, one a line.
+    /// Each failed check with its finding and what to do, one per line.
     package var description: String {
         checks.map { "\($0.name): \($0.value); \($0.advice)" }.joined(separator: "\n")
     }

@@ -1,6 +1,6 @@
-// Any JSON value, for what is passed on without being understood.
+// Any JSON value, for data that is passed on without being interpreted.
 
-/// Any JSON value; numbers are whole ones of 64 bits or doubles.
+/// Any JSON value; numbers are 64-bit integers or doubles.
 package indirect enum AnyJSON: Codable, Sendable {
     case null
     case truth(Bool)

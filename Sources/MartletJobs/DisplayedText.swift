@@ -1,10 +1,10 @@
-// Which characters of texts from outside are not shown as they are, and how they are spelled instead.
+// The characters of external text that are not displayed as they are, and their escapes.
 
 extension Unicode.Scalar {
-    /// Whether the character moves the cursor, changes the terminal, reorders or hides text.
+    /// Whether the character moves the cursor, controls the terminal, or reorders or hides text.
     ///
-    /// These are all control and format characters and the separators of lines and paragraphs. The two joiners are not
-    /// among them, as scripts and emoji need them and they change nothing else.
+    /// These are all control and format characters, and line and paragraph separators. The two joiners are allowed,
+    /// since scripts and emoji need them and they have no other effect.
     package var disturbsDisplay: Bool {
         if value == 0x200C || value == 0x200D { return false }
         return switch properties.generalCategory {

@@ -1,16 +1,26 @@
-// The words with which an author describes a job: its payload, its wire name and its defaults.
+// The description of a job: its payload, its wire name and its defaults.
 
-/// A unit of work as its producer sees it: the payload and the name under which it travels.
+/// A unit of work: a payload and the wire name under which it is queued.
 ///
-/// A job knows nothing of its handler, so a producer links no worker code. The payload is encoded as JSON.
+/// A job does not refer to its handler, so a producer links no worker code. The payload is encoded as JSON.
+///
+/// ```swift
+/// struct SendReceipt: Job {
+///     static let name = "send-receipt"
+///     static var defaults: JobDefaults { JobDefaults(queue: "mail", maxRetries: 5, timeout: .seconds(30)) }
+///     var order: Int
+/// }
+/// ```
 public protocol Job: Codable, Sendable {
-    /// What the handler returns and the queue keeps as the job's result.
+    /// The type of the handler's output, which the queue stores as the job's result.
     associatedtype Output: Codable & Sendable = Empty
 
-    /// The wire name, 1 to 128 bytes. Written out so that it survives a rename of the type.
+    /// The wire name, 1 to 128 bytes without control characters.
+    ///
+    /// It is explicit so that it survives a rename of the type.
     static var name: String { get }
 
-    /// What a push uses where the caller says nothing.
+    /// The values that a push uses when the caller passes none.
     static var defaults: JobDefaults { get }
 }
 
@@ -19,26 +29,37 @@ extension Job {
     public static var defaults: JobDefaults { JobDefaults() }
 }
 
-/// The result of a job that returns nothing.
+/// The output of a job without a result.
 public struct Empty: Codable, Sendable, Hashable {
-    /// The only value.
+    /// Creates the only value.
     public init() {}
 }
 
-/// What a push of one type of job uses where the caller says nothing.
+/// The default options for pushes of one type of job.
+///
+/// ```swift
+/// let defaults = JobDefaults(queue: "mail", priority: 10, maxRetries: 5, timeout: .seconds(30))
+/// ```
 public struct JobDefaults: Sendable, Hashable {
     /// The queue's name.
     public var queue: String
     /// −1000 to 1000; a larger number runs first.
     public var priority: Int
-    /// How often a failed attempt is tried again, 0 to 100.
+    /// The number of retries after the first attempt, 0 to 100.
     public var maxRetries: Int
-    /// How long to wait before each retry.
+    /// The delay before each retry.
     public var retryPolicy: RetryPolicy
-    /// How long one attempt may run; `nil` means without limit.
+    /// The time limit of one attempt; `nil` is unlimited.
     public var timeout: Duration?
 
-    /// Defaults of the service, changed where the caller names a value.
+    /// Creates defaults; each omitted value is that of the service.
+    ///
+    /// - Parameters:
+    ///   - queue: the queue's name.
+    ///   - priority: −1000 to 1000; larger runs first.
+    ///   - maxRetries: retries after the first attempt, 0 to 100.
+    ///   - retryPolicy: the delay before each retry; 1 s, 2 s, 4 s and so on by default.
+    ///   - timeout: the time limit of one attempt; `nil` is unlimited.
     public init(
         queue: String = "default",
         priority: Int = 0,

@@ -1,39 +1,56 @@
-// What runs a job: a value with its own dependencies, testable without a queue.
+// The protocol of handlers: values with their own dependencies, testable without a queue.
 
 /// Runs jobs of one type.
 ///
-/// Returning completes the job; throwing retries it by its policy, unless the error is a ``JobOutcome`` or
-/// ``RetryAdvising``. The task is cancelled when the job must stop; ``JobContext/stopReason`` says why.
+/// When `run` returns, the job completes. When it throws, the job is retried by its policy, unless the error is a
+/// ``JobOutcome`` or ``RetryAdvising``. The task is cancelled when the job must stop; ``JobContext/stopReason`` says
+/// why.
+///
+/// ```swift
+/// struct ReceiptHandler: JobHandler {
+///     let mail: any MailTransport
+///
+///     func run(_ job: SendReceipt, context: JobContext) async throws {
+///         try await mail.send(to: "orders@example.com", template: "receipt-\(job.order)")
+///     }
+/// }
+/// ```
 public protocol JobHandler<Payload>: Sendable {
-    /// The type of job that this handler runs.
+    /// The type of job that the handler runs.
     associatedtype Payload: Job
 
-    /// Where it runs; on the pool where it does not say.
+    /// Where the handler runs; ``HandlerPlace/pool`` by default.
     var runsOn: HandlerPlace { get }
 
     /// Runs one attempt.
+    ///
+    /// - Parameters:
+    ///   - job: the decoded payload.
+    ///   - context: the attempt's context.
+    /// - Returns: the job's output.
+    /// - Throws: an error to fail the attempt, a ``JobOutcome``, or a ``RetryAdvising`` error.
     @concurrent
     func run(_ job: Payload, context: JobContext) async throws -> Payload.Output
 }
 
 extension JobHandler {
-    /// The pool.
+    /// The thread pool.
     public var runsOn: HandlerPlace { .pool }
 }
 
 /// Where a worker runs a handler.
 public enum HandlerPlace: Sendable, Hashable {
-    /// On as many threads as there are cores, beside others: the right place for all that computes.
+    /// On the worker's thread pool, with one thread per core: the right choice for handlers that compute.
     case pool
     /// On the thread of the worker's connection, one at a time.
     ///
-    /// It saves two changes of threads a job, which pays for handlers of a few microseconds. While such a handler
-    /// computes, the connection stands still, beats included: it must never block, and never compute for longer than a
-    /// small part of the lease.
+    /// This saves two thread switches per job, which matters for handlers of a few microseconds. While such a handler
+    /// computes, the connection is blocked, including heartbeats: it must never block, and never compute for longer
+    /// than a small part of the lease.
     case loop
-    /// In a process of its own for each job: for handlers that may trap, leak or never end.
+    /// In a separate process per job: for handlers that may crash, leak or never return.
     ///
-    /// It costs the start of a process, some ten ms. When that process dies, nothing else does: the job is tried again up
-    /// to twice and then fails as poison. A handler that ignores its cancellation is ended.
+    /// Starting the process costs about ten milliseconds. A crash ends only that process: the job is retried up to
+    /// twice and then fails as poison. A handler that ignores cancellation is killed.
     case process
 }

@@ -1,34 +1,43 @@
-// A job's id: 1 to 128 bytes of a safe alphabet, or a ULID that we make ourselves.
+// A job's id: 1 to 128 characters of a safe alphabet, or a generated ULID.
 
 public import FoundationEssentials
 import Synchronization
 
 /// The id of a job, unique within its queue.
 ///
-/// It has 1 to 128 letters, digits and `.`, `_`, `:`, `-`, and is not made of dots alone: clients fold such parts of a
-/// path, and a request would reach another address.
+/// An id has 1 to 128 letters, digits, `.`, `_`, `:` and `-`, and does not consist of dots alone: clients normalise
+/// such path segments, so that a request would reach another address.
+///
+/// ```swift
+/// let id = try JobID(validating: "order-4711")
+/// let generated = JobID.generate()
+/// ```
 public struct JobID: Hashable, Sendable, LosslessStringConvertible {
-    /// The id as it stands in Redis and in every surface.
+    /// The id as text, the same in Redis and in every interface.
     public let description: String
 
-    /// What an id must be, in words that follow a field's name.
+    /// The rule for ids, phrased to follow a field's name.
     public static let rule = "must match ^[A-Za-z0-9._:-]{1,128}$ and must not be made of dots alone"
 
-    /// An id from outside; `nil` when it is empty, too long, has a character outside the alphabet, or only dots.
+    /// Creates an id from external text.
+    ///
+    /// - Parameter description: the text.
+    /// - Returns: `nil` when it is empty, too long, has an invalid character, or consists of dots.
     public init?(_ description: String) {
         self.init(stored: description)
         guard description.utf8.contains(where: { $0 != UInt8(ascii: ".") }) else { return nil }
     }
 
-    /// An id from outside.
+    /// Creates an id from external text.
     ///
-    /// - Throws: ``JobIDError`` when it is empty, too long, has a character outside the alphabet, or only dots.
+    /// - Parameter text: the text.
+    /// - Throws: ``JobIDError`` when it is empty, too long, has an invalid character, or consists of dots.
     public init(validating text: String) throws(JobIDError) {
         guard let id = JobID(text) else { throw JobIDError(text: text) }
         self = id
     }
 
-    /// An id as it was stored, perhaps by a version that took ids of dots; `nil` for what never was one.
+    /// Creates an id from stored text; accepts ids of dots, which older versions allowed.
     package init?(stored text: String) {
         guard (1...128).contains(text.utf8.count) else { return nil }
         var text = text
@@ -36,7 +45,7 @@ public struct JobID: Hashable, Sendable, LosslessStringConvertible {
         description = text
     }
 
-    /// The id of the job with this index in a batch whose ids begin with this ULID; they sort in the order of the batch.
+    /// The id of the job with this index in a batch that starts with this ULID; the ids sort in batch order.
     package func item(_ index: Int) -> JobID {
         let digits = String(index)
         let zeros = String(repeating: "0", count: max(0, 5 - digits.utf8.count))
@@ -45,10 +54,12 @@ public struct JobID: Hashable, Sendable, LosslessStringConvertible {
 
     private init(unchecked: String) { self.description = unchecked }
 
-    /// A new ULID: 26 lower-case characters, larger than every one made before in this process.
+    /// Generates a ULID: 26 lower-case characters, larger than every one generated before in this process.
+    ///
+    /// - Returns: a new id.
     public static func generate() -> JobID { JobID(unchecked: generator.withLock { $0.next() }) }
 
-    /// When a ULID was made, by the clock of its maker; `nil` for an id of another form.
+    /// When a ULID was generated, by the generator's clock; `nil` for other ids.
     public var generatedAt: Date? {
         guard let milliseconds = ULIDGenerator.milliseconds(of: description) else { return nil }
         return Date(timeIntervalSince1970: Double(milliseconds) / 1000)
@@ -69,7 +80,10 @@ public struct JobID: Hashable, Sendable, LosslessStringConvertible {
 }
 
 extension JobID: Codable {
-    /// Reads the id from a single string and checks it.
+    /// Decodes and validates an id from a single string.
+    ///
+    /// - Parameter decoder: the decoder.
+    /// - Throws: `DecodingError`.
     public init(from decoder: any Decoder) throws {
         let text = try decoder.singleValueContainer().decode(String.self)
         guard let id = JobID(text) else {
@@ -79,14 +93,17 @@ extension JobID: Codable {
         self = id
     }
 
-    /// Writes the id as a single string.
+    /// Encodes the id as a single string.
+    ///
+    /// - Parameter encoder: the encoder.
+    /// - Throws: `EncodingError`.
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.singleValueContainer()
         try container.encode(description)
     }
 }
 
-/// A text cannot be the id of a job.
+/// A text is not a valid job id.
 public struct JobIDError: Error, Sendable, Hashable, CustomStringConvertible {
     /// The text.
     public let text: String
@@ -97,10 +114,10 @@ public struct JobIDError: Error, Sendable, Hashable, CustomStringConvertible {
     }
 }
 
-/// Makes ULIDs that never go back: 48 bits of milliseconds, then 80 random bits that count up within a millisecond.
+/// Generates monotonic ULIDs: 48 bits of milliseconds, then 80 random bits that increment within a millisecond.
 struct ULIDGenerator {
     private static let alphabet = Array("0123456789abcdefghjkmnpqrstvwxyz".utf8)
-    /// The value of each byte as a digit; 32 for what is none.
+    /// The value of each byte as a digit; 32 for invalid bytes.
     private static let digits = (0...255).map { byte in UInt8(alphabet.firstIndex(of: UInt8(byte)) ?? 32) }
     private var milliseconds: UInt64 = 0
     private var high: UInt16 = 0
@@ -109,7 +126,7 @@ struct ULIDGenerator {
     mutating func next(at time: UInt64 = UInt64(Date().timeIntervalSince1970 * 1000)) -> String {
         if time > milliseconds {
             milliseconds = time
-            // The top bit stays free, so that counting up within a millisecond cannot overflow.
+            // The top bit stays zero, so that incrementing within a millisecond cannot overflow.
             high = UInt16.random(in: 0...0x7FFF)
             low = UInt64.random(in: 0...UInt64.max)
         } else {
@@ -139,7 +156,7 @@ struct ULIDGenerator {
         }
     }
 
-    /// The time in a ULID's first ten characters; `nil` when the text is not such a ULID.
+    /// The milliseconds in a ULID's first ten characters; `nil` when the text is not such a ULID.
     static func milliseconds(of text: String) -> UInt64? {
         var text = text
         let digits = digits

@@ -1,32 +1,34 @@
-// The JSON object that people attach to a job: to find it, to explain it, to trace it.
+// The JSON object that a push attaches to a job, for search, explanation and tracing.
 
 import FoundationEssentials
 
-/// A JSON object of at most 16 KiB that travels with a job and means nothing to the queue.
+/// A JSON object of at most 16 KiB that travels with a job and is not interpreted by the queue.
 ///
 /// ```swift
 /// let metadata: JobMetadata = ["customer": "4711", "request_id": "r-1"]
 /// ```
 public struct JobMetadata: Sendable, Hashable {
-    /// The most bytes of the object.
+    /// The largest size in bytes.
     public static let limit = 16 << 10
 
-    /// The object as it is stored.
+    /// The object as stored.
     public let json: [UInt8]
 
-    /// The object that `value` encodes to.
+    /// Creates metadata from a value that encodes to a JSON object.
     ///
-    /// - Throws: ``JobMetadataError``, or what the encoder throws.
+    /// - Parameter value: the value.
+    /// - Throws: ``JobMetadataError``, or the encoder's error.
     public init(_ value: some Encodable) throws {
         try self.init(json: Array(Self.encoder.encode(value)))
     }
 
-    /// The object that these bytes say, written again: without blanks and with sorted keys.
+    /// Creates metadata from JSON text; normalises it without whitespace and with sorted keys.
     ///
-    /// - Throws: ``JobMetadataError`` when they are not a JSON object or more than ``limit``.
+    /// - Parameter json: the bytes of a JSON object.
+    /// - Throws: ``JobMetadataError`` when they are not a JSON object or exceed ``limit``.
     public init(json: [UInt8]) throws(JobMetadataError) {
         guard json.count <= Self.limit else { throw .tooLarge(bytes: json.count) }
-        // Foundation reads more than JSON, so that the bytes themselves cannot be kept.
+        // Foundation accepts more than JSON, so the original bytes cannot be kept.
         do {
             let object = try JSONDecoder().decode([String: AnyJSON].self, from: Data(json))
             self.json = Array(try Self.encoder.encode(object))
@@ -34,7 +36,7 @@ public struct JobMetadata: Sendable, Hashable {
         guard self.json.count <= Self.limit else { throw .tooLarge(bytes: self.json.count) }
     }
 
-    /// The object with these bytes, of which the caller knows that they are one within the limit.
+    /// Creates metadata from bytes that are known to be valid.
     package init(checked json: [UInt8]) { self.json = json }
 
     private static var encoder: JSONEncoder {
@@ -43,16 +45,22 @@ public struct JobMetadata: Sendable, Hashable {
         return encoder
     }
 
-    /// The object as a value of the caller's type.
+    /// Decodes the object as a type of the caller.
+    ///
+    /// - Parameter type: the type to decode.
+    /// - Returns: the decoded value.
+    /// - Throws: `DecodingError`.
     public func decode<Value: Decodable>(as type: Value.Type = Value.self) throws -> Value {
         try JSONDecoder().decode(type, from: Data(json))
     }
 }
 
 extension JobMetadata: ExpressibleByDictionaryLiteral {
-    /// An object of texts; of keys that are named twice the last one counts.
+    /// Creates metadata from string pairs; the last value of a repeated key is kept.
     ///
-    /// More than ``limit`` bytes are a mistake in the program.
+    /// Exceeding ``limit`` is a programming error.
+    ///
+    /// - Parameter elements: the pairs.
     public init(dictionaryLiteral elements: (String, String)...) {
         let json = (try? Self.encoder.encode(Dictionary(elements, uniquingKeysWith: { $1 }))).map { Array($0) }
         precondition((json?.count ?? 0) <= Self.limit, "a job's metadata has at most \(Self.limit) bytes")
@@ -60,11 +68,11 @@ extension JobMetadata: ExpressibleByDictionaryLiteral {
     }
 }
 
-/// Why something cannot be a job's metadata.
+/// Why a value cannot be a job's metadata.
 public enum JobMetadataError: Error, Sendable, Hashable, CustomStringConvertible {
     /// The bytes are not one JSON object.
     case notAnObject
-    /// The object has more bytes than are kept.
+    /// The object exceeds the limit.
     case tooLarge(bytes: Int)
 
     /// What is wrong and what to do.

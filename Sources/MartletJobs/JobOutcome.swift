@@ -1,39 +1,60 @@
-// How a handler says that its attempt ended otherwise than by returning or by an ordinary error.
+// The explicit outcomes of an attempt, other than returning or throwing an ordinary error.
 
-/// Thrown by a handler to say what becomes of the job.
+/// Thrown by a handler to choose the job's outcome.
+///
+/// ```swift
+/// On(SendReceipt.self) { job, context in
+///     guard job.order > 0 else { throw JobOutcome.discard(reason: "no order \(job.order)") }
+///     guard isMailReady() else { throw JobOutcome.snooze(.seconds(60)) }
+///     context.logger.info("receipt sent")
+/// }
+/// ```
 public enum JobOutcome: Error, Sendable, Equatable, Codable {
-    /// The attempt failed; try again after this wait instead of the policy's. Costs a retry.
+    /// The attempt failed; retry after this delay instead of the policy's.
+    ///
+    /// Uses up a retry.
     case retry(after: Duration, reason: String)
-    /// The job failed for good; no further attempt.
+    /// The job failed permanently; no further attempt.
     case discard(reason: String)
-    /// Not now: run the job again after this wait. Costs no retry.
+    /// Run the job again after this delay.
+    ///
+    /// Uses up no retry.
     case snooze(Duration)
-    /// Give the job back for another worker, at its old place in line or after a wait. Costs no retry.
+    /// Release the job to another worker, at its old position or after a delay.
+    ///
+    /// Uses up no retry.
     case release(after: Duration? = nil)
 }
 
-/// What an error advises about the next attempt.
+/// The advice of an error about the next attempt.
 public enum RetryAdvice: Sendable, Equatable, Codable {
     /// Retry by the job's policy.
     case byPolicy
-    /// Retry by the job's policy, but not before this wait, for example the server's `Retry-After`.
+    /// Retry by the job's policy, but not before this delay, for example a server's `Retry-After`.
     ///
-    /// The longer of the two counts: a server must not be able to choose a faster pace than the policy's. Throw
-    /// ``JobOutcome/retry(after:reason:)`` for a wait of your own.
+    /// The longer delay applies, so that a server cannot shorten the policy's. To choose a delay yourself, throw
+    /// ``JobOutcome/retry(after:reason:)``.
     case after(Duration)
-    /// Another attempt cannot help: the job fails at once.
+    /// No further attempt can succeed: the job fails at once.
     case never
-    /// The fault is not the job's (a full disk, say): run it again after this wait without costing a retry.
+    /// The fault is not the job's, such as a full disk: run it again after this delay without using up a retry.
     ///
     /// The job shows the error while it waits.
     case release(after: Duration)
-    /// The attempt failed but brought the job forward: run it again after the policy's wait without costing a retry.
+    /// The attempt failed but made progress: run it again after the policy's delay without using up a retry.
     ///
-    /// Bound how often you say so, or the job may never end.
+    /// Limit how often an error returns this, or the job may never finish.
     case uncharged
 }
 
-/// An error that knows whether another attempt can help.
+/// An error that knows whether another attempt can succeed.
+///
+/// ```swift
+/// struct MailRefused: RetryAdvising {
+///     var isPermanent: Bool
+///     var retryAdvice: RetryAdvice { isPermanent ? .never : .byPolicy }
+/// }
+/// ```
 public protocol RetryAdvising: Error {
     /// What to do with the job that threw this error.
     var retryAdvice: RetryAdvice { get }
@@ -41,14 +62,14 @@ public protocol RetryAdvising: Error {
 
 /// Why a running job must stop.
 public enum StopReason: String, Sendable, Hashable, Codable {
-    /// An operator pauses the job.
+    /// An operator paused the job.
     case pause
-    /// An operator cancels the job.
+    /// An operator cancelled the job.
     case cancel
-    /// The worker process shuts down.
+    /// The worker process is shutting down.
     case shutdown
-    /// The attempt ran longer than its timeout.
+    /// The attempt exceeded its timeout.
     case timeout
-    /// The worker no longer holds the job; another may run it already.
+    /// The worker lost the lease; another worker may already run the job.
     case leaseLost
 }

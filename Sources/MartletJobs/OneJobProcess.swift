@@ -1,4 +1,4 @@
-// Whether this process was started by a worker to run one job, and whether the code that asks belongs to that job.
+// Detects whether a worker started this process for one job, and whether the current code belongs to that job.
 
 #if canImport(Glibc)
     import Glibc
@@ -10,19 +10,20 @@
 
 /// A process that a worker started for one job with `runsOn: .process`: the same program with the same arguments.
 package enum OneJobProcess {
-    /// Set in the environment of such a process.
+    /// The environment variable of such a process.
     package static let variable = "MARTLET_ISOLATED_JOB"
 
     /// Whether this process is one.
     ///
-    /// Read once, since the variable is removed before the job begins: what the job starts is no such process.
+    /// It is read once, since the variable is removed before the job begins: processes that the job starts are not
+    /// isolated.
     package static let isHere = getenv(variable) != nil
 
     /// Whether the current task belongs to the job.
     @TaskLocal package static var isInJob = false
 
-    /// Whether the caller is part of a program that runs again only for the sake of one job.
+    /// Whether the caller belongs to the program around an isolated job rather than to the job.
     ///
-    /// What such a program does before its worker runs must have no effect a second time.
+    /// The program's actions before its worker runs must have no effect a second time.
     package static var isBesideJob: Bool { isHere && !isInJob }
 }

@@ -1,17 +1,28 @@
-// How long a failed job waits before it is tried again.
+// The delay of a failed job before its next attempt.
 
-/// Exponential waiting with an optional cap and jitter: the n-th retry waits `base × factorⁿ⁻¹`.
+/// Exponential backoff with an optional cap and jitter: the n-th retry waits `base × factorⁿ⁻¹`.
+///
+/// ```swift
+/// let policy = RetryPolicy.exponential(base: .seconds(5), cap: .seconds(3600), jitter: 0.2)
+/// let second = policy.delay(afterFailure: 2)  // 10 s ± 20 %
+/// ```
 public struct RetryPolicy: Sendable, Hashable {
-    /// The wait before the first retry.
+    /// The delay before the first retry.
     public var base: Duration
-    /// By how much each further wait is longer; 1 keeps it fixed.
+    /// The growth of each further delay; 1 keeps it constant.
     public var factor: Double
-    /// The longest wait.
+    /// The longest delay.
     public var cap: Duration
-    /// The share of the wait that is drawn at random, 0 to 1: 0.2 means ± 20 %.
+    /// The random share of the delay, 0 to 1: 0.2 means ± 20 %.
     public var jitter: Double
 
-    /// A policy; values outside their range are brought to its nearest end.
+    /// Creates a policy; values outside their range are clamped.
+    ///
+    /// - Parameters:
+    ///   - base: the delay before the first retry.
+    ///   - factor: the growth of each further delay, 1 to 1000.
+    ///   - cap: the longest delay; a day by default.
+    ///   - jitter: the random share of the delay, 0 to 1.
     public init(base: Duration, factor: Double = 2, cap: Duration = .seconds(86_400), jitter: Double = 0) {
         self.base = max(.zero, base)
         self.factor = factor.isFinite ? min(max(factor, 1), 1000) : 1
@@ -22,25 +33,45 @@ public struct RetryPolicy: Sendable, Hashable {
     /// 1 s, 2 s, 4 s and so on, up to a day.
     public static let standard = RetryPolicy(base: .seconds(1))
 
-    /// The same wait before every retry.
+    /// The same delay before every retry.
+    ///
+    /// - Parameters:
+    ///   - wait: the delay.
+    ///   - jitter: the random share of the delay, 0 to 1.
+    /// - Returns: the policy.
     public static func fixed(_ wait: Duration, jitter: Double = 0) -> RetryPolicy {
         RetryPolicy(base: wait, factor: 1, cap: wait, jitter: jitter)
     }
 
-    /// Waits that grow by `factor`.
+    /// Delays that grow by `factor`.
+    ///
+    /// - Parameters:
+    ///   - base: the delay before the first retry.
+    ///   - factor: the growth of each further delay, 1 to 1000; 2 by default.
+    ///   - cap: the longest delay; a day by default.
+    ///   - jitter: the random share of the delay, 0 to 1.
+    /// - Returns: the policy.
     public static func exponential(
         base: Duration = .seconds(1), factor: Double = 2, cap: Duration = .seconds(86_400), jitter: Double = 0
     ) -> RetryPolicy {
         RetryPolicy(base: base, factor: factor, cap: cap, jitter: jitter)
     }
 
-    /// The wait before the retry that follows the `failures`-th failure, counted from 1.
+    /// The delay before the retry that follows a failure.
+    ///
+    /// - Parameter failures: the number of failures so far, from 1.
+    /// - Returns: the delay, in whole milliseconds.
     public func delay(afterFailure failures: Int) -> Duration {
         var generator = SystemRandomNumberGenerator()
         return delay(afterFailure: failures, using: &generator)
     }
 
-    /// The same with a source of chance of the caller's.
+    /// The delay before the retry that follows a failure, with a given random source.
+    ///
+    /// - Parameters:
+    ///   - failures: the number of failures so far, from 1.
+    ///   - generator: the random source for the jitter.
+    /// - Returns: the delay, in whole milliseconds.
     public func delay(afterFailure failures: Int, using generator: inout some RandomNumberGenerator) -> Duration {
         let limit = cap.inSeconds
         var seconds = min(grown(failures), limit)
@@ -49,7 +80,7 @@ public struct RetryPolicy: Sendable, Hashable {
         return .milliseconds(Int64((min(seconds, limit) * 1000).rounded()))
     }
 
-    /// `base × factorⁿ⁻¹`, which stops growing past the cap and after 10 000 failures, so that a large count costs nothing.
+    /// `base × factorⁿ⁻¹`; stops at the cap and after 10 000 failures, so that a large count costs nothing.
     private func grown(_ failures: Int) -> Double {
         var seconds = base.inSeconds
         var left = min(max(failures, 1), 10_000) - 1
@@ -62,13 +93,12 @@ public struct RetryPolicy: Sendable, Hashable {
 }
 
 extension Duration {
-    /// The duration in seconds, as precise as a double.
+    /// The duration in seconds, rounded to a double.
     package var inSeconds: Double {
         Double(components.seconds) + Double(components.attoseconds) / 1e18
     }
 
-    /// The duration in whole milliseconds, rounded up, so that no wait is shorter than asked for; the largest number that
-    /// there is for one beyond it.
+    /// The duration in whole milliseconds, rounded up so that no delay is shortened; saturates at the maximum.
     package var inMilliseconds: Int {
         let (seconds, attoseconds) = components
         let part = attoseconds / 1_000_000_000_000_000

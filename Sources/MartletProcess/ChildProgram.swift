@@ -1,4 +1,4 @@
-// How another program is started: one way for all rooms, so that it inherits nothing else.
+// Starts child processes for all targets, without inheriting anything unintended.
 
 import FoundationEssentials
 
@@ -10,32 +10,32 @@ import FoundationEssentials
     import Darwin
 #endif
 
-/// A program to be started, with exactly what it is given.
+/// A program to start, with an explicit environment and descriptors.
 ///
-/// It gets a process group of its own, so that ^C reaches it only through us, no blocked or ignored signals, and none of
-/// our descriptors but those named: a child that inherits NIO's sockets, most of which are not close-on-exec, would keep
-/// ports and connections open.
+/// The child gets its own process group, so that ^C does not reach it directly. It inherits no blocked or ignored
+/// signals and only the listed descriptors: most of NIO's sockets are not close-on-exec, and a child that inherits them
+/// would keep ports and connections open.
 package struct ChildProgram: Sendable {
-    /// What stands behind a descriptor of the child.
+    /// The source of a child's descriptor.
     package enum Source: Sendable {
         /// An open descriptor of this process.
         case descriptor(Int32)
-        /// A file to which is appended; it is made where it does not exist.
+        /// A file to append to; created if missing.
         case file(String)
-        /// Nothing to read.
+        /// `/dev/null`.
         case nothing
     }
 
     /// The path of the program.
     package var program: String
-    /// Its arguments, without its own name.
+    /// The arguments, without the program's name.
     package var arguments: [String]
-    /// Its environment, whole.
+    /// The complete environment.
     package var environment: [String: String]
-    /// What it finds behind its descriptors; 0, 1 and 2 are ours where they are not named, all others are closed.
+    /// The child's descriptors; 0, 1 and 2 are inherited unless listed, all others are closed.
     package var descriptors: [Int32: Source]
 
-    /// A program with these arguments.
+    /// Creates a program with these arguments.
     package init(
         _ program: String, _ arguments: [String], environment: [String: String], descriptors: [Int32: Source] = [:]
     ) {
@@ -45,7 +45,7 @@ package struct ChildProgram: Sendable {
         self.descriptors = descriptors
     }
 
-    /// Starts it; the caller waits for its end.
+    /// Starts the program; the caller must wait for it to exit.
     ///
     /// - Returns: its process id.
     package func start() throws(SpawnError) -> Int32 {
@@ -90,15 +90,15 @@ package struct ChildProgram: Sendable {
         return child
     }
 
-    /// Has the child close whatever is not named, also what is opened until it starts.
+    /// Makes the child close every descriptor that is not listed, including ones opened before it starts.
     private func closeOthers(_ actions: inout FileActions) {
         let last = max(2, descriptors.keys.max() ?? 2)
-        // Closing what is not open is no error here.
+        // Closing a descriptor that is not open is not an error here.
         for descriptor in 3..<max(3, last) where descriptors[descriptor] == nil {
             posix_spawn_file_actions_addclose(&actions, descriptor)
         }
         if let closeFrom = SystemCalls.closeFrom, closeFrom(&actions, last + 1) == 0 { return }
-        // A C library that cannot say "all from here on": those that are open now, and as many as may be by then.
+        // Without `closefrom` in the C library: closes the descriptors that are open now, and a margin for new ones.
         let names = (try? FileManager.default.contentsOfDirectory(atPath: "/dev/fd")) ?? []
         let highest = names.compactMap { Int32($0) }.max() ?? 0
         for descriptor in (last + 1)..<max(2048, highest + 256) {
@@ -113,7 +113,7 @@ package struct ChildProgram: Sendable {
     private typealias FileActions = posix_spawn_file_actions_t
 #endif
 
-/// What only newer C libraries have, and is therefore looked up when it is needed.
+/// Functions that only newer C libraries have; looked up at run time.
 private enum SystemCalls {
     typealias CloseFrom = @convention(c) (UnsafeMutablePointer<FileActions>, Int32) -> Int32
 
@@ -130,7 +130,7 @@ package struct SpawnError: Error {
     package let number: Int32
 }
 
-/// Calls `body` with `words` as C wants them: an array of strings with NULL at its end.
+/// Calls `body` with `words` as a NULL-terminated array of C strings.
 private func withVector<Result>(
     _ words: [String], _ body: ([UnsafeMutablePointer<CChar>?]) -> Result
 ) -> Result {

@@ -1,11 +1,11 @@
-// One attempt of a job in a test of its handler: no Redis, no queue, no worker.
+// Runs one attempt of a job in a test of its handler: no Redis, no queue, no worker.
 
 import FoundationEssentials
 public import Logging
 public import MartletJobs
 import Synchronization
 
-/// An attempt as a handler meets it, with all that the handler said kept for the test.
+/// An attempt for tests of handlers; records everything that the handler reports.
 ///
 /// ```swift
 /// let run = TestRun(attempt: 2, checkpoint: 100)
@@ -17,19 +17,19 @@ public final class TestRun: Sendable {
     private let logger: Logger
     private let runtime = TestRuntime()
 
-    /// An attempt with these facts.
+    /// Creates an attempt with these facts.
     ///
     /// - Parameters:
-    ///   - attempt: which attempt it is, from 1.
-    ///   - maxRetries: how many retries the job has.
-    ///   - claims: how often the job was claimed, this time included.
+    ///   - attempt: the number of the attempt, from 1.
+    ///   - maxRetries: the number of retries that the job has.
+    ///   - claims: how often the job was claimed, including now; `attempt` by default.
     ///   - queue: the queue's name.
     ///   - id: the job's id.
-    ///   - tags: what the push attached.
-    ///   - metadata: the JSON object that the push attached.
-    ///   - checkpoint: what an earlier attempt saved; it is encoded as ``MartletJobs/JobContext/save(_:)`` does.
-    ///   - logger: gets the handler's lines; by default they are dropped.
-    /// - Throws: what encoding the checkpoint throws.
+    ///   - tags: the tags from the push.
+    ///   - metadata: the metadata from the push.
+    ///   - checkpoint: the checkpoint of an earlier attempt; encoded as ``MartletJobs/JobContext/save(_:)`` does.
+    ///   - logger: receives the handler's log lines; drops them by default.
+    /// - Throws: the error of encoding the checkpoint.
     public init(
         attempt: Int = 1, maxRetries: Int = 3, claims: Int? = nil, queue: String = "default", id: JobID = .generate(),
         tags: [String] = [], metadata: JobMetadata? = nil, checkpoint: (any Encodable & Sendable)? = nil,
@@ -43,9 +43,13 @@ public final class TestRun: Sendable {
         self.logger = logger
     }
 
-    /// Runs the handler to its end; what it throws is thrown.
+    /// Runs the handler to its end; ``stop(_:)`` cancels it, as a worker would.
     ///
-    /// A ``stop(_:)`` cancels it, as a worker would.
+    /// - Parameters:
+    ///   - handler: the handler under test.
+    ///   - job: the payload.
+    /// - Returns: the handler's output.
+    /// - Throws: the handler's error.
     @discardableResult
     public func perform<Handler: JobHandler>(
         _ handler: Handler, _ job: Handler.Payload
@@ -60,29 +64,40 @@ public final class TestRun: Sendable {
         }
     }
 
-    /// The context that ``perform(_:_:)`` gives to the handler, for tests of middleware and of single functions.
+    /// Creates the context that ``perform(_:_:)`` passes to the handler, for tests of middleware and helper functions.
+    ///
+    /// - Parameter type: the job's wire name.
+    /// - Returns: the context.
     public func context(type: String) -> JobContext {
         var facts = facts
         facts.type = type
         return JobContext(facts, logger: logger, runtime: runtime)
     }
 
-    /// Tells the handler to stop for this reason.
+    /// Asks the handler to stop.
+    ///
+    /// - Parameter reason: the reason that the handler sees.
     public func stop(_ reason: StopReason) { runtime.stop(reason) }
 
-    /// Makes each further `save` throw this error, as after the loss of the lease.
+    /// Makes every later `save` throw this error, as after the loss of the lease.
+    ///
+    /// - Parameter error: the error.
     public func failSaves(with error: any Error) { runtime.failSaves(with: error) }
 
     /// All progress that the handler reported, in order.
     public var progress: [JobProgress] { runtime.progress }
 
-    /// The last checkpoint that the handler saved; `nil` when it saved none.
+    /// The last checkpoint that the handler saved.
+    ///
+    /// - Parameter type: the type to decode.
+    /// - Returns: the checkpoint; `nil` when the handler saved none.
+    /// - Throws: `DecodingError`.
     public func checkpoint<Value: Decodable>(as type: Value.Type = Value.self) throws -> Value? {
         try runtime.checkpoint.map { try JSONDecoder().decode(type, from: Data($0)) }
     }
 }
 
-/// What a handler is given in place of a worker.
+/// The runtime of a handler under test.
 private final class TestRuntime: JobRuntime {
     private struct State {
         var stop: StopReason?

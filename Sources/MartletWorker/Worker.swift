@@ -1,4 +1,4 @@
-// The worker: what an application puts into its service group to run jobs.
+// The worker: a service that runs jobs.
 
 public import Logging
 import MartletJobs
@@ -15,10 +15,10 @@ public import MartletQueue
 /// try await worker.run()
 /// ```
 ///
-/// A service: a graceful shutdown lets running jobs finish within ``WorkerConfiguration/grace``, then cancels them and
-/// gives them back. In a service group the group says when. Outside of one SIGTERM and SIGINT do, unless
-/// ``WorkerConfiguration/handlesSignals`` is false; cancelling the task does the same without grace. The store must run
-/// before and after it: list it before the worker.
+/// A worker is a `Service`. On graceful shutdown it lets running jobs finish within ``WorkerConfiguration/grace``, then
+/// cancels and releases them. In a service group the group triggers the shutdown. Outside a group, SIGTERM and SIGINT
+/// do, unless ``WorkerConfiguration/handlesSignals`` is false; cancelling the task stops without a grace period. The
+/// store must start before the worker and stop after it, so list it first.
 public struct Worker: Service {
     /// The settings.
     public var configuration: WorkerConfiguration
@@ -27,14 +27,14 @@ public struct Worker: Service {
     private let handlers: Handlers
     private let logger: Logger
 
-    /// A worker with as many slots for each queue as `queues` says.
+    /// Creates a worker.
     ///
     /// - Parameters:
-    ///   - store: where the queues are.
-    ///   - queues: how many jobs of each queue run here at once, 1 to 10 000.
+    ///   - store: the store with the queues.
+    ///   - queues: the number of concurrent jobs for each queue name, 1 to 10 000.
     ///   - configuration: the settings.
-    ///   - logger: gets the worker's lines, and with the job's metadata those of the handlers.
-    ///   - handlers: what runs the jobs, one for each type.
+    ///   - logger: receives the worker's log lines and, with job metadata, those of the handlers.
+    ///   - handlers: the handlers, one for each type of job.
     public init(
         _ store: JobStore, queues: [String: Int], configuration: WorkerConfiguration = WorkerConfiguration(),
         logger: Logger = Logger(label: "martlet.worker"), @HandlerBuilder handlers: () -> Handlers
@@ -46,22 +46,26 @@ public struct Worker: Service {
         self.logger = logger
     }
 
-    /// Runs jobs until the service group shuts down or the task is cancelled, and outside of a service group until
-    /// SIGTERM or SIGINT; then all is settled or given back.
+    /// Runs jobs until the service group shuts down or the task is cancelled; outside a service group, until SIGTERM or
+    /// SIGINT.
     ///
-    /// A second signal ends the process at once; the leases bring its jobs back. Each run is a worker of its own, with an
-    /// id of its own. Throws ``WorkerError`` before anything is claimed when the worker is not well put together.
+    /// Returns when all jobs are settled or released.
+    ///
+    /// A second signal ends the process at once; its jobs run again when their leases expire. Each call is a new worker
+    /// with a new id.
+    ///
+    /// - Throws: ``WorkerError`` before the first claim when the worker is misconfigured.
     public func run() async throws {
         if OneJobProcess.isHere {
             let handlers = try HandlerTable(handlers)
             await IsolatedChild(handlers: handlers, middleware: configuration.middleware, logger: logger).run()
         }
-        let crew = Crew(
+        let context = WorkerContext(
             store: store, handlers: try HandlerTable(handlers), queues: try checkedQueues(),
             configuration: configuration, logger: logger)
-        let run = WorkerRun(crew, store: store)
-        // Not a child task: cancellation must not reach the last settlements, which say that jobs are given back.
-        let task = Task(executorPreference: crew.thread) { await run.serve() }
+        let run = WorkerRun(context, store: store)
+        // Not a child task: cancellation must not reach the last settlements, which release jobs.
+        let task = Task(executorPreference: context.thread) { await run.serve() }
         let listener = listensToSignals ? TerminationSignals.shared.listen { run.stop(signal: $0) } : nil
         defer { if let listener { TerminationSignals.shared.stop(listener) } }
         await withTaskCancellationHandler {
@@ -75,13 +79,13 @@ public struct Worker: Service {
         }
     }
 
-    /// A service group has signals of its own, and the program may have asked it to hear none.
+    /// A service group handles signals itself, and the program may have disabled signal handling.
     private var listensToSignals: Bool { configuration.handlesSignals && TaskLocals.gracefulShutdownManager == nil }
 
-    /// Whether this process was started by a worker for one job with `runsOn: .process`, which ``run()`` then runs.
+    /// Whether a worker started this process for one isolated job (`runsOn: .process`), which ``run()`` then runs.
     ///
-    /// The whole program runs in such a process up to there. Skip what must not be done twice, such as listening on a
-    /// port; pushes are refused.
+    /// The whole program runs in such a process up to that call. Skip what must not happen twice, such as listening on
+    /// a port; pushes are refused.
     public static var runsOneJob: Bool { OneJobProcess.isHere }
 
     private func checkedQueues() throws(WorkerError) -> [(name: QueueName, slots: Int)] {

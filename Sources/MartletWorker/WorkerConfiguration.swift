@@ -1,58 +1,68 @@
-// What can be set on a worker.
+// The settings of a worker.
 
-/// The settings of a worker process; every one has a default for production.
+/// The settings of a worker; every one has a default for production.
+///
+/// ```swift
+/// var configuration = WorkerConfiguration()
+/// configuration.grace = .seconds(60)
+/// configuration.health = WorkerHealth()
+/// ```
 public struct WorkerConfiguration: Sendable {
-    /// How long running jobs may go on after a graceful shutdown began.
+    /// How long running jobs may continue after a graceful shutdown began; 25 s by default.
     public var grace: Duration = .seconds(25)
-    /// How long cancelled handlers may take to return, and last settlements to arrive, before `run()` gives up on them.
+    /// How long cancelled handlers and the last settlements may take before `run()` abandons them; 4 s by default.
     public var cancellationGrace: Duration = .seconds(4)
-    /// Whether ``Worker/run()`` outside of a service group ends in order at SIGTERM and SIGINT.
+    /// Whether ``Worker/run()`` outside a service group stops gracefully on SIGTERM and SIGINT; true by default.
     ///
-    /// A signal that the program ignores or handles by itself is left to it in any case.
+    /// Signals that the program ignores or handles itself are never touched.
     public var handlesSignals = true
-    /// How often an idle worker looks for jobs when no wake token comes, ± 20 %.
+    /// How often an idle worker polls when no wake token arrives, ± 20 %; 1 s by default.
     public var pollInterval: Duration = .seconds(1)
-    /// How long a job may wait in this worker for a free slot; zero claims no job before there is one.
+    /// How long a claimed job may wait in this worker for a free slot; 5 ms by default.
     ///
-    /// Where handlers are short, the worker claims more jobs at a time than it has slots, as many as will start within
-    /// this time by what their handlers took so far: a turn for each handful of jobs would cost more than the jobs. More
-    /// than the slots never run at once, and what has waited four times as long without any job starting is given back.
+    /// Zero claims only for free slots.
+    ///
+    /// With short handlers, the worker claims more jobs than it has slots: as many as will start within this time, by
+    /// the measured duration of handlers. Otherwise each handful of jobs would cost a round trip that is dearer than
+    /// the jobs. The number of running jobs never exceeds the slots. Waiting jobs are released after four times this
+    /// duration without progress.
     public var claimAhead: Duration = .milliseconds(5)
-    /// How often the worker says that it lives; more often where a third of the queue's lease is shorter.
+    /// How often the worker sends a heartbeat; 900 ms by default, and at least three times per lease.
     ///
-    /// A beat brings back what operators want, so that a second is enough for it to reach a handler.
-    public var beatInterval: Duration = .milliseconds(900)
-    /// How often the worker does the queues' housekeeping, ± 30 %.
+    /// Heartbeats also receive stop requests, so a request reaches a handler within about a second.
+    public var heartbeatInterval: Duration = .milliseconds(900)
+    /// How often the worker sweeps its queues, ± 30 %; 1 s by default.
     public var sweepInterval: Duration = .seconds(1)
-    /// How long a job of an unknown type is kept from this worker's queue at first; doubles up to 5 min.
+    /// The first delay of a job with an unknown type, 5 s by default; doubles up to 5 min.
     public var unknownTypeDelay: Duration = .seconds(5)
-    /// How long a job may go from worker to worker none of which knows its type before it fails; `nil` means for ever.
+    /// How long a job of an unknown type may wait for a worker with a handler before it fails; `nil`, the default, is
+    /// unlimited.
     ///
-    /// The time counts from when a worker first gave it back and begins again when one knew it.
+    /// The time starts when a worker first releases the job, and restarts when a worker had a handler.
     public var unknownTypeLimit: Duration?
-    /// How long after the loss of its lease a handler that still runs counts as leaked.
+    /// How long a handler may run after losing its lease before it counts as leaked; 10 s by default.
     public var leakDelay: Duration = .seconds(10)
-    /// How many leaked handlers make the worker call ``onUnhealthy``.
+    /// The number of leaked handlers at which the worker calls ``onUnhealthy``; 1 by default.
     public var leakLimit = 1
     /// Called with the number of leaked handlers whenever it grows to ``leakLimit`` or more.
     ///
-    /// Such handlers ignore cancellation: their jobs run elsewhere already, and only the end of the process frees
-    /// their slots.
+    /// Leaked handlers ignore cancellation: their jobs already run elsewhere, and only ending the process frees their
+    /// slots.
     public var onUnhealthy: (@Sendable (Int) -> Void)?
-    /// Whether a job with which a worker died before is run again in a process of its own.
+    /// Whether a job whose worker died runs again in a separate process; false by default.
     ///
-    /// Then a job that brings its process down is found out without taking others along, and no bystander is taken
-    /// for it. The process is this program, started again with the same arguments; ``Worker/run()`` runs the one job
-    /// there and ends it. So nothing before `run()` may be done that must not be done twice, such as listening on a port.
-    /// A handler with `runsOn: .process` always runs so.
+    /// The first crash also interrupts other jobs of the worker. On retry the suspects run in isolation, so only the
+    /// faulty job crashes. The process is this program, started again with the same arguments; ``Worker/run()`` runs
+    /// the one job there and exits. So nothing before `run()` may have effects that must not happen twice, such as
+    /// listening on a port. A handler with `runsOn: .process` is always isolated.
     public var isolatesLostJobs = false
-    /// Kept up to date with how the worker does, for probes; `nil` is nobody asks.
+    /// Updated with the worker's health, for probes; `nil` by default.
     public var health: WorkerHealth?
-    /// What stands around every handler, the outermost first.
+    /// The middleware around every handler, the outermost first.
     public var middleware: [any WorkerMiddleware] = []
-    /// The version that the list of workers shows.
+    /// The version shown in the list of workers.
     public var version = ""
 
-    /// The defaults.
+    /// Creates the default settings.
     public init() {}
 }

@@ -1,20 +1,20 @@
-// Why a worker does not start.
+// The reasons why a worker does not start.
 
 import MartletQueue
 
-/// A mistake in how a worker was put together.
+/// A configuration error of a worker.
 public enum WorkerError: Error, Sendable, Hashable, CustomStringConvertible {
-    /// Two handlers run the same type of job; names both.
+    /// Two handlers run the same type of job; the values are the type and both handlers.
     case duplicateHandlers(type: String, String, String)
     /// A job's wire name is empty, longer than 128 bytes, or has control characters.
     case badTypeName(String, handler: String)
-    /// There is nothing that the worker could run.
+    /// The worker has no handlers.
     case noHandlers
     /// A queue's name does not match `^[a-z0-9][a-z0-9._-]{0,63}$`.
     case badQueueName(String)
     /// A queue has fewer than 1 or more than 10 000 slots.
     case badSlots(queue: String, Int)
-    /// The worker has no queue.
+    /// The worker has no queues.
     case noQueues
 
     /// What is wrong and what to do.

@@ -55,9 +55,9 @@ final class FaultLink: @unchecked Sendable {
     func attach() throws {
         proxy.add(self)
         try client.pipeline.syncOperations.addHandler(
-            Ear { [weak self] bytes in if let bytes { self?.heardClient(bytes) } else { self?.lostClient() } })
+            SideReader { [weak self] bytes in if let bytes { self?.heardClient(bytes) } else { self?.lostClient() } })
         try server.pipeline.syncOperations.addHandler(
-            Ear { [weak self] bytes in if let bytes { self?.heardServer(bytes) } else { self?.lostServer() } })
+            SideReader { [weak self] bytes in if let bytes { self?.heardServer(bytes) } else { self?.lostServer() } })
     }
 
     /// Passes on what can be.
@@ -220,7 +220,7 @@ extension FaultLink {
 }
 
 /// Tells what one side says; `nil` when it is gone.
-private final class Ear: ChannelInboundHandler {
+private final class SideReader: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
 
     private let hear: (ByteBuffer?) -> Void

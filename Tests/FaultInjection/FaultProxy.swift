@@ -48,7 +48,7 @@ public final class FaultProxy: Sendable {
         observer: (@Sendable (FaultKind, _ command: String) -> Void)? = nil
     ) async throws -> FaultProxy {
         let loop = network.next()
-        let entrance = Entrance()
+        let entrance = ProxyReference()
         let bootstrap = ServerBootstrap(group: loop, childGroup: loop)
             .childChannelInitializer { client in
                 ClientBootstrap(group: loop).connect(unixDomainSocketPath: socketPath).flatMap { server in
@@ -72,7 +72,7 @@ public final class FaultProxy: Sendable {
 
     private init(
         _ server: any Channel, _ loop: any EventLoop, url: String, path: String?,
-        _ observer: (@Sendable (FaultKind, _ command: String) -> Void)?, _ entrance: Entrance
+        _ observer: (@Sendable (FaultKind, _ command: String) -> Void)?, _ entrance: ProxyReference
     ) {
         self.server = server
         self.loop = loop
@@ -164,7 +164,7 @@ extension FaultProxy {
 }
 
 /// How a listening socket finds the proxy that is made of it.
-private final class Entrance: Sendable {
+private final class ProxyReference: Sendable {
     private struct Weak { weak var proxy: FaultProxy? }
     private let place = Mutex(Weak())
 

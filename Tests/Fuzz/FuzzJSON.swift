@@ -17,7 +17,7 @@ func fuzzJSON(_ input: Input) {
 }
 
 /// What goes out is one JSON value.
-func checkJSON(_ json: JSON) {
+func checkJSON(_ json: JSONOutput) {
     let bytes = json.bytes
     check((try? JSONText(bytes)) != nil, "no JSON: \(String(decoding: bytes, as: UTF8.self))")
 }
@@ -45,7 +45,7 @@ private func checkValue(_ text: JSONText, depth: Int) {
 
 /// A text goes out and comes back byte for byte, without anything that a page or a log takes for more than text.
 private func checkString(_ string: String) {
-    let bytes = JSON.string(string).bytes
+    let bytes = JSONOutput.string(string).bytes
     let harmful = bytes.contains { $0 < 0x20 || $0 == 0x7F || $0 == UInt8(ascii: "<") || $0 == UInt8(ascii: ">") }
     check(!harmful, "written as it is: \(string)")
     let back = try? JSONText(bytes).string

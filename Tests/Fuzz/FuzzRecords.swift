@@ -28,7 +28,7 @@ func fuzzRecords(_ input: Input) {
         ]))
     let words = Queue.words(pairs)
     let status = QueueStatus(name: .default, counts: words, meta: words)
-    checkJSON(JSON.queue(status))
+    checkJSON(JSONOutput.queue(status))
     _ = status.ledgerDifference
 }
 
@@ -53,8 +53,8 @@ private func answers(_ input: Input) {
 /// A job is shown as JSON, and its numbers are such that the worker can go on with them.
 private func show(_ value: RedisValue, now: Int) {
     guard let id = JobID("a"), let job = try? JobRecord(value, id: id, queue: .default, now: now) else { return }
-    checkJSON(JSON.job(job))
-    checkJSON(JSON.job(job, brief: true))
+    checkJSON(JSONOutput.job(job))
+    checkJSON(JSONOutput.job(job, brief: true))
     let wait = job.retryPolicy.delay(afterFailure: job.attempt)
     check((.zero...job.retryPolicy.cap).contains(wait), "a wait of \(wait) by \(job.retryPolicy)")
     check(RetryPolicy(stored: job.retryPolicy.stored) == job.retryPolicy, "\(job.retryPolicy) is stored as another")

@@ -18,7 +18,7 @@ func fuzzTimes(_ input: Input) {
     let shown = Timestamp.text(milliseconds: milliseconds)
     check(shown.utf8.count == 24 && shown.utf8.allSatisfy { $0 < 0x80 }, "a time of another length: \(shown)")
     check(Duration.milliseconds(milliseconds).inMilliseconds == Int(milliseconds), "\(milliseconds) ms")
-    if JSON.seconds(.milliseconds(milliseconds)).bytes.isEmpty { fatalError("a duration without a text") }
+    if JSONOutput.seconds(.milliseconds(milliseconds)).bytes.isEmpty { fatalError("a duration without a text") }
     let shownToo = Date(timeIntervalSince1970: Double(milliseconds)).rfc3339
     check(shownToo.utf8.count == 24, "a time of another length: \(shownToo)")
 }

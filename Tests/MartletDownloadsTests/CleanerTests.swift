@@ -8,22 +8,23 @@ import Testing
 @testable import MartletDownloads
 
 @Suite struct CleanerTests {
-    private func create(_ names: [String], in bench: Bench) {
-        for name in names { _ = FileManager.default.createFile(atPath: bench.path(name), contents: Data([1])) }
+    private func create(_ names: [String], in harness: DownloadHarness) {
+        for name in names { _ = FileManager.default.createFile(atPath: harness.path(name), contents: Data([1])) }
     }
 
     @Test func `only parts of jobs that are over go`() async throws {
-        let bench = try Bench()
-        create([".a.dead.1-abc.part", ".a.live.1-abc.part", "a", ".a", "b.part", ".b.part", ".x.y.z.part"], in: bench)
+        let harness = try DownloadHarness()
+        create(
+            [".a.dead.1-abc.part", ".a.live.1-abc.part", "a", ".a", "b.part", ".b.part", ".x.y.z.part"], in: harness)
         try FileManager.default.createDirectory(
-            atPath: bench.path(".d.dead.1-abc.part"), withIntermediateDirectories: false)
-        try FileManager.default.createSymbolicLink(atPath: bench.path(".l.dead.1-abc.part"), withDestinationPath: "a")
-        let cleaner = PartFileCleaner(directory: bench.directory) { ids in
+            atPath: harness.path(".d.dead.1-abc.part"), withIntermediateDirectories: false)
+        try FileManager.default.createSymbolicLink(atPath: harness.path(".l.dead.1-abc.part"), withDestinationPath: "a")
+        let cleaner = PartFileCleaner(directory: harness.directory) { ids in
             Set(ids.filter { $0.description == "live" })
         }
         #expect(try await cleaner.clean() == [".a.dead.1-abc.part"])
         #expect(
-            bench.names == [
+            harness.names == [
                 ".a", ".a.live.1-abc.part", ".b.part", ".d.dead.1-abc.part", ".l.dead.1-abc.part", ".x.y.z.part", "a",
                 "b.part",
             ])
@@ -31,38 +32,38 @@ import Testing
     }
 
     @Test func `a name that could be a live job's stays`() async throws {
-        let bench = try Bench()
-        create([".a.b.c.1-abc.part"], in: bench)
+        let harness = try DownloadHarness()
+        create([".a.b.c.1-abc.part"], in: harness)
         for live in ["b.c", "c"] {
-            let cleaner = PartFileCleaner(directory: bench.directory) { Set($0.filter { $0.description == live }) }
+            let cleaner = PartFileCleaner(directory: harness.directory) { Set($0.filter { $0.description == live }) }
             #expect(try await cleaner.clean().isEmpty)
         }
-        #expect(try await PartFileCleaner(directory: bench.directory) { _ in [] }.clean().count == 1)
+        #expect(try await PartFileCleaner(directory: harness.directory) { _ in [] }.clean().count == 1)
     }
 
     @Test func `a part that somebody holds stays`() async throws {
-        let bench = try Bench()
-        create([".a.dead.1-abc.part"], in: bench)
-        let holder = try #require(FileHandleForTests(bench.path(".a.dead.1-abc.part")))
+        let harness = try DownloadHarness()
+        create([".a.dead.1-abc.part"], in: harness)
+        let holder = try #require(FileHandleForTests(harness.path(".a.dead.1-abc.part")))
         try #require(holder.lock())
-        #expect(try await PartFileCleaner(directory: bench.directory) { _ in [] }.clean().isEmpty)
-        #expect(bench.parts.count == 1)
+        #expect(try await PartFileCleaner(directory: harness.directory) { _ in [] }.clean().isEmpty)
+        #expect(harness.parts.count == 1)
         _ = holder
     }
 
     @Test func `many parts are asked for in batches and a failing question removes nothing`() async throws {
-        let bench = try Bench()
-        create((0..<1100).map { ".f.job\($0).1-abc.part" }, in: bench)
+        let harness = try DownloadHarness()
+        create((0..<1100).map { ".f.job\($0).1-abc.part" }, in: harness)
         let sizes = Mutex<[Int]>([])
-        let failing = PartFileCleaner(directory: bench.directory) { ids in
+        let failing = PartFileCleaner(directory: harness.directory) { ids in
             sizes.withLock { $0.append(ids.count) }
             if ids.count < 500 { throw Fenced() }
             return []
         }
         await #expect(throws: Fenced.self) { try await failing.clean() }
         #expect(sizes.withLock { $0 } == [500, 500, 100])
-        #expect(bench.parts.count == 1100)
-        #expect(try await PartFileCleaner(directory: bench.directory) { _ in [] }.clean().count == 1100)
+        #expect(harness.parts.count == 1100)
+        #expect(try await PartFileCleaner(directory: harness.directory) { _ in [] }.clean().count == 1100)
     }
 
     @Test func `a directory that does not exist is clean`() async throws {

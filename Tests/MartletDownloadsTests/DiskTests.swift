@@ -10,16 +10,16 @@ import Testing
 
 @Suite struct DiskTests {
     @Test func `a directory that cannot be made is a fault of the storage`() async throws {
-        let bench = try Bench()
-        _ = FileManager.default.createFile(atPath: bench.path("file"), contents: nil)
-        let settings = bench.settings { $0.directory = bench.path("file") + "/sub" }
-        let error = await bench.failure(DownloadJob(url: "http://127.0.0.1:9/", filename: "a"), settings: settings)
+        let harness = try DownloadHarness()
+        _ = FileManager.default.createFile(atPath: harness.path("file"), contents: nil)
+        let settings = harness.settings { $0.directory = harness.path("file") + "/sub" }
+        let error = await harness.failure(DownloadJob(url: "http://127.0.0.1:9/", filename: "a"), settings: settings)
         #expect(error?.code == .storageFailed)
     }
 
     @Test func `pieces of every size are written and hashed in their order`() async throws {
-        let bench = try Bench()
-        let part = try PartFile.create("p", in: DownloadDirectory(path: bench.directory))
+        let harness = try DownloadHarness()
+        let part = try PartFile.create("p", in: DownloadDirectory(path: harness.directory))
         var writer = PartWriter(part)
         let sizes = [1, 300_000, 1 << 20, 5, 400_000, 400_000, 1, 1, 1 << 20]
         let body = content(sizes.reduce(0, +))
@@ -33,22 +33,22 @@ import Testing
             offset += size
         }
         try await last?.get()
-        #expect(part.held == HeldBytes(count: Int64(body.count), sum: sha256(body)))
-        #expect(bench.bytes("p") == body)
+        #expect(part.held == PartContents(count: Int64(body.count), sum: sha256(body)))
+        #expect(harness.bytes("p") == body)
     }
 
     @Test func `a final name is given without replacing, by link where rename cannot`() throws {
-        let bench = try Bench()
+        let harness = try DownloadHarness()
         for name in ["one", "two", "three"] {
-            _ = FileManager.default.createFile(atPath: bench.path(name), contents: Data(name.utf8))
+            _ = FileManager.default.createFile(atPath: harness.path(name), contents: Data(name.utf8))
         }
-        let directory = try DownloadDirectory(path: bench.directory)
+        let directory = try DownloadDirectory(path: harness.directory)
         #expect(try !directory.rename("one", to: "two"))
         #expect(try !directory.link("one", to: "two"))
         #expect(try directory.link("one", to: "linked"))
         #expect(try directory.rename("linked", to: "renamed"))
-        #expect(bench.names == ["renamed", "three", "two"])
-        #expect(bench.bytes("renamed") == Array("one".utf8))
+        #expect(harness.names == ["renamed", "three", "two"])
+        #expect(harness.bytes("renamed") == Array("one".utf8))
         #expect(throws: SystemError.self) { try directory.rename("missing", to: "x") }
         #expect(throws: SystemError.self) { try directory.link("missing", to: "x") }
         #expect(try directory.open("missing", writing: true) == nil)
@@ -68,11 +68,11 @@ import Testing
         let body = content(600_000)
         let origin = try await Origin.file(body, [])
         for isGlobal in [false, true] {
-            let bench = try Bench()
-            let settings = bench.settings { if isGlobal { $0.globalBytesPerSecond = 800_000 } }
+            let harness = try DownloadHarness()
+            let settings = harness.settings { if isGlobal { $0.globalBytesPerSecond = 800_000 } }
             let job = DownloadJob(url: origin.url(), filename: "a", bytesPerSecond: isGlobal ? nil : 800_000)
             let start = ContinuousClock.now
-            #expect(try await bench.run(job, settings: settings).bytes == 600_000)
+            #expect(try await harness.run(job, settings: settings).bytes == 600_000)
             // 600 kB less a burst of 200 kB at 800 kB/s.
             #expect(ContinuousClock.now - start > .milliseconds(400))
         }

@@ -10,10 +10,10 @@ import Testing
     @Test func `a range that ends with the last number there is does not end the worker`() {
         let headers: HTTPHeaders = ["Content-Range": "bytes 5-9223372036854775807/*", "ETag": "\"v\""]
         let known = DownloadCheckpoint(offset: 5, version: RemoteVersion(etag: "\"v\""))
-        let rules = AnswerRules(
+        let rules = ResponseRules(
             request: .rest(from: 5, ifRange: "\"v\""), known: known, limit: 1000, source: "origin")
         let answer = rules.judge(ResponseHead(status: 206, headers: headers, receivedAt: 0))
-        guard case .askWhole = answer else {
+        guard case .requestWhole = answer else {
             Issue.record("\(answer)")
             return
         }

@@ -10,65 +10,66 @@ import Testing
     private static let tag = ("ETag", "\"v1\"")
 
     /// A bench whose directory is a file system of this size of its own.
-    private func onDisk(_ size: String, _ body: (Bench) async throws -> Void) async throws {
-        let bench = try Bench()
-        guard run("mount", "-t", "tmpfs", "-o", "size=\(size)", "tmpfs", bench.directory) else {
+    private func onDisk(_ size: String, _ body: (DownloadHarness) async throws -> Void) async throws {
+        let harness = try DownloadHarness()
+        guard run("mount", "-t", "tmpfs", "-o", "size=\(size)", "tmpfs", harness.directory) else {
             try Test.cancel("mounting a tmpfs is not permitted here")
         }
-        defer { _ = run("umount", "-l", bench.directory) }
-        try await body(bench)
+        defer { _ = run("umount", "-l", harness.directory) }
+        try await body(harness)
     }
 
     /// One attempt of another job of the same directory.
     private func attempt(
-        _ job: DownloadJob, _ id: String, in bench: Bench, after last: TestRuntime? = nil, runtime: TestRuntime
+        _ job: DownloadJob, _ id: String, in harness: DownloadHarness, after last: TestRuntime? = nil,
+        runtime: TestRuntime
     ) async throws -> DownloadResult {
         let id = try #require(JobID(id))
-        let context = bench.context(runtime, checkpoint: last?.saves.last, id: id)
-        var settings = bench.settings()
+        let context = harness.context(runtime, checkpoint: last?.saves.last, id: id)
+        var settings = harness.settings()
         settings.bytesReceived = { runtime.receive($0) }
         return try await DownloadHandler(settings).run(job, context: context)
     }
 
     @Test func `a file that has no room is not begun, and says why`() async throws {
-        try await onDisk("1m") { bench in
+        try await onDisk("1m") { harness in
             let body = content(3_000_000)
             let origin = try await Origin.file(body, [Self.tag])
             let job = DownloadJob(url: origin.url(), filename: "a")
             let runtime = TestRuntime()
-            let error = await bench.failure(job, runtime: runtime)
+            let error = await harness.failure(job, runtime: runtime)
             #expect(error?.code == .diskFull)
             #expect(error?.retryAdvice == .release(after: .seconds(30)))
             #expect(error?.message.contains("3000000 bytes are needed and 1048576 are free") == true)
             #expect(runtime.received == 0)
-            try #require(run("mount", "-o", "remount,size=8m", bench.directory))
-            #expect(try await bench.run(job, after: runtime).sha256 == sha256(body))
+            try #require(run("mount", "-o", "remount,size=8m", harness.directory))
+            #expect(try await harness.run(job, after: runtime).sha256 == sha256(body))
             await origin.stop()
         }
     }
 
     @Test func `a file of unknown size keeps its bytes on a full disk and goes on once there is room`() async throws {
-        try await onDisk("1m") { bench in
+        try await onDisk("1m") { harness in
             let body = content(3_000_000)
             let origin = try await Origin.start { asked, number in
                 number == 0 ? Reply(headers: [Self.tag], body: body) : Origin.honest(asked, body, [Self.tag])
             }
             let job = DownloadJob(url: origin.url(), filename: "a")
             let runtime = TestRuntime()
-            let error = await bench.failure(job, runtime: runtime)
+            let error = await harness.failure(job, runtime: runtime)
             #expect(error?.code == .diskFull)
             #expect(error?.message.contains("no space") == true)
             let saved = try #require(runtime.checkpoint?.offset)
             #expect(saved > 0 && runtime.progress.last?.completed == saved)
-            try #require(run("mount", "-o", "remount,size=8m", bench.directory))
-            #expect(try await bench.run(job, after: runtime).sha256 == sha256(body))
+            try #require(run("mount", "-o", "remount,size=8m", harness.directory))
+            #expect(try await harness.run(job, after: runtime).sha256 == sha256(body))
             #expect(origin.asked.last?.rangeStart == Int(saved))
             await origin.stop()
         }
     }
 
     @Test func `of two files with room for one, one arrives and the other has fetched nothing`() async throws {
-        try await onDisk("12m") { bench in
+        try await onDisk("12m") { harness in
             let body = content(8_000_000)
             let origin = try await Origin.file(body, [Self.tag])
             let runtimes = ["one": TestRuntime(), "two": TestRuntime()]
@@ -76,7 +77,7 @@ import Testing
                 for (id, runtime) in runtimes {
                     group.addTask {
                         let job = DownloadJob(url: origin.url(), filename: id)
-                        do { return (id, .success(try await attempt(job, id, in: bench, runtime: runtime))) } catch {
+                        do { return (id, .success(try await attempt(job, id, in: harness, runtime: runtime))) } catch {
                             return (id, .failure(error))
                         }
                     }
@@ -89,9 +90,9 @@ import Testing
                 #expect(throws: DownloadError.self) { try result.get() }
                 #expect(runtimes[id]?.received == 0)
                 let other = try #require(results.keys.first { $0 != id })
-                try FileManager.default.removeItem(atPath: bench.path(other))
+                try FileManager.default.removeItem(atPath: harness.path(other))
                 let job = DownloadJob(url: origin.url(), filename: id)
-                let done = try await attempt(job, id, in: bench, after: runtimes[id], runtime: TestRuntime())
+                let done = try await attempt(job, id, in: harness, after: runtimes[id], runtime: TestRuntime())
                 #expect(done.sha256 == sha256(body))
             }
             await origin.stop()
@@ -99,16 +100,16 @@ import Testing
     }
 
     @Test func `a part gives way to an older one when both wait for room`() async throws {
-        try await onDisk("2m") { bench in
+        try await onDisk("2m") { harness in
             let origin = try await Origin.start { _, _ in Reply(headers: [Self.tag], body: content(3_000_000)) }
             _ = FileManager.default.createFile(
-                atPath: bench.path(".x.job-a.1-abc.part"), contents: Data(repeating: 1, count: 500_000))
+                atPath: harness.path(".x.job-a.1-abc.part"), contents: Data(repeating: 1, count: 500_000))
             for (id, isYounger) in [("job-b", true), ("job-0", false)] {
                 let runtime = TestRuntime()
                 await #expect(throws: DownloadError.self) {
-                    try await attempt(DownloadJob(url: origin.url(), filename: "f"), id, in: bench, runtime: runtime)
+                    try await attempt(DownloadJob(url: origin.url(), filename: "f"), id, in: harness, runtime: runtime)
                 }
-                #expect(bench.parts.contains { $0.contains(id) } != isYounger)
+                #expect(harness.parts.contains { $0.contains(id) } != isYounger)
                 #expect((runtime.checkpoint?.offset == 0) == isYounger)
             }
             await origin.stop()
@@ -144,7 +145,7 @@ import Testing
     }
 
     @Test func `room that was reserved is given back when an attempt stops`() async throws {
-        try await onDisk("12m") { bench in
+        try await onDisk("12m") { harness in
             let body = content(8_000_000)
             let origin = try await Origin.start { asked, number in
                 number == 0
@@ -152,17 +153,17 @@ import Testing
             }
             let first = TestRuntime()
             let job = DownloadJob(url: origin.url(), filename: "a")
-            let running = Task { try await attempt(job, "one", in: bench, runtime: first) }
+            let running = Task { try await attempt(job, "one", in: harness, runtime: first) }
             try await eventually("bytes arrive") { first.received >= 1_000_000 }
             // Its room is taken though most of it is not written.
             let other = DownloadJob(url: origin.url(), filename: "b")
             await #expect(throws: DownloadError.self) {
-                try await attempt(other, "two", in: bench, runtime: TestRuntime())
+                try await attempt(other, "two", in: harness, runtime: TestRuntime())
             }
             first.stop(.pause)
             running.cancel()
             await #expect(throws: CancellationError.self) { try await running.value }
-            let done = try await attempt(other, "two", in: bench, runtime: TestRuntime())
+            let done = try await attempt(other, "two", in: harness, runtime: TestRuntime())
             #expect(done.sha256 == sha256(body))
             await origin.stop()
         }

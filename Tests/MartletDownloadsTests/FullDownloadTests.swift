@@ -9,15 +9,15 @@ import Testing
 @Suite struct FullDownloadTests {
     @Test(arguments: [0, 1, 70_000, 3_000_000])
     func `a file of any size arrives whole and hashed`(size: Int) async throws {
-        let bench = try Bench()
+        let harness = try DownloadHarness()
         let body = content(size)
         let origin = try await Origin.file(body, [("ETag", "\"a\"")])
         let runtime = TestRuntime()
         let job = DownloadJob(url: origin.url(), filename: "song.flac", checksum: "sha256:" + sha256(body))
-        let result = try await bench.run(job, runtime: runtime)
+        let result = try await harness.run(job, runtime: runtime)
         #expect(result == DownloadResult(filename: "song.flac", bytes: Int64(size), sha256: sha256(body)))
-        #expect(bench.bytes("song.flac") == body)
-        #expect(bench.names == ["song.flac"])
+        #expect(harness.bytes("song.flac") == body)
+        #expect(harness.names == ["song.flac"])
         #expect(runtime.progress.last == JobProgress(completed: Int64(size), total: Int64(size)))
         #expect(runtime.checkpoint?.final == FinalFile(name: "song.flac", size: Int64(size), sha256: sha256(body)))
         #expect(origin.asked.count == 1)
@@ -26,136 +26,136 @@ import Testing
     }
 
     @Test func `a chunked body without a length arrives whole`() async throws {
-        let bench = try Bench()
+        let harness = try DownloadHarness()
         let body = content(400_000)
         let origin = try await Origin.start { _, _ in Reply(body: body) }
-        let result = try await bench.run(DownloadJob(url: origin.url(), filename: "a"))
+        let result = try await harness.run(DownloadJob(url: origin.url(), filename: "a"))
         #expect(result.sha256 == sha256(body))
         await origin.stop()
     }
 
     @Test(arguments: [nil, .rename, .error, .replace] as [NameConflict?])
     func `a file that is there and has the wanted checksum is not fetched`(conflict: NameConflict?) async throws {
-        let bench = try Bench()
+        let harness = try DownloadHarness()
         let body = content(100_000)
         let origin = try await Origin.file(body, [])
-        _ = FileManager.default.createFile(atPath: bench.path("a"), contents: Data(body))
+        _ = FileManager.default.createFile(atPath: harness.path("a"), contents: Data(body))
         var job = DownloadJob(url: origin.url(), filename: "a", checksum: "SHA256:" + sha256(body).uppercased())
         job.onConflict = conflict
         let runtime = TestRuntime()
-        let result = try await bench.run(job, runtime: runtime)
+        let result = try await harness.run(job, runtime: runtime)
         #expect(result == DownloadResult(filename: "a", bytes: 100_000, sha256: sha256(body)))
         #expect(runtime.progress.last == JobProgress(completed: 100_000, total: 100_000))
-        #expect(origin.asked.isEmpty && bench.names == ["a"])
+        #expect(origin.asked.isEmpty && harness.names == ["a"])
         await origin.stop()
     }
 
     @Test func `a file that is there with another checksum is not taken for the wanted one`() async throws {
-        let bench = try Bench()
+        let harness = try DownloadHarness()
         let body = content(1000)
         let origin = try await Origin.file(body, [])
-        _ = FileManager.default.createFile(atPath: bench.path("a"), contents: Data(content(1000, seed: 2)))
+        _ = FileManager.default.createFile(atPath: harness.path("a"), contents: Data(content(1000, seed: 2)))
         var job = DownloadJob(url: origin.url(), filename: "a", checksum: "sha256:" + sha256(body))
         job.onConflict = .error
-        #expect(await bench.failure(job)?.code == .fileExists)
+        #expect(await harness.failure(job)?.code == .fileExists)
         #expect(origin.asked.isEmpty)
         job.onConflict = .replace
-        #expect(try await bench.run(job).sha256 == sha256(body))
-        #expect(bench.bytes("a") == body)
+        #expect(try await harness.run(job).sha256 == sha256(body))
+        #expect(harness.bytes("a") == body)
         await origin.stop()
     }
 
     @Test func `a missing directory is made`() async throws {
-        let bench = try Bench()
+        let harness = try DownloadHarness()
         let origin = try await Origin.file([1, 2, 3], [])
-        let settings = bench.settings { $0.directory = bench.directory + "/new/deep" }
-        _ = try await bench.run(DownloadJob(url: origin.url(), filename: "a"), settings: settings)
-        #expect(bench.bytes("new/deep/a") == [1, 2, 3])
+        let settings = harness.settings { $0.directory = harness.directory + "/new/deep" }
+        _ = try await harness.run(DownloadJob(url: origin.url(), filename: "a"), settings: settings)
+        #expect(harness.bytes("new/deep/a") == [1, 2, 3])
         await origin.stop()
     }
 
     @Test func `a wrong checksum fails for good, removes the part and clears the checkpoint`() async throws {
-        let bench = try Bench()
+        let harness = try DownloadHarness()
         let origin = try await Origin.file(content(100_000), [("ETag", "\"a\"")])
         let runtime = TestRuntime()
         let wanted = "sha256:" + String(repeating: "0", count: 64)
         let job = DownloadJob(url: origin.url(), filename: "a", checksum: wanted)
-        let error = await bench.failure(job, runtime: runtime)
+        let error = await harness.failure(job, runtime: runtime)
         #expect(error?.code == .checksumMismatch)
         #expect(error?.retryAdvice == .never)
-        #expect(bench.names.isEmpty)
+        #expect(harness.names.isEmpty)
         #expect(runtime.checkpoint == DownloadCheckpoint())
         await origin.stop()
     }
 
     @Test func `an existing file is never replaced and nothing is fetched for it`() async throws {
-        let bench = try Bench()
+        let harness = try DownloadHarness()
         let origin = try await Origin.file(content(1000), [])
-        _ = FileManager.default.createFile(atPath: bench.path("a"), contents: Data([9]))
-        let error = await bench.failure(DownloadJob(url: origin.url(), filename: "a", onConflict: .error))
+        _ = FileManager.default.createFile(atPath: harness.path("a"), contents: Data([9]))
+        let error = await harness.failure(DownloadJob(url: origin.url(), filename: "a", onConflict: .error))
         #expect(error?.code == .fileExists)
         #expect(error?.retryAdvice == .never)
-        #expect(bench.bytes("a") == [9])
+        #expect(harness.bytes("a") == [9])
         #expect(origin.asked.isEmpty)
         await origin.stop()
     }
 
     @Test func `a file that appears during the transfer is not replaced either`() async throws {
-        let bench = try Bench()
-        let path = bench.path("a")
+        let harness = try DownloadHarness()
+        let path = harness.path("a")
         let origin = try await Origin.start { _, _ in
             _ = FileManager.default.createFile(atPath: path, contents: Data([9]))
             return .file(content(1000))
         }
-        let error = await bench.failure(DownloadJob(url: origin.url(), filename: "a", onConflict: .error))
+        let error = await harness.failure(DownloadJob(url: origin.url(), filename: "a", onConflict: .error))
         #expect(error?.code == .fileExists)
-        #expect(bench.bytes("a") == [9])
+        #expect(harness.bytes("a") == [9])
         await origin.stop()
     }
 
     @Test func `links planted under either name lead nowhere`() async throws {
-        let bench = try Bench()
-        let outside = try Bench()
+        let harness = try DownloadHarness()
+        let outside = try DownloadHarness()
         _ = FileManager.default.createFile(atPath: outside.path("secret"), contents: Data([9]))
         let origin = try await Origin.file(content(1000), [])
         try FileManager.default.createSymbolicLink(
-            atPath: bench.path("a"), withDestinationPath: outside.path("secret"))
+            atPath: harness.path("a"), withDestinationPath: outside.path("secret"))
         let job = DownloadJob(url: origin.url(), filename: "a", onConflict: .error)
-        #expect(await bench.failure(job)?.code == .fileExists)
+        #expect(await harness.failure(job)?.code == .fileExists)
 
         // The next claim's part name, as one who could read tokens would plant it.
         try FileManager.default.createSymbolicLink(
-            atPath: bench.path(".b.\(bench.id).2-nonce2xy.part"), withDestinationPath: outside.path("secret"))
-        #expect(await bench.failure(DownloadJob(url: origin.url(), filename: "b"))?.code == .storageFailed)
+            atPath: harness.path(".b.\(harness.id).2-nonce2xy.part"), withDestinationPath: outside.path("secret"))
+        #expect(await harness.failure(DownloadJob(url: origin.url(), filename: "b"))?.code == .storageFailed)
         #expect(outside.bytes("secret") == [9])
         await origin.stop()
     }
 
     @Test(arguments: ["../etc/x", "/etc/x", "a/../../b", "a\0b", "CON", ".hidden", "a\u{2025}b", ""])
     func `a name that would leave the directory is refused before anything is asked`(name: String) async throws {
-        let bench = try Bench()
+        let harness = try DownloadHarness()
         let origin = try await Origin.file([1], [])
-        let error = await bench.failure(DownloadJob(url: origin.url(), filename: name))
+        let error = await harness.failure(DownloadJob(url: origin.url(), filename: name))
         #expect(error?.code == .badRequest)
         #expect(error?.retryAdvice == .never)
-        #expect(origin.asked.isEmpty && bench.names.isEmpty)
+        #expect(origin.asked.isEmpty && harness.names.isEmpty)
         await origin.stop()
     }
 
     @Test func `many downloads from one origin run at once`() async throws {
-        let bench = try Bench()
+        let harness = try DownloadHarness()
         let body = content(300_000)
         let origin = try await Origin.file(body, [])
-        let handler = DownloadHandler(bench.settings())
+        let handler = DownloadHandler(harness.settings())
         try await withThrowingTaskGroup(of: DownloadResult.self) { group in
             for index in 0..<12 {
-                let context = bench.context(TestRuntime(), checkpoint: nil)
+                let context = harness.context(TestRuntime(), checkpoint: nil)
                 let job = DownloadJob(url: origin.url("/\(index)"), filename: "f\(index)")
                 group.addTask { try await handler.run(job, context: context) }
             }
             for try await result in group { #expect(result.sha256 == sha256(body)) }
         }
-        #expect(bench.names.count == 12)
+        #expect(harness.names.count == 12)
         await origin.stop()
     }
 }

@@ -9,52 +9,56 @@ import Testing
 @Suite struct HostShareTests {
     private func id(_ text: String) -> JobID { JobID(text) ?? .generate() }
 
-    private func line(_ running: [(String, String)], _ waiting: [String: Int], limit: Int? = 3) -> DownloadLine {
-        DownloadLine(
-            running: running.map { DownloadLine.Running(id: id($0.0), host: $0.1, priority: 0) }, waiting: waiting,
+    private func snapshot(_ running: [(String, String)], _ waiting: [String: Int], limit: Int? = 3)
+        -> DownloadQueueSnapshot
+    {
+        DownloadQueueSnapshot(
+            running: running.map { DownloadQueueSnapshot.Running(id: id($0.0), host: $0.1, priority: 0) },
+            waiting: waiting,
             limit: limit)
     }
 
-    private func givingWay(_ line: DownloadLine, share: Int = 2) -> Set<JobID> {
-        HostShares(line, maxPerHost: share).givingWay
+    private func yielding(_ snapshot: DownloadQueueSnapshot, share: Int = 2) -> Set<JobID> {
+        HostShares(snapshot, maxPerHost: share).yielding
     }
 
     @Test func `a host may have all slots while no other waits`() {
         let full = [("a", "slow"), ("b", "slow"), ("c", "slow")]
-        #expect(givingWay(line(full, [:])) == [])
-        #expect(givingWay(line(full, ["slow": 100])) == [])
-        #expect(!HostShares(line(full, ["slow": 9]), maxPerHost: 2).mustWait(id("c"), host: "slow", alreadyHere: 2))
+        #expect(yielding(snapshot(full, [:])) == [])
+        #expect(yielding(snapshot(full, ["slow": 100])) == [])
+        #expect(!HostShares(snapshot(full, ["slow": 9]), maxPerHost: 2).mustWait(id("c"), host: "slow", alreadyHere: 2))
     }
 
     @Test func `what is beyond the share gives way to others, the last that started first, and no more than needed`() {
         let full = [("a", "slow"), ("b", "slow"), ("c", "slow")]
-        #expect(givingWay(line(full, ["fast": 1])) == [id("c")])
-        #expect(givingWay(line(full, ["fast": 9])) == [id("c")])
+        #expect(yielding(snapshot(full, ["fast": 1])) == [id("c")])
+        #expect(yielding(snapshot(full, ["fast": 9])) == [id("c")])
         let many = full + [("d", "slow"), ("e", "slow")]
-        #expect(givingWay(line(many, ["fast": 1], limit: 5)) == [id("e")])
-        #expect(givingWay(line(many, ["fast": 9, "other": 1], limit: 5)) == [id("c"), id("d"), id("e")])
+        #expect(yielding(snapshot(many, ["fast": 1], limit: 5)) == [id("e")])
+        #expect(yielding(snapshot(many, ["fast": 9, "other": 1], limit: 5)) == [id("c"), id("d"), id("e")])
         // A free slot is enough for one that waits.
-        #expect(givingWay(line(full, ["fast": 1], limit: 4)) == [])
+        #expect(yielding(snapshot(full, ["fast": 1], limit: 4)) == [])
         // Those of equal rights do not push each other out.
         let both = [("a", "slow"), ("b", "slow"), ("c", "fast"), ("d", "fast"), ("e", "fast")]
-        #expect(givingWay(line(both, ["slow": 5, "fast": 5], limit: 5)) == [])
+        #expect(yielding(snapshot(both, ["slow": 5, "fast": 5], limit: 5)) == [])
     }
 
     @Test func `low priorities give way first`() {
-        var line = line([("a", "slow"), ("b", "slow"), ("c", "slow"), ("d", "slow")], ["fast": 1], limit: 4)
-        line.running[2].priority = -1
-        #expect(givingWay(line) == [id("c")])
+        var snapshot = snapshot([("a", "slow"), ("b", "slow"), ("c", "slow"), ("d", "slow")], ["fast": 1], limit: 4)
+        snapshot.running[2].priority = -1
+        #expect(yielding(snapshot) == [id("c")])
     }
 
     @Test func `a small limit leaves one slot to others`() {
-        let two = line([("a", "slow"), ("b", "slow")], ["fast": 1], limit: 2)
-        #expect(givingWay(two) == [id("b")])
-        #expect(givingWay(line([("a", "slow")], ["fast": 1], limit: 1)) == [], "a host keeps one slot")
-        #expect(givingWay(line([("a", "slow"), ("b", "slow"), ("c", "slow")], ["fast": 1], limit: nil)) == [id("c")])
+        let two = snapshot([("a", "slow"), ("b", "slow")], ["fast": 1], limit: 2)
+        #expect(yielding(two) == [id("b")])
+        #expect(yielding(snapshot([("a", "slow")], ["fast": 1], limit: 1)) == [], "a host keeps one slot")
+        #expect(
+            yielding(snapshot([("a", "slow"), ("b", "slow"), ("c", "slow")], ["fast": 1], limit: nil)) == [id("c")])
     }
 
     @Test func `a download that begins waits when its host has its share and others could use the slot`() {
-        let shares = HostShares(line([("a", "slow"), ("b", "slow")], ["fast": 1, "slow": 9]), maxPerHost: 2)
+        let shares = HostShares(snapshot([("a", "slow"), ("b", "slow")], ["fast": 1, "slow": 9]), maxPerHost: 2)
         #expect(shares.mustWait(id("c"), host: "slow", alreadyHere: 0))
         #expect(shares.mustWait(id("c"), host: "slow", alreadyHere: 2))
         #expect(!shares.mustWait(id("b"), host: "slow", alreadyHere: 0), "it is one of the two itself")
@@ -63,7 +67,7 @@ import Testing
     }
 
     @Test func `held back downloads come again one after another, however many there are`() async throws {
-        let table = try #require(table { DownloadLine(running: [], waiting: ["fast": 1], limit: 3) })
+        let table = try #require(table { DownloadQueueSnapshot(running: [], waiting: ["fast": 1], limit: 3) })
         let id = id("x")
         // Two of the host run here for as long as the others are tried.
         let hold = Flag()
@@ -95,7 +99,7 @@ import Testing
 
     @Test(.timeLimit(.minutes(1))) func `a running download gives way, keeps its bytes and goes on later`() async throws
     {
-        let bench = try Bench()
+        let harness = try DownloadHarness()
         let body = content(400_000)
         let origin = try await Origin.start { asked, number in
             number == 0
@@ -104,29 +108,29 @@ import Testing
         }
         let othersWait = Flag()
         let gaveWay = Counter()
-        let me = bench.id
-        let settings = bench.settings { settings in
+        let me = harness.id
+        let settings = harness.settings { settings in
             settings.maxPerHost = 1
-            settings.line = {
+            settings.snapshot = {
                 let running = [
-                    DownloadLine.Running(id: JobID("first") ?? me, host: "127.0.0.1", priority: 0),
-                    DownloadLine.Running(id: me, host: "127.0.0.1", priority: 0),
+                    DownloadQueueSnapshot.Running(id: JobID("first") ?? me, host: "127.0.0.1", priority: 0),
+                    DownloadQueueSnapshot.Running(id: me, host: "127.0.0.1", priority: 0),
                 ]
-                return DownloadLine(running: running, waiting: othersWait.isSet ? ["fast": 1] : [:], limit: 2)
+                return DownloadQueueSnapshot(running: running, waiting: othersWait.isSet ? ["fast": 1] : [:], limit: 2)
             }
             settings.gaveWay = { _ = gaveWay.next() }
         }
         let job = DownloadJob(url: origin.url(), filename: "a")
         let runtime = TestRuntime()
-        let attempt = Task { await bench.failure(job, runtime: runtime, settings: settings) }
+        let attempt = Task { await harness.failure(job, runtime: runtime, settings: settings) }
         try await eventually("bytes arrive") { runtime.received >= 300_000 }
         othersWait.set()
         let error = await attempt.value
         #expect(error?.code == .hostBusy)
         #expect(gaveWay.value == 1)
         #expect(runtime.checkpoint?.offset == 300_000)
-        let later = bench.settings()
-        #expect(try await bench.run(job, after: runtime, settings: later).sha256 == sha256(body))
+        let later = harness.settings()
+        #expect(try await harness.run(job, after: runtime, settings: later).sha256 == sha256(body))
         #expect(origin.asked.last?.rangeStart == 300_000)
         await origin.stop()
     }
@@ -145,9 +149,9 @@ import Testing
         #expect(table.count(of: "h") == 0)
     }
 
-    private func table(_ line: @escaping @Sendable () async -> DownloadLine?) -> HostTable? {
+    private func table(_ snapshot: @escaping @Sendable () async -> DownloadQueueSnapshot?) -> HostTable? {
         var configuration = DownloadConfiguration(directory: "/tmp")
-        configuration.line = line
+        configuration.snapshot = snapshot
         return HostTable(configuration)
     }
 }

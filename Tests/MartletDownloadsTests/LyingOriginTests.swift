@@ -10,7 +10,7 @@ import Testing
     private static let tag = ("ETag", "\"v1\"")
 
     /// What a server sends that was asked for the rest.
-    enum Lie: CaseIterable, Sendable {
+    enum Misbehaviour: CaseIterable, Sendable {
         case tailAs200, tailAs203, tailAs200WithRange, tailAs200Chunked, tailAs200WithoutTag, wholeAs200Chunked
         case longer206, several206, later206, other206, open206, headOf206
 
@@ -43,9 +43,11 @@ import Testing
     }
 
     /// Breaks the first answer, lies to the first request for a rest, and is honest from then on.
-    @Test(arguments: Lie.allCases, [true, false])
-    func `whatever answers a request for the rest, no wrong file is finished`(lie: Lie, isSized: Bool) async throws {
-        let bench = try Bench()
+    @Test(arguments: Misbehaviour.allCases, [true, false])
+    func `whatever answers a request for the rest, no wrong file is finished`(lie: Misbehaviour, isSized: Bool)
+        async throws
+    {
+        let harness = try DownloadHarness()
         let lies = Counter()
         let origin = try await Origin.start { asked, number in
             guard number > 0 else {
@@ -58,20 +60,20 @@ import Testing
         }
         let job = DownloadJob(url: origin.url(), filename: "a")
         var last = TestRuntime()
-        _ = await bench.failure(job, runtime: last)
+        _ = await harness.failure(job, runtime: last)
         #expect(last.checkpoint?.offset == 100_000)
         for _ in 0..<4 {
             let runtime = TestRuntime()
-            let result = try? await bench.run(job, after: last, runtime: runtime)
+            let result = try? await harness.run(job, after: last, runtime: runtime)
             last = runtime
             if let result {
                 #expect(result.sha256 == sha256(Self.body))
                 break
             }
-            #expect(bench.bytes("a") == nil)
+            #expect(harness.bytes("a") == nil)
         }
-        #expect(bench.bytes("a") == Self.body)
-        #expect(bench.names == ["a"])
+        #expect(harness.bytes("a") == Self.body)
+        #expect(harness.names == ["a"])
         await origin.stop()
     }
 
@@ -87,39 +89,39 @@ import Testing
         Reply(status: 206, body: content(10), length: 10),
     ])
     func `a fresh answer that contradicts itself is an error`(reply: Reply) async throws {
-        let bench = try Bench()
+        let harness = try DownloadHarness()
         let origin = try await Origin.start { _, _ in reply }
-        let error = await bench.failure(DownloadJob(url: origin.url(), filename: "a"))
+        let error = await harness.failure(DownloadJob(url: origin.url(), filename: "a"))
         #expect([.badResponse, .incomplete].contains(error?.code))
         #expect(error?.retryAdvice == .byPolicy)
-        #expect(bench.bytes("a") == nil)
+        #expect(harness.bytes("a") == nil)
         await origin.stop()
     }
 
     @Test func `a body behind its announced end takes the part with it`() async throws {
-        let bench = try Bench()
+        let harness = try DownloadHarness()
         let origin = try await Origin.start { _, _ in
             Reply(headers: [("Content-Range", "bytes 0-199999/200000"), Self.tag], body: Self.body)
         }
         let runtime = TestRuntime()
-        let error = await bench.failure(DownloadJob(url: origin.url(), filename: "a"), runtime: runtime)
+        let error = await harness.failure(DownloadJob(url: origin.url(), filename: "a"), runtime: runtime)
         #expect(error?.message.contains("more than the 200000 bytes") == true)
-        #expect(bench.names.isEmpty)
+        #expect(harness.names.isEmpty)
         #expect(runtime.checkpoint?.offset == 0)
         await origin.stop()
     }
 
     @Test func `a range that nobody asked for is taken when it is the whole file`() async throws {
-        let bench = try Bench()
+        let harness = try DownloadHarness()
         let origin = try await Origin.start { _, _ in .range(Self.body, from: 0, [Self.tag]) }
-        let result = try await bench.run(DownloadJob(url: origin.url(), filename: "a"))
+        let result = try await harness.run(DownloadJob(url: origin.url(), filename: "a"))
         #expect(result.sha256 == sha256(Self.body))
         #expect(origin.asked.count == 1)
         await origin.stop()
     }
 
     @Test func `a server that never names the size is asked once more what follows`() async throws {
-        let bench = try Bench()
+        let harness = try DownloadHarness()
         let origin = try await Origin.start { asked, number in
             guard let start = asked.rangeStart else {
                 return Reply(headers: [Self.tag], body: Self.body).cut(after: 100_000)
@@ -131,8 +133,8 @@ import Testing
         }
         let job = DownloadJob(url: origin.url(), filename: "a")
         let first = TestRuntime()
-        _ = await bench.failure(job, runtime: first)
-        #expect(try await bench.run(job, after: first).sha256 == sha256(Self.body))
+        _ = await harness.failure(job, runtime: first)
+        #expect(try await harness.run(job, after: first).sha256 == sha256(Self.body))
         #expect(origin.asked.map(\.rangeStart) == [nil, 100_000, 300_000])
         await origin.stop()
     }

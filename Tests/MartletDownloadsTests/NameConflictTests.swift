@@ -27,14 +27,14 @@ import Testing
     }
 
     @Test func `two URLs with the same last segment become two files`() async throws {
-        let bench = try Bench()
+        let harness = try DownloadHarness()
         let (one, two) = (content(40_000), content(50_000, seed: 2))
         let origin = try await Origin.start { asked, _ in .file(asked.path.hasPrefix("/x") ? one : two) }
-        let handler = DownloadHandler(bench.settings())
+        let handler = DownloadHandler(harness.settings())
         let rules = try DownloadRequestRules(allowPrivateAddresses: true)
         try await withThrowingTaskGroup(of: DownloadResult.self) { group in
             for path in ["/x/a.flac", "/y/a.flac"] {
-                let context = bench.context(TestRuntime(), checkpoint: nil)
+                let context = harness.context(TestRuntime(), checkpoint: nil)
                 let job = try rules.job(url: origin.url(path))
                 group.addTask { try await handler.run(job, context: context) }
             }
@@ -43,40 +43,40 @@ import Testing
             #expect(results.keys.sorted() == ["a (2).flac", "a.flac"])
             #expect(Set(results.values) == [sha256(one), sha256(two)])
         }
-        #expect(bench.names == ["a (2).flac", "a.flac"])
+        #expect(harness.names == ["a (2).flac", "a.flac"])
         await origin.stop()
     }
 
     @Test func `a numbered file is found again after a crash before the settlement, and nothing is fetched`()
         async throws
     {
-        let bench = try Bench()
-        _ = FileManager.default.createFile(atPath: bench.path("a"), contents: Data([9]))
+        let harness = try DownloadHarness()
+        _ = FileManager.default.createFile(atPath: harness.path("a"), contents: Data([9]))
         let body = content(30_000)
         let origin = try await Origin.file(body, [])
         let job = DownloadJob(url: origin.url(), filename: "a")
         let runtime = TestRuntime()
-        let result = try await bench.run(job, runtime: runtime)
+        let result = try await harness.run(job, runtime: runtime)
         #expect(result.filename == "a (2)")
-        #expect(bench.bytes("a") == [9] && bench.bytes("a (2)") == body)
-        #expect(try await bench.run(job, after: runtime) == result)
+        #expect(harness.bytes("a") == [9] && harness.bytes("a (2)") == body)
+        #expect(try await harness.run(job, after: runtime) == result)
         #expect(origin.asked.count == 1)
-        #expect(bench.names == ["a", "a (2)"])
+        #expect(harness.names == ["a", "a (2)"])
         await origin.stop()
     }
 
     @Test func `replace takes the place of the file that is there`() async throws {
-        let bench = try Bench()
-        _ = FileManager.default.createFile(atPath: bench.path("a"), contents: Data([9]))
+        let harness = try DownloadHarness()
+        _ = FileManager.default.createFile(atPath: harness.path("a"), contents: Data([9]))
         let body = content(30_000)
         let origin = try await Origin.file(body, [])
         let job = DownloadJob(url: origin.url(), filename: "a", onConflict: .replace)
-        #expect(try await bench.run(job).filename == "a")
-        #expect(bench.bytes("a") == body && bench.names == ["a"])
+        #expect(try await harness.run(job).filename == "a")
+        #expect(harness.bytes("a") == body && harness.names == ["a"])
         // A directory is not replaced, and that is known before anything is fetched.
-        try FileManager.default.createDirectory(atPath: bench.path("b"), withIntermediateDirectories: false)
+        try FileManager.default.createDirectory(atPath: harness.path("b"), withIntermediateDirectories: false)
         let other = DownloadJob(url: origin.url(), filename: "b", onConflict: .replace)
-        #expect(await bench.failure(other)?.code == .fileExists)
+        #expect(await harness.failure(other)?.code == .fileExists)
         #expect(origin.asked.count == 1)
         await origin.stop()
     }
@@ -84,18 +84,18 @@ import Testing
     @Test func `error fails before anything is fetched, also when another download of the name is under way`()
         async throws
     {
-        let bench = try Bench()
+        let harness = try DownloadHarness()
         let origin = try await Origin.file(content(1000), [])
         let held = try #require(
-            FileHandleForTests(creating: bench.path(".a.other.1-nonce.part")), "the part of another download")
+            FileHandleForTests(creating: harness.path(".a.other.1-nonce.part")), "the part of another download")
         #expect(held.lock())
         let job = DownloadJob(url: origin.url(), filename: "a", onConflict: .error)
-        let error = await bench.failure(job)
+        let error = await harness.failure(job)
         #expect(error?.code == .fileExists)
         #expect(error?.message.contains("under way") == true)
         #expect(origin.asked.isEmpty)
         held.unlock()
-        #expect(try await bench.run(job).filename == "a", "a part that nobody writes is no obstacle")
+        #expect(try await harness.run(job).filename == "a", "a part that nobody writes is no obstacle")
         await origin.stop()
     }
 

@@ -13,9 +13,9 @@ import Testing
     @Test func `an attempt opens by what stands under the final name`() {
         func opening(
             _ checkpoint: DownloadCheckpoint?, _ target: TargetState, _ conflict: NameConflict? = .error
-        ) -> Opening {
+        ) -> AttemptStart {
             let job = DownloadJob(url: "http://h.example/a", filename: "a", onConflict: conflict)
-            return Opening(checkpoint: checkpoint, target: target, job: job, id: "job")
+            return AttemptStart(checkpoint: checkpoint, target: target, job: job, id: "job")
         }
         let begun = DownloadCheckpoint(part: part, offset: 5)
         let done = DownloadCheckpoint(part: part, offset: 10, final: final)
@@ -55,7 +55,7 @@ import Testing
         ) -> Request {
             let checkpoint = DownloadCheckpoint(
                 part: part, offset: offset, sum: sum, version: version, total: total, final: final)
-            return Request(checkpoint: checkpoint, held: HeldBytes(count: held, sum: "s"))
+            return Request(checkpoint: checkpoint, held: PartContents(count: held, sum: "s"))
         }
         #expect(tag.ifRange == "\"v\"")
         #expect(request(held: 5) == .rest(from: 5, ifRange: "\"v\""))
@@ -79,12 +79,12 @@ import Testing
     private func judge(
         _ status: Int, _ headers: [(String, String)] = [], request: Request = .rest(from: 5, ifRange: "\"v\""),
         known: DownloadCheckpoint? = nil, limit: Int64 = 100
-    ) -> Answer {
+    ) -> ResponseAction {
         let known =
             known
             ?? DownloadCheckpoint(
                 part: part, offset: 5, version: RemoteVersion(etag: "\"v\""), total: 10)
-        let rules = AnswerRules(request: request, known: known, limit: limit, source: "http://h.example/a")
+        let rules = ResponseRules(request: request, known: known, limit: limit, source: "http://h.example/a")
         return rules.judge(ResponseHead(status: status, headers: HTTPHeaders(headers), receivedAt: 1_000_000))
     }
 
@@ -111,7 +111,7 @@ import Testing
         let headers = [("Content-Range", range), ("Content-Length", length), ("ETag", etag)]
         switch judge(206, headers.compactMap { name, value in value.map { (name, $0) } }) {
         case .write(let plan): #expect(fits && plan.start == 5 && plan.total == 10)
-        case .askWhole: #expect(!fits)
+        case .requestWhole: #expect(!fits)
         default: Issue.record("neither written nor asked again")
         }
     }
@@ -124,7 +124,7 @@ import Testing
         #expect(judge(206, [range], request: request, known: known) == .write(plan))
         let later = ("Last-Modified", "Sun, 06 Nov 1994 08:49:37 GMT")
         let date = ("Date", "Sun, 06 Nov 1994 08:49:39 GMT")
-        guard case .askWhole = judge(206, [range, later, date], request: request, known: known) else {
+        guard case .requestWhole = judge(206, [range, later, date], request: request, known: known) else {
             Issue.record("another date was taken for the same version")
             return
         }
@@ -147,12 +147,12 @@ import Testing
         #expect(judge(416, request: all) == .complete)
         #expect(judge(416, [("Content-Range", "bytes */10")], request: all, known: unknown) == .complete)
         for headers in [[("Content-Range", "bytes */9")], [("Content-Range", "bytes */10"), ("ETag", "\"w\"")]] {
-            guard case .askWhole = judge(416, headers, request: all) else {
+            guard case .requestWhole = judge(416, headers, request: all) else {
                 Issue.record("completed by \(headers)")
                 continue
             }
         }
-        guard case .askWhole = judge(416, request: all, known: unknown) else {
+        guard case .requestWhole = judge(416, request: all, known: unknown) else {
             Issue.record("completed without a size")
             return
         }

@@ -9,7 +9,7 @@ import Testing
     private static let tag = ("ETag", "\"v1\"")
 
     @Test func `a server that cuts every 50 KB costs no retry`() async throws {
-        let bench = try Bench()
+        let harness = try DownloadHarness()
         let body = content(400_000)
         let origin = try await Origin.start { asked, _ in
             let reply = Origin.honest(asked, body, [Self.tag])
@@ -19,26 +19,26 @@ import Testing
         var last = TestRuntime()
         for attempt in 1...7 {
             let runtime = TestRuntime()
-            let error = await bench.failure(job, after: last, runtime: runtime)
+            let error = await harness.failure(job, after: last, runtime: runtime)
             #expect(error?.retryAdvice == .uncharged)
             #expect(runtime.checkpoint?.free == attempt)
             #expect(runtime.checkpoint?.offset == Int64(attempt) * 50_000)
             last = runtime
         }
-        #expect(try await bench.run(job, after: last).sha256 == sha256(body))
+        #expect(try await harness.run(job, after: last).sha256 == sha256(body))
         #expect(origin.bytesServed == body.count)
         await origin.stop()
     }
 
     @Test func `an attempt that stands still or goes back is charged`() async throws {
-        let bench = try Bench()
+        let harness = try DownloadHarness()
         let body = content(400_000)
         // Ranges are not honoured, so each attempt begins at zero.
         let origin = try await Origin.start { _, _ in Reply.file(body, [Self.tag]).cut(after: 50_000) }
         let job = DownloadJob(url: origin.url(), filename: "a")
         let (first, second) = (TestRuntime(), TestRuntime())
-        #expect(await bench.failure(job, runtime: first)?.retryAdvice == .uncharged)
-        #expect(await bench.failure(job, after: first, runtime: second)?.retryAdvice == .byPolicy)
+        #expect(await harness.failure(job, runtime: first)?.retryAdvice == .uncharged)
+        #expect(await harness.failure(job, after: first, runtime: second)?.retryAdvice == .byPolicy)
         await origin.stop()
     }
 
@@ -56,15 +56,15 @@ import Testing
     }
 
     @Test func `a burst is on disk and in the progress while the server is silent`() async throws {
-        let bench = try Bench()
+        let harness = try DownloadHarness()
         let body = content(400_000)
         let origin = try await Origin.start { _, _ in Reply.file(body, [Self.tag]).cut(after: 399_999, .hang) }
         let runtime = TestRuntime()
         let job = DownloadJob(url: origin.url(), filename: "a")
-        let attempt = Task { try await bench.run(job, runtime: runtime) }
+        let attempt = Task { try await harness.run(job, runtime: runtime) }
         try await eventually("the burst is shown") { runtime.progress.last?.completed == 399_999 }
-        let part = try #require(bench.parts.first)
-        #expect(bench.bytes(part) == Array(body.prefix(399_999)))
+        let part = try #require(harness.parts.first)
+        #expect(harness.bytes(part) == Array(body.prefix(399_999)))
         #expect(runtime.progress.allSatisfy { $0.total == 400_000 })
         runtime.stop(.pause)
         attempt.cancel()
@@ -75,12 +75,12 @@ import Testing
     }
 
     @Test func `a burst that is paused at once is saved and counted`() async throws {
-        let bench = try Bench()
+        let harness = try DownloadHarness()
         let origin = try await Origin.start { _, _ in
             Reply.file(content(400_000), [Self.tag]).cut(after: 399_999, .hang)
         }
         let runtime = TestRuntime()
-        try await bench.stop(
+        try await harness.stop(
             DownloadJob(url: origin.url(), filename: "a"), .pause, afterBytes: 399_999, runtime: runtime)
         #expect(runtime.progress.last?.completed == 399_999)
         #expect(runtime.checkpoint?.offset == 399_999)
@@ -89,30 +89,30 @@ import Testing
 
     @Test(arguments: [(1, true), (2, false)])
     func `the part of a download that failed for good is removed`(attempt: Int, stays: Bool) async throws {
-        let bench = try Bench()
+        let harness = try DownloadHarness()
         let origin = try await Origin.start { _, _ in Reply.file(content(9000), [Self.tag]).cut(after: 5000) }
         let runtime = TestRuntime()
-        let context = bench.context(runtime, checkpoint: nil, attempt: attempt, maxRetries: 1)
-        let handler = DownloadHandler(bench.settings())
+        let context = harness.context(runtime, checkpoint: nil, attempt: attempt, maxRetries: 1)
+        let handler = DownloadHandler(harness.settings())
         await #expect(throws: DownloadError.self) {
             try await handler.run(DownloadJob(url: origin.url(), filename: "a"), context: context)
         }
-        #expect(bench.parts.isEmpty != stays)
+        #expect(harness.parts.isEmpty != stays)
         #expect((runtime.checkpoint?.part != nil) == stays)
         await origin.stop()
     }
 
     @Test func `the part of a download whose server no longer has the file is removed`() async throws {
-        let bench = try Bench()
+        let harness = try DownloadHarness()
         let origin = try await Origin.start { _, number in
             number == 0 ? Reply.file(content(90_000), [Self.tag]).cut(after: 50_000) : .status(404)
         }
         let job = DownloadJob(url: origin.url(), filename: "a")
         let first = TestRuntime()
-        _ = await bench.failure(job, runtime: first)
-        #expect(bench.parts.count == 1)
-        #expect(await bench.failure(job, after: first)?.code == .notFound)
-        #expect(bench.names.isEmpty)
+        _ = await harness.failure(job, runtime: first)
+        #expect(harness.parts.count == 1)
+        #expect(await harness.failure(job, after: first)?.code == .notFound)
+        #expect(harness.names.isEmpty)
         await origin.stop()
     }
 }

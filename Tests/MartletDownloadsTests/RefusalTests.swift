@@ -14,15 +14,15 @@ import Testing
         (304, .badResponse, .byPolicy),
     ])
     func `each status has its meaning`(status: Int, code: DownloadError.Code, advice: RetryAdvice) async throws {
-        let bench = try Bench()
+        let harness = try DownloadHarness()
         let origin = try await Origin.start { _, _ in
             status == 204 || status == 304 ? Reply(status: status) : .status(status)
         }
-        let error = await bench.failure(DownloadJob(url: origin.url("/x?token=secret"), filename: "a"))
+        let error = await harness.failure(DownloadJob(url: origin.url("/x?token=secret"), filename: "a"))
         #expect(error?.code == code)
         #expect(error?.retryAdvice == advice)
         #expect(error?.description.contains("secret") == false)
-        #expect(bench.bytes("a") == nil)
+        #expect(harness.bytes("a") == nil)
         await origin.stop()
     }
 
@@ -33,99 +33,99 @@ import Testing
         ("-5", .byPolicy), ("1e9", .byPolicy),
     ])
     func `Retry-After is honoured up to an hour`(value: String, advice: RetryAdvice) async throws {
-        let bench = try Bench()
+        let harness = try DownloadHarness()
         let origin = try await Origin.start { _, number in
             .status(number == 0 ? 503 : 429, [("Retry-After", value), ("Date", "Sun, 06 Nov 1994 08:49:37 GMT")])
         }
         let job = DownloadJob(url: origin.url(), filename: "a")
-        #expect(await bench.failure(job)?.retryAdvice == advice)
-        #expect(await bench.failure(job)?.retryAdvice == advice)
+        #expect(await harness.failure(job)?.retryAdvice == advice)
+        #expect(await harness.failure(job)?.retryAdvice == advice)
         await origin.stop()
     }
 
     @Test func `a length over the limit is refused before the body is read`() async throws {
-        let bench = try Bench()
+        let harness = try DownloadHarness()
         let origin = try await Origin.start { _, _ in Reply(length: 5001, end: .hang) }
-        let error = await bench.failure(DownloadJob(url: origin.url(), filename: "a", maxBytes: 5000))
+        let error = await harness.failure(DownloadJob(url: origin.url(), filename: "a", maxBytes: 5000))
         #expect(error?.code == .tooLarge)
         #expect(error?.retryAdvice == .never)
-        #expect(bench.names.isEmpty)
+        #expect(harness.names.isEmpty)
         await origin.stop()
     }
 
     @Test func `an endless body ends at the limit and leaves nothing`() async throws {
-        let bench = try Bench()
+        let harness = try DownloadHarness()
         let origin = try await Origin.start { _, _ in Reply(end: .endless) }
-        let settings = bench.settings { $0.maxBytes = 2_000_000 }
+        let settings = harness.settings { $0.maxBytes = 2_000_000 }
         let runtime = TestRuntime()
         let job = DownloadJob(url: origin.url(), filename: "a")
-        #expect(await bench.failure(job, runtime: runtime, settings: settings)?.code == .tooLarge)
+        #expect(await harness.failure(job, runtime: runtime, settings: settings)?.code == .tooLarge)
         #expect(runtime.received <= 2_000_000)
-        #expect(bench.names.isEmpty)
+        #expect(harness.names.isEmpty)
         await origin.stop()
     }
 
     @Test func `an encoded body is refused`() async throws {
-        let bench = try Bench()
+        let harness = try DownloadHarness()
         let origin = try await Origin.file(content(100), [("Content-Encoding", "gzip")])
-        #expect(await bench.failure(DownloadJob(url: origin.url(), filename: "a"))?.code == .badEncoding)
+        #expect(await harness.failure(DownloadJob(url: origin.url(), filename: "a"))?.code == .badEncoding)
         await origin.stop()
     }
 
     @Test func `a server that falls silent is given up and its bytes are kept`() async throws {
-        let bench = try Bench()
+        let harness = try DownloadHarness()
         let body = content(900_000)
         let origin = try await Origin.start { asked, number in
             number == 0
                 ? Reply.file(body, [("ETag", "\"a\"")]).cut(after: 700_000, .hang)
                 : Origin.honest(asked, body, [("ETag", "\"a\"")])
         }
-        let settings = bench.settings { $0.stallTimeout = .milliseconds(300) }
+        let settings = harness.settings { $0.stallTimeout = .milliseconds(300) }
         let runtime = TestRuntime()
         let job = DownloadJob(url: origin.url(), filename: "a")
-        let error = await bench.failure(job, runtime: runtime, settings: settings)
+        let error = await harness.failure(job, runtime: runtime, settings: settings)
         #expect(error?.code == .stalled)
         #expect(error?.retryAdvice == .byPolicy)
         #expect(runtime.checkpoint?.offset == 700_000)
-        #expect(try await bench.run(job, after: runtime).sha256 == sha256(body))
+        #expect(try await harness.run(job, after: runtime).sha256 == sha256(body))
         await origin.stop()
     }
 
     @Test func `a server that never answers is given up`() async throws {
-        let bench = try Bench()
+        let harness = try DownloadHarness()
         let origin = try await Origin.start { _, _ in Reply(status: 100, end: .hang) }
-        let settings = bench.settings {
+        let settings = harness.settings {
             $0.stallTimeout = .milliseconds(200)
             // Long enough for a busy machine: else the connection itself would be what is given up.
             $0.connectTimeout = .seconds(2)
         }
         #expect(
-            await bench.failure(DownloadJob(url: origin.url(), filename: "a"), settings: settings)?.code == .stalled)
+            await harness.failure(DownloadJob(url: origin.url(), filename: "a"), settings: settings)?.code == .stalled)
         await origin.stop()
     }
 
     @Test func `a refused connection and an unknown name are worth a retry`() async throws {
-        let bench = try Bench()
+        let harness = try DownloadHarness()
         let origin = try await Origin.file([1], [])
         let url = origin.url()
         await origin.stop()
-        let error = await bench.failure(DownloadJob(url: url, filename: "a"))
+        let error = await harness.failure(DownloadJob(url: url, filename: "a"))
         #expect(error?.code == .connectFailed)
         #expect(error?.retryAdvice == .byPolicy)
-        let unknown = await bench.failure(
+        let unknown = await harness.failure(
             DownloadJob(url: "http://files.example/a", filename: "a"), resolver: AddressResolver { _ in [] })
         #expect(unknown?.code == .resolveFailed)
     }
 
     @Test func `up to five redirects are followed and not one more`() async throws {
-        let bench = try Bench()
+        let harness = try DownloadHarness()
         let body = content(5000)
         let origin = try await Origin.start { asked, _ in
             guard let left = Int(asked.path.dropFirst()), left > 0 else { return .file(body) }
             return .status([301, 302, 303, 307, 308][left % 5], [("Location", "/\(left - 1)")])
         }
-        #expect(try await bench.run(DownloadJob(url: origin.url("/5"), filename: "a")).bytes == 5000)
-        let error = await bench.failure(DownloadJob(url: origin.url("/6"), filename: "b"))
+        #expect(try await harness.run(DownloadJob(url: origin.url("/5"), filename: "a")).bytes == 5000)
+        let error = await harness.failure(DownloadJob(url: origin.url("/6"), filename: "b"))
         #expect(error?.code == .tooManyRedirects)
         #expect(origin.asked.count == 12)
         await origin.stop()
@@ -136,10 +136,10 @@ import Testing
         "http://inner.example/", "ftp://files.example/", "http://user@files.example/",
     ])
     func `a redirect to an address behind the guard is refused`(location: String) async throws {
-        let bench = try Bench()
+        let harness = try DownloadHarness()
         let origin = try await Origin.start { _, _ in .status(302, [("Location", location)]) }
-        let settings = bench.settings { $0.allowPrivateAddresses = false }
-        let error = await bench.failure(
+        let settings = harness.settings { $0.allowPrivateAddresses = false }
+        let error = await harness.failure(
             DownloadJob(url: origin.url(host: "files.example"), filename: "a"), settings: settings,
             resolver: AddressResolver { host in
                 [IPAddress(host == "files.example" ? "127.0.0.1" : "10.0.0.5")].compactMap(\.self)
@@ -154,11 +154,11 @@ import Testing
     }
 
     @Test func `with the guard on loopback is refused before a byte is sent`() async throws {
-        let bench = try Bench()
+        let harness = try DownloadHarness()
         let origin = try await Origin.file([1], [])
-        let settings = bench.settings { $0.allowPrivateAddresses = false }
+        let settings = harness.settings { $0.allowPrivateAddresses = false }
         for host in ["127.0.0.1", "localhost", "files.example"] {
-            let error = await bench.failure(
+            let error = await harness.failure(
                 DownloadJob(url: origin.url(host: host), filename: "a"), settings: settings,
                 resolver: AddressResolver { _ in ["93.184.216.34", "127.0.0.1"].compactMap(IPAddress.init) })
             #expect(error?.code == (host == "files.example" ? .resolveFailed : .addressRefused))
@@ -168,16 +168,16 @@ import Testing
     }
 
     @Test func `an unknown name and one of an inner network look the same`() async throws {
-        let bench = try Bench()
-        let settings = bench.settings { $0.allowPrivateAddresses = false }
+        let harness = try DownloadHarness()
+        let settings = harness.settings { $0.allowPrivateAddresses = false }
         let job = DownloadJob(url: "http://files.example/a", filename: "a")
         var seen: [DownloadError?] = []
         for found in [["10.0.0.5"], ["93.184.216.34", "127.0.0.1"], []] {
             seen.append(
-                await bench.failure(
+                await harness.failure(
                     job, settings: settings, resolver: AddressResolver { _ in found.compactMap(IPAddress.init) }))
         }
-        let unknown = await bench.failure(
+        let unknown = await harness.failure(
             DownloadJob(url: "http://no-such-host.invalid/a", filename: "a"), settings: settings)
         #expect(Set(seen.map { $0?.description }).count == 1)
         #expect(seen.allSatisfy { $0?.retryAdvice == unknown?.retryAdvice && $0?.code == unknown?.code })
@@ -188,10 +188,10 @@ import Testing
     }
 
     @Test func `the connected address is compared again before a request is sent`() async throws {
-        let bench = try Bench()
+        let harness = try DownloadHarness()
         let origin = try await Origin.file([1], [])
         let looks = Counter()
-        let error = await bench.failure(
+        let error = await harness.failure(
             DownloadJob(url: origin.url(host: "files.example"), filename: "a"),
             resolver: AddressResolver { _ in ["127.0.0.1"].compactMap(IPAddress.init) },
             policy: AddressPolicy { _ in looks.next() == 1 })
@@ -202,13 +202,13 @@ import Testing
     }
 
     @Test func `a name is resolved once and the checked address is the one that is used`() async throws {
-        let bench = try Bench()
+        let harness = try DownloadHarness()
         let origin = try await Origin.file([1, 2], [])
         let calls = Counter()
         let resolver = AddressResolver { _ in
             [IPAddress(calls.next() == 1 ? "127.0.0.1" : "127.0.0.2")].compactMap(\.self)
         }
-        let result = try await bench.run(
+        let result = try await harness.run(
             DownloadJob(url: origin.url(host: "files.example"), filename: "a"), resolver: resolver)
         #expect(result.bytes == 2)
         #expect(calls.value == 1)
@@ -217,9 +217,9 @@ import Testing
     }
 
     @Test func `the next address is tried when the first does not answer`() async throws {
-        let bench = try Bench()
+        let harness = try DownloadHarness()
         let origin = try await Origin.file([1, 2], [])
-        let result = try await bench.run(
+        let result = try await harness.run(
             DownloadJob(url: origin.url(host: "files.example"), filename: "a"),
             resolver: AddressResolver { _ in ["127.0.0.9", "127.0.0.1"].compactMap(IPAddress.init) })
         #expect(result.bytes == 2)
@@ -227,8 +227,8 @@ import Testing
     }
 
     @Test func `a redirect never leads from https to http`() throws {
-        let bench = try Bench()
-        let fetcher = House(bench.settings(), resolver: .system, policy: nil).fetcher
+        let harness = try DownloadHarness()
+        let fetcher = DownloadDependencies(harness.settings(), resolver: .system, policy: nil).fetcher
         let secure = try DownloadURL("https://files.example/a/b?x=1", allowPrivateAddresses: false)
         #expect(try fetcher.redirect(from: secure, to: "../c").text == "https://files.example/c")
         #expect(try fetcher.redirect(from: secure, to: "//cdn.example/x").text == "https://cdn.example/x")

@@ -16,23 +16,23 @@ import Testing
     private func resume(
         _ headers: [(String, String)], next: @escaping @Sendable (Asked) -> Reply, expect wanted: [UInt8]
     ) async throws -> (second: [Asked], bytes: Int) {
-        let bench = try Bench()
+        let harness = try DownloadHarness()
         let first = content(Self.size)
         let origin = try await Origin.start { asked, number in
             number == 0 ? Reply.file(first, headers).cut(after: Self.cut) : next(asked)
         }
         let job = DownloadJob(url: origin.url(), filename: "a")
         let runtime = TestRuntime()
-        let error = await bench.failure(job, runtime: runtime)
+        let error = await harness.failure(job, runtime: runtime)
         #expect(error?.code == .connectionLost)
         #expect(error?.retryAdvice == .uncharged)
-        #expect(bench.parts.count == 1)
+        #expect(harness.parts.count == 1)
         #expect(runtime.checkpoint?.offset == Int64(Self.cut))
         let before = origin.bytesServed
-        let result = try await bench.run(job, after: runtime)
+        let result = try await harness.run(job, after: runtime)
         #expect(result.sha256 == sha256(wanted))
-        #expect(bench.bytes("a") == wanted)
-        #expect(bench.names == ["a"])
+        #expect(harness.bytes("a") == wanted)
+        #expect(harness.names == ["a"])
         await origin.stop()
         return (Array(origin.asked.dropFirst()), origin.bytesServed - before)
     }
@@ -113,7 +113,7 @@ import Testing
     }
 
     @Test func `416 with all bytes here completes the file`() async throws {
-        let bench = try Bench()
+        let harness = try DownloadHarness()
         let body = content(500_000)
         let headers = [("ETag", "\"v1\"")]
         let origin = try await Origin.start { asked, number in
@@ -122,8 +122,8 @@ import Testing
         }
         let job = DownloadJob(url: origin.url(), filename: "a", checksum: "sha256:" + sha256(body))
         let runtime = TestRuntime()
-        #expect(await bench.failure(job, runtime: runtime)?.code == .connectionLost)
-        let result = try await bench.run(job, after: runtime)
+        #expect(await harness.failure(job, runtime: runtime)?.code == .connectionLost)
+        let result = try await harness.run(job, after: runtime)
         #expect(result.bytes == 500_000)
         #expect(origin.asked.last?.header("range") == "bytes=500000-")
         #expect(origin.bytesServed == 500_000)
@@ -142,7 +142,7 @@ import Testing
     }
 
     @Test func `a body shorter than its length is fetched on, a longer one is cut to it`() async throws {
-        let bench = try Bench()
+        let harness = try DownloadHarness()
         let body = content(200_000)
         let headers = [("ETag", "\"v1\"")]
         let origin = try await Origin.start { asked, number in
@@ -153,22 +153,22 @@ import Testing
         }
         let job = DownloadJob(url: origin.url(), filename: "short")
         let runtime = TestRuntime()
-        #expect(await bench.failure(job, runtime: runtime)?.code == .connectionLost)
-        #expect(bench.bytes("short") == nil)
-        #expect(try await bench.run(job, after: runtime).sha256 == sha256(body))
+        #expect(await harness.failure(job, runtime: runtime)?.code == .connectionLost)
+        #expect(harness.bytes("short") == nil)
+        #expect(try await harness.run(job, after: runtime).sha256 == sha256(body))
         #expect(origin.bytesServed == 200_000)
         await origin.stop()
 
         let liar = try await Origin.start { _, _ in Reply(body: content(9000), length: 4000, end: .close) }
         let wanted = "sha256:" + sha256(content(9000))
-        let error = await bench.failure(DownloadJob(url: liar.url(), filename: "long", checksum: wanted))
+        let error = await harness.failure(DownloadJob(url: liar.url(), filename: "long", checksum: wanted))
         #expect(error?.code == .checksumMismatch)
-        #expect(bench.names == ["short"])
+        #expect(harness.names == ["short"])
         await liar.stop()
     }
 
     @Test func `a range that ends before the file does keeps the part for the next attempt`() async throws {
-        let bench = try Bench()
+        let harness = try DownloadHarness()
         let body = content(90_000)
         let headers = [("ETag", "\"v1\"")]
         let origin = try await Origin.start { asked, number in
@@ -180,15 +180,15 @@ import Testing
         }
         let job = DownloadJob(url: origin.url(), filename: "a")
         let (first, second) = (TestRuntime(), TestRuntime())
-        #expect(await bench.failure(job, runtime: first)?.code == .connectionLost)
-        #expect(await bench.failure(job, after: first, runtime: second)?.code == .incomplete)
-        #expect(try await bench.run(job, after: second).sha256 == sha256(body))
+        #expect(await harness.failure(job, runtime: first)?.code == .connectionLost)
+        #expect(await harness.failure(job, after: first, runtime: second)?.code == .incomplete)
+        #expect(try await harness.run(job, after: second).sha256 == sha256(body))
         #expect(origin.asked.last?.rangeStart == 60_000)
         await origin.stop()
     }
 
     @Test func `a part whose bytes were changed on disk is fetched from zero`() async throws {
-        let bench = try Bench()
+        let harness = try DownloadHarness()
         let body = content(Self.size)
         let headers = [("ETag", "\"v1\"")]
         let origin = try await Origin.start { asked, number in
@@ -196,17 +196,17 @@ import Testing
         }
         let job = DownloadJob(url: origin.url(), filename: "a")
         let runtime = TestRuntime()
-        _ = await bench.failure(job, runtime: runtime)
-        let part = try #require(bench.parts.first)
-        let file = try #require(FileHandleForTests(bench.path(part)))
+        _ = await harness.failure(job, runtime: runtime)
+        let part = try #require(harness.parts.first)
+        let file = try #require(FileHandleForTests(harness.path(part)))
         file.write([0xFF, 0x00, 0xFF], at: 1000)
-        #expect(try await bench.run(job, after: runtime).sha256 == sha256(body))
+        #expect(try await harness.run(job, after: runtime).sha256 == sha256(body))
         #expect(origin.asked.last?.header("range") == nil)
         await origin.stop()
     }
 
     @Test func `a part that is not here starts from zero`() async throws {
-        let bench = try Bench()
+        let harness = try DownloadHarness()
         let body = content(Self.size)
         let headers = [("ETag", "\"v1\"")]
         let origin = try await Origin.start { asked, number in
@@ -214,9 +214,9 @@ import Testing
         }
         let job = DownloadJob(url: origin.url(), filename: "a")
         let runtime = TestRuntime()
-        _ = await bench.failure(job, runtime: runtime)
-        for part in bench.parts { try FileManager.default.removeItem(atPath: bench.path(part)) }
-        #expect(try await bench.run(job, after: runtime).sha256 == sha256(body))
+        _ = await harness.failure(job, runtime: runtime)
+        for part in harness.parts { try FileManager.default.removeItem(atPath: harness.path(part)) }
+        #expect(try await harness.run(job, after: runtime).sha256 == sha256(body))
         #expect(origin.asked.last?.header("range") == nil)
         await origin.stop()
     }
@@ -229,10 +229,10 @@ import Testing
         for checkpoint in [
             Array("{".utf8), Array(try JSONEncoder().encode(foreign)), Array(try JSONEncoder().encode(other)),
         ] {
-            let bench = try Bench()
+            let harness = try DownloadHarness()
             let last = TestRuntime()
             try await last.save(checkpoint: checkpoint)
-            #expect(try await bench.run(DownloadJob(url: origin.url(), filename: "a"), after: last).bytes == 1000)
+            #expect(try await harness.run(DownloadJob(url: origin.url(), filename: "a"), after: last).bytes == 1000)
         }
         await origin.stop()
     }

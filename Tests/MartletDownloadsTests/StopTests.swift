@@ -21,83 +21,83 @@ import Testing
 
     @Test(arguments: [StopReason.pause, .shutdown, .timeout])
     func `a stopped transfer keeps its bytes and goes on from them`(reason: StopReason) async throws {
-        let bench = try Bench()
+        let harness = try DownloadHarness()
         let body = content(Self.size)
         let origin = try await halting(after: 1_234_567, body)
         let job = DownloadJob(url: origin.url(), filename: "a")
         let runtime = TestRuntime()
         let start = ContinuousClock.now
-        try await bench.stop(job, reason, afterBytes: 1_234_567, runtime: runtime)
+        try await harness.stop(job, reason, afterBytes: 1_234_567, runtime: runtime)
         #expect(ContinuousClock.now - start < .seconds(5))
         #expect(runtime.checkpoint?.offset == 1_234_567)
         #expect(runtime.checkpoint?.total == Int64(Self.size))
         #expect(runtime.progress.last?.completed == 1_234_567)
-        #expect(bench.names == bench.parts && bench.parts.count == 1)
-        #expect(try await bench.run(job, after: runtime).sha256 == sha256(body))
+        #expect(harness.names == harness.parts && harness.parts.count == 1)
+        #expect(try await harness.run(job, after: runtime).sha256 == sha256(body))
         #expect(origin.bytesServed == Self.size)
         await origin.stop()
     }
 
     @Test func `a cancelled transfer removes its part`() async throws {
-        let bench = try Bench()
+        let harness = try DownloadHarness()
         let origin = try await halting(after: 1_000_000, content(Self.size))
-        try await bench.stop(DownloadJob(url: origin.url(), filename: "a"), .cancel, afterBytes: 1_000_000)
-        #expect(bench.names.isEmpty)
+        try await harness.stop(DownloadJob(url: origin.url(), filename: "a"), .cancel, afterBytes: 1_000_000)
+        #expect(harness.names.isEmpty)
         await origin.stop()
     }
 
     @Test func `a lost lease leaves disk and queue as they are`() async throws {
-        let bench = try Bench()
+        let harness = try DownloadHarness()
         let origin = try await halting(after: 300_000, content(Self.size))
         let runtime = TestRuntime()
         let job = DownloadJob(url: origin.url(), filename: "a")
-        let attempt = Task { try await bench.run(job, runtime: runtime) }
+        let attempt = Task { try await harness.run(job, runtime: runtime) }
         // Less than is gathered for one write, so the bytes are in hand when the lease is lost.
         try await eventually("bytes arrive") { runtime.received >= 300_000 }
         runtime.stop(.leaseLost)
         let saves = runtime.saves.count
-        let before = bench.names.map { ($0, bench.bytes($0)?.count) }
+        let before = harness.names.map { ($0, harness.bytes($0)?.count) }
         attempt.cancel()
         await #expect(throws: CancellationError.self) { try await attempt.value }
-        #expect(bench.names == before.map(\.0))
-        #expect(before.allSatisfy { bench.bytes($0.0)?.count == $0.1 })
+        #expect(harness.names == before.map(\.0))
+        #expect(before.allSatisfy { harness.bytes($0.0)?.count == $0.1 })
         #expect(runtime.saves.count == saves)
         await origin.stop()
     }
 
     @Test func `a fenced worker does not give the file its name`() async throws {
-        let bench = try Bench()
+        let harness = try DownloadHarness()
         let origin = try await Origin.file(content(1000), Self.headers)
         await #expect(throws: Fenced.self) {
-            try await bench.run(
+            try await harness.run(
                 DownloadJob(url: origin.url(), filename: "a"), runtime: TestRuntime(savesLeft: 0))
         }
-        #expect(bench.bytes("a") == nil)
-        #expect(bench.parts.count == 1)
+        #expect(harness.bytes("a") == nil)
+        #expect(harness.parts.count == 1)
         await origin.stop()
     }
 
     @Test func `after a crash at most one checkpoint interval is fetched again`() async throws {
         let body = content(6_000_000)
         for saves in 1...4 {
-            let bench = try Bench()
+            let harness = try DownloadHarness()
             let origin = try await Origin.file(body, Self.headers)
             let job = DownloadJob(url: origin.url(), filename: "a")
             // The queue accepts some saves and then no more, as if the process had died there.
             let runtime = TestRuntime(savesLeft: saves)
-            await #expect(throws: Fenced.self) { try await bench.run(job, runtime: runtime) }
+            await #expect(throws: Fenced.self) { try await harness.run(job, runtime: runtime) }
             let saved = try #require(runtime.checkpoint?.offset)
-            let onDisk = try #require(bench.parts.first.flatMap { bench.bytes($0)?.count })
+            let onDisk = try #require(harness.parts.first.flatMap { harness.bytes($0)?.count })
             #expect(onDisk - Int(saved) <= 1 << 20)
             let before = origin.bytesServed
-            #expect(try await bench.run(job, after: runtime).sha256 == sha256(body))
+            #expect(try await harness.run(job, after: runtime).sha256 == sha256(body))
             #expect(origin.bytesServed - before == body.count - Int(saved))
             await origin.stop()
         }
     }
 
     @Test func `a restart from zero is saved before a byte of the new version is written`() async throws {
-        let bench = try Bench()
+        let harness = try DownloadHarness()
         let body = content(Self.size)
         let changed = content(Self.size, seed: 2)
         let origin = try await Origin.start { asked, number in
@@ -109,17 +109,17 @@ import Testing
         }
         let job = DownloadJob(url: origin.url(), filename: "a")
         let (first, second) = (TestRuntime(), TestRuntime(savesLeft: 1))
-        _ = await bench.failure(job, runtime: first)
+        _ = await harness.failure(job, runtime: first)
         // The second worker dies after the restart was saved; the server is back at the first version.
-        await #expect(throws: (any Error).self) { try await bench.run(job, after: first, runtime: second) }
+        await #expect(throws: (any Error).self) { try await harness.run(job, after: first, runtime: second) }
         #expect(second.saves.count == 1)
         #expect(second.checkpoint?.offset == 0)
-        #expect(try await bench.run(job, after: second).sha256 == sha256(body))
+        #expect(try await harness.run(job, after: second).sha256 == sha256(body))
         await origin.stop()
     }
 
     @Test func `a refused restart leaves the bytes alone`() async throws {
-        let bench = try Bench()
+        let harness = try DownloadHarness()
         let body = content(Self.size)
         let origin = try await Origin.start { asked, number in
             number == 0
@@ -128,89 +128,89 @@ import Testing
         }
         let job = DownloadJob(url: origin.url(), filename: "a")
         let first = TestRuntime()
-        _ = await bench.failure(job, runtime: first)
-        let part = try #require(bench.parts.first)
-        let before = bench.bytes(part)
+        _ = await harness.failure(job, runtime: first)
+        let part = try #require(harness.parts.first)
+        let before = harness.bytes(part)
         await #expect(throws: Fenced.self) {
-            try await bench.run(job, after: first, runtime: TestRuntime(savesLeft: 0))
+            try await harness.run(job, after: first, runtime: TestRuntime(savesLeft: 0))
         }
-        #expect(bench.bytes(part) == before)
+        #expect(harness.bytes(part) == before)
         await origin.stop()
     }
 
     @Test func `a zombie keeps its locked part and the next worker copies what is safe`() async throws {
-        let bench = try Bench()
+        let harness = try DownloadHarness()
         let body = content(Self.size)
         let origin = try await halting(after: 1_500_000, body)
         let job = DownloadJob(url: origin.url(), filename: "a")
         let runtime = TestRuntime()
-        try await bench.stop(job, .pause, afterBytes: 1_500_000, runtime: runtime)
-        let part = try #require(bench.parts.first)
-        let before = bench.bytes(part)
-        let zombie = try #require(FileHandleForTests(bench.path(part)))
+        try await harness.stop(job, .pause, afterBytes: 1_500_000, runtime: runtime)
+        let part = try #require(harness.parts.first)
+        let before = harness.bytes(part)
+        let zombie = try #require(FileHandleForTests(harness.path(part)))
         try #require(zombie.lock())
-        #expect(try await bench.run(job, after: runtime).sha256 == sha256(body))
+        #expect(try await harness.run(job, after: runtime).sha256 == sha256(body))
         #expect(origin.bytesServed == Self.size)
-        #expect(bench.bytes(part) == before)
-        #expect(bench.names == [part, "a"])
+        #expect(harness.bytes(part) == before)
+        #expect(harness.names == [part, "a"])
         // What the zombie writes now reaches nothing but its own file.
         zombie.write([1, 2, 3], at: 0)
-        #expect(bench.bytes("a") == body)
+        #expect(harness.bytes("a") == body)
         await origin.stop()
     }
 
     @Test func `a worker that died after the rename completes without fetching`() async throws {
-        let bench = try Bench()
+        let harness = try DownloadHarness()
         let body = content(Self.size)
         let origin = try await Origin.file(body, Self.headers)
         let job = DownloadJob(url: origin.url(), filename: "a", onConflict: .error)
         let runtime = TestRuntime()
-        let result = try await bench.run(job, runtime: runtime)
-        #expect(try await bench.run(job, after: runtime) == result)
+        let result = try await harness.run(job, runtime: runtime)
+        #expect(try await harness.run(job, after: runtime) == result)
         #expect(origin.asked.count == 1)
 
         // The same name and size with other bytes is another file.
-        let file = try #require(FileHandleForTests(bench.path("a")))
+        let file = try #require(FileHandleForTests(harness.path("a")))
         file.write([0xFF, 0x00], at: 100)
-        #expect(await bench.failure(job, after: runtime)?.code == .fileExists)
+        #expect(await harness.failure(job, after: runtime)?.code == .fileExists)
         await origin.stop()
     }
 
     @Test func `a worker that died before the rename completes without fetching`() async throws {
-        let bench = try Bench()
+        let harness = try DownloadHarness()
         let body = content(Self.size)
         let origin = try await Origin.file(body, Self.headers)
         let job = DownloadJob(url: origin.url(), filename: "a")
         let runtime = TestRuntime()
-        _ = try await bench.run(job, runtime: runtime)
+        _ = try await harness.run(job, runtime: runtime)
         let part = try #require(runtime.checkpoint?.part)
-        try FileManager.default.moveItem(atPath: bench.path("a"), toPath: bench.path(part))
-        #expect(try await bench.run(job, after: runtime).sha256 == sha256(body))
-        #expect(bench.names == ["a"])
+        try FileManager.default.moveItem(atPath: harness.path("a"), toPath: harness.path(part))
+        #expect(try await harness.run(job, after: runtime).sha256 == sha256(body))
+        #expect(harness.names == ["a"])
         #expect(origin.asked.count == 1)
         await origin.stop()
     }
 
     @Test func `a handler that was shut down gives jobs back untouched`() async throws {
-        let bench = try Bench()
-        let handler = DownloadHandler(bench.settings())
+        let harness = try DownloadHarness()
+        let handler = DownloadHandler(harness.settings())
         await handler.shutdown()
         await #expect(throws: JobOutcome.release()) {
-            let context = bench.context(TestRuntime(), checkpoint: nil)
+            let context = harness.context(TestRuntime(), checkpoint: nil)
             _ = try await handler.run(DownloadJob(url: "http://127.0.0.1:9/", filename: "a"), context: context)
         }
-        #expect(bench.names.isEmpty)
+        #expect(harness.names.isEmpty)
     }
 
     @Test func `a job that shall stop already does nothing`() async throws {
-        let bench = try Bench()
+        let harness = try DownloadHarness()
         let origin = try await Origin.file([1], [])
         let runtime = TestRuntime()
         runtime.stop(.cancel)
         await #expect(throws: CancellationError.self) {
-            try await bench.run(DownloadJob(url: origin.url(), filename: "a"), runtime: runtime)
+            try await harness.run(DownloadJob(url: origin.url(), filename: "a"), runtime: runtime)
         }
-        #expect(bench.names.isEmpty && origin.asked.isEmpty)
+        #expect(harness.names.isEmpty && origin.asked.isEmpty)
         await origin.stop()
     }
 }

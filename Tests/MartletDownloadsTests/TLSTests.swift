@@ -51,43 +51,43 @@ import Testing
     private let resolver = AddressResolver { _ in ["127.0.0.1"].compactMap(IPAddress.init) }
 
     private func settings(
-        of bench: Bench, trusting certificate: String = certificate
+        of harness: DownloadHarness, trusting certificate: String = certificate
     ) throws -> DownloadConfiguration {
-        let roots = bench.path("roots.pem")
+        let roots = harness.path("roots.pem")
         try certificate.write(toFile: roots, atomically: true, encoding: .utf8)
-        return bench.settings { $0.trustRootsFile = roots }
+        return harness.settings { $0.trustRootsFile = roots }
     }
 
     @Test func `a file arrives over TLS from a server whose certificate has the name`() async throws {
-        let bench = try Bench()
+        let harness = try DownloadHarness()
         let body = content(700_000)
         let origin = try await secureOrigin(body)
-        let result = try await bench.run(job(origin), settings: settings(of: bench), resolver: resolver)
+        let result = try await harness.run(job(origin), settings: settings(of: harness), resolver: resolver)
         #expect(result.sha256 == sha256(body))
         #expect(origin.asked.first?.header("host") == "files.example:\(origin.port)")
         await origin.stop()
     }
 
     @Test func `a certificate of another name or an unknown authority sends no request`() async throws {
-        let bench = try Bench()
+        let harness = try DownloadHarness()
         let origin = try await secureOrigin([1])
         for host in ["other.example", "127.0.0.1"] {
-            let error = await bench.failure(
-                job(origin, host: host), settings: try settings(of: bench), resolver: resolver)
+            let error = await harness.failure(
+                job(origin, host: host), settings: try settings(of: harness), resolver: resolver)
             #expect(error?.code == .tlsFailed)
             #expect(error?.retryAdvice == .byPolicy)
         }
-        #expect(await bench.failure(job(origin), resolver: resolver)?.code == .tlsFailed)
+        #expect(await harness.failure(job(origin), resolver: resolver)?.code == .tlsFailed)
         #expect(origin.asked.isEmpty)
         await origin.stop()
     }
 
     @Test func `a refused address hears nothing of TLS`() async throws {
-        let bench = try Bench()
+        let harness = try DownloadHarness()
         let origin = try await secureOrigin([1])
         let looks = Counter()
-        let error = await bench.failure(
-            job(origin), settings: try settings(of: bench), resolver: resolver,
+        let error = await harness.failure(
+            job(origin), settings: try settings(of: harness), resolver: resolver,
             policy: AddressPolicy { _ in looks.next() == 1 })
         #expect(error?.code == .resolveFailed)
         #expect(origin.bytesHeard == 0)
@@ -96,18 +96,18 @@ import Testing
 
     @Test(arguments: [(TLSVersion.tlsv11, false), (.tlsv12, true), (.tlsv13, true)])
     func `only TLS 1.2 and newer are spoken`(version: TLSVersion, isAccepted: Bool) async throws {
-        let bench = try Bench()
+        let harness = try DownloadHarness()
         let body = content(1000)
         let origin = try await secureOrigin(body) { settings in
             settings.minimumTLSVersion = .tlsv1
             settings.maximumTLSVersion = version
         }
-        let settings = try settings(of: bench)
+        let settings = try settings(of: harness)
         if isAccepted {
             #expect(
-                try await bench.run(job(origin), settings: settings, resolver: resolver).sha256 == sha256(body))
+                try await harness.run(job(origin), settings: settings, resolver: resolver).sha256 == sha256(body))
         } else {
-            let error = await bench.failure(job(origin), settings: settings, resolver: resolver)
+            let error = await harness.failure(job(origin), settings: settings, resolver: resolver)
             #expect(error?.code == .tlsFailed)
             #expect(error?.message.contains("1.2 or newer is needed") == true)
             #expect(origin.asked.isEmpty)
@@ -143,10 +143,10 @@ import Testing
 
     @Test(arguments: Refusal.allCases)
     func `a refused certificate is refused in plain words`(refusal: Refusal) async throws {
-        let bench = try Bench()
+        let harness = try DownloadHarness()
         let origin = try await secureOrigin([1], certificate: refusal.certificate, key: TestCertificates.key)
-        let settings = try settings(of: bench, trusting: refusal.roots)
-        let error = await bench.failure(job(origin, host: refusal.host), settings: settings, resolver: resolver)
+        let settings = try settings(of: harness, trusting: refusal.roots)
+        let error = await harness.failure(job(origin, host: refusal.host), settings: settings, resolver: resolver)
         #expect(error?.code == .tlsFailed)
         #expect(error?.message == refusal.words)
         #expect(error?.detail?.isEmpty == false)
@@ -154,10 +154,10 @@ import Testing
     }
 
     @Test func `a certificate that signs itself, and a server without TLS, are named so`() async throws {
-        let bench = try Bench()
+        let harness = try DownloadHarness()
         let origin = try await secureOrigin([1])
-        let untrusting = try settings(of: bench, trusting: TestCertificates.authority)
-        let error = await bench.failure(job(origin), settings: untrusting, resolver: resolver)
+        let untrusting = try settings(of: harness, trusting: TestCertificates.authority)
+        let error = await harness.failure(job(origin), settings: untrusting, resolver: resolver)
         #expect(error?.message == "the certificate of files.example is self-signed and not trusted")
         await origin.stop()
         let plain = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
@@ -166,17 +166,17 @@ import Testing
             }
             .bind(host: "127.0.0.1", port: 0).get()
         let url = "https://files.example:\(plain.localAddress?.port ?? 0)/"
-        let noTLS = await bench.failure(
+        let noTLS = await harness.failure(
             DownloadJob(url: url, filename: "a"), settings: untrusting, resolver: resolver)
         #expect(noTLS?.message == "files.example does not speak TLS on that port")
         try await plain.close().get()
     }
 
     @Test func `a certificate authority that cannot be read is this worker's fault`() async throws {
-        let bench = try Bench()
-        let settings = bench.settings { $0.trustRootsFile = "/nonexistent/roots.pem" }
+        let harness = try DownloadHarness()
+        let settings = harness.settings { $0.trustRootsFile = "/nonexistent/roots.pem" }
         let job = DownloadJob(url: "https://files.example/a", filename: "a")
-        let error = await bench.failure(job, settings: settings, resolver: resolver)
+        let error = await harness.failure(job, settings: settings, resolver: resolver)
         #expect(error?.code == .tlsFailed && error?.message.contains("cannot read the certificate") == true)
         #expect(error?.message.contains("roots.pem") == false)
     }

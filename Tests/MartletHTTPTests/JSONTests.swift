@@ -63,8 +63,8 @@ import Testing
     }
 
     @Test func `text that is not UTF-8 is refused`() {
-        #expect(throws: JSONFault.self) { try JSONText([0x22, 0xFF, 0x22]) }
-        #expect(throws: JSONFault.self) { try JSONText([0x22, 0xED, 0xA0, 0x80, 0x22]) }
+        #expect(throws: JSONSyntaxError.self) { try JSONText([0x22, 0xFF, 0x22]) }
+        #expect(throws: JSONSyntaxError.self) { try JSONText([0x22, 0xED, 0xA0, 0x80, 0x22]) }
     }
 
     @Test func `all ways to write a value have one canonical form`() throws {
@@ -76,7 +76,7 @@ import Testing
     }
 
     @Test func `what is written is JSON, with all escaped that a page could take for markup`() throws {
-        let json = JSON.object([
+        let json = JSONOutput.object([
             "a": "<b>\"\\\u{1}\n\u{7F}&", "n": .double(.infinity), "d": .double(1.5), "o": .opaque([0xFF]), "z": nil,
             "s": .seconds(.milliseconds(1500)), "w": .seconds(.seconds(2)), "r": .raw(Array("[1]".utf8)), "e": [],
         ])
@@ -85,7 +85,7 @@ import Testing
         #expect(text.hasSuffix(#","s":1.5,"w":2,"r":[1],"e":[]}"#))
         let parsed = try JSONSerialization.jsonObject(with: Data(json.bytes)) as? [String: Any]
         #expect(parsed?["a"] as? String == "<b>\"\\\u{1}\n\u{7F}&")
-        #expect(JSON.int(1).adding([("a", 1)]).bytes == Array("1".utf8))
+        #expect(JSONOutput.int(1).adding([("a", 1)]).bytes == Array("1".utf8))
     }
 
     @Test(arguments: [

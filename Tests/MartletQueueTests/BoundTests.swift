@@ -21,86 +21,86 @@ import Testing
     }
 
     @Test func `one is inside at a time, in the order in which they came`() async throws {
-        let gate = Turnstile(bytes: 100)
-        try await gate.enter(holding: 1, within: .seconds(30))
+        let gate = AsyncSemaphore(bytes: 100)
+        try await gate.acquire(holding: 1, within: .seconds(30))
         let order = Order()
         try await withThrowingTaskGroup(of: Void.self) { group in
             for number in 0..<3 {
                 group.addTask {
-                    try await gate.enter(holding: 1, within: .seconds(30))
+                    try await gate.acquire(holding: 1, within: .seconds(30))
                     await order.append(number)
-                    gate.leave()
+                    gate.release()
                 }
                 try await eventually("\(number) waits") { gate.waitingCount == number + 1 }
             }
-            gate.leave()
+            gate.release()
             try await group.waitForAll()
         }
         #expect(await order.numbers == [0, 1, 2])
     }
 
-    @Test func `a wait ends when its task is cancelled, and the others keep their places`() async throws {
-        let gate = Turnstile(bytes: 100)
-        try await gate.enter(holding: 1, within: .seconds(30))
-        let first = Task { try await gate.enter(holding: 1, within: .seconds(30)) }
+    @Test func `a wait ends when its task is cancelled, and the others keep their permits`() async throws {
+        let gate = AsyncSemaphore(bytes: 100)
+        try await gate.acquire(holding: 1, within: .seconds(30))
+        let first = Task { try await gate.acquire(holding: 1, within: .seconds(30)) }
         try await eventually("the first waits") { gate.waitingCount == 1 }
-        let second = Task { try await gate.enter(holding: 1, within: .seconds(30)) }
+        let second = Task { try await gate.acquire(holding: 1, within: .seconds(30)) }
         try await eventually("the second waits") { gate.waitingCount == 2 }
         first.cancel()
-        await #expect(throws: Turnstile.Refusal.cancelled) { try await first.value }
+        await #expect(throws: AsyncSemaphore.Refusal.cancelled) { try await first.value }
         #expect(gate.waitingCount == 1)
-        gate.leave()
+        gate.release()
         try await second.value
-        gate.leave()
-        let late = Task {
-            try await gate.enter(holding: 1, within: .seconds(30))
-            gate.leave()
+        gate.release()
+        let timedOut = Task {
+            try await gate.acquire(holding: 1, within: .seconds(30))
+            gate.release()
         }
-        try await late.value
+        try await timedOut.value
     }
 
     @Test func `a task that is cancelled before it waits does not wait`() async throws {
-        let gate = Turnstile(bytes: 100)
-        try await gate.enter(holding: 1, within: .seconds(30))
+        let gate = AsyncSemaphore(bytes: 100)
+        try await gate.acquire(holding: 1, within: .seconds(30))
         let task = Task {
             withUnsafeCurrentTask { $0?.cancel() }
-            try await gate.enter(holding: 1, within: .seconds(30))
+            try await gate.acquire(holding: 1, within: .seconds(30))
         }
-        await #expect(throws: Turnstile.Refusal.cancelled) { try await task.value }
+        await #expect(throws: AsyncSemaphore.Refusal.cancelled) { try await task.value }
         #expect(gate.waitingCount == 0)
-        gate.leave()
+        gate.release()
     }
 
     @Test func `those that wait hold so many bytes at most, and one may always wait`() async throws {
-        let gate = Turnstile(bytes: 10)
-        try await gate.enter(holding: 1000, within: .seconds(30))
-        let large = Task { try await gate.enter(holding: 1000, within: .seconds(30)) }
+        let gate = AsyncSemaphore(bytes: 10)
+        try await gate.acquire(holding: 1000, within: .seconds(30))
+        let large = Task { try await gate.acquire(holding: 1000, within: .seconds(30)) }
         try await eventually("the large one waits") { gate.waitingCount == 1 }
-        await #expect(throws: Turnstile.Refusal.full) { try await gate.enter(holding: 1, within: .seconds(30)) }
-        gate.leave()
+        await #expect(throws: AsyncSemaphore.Refusal.full) { try await gate.acquire(holding: 1, within: .seconds(30)) }
+        gate.release()
         try await large.value
-        let small = (0..<2).map { _ in Task { try await gate.enter(holding: 5, within: .seconds(30)) } }
+        let small = (0..<2).map { _ in Task { try await gate.acquire(holding: 5, within: .seconds(30)) } }
         try await eventually("both wait") { gate.waitingCount == 2 }
-        await #expect(throws: Turnstile.Refusal.full) { try await gate.enter(holding: 1, within: .seconds(30)) }
+        await #expect(throws: AsyncSemaphore.Refusal.full) { try await gate.acquire(holding: 1, within: .seconds(30)) }
         for task in small {
-            gate.leave()
+            gate.release()
             try await task.value
-            if task == small.last { gate.leave() }
+            if task == small.last { gate.release() }
         }
     }
 
     @Test func `an atomic push that finds too many waiting is refused as busy`() async throws {
         try await withStore { harness in
             let gate = harness.store.atomicPushes
-            try await gate.enter(holding: 0, within: .seconds(30))
-            let waiting = Task { try await gate.enter(holding: 1 << 30, within: .seconds(30)) }
+            try await gate.acquire(holding: 0, within: .seconds(30))
+            let waiting = Task { try await gate.acquire(holding: 1 << 30, within: .seconds(30)) }
             try await eventually("it waits") { gate.waitingCount == 1 }
             await #expect { try await harness.queue().enqueueAtomically([job()]) } throws: {
                 ($0 as? QueueError)?.kind == .notExecuted(.busy)
             }
-            gate.leave()
+            gate.release()
             try await waiting.value
-            gate.leave()
+            gate.release()
             #expect(try await harness.queue().enqueueAtomically([job()]) == .accepted([.created(.queued)]))
         }
     }

@@ -10,7 +10,7 @@ import Testing
 
 @Suite(.serialized, .enabled(if: ProcessInfo.processInfo.environment["MARTLET_MEASURE"] != nil, "it measures"))
 struct DurabilityCosts {
-    private struct Arm {
+    private struct Variant {
         var name: String
         var durability: Durability
         var queue: Queue
@@ -32,11 +32,11 @@ struct DurabilityCosts {
                     for tasks in [1, 16, 100] {
                         try await Self.measure(
                             [
-                                Arm(name: "memory", durability: .memory, queue: first.queue()),
-                                Arm(name: "memory, appendfsync always", durability: .memory, queue: second.queue()),
-                                Arm(name: "fsync, appendfsync always", durability: .fsync, queue: second.queue()),
-                                Arm(name: "memory, one replica", durability: .memory, queue: third.queue()),
-                                Arm(name: "replicated, one replica", durability: .replicated, queue: third.queue()),
+                                Variant(name: "memory", durability: .memory, queue: first.queue()),
+                                Variant(name: "memory, appendfsync always", durability: .memory, queue: second.queue()),
+                                Variant(name: "fsync, appendfsync always", durability: .fsync, queue: second.queue()),
+                                Variant(name: "memory, one replica", durability: .memory, queue: third.queue()),
+                                Variant(name: "replicated, one replica", durability: .replicated, queue: third.queue()),
                             ], tasks)
                     }
                 }
@@ -47,7 +47,7 @@ struct DurabilityCosts {
     }
 
     /// In turns, so that what else the machine does hits all of them.
-    private static func measure(_ arms: [Arm], _ tasks: Int) async throws {
+    private static func measure(_ arms: [Variant], _ tasks: Int) async throws {
         var arms = arms
         for _ in 0..<5 {
             for index in arms.indices {

@@ -13,7 +13,7 @@ struct Damage: Sendable, CustomTestStringConvertible {
     var finding: String?
     /// Where the queued job is after the repair; `nil` for no such job.
     var end: JobState? = .queued
-    var plant: @Sendable (Wreck) async throws -> Void
+    var plant: @Sendable (DamagedStore) async throws -> Void
 
     static let all: [Damage] = [
         Damage(testDescription: "an entry without a job", finding: "index entry without a job") {
@@ -92,7 +92,7 @@ struct Damage: Sendable, CustomTestStringConvertible {
 }
 
 /// A store to damage, with one job of each kind.
-struct Wreck: Sendable {
+struct DamagedStore: Sendable {
     let harness: QueueHarness
     let queued: JobID
     let delayed: JobID
@@ -138,7 +138,7 @@ struct Wreck: Sendable {
     ) async throws {
         try await withStore { harness in
             let queue = harness.queue()
-            let wreck = try await Wreck(harness)
+            let wreck = try await DamagedStore(harness)
             #expect(try await queue.audit().isClean)
             try await damage.plant(wreck)
             let report = try await queue.audit()
@@ -164,7 +164,7 @@ struct Wreck: Sendable {
     @Test func `a repair of a healthy queue does nothing, and none is ever called completed or deleted`() async throws {
         try await withStore { harness in
             let queue = harness.queue()
-            let wreck = try await Wreck(harness)
+            let wreck = try await DamagedStore(harness)
             let before = try await wreck.bytes()
             #expect(try await queue.repair(try await queue.audit(), dryRun: false).isEmpty)
             #expect(try await wreck.bytes() == before)
@@ -185,7 +185,7 @@ struct Wreck: Sendable {
     @Test func `what another job holds is left alone`() async throws {
         try await withStore { harness in
             let queue = harness.queue()
-            let wreck = try await Wreck(harness)
+            let wreck = try await DamagedStore(harness)
             var holder = job()
             holder.uniqueKey = "k"
             _ = try await queue.enqueue(holder)

@@ -71,7 +71,7 @@ import Testing
         let known = KnownQueues()
         let name = try #require(QueueName("q"))
         let calls = known.calls(name) {
-            QueueCalls(QueueKeys(prefix: "p", queue: name), lane: nil)
+            QueueCalls(QueueKeys(prefix: "p", queue: name), connection: nil)
         }
         #expect(known.firstLook() == nil, "nothing was answered yet")
         calls.note(created: 50, born: 50, after: calls.reached)

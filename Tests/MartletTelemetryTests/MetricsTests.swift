@@ -167,7 +167,7 @@ import Testing
 }
 
 @Suite struct CollectorTests {
-    private struct Away: Error {}
+    private struct Unavailable: Error {}
 
     @Test func `a scrape asks the collectors anew each time and merges them with what is counted`() async {
         let registry = PrometheusRegistry(descriptions: [.init(name: "depth", help: "Waiting.")])
@@ -197,7 +197,7 @@ import Testing
 
     @Test func `a collector that fails costs its own samples only`() async {
         let registry = PrometheusRegistry(descriptions: [])
-        registry.addCollector { throw Away() }
+        registry.addCollector { throw Unavailable() }
         registry.addCollector { [MetricSample("up", value: 1)] }
         let text = await registry.scrape()
         #expect(text.contains("martlet_collector_errors 1\n"))

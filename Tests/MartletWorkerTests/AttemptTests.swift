@@ -20,17 +20,17 @@ import Testing
     private func attempt(
         heldFor left: Duration, before: (RunningJob) -> Void = { _ in }
     ) async throws -> (outcome: Settlement.Outcome, began: Bool) {
-        let journal = Journal()
+        let runLog = RunLog()
         let job = claimed()
-        let running = JobTable(on: thread).add(job, heldUntil: .now + left, beats: Pulse(on: thread))
+        let running = JobTable(on: thread).add(job, heldUntil: .now + left, heartbeats: WakeTimer(on: thread))
         before(running)
         let attempt = Attempt(
-            job: job, entry: HandlerEntry(OnRaw("t") { _, _ in journal.add("began") }), isIsolated: false,
+            job: job, entry: HandlerEntry(OnRaw("t") { _, _ in runLog.add("began") }), isIsolated: false,
             grace: .seconds(1), running: running, queue: try #require(QueueName("q")), worker: "w", middleware: [],
-            logger: silence, meters: nil)
+            logger: silence, metrics: nil)
         let ended = await attempt.run()
         #expect(ended.settlement.token == job.token)
-        return (ended.settlement.outcome, journal.count > 0)
+        return (ended.settlement.outcome, runLog.count > 0)
     }
 
     @Test func `a handler is not started when the lease has passed since the claim, and the job is given back`()

@@ -27,9 +27,9 @@ private final class Runs: Sendable {
     func end() { state.withLock { $0.now -= 1 } }
 }
 
-@Suite struct HandlerPaceTests {
-    private func pace(_ times: [Duration]) -> HandlerPace {
-        var pace = HandlerPace()
+@Suite struct HandlerDurationEstimateTests {
+    private func pace(_ times: [Duration]) -> HandlerDurationEstimate {
+        var pace = HandlerDurationEstimate()
         for time in times { pace.note(time) }
         return pace
     }
@@ -39,10 +39,10 @@ private final class Runs: Sendable {
         #expect(pace([.microseconds(5)]).ahead(slots: 10, within: .milliseconds(5)) == 0)
     }
 
-    @Test func `short handlers let it claim up to the widest, long ones as much as starts in time`() {
+    @Test func `short handlers let it claim up to the maximumClaimed, long ones as much as starts in time`() {
         let short = pace(Array(repeating: .microseconds(5), count: 1000))
-        #expect(short.ahead(slots: 10, within: .milliseconds(5)) == HandlerPace.widest - 10)
-        #expect(short.ahead(slots: HandlerPace.widest, within: .milliseconds(5)) == 0)
+        #expect(short.ahead(slots: 10, within: .milliseconds(5)) == HandlerDurationEstimate.maximumClaimed - 10)
+        #expect(short.ahead(slots: HandlerDurationEstimate.maximumClaimed, within: .milliseconds(5)) == 0)
         #expect(short.ahead(slots: 1000, within: .milliseconds(5)) == 0)
         let longer = pace(Array(repeating: .milliseconds(2), count: 1000))
         #expect(longer.ahead(slots: 10, within: .milliseconds(5)) == 24, "25 but for a rest of the slow beginning")
@@ -89,7 +89,7 @@ private final class Runs: Sendable {
 
     @Test func `jobs behind handlers that turned long go to another worker`() async throws {
         try await withStore { harness in
-            let (runs, gate, held) = (Runs(), Gate(), Journal())
+            let (runs, gate, held) = (Runs(), Gate(), RunLog())
             let (short, long) = (3000, 400)
             let first = worker(harness, slots: 2) {
                 On(Note.self) { job, _ in

@@ -24,12 +24,12 @@ import Testing
     @Test func `a claim whose reply is lost is replayed at once and costs the job nothing`() async throws {
         let server = try await SharedRedis.server()
         let proxy = try await FaultProxy.start(to: server.socketPath)
-        let journal = Journal()
+        let runLog = RunLog()
         try await withStore { harness in
             // It claims only when woken, so that the claim whose reply is lost is the one that brings the job.
             var configuration = WorkerConfiguration.quick
             configuration.pollInterval = .seconds(60)
-            let handlers = Handlers { On(Note.self) { job, _ in journal.add(job.number) } }
+            let handlers = Handlers { On(Note.self) { job, _ in runLog.add(job.number) } }
             try await runningBehind(proxy, harness, configuration, handlers) {
                 _ = try await harness.queue().enqueue(Note(number: 0)).result(within: .seconds(5))
                 proxy.loseReply(toRequestWith: ScriptTable.shipped[.turn].sha1)
@@ -40,7 +40,7 @@ import Testing
                 #expect(proxy.lostReplies == 1)
                 #expect(job.failures == 0 && job.lost == 0)
                 #expect(job.claims == 1, "it was never claimed a second time")
-                #expect(journal.all == ["0", "1"])
+                #expect(runLog.all == ["0", "1"])
             }
         }
         await proxy.stop()
@@ -52,11 +52,11 @@ import Testing
     ) async throws {
         let server = try await SharedRedis.server()
         let proxy = try await FaultProxy.start(to: server.socketPath)
-        let journal = Journal()
+        let runLog = RunLog()
         try await withStore { harness in
             let handlers = Handlers {
                 On(Note.self, runsOn: place) { job, _ in
-                    journal.add(job.number)
+                    runLog.add(job.number)
                     if job.number % 7 == 0 { try await Task.sleep(for: .milliseconds(1)) }
                 }
             }
@@ -70,8 +70,8 @@ import Testing
                     try await harness.queue().status()?.completedEver == 3000
                 }
             }
-            #expect(Set(journal.all).count == 3000)
-            #expect(journal.count == 3000, "none ran twice")
+            #expect(Set(runLog.all).count == 3000)
+            #expect(runLog.count == 3000, "none ran twice")
             for ref in refs {
                 let job = try #require(try await ref.record())
                 #expect(job.claims == 1 && job.lost == 0 && job.failures == 0)
@@ -83,12 +83,12 @@ import Testing
     @Test func `a settlement whose reply is lost is repeated and counts once`() async throws {
         let server = try await SharedRedis.server()
         let proxy = try await FaultProxy.start(to: server.socketPath)
-        let journal = Journal()
+        let runLog = RunLog()
         try await withStore { harness in
             let gate = Gate()
             let handlers = Handlers {
                 On(Note.self) { job, _ in
-                    journal.add(job.number)
+                    runLog.add(job.number)
                     if job.number == 1 { try await gate.pass() }
                 }
             }
@@ -103,7 +103,7 @@ import Testing
                 // A later job goes through the same slot, so the worker knows that the first is settled.
                 _ = try await harness.queue().enqueue(Note(number: 2)).result(within: .seconds(5))
                 #expect(try await harness.queue().status()?.completedEver == 3)
-                #expect(journal.all == ["0", "1", "2"])
+                #expect(runLog.all == ["0", "1", "2"])
             }
         }
         await proxy.stop()
@@ -112,16 +112,16 @@ import Testing
     @Test func `a worker cut off beyond its lease stops its handler, is fenced, and changes nothing`() async throws {
         let server = try await SharedRedis.server()
         let proxy = try await FaultProxy.start(to: server.socketPath)
-        let journal = Journal()
+        let runLog = RunLog()
         try await withStore { harness in
             try await harness.queue().create()
             try await harness.queue().configure(QueueSettingsChange(lease: .seconds(1)))
             let far = JobStore(redis: try RedisConfiguration(url: proxy.url), prefix: harness.prefix, logger: silence)
             let distant = Worker(far, queues: ["q": 1], configuration: .quick, logger: silence) {
                 On(Square.self) { _, context in
-                    journal.add("far start")
+                    runLog.add("far start")
                     do { try await Task.sleep(for: .seconds(60)) } catch {
-                        journal.add("far \(context.stopReason?.rawValue ?? "none")")
+                        runLog.add("far \(context.stopReason?.rawValue ?? "none")")
                         await #expect(throws: CheckpointError.leaseLost) { try await context.save("zombie") }
                     }
                     return 1
@@ -129,7 +129,7 @@ import Testing
             }
             let near = worker(harness) {
                 On(Square.self) { _, _ in
-                    journal.add("near")
+                    runLog.add("near")
                     return 2
                 }
             }
@@ -137,11 +137,11 @@ import Testing
                 group.addTask { try await far.run() }
                 let ref = try await harness.queue().enqueue(Square(side: 0))
                 let cutOff = Task { try await distant.run() }
-                try await eventually("it runs far away") { journal.count == 1 }
+                try await eventually("it runs far away") { runLog.count == 1 }
                 proxy.freeze()
                 try await running(near) {
                     #expect(try await ref.result(within: .seconds(10)) == 2)
-                    try await eventually("the far handler was stopped") { journal.count(of: "far leaseLost") == 1 }
+                    try await eventually("the far handler was stopped") { runLog.count(of: "far leaseLost") == 1 }
                     let before = try await harness.command("HGETALL", harness.key("job:\(ref.id)"))
                     proxy.thaw()
                     // The far worker works again, and what it says of the old job is refused.
@@ -158,7 +158,7 @@ import Testing
                 #expect(try await harness.queue().status()?.completedEver == 1)
                 group.cancelAll()
             }
-            #expect(Set(journal.all) == ["far start", "near", "far leaseLost"])
+            #expect(Set(runLog.all) == ["far start", "near", "far leaseLost"])
         }
         await proxy.stop()
     }
@@ -166,14 +166,14 @@ import Testing
     @Test func `a job that was taken back is known as lost from the next beat`() async throws {
         let server = try await SharedRedis.server()
         let proxy = try await FaultProxy.start(to: server.socketPath)
-        let journal = Journal()
+        let runLog = RunLog()
         try await withStore { harness in
             let handlers = Handlers {
                 On(Note.self) { _, context in
-                    journal.add("start")
-                    guard journal.count == 1 else { return }
+                    runLog.add("start")
+                    guard runLog.count == 1 else { return }
                     do { try await Task.sleep(for: .seconds(60)) } catch {
-                        journal.add(context.stopReason?.rawValue ?? "none")
+                        runLog.add(context.stopReason?.rawValue ?? "none")
                         throw error
                     }
                 }
@@ -191,8 +191,8 @@ import Testing
                 proxy.thaw()
                 let job = try await harness.waitFor(id, .completed)
                 #expect(job.claims == 2 && job.lost == 1 && job.failures == 0)
-                try await eventually("the first handler was stopped") { journal.count(of: "leaseLost") == 1 }
-                #expect(journal.count(of: "start") == 2)
+                try await eventually("the first handler was stopped") { runLog.count(of: "leaseLost") == 1 }
+                #expect(runLog.count(of: "start") == 2)
             }
         }
         await proxy.stop()
@@ -204,13 +204,13 @@ import Testing
         // With `everysec` Redis may put off a write while its disk is busy, and a crash then loses up to 2 s.
         let server = try await PrivateRedisServer.start(
             directory: temporaryDirectory("aof"), options: ["--appendonly", "yes", "--appendfsync", "always"])
-        let journal = Journal()
+        let runLog = RunLog()
         try await withStore(url: server.url) { harness in
             try await running(
                 worker(harness, slots: 8) {
                     On(Note.self) { job, _ in
                         try await Task.sleep(for: .milliseconds(2))
-                        journal.add(job.number)
+                        runLog.add(job.number)
                     }
                 }
             ) {
@@ -235,7 +235,7 @@ import Testing
                     let job = try await harness.waitFor(id, .completed, within: .seconds(20))
                     #expect(job.failures == 0 && job.lost == 0, "job \(number)")
                 }
-                #expect(Set(acknowledged.keys.map(String.init)).isSubset(of: journal.all))
+                #expect(Set(acknowledged.keys.map(String.init)).isSubset(of: runLog.all))
             }
         }
         await server.stop()
@@ -270,8 +270,8 @@ import Testing
                 let hog = worker(harness, slots: spinners) {
                     On(Square.self) { _, context in
                         let end = ContinuousClock.now + .milliseconds(1700)
-                        var beats = 0
-                        while ContinuousClock.now < end { beats &+= 1 }
+                        var heartbeats = 0
+                        while ContinuousClock.now < end { heartbeats &+= 1 }
                         return context.stopReason == nil ? 1 : 0
                     }
                 }
@@ -295,14 +295,14 @@ import Testing
             let queue = harness.queue()
             try await queue.create()
             try await queue.configure(QueueSettingsChange(lease: .seconds(1)))
-            let (gate, journal) = (Gate(), Journal())
+            let (gate, runLog) = (Gate(), RunLog())
             var configuration = WorkerConfiguration.quick
             configuration.leakDelay = .milliseconds(50)
-            configuration.onUnhealthy = { journal.add("unhealthy \($0)") }
+            configuration.onUnhealthy = { runLog.add("unhealthy \($0)") }
             try await running(
                 worker(harness, slots: 1, configuration) {
                     On(Note.self) { _, _ in
-                        journal.add("start")
+                        runLog.add("start")
                         await Task.detached { try? await gate.pass() }.value
                     }
                 }
@@ -311,7 +311,7 @@ import Testing
                 try await harness.waitFor(id, .active)
                 // Somebody asks for the stop; the handler does not listen, and then no beat helps it any more.
                 #expect(try await queue.control(.cancel, id) == .asked)
-                try await eventually("the worker says so") { journal.count(of: "unhealthy 1") == 1 }
+                try await eventually("the worker says so") { runLog.count(of: "unhealthy 1") == 1 }
                 try await harness.waitFor(id, .cancelled)
                 let other = try await queue.enqueue(Note()).id
                 try await eventually("the slot shows as leaked") {

@@ -25,7 +25,7 @@ import Testing
             #expect(write(ends.theirs, bytes, bytes.count) == bytes.count)
             close(ends.theirs)
             let channel = IsolationChannel(ends.ours)
-            let heard = Heard()
+            let heard = ReceivedFrames()
             let listening = Task {
                 for await _ in channel.frames { heard.frame() }
                 heard.end()
@@ -38,7 +38,7 @@ import Testing
 }
 
 /// What a listener has heard.
-private final class Heard: Sendable {
+private final class ReceivedFrames: Sendable {
     private let state = Mutex((frames: 0, isOver: false))
 
     var frames: Int { state.withLock { $0.frames } }

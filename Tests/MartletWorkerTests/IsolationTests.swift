@@ -126,7 +126,7 @@ private final class Supervised: Sendable {
         }
     }
 
-    @Test func `a handler in a process of its own traps alone, and its job fails as poison`() async throws {
+    @Test func `a handler in a process of its own savedActions alone, and its job fails as poison`() async throws {
         try await with(apart: false) { harness, worker in
             let ids = try await push(["trap", "innocent"], to: harness)
             let poison = try await wait(ids[0], .failed, harness, worker)

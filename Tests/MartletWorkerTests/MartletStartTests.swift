@@ -47,7 +47,7 @@ import Testing
     @Test func `a Redis that is not there yet is waited for, and the log says so`() async throws {
         let redis = try await PrivateRedisServer.start(directory: temporaryDirectory("late"))
         await redis.stop()
-        let lines = Journal()
+        let lines = RunLog()
         let url = redis.url
         async let starting = Martlet(MartletConfiguration(redisURL: url), logger: lines.logger())
         try await eventually(within: .seconds(20), "the wait is told") {
@@ -69,7 +69,7 @@ import Testing
         try await withStore(url: redis.url) { harness in
             let ids = try await harness.queue().enqueue(contentsOf: (0..<20).map { Note(number: $0) }).map(\.id)
             try await harness.command("CONFIG", "SET", setting, fault)
-            let lines = Journal()
+            let lines = RunLog()
             let martlet = try await Martlet(
                 MartletConfiguration(redisURL: redis.url, prefix: harness.prefix), logger: lines.logger())
             #expect(lines.all.contains { $0.contains("environment") && $0.contains("not marked") }, "\(lines.all)")

@@ -33,10 +33,10 @@ private struct Greet: Job {
     @Test func `in a service group the worker ends before the connection`() async throws {
         let martlet = try await Martlet(
             MartletConfiguration(redisURL: try await SharedRedis.url(), prefix: uniquePrefix()), logger: silence)
-        let journal = Journal()
+        let runLog = RunLog()
         let worker = Worker(martlet, queues: ["default": 1], logger: silence) {
             On(Greet.self) { _, _ in
-                journal.add("start")
+                runLog.add("start")
                 try await Task.sleep(for: .milliseconds(50))
             }
         }
@@ -44,7 +44,7 @@ private struct Greet: Job {
         let group = ServiceGroup(services: [martlet, worker], logger: silence)
         try await withThrowingTaskGroup(of: Void.self) { tasks in
             tasks.addTask { try await group.run() }
-            try await eventually("it runs") { journal.count == 1 }
+            try await eventually("it runs") { runLog.count == 1 }
             await group.triggerGracefulShutdown()
             try await tasks.waitForAll()
         }

@@ -21,14 +21,14 @@ private struct Advice: RetryAdvising, CustomStringConvertible {
     @Test func `an always failing job runs 4 times, due 1, 2 and 4 s after each failure by Redis' clock`() async throws
     {
         try await withStore { harness in
-            let journal = Journal()
+            let runLog = RunLog()
             let gates = (0..<4).map { _ in Gate() }
             gates[3].open()
             try await running(
                 worker(harness, slots: 1) {
                     On(Note.self) { job, context in
                         guard job.number == 0 else { return }
-                        journal.add("\(context.attempt) \(context.isLastAttempt)")
+                        runLog.add("\(context.attempt) \(context.isLastAttempt)")
                         try await gates[context.attempt - 1].pass()
                         throw Boom()
                     }
@@ -38,7 +38,7 @@ private struct Advice: RetryAdvising, CustomStringConvertible {
                 let id = try await queue.enqueue(Note(), priority: 7).id
                 var offset = 0
                 for (failures, wait) in [(1, 1), (2, 2), (3, 4)] {
-                    try await eventually("attempt \(failures) runs") { journal.count == failures }
+                    try await eventually("attempt \(failures) runs") { runLog.count == failures }
                     // Paused, so that the retry cannot begin while we look, however slow the machine is.
                     try await queue.pause()
                     gates[failures - 1].open()
@@ -58,24 +58,24 @@ private struct Advice: RetryAdvising, CustomStringConvertible {
                     // The only slot is free while the retry waits.
                     let other = try await queue.enqueue(Note(number: 1))
                     _ = try await other.result(within: .seconds(5))
-                    #expect(journal.count == failures)
+                    #expect(runLog.count == failures)
                     offset += wait
                     try await harness.setClock(.seconds(offset))
                 }
                 let failed = try await harness.waitFor(id, .failed)
                 #expect(failed.failures == 4)
-                #expect(journal.all == ["1 false", "2 false", "3 false", "4 true"])
+                #expect(runLog.all == ["1 false", "2 false", "3 false", "4 true"])
             }
         }
     }
 
     @Test(arguments: [0, 5]) func `max_retries is honoured`(retries: Int) async throws {
         try await withStore { harness in
-            let journal = Journal()
+            let runLog = RunLog()
             try await running(
                 worker(harness) {
                     On(Note.self) { _, _ in
-                        journal.add("run")
+                        runLog.add("run")
                         throw Boom()
                     }
                 }
@@ -84,7 +84,7 @@ private struct Advice: RetryAdvising, CustomStringConvertible {
                     Note(), maxRetries: retries, retryPolicy: .fixed(.milliseconds(1))
                 ).id
                 try await harness.waitFor(id, .failed)
-                #expect(journal.count == retries + 1)
+                #expect(runLog.count == retries + 1)
             }
         }
     }
@@ -112,13 +112,13 @@ private struct Advice: RetryAdvising, CustomStringConvertible {
     @Test func `a handler's own wait, a snooze and a release are heard, and only the failure is charged`() async throws
     {
         try await withStore { harness in
-            let journal = Journal()
+            let runLog = RunLog()
             try await running(
                 worker(harness) {
                     On(Note.self) { job, context in
                         let place = "\(job.number)"
-                        journal.add(place)
-                        guard journal.count(of: place) == 1 else { return }
+                        runLog.add(place)
+                        guard runLog.count(of: place) == 1 else { return }
                         switch job.number {
                         case 0: throw JobOutcome.retry(after: .milliseconds(5), reason: "later")
                         case 1: throw JobOutcome.snooze(.milliseconds(5))
@@ -142,12 +142,12 @@ private struct Advice: RetryAdvising, CustomStringConvertible {
 
     @Test func `an attempt beyond its timeout is cancelled and counts as a failure`() async throws {
         try await withStore { harness in
-            let journal = Journal()
+            let runLog = RunLog()
             try await running(
                 worker(harness) {
                     On(Note.self) { job, context in
                         do { try await Task.sleep(for: .seconds(60)) } catch {
-                            journal.add(context.stopReason?.rawValue ?? "none")
+                            runLog.add(context.stopReason?.rawValue ?? "none")
                             if job.number == 0 { throw error }
                         }
                     }
@@ -161,7 +161,7 @@ private struct Advice: RetryAdvising, CustomStringConvertible {
                     #expect(job.error == "timed out after 0.15 seconds")
                     #expect(job.lost == 0)
                 }
-                #expect(journal.all == ["timeout", "timeout"])
+                #expect(runLog.all == ["timeout", "timeout"])
             }
         }
     }
@@ -169,12 +169,12 @@ private struct Advice: RetryAdvising, CustomStringConvertible {
     @Test func `a checkpoint is there for the next attempt, and progress is shown`() async throws {
         struct Place: Codable, Equatable, Sendable { var offset: Int }
         try await withStore { harness in
-            let (journal, gate) = (Journal(), Gate())
+            let (runLog, gate) = (RunLog(), Gate())
             try await running(
                 worker(harness) {
                     On(Note.self) { _, context in
                         if let place: Place = try context.checkpoint() {
-                            journal.add("from \(place.offset)")
+                            runLog.add("from \(place.offset)")
                             return
                         }
                         context.progress(10, of: 40, rate: 2)
@@ -197,7 +197,7 @@ private struct Advice: RetryAdvising, CustomStringConvertible {
                 #expect(try await queue.job(id)?.progress == JobProgress(completed: 10, total: 40, rate: 2))
                 gate.open()
                 try await harness.waitFor(id, .completed)
-                #expect(journal.all == ["from 3"])
+                #expect(runLog.all == ["from 3"])
             }
         }
     }
@@ -308,27 +308,27 @@ private struct Advice: RetryAdvising, CustomStringConvertible {
     @Test func `middleware stands around the handler, the first outermost, and sees its errors`() async throws {
         struct Layer: WorkerMiddleware {
             let name: String
-            let journal: Journal
+            let runLog: RunLog
 
             func around(
                 _ context: JobContext, next: @concurrent @Sendable () async throws -> Void
             ) async throws {
-                journal.add("\(name) in")
+                runLog.add("\(name) in")
                 do { try await next() } catch {
-                    journal.add("\(name) \(error)")
+                    runLog.add("\(name) \(error)")
                     throw error
                 }
-                journal.add("\(name) out")
+                runLog.add("\(name) out")
             }
         }
         try await withStore { harness in
-            let journal = Journal()
+            let runLog = RunLog()
             var configuration = WorkerConfiguration.quick
-            configuration.middleware = [Layer(name: "a", journal: journal), Layer(name: "b", journal: journal)]
+            configuration.middleware = [Layer(name: "a", runLog: runLog), Layer(name: "b", runLog: runLog)]
             try await running(
                 worker(harness, slots: 1, configuration) {
                     On(Square.self) { job, _ in
-                        journal.add("run")
+                        runLog.add("run")
                         guard job.side > 0 else { throw JobOutcome.discard(reason: "no") }
                         return job.side
                     }
@@ -336,11 +336,11 @@ private struct Advice: RetryAdvising, CustomStringConvertible {
             ) {
                 let good = try await harness.queue().enqueue(Square(side: 4))
                 #expect(try await good.result(within: .seconds(5)) == 4)
-                #expect(journal.all == ["a in", "b in", "run", "b out", "a out"])
+                #expect(runLog.all == ["a in", "b in", "run", "b out", "a out"])
                 let bad = try await harness.queue().enqueue(Square(side: 0)).id
                 try await harness.waitFor(bad, .failed)
-                #expect(journal.all.suffix(2).first?.hasPrefix("b discard") == true)
-                #expect(journal.all.last?.hasPrefix("a discard") == true)
+                #expect(runLog.all.suffix(2).first?.hasPrefix("b discard") == true)
+                #expect(runLog.all.last?.hasPrefix("a discard") == true)
             }
         }
     }

@@ -46,15 +46,15 @@ private final class Counter: Sendable {
 
     @Test func `a task that computes for long keeps no other waiting while a thread is free`() async {
         let pool = HandlerPool(width: 2)
-        let journal = Journal()
+        let runLog = RunLog()
         let tasks = pool.gather {
             let waits = Task(executorPreference: pool) {
                 let end = ContinuousClock.now + .seconds(10)
-                while journal.count == 0, ContinuousClock.now < end {}
-                return journal.count == 1
+                while runLog.count == 0, ContinuousClock.now < end {}
+                return runLog.count == 1
             }
             let runs = Task(executorPreference: pool) {
-                journal.add("ran")
+                runLog.add("ran")
                 return true
             }
             return [waits, runs]
@@ -80,7 +80,7 @@ private final class Counter: Sendable {
     {
         try await withStore { harness in
             let home = await Task(executorPreference: harness.far.executor) { thisThread() }.value
-            let (loop, pool) = (Journal(), Journal())
+            let (loop, pool) = (RunLog(), RunLog())
             let worker = worker(harness) {
                 On(Note.self, runsOn: .loop) { _, context in
                     loop.add(thisThread())

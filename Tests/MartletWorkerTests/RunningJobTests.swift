@@ -92,7 +92,7 @@ private struct Boom: Error, CustomStringConvertible { var description: String { 
         heldFor: Duration = .seconds(60), timeout: Duration? = nil
     ) -> (table: JobTable, job: RunningJob) {
         let table = JobTable(on: thread)
-        let job = table.add(claimed(timeout: timeout), heldUntil: .now + heldFor, beats: Pulse(on: thread))
+        let job = table.add(claimed(timeout: timeout), heldUntil: .now + heldFor, heartbeats: WakeTimer(on: thread))
         return (table, job)
     }
 
@@ -127,19 +127,19 @@ private struct Boom: Error, CustomStringConvertible { var description: String { 
         #expect(rest.stop == .leaseLost && rest.hasTimedOut)
     }
 
-    @Test func `a job that comes while the guard looks is looked at in its time`() {
+    @Test func `a job that comes while the guard nextCheck is looked at in its time`() {
         let now = ContinuousClock.now
-        var looks = LookTimes()
+        var nextCheck = NextCheckTime()
         let (far, near) = (now + .seconds(30), now + .seconds(2))
-        func add(_ instant: ContinuousClock.Instant) -> Bool { looks.add(instant) }
-        func end(_ instant: ContinuousClock.Instant?) -> ContinuousClock.Instant? { looks.end(instant) }
+        func add(_ instant: ContinuousClock.Instant) -> Bool { nextCheck.add(instant) }
+        func end(_ instant: ContinuousClock.Instant?) -> ContinuousClock.Instant? { nextCheck.end(instant) }
         #expect(add(far))
-        #expect(!add(far + .seconds(1)), "the guard looks before that")
-        looks.begin()
+        #expect(!add(far + .seconds(1)), "the guard nextCheck before that")
+        nextCheck.begin()
         #expect(add(near), "not part of the look that has begun")
         #expect(end(far) == near)
         #expect(!add(near + .seconds(1)))
-        looks.begin()
+        nextCheck.begin()
         #expect(end(nil) == nil)
         #expect(add(far), "nothing was to be looked at")
     }
@@ -153,7 +153,7 @@ private struct Boom: Error, CustomStringConvertible { var description: String { 
         #expect(task.isCancelled)
     }
 
-    @Test func `beats carry news once, and again when they were not heard`() throws {
+    @Test func `heartbeats carry events once, and again when they were not heard`() throws {
         let job = running().job
         #expect(job.beat(onlyUrgent: true) == nil)
         job.report(JobProgress(completed: 1))
@@ -180,7 +180,7 @@ private struct Boom: Error, CustomStringConvertible { var description: String { 
             for value in 1...3 as ClosedRange<UInt8> { group.addTask { try await job.save(checkpoint: [value]) } }
             try await group.waitForAll()
         }
-        var beat: SentBeat?
+        var beat: SentHeartbeat?
         try await eventually("all three wait") {
             beat = job.beat(onlyUrgent: true)
             return beat?.checkpointNumber == 3
@@ -235,18 +235,18 @@ private struct Boom: Error, CustomStringConvertible { var description: String { 
     @Test func `jobs that come after all were stopped are stopped too`() {
         let (table, job) = running()
         table.stopAll(.shutdown)
-        let late = table.add(claimed(), heldUntil: .now + .seconds(60), beats: Pulse(on: thread))
+        let late = table.add(claimed(), heldUntil: .now + .seconds(60), heartbeats: WakeTimer(on: thread))
         #expect(job.stopReason == .shutdown)
         #expect(late.stopReason == .shutdown)
     }
 
-    @Test func `a pulse that fired before the wait is not lost, and a time in the past does not wait`() async {
-        let pulse = Pulse(on: thread)
-        pulse.fire()
-        await pulse.wait(until: nil)
-        await pulse.wait(until: .now - .seconds(1))
+    @Test func `a wakeTimer that fired before the wait is not lost, and a time in the past does not wait`() async {
+        let wakeTimer = WakeTimer(on: thread)
+        wakeTimer.fire()
+        await wakeTimer.wait(until: nil)
+        await wakeTimer.wait(until: .now - .seconds(1))
         let begin = ContinuousClock.now
-        while ContinuousClock.now < begin + .milliseconds(30) { await pulse.wait(until: begin + .milliseconds(30)) }
+        while ContinuousClock.now < begin + .milliseconds(30) { await wakeTimer.wait(until: begin + .milliseconds(30)) }
         #expect(ContinuousClock.now >= begin + .milliseconds(30))
     }
 

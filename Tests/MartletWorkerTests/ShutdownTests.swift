@@ -20,17 +20,17 @@ import Testing
 
     @Test func `a graceful shutdown lets running jobs finish and claims no more`() async throws {
         try await withStore { harness in
-            let (gate, journal) = (Gate(), Journal())
+            let (gate, runLog) = (Gate(), RunLog())
             let worker = worker(harness, slots: 2) {
                 On(Note.self) { job, context in
-                    journal.add("start \(job.number)")
+                    runLog.add("start \(job.number)")
                     try await gate.pass()
-                    journal.add("end \(job.number) \(context.stopReason?.rawValue ?? "-")")
+                    runLog.add("end \(job.number) \(context.stopReason?.rawValue ?? "-")")
                 }
             }
             let refs = try await harness.queue().enqueue(contentsOf: (0..<4).map { Note(number: $0) })
             try await serving(worker) {
-                try await eventually("two run") { journal.count == 2 }
+                try await eventually("two run") { runLog.count == 2 }
                 Task {
                     // Opened only after the shutdown has begun.
                     try await eventually("it stops") {
@@ -40,7 +40,7 @@ import Testing
                     gate.open()
                 }
             }
-            #expect(Set(journal.all) == ["start 0", "start 1", "end 0 -", "end 1 -"])
+            #expect(Set(runLog.all) == ["start 0", "start 1", "end 0 -", "end 1 -"])
             let states = try await harness.queue().jobs(refs.map(\.id)).map { $0?.state }
             #expect(states == [.completed, .completed, .queued, .queued])
         }
@@ -48,22 +48,22 @@ import Testing
 
     @Test func `after the grace period jobs are cancelled and go back uncharged to their place`() async throws {
         try await withStore { harness in
-            let journal = Journal()
+            let runLog = RunLog()
             var configuration = WorkerConfiguration.quick
             configuration.grace = .milliseconds(50)
             let worker = worker(harness, slots: 1, configuration) {
                 On(Note.self) { _, context in
-                    journal.add("start")
+                    runLog.add("start")
                     do { try await Task.sleep(for: .seconds(60)) } catch {
-                        journal.add(context.stopReason?.rawValue ?? "none")
+                        runLog.add(context.stopReason?.rawValue ?? "none")
                         try await context.save(["saved": 1])
                         throw error
                     }
                 }
             }
             let refs = try await harness.queue().enqueue(contentsOf: [Note(number: 0), Note(number: 1)])
-            try await serving(worker) { try await eventually("it runs") { journal.count == 1 } }
-            #expect(journal.all == ["start", "shutdown"])
+            try await serving(worker) { try await eventually("it runs") { runLog.count == 1 } }
+            #expect(runLog.all == ["start", "shutdown"])
             let job = try #require(try await harness.queue().job(refs[0].id))
             #expect(job.state == .queued)
             #expect(job.failures == 0 && job.lost == 0)
@@ -75,15 +75,15 @@ import Testing
 
     @Test func `a cancelled run gives back at once and still settles`() async throws {
         try await withStore { harness in
-            let journal = Journal()
+            let runLog = RunLog()
             let worker = worker(harness) {
                 On(Note.self) { _, _ in
-                    journal.add("start")
+                    runLog.add("start")
                     try await Task.sleep(for: .seconds(60))
                 }
             }
             let id = try await harness.queue().enqueue(Note()).id
-            try await running(worker) { try await eventually("it runs") { journal.count == 1 } }
+            try await running(worker) { try await eventually("it runs") { runLog.count == 1 } }
             let job = try #require(try await harness.queue().job(id))
             #expect(job.state == .queued)
             #expect(job.failures == 0 && job.lost == 0)
@@ -112,21 +112,21 @@ import Testing
         try await withStore { harness in
             try await harness.queue().create()
             try await harness.queue().configure(QueueSettingsChange(lease: .milliseconds(400)))
-            let (journal, gate) = (Journal(), Gate())
+            let (runLog, gate) = (RunLog(), Gate())
             var configuration = WorkerConfiguration.quick
             configuration.cancellationGrace = .milliseconds(50)
             let stubborn = worker(harness, configuration) {
                 On(Note.self) { _, _ in
-                    journal.add("start")
+                    runLog.add("start")
                     await Task.detached { try? await gate.pass() }.value
                 }
             }
             let id = try await harness.queue().enqueue(Note()).id
-            try await running(stubborn) { try await eventually("it runs") { journal.count == 1 } }
+            try await running(stubborn) { try await eventually("it runs") { runLog.count == 1 } }
             #expect(try await harness.queue().job(id)?.state == .active, "it is left to the lease")
             gate.open()
             // Whoever sweeps takes it back; it is run again elsewhere.
-            try await running(worker(harness) { On(Note.self) { _, _ in journal.add("again") } }) {
+            try await running(worker(harness) { On(Note.self) { _, _ in runLog.add("again") } }) {
                 let job = try await harness.waitFor(id, .completed)
                 #expect(job.claims == 2)
             }

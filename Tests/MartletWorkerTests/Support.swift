@@ -23,7 +23,7 @@ struct Square: Job {
 }
 
 /// What happened, in order.
-final class Journal: Sendable {
+final class RunLog: Sendable {
     private let lines = Mutex<[String]>([])
 
     var all: [String] { lines.withLock { $0 } }

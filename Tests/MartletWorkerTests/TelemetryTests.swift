@@ -46,7 +46,7 @@ import Testing
     }
 
     @Test func `log lines carry the job's metadata, and never its payload`() async throws {
-        let lines = Journal()
+        let lines = RunLog()
         let logger = lines.logger(.trace)
         try await withStore { harness in
             try await running(

@@ -8,8 +8,9 @@ import Testing
 
 private let start = ContinuousClock.now
 
-private func machine(slots: Int = 2, chance: Double = 0.5) -> Bench {
-    Bench(machine: TurnMachine(worker: "w", slots: slots, pollInterval: .seconds(1), now: start, chance: { chance }))
+private func machine(slots: Int = 2, chance: Double = 0.5) -> MachineHarness {
+    MachineHarness(
+        machine: TurnMachine(worker: "w", slots: slots, pollInterval: .seconds(1), now: start, chance: { chance }))
 }
 
 private func claimed(_ number: Int) -> ClaimedJob {
@@ -26,8 +27,8 @@ private func reply(
             status: status, jobs: (0..<count).map(claimed), lease: .seconds(30), nextDue: due, stops: stops))
 }
 
-private func ended(_ token: String = "1:a") -> Ended {
-    Ended(
+private func ended(_ token: String = "1:a") -> FinishedAttempt {
+    FinishedAttempt(
         settlement: Settlement(id: .generate(), token: token, outcome: .completed(output: nil)), type: "t", attempt: 1)
 }
 
@@ -57,7 +58,7 @@ private enum Want: Equatable {
 }
 
 /// A machine and the turns that it has under way.
-private struct Bench: ~Copyable {
+private struct MachineHarness: ~Copyable {
     var machine: TurnMachine
     private(set) var underWay: [Turn] = []
     /// How many ended attempts the machine last wanted to be woken by.
@@ -65,7 +66,7 @@ private struct Bench: ~Copyable {
 
     init(machine: consuming TurnMachine) { self.machine = machine }
 
-    mutating func ended(_ ended: Ended) { machine.ended(ended) }
+    mutating func ended(_ ended: FinishedAttempt) { machine.ended(ended) }
     mutating func woken(at now: ContinuousClock.Instant) { machine.woken(at: now) }
     mutating func stop() { machine.stop() }
     mutating func abandon() { machine.abandon() }
@@ -389,7 +390,7 @@ private struct Bench: ~Copyable {
         machine.ended(end)
         _ = machine.want()
         #expect(machine.underWay[0].claim?.lastChances == 1)
-        var apart = Bench(
+        var apart = MachineHarness(
             machine: TurnMachine(
                 worker: "w", slots: 3, pollInterval: .seconds(1), isolatesLostJobs: true, now: start))
         _ = apart.want()

@@ -10,17 +10,17 @@ import Testing
 @Suite struct WorkerTests {
     @Test func `jobs run by priority, and first in, first out within one`() async throws {
         try await withStore { harness in
-            let journal = Journal()
+            let runLog = RunLog()
             let pushed = (0..<60).map { (number: $0, priority: [0, 5, -3, 5, 100][$0 % 5]) }
             for job in pushed { try await harness.queue().enqueue(Note(number: job.number), priority: job.priority) }
             let expected = pushed.sorted { ($1.priority, $0.number) < ($0.priority, $1.number) }.map { "\($0.number)" }
             try await running(
-                worker(harness, slots: 1) { On(Note.self) { job, _ in journal.add(job.number) } }
+                worker(harness, slots: 1) { On(Note.self) { job, _ in runLog.add(job.number) } }
             ) {
                 // Behind lost replies it takes a while.
-                try await eventually(within: .seconds(40), "all have run") { journal.count == 60 }
+                try await eventually(within: .seconds(40), "all have run") { runLog.count == 60 }
             }
-            #expect(journal.all == expected)
+            #expect(runLog.all == expected)
         }
     }
 
@@ -48,16 +48,16 @@ import Testing
         async throws
     {
         try await withStore { harness in
-            let (queue, gate, journal) = (harness.queue(), Gate(), Journal())
+            let (queue, gate, runLog) = (harness.queue(), Gate(), RunLog())
             let twin = worker(harness, slots: 1) {
                 On(Note.self) { job, _ in
-                    journal.add("began \(job.number)")
+                    runLog.add("began \(job.number)")
                     if job.number == 0 { try await gate.pass() }
                 }
             }
             try await running(twin) {
                 let held = try await queue.enqueue(Note(number: 0)).id
-                try await eventually("the first one runs it") { journal.count == 1 }
+                try await eventually("the first one runs it") { runLog.count == 1 }
                 let before = try #require(try await queue.job(held))
                 try await running(twin) {
                     let other = try await queue.enqueue(Note(number: 1)).id
@@ -68,7 +68,7 @@ import Testing
                 #expect(after.state == .active && after.claims == before.claims && after.lost == 0)
                 gate.open()
                 #expect(try await harness.waitFor(held, .completed).claims == 1)
-                #expect(journal.count(of: "began 0") == 1)
+                #expect(runLog.count(of: "began 0") == 1)
             }
         }
     }
@@ -78,7 +78,7 @@ import Testing
             try await harness.queue().create()
             try await harness.queue().configure(QueueSettingsChange(limit: 3))
             let counters = Counters()
-            func crew() -> Worker {
+            func context() -> Worker {
                 worker(harness, slots: 10) {
                     On(Note.self) { _, _ in
                         counters.enter()
@@ -88,7 +88,7 @@ import Testing
                 }
             }
             try await harness.queue().enqueue(contentsOf: (0..<100).map { Note(number: $0) })
-            try await running(crew(), crew()) {
+            try await running(context(), context()) {
                 try await eventually(within: .seconds(20), "all are done") {
                     counters.observed(try await harness.command("ZCARD", harness.key("active")).int ?? 0)
                     return counters.left == 100
@@ -123,14 +123,14 @@ import Testing
 
     @Test func `a pause and a cancel reach a running handler within a second and cost no retry`() async throws {
         try await withStore { harness in
-            let journal = Journal()
+            let runLog = RunLog()
             try await running(
                 worker(harness, WorkerConfiguration()) {
                     On(Note.self) { _, context in
-                        journal.add("start")
+                        runLog.add("start")
                         while true {
                             do { try await Task.sleep(for: .milliseconds(5)) } catch {
-                                journal.add(context.stopReason?.rawValue ?? "unknown")
+                                runLog.add(context.stopReason?.rawValue ?? "unknown")
                                 throw error
                             }
                         }
@@ -139,19 +139,19 @@ import Testing
             ) {
                 let queue = harness.queue()
                 let id = try await queue.enqueue(Note()).id
-                try await eventually("it runs") { journal.count(of: "start") == 1 }
+                try await eventually("it runs") { runLog.count(of: "start") == 1 }
                 #expect(try await queue.control(.pause, id) == .asked)
                 // Half a second more than promised, for a machine that is busy with other tests.
                 let paused = try await harness.waitFor(id, .paused, within: .milliseconds(1500))
                 #expect(paused.failures == 0)
                 #expect(try await queue.control(.resume, id) == .done(.queued))
-                try await eventually("it runs again") { journal.count(of: "start") == 2 }
+                try await eventually("it runs again") { runLog.count(of: "start") == 2 }
                 #expect(try await queue.control(.cancel, id) == .asked)
                 let cancelled = try await harness.waitFor(id, .cancelled, within: .milliseconds(1500))
                 #expect(cancelled.failures == 0)
                 #expect(cancelled.claims == 2)
             }
-            #expect(journal.all == ["start", "pause", "start", "cancel"])
+            #expect(runLog.all == ["start", "pause", "start", "cancel"])
         }
     }
 
@@ -172,11 +172,11 @@ import Testing
 
     @Test func `a pause of the queue stops claims, and what runs goes on`() async throws {
         try await withStore { harness in
-            let (gate, journal) = (Gate(), Journal())
+            let (gate, runLog) = (Gate(), RunLog())
             try await running(
                 worker(harness) {
                     On(Note.self) { job, _ in
-                        journal.add("start \(job.number)")
+                        runLog.add("start \(job.number)")
                         if job.number == 0 { try await gate.pass() }
                     }
                 }
@@ -190,7 +190,7 @@ import Testing
                 #expect(try await harness.queue().job(second)?.state == .queued)
                 try await harness.queue().resume()
                 try await harness.waitFor(second, .completed)
-                #expect(journal.all == ["start 0", "start 1"])
+                #expect(runLog.all == ["start 0", "start 1"])
             }
         }
     }
@@ -203,7 +203,7 @@ import Testing
                 return try report.map { try JSONDecoder().decode(Card.self, from: Data($0.says)) }
             }
             var configuration = WorkerConfiguration.quick
-            configuration.beatInterval = .milliseconds(30)
+            configuration.heartbeatInterval = .milliseconds(30)
             configuration.version = "1.2.3"
             try await running(
                 worker(harness, slots: 5, configuration) { On(Note.self) { _, _ in try await gate.pass() } }

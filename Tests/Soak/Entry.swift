@@ -44,21 +44,21 @@ struct RunCommand: AsyncParsableCommand {
         LoggingSystem.bootstrap { _ in SwiftLogNoOpLogHandler() }
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
         print("Seed \(seed), \(minutes) min of faults, journals in \(directory)")
-        let chronicle = try Chronicle(directory + "/faults.journal")
-        let household = try await Household(
+        let chronicle = try FaultLog(directory + "/faults.journal")
+        let installation = try await Installation(
             directory: directory, volume: smallVolume ?? directory, configuration: redisConfiguration, chronicle)
         let result: Result<ExitCode?, any Error>
-        do { result = .success(try await soak(household, chronicle)) } catch { result = .failure(error) }
-        await household.close()
+        do { result = .success(try await soak(installation, chronicle)) } catch { result = .failure(error) }
+        await installation.close()
         return try result.get()
     }
 
-    private func soak(_ household: Household, _ chronicle: Chronicle) async throws -> ExitCode? {
+    private func soak(_ installation: Installation, _ chronicle: FaultLog) async throws -> ExitCode? {
         let web = Web()
-        let producers = try Producers(household, web, seed: seed)
-        let operators = try Operators(household, producers, web, seed: seed &+ 1)
-        let nemesis = Nemesis(household, chronicle, smallVolume: smallVolume)
-        guard await household.holds(within: 20, { await Self.allAnswer(household, web) }) else {
+        let producers = try Producers(installation, web, seed: seed)
+        let operators = try Operators(installation, producers, web, seed: seed &+ 1)
+        let nemesis = Nemesis(installation, chronicle, smallVolume: smallVolume)
+        guard await installation.holds(within: 20, { await Self.allAnswer(installation, web) }) else {
             throw SoakFailure("the servers did not start")
         }
         let start = monotonic()
@@ -71,13 +71,13 @@ struct RunCommand: AsyncParsableCommand {
         try harm.get()
         try await nemesis.heal()
         await pushing
-        let isDrained = await Self.drain(household)
+        let isDrained = await Self.drain(installation)
         let drained = monotonic()
-        let stubborn = await household.stopMembers()
+        let stubborn = await installation.stopMembers()
         await web.close()
         var evidence = Evidence(
             pushes: producers.pushes, orders: operators.orders, faults: chronicle.all, isDrained: isDrained)
-        try await evidence.collect(from: household)
+        try await evidence.collect(from: installation)
         let report = Report(
             evidence: evidence, judgement: Judgement(evidence), classes: nemesis.classes, stubborn: stubborn,
             diskFull: smallVolume != nil, seconds: (drained - start) / 1000)
@@ -85,19 +85,19 @@ struct RunCommand: AsyncParsableCommand {
         return report.exitCode
     }
 
-    private static func allAnswer(_ household: Household, _ web: Web) async -> Bool {
-        for server in household.servers {
+    private static func allAnswer(_ installation: Installation, _ web: Web) async -> Bool {
+        for server in installation.servers {
             guard case .status(200, _) = await web.send(.GET, server.url + "/livez") else { return false }
         }
         return true
     }
 
     /// Lets paused jobs go on and waits until all have ended.
-    private static func drain(_ household: Household) async -> Bool {
-        await household.holds(within: 90) {
+    private static func drain(_ installation: Installation) async -> Bool {
+        await installation.holds(within: 90) {
             var open = 0
-            for name in Household.queues {
-                let queue = household.store.queue(name)
+            for name in Installation.queues {
+                let queue = installation.store.queue(name)
                 let paused = try await queue.list(states: [.paused], limit: 500).jobs
                 if !paused.isEmpty { _ = try await queue.control(.resume, paused.map(\.id)) }
                 let jobs = try await queue.status()?.jobs ?? [:]

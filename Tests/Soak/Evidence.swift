@@ -42,9 +42,9 @@ struct Evidence: Sendable {
     }
 
     /// Adds what the store and the journals of workers say, past the proxies.
-    mutating func collect(from household: Household) async throws {
-        for name in Household.queues {
-            let queue = household.store.queue(name)
+    mutating func collect(from installation: Installation) async throws {
+        for name in Installation.queues {
+            let queue = installation.store.queue(name)
             audits.append(try await queue.audit())
             completedEver += try await queue.status()?.completedEver ?? 0
             var cursor: JobCursor?
@@ -54,8 +54,8 @@ struct Evidence: Sendable {
                 cursor = page.next
             } while cursor != nil
         }
-        for worker in household.workers {
-            add(LineJournal.read("\(household.directory)/\(worker.name).journal"), of: worker.name)
+        for worker in installation.workers {
+            add(LineLog.read("\(installation.directory)/\(worker.name).journal"), of: worker.name)
         }
     }
 

@@ -156,7 +156,7 @@ extension Judgement {
         let worker = later.claims < earlier.claims ? later.worker : earlier.worker
         return evidence.faults.contains { fault in
             (fault.subject == "redis" || fault.subject == worker)
-                && fault.from <= later.start && fault.to >= earlier.start - 2 * Household.lease
+                && fault.from <= later.start && fault.to >= earlier.start - 2 * Installation.lease
         }
     }
 

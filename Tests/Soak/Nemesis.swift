@@ -23,13 +23,13 @@ final class Nemesis: Sendable {
     /// Classes that hit connections.
     static let fine = FaultKind.allCases.map(\.rawValue) + ["partition"]
 
-    private let household: Household
-    private let chronicle: Chronicle
+    private let installation: Installation
+    private let chronicle: FaultLog
     /// The volume that can be filled; `nil` where none can be.
     private let smallVolume: String?
 
-    init(_ household: Household, _ chronicle: Chronicle, smallVolume: String?) {
-        self.household = household
+    init(_ installation: Installation, _ chronicle: FaultLog, smallVolume: String?) {
+        self.installation = installation
         self.chronicle = chronicle
         self.smallVolume = smallVolume
     }
@@ -59,15 +59,15 @@ final class Nemesis: Sendable {
     }
 
     private func strike(_ kind: String, _ choice: Int) async throws {
-        let worker = household.workers[choice % household.workers.count]
-        let server = household.servers[choice % household.servers.count]
+        let worker = installation.workers[choice % installation.workers.count]
+        let server = installation.servers[choice % installation.servers.count]
         switch kind {
         case "kill-worker": try await kill(worker, kind, rest: choice % 800)
         case "kill-server": try await kill(server, kind, rest: choice % 800)
         case "stop-worker": await stop(worker, kind)
         case "stop-server": await stop(server, kind)
         case "term-worker": try await end(worker, kind)
-        case "partition": await cut(household.members[choice % household.members.count])
+        case "partition": await cut(installation.members[choice % installation.members.count])
         default:
             if let fault = FaultKind(rawValue: kind) { return await disturb(fault, choice) }
             try await strikeRedis(kind, choice)
@@ -78,7 +78,7 @@ final class Nemesis: Sendable {
 // MARK: - Processes
 
 extension Nemesis {
-    private func kill(_ member: Member, _ kind: String, rest: Int) async throws {
+    private func kill(_ member: SupervisedProcess, _ kind: String, rest: Int) async throws {
         let start = monotonic()
         member.send(.kill)
         guard await member.ends(within: .seconds(5)) else { return }
@@ -88,15 +88,15 @@ extension Nemesis {
     }
 
     /// Freezes a process for longer than a lease.
-    private func stop(_ member: Member, _ kind: String) async {
+    private func stop(_ member: SupervisedProcess, _ kind: String) async {
         let start = monotonic()
         member.send(.stop)
-        await nap(Household.lease * 17 / 10)
+        await nap(Installation.lease * 17 / 10)
         member.send(.proceed)
         chronicle.note(kind, member.name, from: start)
     }
 
-    private func end(_ member: Member, _ kind: String) async throws {
+    private func end(_ member: SupervisedProcess, _ kind: String) async throws {
         let start = monotonic()
         member.send(.terminate)
         if await !member.ends(within: .seconds(10)) { member.send(.kill) }
@@ -109,18 +109,18 @@ extension Nemesis {
 // MARK: - Connections
 
 extension Nemesis {
-    private func cut(_ member: Member) async {
+    private func cut(_ member: SupervisedProcess) async {
         let start = monotonic()
         member.proxy.freeze()
-        await nap(Household.lease * 13 / 10)
+        await nap(Installation.lease * 13 / 10)
         member.proxy.thaw()
         chronicle.note("partition", member.name, from: start)
     }
 
     /// Gives some connections faults of a class until one has happened; the proxies note each.
     private func disturb(_ fault: FaultKind, _ choice: Int) async {
-        let count = household.members.count
-        let hit = (0...choice % 3).map { household.members[(choice / 3 + $0) % count] }
+        let count = installation.members.count
+        let hit = (0...choice % 3).map { installation.members[(choice / 3 + $0) % count] }
         let before = hit.reduce(0) { $0 + ($1.proxy.counts[fault] ?? 0) }
         for (number, member) in hit.enumerated() {
             let seed = UInt64(choice * 16 + number)
@@ -128,7 +128,7 @@ extension Nemesis {
                 FaultDice([fault], rate: fault.keepsReplies ? 0.3 : 0.1, longestDelay: .seconds(2), seed: seed))
         }
         await nap(1200)
-        _ = await household.holds(within: 4) { hit.reduce(0) { $0 + ($1.proxy.counts[fault] ?? 0) } > before }
+        _ = await installation.holds(within: 4) { hit.reduce(0) { $0 + ($1.proxy.counts[fault] ?? 0) } > before }
         for member in hit { member.proxy.heal() }
     }
 }
@@ -140,16 +140,16 @@ extension Nemesis {
         let start = monotonic()
         switch kind {
         case "kill-redis":
-            household.redis.kill()
+            installation.redis.kill()
             await nap(choice % 500)
-            try await household.redis.restart()
+            try await installation.redis.restart()
         case "restart-redis":
-            await household.redis.stop()
+            await installation.redis.stop()
             await nap(choice % 500)
-            try await household.redis.restart()
-        case "sleep-redis": try await household.command("DEBUG", "SLEEP", "2")
+            try await installation.redis.restart()
+        case "sleep-redis": try await installation.command("DEBUG", "SLEEP", "2")
         case "script-flush":
-            guard try await household.command("SCRIPT", "FLUSH").string == "OK" else { return }
+            guard try await installation.command("SCRIPT", "FLUSH").string == "OK" else { return }
         case "memory-full": guard try await fillMemory() else { return }
         case "disk-full": guard try await fillDisk() else { return }
         default: return
@@ -158,13 +158,13 @@ extension Nemesis {
     }
 
     private func fillMemory() async throws -> Bool {
-        try await household.command("CONFIG", "SET", "maxmemory", "1")
+        try await installation.command("CONFIG", "SET", "maxmemory", "1")
         var isFull = false
-        do { try await household.command("SET", "soak-probe", "x") } catch let error as RedisError {
+        do { try await installation.command("SET", "soak-probe", "x") } catch let error as RedisError {
             isFull = error.code == .outOfMemory
         }
         await nap(1500)
-        try await household.command("CONFIG", "SET", "maxmemory", "0")
+        try await installation.command("CONFIG", "SET", "maxmemory", "0")
         return isFull
     }
 
@@ -174,19 +174,19 @@ extension Nemesis {
     private func fillDisk() async throws -> Bool {
         guard let smallVolume else { return false }
         let path = "\(smallVolume)/fill"
-        let household = household
+        let installation = installation
         @Sendable func lastWrite() async throws -> String {
-            try await household.store.serverInformation()["aof_last_write_status"] ?? ""
+            try await installation.store.serverInformation()["aof_last_write_status"] ?? ""
         }
         var bytes = Data(repeating: 1, count: 1 << 20)
-        let isFull = await household.holds(within: 6) {
+        let isFull = await installation.holds(within: 6) {
             while Self.append(bytes, to: path) {}
             if bytes.count > 1 { bytes = Data(bytes.prefix(bytes.count / 64 + 1)) }
             return try await lastWrite() == "err"
         }
         if isFull { await nap(1000) }
         try? FileManager.default.removeItem(atPath: path)
-        let isWhole = await household.holds(within: 10) { try await lastWrite() == "ok" }
+        let isWhole = await installation.holds(within: 10) { try await lastWrite() == "ok" }
         // Redis 7.0 leaves half a command in the middle of a file that it began while it ran, and would not load it
         // again; a rewrite puts another in its place. Operators are told the same.
         let isRewritten = try await rewriteFile()
@@ -194,13 +194,13 @@ extension Nemesis {
     }
 
     private func rewriteFile() async throws -> Bool {
-        let household = household
-        _ = await household.holds(within: 10) {
-            let answer = try await household.command("BGREWRITEAOF").string ?? ""
+        let installation = installation
+        _ = await installation.holds(within: 10) {
+            let answer = try await installation.command("BGREWRITEAOF").string ?? ""
             return answer.contains("started") || answer.contains("scheduled")
         }
-        return await household.holds(within: 20) {
-            let facts = try await household.store.serverInformation()
+        return await installation.holds(within: 20) {
+            let facts = try await installation.store.serverInformation()
             return facts["aof_rewrite_in_progress"] == "0" && facts["aof_rewrite_scheduled"] == "0"
                 && facts["aof_last_bgrewrite_status"] == "ok"
         }
@@ -219,17 +219,17 @@ extension Nemesis {
 extension Nemesis {
     /// Takes every fault back; what was killed runs again.
     func heal() async throws {
-        for member in household.members {
+        for member in installation.members {
             member.proxy.heal()
             member.proxy.thaw()
             member.proxy.disconnectAll()
             member.send(.proceed)
             if !member.isRunning { try member.start() }
         }
-        if !household.redis.isRunning { try await household.redis.restart() }
-        try await household.command("CONFIG", "SET", "maxmemory", "0")
-        for name in Household.queues {
-            let queue = household.store.queue(name)
+        if !installation.redis.isRunning { try await installation.redis.restart() }
+        try await installation.command("CONFIG", "SET", "maxmemory", "0")
+        for name in Installation.queues {
+            let queue = installation.store.queue(name)
             try await queue.resume()
             try await queue.configure(.init(limit: 0))
         }

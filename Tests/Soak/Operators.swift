@@ -19,18 +19,18 @@ struct Order: Sendable {
 
 /// All operators of a run.
 final class Operators: Sendable {
-    private let household: Household
+    private let installation: Installation
     private let producers: Producers
     private let web: Web
-    private let journal: LineJournal
+    private let journal: LineLog
     private let random: Mutex<SeededRandom>
     private let done = Mutex<[Order]>([])
 
-    init(_ household: Household, _ producers: Producers, _ web: Web, seed: UInt64) throws {
-        self.household = household
+    init(_ installation: Installation, _ producers: Producers, _ web: Web, seed: UInt64) throws {
+        self.installation = installation
         self.producers = producers
         self.web = web
-        journal = try LineJournal(household.directory + "/operators.journal")
+        journal = try LineLog(installation.directory + "/operators.journal")
         random = Mutex(SeededRandom(seed))
     }
 
@@ -52,7 +52,7 @@ final class Operators: Sendable {
 
     private func roll(_ count: Int) -> Int { random.withLock { Int.random(in: 0..<count, using: &$0) } }
 
-    private func server() -> String { household.servers[roll(household.servers.count)].url }
+    private func server() -> String { installation.servers[roll(installation.servers.count)].url }
 
     private func steerJob() async {
         guard let (id, queue) = producers.someJob(roll(1000)) else { return }
@@ -76,7 +76,7 @@ final class Operators: Sendable {
     }
 
     private func steerQueue() async {
-        let url = "\(server())/api/v1/queues/\(Household.queues[roll(Household.queues.count)])"
+        let url = "\(server())/api/v1/queues/\(Installation.queues[roll(Installation.queues.count)])"
         if roll(2) == 0 {
             _ = await web.send(.POST, url + "/pause")
             await nap(300 + roll(700))

@@ -56,17 +56,17 @@ final class Producers: Sendable {
         var pushes = Pushes()
     }
 
-    private let household: Household
+    private let installation: Installation
     private let web: Web
-    private let journal: LineJournal
+    private let journal: LineLog
     private let seed: UInt64
     private let state: Mutex<State>
 
-    init(_ household: Household, _ web: Web, seed: UInt64) throws {
-        self.household = household
+    init(_ installation: Installation, _ web: Web, seed: UInt64) throws {
+        self.installation = installation
         self.web = web
         self.seed = seed
-        journal = try LineJournal(household.directory + "/producers.journal")
+        journal = try LineLog(installation.directory + "/producers.journal")
         state = Mutex(State(random: SeededRandom(seed)))
     }
 
@@ -107,7 +107,7 @@ final class Producers: Sendable {
         state.withLock { state in
             let count =
                 Int.random(in: 0..<10, using: &state.random) < 7 ? 1 : Int.random(in: 2...12, using: &state.random)
-            let queue = Household.queues[Int.random(in: 0..<Household.queues.count, using: &state.random)]
+            let queue = Installation.queues[Int.random(in: 0..<Installation.queues.count, using: &state.random)]
             let first = state.number
             state.number += count
             let numbers = Array(first..<first + count)
@@ -123,15 +123,15 @@ final class Producers: Sendable {
 
     private static func item(_ n: Int, _ queue: QueueName, _ random: inout SeededRandom) -> PushOrder.Item {
         let dice = Int.random(in: 0..<100, using: &random)
-        let manner: SoakJob.Manner = dice < 10 ? .once : dice < 13 ? .never : dice < 18 ? .later : .fine
+        let behaviour: SoakJob.Behaviour = dice < 10 ? .once : dice < 13 ? .never : dice < 18 ? .later : .fine
         let isLong = Int.random(in: 0..<100, using: &random) < 8
         let time = isLong ? Int.random(in: 1000...3500, using: &random) : Int.random(in: 2...40, using: &random)
         let isLate = Int.random(in: 0..<10, using: &random) == 0
         return PushOrder.Item(
-            queue: queue.description, payload: SoakJob(n: n, ms: time, manner: manner),
+            queue: queue.description, payload: SoakJob(n: n, ms: time, behaviour: behaviour),
             priority: Int.random(in: -5...5, using: &random),
             delay_seconds: isLate ? Double.random(in: 0.2...2, using: &random) : 0,
-            max_retries: manner == .never ? 1 : 3)
+            max_retries: behaviour == .never ? 1 : 3)
     }
 
     /// Sends an order, again and again with the same key, until an answer says what became of it.
@@ -142,7 +142,7 @@ final class Producers: Sendable {
         var server = order.numbers[0]
         let path = order.isBulk ? "/api/v1/jobs/bulk" : "/api/v1/jobs"
         while monotonic() < limit, !Task.isCancelled {
-            let url = household.servers[server % household.servers.count].url
+            let url = installation.servers[server % installation.servers.count].url
             let answer = await web.send(.POST, url + path, body: order.body, key: order.key)
             switch verdict(order, answer) {
             case .acked:

@@ -23,7 +23,7 @@ struct SoakJob: Job {
     static let name = "soak"
 
     /// How its attempts end.
-    enum Manner: String, Codable, Sendable {
+    enum Behaviour: String, Codable, Sendable {
         /// Every attempt succeeds.
         case fine
         /// The first attempt fails.
@@ -38,7 +38,7 @@ struct SoakJob: Job {
     var n: Int
     /// How long it works, in milliseconds.
     var ms: Int
-    var manner: Manner
+    var behaviour: Behaviour
 
     struct Failed: Error {}
 }
@@ -54,7 +54,7 @@ struct WorkCommand: AsyncParsableCommand {
 
     func run() async throws {
         let logger = Logger(label: "soak")
-        let journal = try LineJournal(journal)
+        let journal = try LineLog(journal)
         var redis = try RedisConfiguration(url: redis)
         redis.commandTimeout = .milliseconds(1500)
         let store = JobStore(redis: redis, logger: logger)
@@ -73,7 +73,7 @@ struct WorkCommand: AsyncParsableCommand {
         try await group.run()
     }
 
-    private static func run(_ job: SoakJob, _ context: JobContext, _ journal: LineJournal) async throws {
+    private static func run(_ job: SoakJob, _ context: JobContext, _ journal: LineLog) async throws {
         let facts = ["\(context.id)", context.token, "\(getpid())"]
         func note(_ word: String, _ how: String) {
             journal.write(word, facts[0], facts[1], facts[2], "\(monotonic())", how)
@@ -83,7 +83,7 @@ struct WorkCommand: AsyncParsableCommand {
             note("end", "stopped:\(context.stopReason?.rawValue ?? "unknown")")
             throw error
         }
-        switch job.manner {
+        switch job.behaviour {
         case .once where context.attempt == 1, .never:
             note("end", "threw")
             throw SoakJob.Failed()

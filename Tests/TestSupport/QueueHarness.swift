@@ -63,7 +63,7 @@ public func withStore(
 ) async throws {
     let server = try await SharedRedis.server()
     try await withProxy(to: server.socketPath, salt: sourceLocation.line) { proxy in
-        try await Stage(near: server.url, far: proxy?.url).run(logger, sourceLocation, body)
+        try await TestConnections(near: server.url, far: proxy?.url).run(logger, sourceLocation, body)
     }
 }
 
@@ -74,7 +74,7 @@ public func withStore(
     url: String, commandTimeout: Duration? = nil, logger: Logger = noLogger,
     sourceLocation: SourceLocation = #_sourceLocation, _ body: StoreTest
 ) async throws {
-    try await Stage(near: url, far: nil, commandTimeout: commandTimeout).run(logger, sourceLocation, body)
+    try await TestConnections(near: url, far: nil, commandTimeout: commandTimeout).run(logger, sourceLocation, body)
 }
 
 /// Runs a test whose every call meets the faults that the environment asks for; without any, as ``withStore`` does.
@@ -90,16 +90,16 @@ public func withFaultyStore(
     let server = try await SharedRedis.server()
     try await withProxy(to: server.socketPath, salt: sourceLocation.line) { proxy in
         guard let proxy else { return }
-        var stage = Stage(near: proxy.url, far: nil)
-        stage.direct = server.url
+        var connections = TestConnections(near: proxy.url, far: nil)
+        connections.direct = server.url
         for _ in 0..<30 {
-            do { return try await stage.run(logger, sourceLocation, body) } catch let error as QueueError {
+            do { return try await connections.run(logger, sourceLocation, body) } catch let error as QueueError {
                 guard faults.losesReplies, error.isCutShort else { throw error }
             }
         }
         // So many calls that one of them always meets a fault: the last run shows that it was the fault's doing.
         proxy.heal()
-        try await stage.run(logger, sourceLocation, body)
+        try await connections.run(logger, sourceLocation, body)
     }
 }
 
@@ -122,7 +122,7 @@ extension QueueError {
 }
 
 /// The connections of one test.
-private struct Stage {
+private struct TestConnections {
     /// Where its calls go.
     var near: String
     /// Where its workers' calls go, if elsewhere.

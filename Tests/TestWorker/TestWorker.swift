@@ -35,11 +35,11 @@ struct Step: Job {
 }
 
 /// A job that says for good that it cannot be done.
-struct Hopeless: Job {
+struct AlwaysFailing: Job {
     static let name = "hopeless"
 }
 
-struct NoHope: RetryAdvising, CustomStringConvertible {
+struct PermanentFailure: RetryAdvising, CustomStringConvertible {
     var retryAdvice: RetryAdvice { .never }
     var description: String { "there is no hope" }
 }
@@ -90,7 +90,7 @@ struct TestWorker {
             OnRaw("relay", runsOn: .process) { _, _ in
                 _ = try await queue.enqueue(NewJob(type: "innocent", payload: []))
             }
-            On(Hopeless.self, runsOn: .process) { _, _ in throw NoHope() }
+            On(AlwaysFailing.self, runsOn: .process) { _, _ in throw PermanentFailure() }
         }
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await store.run() }

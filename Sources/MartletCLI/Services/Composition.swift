@@ -159,7 +159,7 @@ struct Composition {
         configuration.deadlineBytesPerSecond = Int64(settings.download.deadlineBytesPerSecond)
         configuration.maxPerHost = settings.download.maxPerHost
         let look = DownloadLook(store.queue(.downloads))
-        configuration.line = { await look.take() }
+        configuration.snapshot = { await look.take() }
         let gaveWay = Counter(label: "martlet_download_gave_way_total")
         configuration.gaveWay = { gaveWay.increment() }
         return configuration

@@ -21,14 +21,14 @@ actor DownloadLook {
     init(_ queue: Queue) { self.queue = queue }
 
     /// The queue as it is; `nil` when it cannot be read.
-    func take() async -> DownloadLine? {
+    func take() async -> DownloadQueueSnapshot? {
         do {
             let limit = try await queue.status()?.settings.limit
             let running = try await queue.list(states: [.active], limit: Self.pageSize).jobs
             let head = try await queue.list(states: [.queued], limit: Self.pageSize)
             var waiting = Self.hosts(head.jobs)
             if let behind = head.next { try await lookFurther(from: behind, &waiting) } else { found = [] }
-            return DownloadLine(running: Self.inOrder(running), waiting: waiting, limit: limit)
+            return DownloadQueueSnapshot(running: Self.inOrder(running), waiting: waiting, limit: limit)
         } catch {
             return nil
         }
@@ -51,11 +51,11 @@ actor DownloadLook {
     }
 
     /// In the order in which they started, which every process sees alike.
-    private static func inOrder(_ jobs: [JobRecord]) -> [DownloadLine.Running] {
+    private static func inOrder(_ jobs: [JobRecord]) -> [DownloadQueueSnapshot.Running] {
         jobs.sorted { one, other in
             let (a, b) = (one.startedAt ?? one.createdAt, other.startedAt ?? other.createdAt)
             return a != b ? a < b : one.id.description < other.id.description
-        }.map { DownloadLine.Running(id: $0.id, host: host($0) ?? "", priority: $0.priority) }
+        }.map { DownloadQueueSnapshot.Running(id: $0.id, host: host($0) ?? "", priority: $0.priority) }
     }
 
     private static func host(_ job: JobRecord) -> String? {

@@ -78,9 +78,9 @@ final class PartFile: Sendable {
     }
 
     /// The bytes so far and their SHA-256.
-    var held: HeldBytes {
+    var held: PartContents {
         state.withLock { state in
-            HeldBytes(count: state.offset, sum: Hex.text(of: state.hasher.finalize()))
+            PartContents(count: state.offset, sum: Hex.text(of: state.hasher.finalize()))
         }
     }
 

@@ -23,16 +23,16 @@ struct Fetcher: Sendable {
     }
 
     /// Reads an answer's body where there is one to be written; returns the answer for the caller to act on.
-    typealias Reader = @Sendable (BodyPlan, inout BodyReader) async throws -> Void
+    typealias Reader = @Sendable (BodyPlan, inout ResponseBodyReader) async throws -> Void
 
     /// Asks for a file and follows redirects; `read` gets the body when it is one to be written.
     func ask(
         _ start: DownloadURL, request: Request, known: DownloadCheckpoint, limit: Int64, logger: Logger,
         read: @escaping Reader
-    ) async throws -> Answer {
+    ) async throws -> ResponseAction {
         var url = start
         for _ in 0...configuration.maxRedirects {
-            let rules = AnswerRules(request: request, known: known, limit: limit, source: url.display)
+            let rules = ResponseRules(request: request, known: known, limit: limit, source: url.display)
             let answer = try await hop(url, rules, read)
             guard case .redirect(let location) = answer else { return answer }
             url = try redirect(from: url, to: location)
@@ -56,7 +56,9 @@ struct Fetcher: Sendable {
         return next
     }
 
-    private func hop(_ url: DownloadURL, _ rules: AnswerRules, _ read: @escaping Reader) async throws -> Answer {
+    private func hop(_ url: DownloadURL, _ rules: ResponseRules, _ read: @escaping Reader) async throws
+        -> ResponseAction
+    {
         let wire = try await connect(to: url)
         return try await wire.executeThenClose { inbound, outbound in
             try await exchange(url, rules, wire.channel, inbound, outbound, read)
@@ -79,17 +81,17 @@ struct Fetcher: Sendable {
     }
 
     private func exchange(
-        _ url: DownloadURL, _ rules: AnswerRules, _ channel: any Channel,
+        _ url: DownloadURL, _ rules: ResponseRules, _ channel: any Channel,
         _ inbound: NIOAsyncChannelInboundStream<HTTPClientResponsePart>,
         _ outbound: NIOAsyncChannelOutboundWriter<HTTPClientRequestPart>, _ read: Reader
-    ) async throws -> Answer {
+    ) async throws -> ResponseAction {
         // Until the head is here the TLS handshake is under way too.
-        let watch = StallWatch(PaceRules(configuration), allowance: configuration.connectTimeout)
+        let watch = StallDetector(SpeedRules(configuration), allowance: configuration.connectTimeout)
         let stall = watch.start(on: channel)
         defer { stall.cancel() }
         let head = HTTPRequestHead(
             version: .http1_1, method: .GET, uri: url.target, headers: headers(for: rules.request, url))
-        var reader = BodyReader(inbound, watch: watch)
+        var reader = ResponseBodyReader(inbound, watch: watch)
         // A connection that failed refuses the write; why it failed is said when it is read.
         try? await outbound.write(contentsOf: [.head(head), .end(nil)])
         let response = try await reader.head()

@@ -35,7 +35,7 @@ struct HTTPConnector: Sendable {
                 .connect(to: target) { channel in
                     pending.put(channel)
                     return channel.eventLoop.makeCompletedFuture {
-                        try Self.prepare(channel, AddressGate(policy: policy, host: host), context)
+                        try Self.prepare(channel, AddressFilter(policy: policy, host: host), context)
                     }
                 }
         } onCancel: {
@@ -45,7 +45,7 @@ struct HTTPConnector: Sendable {
     }
 
     private static func prepare(
-        _ channel: any Channel, _ gate: AddressGate, _ context: NIOSSLContext?
+        _ channel: any Channel, _ gate: AddressFilter, _ context: NIOSSLContext?
     ) throws -> HTTPWire {
         let pipeline = channel.pipeline.syncOperations
         let host = gate.host
@@ -67,7 +67,7 @@ struct HTTPConnector: Sendable {
 }
 
 /// Compares the connected address before anything else hears of the connection, TLS included.
-final class AddressGate: ChannelInboundHandler {
+final class AddressFilter: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
 
     let host: String

@@ -3,7 +3,7 @@
 import NIOHTTP1
 
 /// What a header says that may have one value.
-enum Stated<Value: Equatable & Sendable>: Equatable, Sendable {
+enum HeaderValue<Value: Equatable & Sendable>: Equatable, Sendable {
     case nothing
     /// It cannot be read, or stands there twice with different values.
     case nonsense
@@ -11,7 +11,7 @@ enum Stated<Value: Equatable & Sendable>: Equatable, Sendable {
 }
 
 /// Why an answer's headers do not fit each other or what is known.
-struct Misfit: Error, Equatable {
+struct HeaderMismatch: Error, Equatable {
     var why: String
 }
 
@@ -41,17 +41,17 @@ struct ResponseHead: Sendable {
         return text
     }
 
-    var contentLength: Stated<Int64> {
+    var contentLength: HeaderValue<Int64> {
         // Chunks say themselves where they end.
         guard headers.contains(name: "content-length"), !headers.contains(name: "transfer-encoding") else {
             return .nothing
         }
-        return text("content-length").flatMap(Digits.number).map(Stated.value) ?? .nonsense
+        return text("content-length").flatMap(Digits.number).map(HeaderValue.value) ?? .nonsense
     }
 
-    var contentRange: Stated<ContentRange> {
+    var contentRange: HeaderValue<ContentRange> {
         guard headers.contains(name: "content-range") else { return .nothing }
-        return text("content-range").flatMap(ContentRange.init).map(Stated.value) ?? .nonsense
+        return text("content-range").flatMap(ContentRange.init).map(HeaderValue.value) ?? .nonsense
     }
 
     var etag: String? { text("etag") }
@@ -104,10 +104,10 @@ struct ResponseHead: Sendable {
 
 extension ResponseHead {
     /// The body's length where the head names it.
-    func plainLength() throws(Misfit) -> Int64? {
+    func plainLength() throws(HeaderMismatch) -> Int64? {
         switch contentLength {
         case .nothing: nil
-        case .nonsense: throw Misfit(why: "its Content-Length cannot be read")
+        case .nonsense: throw HeaderMismatch(why: "its Content-Length cannot be read")
         case .value(let length): length
         }
     }
@@ -115,18 +115,18 @@ extension ResponseHead {
     /// The size of a file that this answer holds as a whole; `nil` when the head does not name it.
     ///
     /// Throws when a header says that the body is not the whole file.
-    func wholeSize() throws(Misfit) -> Int64? {
+    func wholeSize() throws(HeaderMismatch) -> Int64? {
         try checkIsOnePiece()
         let length = try plainLength()
         switch contentRange {
         case .nothing: return length
-        case .nonsense: throw Misfit(why: "its Content-Range cannot be read")
+        case .nonsense: throw HeaderMismatch(why: "its Content-Range cannot be read")
         case .value(let range):
             guard let bytes = range.bytes, let total = range.total, bytes == 0...(total - 1) else {
-                throw Misfit(why: "its Content-Range does not cover the whole file")
+                throw HeaderMismatch(why: "its Content-Range does not cover the whole file")
             }
             guard length == nil || length == total else {
-                throw Misfit(why: "its Content-Length does not fit its Content-Range")
+                throw HeaderMismatch(why: "its Content-Length does not fit its Content-Range")
             }
             return total
         }
@@ -134,15 +134,15 @@ extension ResponseHead {
 
     /// Throws when the body's bytes are not just those of the file: several ranges have text between them, and the parser
     /// takes chunks apart only where the header has this one word.
-    func checkIsOnePiece() throws(Misfit) {
+    func checkIsOnePiece() throws(HeaderMismatch) {
         let codings = headers["transfer-encoding"]
         guard codings.isEmpty || codings.count == 1 && Self.isChunked(codings[0]) else {
-            throw Misfit(why: "its Transfer-Encoding cannot be read")
+            throw HeaderMismatch(why: "its Transfer-Encoding cannot be read")
         }
         let isMultipart = headers["content-type"].contains {
             Self.trimmed($0).lowercased().hasPrefix("multipart/byteranges")
         }
-        if isMultipart { throw Misfit(why: "it comes in several parts") }
+        if isMultipart { throw HeaderMismatch(why: "it comes in several parts") }
     }
 }
 

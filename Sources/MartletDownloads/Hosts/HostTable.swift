@@ -5,7 +5,7 @@ import Synchronization
 
 final class HostTable: Sendable {
     private let maxPerHost: Int
-    private let look: LineLook
+    private let look: SnapshotReader
     private let gaveWay: (@Sendable () -> Void)?
     private let state = Mutex(State())
 
@@ -17,9 +17,9 @@ final class HostTable: Sendable {
 
     /// Without a share or a way to look at the queue there is none.
     init?(_ configuration: DownloadConfiguration) {
-        guard configuration.maxPerHost > 0, let line = configuration.line else { return nil }
+        guard configuration.maxPerHost > 0, let snapshot = configuration.snapshot else { return nil }
         maxPerHost = configuration.maxPerHost
-        look = LineLook(line)
+        look = SnapshotReader(snapshot)
         gaveWay = configuration.gaveWay
     }
 
@@ -58,17 +58,17 @@ final class HostTable: Sendable {
 
     private func mustWait(_ id: JobID, host: String, others: Int) async -> Bool {
         // Below its share a host begins at once; a look that somebody took just now may know better.
-        let line = others >= maxPerHost ? await look.take(within: .seconds(1)) : look.last(within: .seconds(2))
-        guard let line else { return false }
-        return HostShares(line, maxPerHost: maxPerHost).mustWait(id, host: host, alreadyHere: others)
+        let snapshot = others >= maxPerHost ? await look.take(within: .seconds(1)) : look.last(within: .seconds(2))
+        guard let snapshot else { return false }
+        return HostShares(snapshot, maxPerHost: maxPerHost).mustWait(id, host: host, alreadyHere: others)
     }
 
     /// Returns when the slot of a running download is wanted by others, or when the task is cancelled.
     private func waitUntilGivingWay(_ id: JobID) async {
         while true {
             do { try await Task.sleep(for: .seconds(1)) } catch { return }
-            guard let line = await look.take(within: .milliseconds(900)) else { continue }
-            if HostShares(line, maxPerHost: maxPerHost).givingWay.contains(id) { return }
+            guard let snapshot = await look.take(within: .milliseconds(900)) else { continue }
+            if HostShares(snapshot, maxPerHost: maxPerHost).yielding.contains(id) { return }
         }
     }
 
@@ -104,40 +104,41 @@ final class HostTable: Sendable {
 }
 
 /// Looks at the queue for all downloads of a process, one look at a time.
-private final class LineLook: Sendable {
-    private let ask: @Sendable () async -> DownloadLine?
+private final class SnapshotReader: Sendable {
+    private let ask: @Sendable () async -> DownloadQueueSnapshot?
     private let state = Mutex(State())
 
     private struct State {
-        var line: DownloadLine?
+        var snapshot: DownloadQueueSnapshot?
         var takenAt: ContinuousClock.Instant?
-        var pending: Task<DownloadLine?, Never>?
+        var pending: Task<DownloadQueueSnapshot?, Never>?
     }
 
-    init(_ ask: @escaping @Sendable () async -> DownloadLine?) { self.ask = ask }
+    init(_ ask: @escaping @Sendable () async -> DownloadQueueSnapshot?) { self.ask = ask }
 
     /// The last look, if it is younger than that.
-    func last(within age: Duration) -> DownloadLine? {
+    func last(within age: Duration) -> DownloadQueueSnapshot? {
         state.withLock { state in
             guard let takenAt = state.takenAt, ContinuousClock.now - takenAt < age else { return nil }
-            return state.line
+            return state.snapshot
         }
     }
 
     /// A look that is younger than that, taken now if need be.
-    func take(within age: Duration) async -> DownloadLine? {
-        let (line, pending) = state.withLock { state -> (DownloadLine?, Task<DownloadLine?, Never>?) in
-            if let takenAt = state.takenAt, ContinuousClock.now - takenAt < age { return (state.line, nil) }
+    func take(within age: Duration) async -> DownloadQueueSnapshot? {
+        let (snapshot, pending) = state.withLock {
+            state -> (DownloadQueueSnapshot?, Task<DownloadQueueSnapshot?, Never>?) in
+            if let takenAt = state.takenAt, ContinuousClock.now - takenAt < age { return (state.snapshot, nil) }
             if let pending = state.pending { return (nil, pending) }
             let task = Task { [self] in
-                let line = await ask()
-                self.state.withLock { $0 = State(line: line, takenAt: .now) }
-                return line
+                let snapshot = await ask()
+                self.state.withLock { $0 = State(snapshot: snapshot, takenAt: .now) }
+                return snapshot
             }
             state.pending = task
             return (nil, task)
         }
-        guard let pending else { return line }
+        guard let pending else { return snapshot }
         return await pending.value
     }
 }

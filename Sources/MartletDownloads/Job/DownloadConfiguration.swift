@@ -28,7 +28,7 @@ public struct DownloadConfiguration: Sendable {
     /// What the queue of downloads looks like; asked at most once a second, and only while a share may matter.
     ///
     /// Answers `nil` when it cannot be said. Without it hosts have no shares.
-    public var line: (@Sendable () async -> DownloadLine?)?
+    public var snapshot: (@Sendable () async -> DownloadQueueSnapshot?)?
     /// Told each time that a download gives its slot to those of other hosts; must be quick.
     public var gaveWay: (@Sendable () -> Void)?
     /// How long making a connection may take.

@@ -11,26 +11,26 @@ public struct DownloadHandler: JobHandler {
     /// The type of job that this handler runs.
     public typealias Payload = DownloadJob
 
-    let house: House
+    let dependencies: DownloadDependencies
 
     /// A handler with these settings.
     public init(_ configuration: DownloadConfiguration) {
-        house = House(configuration, resolver: .system, policy: nil)
+        dependencies = DownloadDependencies(configuration, resolver: .system, policy: nil)
     }
 
     /// The same with a resolver and a policy of a test's choice.
     init(_ configuration: DownloadConfiguration, resolver: AddressResolver, policy: AddressPolicy?) {
-        house = House(configuration, resolver: resolver, policy: policy)
+        dependencies = DownloadDependencies(configuration, resolver: resolver, policy: policy)
     }
 
     /// Runs one attempt and returns the finished file's facts.
     @concurrent
     public func run(_ job: DownloadJob, context: JobContext) async throws -> DownloadResult {
         try context.checkStop()
-        if house.isClosed.isSet { throw JobOutcome.release() }
+        if dependencies.isClosed.isSet { throw JobOutcome.release() }
         let url: DownloadURL
         do {
-            url = try DownloadURL(job.url, allowPrivateAddresses: house.configuration.allowPrivateAddresses)
+            url = try DownloadURL(job.url, allowPrivateAddresses: dependencies.configuration.allowPrivateAddresses)
             guard try FileNames.checked(job.filename) == job.filename else {
                 throw DownloadRuleError(field: "filename", message: "must be at most \(FileNames.longest) bytes long")
             }
@@ -38,15 +38,15 @@ public struct DownloadHandler: JobHandler {
         } catch let error as DownloadRuleError {
             throw DownloadError(error)
         }
-        let attempt = DownloadAttempt(job: job, context: context, url: url, house: house)
-        guard let hosts = house.hosts else { return try await attempt.run() }
+        let attempt = DownloadAttempt(job: job, context: context, url: url, dependencies: dependencies)
+        guard let hosts = dependencies.hosts else { return try await attempt.run() }
         return try await hosts.inSlot(of: url.host, context.id, stopReason: { context.stopReason }) {
             try await attempt.run()
         }
     }
 
     /// Begins no further attempt: a job that comes later is given back to its queue; attempts under way go on.
-    public func shutdown() async { house.isClosed.set() }
+    public func shutdown() async { dependencies.isClosed.set() }
 }
 
 /// A mark that is set once.
@@ -59,7 +59,7 @@ final class Flag: Sendable {
 }
 
 /// What the attempts of a process share.
-struct House: Sendable {
+struct DownloadDependencies: Sendable {
     let configuration: DownloadConfiguration
     let fetcher: Fetcher
     let globalLimit: SharedBucket?

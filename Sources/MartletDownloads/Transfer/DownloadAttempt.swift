@@ -7,9 +7,9 @@ struct DownloadAttempt: Sendable {
     let job: DownloadJob
     let context: JobContext
     let url: DownloadURL
-    let house: House
+    let dependencies: DownloadDependencies
 
-    private var limit: Int64 { max(0, min(job.maxBytes ?? .max, house.configuration.maxBytes)) }
+    private var limit: Int64 { max(0, min(job.maxBytes ?? .max, dependencies.configuration.maxBytes)) }
 
     func run() async throws -> DownloadResult {
         do {
@@ -20,12 +20,12 @@ struct DownloadAttempt: Sendable {
     }
 
     private func start() async throws -> DownloadResult {
-        let path = house.configuration.directory
+        let path = dependencies.configuration.directory
         let directory = try await Disk.run { try DownloadDirectory(path: path) }
         let checkpoint = readCheckpoint()
-        let name = Opening.finalName(of: job, checkpoint)
+        let name = AttemptStart.finalName(of: job, checkpoint)
         let target = try await Disk.run { try directory.state(of: name) }
-        let opening = Opening(checkpoint: checkpoint, target: target, job: job, id: context.id.description)
+        let opening = AttemptStart(checkpoint: checkpoint, target: target, job: job, id: context.id.description)
         guard case .confirm(let final) = opening else { return try await begin(opening, checkpoint, in: directory) }
         if let result = try await confirm(final, in: directory) { return result }
         guard job.onConflict != .error else { throw DownloadError.fileExists(final.name) }
@@ -33,18 +33,19 @@ struct DownloadAttempt: Sendable {
     }
 
     private func begin(
-        _ opening: Opening, _ checkpoint: DownloadCheckpoint?, in directory: DownloadDirectory
+        _ opening: AttemptStart, _ checkpoint: DownloadCheckpoint?, in directory: DownloadDirectory
     ) async throws -> DownloadResult {
         if opening != .occupied, job.onConflict == .error { try await checkNobodyFetchesIt(in: directory) }
         switch opening {
         case .occupied, .confirm:
-            throw DownloadError.fileExists(Opening.finalName(of: job, checkpoint))
+            throw DownloadError.fileExists(AttemptStart.finalName(of: job, checkpoint))
         case .fresh:
             if let part = checkpoint?.part { warnOfMissing(part) }
-            let part = try await PartClaim(attempt: self, directory: directory).fresh()
+            let part = try await PartFileOpener(attempt: self, directory: directory).fresh()
             return try await transfer(part, from: nil, after: checkpoint)
         case .resume(let name):
-            let part = try await PartClaim(attempt: self, directory: directory).resume(name, checkpoint: checkpoint)
+            let part = try await PartFileOpener(attempt: self, directory: directory).resume(
+                name, checkpoint: checkpoint)
             return try await transfer(part, from: checkpoint, after: checkpoint)
         }
     }
@@ -93,72 +94,72 @@ struct DownloadAttempt: Sendable {
     private func transfer(
         _ part: PartFile, from checkpoint: DownloadCheckpoint?, after last: DownloadCheckpoint?
     ) async throws -> DownloadResult {
-        let journal = Journal(part: part, context: context, after: last)
-        let transfer = Transfer(attempt: self, journal: journal, limit: limit)
+        let checkpoints = CheckpointWriter(part: part, context: context, after: last)
+        let transfer = Transfer(attempt: self, checkpoints: checkpoints, limit: limit)
         do {
             return try await transfer.run(from: checkpoint)
         } catch {
-            throw await ending(journal, after: error, from: checkpoint?.offset ?? 0)
+            throw await ending(checkpoints, after: error, from: checkpoint?.offset ?? 0)
         }
     }
 
     /// Leaves the part as the reason of the stop asks for it, and says how the attempt ended.
-    private func ending(_ journal: Journal, after error: any Error, from start: Int64) async -> any Error {
-        if let failure = error as? EndedAsItIs { return failure.underlying }
+    private func ending(_ checkpoints: CheckpointWriter, after error: any Error, from start: Int64) async -> any Error {
+        if let failure = error as? CheckpointRejected { return failure.underlying }
         switch context.stopReason {
         case .leaseLost:
             return CancellationError()
         case .cancel:
             await attemptToTidy("remove the part file") {
-                try await Disk.run { [part = journal.part] in try part.remove() }
+                try await Disk.run { [part = checkpoints.part] in try part.remove() }
             }
             return CancellationError()
         case nil where !Task.isCancelled:
-            return await failed(journal, error, from: start)
+            return await failed(checkpoints, error, from: start)
         case .timeout where context.isLastAttempt:
-            await attemptToTidy("discard the part file") { try await journal.discard() }
+            await attemptToTidy("discard the part file") { try await checkpoints.discard() }
             return CancellationError()
         case nil, .pause, .shutdown, .timeout:
-            await keep(journal)
+            await keep(checkpoints)
             return CancellationError()
         }
     }
 
-    private func failed(_ journal: Journal, _ error: any Error, from start: Int64) async -> any Error {
+    private func failed(_ checkpoints: CheckpointWriter, _ error: any Error, from start: Int64) async -> any Error {
         var failure = DownloadError(any: error, isConnected: true)
-        let (came, _) = journal.part.offset.subtractingReportingOverflow(start)
-        if ProgressRule.isFree(failure.code, bytes: came, used: journal.free), failure.retryAdvice == .byPolicy {
+        let (came, _) = checkpoints.part.offset.subtractingReportingOverflow(start)
+        if ProgressRule.isFree(failure.code, bytes: came, used: checkpoints.free), failure.retryAdvice == .byPolicy {
             failure = failure.advising(.uncharged)
-            journal.countAsFree()
+            checkpoints.countAsFree()
         }
-        let yields = await yields(journal, after: failure)
-        if yields { failure = .yielding(before: journal.countAsYielded()) }
+        let yields = await yields(checkpoints, after: failure)
+        if yields { failure = .yielding(before: checkpoints.countAsYielded()) }
         log(failure)
         if failure.spoilsPart || endsJob(failure) || yields {
-            await attemptToTidy("discard the part file") { try await journal.discard() }
+            await attemptToTidy("discard the part file") { try await checkpoints.discard() }
             // The record of a job that goes on says what is on disk.
-            if !endsJob(failure) { context.progress(0, of: journal.total) }
+            if !endsJob(failure) { context.progress(0, of: checkpoints.total) }
         } else {
-            await keep(journal)
+            await keep(checkpoints)
         }
         return failure
     }
 
     /// Saves the position and gives back room that is reserved for the rest: nobody knows when the next attempt comes.
-    private func keep(_ journal: Journal) async {
-        await attemptToTidy("save the position") { try await journal.save() }
+    private func keep(_ checkpoints: CheckpointWriter) async {
+        await attemptToTidy("save the position") { try await checkpoints.save() }
         await attemptToTidy("give back reserved room") {
-            try journal.checkLease()
-            try await Disk.run { [part = journal.part] in try part.truncate() }
+            try checkpoints.checkLease()
+            try await Disk.run { [part = checkpoints.part] in try part.truncate() }
         }
     }
 
     /// Whether this download removes its bytes in favour of an older one on a full disk.
     ///
     /// Two downloads that keep their bytes would block each other without end.
-    private func yields(_ journal: Journal, after failure: DownloadError) async -> Bool {
-        guard failure.code == .diskFull, journal.part.offset > 0 else { return false }
-        let (path, id) = (house.configuration.directory, context.id)
+    private func yields(_ checkpoints: CheckpointWriter, after failure: DownloadError) async -> Bool {
+        guard failure.code == .diskFull, checkpoints.part.offset > 0 else { return false }
+        let (path, id) = (dependencies.configuration.directory, context.id)
         return (try? await Disk.run { try PartFileCleaner.hasOlderPart(than: id, in: path) }) ?? false
     }
 

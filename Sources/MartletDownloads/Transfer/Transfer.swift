@@ -5,14 +5,14 @@ import MartletJobs
 
 struct Transfer: Sendable {
     let attempt: DownloadAttempt
-    let journal: Journal
+    let checkpoints: CheckpointWriter
     let limit: Int64
 
     /// A server that contradicts itself is not asked for ever.
     private static let mostQuestions = 4
 
     private var context: JobContext { attempt.context }
-    private var part: PartFile { journal.part }
+    private var part: PartFile { checkpoints.part }
 
     func run(from checkpoint: DownloadCheckpoint?) async throws -> DownloadResult {
         let known = checkpoint ?? DownloadCheckpoint()
@@ -22,9 +22,9 @@ struct Transfer: Sendable {
             context.logger.notice(
                 "The bytes of the last attempt cannot be continued; starting from zero",
                 metadata: ["bytes": .stringConvertible(held.count)])
-            try await journal.restart(as: nil, total: nil)
+            try await checkpoints.restart(as: nil, total: nil)
         } else {
-            journal.adopt(version: known.version, total: known.total)
+            checkpoints.adopt(version: known.version, total: known.total)
             if held.count > 0 { context.progress(held.count, of: known.total) }
         }
         if request != .nothing { try await fetch(request, known: known) }
@@ -35,7 +35,7 @@ struct Transfer: Sendable {
     private func fetch(_ first: Request, known: DownloadCheckpoint) async throws {
         var (request, known) = (first, known)
         for _ in 0..<Self.mostQuestions {
-            let answer = try await attempt.house.fetcher.ask(
+            let answer = try await attempt.dependencies.fetcher.ask(
                 attempt.url, request: request, known: known, limit: limit, logger: context.logger
             ) { plan, body in
                 try await receive(&body, plan)
@@ -47,29 +47,30 @@ struct Transfer: Sendable {
                 request = .rest(from: known.offset, ifRange: ifRange)
             case .write, .complete:
                 return
-            case .askWhole(let why) where request != .whole:
+            case .requestWhole(let why) where request != .whole:
                 context.logger.notice("Starting again from zero", metadata: ["reason": "\(why)"])
-                try await journal.restart(as: nil, total: nil)
+                try await checkpoints.restart(as: nil, total: nil)
                 (request, known) = (.whole, DownloadCheckpoint())
             case .fail(let error):
                 throw error
-            case .askWhole, .redirect:
+            case .requestWhole, .redirect:
                 throw DownloadError.transient(.badResponse, "\(attempt.url.display) gave an answer that does not fit")
             }
         }
         throw DownloadError.transient(.incomplete, "the server does not say where the file ends")
     }
 
-    private func receive(_ body: inout BodyReader, _ plan: BodyPlan) async throws {
+    private func receive(_ body: inout ResponseBodyReader, _ plan: BodyPlan) async throws {
         try context.checkStop()
         if plan.start == 0, part.offset > 0 {
             context.logger.notice("The server sends the whole file again; starting from zero")
-            try await journal.restart(as: plan.version, total: plan.total)
+            try await checkpoints.restart(as: plan.version, total: plan.total)
         } else {
-            journal.adopt(version: plan.version, total: plan.total)
+            checkpoints.adopt(version: plan.version, total: plan.total)
         }
         if let total = plan.total { try await Disk.run { [part] in try part.reserve(upTo: total) } }
-        var pump = Pump(journal: journal, context: context, plan: plan, limit: limit, house: attempt.house)
+        var pump = BodyCopier(
+            checkpoints: checkpoints, context: context, plan: plan, limit: limit, dependencies: attempt.dependencies)
         pump.limitSpeed(to: attempt.job.bytesPerSecond)
         try await pump.run(&body)
         try checkSize(part.offset, of: plan.end, "of")
@@ -86,7 +87,7 @@ struct Transfer: Sendable {
     private func finish() async throws -> DownloadResult {
         try context.checkStop()
         let held = try await Disk.run { [part] in part.held }
-        try checkSize(held.count, of: journal.total, "of all")
+        try checkSize(held.count, of: checkpoints.total, "of all")
         if let wanted = attempt.job.checksum?.lowercased(), wanted != "sha256:" + held.sum {
             throw DownloadError.permanent(
                 .checksumMismatch, "the file's checksum is sha256:\(held.sum), not \(wanted); it was thrown away")
@@ -113,7 +114,7 @@ struct Transfer: Sendable {
                 }
                 (name, number) = free
             }
-            try await journal.announce(FinalFile(name: name, size: size, sha256: sum))
+            try await checkpoints.announce(FinalFile(name: name, size: size, sha256: sum))
             if context.stopReason == .cancel { throw CancellationError() }
             if try await commit(as: name, replacing: conflict == .replace) { return name }
             guard conflict == .rename else { throw DownloadError.fileExists(name) }
@@ -126,7 +127,7 @@ struct Transfer: Sendable {
         do {
             return try await Disk.run { [part] in try part.commit(as: name, replacing: replacing) }
         } catch {
-            throw EndedAsItIs(underlying: error)
+            throw CheckpointRejected(underlying: error)
         }
     }
 }

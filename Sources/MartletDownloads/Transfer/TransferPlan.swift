@@ -9,7 +9,7 @@ enum TargetState: Equatable, Sendable {
 }
 
 /// How an attempt begins.
-enum Opening: Equatable, Sendable {
+enum AttemptStart: Equatable, Sendable {
     /// There is nothing to go on with.
     case fresh
     /// An earlier attempt left a part file.
@@ -38,7 +38,7 @@ enum Opening: Equatable, Sendable {
     }
 
     /// From the part file of an earlier attempt, if there is one.
-    static func beginning(_ checkpoint: DownloadCheckpoint?, id: String) -> Opening {
+    static func beginning(_ checkpoint: DownloadCheckpoint?, id: String) -> AttemptStart {
         guard let part = checkpoint?.part, PartName.isPart(part, of: id) else { return .fresh }
         return .resume(part: part)
     }
@@ -53,7 +53,7 @@ enum Opening: Equatable, Sendable {
 }
 
 /// What is in the part file once it is locked.
-struct HeldBytes: Equatable, Sendable {
+struct PartContents: Equatable, Sendable {
     /// How many bytes were read, never more than the checkpoint names.
     var count: Int64
     /// Their SHA-256.
@@ -70,7 +70,7 @@ enum Request: Equatable, Sendable {
     case rest(from: Int64, ifRange: String)
 
     /// From the checkpoint and the bytes that are really there.
-    init(checkpoint: DownloadCheckpoint, held: HeldBytes) {
+    init(checkpoint: DownloadCheckpoint, held: PartContents) {
         // Bytes that are missing or differ mean that the file is not the one which the checkpoint describes.
         guard held.count == checkpoint.offset, checkpoint.sum == nil || checkpoint.sum == held.sum else {
             self = .whole
@@ -88,7 +88,7 @@ enum Request: Equatable, Sendable {
     }
 
     /// How many of the held bytes stay.
-    func kept(of held: HeldBytes) -> Int64 {
+    func kept(of held: PartContents) -> Int64 {
         switch self {
         case .nothing, .rest: held.count
         case .whole: 0

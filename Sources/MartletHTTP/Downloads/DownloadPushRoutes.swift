@@ -25,7 +25,7 @@ extension API {
 
     private func oneDownload(
         _ text: JSONText, id: JobID, _ call: Call
-    ) throws(Problem) -> (job: NewJob, durability: Durability?) {
+    ) throws(HTTPProblem) -> (job: NewJob, durability: Durability?) {
         var fields = Fields(text)
         let durability = fields.durability()
         var names = DownloadNames()
@@ -91,7 +91,8 @@ extension API {
         var field: String
     }
 
-    private func downloadBatch(_ text: JSONText, _ keyed: KeyedPush?, _ call: Call) throws(Problem) -> DownloadBatch {
+    private func downloadBatch(_ text: JSONText, _ keyed: KeyedPush?, _ call: Call) throws(HTTPProblem) -> DownloadBatch
+    {
         var fields = Fields(text)
         let tracks = fields.list("track_ids", limit: settings.batchLimit)
         let items = fields.list("downloads", limit: settings.batchLimit)
@@ -104,10 +105,11 @@ extension API {
         let list = tracks ?? items ?? []
         guard !list.isEmpty else {
             let what = tracks == nil ? "download" : "track ID"
-            throw Problem(.badRequest, "empty-batch", "At least one \(what) must be provided")
+            throw HTTPProblem(.badRequest, "empty-batch", "At least one \(what) must be provided")
         }
         guard list.count <= settings.batchLimit else {
-            throw Problem.tooLarge("a batch has at most \(settings.batchLimit) downloads", limit: settings.batchLimit)
+            throw HTTPProblem.tooLarge(
+                "a batch has at most \(settings.batchLimit) downloads", limit: settings.batchLimit)
         }
         let ids = list.indices.map { keyed?.base.item($0) ?? .generate() }
         var jobs =
@@ -118,11 +120,11 @@ extension API {
 
     private func trackJobs(
         _ list: [JSONText], _ ids: [JobID], _ priority: Int, _ call: Call
-    ) throws(Problem) -> [NewJob] {
+    ) throws(HTTPProblem) -> [NewJob] {
         let tracks = list.map { $0.string ?? String(decoding: $0.bytes, as: UTF8.self) }
         for track in tracks where !Self.isUUID(track) {
             let shown = track.quotable(limit: 100)
-            throw Problem(.badRequest, "invalid-track-id", "Invalid track ID '\(shown)'")
+            throw HTTPProblem(.badRequest, "invalid-track-id", "Invalid track ID '\(shown)'")
                 .with("track_id", .string(shown))
         }
         var jobs: [NewJob] = []
@@ -159,7 +161,7 @@ extension API {
 
     private func itemJobs(
         _ list: [JSONText], _ ids: [JobID], _ priority: Int, _ call: Call
-    ) throws(Problem) -> [NewJob] {
+    ) throws(HTTPProblem) -> [NewJob] {
         var jobs: [NewJob] = []
         var errors: [FieldError] = []
         var names = DownloadNames()
@@ -177,17 +179,17 @@ extension API {
         let jobs = batch.jobs
         let bytes = jobs.reduce(0) { $0 + $1.payload.count }
         guard bytes <= NewJob.Limit.atomicBytes else {
-            throw Problem.tooLarge("the batch has more than 16 MiB", limit: NewJob.Limit.atomicBytes)
+            throw HTTPProblem.tooLarge("the batch has more than 16 MiB", limit: NewJob.Limit.atomicBytes)
         }
         for (index, job) in jobs.enumerated() where job.invalidField != nil {
-            throw Problem.invalid("/\(batch.field)/\(index)", "has a value out of its range")
+            throw HTTPProblem.invalid("/\(batch.field)/\(index)", "has a value out of its range")
         }
         let pushed = try await queue.pushAtomically(jobs, batch.durability)
         switch pushed.outcome {
         case .refused(let index, let verdict):
             // What makes a download unique is its source, so no single field of it is named.
             let place = { (index: Int, _: String?) in FieldError(pointer: "/\(batch.field)/\(index)", detail: "") }
-            throw Problem.refused(index, of: jobs, verdict, at: place, for: call.caller)
+            throw HTTPProblem.refused(index, of: jobs, verdict, at: place, for: call.caller)
         case .accepted(let verdicts):
             pushes.count(jobs, verdicts, in: queue.name)
             return Reply(

@@ -24,7 +24,7 @@ extension API {
 
     func downloadStatus(_ call: Call) async throws -> Reply {
         let status = try await call.queue(.downloads).status()
-        func count(_ index: JobIndex) -> JSON { .int(status?.jobs[index] ?? 0) }
+        func count(_ index: JobIndex) -> JSONOutput { .int(status?.jobs[index] ?? 0) }
         let (completed, failed) = (status?.completedEver ?? 0, status?.failedEver ?? 0)
         let cancelled = status?.cancelledEver ?? 0
         return Reply(
@@ -44,7 +44,7 @@ extension API {
         var fields = Fields(try call.json())
         let limit = fields.integer("max_concurrent_downloads", in: settings.concurrencyRange, required: true)
         try fields.done()
-        guard let limit else { throw Problem.invalid("/max_concurrent_downloads", "is required") }
+        guard let limit else { throw HTTPProblem.invalid("/max_concurrent_downloads", "is required") }
         try await call.queue(.downloads).change { queue throws(QueueError) in
             try await queue.configure(QueueSettingsChange(limit: limit))
         }
@@ -58,11 +58,11 @@ extension API {
             states = JobState.states(ofDownload: word)
             guard states != [] else {
                 let words = "pending, queued, downloading, paused, completed, failed, cancelled"
-                throw Problem.invalid("?status", "must be one of \(words)")
+                throw HTTPProblem.invalid("?status", "must be one of \(words)")
             }
         }
         let cursor = try call.query["cursor"].map { text in
-            guard let cursor = JobCursor(text) else { throw Problem.unknownCursor }
+            guard let cursor = JobCursor(text) else { throw HTTPProblem.unknownCursor }
             return cursor
         }
         let queue = try call.queue(.downloads)
@@ -100,7 +100,8 @@ extension API {
         return try Self.reply(id, verb, try await call.queue(.downloads).steer(verb, [id])[0])
     }
 
-    private static func reply(_ id: JobID, _ verb: ControlVerb, _ verdict: ControlVerdict) throws(Problem) -> Reply {
+    private static func reply(_ id: JobID, _ verb: ControlVerb, _ verdict: ControlVerdict) throws(HTTPProblem) -> Reply
+    {
         switch verdict {
         case .done(let state): return changed(id, verb, state?.downloadStatus ?? "deleted")
         case .asked: return changed(id, verb, verb == .pause ? "paused" : "cancelled", isStopping: true)
@@ -127,7 +128,7 @@ extension API {
             do throws(DownloadRefusal) {
                 return try downloads.renamed(job.payload, filename, onConflict) ?? job.payload
             } catch {
-                throw Problem.invalid("/\(error.field)", error.detail)
+                throw HTTPProblem.invalid("/\(error.field)", error.detail)
             }
         }
         let verdict = try await saidTwice { _ throws(QueueError) in try await queue.retry(id, payload: payload) }
@@ -138,7 +139,7 @@ extension API {
         var fields = Fields(try call.json())
         let priority = fields.integer("priority", in: -1000...1000, required: true)
         try fields.done()
-        guard let priority else { throw Problem.invalid("/priority", "is required") }
+        guard let priority else { throw HTTPProblem.invalid("/priority", "is required") }
         return try await changeDownload(call, .priority(priority))
     }
 
@@ -153,14 +154,14 @@ extension API {
             case .retry: "Download will be tried again"
             default: "Priority is changed"
             }
-        let body = JSON.object([
+        let body = JSONOutput.object([
             "message": .string(message), "download_id": .string(id.description), "status": .string(status),
             "stopping": isStopping ? true : nil,
         ])
         return Reply(body, status: isStopping ? .accepted : .ok)
     }
 
-    private static func noDownload(_ id: JobID) -> Problem { .notFound("there is no download \(id)") }
+    private static func noDownload(_ id: JobID) -> HTTPProblem { .notFound("there is no download \(id)") }
 
     /// One action for many downloads, each judged by itself.
     func actOnDownloads(_ call: Call) async throws -> Reply {
@@ -168,10 +169,10 @@ extension API {
         let verb = Self.verb(&fields, ["cancel", "pause", "resume", "retry", "priority"])
         let ids = try Self.ids("download_ids", &fields, limit: settings.batchLimit)
         if let ids, ids.isEmpty, fields.errors.isEmpty {
-            throw Problem(.badRequest, "empty-batch", "At least one download ID must be provided")
+            throw HTTPProblem(.badRequest, "empty-batch", "At least one download ID must be provided")
         }
         try fields.done()
-        guard let verb, let ids else { throw Problem.invalid("/download_ids", "is required") }
+        guard let verb, let ids else { throw HTTPProblem.invalid("/download_ids", "is required") }
         var report = ActionReport(verb: verb, word: { $0.downloadStatus }, allowed: { $0.downloadVerbs })
         let known = ids.enumerated().compactMap { index, item in item.id.map { (index: index, id: $0) } }
         for (index, item) in ids.enumerated() where item.id == nil {

@@ -39,7 +39,7 @@ extension API {
     }
 
     /// A download in full.
-    func download(_ job: JobRecord) -> JSON {
+    func download(_ job: JobRecord) -> JSONOutput {
         let facts = downloads.facts(job.payload, job.output)
         let total = job.progress?.total.map { Int($0) } ?? facts?.totalBytes
         let done = job.state == .completed ? total ?? Self.bytes(job) : Self.bytes(job)
@@ -54,13 +54,13 @@ extension API {
                 total.map { .int(Int((Double(max(0, $0 - done)) / rate).rounded(.up))) }
             },
             "attempt": .int(job.attempt), "max_retries": .int(job.maxRetries),
-            "retry_at": job.state == .retrying ? job.dueAt.map(JSON.time) : nil,
-            "timeout_seconds": job.timeout.map(JSON.seconds),
-            "starts_at": job.state == .scheduled ? job.dueAt.map(JSON.time) : nil,
+            "retry_at": job.state == .retrying ? job.dueAt.map(JSONOutput.time) : nil,
+            "timeout_seconds": job.timeout.map(JSONOutput.seconds),
+            "starts_at": job.state == .scheduled ? job.dueAt.map(JSONOutput.time) : nil,
             "stop_requested": job.wanted.map { .string($0.rawValue) },
             "checksum": facts?.checksum.map { .string($0) }, "error": job.error.map { .string($0) },
-            "created_at": .time(job.createdAt), "started_at": job.startedAt.map(JSON.time),
-            "completed_at": job.finishedAt.map(JSON.time), "updated_at": .time(job.updatedAt),
+            "created_at": .time(job.createdAt), "started_at": job.startedAt.map(JSONOutput.time),
+            "completed_at": job.finishedAt.map(JSONOutput.time), "updated_at": .time(job.updatedAt),
         ])
     }
 

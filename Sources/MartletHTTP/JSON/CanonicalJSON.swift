@@ -63,7 +63,7 @@ private struct CanonicalWriter {
         while !isAtEnd(UInt8(ascii: "}")), let key = JSONText.nextKey(&scanner) {
             let value = bytes.count
             writeValue(shape?.lists[key])
-            if shape?.isSilent(key, bytes[value...]) ?? false {
+            if shape?.isOmitted(key, bytes[value...]) ?? false {
                 bytes.removeSubrange(value...)
             } else {
                 members.append(Member(key: key, index: members.count, value: value..<bytes.count))
@@ -75,7 +75,7 @@ private struct CanonicalWriter {
         bytes.append(UInt8(ascii: "{"))
         for (index, member) in members.enumerated() {
             if index > 0 { bytes.append(UInt8(ascii: ",")) }
-            JSON.append(member.key, to: &bytes)
+            JSONOutput.append(member.key, to: &bytes)
             bytes.append(UInt8(ascii: ":"))
             bytes += values[(member.value.lowerBound - start)..<(member.value.upperBound - start)]
         }
@@ -91,7 +91,7 @@ private struct CanonicalWriter {
             bytes += scanner.source[start..<scanner.at]
             return
         }
-        JSON.append(JSONText.unescaped(scanner.source[(start + 1)..<(scanner.at - 1)]), to: &bytes)
+        JSONOutput.append(JSONText.unescaped(scanner.source[(start + 1)..<(scanner.at - 1)]), to: &bytes)
     }
 
     /// Steps over the end of a container (true), or to its next element (false).

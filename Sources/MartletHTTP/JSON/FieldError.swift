@@ -12,7 +12,7 @@ struct FieldError: Sendable, Hashable {
     var isMisspelt = false
 
     /// The fault as RFC 9457 shows it: the pointer as the fragment of a URI.
-    var json: JSON {
+    var json: JSONOutput {
         let isParameter = pointer.hasPrefix("?")
         let isBody = pointer.isEmpty || pointer.hasPrefix("/")
         return .object([

@@ -198,7 +198,7 @@ struct Fields {
     }
 
     /// Throws when anything was wrong.
-    mutating func done() throws(Problem) {
+    mutating func done() throws(HTTPProblem) {
         let errors = close()
         if !errors.isEmpty { throw .invalid(errors) }
     }

@@ -1,7 +1,7 @@
 // Walks over JSON text without building anything: checks its form and finds where each value ends.
 
 /// Why a text is not JSON that we accept.
-struct JSONFault: Error, Equatable {
+struct JSONSyntaxError: Error, Equatable {
     /// What is wrong, in words.
     var reason: String
     /// The offset of the byte where it shows.
@@ -25,14 +25,14 @@ struct JSONScanner {
 
     var byte: UInt8? { at < source.count ? source[at] : nil }
 
-    func fault(_ reason: String) -> JSONFault { JSONFault(reason: reason, offset: at) }
+    func fault(_ reason: String) -> JSONSyntaxError { JSONSyntaxError(reason: reason, offset: at) }
 
     mutating func skipSpace() {
         while let byte, byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09 { at += 1 }
     }
 
     /// Steps over one value with all that it holds.
-    mutating func skipValue() throws(JSONFault) {
+    mutating func skipValue() throws(JSONSyntaxError) {
         var open: [UInt8] = []
         while true {
             skipSpace()
@@ -53,7 +53,7 @@ struct JSONScanner {
     }
 
     /// Steps into a container that is not empty (true), or over a whole scalar or empty container (false).
-    private mutating func enterContainer(_ open: inout [UInt8]) throws(JSONFault) -> Bool {
+    private mutating func enterContainer(_ open: inout [UInt8]) throws(JSONSyntaxError) -> Bool {
         guard let byte else { throw fault("ends where a value should stand") }
         guard byte == UInt8(ascii: "{") || byte == UInt8(ascii: "[") else {
             try skipScalar(byte)
@@ -72,7 +72,7 @@ struct JSONScanner {
         return true
     }
 
-    private mutating func skipScalar(_ byte: UInt8) throws(JSONFault) {
+    private mutating func skipScalar(_ byte: UInt8) throws(JSONSyntaxError) {
         switch byte {
         case UInt8(ascii: "\""): try skipString()
         case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"): try skipNumber()
@@ -84,7 +84,7 @@ struct JSONScanner {
     }
 
     /// Steps over a key and its colon.
-    mutating func skipKey() throws(JSONFault) {
+    mutating func skipKey() throws(JSONSyntaxError) {
         skipSpace()
         guard byte == UInt8(ascii: "\"") else { throw fault("expected a key in double quotes") }
         try skipString()
@@ -93,13 +93,13 @@ struct JSONScanner {
         at += 1
     }
 
-    private mutating func skipWord(_ word: StaticString) throws(JSONFault) {
+    private mutating func skipWord(_ word: StaticString) throws(JSONSyntaxError) {
         let matches = word.withUTF8Buffer { source[at...].starts(with: $0) }
         guard matches else { throw fault("has something that is no value") }
         at += word.utf8CodeUnitCount
     }
 
-    private mutating func skipNumber() throws(JSONFault) {
+    private mutating func skipNumber() throws(JSONSyntaxError) {
         if byte == UInt8(ascii: "-") { at += 1 }
         if byte == UInt8(ascii: "0") { at += 1 } else { try skipDigits() }
         if byte == UInt8(ascii: ".") {
@@ -112,13 +112,13 @@ struct JSONScanner {
         try skipDigits()
     }
 
-    private mutating func skipDigits() throws(JSONFault) {
+    private mutating func skipDigits() throws(JSONSyntaxError) {
         let start = at
         while let byte, (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) { at += 1 }
         guard at > start else { throw fault("has a number without digits") }
     }
 
-    private mutating func skipString() throws(JSONFault) {
+    private mutating func skipString() throws(JSONSyntaxError) {
         at += 1
         while true {
             at = endOfPlainText(from: at)
@@ -146,7 +146,7 @@ struct JSONScanner {
         byte >= 0x20 && byte != UInt8(ascii: "\"") && byte != UInt8(ascii: "\\")
     }
 
-    private mutating func skipEscape() throws(JSONFault) {
+    private mutating func skipEscape() throws(JSONSyntaxError) {
         at += 1
         guard let byte else { throw fault("has a string without an end") }
         guard byte == UInt8(ascii: "u") else {
@@ -165,7 +165,7 @@ struct JSONScanner {
     }
 
     /// Steps over `uXXXX`.
-    private mutating func hexUnit() throws(JSONFault) -> Int {
+    private mutating func hexUnit() throws(JSONSyntaxError) -> Int {
         guard at + 4 < source.count,
             let unit = Int(String(decoding: source[(at + 1)...(at + 4)], as: UTF8.self), radix: 16),
             source[(at + 1)...(at + 4)].allSatisfy({ $0 != UInt8(ascii: "+") && $0 != UInt8(ascii: "-") })

@@ -21,9 +21,9 @@ struct JSONText: Sendable {
     private let range: Range<Int>
 
     /// Checks a text; it must hold exactly one value.
-    init(_ source: [UInt8]) throws(JSONFault) {
+    init(_ source: [UInt8]) throws(JSONSyntaxError) {
         guard (try? UTF8Span(validating: source.span)) != nil else {
-            throw JSONFault(reason: "is not UTF-8", offset: 0)
+            throw JSONSyntaxError(reason: "is not UTF-8", offset: 0)
         }
         var scanner = JSONScanner(source)
         scanner.skipSpace()

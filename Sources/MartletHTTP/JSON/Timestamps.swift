@@ -2,9 +2,9 @@
 
 import FoundationEssentials
 
-extension JSON {
+extension JSONOutput {
     /// A point in time.
-    static func time(_ date: Date) -> JSON { .string(date.rfc3339) }
+    static func time(_ date: Date) -> JSONOutput { .string(date.rfc3339) }
 }
 
 extension Date {

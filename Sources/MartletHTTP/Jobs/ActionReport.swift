@@ -9,8 +9,8 @@ struct ActionReport {
     /// How states are called on this surface.
     private let word: (JobState) -> String
     private let allowed: (JobState) -> [String]
-    private var results: [(index: Int, json: JSON)] = []
-    private var errors: [(index: Int, json: JSON)] = []
+    private var results: [(index: Int, json: JSONOutput)] = []
+    private var errors: [(index: Int, json: JSONOutput)] = []
     /// The worst fault of Redis so far.
     private var trouble: QueueError?
     private var unknown: [JobID] = []
@@ -48,7 +48,7 @@ struct ActionReport {
         trouble = trouble?.kind == .unknown ? trouble : error
         let isUnknown = error.kind == .unknown
         if isUnknown { unknown.append(id) }
-        let json = JSON.object([
+        let json = JSONOutput.object([
             "id": .string(id.description), "error": .string(error.publicText),
             "outcome": isUnknown ? "unknown" : "not-executed",
         ])
@@ -69,14 +69,14 @@ struct ActionReport {
     }
 
     mutating func refuse(_ index: Int, _ id: String, _ error: String, state: JobState? = nil) {
-        let json = JSON.object([
+        let json = JSONOutput.object([
             "id": .string(String(id.prefix(200))), "error": .string(error), "state": state.map { .string(word($0)) },
         ])
         errors.append((index, json))
     }
 
     private mutating func accept(_ index: Int, _ id: JobID, _ status: String, isStopping: Bool = false) {
-        let json = JSON.object([
+        let json = JSONOutput.object([
             "id": .string(id.description), "status": .string(status), "stopping": isStopping ? true : nil,
         ])
         results.append((index, json))
@@ -84,7 +84,7 @@ struct ActionReport {
 
     /// 200 with what became of each, 503 with the same when Redis failed for some of them.
     func reply(message: String, dryRun: Bool = false) throws -> Reply {
-        let members: [(key: String, value: JSON)?] = [
+        let members: [(key: String, value: JSONOutput)?] = [
             ("message", .string("\(message): \(results.count) of \(results.count + errors.count)")),
             ("total", .int(results.count + errors.count)), ("successful", .int(results.count)),
             ("failed", .int(errors.count)), dryRun ? ("dry_run", true) : nil,
@@ -93,6 +93,6 @@ struct ActionReport {
         ]
         guard var trouble else { return Reply(.members(members.compactMap { $0 })) }
         trouble.ids = unknown
-        throw WriteFault(error: trouble, more: members.compactMap { $0 })
+        throw WriteError(error: trouble, more: members.compactMap { $0 })
     }
 }

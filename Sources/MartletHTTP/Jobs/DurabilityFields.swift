@@ -14,7 +14,7 @@ extension Fields {
 
 extension Query {
     /// The level that a query asks for.
-    func durability() throws(Problem) -> Durability? {
+    func durability() throws(HTTPProblem) -> Durability? {
         guard let word = self["durability"] else { return nil }
         guard let durability = Durability(rawValue: word) else { throw .invalid("?durability", Durability.rule) }
         return durability
@@ -27,7 +27,7 @@ extension Durability {
 
 extension Confirmation {
     /// What the answer to a push says of it; nothing where neither the push nor the queue asked for anything.
-    func members(asked: Durability?) -> [(key: String, value: JSON)] {
+    func members(asked: Durability?) -> [(key: String, value: JSONOutput)] {
         if asked == nil, self == .confirmed(.memory) { return [] }
         return [("durability", .string(description))] + (reason.map { [("durability_detail", .string($0))] } ?? [])
     }

@@ -20,7 +20,7 @@ struct KeyedPush: Sendable {
 
 extension Call {
     /// The `Idempotency-Key` of the request; `nil` when there is none.
-    func idempotencyKey() throws(Problem) -> IdempotencyKey? {
+    func idempotencyKey() throws(HTTPProblem) -> IdempotencyKey? {
         guard let key = headers.value(of: .idempotencyKey) else { return nil }
         guard (1...255).contains(key.utf8.count), key.utf8.allSatisfy({ (0x20...0x7E).contains($0) }) else {
             throw .invalid("Idempotency-Key", "must have 1 to 255 visible ASCII characters")
@@ -53,9 +53,9 @@ extension API {
         let claim = try await beforeWriting {
             try await saidTwice { _ throws(QueueError) in try await store.claim(key, for: digest) }
         }
-        guard case .own(let base) = claim else { throw Problem.keyReused(isRunning: claim == .running) }
+        guard case .own(let base) = claim else { throw HTTPProblem.keyReused(isRunning: claim == .running) }
         let reply: Reply
-        do { reply = try await push(KeyedPush(base: base, digest: digest)) } catch let problem as Problem {
+        do { reply = try await push(KeyedPush(base: base, digest: digest)) } catch let problem as HTTPProblem {
             try? await store.end(key, of: digest, base: base)
             throw problem
         }
@@ -64,15 +64,15 @@ extension API {
     }
 }
 
-extension Problem {
+extension HTTPProblem {
     /// 422 when the key belongs to another request, 409 while that one has not ended.
-    fileprivate static func keyReused(isRunning: Bool) -> Problem {
+    fileprivate static func keyReused(isRunning: Bool) -> HTTPProblem {
         guard isRunning else {
-            return Problem(
+            return HTTPProblem(
                 .unprocessableContent, "idempotency-key-reused",
                 "this Idempotency-Key was used before with another request; use a new one")
         }
-        return Problem(
+        return HTTPProblem(
             .conflict, "idempotency-in-progress",
             "another request with this Idempotency-Key has not ended yet; use a new key"
         ).with(.retryAfter, "1")

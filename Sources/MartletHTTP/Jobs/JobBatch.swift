@@ -53,7 +53,7 @@ struct JobBatch: Sendable {
     /// The job at a place of the request.
     func job(at index: Int) -> NewJob? { positions[index].map { models[$0].model.job } }
 
-    init(_ call: Call, settings: ServerSettings, reserved: String) throws(Problem) {
+    init(_ call: Call, settings: ServerSettings, reserved: String) throws(HTTPProblem) {
         let inQuery = try call.query.flag("atomic")
         var reader = BatchReader(settings: settings, reserved: reserved, owner: call.caller.owner)
         switch call.body {
@@ -101,7 +101,7 @@ private struct BatchReader {
     }
 
     /// Takes every line that is not blank.
-    mutating func read(lines bytes: [UInt8]) throws(Problem) {
+    mutating func read(lines bytes: [UInt8]) throws(HTTPProblem) {
         var start = 0
         var number = 0
         while start < bytes.count {
@@ -110,12 +110,12 @@ private struct BatchReader {
             start = end + 1
             number += 1
             if line.allSatisfy({ $0 == 0x20 || $0 == 0x0D || $0 == 0x09 }) { continue }
-            try add(Result { () throws(JSONFault) in try JSONText(Array(line)) }, line: number)
+            try add(Result { () throws(JSONSyntaxError) in try JSONText(Array(line)) }, line: number)
         }
     }
 
     /// Takes one item; throws 413 for one too many and 422 after too many that cannot be pushed.
-    mutating func add(_ item: Result<JSONText, JSONFault>, line: Int? = nil) throws(Problem) {
+    mutating func add(_ item: Result<JSONText, JSONSyntaxError>, line: Int? = nil) throws(HTTPProblem) {
         guard count < settings.batchLimit else {
             throw .tooLarge("a batch has at most \(settings.batchLimit) jobs", limit: settings.batchLimit)
         }
@@ -139,8 +139,8 @@ private struct BatchReader {
         guard refused.count < Self.refusalLimit else { throw tooManyFaults }
     }
 
-    private var tooManyFaults: Problem {
-        var problem = Problem.invalid(refused.flatMap(\.errors))
+    private var tooManyFaults: HTTPProblem {
+        var problem = HTTPProblem.invalid(refused.flatMap(\.errors))
         problem.detail += "; reading stopped after \(Self.refusalLimit) faulty jobs, and nothing was pushed"
         return problem
     }
@@ -148,7 +148,7 @@ private struct BatchReader {
 
 /// What became of the jobs of a bulk push.
 struct BatchReport {
-    private var rows: [(index: Int, json: JSON)] = []
+    private var rows: [(index: Int, json: JSONOutput)] = []
     private var created = 0
     private var existing = 0
     private var failed = 0
@@ -191,7 +191,7 @@ struct BatchReport {
 
     mutating func refuse(_ index: Int, _ errors: [FieldError], line: Int? = nil) {
         failed += 1
-        let row = JSON.object([
+        let row = JSONOutput.object([
             "index": .int(index), "line": line.map { .int($0) }, "status": "invalid",
             "errors": .array(errors.map(\.json)),
         ])
@@ -209,22 +209,23 @@ struct BatchReport {
         row(index, id, status, ("detail", .string(detail)))
     }
 
-    private mutating func row(_ index: Int, _ id: JobID, _ status: String, _ more: (key: String, value: JSON)...) {
-        let row = JSON.object(["index": .int(index), "id": .string(id.description), "status": .string(status)])
+    private mutating func row(_ index: Int, _ id: JobID, _ status: String, _ more: (key: String, value: JSONOutput)...)
+    {
+        let row = JSONOutput.object(["index": .int(index), "id": .string(id.description), "status": .string(status)])
         rows.append((index, row.adding(more)))
     }
 
     /// 201 when anything was created, 200 when nothing was, 503 when Redis failed for some of them.
     ///
     /// `more` stands behind the numbers.
-    func reply(_ more: [(key: String, value: JSON)] = []) throws -> Reply {
-        var members: [(key: String, value: JSON)] = [
+    func reply(_ more: [(key: String, value: JSONOutput)] = []) throws -> Reply {
+        var members: [(key: String, value: JSONOutput)] = [
             ("created", .int(created)), ("existing", .int(existing)), ("failed", .int(failed)),
         ]
         members += more
         members.append(("results", .array(rows.sorted { $0.index < $1.index }.map(\.json))))
         guard var trouble else { return Reply(.members(members), status: created > 0 ? .created : .ok) }
         trouble.ids = unknown
-        throw WriteFault(error: trouble, more: members)
+        throw WriteError(error: trouble, more: members)
     }
 }

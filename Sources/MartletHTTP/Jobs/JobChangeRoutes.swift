@@ -24,7 +24,7 @@ extension API {
         }
         try fields.done()
         guard priority != nil || start != nil || retries != nil else {
-            throw Problem.invalid("", "must name at least one of priority, delay_seconds, run_at and max_retries")
+            throw HTTPProblem.invalid("", "must name at least one of priority, delay_seconds, run_at and max_retries")
         }
         let (queue, job) = try await beforeWriting { try await call.job() }
         return try await change(
@@ -46,17 +46,17 @@ extension API {
         case .done(let state): return try await changed(id, in: queue, state)
         case .asked: return try await changed(id, in: queue, .active).accepted
         case .refused(let state):
-            throw Problem.invalidState(id, verb.name, state.rawValue, allowed: state.allowedVerbs)
-        case .missing: throw Problem.notFound("there is no job \(id)")
-        case .invalid(let field): throw Problem.invalid("/\(field)", "is out of its range")
-        case .uniqueKeyTaken(let holder): throw Problem.uniqueKeyTaken(by: holder)
+            throw HTTPProblem.invalidState(id, verb.name, state.rawValue, allowed: state.allowedVerbs)
+        case .missing: throw HTTPProblem.notFound("there is no job \(id)")
+        case .invalid(let field): throw HTTPProblem.invalid("/\(field)", "is out of its range")
+        case .uniqueKeyTaken(let holder): throw HTTPProblem.uniqueKeyTaken(by: holder)
         }
     }
 
     /// The job after a verb; what was done is done, so a fault of reading it is no error.
     private func changed(_ id: JobID, in queue: Queue, _ state: JobState?) async throws -> Reply {
         do {
-            guard let job = try await queue.job(id) else { throw Problem.notFound("there is no job \(id)") }
+            guard let job = try await queue.job(id) else { throw HTTPProblem.notFound("there is no job \(id)") }
             return Reply(.job(job))
         } catch is QueueError {
             return Reply(
@@ -77,7 +77,7 @@ extension API {
         }
         let ids = try Self.ids("ids", &fields, limit: settings.batchLimit)
         try fields.done()
-        guard let verb, let ids, !ids.isEmpty else { throw Problem.invalid("/ids", "must have at least one id") }
+        guard let verb, let ids, !ids.isEmpty else { throw HTTPProblem.invalid("/ids", "must have at least one id") }
         let found = try await beforeWriting { try await call.jobs(ids.compactMap(\.id)) }
         var report = ActionReport(verb: verb)
         var places: [QueueName: [(index: Int, id: JobID)]] = [:]
@@ -127,7 +127,7 @@ extension API {
     /// A list of ids, each as text and, where it has the form of one, as an id.
     static func ids(
         _ name: String, _ fields: inout Fields, limit: Int
-    ) throws(Problem) -> [(text: String, id: JobID?)]? {
+    ) throws(HTTPProblem) -> [(text: String, id: JobID?)]? {
         guard let list = fields.list(name, limit: limit) else {
             if !fields.has(name) { fields.refuse(name, "is required: a list of ids") }
             return nil

@@ -28,7 +28,7 @@ extension API {
     }
 
     /// 413 when all that is wrong is a payload's size, else 422.
-    func refusal(_ errors: [FieldError]) -> Problem {
+    func refusal(_ errors: [FieldError]) -> HTTPProblem {
         let sizes = errors.filter { $0.pointer.hasSuffix("/payload") && $0.detail.hasPrefix("has more than") }
         guard let first = sizes.first, sizes.count == errors.count else { return .invalid(errors) }
         return .tooLarge(first.sentence, limit: settings.payloadLimit)
@@ -57,11 +57,11 @@ extension API {
     private func pushTogether(_ batch: JobBatch, _ call: Call) async throws -> Reply {
         if let errors = batch.allErrors { throw refusal(errors) }
         guard batch.queues.count == 1, let name = batch.queues.first else {
-            throw Problem.invalid("/jobs", "must all be for one queue, or atomic must be false")
+            throw HTTPProblem.invalid("/jobs", "must all be for one queue, or atomic must be false")
         }
         let bytes = batch.jobs.reduce(0) { $0 + $1.payload.count + ($1.metadata?.json.count ?? 0) }
         guard bytes <= NewJob.Limit.atomicBytes else {
-            throw Problem.tooLarge("the payloads have more than 16 MiB together", limit: NewJob.Limit.atomicBytes)
+            throw HTTPProblem.tooLarge("the payloads have more than 16 MiB together", limit: NewJob.Limit.atomicBytes)
         }
         let pushed = try await call.queue(name).pushAtomically(batch.jobs, batch.durability)
         switch pushed.outcome {
@@ -70,7 +70,7 @@ extension API {
             let rows = zip(batch.jobs, verdicts).enumerated().map { ($0.offset, $0.element.0.id, $0.element.1) }
             return try BatchReport(rows, for: call.caller).reply(pushed.durability.members(asked: batch.durability))
         case .refused(let index, let verdict):
-            throw Problem.refused(index, of: batch.jobs, verdict, at: batch.place, for: call.caller)
+            throw HTTPProblem.refused(index, of: batch.jobs, verdict, at: batch.place, for: call.caller)
         }
     }
 
@@ -96,7 +96,7 @@ extension API {
     }
 }
 
-extension Problem {
+extension HTTPProblem {
     /// Why a batch of all or nothing was refused.
     ///
     /// - Parameters:
@@ -105,7 +105,7 @@ extension Problem {
     static func refused(
         _ index: Int, of jobs: [NewJob], _ verdict: EnqueueVerdict,
         at place: (_ index: Int, _ field: String?) -> FieldError, for caller: Caller
-    ) -> Problem {
+    ) -> HTTPProblem {
         switch verdict {
         case .uniqueKeyTaken(let holder): uniqueKeyTaken(by: holder, index, of: jobs, at: place, for: caller)
         case .invalid(let field):
@@ -119,14 +119,14 @@ extension Problem {
     private static func uniqueKeyTaken(
         by holder: JobID, _ index: Int, of jobs: [NewJob], at place: (_ index: Int, _ field: String?) -> FieldError,
         for caller: Caller
-    ) -> Problem {
+    ) -> HTTPProblem {
         let twin = jobs[..<index].firstIndex { $0.id == holder && $0.uniqueKey == jobs[index].uniqueKey }
         guard let twin else {
             var problem = uniqueKeyTaken(by: caller.seesAllJobs ? holder : nil).with("index", .int(index))
             problem.errors = [place(index, "unique_key").saying("is held by another job until that has ended")]
             return problem
         }
-        var problem = Problem(
+        var problem = HTTPProblem(
             .conflict, "unique-key-taken", "the jobs \(twin) and \(index) of this request have the same unique key")
         problem.errors = [place(index, "unique_key").saying("is that of job \(twin) of this request too")]
         return problem.with("index", .int(index)).with("holder_index", .int(twin))

@@ -15,7 +15,7 @@ extension API {
             let limit = Duration.milliseconds(Int64(wait * 1000))
             let (started, place) = (job, queue)
             let last = try await waits.hold(for: call.caller) { try await final(started, place, within: limit) }
-            guard let last else { throw Problem.notFound("job \(job.id) ended and is not kept") }
+            guard let last else { throw HTTPProblem.notFound("job \(job.id) ended and is not kept") }
             job = last
         }
         return Self.tagged(.job(job), call)
@@ -26,7 +26,7 @@ extension API {
     private func final(_ job: JobRecord, _ queue: Queue, within limit: Duration) async throws -> JobRecord? {
         do {
             return try await cancelWhenGracefulShutdown {
-                try await ClientLink.whileConnected(until: .stopped) {
+                try await ClientConnection.whileConnected(until: .stopped) {
                     try await queue.waitUntilFinal(job.id, within: limit)
                 }
             }
@@ -36,10 +36,10 @@ extension API {
         }
     }
 
-    private static var hasStopped: Bool { ClientLink.current?.hasStopped ?? false }
+    private static var hasStopped: Bool { ClientConnection.current?.hasStopped ?? false }
 
     /// An answer with an entity tag; 304 when the client has it already.
-    static func tagged(_ json: JSON, _ call: Call) -> Reply {
+    static func tagged(_ json: JSONOutput, _ call: Call) -> Reply {
         let bytes = json.bytes
         let tag = "\"\(RequestDigest.of(bytes))\""
         let held = call.headers.value(of: .ifNoneMatch)?.split(separator: ",").map { word in
@@ -57,7 +57,7 @@ extension API {
         let limit = try call.query.integer("limit", in: 1...200) ?? 50
         let states = try Self.states(call.query["state"])
         let cursor = try call.query["cursor"].map { text in
-            guard let cursor = ListCursor(text) else { throw Problem.unknownCursor }
+            guard let cursor = ListCursor(text) else { throw HTTPProblem.unknownCursor }
             return cursor
         }
         var names = try await call.visibleQueues()
@@ -86,7 +86,7 @@ extension API {
             ]))
     }
 
-    private static func states(_ text: String?) throws(Problem) -> Set<JobState>? {
+    private static func states(_ text: String?) throws(HTTPProblem) -> Set<JobState>? {
         guard let text else { return nil }
         var states: Set<JobState> = []
         for word in text.split(separator: ",") {

@@ -4,9 +4,9 @@ import FoundationEssentials
 import MartletJobs
 import MartletQueue
 
-extension JSON {
+extension JSONOutput {
     /// A job in full, or without its payload, checkpoint and result as lists show it.
-    static func job(_ job: JobRecord, brief: Bool = false) -> JSON {
+    static func job(_ job: JobRecord, brief: Bool = false) -> JSONOutput {
         var object = JSONObject(capacity: 512 + (brief ? 0 : job.payload.count))
         object.add("id", text: job.id.description)
         object.add("queue", text: job.queue.description)
@@ -27,15 +27,15 @@ extension JSON {
     /// What most jobs do not have.
     private static func addRest(of job: JobRecord, brief: Bool, to object: inout JSONObject) {
         if job.retryPolicy != .standard { object.add("backoff", .backoff(job.retryPolicy)) }
-        object.add("timeout_seconds", job.timeout.map(JSON.seconds))
+        object.add("timeout_seconds", job.timeout.map(JSONOutput.seconds))
         object.add("unique_key", text: job.uniqueKey)
         if !job.tags.isEmpty { object.add("tags", .array(job.tags.map { .string($0) })) }
-        object.add("metadata", job.metadata.map(JSON.opaque))
-        object.add("progress", job.progress.map(JSON.progress))
+        object.add("metadata", job.metadata.map(JSONOutput.opaque))
+        object.add("progress", job.progress.map(JSONOutput.progress))
         object.add("stop_requested", text: job.wanted?.rawValue)
         if !brief {
-            object.add("checkpoint", job.checkpoint.map(JSON.opaque))
-            object.add("output", job.output.map(JSON.opaque))
+            object.add("checkpoint", job.checkpoint.map(JSONOutput.opaque))
+            object.add("output", job.output.map(JSONOutput.opaque))
         }
         object.add("error", text: job.error)
     }
@@ -48,7 +48,7 @@ extension JSON {
         object.add("finished_at", text: job.finishedAt?.rfc3339)
     }
 
-    private static func backoff(_ policy: RetryPolicy) -> JSON {
+    private static func backoff(_ policy: RetryPolicy) -> JSONOutput {
         .object([
             "base_seconds": .seconds(policy.base), "factor": .double(policy.factor),
             "cap_seconds": .seconds(policy.cap),
@@ -56,7 +56,7 @@ extension JSON {
         ])
     }
 
-    private static func progress(_ progress: JobProgress) -> JSON {
+    private static func progress(_ progress: JobProgress) -> JSONOutput {
         .object([
             "completed": .int(Int(progress.completed)), "total": progress.total.map { .int(Int($0)) },
             "rate": progress.rate.map { .double($0) }, "percent": progress.percent.map { .double($0) },

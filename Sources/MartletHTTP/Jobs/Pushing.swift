@@ -70,9 +70,9 @@ extension API {
     /// Pushes one job and answers 201 with it, 200 when it was there, or what forbids it.
     func push(
         _ job: NewJob, to queue: Queue, durability: Durability? = nil, for caller: Caller,
-        location: (JobID) -> String, view: (JobRecord) -> JSON
+        location: (JobID) -> String, view: (JobRecord) -> JSONOutput
     ) async throws -> Reply {
-        if let field = job.invalidField { throw Problem.invalid("/\(field)", NewJob.rule(for: field)) }
+        if let field = job.invalidField { throw HTTPProblem.invalid("/\(field)", NewJob.rule(for: field)) }
         let pushed = try await queue.push(job, durability)
         let more = pushed.durability.members(asked: durability)
         pushes.count(job, pushed.outcome, in: queue.name)
@@ -81,9 +81,9 @@ extension API {
             return await reply(job, state, isNew: true, queue, more, view).created(at: location(job.id))
         case .existing(let state): return await reply(job, state, isNew: false, queue, more, view)
         case .deleted: return Reply(.object(["id": .string(job.id.description), "status": "deleted"]).adding(more))
-        case .conflict: throw Problem.idempotencyConflict(job.id)
-        case .uniqueKeyTaken(let holder): throw Problem.uniqueKeyTaken(by: caller.seesAllJobs ? holder : nil)
-        case .invalid(let field): throw Problem.invalid("/\(field)", NewJob.rule(for: field))
+        case .conflict: throw HTTPProblem.idempotencyConflict(job.id)
+        case .uniqueKeyTaken(let holder): throw HTTPProblem.uniqueKeyTaken(by: caller.seesAllJobs ? holder : nil)
+        case .invalid(let field): throw HTTPProblem.invalid("/\(field)", NewJob.rule(for: field))
         }
     }
 
@@ -91,10 +91,10 @@ extension API {
     ///
     /// It is in the queue whatever reading it says, so a fault there is no error.
     private func reply(
-        _ job: NewJob, _ state: JobState, isNew: Bool, _ queue: Queue, _ more: [(key: String, value: JSON)],
-        _ view: (JobRecord) -> JSON
+        _ job: NewJob, _ state: JobState, isNew: Bool, _ queue: Queue, _ more: [(key: String, value: JSONOutput)],
+        _ view: (JobRecord) -> JSONOutput
     ) async -> Reply {
-        func shown(_ json: JSON) -> Reply { Reply(more.isEmpty ? json : json.adding(more)) }
+        func shown(_ json: JSONOutput) -> Reply { Reply(more.isEmpty ? json : json.adding(more)) }
         if state == .queued, isNew, let record = JobRecord(queued: job, in: queue.name) { return shown(view(record)) }
         if let record = try? await queue.job(job.id) { return shown(view(record)) }
         return shown(

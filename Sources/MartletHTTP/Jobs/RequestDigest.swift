@@ -32,7 +32,7 @@ struct RequestShape: Sendable {
         lists: ["downloads": RequestShape(defaults: ["delay_seconds": "0", "unique": "false"])])
 
     /// Whether a member with this canonical value says nothing.
-    func isSilent(_ name: String, _ value: ArraySlice<UInt8>) -> Bool {
+    func isOmitted(_ name: String, _ value: ArraySlice<UInt8>) -> Bool {
         if value.elementsEqual("null".utf8), !nullable.contains(name) { return true }
         return defaults[name].map { value.elementsEqual($0.utf8) } ?? false
     }

@@ -9,7 +9,7 @@ extension API {
         try call.takesNothing()
         let queue = try call.queueInPath()
         let report = try await Self.removing(queue) { queue, _ throws(QueueError) in try await queue.drain() }
-        guard let report else { throw Problem.notFound("there is no queue \(queue.name)") }
+        guard let report else { throw HTTPProblem.notFound("there is no queue \(queue.name)") }
         return Reply(
             .object([
                 "name": .string(queue.name.description), "cancelled": .int(report.cancelled),
@@ -22,7 +22,7 @@ extension API {
         let queue = try call.queueInPath()
         let finished = try call.query.flag("finished") ?? false
         guard call.query["confirm"] == queue.name.description else {
-            throw Problem.invalid("?confirm", "must repeat the name of the queue that is to be deleted")
+            throw HTTPProblem.invalid("?confirm", "must repeat the name of the queue that is to be deleted")
         }
         let removal = try await Self.removing(queue) { queue, isRepeat throws(QueueError) in
             let removal = try await queue.delete(finished: finished)
@@ -32,9 +32,9 @@ extension API {
         switch removal {
         case .deleted(let jobs):
             return Reply(.object(["name": .string(queue.name.description), "deleted_jobs": .int(jobs)]))
-        case .missing: throw Problem.notFound("there is no queue \(queue.name)")
+        case .missing: throw HTTPProblem.notFound("there is no queue \(queue.name)")
         case .notEmpty(let waiting, let running, let ended):
-            throw Problem(
+            throw HTTPProblem(
                 .conflict, "queue-not-empty",
                 "the queue \(queue.name) has jobs: \(waiting) wait, \(running) run, \(ended) have ended; drain it, wait for "
                     + "those that run, and delete it with ?finished=true"
@@ -46,11 +46,11 @@ extension API {
     /// Said twice where a reply was lost: what a first try did is not done again.
     private static func removing<Value>(
         _ queue: Queue, _ change: (_ queue: Queue, _ isRepeat: Bool) async throws(QueueError) -> Value
-    ) async throws(WriteFault) -> Value {
+    ) async throws(WriteError) -> Value {
         do throws(QueueError) {
             return try await saidTwice { isRepeat throws(QueueError) in try await change(queue, isRepeat) }
         } catch {
-            throw WriteFault(error: error, more: [("queue", .string(queue.name.description))])
+            throw WriteError(error: error, more: [("queue", .string(queue.name.description))])
         }
     }
 }

@@ -6,7 +6,7 @@ import MartletQueue
 
 extension API {
     func listQueues(_ call: Call) async throws -> Reply {
-        Reply(.object(["queues": .array(try await statuses(call).map(JSON.queue))]))
+        Reply(.object(["queues": .array(try await statuses(call).map(JSONOutput.queue))]))
     }
 
     /// The status of every queue that the caller may see, in the order of their names.
@@ -23,7 +23,9 @@ extension API {
 
     private func existing(_ call: Call) async throws -> (queue: Queue, status: QueueStatus) {
         let queue = try call.queueInPath()
-        guard let status = try await queue.status() else { throw Problem.notFound("there is no queue \(queue.name)") }
+        guard let status = try await queue.status() else {
+            throw HTTPProblem.notFound("there is no queue \(queue.name)")
+        }
         return (queue, status)
     }
 
@@ -33,7 +35,7 @@ extension API {
     ) async throws -> Reply {
         try await queue.change(change)
         guard let status = try await queue.afterChange({ queue throws(QueueError) in try await queue.status() }) else {
-            throw Problem.notFound("there is no queue \(queue.name)")
+            throw HTTPProblem.notFound("there is no queue \(queue.name)")
         }
         return Reply(.queue(status))
     }
@@ -83,11 +85,11 @@ extension API {
         do throws(QueueError) {
             try await saidTwice { _ throws(QueueError) in try await change(store) }
         } catch {
-            throw WriteFault(error: error, more: [("queues", "all")])
+            throw WriteError(error: error, more: [("queues", "all")])
         }
     }
 
-    private static func reason(_ call: Call) throws(Problem) -> String? {
+    private static func reason(_ call: Call) throws(HTTPProblem) -> String? {
         guard case .json(let text) = call.body else { return nil }
         var fields = Fields(text)
         let reason = fields.text("reason", length: 0...500)
@@ -102,7 +104,7 @@ extension API {
         // Numbers of Redis are added so that no stored number can be too large for it.
         func add(_ left: Int, _ right: Int) -> Int { min(max(left + right, -(1 << 53)), 1 << 53) }
         for status in all { jobs.merge(status.jobs, uniquingKeysWith: add) }
-        func sum(_ path: KeyPath<QueueStatus, Int>) -> JSON { .int(all.reduce(0) { add($0, $1[keyPath: path]) }) }
+        func sum(_ path: KeyPath<QueueStatus, Int>) -> JSONOutput { .int(all.reduce(0) { add($0, $1[keyPath: path]) }) }
         return Reply(
             .object([
                 "queues": .int(all.count), "paused_queues": .int(all.count { $0.isPaused }),
@@ -132,10 +134,10 @@ extension API {
             ]))
     }
 
-    private static func worker(_ id: String, _ reports: [WorkerReport]) -> JSON {
+    private static func worker(_ id: String, _ reports: [WorkerReport]) -> JSONOutput {
         let silence = reports.map(\.silentFor).min() ?? .zero
         return .object([
-            "id": .string(id), "last_beat_at": reports.map(\.lastBeat).max().map(JSON.time),
+            "id": .string(id), "last_beat_at": reports.map(\.lastBeat).max().map(JSONOutput.time),
             "silent_seconds": .seconds(silence), "alive": .bool(silence < .seconds(15)),
             "queues": .array(
                 reports.map { report in

@@ -25,7 +25,7 @@ extension QueueError {
     }
 }
 
-extension Problem {
+extension HTTPProblem {
     /// What the queue could not do.
     ///
     /// - Parameters:
@@ -46,11 +46,11 @@ extension Problem {
             self = .invalid("/\(name)", "is out of its range")
             return
         case .refused(.stepInUse):
-            self = Problem(.conflict, "step-in-use", error.publicText)
+            self = HTTPProblem(.conflict, "step-in-use", error.publicText)
             return
         case .refused(.besideJob): self = .unavailable("not-here", error.publicText, "not-executed")
         case .refused(.tooManyQueues(let limit)):
-            self = Problem(.unprocessableContent, "too-many-queues", error.publicText).with("limit", .int(limit))
+            self = HTTPProblem(.unprocessableContent, "too-many-queues", error.publicText).with("limit", .int(limit))
             return
         case .refused(.newerSchema): self = .unavailable("newer-schema", error.publicText, "not-executed")
         case .refused(.protocolBroken):
@@ -59,7 +59,7 @@ extension Problem {
         if showsCause { self = with("cause", .string(error.message)) }
     }
 
-    private static func unavailable(_ code: String, _ detail: String, _ outcome: String) -> Problem {
-        Problem(.serviceUnavailable, code, detail).with("outcome", .string(outcome)).with(.retryAfter, "1")
+    private static func unavailable(_ code: String, _ detail: String, _ outcome: String) -> HTTPProblem {
+        HTTPProblem(.serviceUnavailable, code, detail).with("outcome", .string(outcome)).with(.retryAfter, "1")
     }
 }

@@ -57,7 +57,7 @@ struct RouteMatcher: Sendable {
     }
 
     /// The route of a method and a path; one slash at the end changes nothing.
-    func match(_ method: HTTPRequest.Method, _ path: String) throws(Problem) -> RouteMatch {
+    func match(_ method: HTTPRequest.Method, _ path: String) throws(HTTPProblem) -> RouteMatch {
         let wanted = method == .head ? .get : method
         if let route = plain[path]?.routes.first(where: { $0.method == wanted }) {
             return RouteMatch(route: route, parameters: [:])
@@ -68,11 +68,11 @@ struct RouteMatcher: Sendable {
             }
         }
         let list = try allowed(at: path)
-        throw Problem(.methodNotAllowed, "method-not-allowed", "this path answers to \(list)").with(.allow, list)
+        throw HTTPProblem(.methodNotAllowed, "method-not-allowed", "this path answers to \(list)").with(.allow, list)
     }
 
     /// The methods that a path answers to, separated by commas; `*` is the server as a whole.
-    func allowed(at path: String) throws(Problem) -> String {
+    func allowed(at path: String) throws(HTTPProblem) -> String {
         let there =
             path == "*"
             ? paths.values.flatMap(\.self)

@@ -19,7 +19,7 @@ final class ConnectionTable: Sendable {
     }
 
     fileprivate struct Entry {
-        var link: ClientLink
+        var link: ClientConnection
         var address: ClientAddress
     }
 
@@ -39,12 +39,12 @@ final class ConnectionTable: Sendable {
     private let limit: Int
     private let limitPerAddress: Int
     private let answers: ByteBudget
-    private let meters: ConnectionMeters
+    private let meters: ConnectionMetrics
     private let state = Mutex(State())
 
     /// A table for a listener with this name.
     init(_ settings: ServerSettings, listener: String) {
-        meters = ConnectionMeters(listener: listener)
+        meters = ConnectionMetrics(listener: listener)
         limit = settings.maxConnections
         limitPerAddress = min(settings.maxConnectionsPerAddress, settings.maxConnections)
         answers = ByteBudget(limit: settings.answerBudget)
@@ -58,10 +58,10 @@ final class ConnectionTable: Sendable {
 
     /// Takes a connection, and closes the one that has been idle for longest where there is no room: one of the same
     /// address, when that has too many, else any.
-    func admit(_ link: ClientLink, from address: ClientAddress) -> Admission {
-        let (admission, evicted) = state.withLock { state -> (Admission, ClientLink?) in
+    func admit(_ link: ClientConnection, from address: ClientAddress) -> Admission {
+        let (admission, evicted) = state.withLock { state -> (Admission, ClientConnection?) in
             let addressIsFull = state.counts[address, default: 0] >= limitPerAddress
-            var evicted: ClientLink?
+            var evicted: ClientConnection?
             if addressIsFull || state.entries.count >= limit {
                 evicted = state.longestIdle { !addressIsFull || $0 == address }
                 guard let evicted else {
@@ -81,7 +81,7 @@ final class ConnectionTable: Sendable {
     }
 
     /// A connection that was not dropped is closed.
-    func leave(_ link: ClientLink, _ admission: Admission) {
+    func leave(_ link: ClientConnection, _ admission: Admission) {
         state.withLock { state in
             if admission == .admitted { state.remove(link) } else if admission != .dropped { state.refusals -= 1 }
         }
@@ -91,7 +91,7 @@ final class ConnectionTable: Sendable {
 }
 
 /// What is counted of connections.
-private struct ConnectionMeters: Sendable {
+private struct ConnectionMetrics: Sendable {
     let open: Meter
     let unread = Self.cut("unread")
     private let idle = Self.cut("idle")
@@ -123,7 +123,7 @@ extension ConnectionTable {
     ///
     /// - Parameter isOwed: whether the answer tells of something that was done; it is sent in any case.
     /// - Returns: whether there is room.
-    func makeRoom(for count: Int, on link: ClientLink, isOwed: Bool) -> Bool {
+    func makeRoom(for count: Int, on link: ClientConnection, isOwed: Bool) -> Bool {
         while !answers.take(count) {
             guard let slowest = longestUnread(but: link, mayBeNew: isOwed) else {
                 guard isOwed else { return false }
@@ -141,9 +141,9 @@ extension ConnectionTable {
     }
 
     /// A client has read an answer.
-    func wasRead(_ count: Int, by link: ClientLink) { answers.give(link.removeUnread(count)) }
+    func wasRead(_ count: Int, by link: ClientConnection) { answers.give(link.removeUnread(count)) }
 
-    private func longestUnread(but link: ClientLink, mayBeNew: Bool) -> ClientLink? {
+    private func longestUnread(but link: ClientConnection, mayBeNew: Bool) -> ClientConnection? {
         let latest = mayBeNew ? NIODeadline.distantFuture : .now() - Self.patience
         let waiting = state.withLock { state in state.entries.values.map(\.link) }
             .filter { $0 !== link }
@@ -153,9 +153,9 @@ extension ConnectionTable {
 }
 
 extension ConnectionTable.State {
-    fileprivate func longestIdle(_ isMeant: (ClientAddress) -> Bool) -> ClientLink? {
+    fileprivate func longestIdle(_ isMeant: (ClientAddress) -> Bool) -> ClientConnection? {
         let now = NIODeadline.now()
-        var found: (link: ClientLink, since: NIODeadline)?
+        var found: (link: ClientConnection, since: NIODeadline)?
         for entry in entries.values where isMeant(entry.address) {
             guard let since = entry.link.idleSince, since <= now, since < found?.since ?? .distantFuture else {
                 continue
@@ -165,7 +165,7 @@ extension ConnectionTable.State {
         return found?.link
     }
 
-    fileprivate mutating func remove(_ link: ClientLink) {
+    fileprivate mutating func remove(_ link: ClientConnection) {
         guard let entry = entries.removeValue(forKey: ObjectIdentifier(link)) else { return }
         let left = counts[entry.address, default: 1] - 1
         counts[entry.address] = left > 0 ? left : nil

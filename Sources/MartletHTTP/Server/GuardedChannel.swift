@@ -11,7 +11,7 @@ struct GuardedChannel: ServerChildChannel {
     /// A connection, with what the rest of the server knows of it.
     struct Value: ServerChildChannelValue {
         let base: HTTP1Channel.Value
-        let link: ClientLink
+        let link: ClientConnection
 
         var channel: any Channel { base.channel }
     }
@@ -24,19 +24,19 @@ struct GuardedChannel: ServerChildChannel {
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
         let executor = executors.executor(of: channel.eventLoop)
         return base.setup(channel: channel, logger: logger).flatMapThrowing { [settings, connections] value in
-            let link = ClientLink(channel, executor: executor)
+            let link = ClientConnection(channel, executor: executor)
             let pipeline = channel.pipeline.syncOperations
             let decoder = try pipeline.handler(type: ByteToMessageHandler<HTTPRequestDecoder>.self)
             let guarding = RequestGuard(settings, link: link, connections: connections)
             try pipeline.addHandler(guarding, position: .after(decoder))
-            try pipeline.addHandler(ArrivalBell(), position: .first)
-            try pipeline.addHandler(RoundFlusher(executor), position: .first)
+            try pipeline.addHandler(ReadNotifier(), position: .first)
+            try pipeline.addHandler(BatchFlusher(executor), position: .first)
             return Value(base: value, link: link)
         }
     }
 
     func handle(value: Value, logger: Logger) async {
-        await ClientLink.$current.withValue(value.link) {
+        await ClientConnection.$current.withValue(value.link) {
             await withTaskExecutorPreference(executors.executor(of: value.channel.eventLoop)) {
                 await base.handle(value: value.base, logger: logger)
             }
@@ -48,7 +48,7 @@ struct GuardedChannel: ServerChildChannel {
 struct BytesArrived: Sendable {}
 
 /// Rings whenever bytes come in, so that the guard behind the decoder knows when a head begins.
-final class ArrivalBell: ChannelInboundHandler {
+final class ReadNotifier: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     typealias InboundOut = ByteBuffer
 

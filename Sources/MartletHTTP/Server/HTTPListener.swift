@@ -9,7 +9,7 @@ import NIOCore
 struct HTTPListener: Sendable {
     let settings: ServerSettings
     let connections: ConnectionTable
-    let gateway: Gateway
+    let gateway: APIResponder
     let logger: Logger
 
     /// Listens until the service group shuts down.

@@ -55,7 +55,7 @@ final class LoopExecutor: TaskExecutor {
 }
 
 /// Leaves it to the executor of the connection's tasks when to flush.
-final class RoundFlusher: ChannelOutboundHandler {
+final class BatchFlusher: ChannelOutboundHandler {
     typealias OutboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 

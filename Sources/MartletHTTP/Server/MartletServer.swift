@@ -44,11 +44,12 @@ public final class MartletServer: Service, Sendable {
         let api = API(
             store: store, settings: settings, downloads: downloads, metrics: metrics, checks: checks,
             findings: findings)
-        let gate = Gate(tokens: tokens)
+        let authenticator = Authenticator(tokens: tokens)
         func listener(_ settings: ServerSettings, isForProbes: Bool = false) -> HTTPListener {
             let connections = ConnectionTable(settings, listener: isForProbes ? "probes" : "main")
-            let gateway = Gateway(
-                api: api, gate: gate, isForProbes: isForProbes, connections: connections, logger: logger)
+            let gateway = APIResponder(
+                api: api, authenticator: authenticator, isForProbes: isForProbes, connections: connections,
+                logger: logger)
             return HTTPListener(settings: settings, connections: connections, gateway: gateway, logger: logger)
         }
         main = listener(settings)

@@ -41,8 +41,9 @@ public final class ProbeServer: Service, Sendable {
             store: store, settings: settings, downloads: .none, metrics: metrics, checks: checks, findings: findings)
         api.isAlive = isAlive
         let connections = ConnectionTable(settings, listener: "probes")
-        let gateway = Gateway(
-            api: api, gate: Gate(tokens: nil), isForProbes: true, connections: connections, logger: logger)
+        let gateway = APIResponder(
+            api: api, authenticator: Authenticator(tokens: nil), isForProbes: true, connections: connections,
+            logger: logger)
         listener = HTTPListener(settings: settings, connections: connections, gateway: gateway, logger: logger)
         self.logger = logger
         self.onRunning = onRunning

@@ -19,7 +19,7 @@ final class RequestGuard: ChannelDuplexHandler {
     static let pipelineLimit = 64
 
     private let settings: ServerSettings
-    private let link: ClientLink
+    private let link: ClientConnection
     private let connections: ConnectionTable
     private var admission: ConnectionTable.Admission?
     /// Requests whose head was read and whose answer is not written yet.
@@ -37,7 +37,7 @@ final class RequestGuard: ChannelDuplexHandler {
     private var answerDeadline: Scheduled<Void>?
     private var largeAnswers = 0
 
-    init(_ settings: ServerSettings, link: ClientLink, connections: ConnectionTable) {
+    init(_ settings: ServerSettings, link: ClientConnection, connections: ConnectionTable) {
         self.settings = settings
         self.link = link
         self.connections = connections
@@ -246,7 +246,7 @@ extension RequestGuard {
     }
 
     /// Writes a last answer and leaves.
-    private func refuse(_ answer: LastAnswer, _ context: ChannelHandlerContext) {
+    private func refuse(_ answer: FinalResponse, _ context: ChannelHandlerContext) {
         stopClock()
         isDiscarding = true
         let (head, body) = answer.parts(context.channel.allocator)

@@ -12,12 +12,12 @@ struct API: Sendable {
     let metrics: (@Sendable () async -> String)?
     let checks: [ReadinessCheck]
     let findings: @Sendable () -> [ReadinessFinding]
-    let pushes = PushMeters()
+    let pushes = PushMetrics()
     let waits: WaitLimit
     /// Whether the process makes progress; a server that can answer does.
     var isAlive: @Sendable () -> Bool = { true }
     /// Pages of jobs are large before anybody knows how large, so only some are made at a time.
-    private let pages = Turnstile(places: 16)
+    private let pages = AsyncSemaphore(permits: 16)
 
     init(
         store: JobStore, settings: ServerSettings, downloads: DownloadCatalog,
@@ -56,11 +56,11 @@ struct API: Sendable {
 
     /// Makes a page when its turn has come.
     private func page(_ make: () async throws -> Reply) async throws -> Reply {
-        guard await pages.enter(within: .seconds(3)) else {
-            throw Problem(.serviceUnavailable, "pages-full", "too many pages are asked for; ask again later")
+        guard await pages.acquire(within: .seconds(3)) else {
+            throw HTTPProblem(.serviceUnavailable, "pages-full", "too many pages are asked for; ask again later")
                 .with("outcome", "not-executed").with(.retryAfter, "1")
         }
-        defer { pages.leave() }
+        defer { pages.release() }
         return try await make()
     }
 
@@ -98,7 +98,7 @@ struct API: Sendable {
         case .livez, .health: try liveness()
         case .readyz, .ready: try await readiness(call)
         case .metrics: try await metricsPage()
-        default: throw Problem.bug
+        default: throw HTTPProblem.bug
         }
     }
 }

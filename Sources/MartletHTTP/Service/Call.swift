@@ -24,22 +24,22 @@ struct Call: Sendable {
     }
 
     /// The JSON body; a missing one is a fault of the caller's.
-    func json() throws(Problem) -> JSONText {
+    func json() throws(HTTPProblem) -> JSONText {
         guard case .json(let text) = body else { throw .invalid("", "must be a JSON object") }
         return text
     }
 
     /// Refuses whatever a body says, on a route that takes nothing; an empty object says nothing.
-    func takesNothing() throws(Problem) {
+    func takesNothing() throws(HTTPProblem) {
         guard case .json(let text) = body else { return }
         var fields = Fields(text)
         try fields.done()
     }
 
     /// The only way to a queue: throws 403 where the caller's token does not hold for it.
-    func queue(_ name: QueueName) throws(Problem) -> Queue {
+    func queue(_ name: QueueName) throws(HTTPProblem) -> Queue {
         guard caller.queues.matches(name) else {
-            throw Problem(.forbidden, "forbidden", "this token does not hold for the queue \(name)")
+            throw HTTPProblem(.forbidden, "forbidden", "this token does not hold for the queue \(name)")
         }
         return store.queue(name)
     }
@@ -50,7 +50,7 @@ struct Call: Sendable {
     }
 
     /// The queue in the path.
-    func queueInPath() throws(Problem) -> Queue {
+    func queueInPath() throws(HTTPProblem) -> Queue {
         guard let name = parameters["queue"].flatMap({ QueueName($0) }) else {
             throw .invalid("?queue", "must match ^[a-z0-9][a-z0-9._-]{0,63}$")
         }
@@ -58,7 +58,7 @@ struct Call: Sendable {
     }
 
     /// The queue that the query names, if it names one.
-    func queueInQuery() throws(Problem) -> Queue? {
+    func queueInQuery() throws(HTTPProblem) -> Queue? {
         guard let text = query["queue"] else { return nil }
         guard let name = QueueName(text) else {
             throw .invalid("?queue", "must match ^[a-z0-9][a-z0-9._-]{0,63}$")
@@ -67,7 +67,7 @@ struct Call: Sendable {
     }
 
     /// The job's id in the path.
-    func id() throws(Problem) -> JobID {
+    func id() throws(HTTPProblem) -> JobID {
         guard let id = parameters["id"].flatMap({ JobID($0) }) else {
             throw .invalid("?id", JobID.rule)
         }
@@ -80,8 +80,8 @@ struct Call: Sendable {
     func job() async throws -> (queue: Queue, job: JobRecord) {
         let id = try id()
         let found = try await jobs([id])[0]
-        guard let first = found.first else { throw Problem.notFound("there is no job \(id)") }
-        if found.count > 1 { throw Problem.ambiguous(id, found.map(\.queue)) }
+        guard let first = found.first else { throw HTTPProblem.notFound("there is no job \(id)") }
+        if found.count > 1 { throw HTTPProblem.ambiguous(id, found.map(\.queue)) }
         return (store.queue(first.queue), first)
     }
 
@@ -103,9 +103,9 @@ struct Call: Sendable {
     }
 }
 
-extension Problem {
-    static func ambiguous(_ id: JobID, _ queues: [QueueName]) -> Problem {
-        Problem(.conflict, "ambiguous", "several queues have a job \(id); name one with ?queue=")
+extension HTTPProblem {
+    static func ambiguous(_ id: JobID, _ queues: [QueueName]) -> HTTPProblem {
+        HTTPProblem(.conflict, "ambiguous", "several queues have a job \(id); name one with ?queue=")
             .with("queues", .array(queues.map { .string($0.description) }))
     }
 }

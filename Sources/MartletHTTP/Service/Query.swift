@@ -5,7 +5,7 @@ struct Query: Sendable {
     private var values: [String: String] = [:]
 
     /// Takes pairs, each name at most once and only those that the route knows.
-    init(_ pairs: some Sequence<(key: Substring, value: Substring)>, known: Set<String>) throws(Problem) {
+    init(_ pairs: some Sequence<(key: Substring, value: Substring)>, known: Set<String>) throws(HTTPProblem) {
         var errors: [FieldError] = []
         for (key, value) in pairs where !key.isEmpty || !value.isEmpty {
             let pointer = "?\(key.prefix(64))"
@@ -36,7 +36,7 @@ struct Query: Sendable {
     func has(_ name: String) -> Bool { values[name] != nil }
 
     /// A whole number within a range.
-    func integer(_ name: String, in range: ClosedRange<Int>) throws(Problem) -> Int? {
+    func integer(_ name: String, in range: ClosedRange<Int>) throws(HTTPProblem) -> Int? {
         guard let text = self[name] else { return nil }
         guard let number = Int(text), range.contains(number), text.first != "+" else {
             throw .invalid("?\(name)", "must be a whole number from \(range.lowerBound) to \(range.upperBound)")
@@ -45,7 +45,7 @@ struct Query: Sendable {
     }
 
     /// `true` or `false`.
-    func flag(_ name: String) throws(Problem) -> Bool? {
+    func flag(_ name: String) throws(HTTPProblem) -> Bool? {
         switch self[name] {
         case nil: nil
         case "true": true
@@ -55,7 +55,7 @@ struct Query: Sendable {
     }
 
     /// A number, fractions allowed, within a range.
-    func number(_ name: String, in range: ClosedRange<Double>) throws(Problem) -> Double? {
+    func number(_ name: String, in range: ClosedRange<Double>) throws(HTTPProblem) -> Double? {
         guard let text = self[name] else { return nil }
         guard text.utf8.allSatisfy({ (0x30...0x39).contains($0) || $0 == UInt8(ascii: ".") }),
             let number = Double(text), range.contains(number)

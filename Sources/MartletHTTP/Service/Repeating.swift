@@ -5,10 +5,10 @@ import MartletJobs
 import MartletQueue
 
 /// A fault of the queue in a write, with what the answer says beside it.
-struct WriteFault: Error {
+struct WriteError: Error {
     var error: QueueError
     /// More members of the answer.
-    var more: [(key: String, value: JSON)] = []
+    var more: [(key: String, value: JSONOutput)] = []
 }
 
 /// Runs a write whose repetition changes nothing; once more when the reply of the first try was lost.
@@ -66,20 +66,20 @@ extension Queue {
     /// Changes the queue as a whole, in a way whose repetition changes nothing; a fault names the queue.
     func change(
         _ write: (Queue) async throws(QueueError) -> Void
-    ) async throws(WriteFault) {
+    ) async throws(WriteError) {
         do throws(QueueError) {
             try await saidTwice { _ throws(QueueError) in try await write(self) }
         } catch {
-            throw WriteFault(error: error, more: [("queue", .string(name.description))])
+            throw WriteError(error: error, more: [("queue", .string(name.description))])
         }
     }
 
     /// Reads what a change made of the queue; when that fails, the change was done all the same.
     func afterChange<Value>(
         _ read: (Queue) async throws(QueueError) -> Value
-    ) async throws(WriteFault) -> Value {
+    ) async throws(WriteError) -> Value {
         do throws(QueueError) { return try await read(self) } catch {
-            throw WriteFault(error: error.afterPart, more: [("queue", .string(name.description))])
+            throw WriteError(error: error.afterPart, more: [("queue", .string(name.description))])
         }
     }
 }

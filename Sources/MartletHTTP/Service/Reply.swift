@@ -38,7 +38,7 @@ struct Reply: Sendable {
     var headers: HTTPFields = [:]
 
     /// A JSON answer.
-    init(_ json: JSON, status: HTTPResponse.Status = .ok) {
+    init(_ json: JSONOutput, status: HTTPResponse.Status = .ok) {
         self.status = status
         contentType = "application/json"
         bytes = json.bytes

@@ -33,7 +33,7 @@ public struct ReadinessFinding: Sendable, Hashable {
         self.advice = advice
     }
 
-    fileprivate var json: JSON {
+    fileprivate var json: JSONOutput {
         .object([
             "check": .string(name), "result": .string(result), "advice": advice.isEmpty ? nil : .string(advice),
         ])
@@ -45,8 +45,8 @@ extension API {
     ///
     /// With `verbose` in the query it says too what was found out about Redis.
     func readiness(_ call: Call) async throws -> Reply {
-        let found = call.query.has("verbose") ? JSON.array(findings().map(\.json)) : nil
-        var passed: [(key: String, value: JSON)] = []
+        let found = call.query.has("verbose") ? JSONOutput.array(findings().map(\.json)) : nil
+        var passed: [(key: String, value: JSONOutput)] = []
         do {
             let isReplica = try await redisIsReplica()
             passed.append(("redis", "ok"))
@@ -84,13 +84,13 @@ extension API {
 
     /// 200 while the process makes progress; else 503, and it should be restarted.
     func liveness() throws -> Reply {
-        guard isAlive() else { throw Problem(.serviceUnavailable, "not-alive", "the process makes no progress") }
+        guard isAlive() else { throw HTTPProblem(.serviceUnavailable, "not-alive", "the process makes no progress") }
         return Reply(.object(["status": "ok"]))
     }
 
     /// The metrics, where the process has any.
     func metricsPage() async throws -> Reply {
-        guard let metrics else { throw Problem.notFound("this process keeps no metrics") }
+        guard let metrics else { throw HTTPProblem.notFound("this process keeps no metrics") }
         return Reply(Array(await metrics().utf8), type: "text/plain; version=0.0.4; charset=utf-8")
     }
 }
@@ -113,8 +113,8 @@ private struct Unready: Error {
         cause = error.message
     }
 
-    func problem(findings: JSON?, showsCause: Bool) -> Problem {
-        var problem = Problem(.serviceUnavailable, "not-ready", "\(check): \(reason)")
+    func problem(findings: JSONOutput?, showsCause: Bool) -> HTTPProblem {
+        var problem = HTTPProblem(.serviceUnavailable, "not-ready", "\(check): \(reason)")
             .with("check", .string(check)).with(.retryAfter, "1")
         if let cause, showsCause { problem = problem.with("cause", .string(cause)) }
         return findings.map { problem.with("findings", $0) } ?? problem

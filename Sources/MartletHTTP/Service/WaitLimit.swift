@@ -26,16 +26,16 @@ final class WaitLimit: Sendable {
         return try await wait()
     }
 
-    private func enter(_ name: String) throws(Problem) {
-        try state.withLock { state throws(Problem) in
+    private func enter(_ name: String) throws(HTTPProblem) {
+        try state.withLock { state throws(HTTPProblem) in
             guard state.byCaller[name, default: 0] < perCaller else {
-                throw Problem(
+                throw HTTPProblem(
                     .tooManyRequests, "too-many-waits",
                     "\(perCaller) requests of this caller wait already; ask without ?wait, or later"
                 ).with("limit", .int(perCaller)).with(.retryAfter, "1")
             }
             guard state.total < total else {
-                throw Problem(
+                throw HTTPProblem(
                     .serviceUnavailable, "waits-full",
                     "\(total) requests wait already; ask without ?wait, or later"
                 ).with("outcome", "not-executed").with(.retryAfter, "1")

@@ -39,7 +39,7 @@ final class Coalescer<Request: Sendable, Reply: Sendable>: Sendable {
         }
 
         /// Whether another batch may go now.
-        var mayStart: Bool { underWay < Coalescer.lanes && !isGathering }
+        var mayStart: Bool { underWay < Coalescer.maximumInFlight && !isGathering }
 
         /// Takes a place for a batch of those who wait, if there is one.
         mutating func start() -> Bool {
@@ -60,7 +60,7 @@ final class Coalescer<Request: Sendable, Reply: Sendable>: Sendable {
     }
 
     /// While one batch is on its way, the next is worked on at this end.
-    private static var lanes: Int { 2 }
+    private static var maximumInFlight: Int { 2 }
 
     private let limit: Int
     private let executor: (any TaskExecutor)?
@@ -81,9 +81,9 @@ final class Coalescer<Request: Sendable, Reply: Sendable>: Sendable {
         self.soon = soon
     }
 
-    /// A coalescer whose batches travel over the connection of `lane`, if they travel.
-    convenience init(limit: Int, lane: RedisLane?) {
-        self.init(limit: limit, executor: lane) { lane?.call(at: .now + .milliseconds(5), $0) }
+    /// A coalescer whose batches travel over the connection of `connection`, if they travel.
+    convenience init(limit: Int, connection: ConnectionExecutor?) {
+        self.init(limit: limit, executor: connection) { connection?.call(at: .now + .milliseconds(5), $0) }
     }
 
     /// How many wait for a batch to return.

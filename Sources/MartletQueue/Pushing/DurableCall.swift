@@ -69,7 +69,7 @@ struct DurableCall {
     /// What each of the pushes is answered.
     func answers(
         _ reply: Result<RedisValue, RedisError>, _ confirmation: Confirmation
-    ) -> [(index: Int, answer: DurableLane.Answer)] {
+    ) -> [(index: Int, answer: DurableConnection.Answer)] {
         do throws(QueueError) {
             let value: RedisValue
             do throws(RedisError) { value = try reply.get() } catch { throw QueueError(error) }

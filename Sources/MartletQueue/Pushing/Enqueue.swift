@@ -184,7 +184,7 @@ extension Queue {
         }
         try store.admit(jobs.map(\.id))
         try await enterAlone(jobs)
-        defer { store.atomicPushes.leave() }
+        defer { store.atomicPushes.release() }
         if durability ?? .memory == .memory, calls.level.load(ordering: .relaxed) <= 0 {
             let mode = calls.plainMode("atomic")
             let call = PushCall(jobs[...], mode: mode, after: calls.reached)
@@ -203,14 +203,14 @@ extension Queue {
     private static let longestWaitForOthers = Duration.seconds(8)
 
     private func enterAlone(_ jobs: [NewJob]) async throws(QueueError) {
-        do throws(Turnstile.Refusal) {
-            try await store.atomicPushes.enter(
+        do throws(AsyncSemaphore.Refusal) {
+            try await store.atomicPushes.acquire(
                 holding: jobs.reduce(0) { $0 + $1.wireSize }, within: Self.longestWaitForOthers)
         } catch {
             let (reason, message): (QueueError.Reason, String) =
                 switch error {
                 case .full: (.busy, "too many pushes of all or nothing wait in this process; try again later")
-                case .late: (.busy, "other pushes of all or nothing kept this one waiting too long; try again later")
+                case .timedOut: (.busy, "other atomic pushes kept this one waiting too long; try again later")
                 case .cancelled: (.unavailable, "the waiting task was cancelled")
                 }
             throw QueueError(.notExecuted(reason), ids: jobs.map(\.id), message: message)

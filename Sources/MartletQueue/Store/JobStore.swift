@@ -14,9 +14,9 @@ public final class JobStore: Service, Sendable {
     public let prefix: String
     let redis: RedisClient
     let waiter: RedisListWaiter
-    let durable: DurableLane
+    let durable: DurableConnection
     let scripts: ScriptTable
-    let atomicPushes = Turnstile(bytes: 64 << 20)
+    let atomicPushes = AsyncSemaphore(bytes: 64 << 20)
     let memory = MemoryGuard()
     let known = KnownQueues()
     /// How many queues there may be; see ``limitQueues(to:)``.
@@ -52,7 +52,7 @@ public final class JobStore: Service, Sendable {
         let firstLook: @Sendable () -> FirstLook? = { [known] in known.firstLook() }
         redis = RedisClient(configuration, logger: logger, firstLook: firstLook)
         waiter = RedisListWaiter(configuration, beside: redis, logger: logger)
-        durable = DurableLane(
+        durable = DurableConnection(
             configuration, beside: redis, limit: confirmationLimit, logger: logger, firstLook: firstLook)
         queuesKey = prefix + ":queues"
         globalKey = prefix + ":global"
@@ -89,7 +89,7 @@ public final class JobStore: Service, Sendable {
     ///
     /// It is created by the first write to it.
     public func queue(_ name: QueueName) -> Queue {
-        let calls = known.calls(name) { QueueCalls(QueueKeys(prefix: prefix, queue: name), lane: redis.lane) }
+        let calls = known.calls(name) { QueueCalls(QueueKeys(prefix: prefix, queue: name), connection: redis.executor) }
         return Queue(name: name, store: self, calls: calls)
     }
 

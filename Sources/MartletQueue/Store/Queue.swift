@@ -90,10 +90,10 @@ final class QueueCalls: Sendable {
     /// How often the two before this have begun again.
     let generation = Atomic(0)
 
-    init(_ keys: QueueKeys, lane: RedisLane?) {
+    init(_ keys: QueueKeys, connection: ConnectionExecutor?) {
         self.keys = keys
-        pushes = Coalescer(limit: Queue.batchLimit, lane: lane)
-        lookUps = Coalescer(limit: 100, lane: lane)
+        pushes = Coalescer(limit: Queue.batchLimit, connection: connection)
+        lookUps = Coalescer(limit: 100, connection: connection)
     }
 
     /// The mode of a push that waits for nothing: it has the script look where the queue's level is not known.

@@ -1,4 +1,4 @@
-// The client that the rest of the house uses: one multiplexed connection, kept alive by run().
+// The Redis client: one multiplexed connection that run() keeps alive.
 
 public import Logging
 import NIOCore
@@ -6,35 +6,42 @@ import NIOPosix
 public import ServiceLifecycle
 import Synchronization
 
-/// A client of one Redis server.
+/// A client for one Redis server.
 ///
-/// All tasks share one connection. Whatever they send within one tick of the event loop leaves in one write, and
-/// replies come back in order. ``run()`` does all work in the background: it connects, and reconnects with growing,
-/// jittered pauses.
+/// All tasks share one connection. Requests of one event loop tick leave in one write, and replies arrive in order.
+/// ``run()`` connects, and reconnects with growing, jittered delays.
 ///
-/// While there is no connection, requests wait for one, at most the command timeout. Requests whose bytes had not left
-/// are sent on the next connection; those that had fail with the outcome `unknown`. Cancelling a task only ends its own
-/// waiting.
+/// Without a connection, requests wait for one, at most for the command timeout. When the connection is lost, requests
+/// that had not been written are sent on the next one; requests that had been written fail with the outcome `unknown`.
+/// Cancelling a task ends only its own wait.
+///
+/// ```swift
+/// let client = RedisClient(try RedisConfiguration(url: "redis://127.0.0.1:6379"), logger: logger)
+/// let connection = Task { try await client.run() }
+/// try await client.waitUntilConnected(within: .seconds(5))
+/// let reply = try await client.send(.command("PING"))
+/// connection.cancel()
+/// ```
 public final class RedisClient: Service, Sendable {
     let core: RedisCore
-    /// The connection's thread, for tasks that send and wait again and again.
-    public let lane: RedisLane
+    /// The executor on the connection's thread, for tasks that send many requests one after another.
+    public let executor: ConnectionExecutor
     private let connector: RedisConnector
     private let logger: Logger
     private let wasStarted = Atomic(false)
 
-    /// A client that connects once ``run()`` runs.
+    /// Creates a client; it connects when ``run()`` runs.
     ///
     /// - Parameters:
-    ///   - configuration: where the server is.
-    ///   - logger: gets a line for each change of the connection.
+    ///   - configuration: the server and the timeouts.
+    ///   - logger: receives connection changes.
     public convenience init(_ configuration: RedisConfiguration, logger: Logger) {
         self.init(configuration, loop: MultiThreadedEventLoopGroup.singleton.any(), logger: logger)
     }
 
-    /// The same, with a look at the server whenever there is a new connection.
+    /// Creates a client that sends requests of its owner first on every new connection.
     ///
-    /// - Parameter firstLook: called for each attempt to connect; what it returns is asked before anything else is sent.
+    /// - Parameter firstLook: called for each connection attempt; its requests are sent before all others.
     package convenience init(
         _ configuration: RedisConfiguration, logger: Logger, firstLook: @escaping @Sendable () -> FirstLook?
     ) {
@@ -42,7 +49,7 @@ public final class RedisClient: Service, Sendable {
             configuration, loop: MultiThreadedEventLoopGroup.singleton.any(), logger: logger, firstLook: firstLook)
     }
 
-    /// A client with a connection of its own on the thread of `neighbour`, which alone reports metrics.
+    /// Creates a client with its own connection on the thread of `neighbour`; only `neighbour` reports metrics.
     package convenience init(
         _ configuration: RedisConfiguration, beside neighbour: RedisClient, logger: Logger,
         firstLook: @escaping @Sendable () -> FirstLook? = { nil }
@@ -52,41 +59,43 @@ public final class RedisClient: Service, Sendable {
         self.init(own, loop: neighbour.core.loop, logger: logger, firstLook: firstLook)
     }
 
-    /// A client whose connection lives on `loop`.
+    /// Creates a client whose connection lives on `loop`.
     init(
         _ configuration: RedisConfiguration, loop: any EventLoop, logger: Logger,
         firstLook: @escaping @Sendable () -> FirstLook? = { nil }
     ) {
         core = RedisCore(configuration, loop: loop, firstLook: firstLook)
-        lane = RedisLane(loop)
+        executor = ConnectionExecutor(loop)
         connector = RedisConnector(configuration, loop: loop)
         self.logger = logger
     }
 
-    /// Whether there is a connection just now.
+    /// Whether the client is connected now.
     public var isConnected: Bool { core.isConnected }
 
-    /// Why the last attempt to connect failed; `nil` while there is a connection, and before the first attempt has failed.
+    /// Why the last connection attempt failed; `nil` while connected, and before the first attempt has failed.
     public var connectionFailure: RedisError? { core.connectionFailure }
 
-    /// Sends `request` and waits for its reply.
+    /// Sends a request and waits for its reply.
     ///
     /// - Parameters:
-    ///   - request: what to send.
-    ///   - writesAtOnce: whether it leaves before what other tasks of the connection's thread are about to send; for large
-    ///     requests, so that the server works on them meanwhile. Small ones are cheaper when they leave together.
+    ///   - request: the request.
+    ///   - writesAtOnce: whether to write it before requests that other tasks on the connection's thread are about to
+    ///     send. Useful for large requests, which the server then processes meanwhile; small ones are cheaper when they
+    ///     leave together.
     /// - Returns: the reply.
-    /// - Throws: ``RedisError``, also for a reply that is an error.
+    /// - Throws: ``RedisError``, also when the reply is an error.
     public func send(_ request: RedisRequest, writesAtOnce: Bool = false) async throws(RedisError) -> RedisValue {
         try await send(request, writesAtOnce: writesAtOnce, timeout: nil, endsOnRefusal: false)
     }
 
-    /// Sends `requests` in one write and waits for all replies.
+    /// Sends requests in one write and waits for all replies.
     ///
-    /// Other tasks' requests do not come between them, except that scripts which the server does not know yet follow
-    /// later with their source.
+    /// Requests of other tasks are not interleaved, except that scripts unknown to the server are sent again later with
+    /// their source.
     ///
-    /// - Returns: a result for each request, in the same order.
+    /// - Parameter requests: the requests, in order.
+    /// - Returns: one result per request, in the same order.
     public func send(_ requests: [RedisRequest]) async -> [Result<RedisValue, RedisError>] {
         guard !requests.isEmpty else { return [] }
         var results = await sendOnce(requests, asSource: false)
@@ -97,12 +106,12 @@ public final class RedisClient: Service, Sendable {
         return results
     }
 
-    /// Sends `requests` and, behind them on the same connection, `closing`, in one write.
+    /// Sends `requests`, followed on the same connection by `closing`, in one write.
     ///
-    /// The closing replies that belong to a request were given behind it. So scripts that the server does not know yet
-    /// are sent again with the closing requests behind them once more.
+    /// The closing replies of a request come after its own. Scripts unknown to the server are sent again, followed
+    /// again by the closing requests.
     ///
-    /// - Returns: for each request its result and those of the closing requests.
+    /// - Returns: for each request, its result and the results of the closing requests.
     package func send(
         _ requests: [RedisRequest], closing: [RedisRequest]
     ) async -> [(result: Result<RedisValue, RedisError>, closing: [Result<RedisValue, RedisError>])] {
@@ -121,16 +130,17 @@ public final class RedisClient: Service, Sendable {
     /// Waits until the server answers.
     ///
     /// - Parameter limit: how long to wait for a connection.
-    /// - Throws: ``RedisError``: `authentication` as soon as the log-in is refused, `notConnected` when time is over.
+    /// - Throws: ``RedisError``: `authentication` as soon as the credentials are refused, `notConnected` after the
+    ///   limit.
     public func waitUntilConnected(within limit: Duration) async throws(RedisError) {
         do throws(RedisError) {
             _ = try await send(.command("PING"), timeout: limit, endsOnRefusal: true)
         } catch  where error.outcome == .verdict || error.code == .misconfigured || error.code == .busy {
-            return  // It answers, and that was the question.
+            return  // An error reply is an answer too.
         }
     }
 
-    /// Sends `request` with a timeout of its own; a blocking command takes longer than others.
+    /// Sends `request` with its own timeout, for blocking commands.
     func send(
         _ request: RedisRequest, writesAtOnce: Bool = false, timeout: Duration?, endsOnRefusal: Bool
     ) async throws(RedisError) -> RedisValue {
@@ -180,10 +190,12 @@ public final class RedisClient: Service, Sendable {
 // MARK: - Running
 
 extension RedisClient {
-    /// Keeps the client connected until it is shut down.
+    /// Keeps the client connected until it is shut down; call it once.
     ///
-    /// On graceful shutdown new requests are refused, those under way finish (each within its timeout), and the
-    /// connection is closed. Cancelling the task closes it at once. A client runs only once.
+    /// On graceful shutdown, new requests are refused, requests in flight finish within their timeouts, and the
+    /// connection is closed. Cancelling the task closes the connection at once.
+    ///
+    /// - Throws: `CancellationError` when the task is cancelled.
     public func run() async throws {
         guard !wasStarted.exchange(true, ordering: .relaxed) else {
             preconditionFailure("RedisClient.run() was called twice; a client runs once")
@@ -200,7 +212,7 @@ extension RedisClient {
         core.close()
     }
 
-    /// Asks the machine and does what it says, until it is finished.
+    /// Performs the machine's actions until it has finished.
     private func supervise() async {
         let configuration = core.configuration
         var machine = SupervisorMachine(base: configuration.reconnectBase, cap: configuration.reconnectCap)
@@ -234,7 +246,7 @@ extension RedisClient {
         }
     }
 
-    /// Opens a connection; once more where the server refused us and the file of the URL holds other credentials now.
+    /// Opens a connection; retries once when the credentials were refused and the URL file holds new ones.
     private func open() async throws(RedisError) -> any Channel {
         do throws(RedisError) { return try await connector.open(for: core) } catch {
             guard error.code == .authentication, core.renewCredentials() else { throw error }
@@ -251,12 +263,12 @@ extension RedisClient {
     }
 
     private func rest(_ pause: Duration) async {
-        // Shutdown and cancellation both end the pause.
+        // Shutdown and cancellation both end the delay.
         try? await cancelWhenGracefulShutdown { try await Task.sleep(for: pause) }
     }
 }
 
-/// What the log says about the connection: every change, but not every failed attempt.
+/// Logs every change of the connection, but not every failed attempt.
 private struct ConnectionReport {
     let logger: Logger
     let address: String

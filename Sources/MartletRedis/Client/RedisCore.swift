@@ -1,12 +1,12 @@
-// The middle of a client: the pipeline machine under a lock, between the tasks that send and the loop that does I/O.
+// The core of a client: the command pipeline under a lock, between sending tasks and the event loop.
 
 import CoreMetrics
 import NIOCore
 import Synchronization
 
-/// A client's shared state and its I/O.
+/// The shared state and I/O of a client.
 ///
-/// Any thread may call it; what touches the channel runs on the event loop.
+/// Any thread may call it; access to the channel happens on the event loop.
 final class RedisCore: Sendable {
     typealias Pipeline = CommandPipeline<ReplyWaiter>
 
@@ -17,12 +17,12 @@ final class RedisCore: Sendable {
         var attempt: EventLoopPromise<Void>?
     }
 
-    /// What the handler does after replies.
+    /// What the handler does after it has passed on replies.
     enum AfterReplies { case carryOn, close, unexpected }
 
     let configuration: RedisConfiguration
     let loop: any EventLoop
-    /// What is asked on a fresh connection before anything else.
+    /// The requests to send first on a new connection.
     let firstLook: @Sendable () -> FirstLook?
     private let state = Mutex(State())
     private let renewed = Mutex<RedisConfiguration?>(nil)
@@ -49,12 +49,12 @@ final class RedisCore: Sendable {
         upGauge?.record(0)
     }
 
-    /// The configuration with the user and the password that were read last.
+    /// The configuration with the latest credentials.
     var credentials: RedisConfiguration { renewed.withLock { $0 } ?? configuration }
 
-    /// Reads user and password again from the file of the URL, where there is one.
+    /// Reads user and password again from the URL file, if there is one.
     ///
-    /// - Returns: whether they are others than before.
+    /// - Returns: whether they have changed.
     func renewCredentials() -> Bool {
         guard let new = credentials.withCredentialsOfFile() else { return false }
         renewed.withLock { $0 = new }
@@ -63,12 +63,12 @@ final class RedisCore: Sendable {
 
     var isConnected: Bool { state.withLock { $0.pipeline.link != nil } }
 
-    /// Why the last attempt to connect failed, while there is no connection.
+    /// Why the last connection attempt failed; `nil` while connected.
     var connectionFailure: RedisError? {
         state.withLock { $0.pipeline.link == nil ? $0.pipeline.lastFailure : nil }
     }
 
-    /// The server's number for the present connection, if the configuration asks for it.
+    /// The server's id of the current connection, if the configuration requests it.
     var clientID: Int? { state.withLock { $0.pipeline.link == nil ? nil : $0.clientID } }
 
     var hasEnded: Bool { state.withLock { $0.pipeline.mode != .open } }
@@ -79,14 +79,14 @@ final class RedisCore: Sendable {
 extension RedisCore {
     func nextIdentifier() -> UInt64 { identifiers.add(1, ordering: .relaxed).newValue }
 
-    /// Takes a command over; `waiter` is resumed exactly once, perhaps before this returns.
+    /// Accepts a command; resumes `waiter` exactly once, possibly before this returns.
     ///
     /// - Parameters:
     ///   - id: a number from ``nextIdentifier()``.
-    ///   - waiter: who waits.
-    ///   - writesAtOnce: whether the bytes leave before the tasks that are still to run on the connection's thread.
-    ///   - terms: how long, and for how many replies; without a timeout that of the configuration.
-    ///   - encode: appends the bytes.
+    ///   - waiter: the waiting task.
+    ///   - writesAtOnce: whether to write before other tasks on the connection's thread run.
+    ///   - terms: the timeouts and the number of replies; without a timeout, that of the configuration.
+    ///   - encode: appends the command's bytes.
     func submit(
         id: UInt64, waiter: ReplyWaiter, replies: Int, isBatch: Bool, writesAtOnce: Bool, timeout: Duration?,
         endsOnRefusal: Bool,
@@ -95,9 +95,9 @@ extension RedisCore {
         let terms = Pipeline.Terms(
             replies: replies, isBatch: isBatch,
             timeout: timeout.map { TimeAmount($0).nanoseconds } ?? commandTimeout,
-            // Who names a time of its own has one to wait, also for a server that is not there yet.
+            // A command with its own timeout also waits that long for an unavailable server.
             offlinePatience: timeout == nil ? offlinePatience : nil, endsOnRefusal: endsOnRefusal)
-        // Seen under the lock, a cancellation comes either before this check or to cancel(id:) after it.
+        // Under the lock, a cancellation comes either before this check or in cancel(id:) after it.
         let submission = state.withLock {
             $0.pipeline.submit(
                 id: id, waiter: waiter, terms: terms, isCancelled: Task.isCancelled, now: now(), encode: encode)
@@ -107,8 +107,8 @@ extension RedisCore {
         case .accepted(let wake, let arm):
             if arm { armTimer() }
             guard wake else { return }
-            // Single commands of a tick leave together. What is worth a write of its own goes at once: the server should work
-            // on it while the tasks that are still to run on this loop do.
+            // Commands of one tick are written together. A large command is written at once, so that the server
+            // processes it while the remaining tasks of this tick run.
             if writesAtOnce, loop.inEventLoop { write() } else { loop.execute { self.write() } }
         }
     }
@@ -118,7 +118,7 @@ extension RedisCore {
         if let delivery = state.withLock({ $0.pipeline.cancel(id: id) }) { deliver(delivery) }
     }
 
-    /// Writes everything that gathered since the last tick, in one piece.
+    /// Writes all commands collected since the last tick.
     private func write() {
         loop.assertInEventLoop()
         let (bytes, channel, isLast) = state.withLock { state in
@@ -164,7 +164,7 @@ extension RedisCore {
 // MARK: - What the connection reports
 
 extension RedisCore {
-    /// Replies came, in this order.
+    /// Processes replies in order.
     func receive(_ values: ArraySlice<RedisValue>) -> AfterReplies {
         let time = now()
         let (deliveries, after) = state.withLock { state -> ([Pipeline.Delivery], AfterReplies) in
@@ -184,7 +184,7 @@ extension RedisCore {
         return after
     }
 
-    /// A connection can be used.
+    /// Makes a new connection the current one.
     ///
     /// - Returns: its number, or `nil` when the client has been shut down meanwhile.
     func linkReady(_ channel: any Channel, clientID: Int?) -> UInt64? {
@@ -199,12 +199,12 @@ extension RedisCore {
         }
         guard let ready else { return nil }
         upGauge?.record(1)
-        // Not at once: the handler that reports must first know the number of its link.
+        // Deferred: the reporting handler must learn its link number first.
         if ready.wake { loop.execute { self.write() } }
         return ready.link
     }
 
-    /// Connection number `link` is gone.
+    /// Records the loss of connection number `link`.
     func linkLost(_ link: UInt64, error: RedisError) {
         let deliveries = state.withLock { state in
             let isCurrent = state.pipeline.link == link
@@ -215,7 +215,7 @@ extension RedisCore {
         deliveries.1.forEach(deliver)
     }
 
-    /// An attempt to connect begins; it is given up when the client is shut down.
+    /// Begins a connection attempt; shutting the client down ends it.
     ///
     /// - Returns: false when the client has already been shut down.
     func attemptStarted(_ promise: EventLoopPromise<Void>) -> Bool {
@@ -234,7 +234,7 @@ extension RedisCore {
         deliveries.forEach(deliver)
     }
 
-    /// What `error` of a channel means.
+    /// Converts a channel error.
     func connectionError(_ error: any Error, wasReady: Bool) -> RedisError {
         if let error = error as? RedisError { return error }
         let place = configuration.address
@@ -248,7 +248,7 @@ extension RedisCore {
 // MARK: - Shutting down
 
 extension RedisCore {
-    /// Refuses new commands, lets those under way finish, then closes the connection.
+    /// Refuses new commands, lets commands in flight finish, then closes the connection.
     func drain() {
         let (deliveries, attempt) = state.withLock { state in
             (state.pipeline.drain(), state.attempt.take())
@@ -258,7 +258,7 @@ extension RedisCore {
         loop.execute { self.closeLinkIfDone() }
     }
 
-    /// Ends everything at once.
+    /// Fails all commands and closes the connection.
     func close() {
         let (deliveries, attempt, channel) = state.withLock { state in
             (state.pipeline.close(), state.attempt.take(), state.channel.take())

@@ -1,6 +1,6 @@
-// Who waits for replies: a continuation of one command or of a batch. Checked in debug builds, free in release builds.
+// A task that waits for replies: a continuation that debug builds check.
 
-/// A suspended task; it must be resumed exactly once, and the machines that hold it hand it out only once.
+/// A suspended task that must be resumed exactly once; the machines that hold it return it only once.
 #if DEBUG
     struct ReplyContinuation<Value: Sendable>: Sendable {
         fileprivate let task: CheckedContinuation<Value, Never>
@@ -25,7 +25,7 @@ func withReplyContinuation<Value: Sendable>(_ body: (ReplyContinuation<Value>) -
     #endif
 }
 
-/// A task that waits for one reply or for those of a batch.
+/// A task that waits for one reply, or for those of a batch.
 enum ReplyWaiter: Sendable {
     case one(ReplyContinuation<Result<RedisValue, RedisError>>)
     case many(count: Int, ReplyContinuation<[Result<RedisValue, RedisError>]>)
@@ -37,7 +37,7 @@ enum ReplyWaiter: Sendable {
         }
     }
 
-    /// Resumes with the replies that came, and `error` for each of the others.
+    /// Resumes with the received replies, and with `error` for each missing one.
     func resume(_ values: [RedisValue], error: RedisError?) {
         switch self {
         case .one(let task):

@@ -1,12 +1,12 @@
-// The pure machine that keeps a client connected: connect, serve, back off, stop. No I/O, no clock, no dice.
+// The state machine that keeps a client connected: connect, serve, back off, stop. Pure.
 
-/// When to connect and how long to wait before the next attempt.
+/// Decides when to connect and how long to wait before the next attempt.
 struct SupervisorMachine: ~Copyable {
     enum Event {
         case start
         case connected
         case failed
-        /// A connection was lost after it had lived this long.
+        /// A connection was lost; `lifetime` is how long it had existed.
         case lost(lifetime: Duration)
         case rested
         case stop
@@ -22,8 +22,10 @@ struct SupervisorMachine: ~Copyable {
 
     private enum State { case idle, connecting, serving, resting, finished }
 
-    /// A connection that lived shorter counts as a failed attempt: a server that accepts and hangs up at once, or a
-    /// replica where each write ends the connection, must not make us connect in a tight circle.
+    /// A connection with a shorter life counts as a failed attempt.
+    ///
+    /// Otherwise a server that accepts and closes at once, or a replica that ends a connection on each write, would
+    /// cause reconnects without delay.
     static let shortLife = Duration.seconds(1)
 
     private let base: Duration
@@ -36,9 +38,9 @@ struct SupervisorMachine: ~Copyable {
         self.cap = cap
     }
 
-    /// What to do after `event`.
+    /// The action after `event`.
     ///
-    /// - Parameter chance: a fresh random number from 0 to 1.
+    /// - Parameter chance: a new random number from 0 to 1.
     mutating func handle(_ event: Event, chance: Double) -> Action {
         switch (state, event) {
         case (.finished, _), (_, .stop): return enter(.finished, .finish)
@@ -58,7 +60,7 @@ struct SupervisorMachine: ~Copyable {
         return action
     }
 
-    /// Half of the pause is fixed and half random, so that clients of a restarted server come back spread out.
+    /// Half of the delay is fixed and half random, so that clients of a restarted server reconnect spread out.
     private mutating func rest(_ chance: Double) -> Action {
         let doublings = min(failures, 20)
         failures += 1

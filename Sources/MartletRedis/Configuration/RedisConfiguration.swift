@@ -1,10 +1,16 @@
-// Where Redis is, who we are there, and how patient we are.
+// The Redis server's address, credentials and timeouts.
 
 import FoundationEssentials
 
-/// How to reach a Redis server.
+/// The address, credentials and timeouts of a Redis server.
+///
+/// ```swift
+/// var configuration = try RedisConfiguration(url: "redis://127.0.0.1:6379/2")
+/// configuration.commandTimeout = .seconds(1)
+/// configuration.clientName = "reports"
+/// ```
 public struct RedisConfiguration: Sendable, Hashable {
-    /// The place where a server listens.
+    /// The address at which a server listens.
     enum Endpoint: Sendable, Hashable {
         case unixSocket(path: String)
         case tcp(host: String, port: Int, tls: Bool)
@@ -13,41 +19,45 @@ public struct RedisConfiguration: Sendable, Hashable {
     let endpoint: Endpoint
     private(set) var user: String?
     private(set) var password: Secret?
-    /// The number of the database.
+    /// The database number.
     public let database: Int
 
-    /// How long a command may wait for a connection, and then again for its reply.
+    /// How long a command may wait for a connection, and then again for its reply; 3 s by default.
     public var commandTimeout: Duration = .seconds(3)
-    /// How long a command waits for a connection once an attempt to make one has failed; `nil` is ``commandTimeout``.
+    /// How long a command waits for a connection after an attempt has failed; `nil` means ``commandTimeout``.
     ///
-    /// A server that answers people says sooner that Redis is unavailable; a worker has nobody to tell.
+    /// A server that answers people should report sooner that Redis is unavailable than a worker.
     public var offlinePatience: Duration?
-    /// How long making a connection may take, with TLS and authentication.
+    /// The time limit for connecting, including TLS and authentication; 3 s by default.
     public var connectTimeout: Duration = .seconds(3)
-    /// The pause before the first reconnect; it doubles with each failure, and half of it is random.
-    public var reconnectBase: Duration = .milliseconds(50)
-    /// The longest pause between two attempts to connect.
-    public var reconnectCap: Duration = .seconds(5)
-    /// The name that `CLIENT LIST` shows for our connections; spaces become hyphens.
-    public var clientName: String? = "martlet"
-    /// A file that holds the URL: when the server refuses the user or the password, they are read from there again.
+    /// The delay before the first reconnect; 50 ms by default.
     ///
-    /// So a password is changed without a restart. Nothing else of the URL is taken from it.
+    /// It doubles with each failure, and half of it is random.
+    public var reconnectBase: Duration = .milliseconds(50)
+    /// The longest delay between two connection attempts; 5 s by default.
+    public var reconnectCap: Duration = .seconds(5)
+    /// The name in `CLIENT LIST`; spaces become hyphens.
+    public var clientName: String? = "martlet"
+    /// A file that holds the URL; user and password are read from it again when the server refuses them.
+    ///
+    /// So a password can change without a restart. Nothing else is taken from the file.
     public var urlFile: String?
-    /// A PEM file with the certificate authorities to trust for `rediss://`; `nil` means those of the system.
+    /// A PEM file with the trusted certificate authorities for `rediss://`; `nil` means the system's.
     public var tlsTrustRoots: String?
-    /// The most bytes that one reply may have; a longer one closes the connection.
+    /// The largest size of one reply in bytes; a larger one closes the connection.
     public var maximumReplyBytes = 512 * 1024 * 1024
 
-    // What only our own other connections need.
+    // Only this process's other connections need the id.
     var asksForClientID = false
     var reportsMetrics = true
 
-    /// Reads a Redis URL.
+    /// Creates a configuration from a Redis URL.
     ///
-    /// `redis[s]://[user:password@]host[:port][/db]` or `unix:///path[?db=N][&user=U][&password=P]`; `rediss` takes
-    /// `?ca=FILE` for ``tlsTrustRoots``. Reserved characters are percent-encoded. Without a port it is 6379.
+    /// The forms are `redis[s]://[user:password@]host[:port][/db]` and `unix:///path[?db=N][&user=U][&password=P]`;
+    /// `rediss` accepts `?ca=FILE` for ``tlsTrustRoots``. Reserved characters are percent-encoded. The default port is
+    /// 6379.
     ///
+    /// - Parameter url: the URL.
     /// - Throws: ``RedisError`` with the code `invalidURL`; its text never repeats the URL.
     public init(url: String) throws(RedisError) {
         let parsed = try RedisURL(url)
@@ -58,9 +68,9 @@ public struct RedisConfiguration: Sendable, Hashable {
         tlsTrustRoots = parsed.trustRoots
     }
 
-    /// The same with the user and the password that the URL's file holds now.
+    /// The configuration with the credentials that the URL file holds now.
     ///
-    /// Reads the file; `nil` when there is none that can be read, or when it holds nothing new.
+    /// Reads the file; `nil` when it cannot be read or holds nothing new.
     func withCredentialsOfFile() -> RedisConfiguration? {
         guard let urlFile, let line = try? SecretFile.line(at: urlFile), let parsed = try? RedisURL(line) else {
             return nil
@@ -71,7 +81,7 @@ public struct RedisConfiguration: Sendable, Hashable {
         return new == self ? nil : new
     }
 
-    /// The server's address without user and password, for messages.
+    /// The server's address without credentials, for messages.
     var address: String {
         switch endpoint {
         case .unixSocket(let path): "unix://\(path)"

@@ -1,4 +1,4 @@
-// Takes a Redis URL apart. Its errors say which part is wrong and never repeat it: any part could hold a password.
+// Parses Redis URLs. Errors name the invalid part and never repeat it, since any part could hold a password.
 
 /// The parts of a Redis URL.
 struct RedisURL {
@@ -122,7 +122,7 @@ struct RedisURL {
         return result
     }
 
-    /// Digits only: `Int` would also take a sign.
+    /// Digits only: `Int` would also accept a sign.
     private static func wholeNumber(_ text: Substring) -> Int? {
         text.utf8.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) } ? Int(text) : nil
     }

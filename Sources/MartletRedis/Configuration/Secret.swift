@@ -1,4 +1,4 @@
-// A password that never shows itself.
+// A password that is never printed.
 
 /// A text that does not appear in descriptions, dumps and logs.
 struct Secret: Sendable, Hashable {
@@ -6,7 +6,7 @@ struct Secret: Sendable, Hashable {
 
     init(_ value: String) { self.value = value }
 
-    /// `text` with every occurrence of the secret made unreadable.
+    /// `text` with every occurrence of the secret masked.
     func hidden(in text: String) -> String {
         value.isEmpty ? text : text.replacing(value, with: "***")
     }

@@ -1,14 +1,14 @@
-// Reads files that hold a secret: one way for every room, so that all see the same in the same file.
+// Reads files that hold a secret; every target uses this.
 
 package import FoundationEssentials
 
-/// Reading of files that hold one secret, such as a URL with a password.
+/// Reads files that hold one secret, such as a URL with a password.
 package enum SecretFile {
-    /// Why a file cannot be used.
+    /// Why a file is unusable.
     package enum Unusable: Error, CustomStringConvertible {
         case unreadable, tooLong, notText, empty
 
-        /// What the file must be.
+        /// What is required of the file.
         package var description: String {
             switch self {
             case .unreadable: "must be a file that this process can read"
@@ -21,21 +21,21 @@ package enum SecretFile {
 
     private static let sizeLimit = 1 << 20
 
-    /// All of a file.
+    /// The complete contents.
     package static func contents(of path: String) throws(Unusable) -> Data {
         guard let data = FileManager.default.contents(atPath: path) else { throw .unreadable }
         guard data.count <= sizeLimit else { throw .tooLong }
         return data
     }
 
-    /// The text of a file without the blanks and line ends behind it.
+    /// The text without trailing whitespace.
     package static func text(at path: String) throws(Unusable) -> String {
         guard let text = String(validating: try contents(of: path), as: UTF8.self) else { throw .notText }
         guard let end = text.lastIndex(where: { !$0.isWhitespace }) else { throw .empty }
         return String(text[...end])
     }
 
-    /// The first line of a file that is not blank, without the blanks around it; what follows is for people.
+    /// The first non-empty line, without surrounding whitespace; later lines are comments.
     package static func line(at path: String) throws(Unusable) -> String {
         let text = try Self.text(at: path)
         guard let start = text.firstIndex(where: { !$0.isWhitespace }) else { throw .empty }

@@ -1,47 +1,45 @@
-// The pure machine of a client's commands: from being sent to being answered, over many connections. No I/O, no clock.
+// The state machine of a client's commands, from submission to reply, across connections. Pure.
 
 import DequeModule
 import NIOCore
 
-/// Every command of a client: those whose bytes wait to be written, and those that wait for their replies, in order.
+/// The commands of a client: those waiting to be written and those waiting for replies, in order.
 ///
-/// Events come in as methods; what has to be done comes back as values. A waiter is handed out exactly once: it is in
-/// `pending`, in `written`, or has been returned in a ``Delivery``. Times are monotonic nanoseconds.
+/// Events are method calls; the resulting actions are return values. A waiter is returned exactly once: it is in
+/// `pending`, in `written`, or in a returned ``Delivery``. Times are monotonic nanoseconds.
 struct CommandPipeline<Waiter: Sendable>: ~Copyable, Sendable {
     /// A command, or a batch of commands with one waiter.
     struct Entry: Sendable {
         let id: UInt64
-        /// Who waits; `nil` when they gave up.
+        /// The waiting task; `nil` after a cancellation.
         var waiter: Waiter?
         let isBatch: Bool
-        /// How many replies are still to come.
+        /// The number of outstanding replies.
         var missing: Int
         let byteCount: Int
         let timeout: Int64
-        /// While pending: until when to wait for a connection after an attempt to make one has failed.
+        /// While pending: how long to wait for a connection after an attempt has failed.
         let offlineDeadline: Int64
-        /// While pending: until when to wait for a connection.
-        ///
-        /// When written: until when the reply must be there.
+        /// While pending, how long to wait for a connection; once written, the deadline of the reply.
         var deadline: Int64
-        /// Whether a refused log-in ends the waiting at once.
+        /// Whether refused credentials end the wait at once.
         let endsOnRefusal: Bool
     }
 
-    /// What a waiter gets.
+    /// The result for a waiter.
     enum Delivery: Sendable {
-        /// The reply to a command. `elapsed` is the time since it was written.
+        /// The reply to a command; `elapsed` is the time since it was written.
         case reply(Waiter, RedisValue, elapsed: Int64)
-        /// The replies to a batch; when `error` is set, the rest of the batch has no replies because of it.
+        /// The replies to a batch; if `error` is set, it explains why the rest are missing.
         case replies(Waiter, [RedisValue], error: RedisError?, elapsed: Int64)
-        /// No reply, because of this error.
+        /// An error instead of a reply.
         case failure(Waiter, RedisError)
     }
 
     enum Mode: Sendable { case open, draining, closed }
 
     private(set) var mode = Mode.open
-    /// The number of the present connection; `nil` when there is none.
+    /// The number of the current connection; `nil` without one.
     private(set) var link: UInt64?
     private var links: UInt64 = 0
     private var isRetiring = false
@@ -53,9 +51,9 @@ struct CommandPipeline<Waiter: Sendable>: ~Copyable, Sendable {
     private var pending: [Entry] = []
     private var hasAbandonedBytes = false
     private var written: Deque<Entry> = []
-    /// The replies of the batch at the head of `written` that have come so far.
+    /// The replies received for the batch at the head of `written`.
     private var partial: [RedisValue] = []
-    /// Why the last attempt to connect failed.
+    /// Why the last connection attempt failed.
     private(set) var lastFailure: RedisError?
 
     var isIdle: Bool { pending.isEmpty && written.isEmpty }
@@ -66,24 +64,26 @@ struct CommandPipeline<Waiter: Sendable>: ~Copyable, Sendable {
 // MARK: - Sending
 
 extension CommandPipeline {
-    /// How a command wants to be treated.
+    /// The timeouts and reply count of a command.
     struct Terms: Sendable {
         var replies = 1
         var isBatch = false
         var timeout: Int64
-        /// How long to wait for a connection once an attempt to make one has failed; `nil` is `timeout`.
+        /// How long to wait for a connection after an attempt has failed; `nil` means `timeout`.
         var offlinePatience: Int64?
         var endsOnRefusal = false
     }
 
-    /// What follows from a new command.
+    /// The effect of a new command.
     enum Submission: Sendable {
-        /// It waits. `wake`: schedule a call of ``takeWrite(now:)``; `arm`: schedule one of ``checkDeadlines(now:)``.
+        /// The command waits.
+        ///
+        /// `wake`: schedule ``takeWrite(now:)``; `arm`: schedule ``checkDeadlines(now:)``.
         case accepted(wake: Bool, arm: Bool)
         case refused(Waiter, RedisError)
     }
 
-    /// A new command; `encode` appends its bytes.
+    /// Adds a command; `encode` appends its bytes.
     mutating func submit(
         id: UInt64, waiter: Waiter, terms: Terms, isCancelled: Bool, now: Int64,
         encode: @Sendable (inout ByteBuffer) -> Void
@@ -104,7 +104,7 @@ extension CommandPipeline {
         return .accepted(wake: scheduleWrite(), arm: arm)
     }
 
-    /// Everything that waits to be written, as one buffer; from now on it counts as written.
+    /// Takes everything that waits to be written as one buffer and marks it as written.
     mutating func takeWrite(now: Int64) -> ByteBuffer? {
         isWriteScheduled = false
         guard link != nil, !isRetiring, !pending.isEmpty else { return nil }
@@ -124,7 +124,7 @@ extension CommandPipeline {
         return true
     }
 
-    /// The pending bytes without those of abandoned commands, which must not be executed any more.
+    /// The pending bytes without those of cancelled commands, which must not be executed.
     private mutating func takeBytes() -> ByteBuffer {
         var all = outgoing
         outgoing = ByteBuffer()
@@ -138,7 +138,7 @@ extension CommandPipeline {
         return kept
     }
 
-    /// Drops the pending commands that nobody waits for any more, with their bytes.
+    /// Drops cancelled pending commands and their bytes.
     private mutating func compactPending() {
         guard hasAbandonedBytes else { return }
         outgoing = takeBytes()
@@ -149,16 +149,16 @@ extension CommandPipeline {
 // MARK: - Replies
 
 extension CommandPipeline {
-    /// What follows from a reply.
+    /// The effect of a reply.
     enum Receipt: Sendable {
-        /// More replies are needed, or nobody waits for this one.
+        /// More replies are outstanding, or the waiter was cancelled.
         case nothing
         case deliver(Delivery)
-        /// A reply that nobody asked for: the connection cannot be trusted any more.
+        /// A reply without a command; the connection can no longer be trusted.
         case unexpected
     }
 
-    /// The next reply on the connection.
+    /// Processes the next reply on the connection.
     mutating func receive(_ value: RedisValue, now: Int64) -> Receipt {
         guard !written.isEmpty else { return .unexpected }
         written[0].missing -= 1
@@ -173,13 +173,13 @@ extension CommandPipeline {
         return .deliver(.replies(waiter, partial, error: nil, elapsed: elapsed))
     }
 
-    /// Whether the connection has nothing left to do and should be closed: on shutdown, or to look for a new primary.
+    /// Whether the connection is idle and should be closed: on shutdown, or to reconnect to a new primary.
     var shouldCloseLink: Bool {
         guard link != nil, written.isEmpty else { return false }
         return isRetiring || (mode == .draining && pending.isEmpty)
     }
 
-    /// Writes nothing more on this connection; when the last reply is there, it is closed and a new one made.
+    /// Stops writing on this connection; after its last reply it is closed and replaced.
     mutating func retireLink() {
         guard link != nil else { return }
         isRetiring = true
@@ -189,9 +189,9 @@ extension CommandPipeline {
 // MARK: - Connections
 
 extension CommandPipeline {
-    /// A connection is ready.
+    /// Records a ready connection.
     ///
-    /// - Returns: its number, and whether to schedule a write; `nil` when the client has been shut down meanwhile.
+    /// - Returns: its number and whether to schedule a write; `nil` when the client has been shut down.
     mutating func linkReady() -> (link: UInt64, wake: Bool)? {
         guard mode == .open, link == nil else { return nil }
         links += 1
@@ -202,7 +202,7 @@ extension CommandPipeline {
         return (links, scheduleWrite())
     }
 
-    /// A connection is gone; a late report about an older one changes nothing.
+    /// Records the loss of a connection; a late report about an older one has no effect.
     mutating func linkLost(_ lost: UInt64, error: RedisError) -> [Delivery] {
         guard link == lost else { return [] }
         link = nil
@@ -223,9 +223,9 @@ extension CommandPipeline {
         return deliveries
     }
 
-    /// An attempt to connect failed.
+    /// Records a failed connection attempt.
     ///
-    /// A refused log-in ends the waiting of those who asked for that.
+    /// Refused credentials end the waits that asked for it.
     mutating func connectFailed(_ error: RedisError) -> [Delivery] {
         lastFailure = error
         guard error.code == .authentication else { return [] }
@@ -247,16 +247,16 @@ extension CommandPipeline {
 // MARK: - Giving up
 
 extension CommandPipeline {
-    /// What follows from looking at the clock.
+    /// The effect of a deadline check.
     struct Check: Sendable {
         var deliveries: [Delivery] = []
-        /// The connection to close because its oldest command got no reply in time.
+        /// The connection to close because its oldest command timed out.
         var overdueLink: UInt64?
-        /// Whether to look again later.
+        /// Whether to schedule another check.
         var rearm = false
     }
 
-    /// Looks for commands that have waited too long: pending ones one by one, written ones by the head of the queue.
+    /// Finds commands past their deadline: each pending one, and the head of the written ones.
     mutating func checkDeadlines(now: Int64) -> Check {
         var check = Check()
         let isOffline = link == nil && lastFailure != nil
@@ -272,13 +272,11 @@ extension CommandPipeline {
         return check
     }
 
-    /// Someone gave up waiting.
-    ///
-    /// The connection and all others are not touched.
+    /// Cancels a wait without affecting the connection or other commands.
     mutating func cancel(id: UInt64) -> Delivery? {
         if let index = pending.lastIndex(where: { $0.id == id }) {
             guard let waiter = pending[index].waiter.take() else { return nil }
-            // The bytes go at the next write or check: thousands can give up at once.
+            // The bytes are removed at the next write or check, since thousands may be cancelled at once.
             hasAbandonedBytes = true
             return .failure(waiter, Self.cancelled(.notExecuted))
         }
@@ -289,14 +287,14 @@ extension CommandPipeline {
         return .failure(waiter, Self.cancelled(.unknown))
     }
 
-    /// Takes no new commands, and finishes those that are under way if there is a connection.
+    /// Refuses new commands; commands in flight finish if there is a connection.
     mutating func drain() -> [Delivery] {
         guard mode == .open else { return [] }
         mode = .draining
         return link == nil ? close() : []
     }
 
-    /// Ends everything at once.
+    /// Fails all commands.
     mutating func close() -> [Delivery] {
         mode = .closed
         var deliveries = failPending({ _ in true }, error: Self.closed())

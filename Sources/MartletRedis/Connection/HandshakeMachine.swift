@@ -1,16 +1,16 @@
-// The pure machine of a fresh connection: who we are, which database, and whether the server is ready. No I/O.
+// The state machine of a new connection: authentication, database, readiness. Pure.
 
-/// What is said on a fresh connection before commands may use it.
+/// The handshake of a new connection.
 ///
-/// All requests leave in one write; the replies come in order. PING comes last, because a server that is loading
-/// its data or has lost its primary accepts a log-in but no command. Behind it the client's owner has a first look.
+/// All requests are sent in one write and answered in order. PING is last, because a server that is loading its data or
+/// has lost its primary accepts a login but no command. The owner's first requests follow it.
 struct HandshakeMachine: ~Copyable {
     enum Step: Equatable { case authenticate, select, setName, clientID, ping, look }
 
     enum Action {
-        /// More replies must come.
+        /// More replies are outstanding.
         case wait
-        /// The connection can be used; the number is the server's for this connection, if it was asked for.
+        /// The connection is ready; the number is the server's client id, if requested.
         case ready(clientID: Int?)
         case fail(RedisError)
     }
@@ -18,7 +18,7 @@ struct HandshakeMachine: ~Copyable {
     let requests: [RedisRequest]
     private var steps: ArraySlice<Step>
     private var clientID: Int?
-    /// What the server answered to the first look.
+    /// The replies to the owner's first requests.
     private(set) var seen: [RedisValue] = []
     private let password: Secret?
 
@@ -43,7 +43,7 @@ struct HandshakeMachine: ~Copyable {
         password = configuration.password
     }
 
-    /// The next reply.
+    /// Processes the next reply.
     mutating func receive(_ value: RedisValue) -> Action {
         guard let step = steps.popFirst() else {
             return .fail(RedisError(.protocolError, "the server sent a reply that nobody asked for"))
@@ -57,10 +57,9 @@ struct HandshakeMachine: ~Copyable {
         return steps.isEmpty ? .ready(clientID: clientID) : .wait
     }
 
-    /// Which error replies end the connection.
+    /// The error replies that end the connection.
     ///
-    /// A name or number that the ACL denies is not worth that, and a server that is busy or refuses writes can still be
-    /// talked to.
+    /// A client name or id that the ACL denies is optional, and a busy or read-only server is still usable.
     private func failure(_ step: Step, _ text: String) -> RedisError? {
         let text = password?.hidden(in: text) ?? text
         let error = RedisError(reply: text)
@@ -75,7 +74,7 @@ struct HandshakeMachine: ~Copyable {
         }
     }
 
-    /// Redis takes only printable characters without spaces in a connection's name.
+    /// Redis accepts only printable characters without spaces in a client name.
     private static func acceptable(_ name: String) -> String {
         String(decoding: name.utf8.map { (33...126).contains($0) ? $0 : UInt8(ascii: "-") }, as: UTF8.self)
     }

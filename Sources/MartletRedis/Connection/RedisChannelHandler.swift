@@ -1,11 +1,11 @@
-// The end of a channel's pipeline: feeds bytes to the reader, asks the machines, does what they say.
+// The last handler of a connection's channel pipeline: passes bytes to the reader and performs the machines' actions.
 
 import NIOCore
 import NIOTLS
 
-/// One connection's handler.
+/// The channel handler of one connection.
 ///
-/// Everything in it runs on the channel's event loop.
+/// All of it runs on the channel's event loop.
 final class RedisChannelHandler: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
@@ -25,10 +25,12 @@ final class RedisChannelHandler: ChannelInboundHandler {
     private var phase = Phase.opening
     private var replies: [RedisValue] = []
 
+    /// Creates a handler.
+    ///
     /// - Parameters:
-    ///   - core: the client that the connection is for.
-    ///   - waitsForTLS: whether the handshake of Redis begins only after that of TLS.
-    ///   - opened: completed when the connection can be used, or cannot be made.
+    ///   - core: the client that the connection belongs to.
+    ///   - waitsForTLS: whether the Redis handshake starts after the TLS handshake.
+    ///   - opened: completed when the connection is ready or has failed.
     init(core: RedisCore, waitsForTLS: Bool, opened: EventLoopPromise<Void>) throws(RedisError) {
         self.core = core
         self.waitsForTLS = waitsForTLS
@@ -96,7 +98,7 @@ final class RedisChannelHandler: ChannelInboundHandler {
         case .wait: break
         case .fail(let error): end(context, error)
         case .ready(let clientID):
-            // Before the core hears of the connection: then it sends what waits.
+            // Before the core learns of the connection and sends waiting commands.
             look?.take(handshake.seen)
             guard let link = core.linkReady(context.channel, clientID: clientID) else {
                 return end(context, RedisError(.closed, "the client has been shut down"))
@@ -106,13 +108,13 @@ final class RedisChannelHandler: ChannelInboundHandler {
         }
     }
 
-    /// Closes the connection because of `error`.
+    /// Closes the connection with `error`.
     private func end(_ context: ChannelHandlerContext, _ error: RedisError) {
         finish(error)
         context.close(promise: nil)
     }
 
-    /// Tells everyone once that the connection is gone.
+    /// Reports the end of the connection, once.
     private func finish(_ error: RedisError) {
         switch phase {
         case .opening: opened.fail(error)

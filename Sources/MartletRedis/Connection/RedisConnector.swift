@@ -1,4 +1,4 @@
-// Makes one connection: socket, TLS and handshake, all within the connect timeout.
+// Opens one connection: socket, TLS and handshake, within the connect timeout.
 
 import NIOCore
 import NIOPosix
@@ -13,7 +13,7 @@ import Synchronization
     import Darwin
 #endif
 
-/// Makes connections for one client.
+/// Opens connections for one client.
 final class RedisConnector: Sendable {
     private let configuration: RedisConfiguration
     private let loop: any EventLoop
@@ -24,9 +24,9 @@ final class RedisConnector: Sendable {
         self.loop = loop
     }
 
-    /// Opens a connection that hands itself to `core` when it is ready.
+    /// Opens a connection and passes it to `core` when it is ready.
     ///
-    /// - Returns: the channel; it is ready for commands.
+    /// - Returns: the channel, ready for commands.
     func open(for core: RedisCore) async throws(RedisError) -> any Channel {
         let context = try tlsContext()
         let opened = loop.makePromise(of: Void.self)
@@ -59,7 +59,7 @@ final class RedisConnector: Sendable {
             .channelInitializer { [serverName] channel in
                 channel.eventLoop.makeCompletedFuture {
                     let sync = channel.pipeline.syncOperations
-                    // NIO does not ask for it: without it a program that a handler starts would keep the connection open.
+                    // NIO does not set close-on-exec: a program started by a handler would keep the connection open.
                     try sync.withUnsafeTransportIfAvailable(of: NIOBSDSocket.Handle.self) { socket in
                         _ = fcntl(socket, F_SETFD, FD_CLOEXEC)
                     }
@@ -77,7 +77,7 @@ final class RedisConnector: Sendable {
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
     }
 
-    /// Names are resolved anew for each connection, and not on the event loop.
+    /// Host names are resolved for each connection, off the event loop.
     private func connect(_ bootstrap: ClientBootstrap) -> EventLoopFuture<any Channel> {
         switch configuration.endpoint {
         case .unixSocket(let path): bootstrap.connect(unixDomainSocketPath: path)
@@ -85,13 +85,13 @@ final class RedisConnector: Sendable {
         }
     }
 
-    /// The name that the certificate must carry; `nil` for an address, which TLS compares by itself.
+    /// The host name that the certificate must match; `nil` for an address, which TLS compares itself.
     private var serverName: String? {
         guard case .tcp(let host, let port, _) = configuration.endpoint else { return nil }
         return (try? SocketAddress(ipAddress: host, port: port)) == nil ? host : nil
     }
 
-    /// TLS 1.2 or newer, and the system's authorities unless others are named.
+    /// TLS 1.2 or later, with the system's authorities unless others are configured.
     static func tlsSettings(of configuration: RedisConfiguration) -> TLSConfiguration {
         var settings = TLSConfiguration.makeClientConfiguration()
         settings.minimumTLSVersion = .tlsv12

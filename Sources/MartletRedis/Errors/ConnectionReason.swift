@@ -1,4 +1,4 @@
-// Why a connection was not made or broke, in plain words: no text of a library reaches a log or a terminal.
+// Reasons for connection failures in plain words; no library text reaches logs or terminals.
 
 import NIOCore
 import NIOPosix
@@ -12,9 +12,9 @@ import NIOSSL
     import Darwin
 #endif
 
-/// Reasons of faults of a connection.
+/// The reasons for connection failures.
 enum ConnectionReason {
-    /// What an error of a channel means, as the end of a sentence.
+    /// The reason for a channel error, phrased as the end of a sentence.
     static func text(_ error: any Error) -> String {
         switch error {
         case let error as RedisError: error.message
@@ -63,7 +63,7 @@ enum ConnectionReason {
             ? "TLS failed: the certificate is for another name" : "TLS failed: the certificate is not accepted"
     }
 
-    /// The words of the library that tell the common faults apart.
+    /// The parts of the library's text that distinguish common failures.
     private static func textOfTLS(_ words: String) -> String {
         if words.contains("CERTIFICATE_VERIFY_FAILED") || words.contains("unableToValidateCertificate") {
             return "TLS failed: the certificate is out of date, self-signed or of an issuer that is not trusted here"

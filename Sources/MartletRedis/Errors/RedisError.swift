@@ -1,17 +1,25 @@
-// The one error type of the transport: what went wrong, and whether Redis may have acted on the request.
+// The error type of the transport: what failed, and whether Redis may have executed the request.
 
-/// What went wrong between us and Redis.
+/// A failure between this process and Redis.
 ///
-/// The question that matters after a failure is whether the request took effect; ``outcome-swift.property`` answers it.
-/// Texts never contain a password, nor the bytes of a request.
+/// After a failure it matters whether the request was executed; ``outcome-swift.property`` answers that. Texts never
+/// contain passwords or request data.
+///
+/// ```swift
+/// do {
+///     _ = try await client.send(.command("SET", "greeting", "hello"))
+/// } catch where error.outcome == .notExecuted {
+///     logger.warning("not stored, safe to repeat", metadata: ["error": "\(error)"])
+/// }
+/// ```
 public struct RedisError: Error, Sendable {
-    /// What is known about the request that failed.
+    /// What is known about the failed request.
     public enum Outcome: String, Sendable, Hashable, CaseIterable {
-        /// Redis did not act on it; sending it again is safe.
+        /// Redis did not execute it; repeating it is safe.
         case notExecuted
-        /// Redis may have acted on it or not; only an idempotent request may be sent again.
+        /// Redis may have executed it; only an idempotent request may be repeated.
         case unknown
-        /// Redis looked at it and answered with an error; sending it again gives the same.
+        /// Redis answered with an error; repeating it gives the same answer.
         case verdict
     }
 
@@ -23,23 +31,23 @@ public struct RedisError: Error, Sendable {
     public var message: String { storage.message }
     /// The error behind this one.
     public var underlying: (any Error)? { storage.underlying }
-    /// The source file that made the error.
+    /// The source file that created the error.
     public var file: String { storage.file }
     /// The line in ``file``.
     public var line: UInt { storage.line }
 
-    // One reference instead of six fields: replies travel as results, and a result is as large as its error.
+    // One reference instead of six fields: replies travel as `Result`, whose size includes the error.
     private let storage: Storage
 
-    /// An error of the kind `code`.
+    /// Creates an error.
     ///
     /// - Parameters:
     ///   - code: the kind of error.
     ///   - message: what happened, in one sentence, without secrets.
-    ///   - outcome: what is known about the request; by default what `code` usually means.
-    ///   - underlying: the error behind this one.
-    ///   - file: the source file that makes the error.
-    ///   - line: the line in `file`.
+    ///   - outcome: what is known about the request; derived from `code` by default.
+    ///   - underlying: the cause.
+    ///   - file: the source file, for debugging.
+    ///   - line: the source line, for debugging.
     public init(
         _ code: Code, _ message: String, outcome: Outcome? = nil, underlying: (any Error)? = nil,
         file: String = #fileID, line: UInt = #line
@@ -71,7 +79,7 @@ public struct RedisError: Error, Sendable {
 }
 
 extension RedisError: CustomStringConvertible, CustomDebugStringConvertible {
-    /// What happened, whether Redis acted on it, and what to do.
+    /// What happened, whether Redis executed the request, and what to do.
     public var description: String {
         let effect =
             switch outcome {
@@ -82,7 +90,7 @@ extension RedisError: CustomStringConvertible, CustomDebugStringConvertible {
         return "Redis: \(message) (\(code.rawValue); \(effect)). \(code.advice)"
     }
 
-    /// The description, the place in the source and the error behind it.
+    /// The description, the source location and the cause.
     public var debugDescription: String {
         guard let underlying else { return "\(description) [\(file):\(line)]" }
         return "\(description) [\(file):\(line)] because of: \(underlying)"

@@ -1,25 +1,25 @@
-// The kinds of transport errors: what each usually means for the request, and what to do about it.
+// The error codes of the transport, with their usual outcomes and advice.
 
 extension RedisError {
-    /// The kind of an error.
+    /// The kind of a transport error.
     public enum Code: String, Sendable, Hashable, CaseIterable {
-        /// There was no connection for as long as the request could wait.
+        /// No connection within the time that the request could wait.
         case notConnected
         /// A connection could not be made.
         case connectionFailed
-        /// The server refused the user or the password, or asks for one.
+        /// The server refused the credentials, or requires some.
         case authentication
-        /// The connection was lost while the request was under way.
+        /// The connection was lost while the request was in flight.
         case connectionLost
-        /// No reply came in time.
+        /// No reply within the timeout.
         case timeout
-        /// The task that waited was cancelled.
+        /// The waiting task was cancelled.
         case cancelled
         /// The server is loading its data (LOADING).
         case loading
         /// The server is busy with a script (BUSY).
         case busy
-        /// Somebody ended the script before it had written anything (SCRIPT KILL).
+        /// The script was killed before it wrote anything (SCRIPT KILL).
         case killed
         /// The server is a read-only replica (READONLY).
         case readOnly
@@ -27,32 +27,32 @@ extension RedisError {
         case masterDown
         /// The cluster is down (CLUSTERDOWN).
         case clusterDown
-        /// The cluster moves these keys just now (TRYAGAIN).
+        /// The cluster is moving these keys (TRYAGAIN).
         case tryAgain
-        /// The keys live on another server (MOVED, ASK).
+        /// The keys are on another server (MOVED, ASK).
         case moved
-        /// A cluster's server was asked for keys of several slots at once (CROSSSLOT).
+        /// The request used keys of several slots (CROSSSLOT).
         case crossSlot
-        /// Too few replicas are in reach (NOREPLICAS).
+        /// Too few replicas are reachable (NOREPLICAS).
         case noReplicas
-        /// The server cannot persist and takes no writes (MISCONF).
+        /// The server cannot persist and refuses writes (MISCONF).
         case misconfigured
         /// The server's memory is full (OOM).
         case outOfMemory
         /// The server does not know the script (NOSCRIPT).
         case noScript
-        /// The user may not do this (NOPERM).
+        /// The user lacks a permission (NOPERM).
         case noPermission
-        /// The bytes from the server are not RESP2, or a reply is too large.
+        /// The server's bytes are not RESP2, or a reply is too large.
         case protocolError
         /// Any other error reply.
         case serverError
-        /// The Redis URL cannot be understood.
+        /// The Redis URL is invalid.
         case invalidURL
         /// The client has been shut down.
         case closed
 
-        /// What an error of this kind usually says about the request.
+        /// The usual outcome of this kind of error.
         public var usualOutcome: Outcome {
             switch self {
             case .connectionLost, .timeout, .protocolError: .unknown
@@ -65,7 +65,7 @@ extension RedisError {
             }
         }
 
-        /// What someone who reads the error can do, in one sentence.
+        /// What to do, in one sentence.
         public var advice: String {
             switch self {
             case .notConnected: "Check that Redis runs at the configured URL and that the client's run() is running."

@@ -1,17 +1,17 @@
-// Reads the server's error replies: their first word says which kind they are.
+// Parses error replies; the first word is the code.
 
 extension RedisError {
-    /// The error that the reply `text` means; it starts with the server's code, for instance `OOM command not allowed`.
+    /// Creates the error for the reply `text`, for instance `OOM command not allowed`.
     init(reply text: String, file: String = #fileID, line: UInt = #line) {
         let word = text.prefix { $0 != " " }
         let code = text.hasPrefix(Self.killed) ? .killed : Self.codes[String(word)] ?? .serverError
         self.init(code, "the server answered: \(Self.shortened(text))", file: file, line: line)
     }
 
-    /// How the answer to a script begins that somebody ended.
+    /// The start of the reply to a killed script.
     private static let killed = "ERR Script killed by user"
 
-    /// Codes by the first word of an error reply.
+    /// The codes by the first word of an error reply.
     private static let codes: [String: Code] = [
         "NOSCRIPT": .noScript, "LOADING": .loading, "BUSY": .busy, "READONLY": .readOnly,
         "MASTERDOWN": .masterDown, "CLUSTERDOWN": .clusterDown, "TRYAGAIN": .tryAgain,
@@ -19,12 +19,12 @@ extension RedisError {
         "OOM": .outOfMemory, "NOAUTH": .authentication, "WRONGPASS": .authentication, "NOPERM": .noPermission,
     ]
 
-    /// Error replies can repeat what was sent; a log line should not.
+    /// Error replies may repeat the request's data, which a log line should not contain.
     private static func shortened(_ text: String) -> String {
         let line = String(text.map { $0.isNewline ? " " : $0 })
         return line.count <= 300 ? line : line.prefix(300) + "…"
     }
 
-    /// Whether an error reply's text means that the server does not know the script.
+    /// Whether an error reply means that the server does not have the script.
     static func isUnknownScript(_ text: String) -> Bool { text.hasPrefix("NOSCRIPT") }
 }

@@ -1,8 +1,8 @@
-// The pure machine of the blocking connection: who waits for which list, and what the one BLPOP covers. No I/O.
+// The state machine of the blocking connection: the waiters per list and the keys of the current BLPOP. Pure.
 
-/// All waiters for tokens, and the BLPOP that serves them.
+/// The waiters for tokens, and the BLPOP that serves them.
 ///
-/// A waiter is handed out exactly once. Times are monotonic nanoseconds.
+/// A waiter is returned exactly once. Times are monotonic nanoseconds.
 struct ListWaiterMachine<Waiter: Sendable>: ~Copyable, Sendable {
     private struct Entry: Sendable {
         let id: UInt64
@@ -11,33 +11,35 @@ struct ListWaiterMachine<Waiter: Sendable>: ~Copyable, Sendable {
         let deadline: Int64
     }
 
-    /// One BLPOP: its keys in order, and how long it may block.
+    /// One BLPOP: its keys in order and its longest block.
     struct Turn: Sendable, Equatable {
         let keys: [String]
         let nanoseconds: Int64
     }
 
-    /// What follows from a new waiter.
+    /// The effect of a new waiter.
     enum Addition: Sendable {
-        /// It is over at once: with a token that had come for nobody, or without one.
+        /// The waiter is done: with an unclaimed token, or without one.
         case done(Waiter, hasToken: Bool)
-        /// It waits. `start`: no BLPOP is under way; `unblock`: the one under way lacks the key.
+        /// The waiter waits.
+        ///
+        /// `start`: no BLPOP is in flight; `unblock`: the one in flight lacks the key.
         case waiting(start: Bool, unblock: Bool)
     }
 
     private var entries: [Entry] = []
-    /// The keys of the BLPOP under way; `nil` when there is none.
+    /// The keys of the BLPOP in flight; `nil` without one.
     private var covered: Set<String>?
-    /// Keys for which a token was popped when nobody waited any more; the next waiter gets it.
+    /// Keys with a popped token that no waiter took; the next waiter gets it.
     private var unclaimed: Set<String> = []
     private var turns = 0
     private var isClosed = false
-    /// Whether the BLPOP under way has the wrong keys and must be ended.
+    /// Whether the BLPOP in flight has outdated keys and must be ended.
     private(set) var needsUnblock = false
 
     var waiterCount: Int { entries.count }
 
-    /// Someone wants a token of the list `key`.
+    /// Adds a waiter for a token of list `key`.
     mutating func add(id: UInt64, key: String, waiter: Waiter, deadline: Int64, now: Int64) -> Addition {
         if isClosed || deadline <= now { return .done(waiter, hasToken: false) }
         if unclaimed.remove(key) != nil { return .done(waiter, hasToken: true) }
@@ -48,12 +50,12 @@ struct ListWaiterMachine<Waiter: Sendable>: ~Copyable, Sendable {
         return .waiting(start: false, unblock: true)
     }
 
-    /// A waiter's time is over.
+    /// A waiter timed out.
     ///
     /// The BLPOP ends by itself at about the same time.
     mutating func expire(id: UInt64) -> Waiter? { remove(id)?.waiter }
 
-    /// A waiter was cancelled; a BLPOP that holds its key for nobody must end, or it takes tokens from others.
+    /// A waiter was cancelled; a BLPOP that no longer needs its key must end, or it takes tokens from other processes.
     mutating func cancel(id: UInt64) -> (waiter: Waiter, unblock: Bool)? {
         guard let entry = remove(id) else { return nil }
         guard let covered, covered.contains(entry.key), !entries.contains(where: { $0.key == entry.key })
@@ -67,13 +69,13 @@ struct ListWaiterMachine<Waiter: Sendable>: ~Copyable, Sendable {
         return entries.remove(at: index)
     }
 
-    /// The next BLPOP; `nil` when nobody waits.
+    /// The next BLPOP; `nil` without waiters.
     ///
-    /// BLPOP looks at its keys in order, so each turn starts with another.
+    /// BLPOP checks its keys in order, so each call starts with another key.
     ///
     /// - Parameters:
     ///   - now: the time.
-    ///   - longest: the most nanoseconds to block.
+    ///   - longest: the longest block in nanoseconds.
     mutating func begin(now: Int64, longest: Int64) -> Turn? {
         guard !isClosed, covered == nil, let soonest = entries.map(\.deadline).min() else { return nil }
         var seen: Set<String> = []
@@ -88,7 +90,7 @@ struct ListWaiterMachine<Waiter: Sendable>: ~Copyable, Sendable {
 
     /// The BLPOP popped a token of `key`.
     ///
-    /// - Returns: who gets it; the one that has waited longest.
+    /// - Returns: the longest waiting waiter.
     mutating func popped(_ key: String) -> Waiter? {
         ended()
         guard let index = entries.firstIndex(where: { $0.key == key }) else {
@@ -104,14 +106,14 @@ struct ListWaiterMachine<Waiter: Sendable>: ~Copyable, Sendable {
         needsUnblock = false
     }
 
-    /// The connection was lost during the BLPOP: nobody can know what was popped, so all look for themselves.
+    /// The connection was lost during the BLPOP: what was popped is unknown, so all waiters poll themselves.
     mutating func lost() -> [Waiter] {
         ended()
         defer { entries.removeAll() }
         return entries.map(\.waiter)
     }
 
-    /// No more waiting.
+    /// Ends all waits.
     mutating func close() -> [Waiter] {
         isClosed = true
         return lost()

@@ -1,4 +1,4 @@
-// The one blocking connection of a process: waits for tokens in many lists with a single BLPOP.
+// The blocking connection of a process: waits for tokens in many lists with one BLPOP.
 
 public import Logging
 import NIOCore
@@ -8,12 +8,19 @@ import Synchronization
 
 /// Waits for tokens in Redis lists, for all tasks of a process on one connection.
 ///
-/// One BLPOP covers all lists that are waited for; when that set changes, CLIENT UNBLOCK ends it and the next one
-/// begins. Tokens are hints: one can be lost with a connection, so callers also look by themselves now and then.
+/// One BLPOP covers all lists; when the set changes, CLIENT UNBLOCK ends it and the next one begins. Tokens are hints:
+/// a lost connection can lose one, so callers must also poll.
+///
+/// ```swift
+/// let waiter = RedisListWaiter(configuration, logger: logger)
+/// let connection = Task { try await waiter.run() }
+/// let hasToken = try await waiter.wait(for: "wake", atMost: .seconds(1))
+/// connection.cancel()
+/// ```
 public final class RedisListWaiter: Service, Sendable {
     private typealias Machine = ListWaiterMachine<ReplyContinuation<Bool?>>
 
-    // A server that does not let us unblock ourselves must give us back soon by itself.
+    // A server that denies CLIENT UNBLOCK must end the block itself soon.
     private static let longestTurn: Int64 = 30_000_000_000
     private static let longestTurnWithoutUnblock: Int64 = 1_000_000_000
 
@@ -27,13 +34,13 @@ public final class RedisListWaiter: Service, Sendable {
     private let turnWanted = Signal()
     private let unblockWanted = Signal()
 
-    /// A waiter that connects once ``run()`` runs.
+    /// Creates a waiter; it connects when ``run()`` runs.
     ///
     /// - Parameters:
-    ///   - configuration: where the server is.
-    ///   - control: a client that runs elsewhere and may carry CLIENT UNBLOCK; `nil` makes one of our own.
-    ///   - neighbour: a client on whose thread tokens should arrive, where that is not the one of `control`.
-    ///   - logger: gets a line for each change of the connection.
+    ///   - configuration: the server and the timeouts.
+    ///   - control: a running client that sends CLIENT UNBLOCK; `nil` creates one.
+    ///   - neighbour: the client on whose thread tokens arrive, if not that of `control`.
+    ///   - logger: receives connection changes.
     public init(
         _ configuration: RedisConfiguration, control: RedisClient? = nil, beside neighbour: RedisClient? = nil,
         logger: Logger
@@ -51,17 +58,17 @@ public final class RedisListWaiter: Service, Sendable {
         self.logger = logger
     }
 
-    /// Waits until a token was popped from the list `key`.
+    /// Waits for a token of a list.
     ///
     /// - Parameters:
     ///   - key: the list.
-    ///   - limit: how long to wait at most.
-    /// - Returns: true with a token; false when the time is over, the connection was lost or the waiter shut down.
+    ///   - limit: the longest wait.
+    /// - Returns: true with a token; false after the limit, on a lost connection or on shutdown.
     /// - Throws: `CancellationError` when the task is cancelled.
     public func wait(for key: String, atMost limit: Duration) async throws(CancellationError) -> Bool {
         let id = blocking.core.nextIdentifier()
         let deadline = NIODeadline.now() + TimeAmount(limit)
-        // Should the timer come before the waiter is known, the waiter is told that it is too late.
+        // If the timer fires before the waiter is registered, the waiter times out on registration.
         let timer = blocking.core.loop.scheduleTask(deadline: deadline) { self.expire(id) }
         defer { timer.cancel() }
         let hasToken: Bool? = await withTaskCancellationHandler {
@@ -73,7 +80,9 @@ public final class RedisListWaiter: Service, Sendable {
         return hasToken
     }
 
-    /// Keeps the connection and serves all who wait, until it is shut down; then everybody is told false.
+    /// Keeps the connection and serves all waiters until it is shut down; then all waits return false.
+    ///
+    /// - Throws: `CancellationError` when the task is cancelled.
     public func run() async throws {
         await cancelWhenGracefulShutdown { await self.serve() }
         for waiter in machine.withLock({ $0.close() }) { waiter.resume(returning: false) }
@@ -83,9 +92,9 @@ public final class RedisListWaiter: Service, Sendable {
         await withTaskGroup { group in
             group.addTask { try? await self.blocking.run() }
             if runsControl { group.addTask { try? await self.control.run() } }
-            // Where its replies arrive: a token reaches the one who waits there without a change of threads.
-            group.addTask(executorPreference: blocking.lane) { await self.takeTurns() }
-            group.addTask(executorPreference: blocking.lane) { await self.unblock() }
+            // On the reply thread: a token reaches its waiter without a thread switch.
+            group.addTask(executorPreference: blocking.executor) { await self.takeTurns() }
+            group.addTask(executorPreference: blocking.executor) { await self.unblock() }
         }
     }
 }
@@ -95,7 +104,7 @@ public final class RedisListWaiter: Service, Sendable {
 extension RedisListWaiter {
     private func add(_ id: UInt64, _ key: String, _ waiter: ReplyContinuation<Bool?>, _ deadline: Int64) {
         let now = Int64(clamping: NIODeadline.now().uptimeNanoseconds)
-        // Under the lock, a cancellation comes either before this check or to cancel(_:) after it.
+        // Under the lock, a cancellation comes either before this check or in cancel(_:) after it.
         let addition: Machine.Addition? = machine.withLock { machine in
             if Task.isCancelled { return nil }
             return machine.add(id: id, key: key, waiter: waiter, deadline: deadline, now: now)
@@ -129,9 +138,9 @@ extension RedisListWaiter {
         }
     }
 
-    /// Whether there is a connection, or nobody waits for one.
+    /// Whether there is a connection, or no waiter needs one.
     ///
-    /// Without one the waiters' own timers end their waiting.
+    /// Without a connection, the waiters' own timers end their waits.
     private func hasConnection() async -> Bool {
         while !Task.isCancelled, !blocking.isConnected {
             guard machine.withLock({ $0.waiterCount > 0 }) else { return true }
@@ -168,7 +177,7 @@ extension RedisListWaiter {
         }
         machine.withLock { $0.ended() }
         guard error.code != .notConnected, error.code != .closed, error.code != .cancelled else { return }
-        // The server refuses BLPOP: the callers go on by their own timers, and we do not press it.
+        // The server denies BLPOP: callers continue with their timers, and it is not retried at once.
         logger.warning("Cannot wait for wake tokens", metadata: ["error": "\(error)"])
         try? await Task.sleep(for: .seconds(1))
     }
@@ -180,7 +189,7 @@ extension RedisListWaiter {
     private func unblock() async {
         for await _ in unblockWanted.stream {
             var pause = Duration.milliseconds(1)
-            // The command can overtake the BLPOP that it is to end; then it finds nobody blocked and is repeated.
+            // The command can overtake the BLPOP that it should end; then it finds no blocked client and is repeated.
             while machine.withLock({ $0.needsUnblock }), await !unblockOnce() {
                 try? await Task.sleep(for: pause)
                 pause = min(pause * 2, .milliseconds(200))
@@ -200,7 +209,7 @@ extension RedisListWaiter {
     }
 }
 
-/// Wakes one loop; fired many times while the loop is busy, it wakes it once more.
+/// Wakes one loop; signals during one round are merged.
 private struct Signal: Sendable {
     let stream: AsyncStream<Void>
     private let continuation: AsyncStream<Void>.Continuation

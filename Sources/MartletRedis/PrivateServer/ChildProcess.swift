@@ -1,4 +1,4 @@
-// A child process that cannot outlive us: a small shell stands between and watches a line that only we hold open.
+// A child process that cannot outlive this one: a supervising shell watches a pipe that only this process holds.
 
 import MartletProcess
 import Synchronization
@@ -11,17 +11,18 @@ import Synchronization
     import Darwin
 #endif
 
-/// A command that is run by a supervising shell, in a process group of its own.
+/// A command that a supervising shell runs in its own process group.
 ///
-/// The kernel closes our end of the line when this process ends, however it ends; the shell then kills the command.
+/// The kernel closes this process's end of the pipe when it ends, for whatever reason; the shell then kills the
+/// command.
 package final class ChildProcess: Sendable {
-    /// The signals that we send.
+    /// The signals that can be sent.
     package enum Signal { case terminate, kill, stop, proceed }
 
-    // Arguments: the file for the command's process id, then the command. A shell gives its background jobs no
-    // standard input, so the line moves to descriptor 3. When we die while the command is frozen, the kernel sends the
-    // orphaned group SIGHUP, and that must not kill the watcher before it has done its work. What the command stores is
-    // for this user alone.
+    // Arguments: the file for the command's process id, then the command. A shell gives background jobs no standard
+    // input, so the pipe moves to descriptor 3. If this process dies while the command is stopped, the kernel sends
+    // SIGHUP to the orphaned group, which must not end the watcher before it has killed the command. Files of the
+    // command are private to this user.
     private static let script = """
         trap '' HUP
         umask 077
@@ -40,11 +41,11 @@ package final class ChildProcess: Sendable {
         """
 
     private let shell: pid_t
-    /// Our end of the line; nothing is ever written to it.
+    /// This process's end of the pipe; nothing is written to it.
     private let lifeline: Int32
     private let hasEnded = Mutex(false)
 
-    /// Starts `command`; its output is appended to the file at `logPath`.
+    /// Starts `command`; appends its output to the file at `logPath`.
     package init(supervising command: [String], pidPath: String, logPath: String) throws(PrivateRedisServerError) {
         let line = try Self.makeLine()
         defer { close(line.read) }
@@ -64,14 +65,14 @@ package final class ChildProcess: Sendable {
     deinit {
         close(lifeline)
         guard isRunning else { return }
-        // The shell ends now; somebody must wait for it, or it stays as a zombie.
+        // The shell ends now; waiting for it prevents a zombie.
         let shell = shell
         Task.detached {
             while waitpid(shell, nil, WNOHANG) == 0 { try? await Task.sleep(for: .milliseconds(5)) }
         }
     }
 
-    /// Whether the command has not ended yet.
+    /// Whether the command is still running.
     package var isRunning: Bool {
         hasEnded.withLock { hasEnded in
             if hasEnded { return false }
@@ -82,7 +83,7 @@ package final class ChildProcess: Sendable {
         }
     }
 
-    /// Sends `signal` to the process `id`; 0 means nobody.
+    /// Sends `signal` to process `id`; 0 means none.
     package static func send(_ signal: Signal, to id: Int32) {
         guard id > 1 else { return }
         switch signal {
@@ -93,7 +94,7 @@ package final class ChildProcess: Sendable {
         }
     }
 
-    /// A pair of ends that other children do not inherit; one that did would keep it open after us.
+    /// A socket pair that other children do not inherit; an inheriting child would keep it open after this process.
     private static func makeLine() throws(PrivateRedisServerError) -> (read: Int32, write: Int32) {
         var ends: [Int32] = [-1, -1]
         #if canImport(Glibc)

@@ -1,4 +1,4 @@
-// A redis-server of our own, as a child process: for development, demos, benchmarks and tests.
+// A private redis-server as a child process: for development, demos, benchmarks and tests.
 
 import FoundationEssentials
 import NIOCore
@@ -7,17 +7,23 @@ import Synchronization
 
 /// A redis-server that belongs to this process and ends with it.
 ///
-/// It listens on a unix socket, and if wanted on a port of the loopback interface. It keeps its data and its log in a
-/// directory of its own. When this process dies, in whatever way, the server is killed.
+/// It listens on a Unix socket and optionally on a loopback port. Data and log are in its directory. When this process
+/// ends, for whatever reason, the server is killed.
+///
+/// ```swift
+/// let server = try await PrivateRedisServer.start(directory: directory, options: ["--appendonly", "yes"])
+/// let configuration = try RedisConfiguration(url: server.url)
+/// await server.stop()
+/// ```
 public final class PrivateRedisServer: Sendable {
-    /// The most bytes that the path of a unix socket may have.
+    /// The longest path of a Unix socket, in bytes.
     static let longestSocketPath = 107
 
-    /// Where it listens.
+    /// The path of the Unix socket.
     public let socketPath: String
-    /// Its port on the loopback interface; 0 when it has none.
+    /// The loopback port; 0 without one.
     public let port: Int
-    /// Its log file.
+    /// The path of the log file.
     public let logPath: String
 
     private let arguments: [String]
@@ -27,12 +33,13 @@ public final class PrivateRedisServer: Sendable {
     /// Starts a server and waits until it answers.
     ///
     /// - Parameters:
-    ///   - directory: holds its data and its log; made if it is missing.
-    ///   - options: directives of redis.conf as command line arguments, for instance `["--appendonly", "yes"]`. They
-    ///     win over ours, which are: no port, the socket, and without `configurationFile` no snapshots.
-    ///   - port: the port on the loopback interface, or 0 for none.
-    ///   - configurationFile: a redis.conf to begin with.
-    ///   - limit: how long starting may take; loading a large data set needs more.
+    ///   - directory: holds data and log; created if missing.
+    ///   - options: redis.conf directives as arguments, for instance `["--appendonly", "yes"]`. They override the
+    ///     defaults: no port, the socket, and without `configurationFile` no snapshots.
+    ///   - port: the loopback port, or 0 for none.
+    ///   - configurationFile: a redis.conf to start from.
+    ///   - limit: the time limit for starting; loading a large data set needs more.
+    /// - Returns: the running server.
     /// - Throws: ``PrivateRedisServerError``.
     public static func start(
         directory: String, options: [String] = [], port: Int = 0, configurationFile: String? = nil,
@@ -53,7 +60,7 @@ public final class PrivateRedisServer: Sendable {
         logPath = "\(root)/redis.log"
         pidPath = "\(root)/redis.pid"
         let near = "\(root)/redis.sock"
-        // The kernel limits the path; a deep directory gets its socket elsewhere.
+        // The kernel limits the path; for a deep directory the socket is placed elsewhere.
         socketPath =
             near.utf8.count <= Self.longestSocketPath ? near : "/tmp/martlet-\(UUID().uuidString.prefix(13)).sock"
         guard let program = Self.findProgram() else { throw PrivateRedisServerError.notInstalled }
@@ -81,32 +88,32 @@ public final class PrivateRedisServer: Sendable {
         return "unix://\(path)"
     }
 
-    /// The server's process, 0 when it does not run.
+    /// The server's process id; 0 when it is not running.
     public var processID: Int32 {
         guard isRunning, let text = try? String(contentsOfFile: pidPath, encoding: .utf8) else { return 0 }
         return Int32(text.prefix { $0.isNumber }) ?? 0
     }
 
-    /// Whether the process is there.
+    /// Whether the process is running.
     public var isRunning: Bool { child.withLock { $0?.isRunning ?? false } }
 
-    /// Ends it as a crash would (SIGKILL).
+    /// Kills the server (SIGKILL), as a crash would.
     public func kill() {
         signal(.kill)
-        // Waits for the process in the background, so that it does not stay as a zombie.
+        // Waits for the process in the background to prevent a zombie.
         guard let process = child.withLock({ $0 }) else { return }
         Task.detached {
             while process.isRunning { try? await Task.sleep(for: .milliseconds(5)) }
         }
     }
 
-    /// Freezes it (SIGSTOP): it keeps its connections and answers nothing.
+    /// Suspends the server (SIGSTOP): it keeps its connections and does not answer.
     public func pause() { signal(.stop) }
 
-    /// Lets it go on after ``pause()`` (SIGCONT).
+    /// Resumes the server after ``pause()`` (SIGCONT).
     public func unpause() { signal(.proceed) }
 
-    /// Ends it in order (SIGTERM) and waits until it is gone; after five seconds it is killed.
+    /// Stops the server (SIGTERM) and waits for its end; after five seconds it is killed.
     public func stop() async {
         signal(.proceed)
         signal(.terminate)
@@ -118,10 +125,9 @@ public final class PrivateRedisServer: Sendable {
         try? FileManager.default.removeItem(atPath: pidPath)
     }
 
-    /// Starts it again with the same directory, socket and options, after ``stop()`` or ``kill()``; if it runs, it is
-    /// stopped first.
+    /// Restarts the server with the same directory, socket and options; a running server is stopped first.
     ///
-    /// - Parameter limit: how long starting may take.
+    /// - Parameter limit: the time limit for starting.
     /// - Throws: ``PrivateRedisServerError``.
     public func restart(within limit: Duration = .seconds(20)) async throws {
         if await !isGone(within: .milliseconds(500)) { await stop() }
@@ -151,7 +157,7 @@ extension PrivateRedisServer {
         }
     }
 
-    /// Whether a connection to the socket can be made and the server is ready for commands.
+    /// Whether the socket accepts connections and the server is ready.
     private func answers() async -> Bool {
         guard FileManager.default.fileExists(atPath: socketPath),
             var configuration = try? RedisConfiguration(url: url)
@@ -165,7 +171,7 @@ extension PrivateRedisServer {
             _ = try await RedisConnector(configuration, loop: loop).open(for: core)
             return true
         } catch {
-            return error.code == .authentication  // It wants a password, so it is there.
+            return error.code == .authentication  // A server that requires a password is ready.
         }
     }
 
@@ -173,7 +179,7 @@ extension PrivateRedisServer {
         let end = ContinuousClock.now + limit
         while isRunning {
             guard ContinuousClock.now < end else { return false }
-            // Also when our task is cancelled: the process must be waited for.
+            // Continues after a cancellation: the process must be waited for.
             await Self.nap()
         }
         return true
@@ -196,15 +202,15 @@ extension PrivateRedisServer {
     }
 }
 
-/// Why a private redis-server does not run.
+/// Why a private redis-server is not running.
 public enum PrivateRedisServerError: Error, Sendable, Hashable, CustomStringConvertible {
-    /// There is no redis-server in PATH.
+    /// `redis-server` is not in `PATH`.
     case notInstalled
-    /// The system could not start the process; the number is its errno.
+    /// The process could not be started; the number is the `errno`.
     case cannotStart(errno: Int32)
-    /// It ended by itself; the text is the end of its log.
+    /// The process ended; the text is the end of its log.
     case ended(log: String)
-    /// It did not become ready in time; the text is the end of its log.
+    /// It was not ready in time; the text is the end of its log.
     case noAnswer(within: Duration, log: String)
 
     /// What happened and what to do.

@@ -1,41 +1,54 @@
-// A command's arguments, kept as the bytes that will go over the wire.
+// The arguments of a command, stored in wire format.
 
-/// A flat list of arguments of a Redis command.
+/// The arguments of a Redis command.
 ///
-/// The list is one buffer of RESP bulk strings: appending encodes at once and allocates nothing for an argument of its
-/// own, and sending copies the buffer as it stands.
+/// The list is one buffer of RESP bulk strings: appending encodes in place without allocating per argument, and sending
+/// copies the buffer.
+///
+/// ```swift
+/// var arguments = RedisArguments("HSET", "user:1")
+/// arguments.append("visits")
+/// arguments.append(42)
+/// let request = RedisRequest.command(arguments)
+/// ```
 public struct RedisArguments: Sendable, Hashable {
-    /// How many arguments there are.
+    /// The number of arguments.
     public private(set) var count = 0
 
-    /// The arguments as RESP bulk strings, one after another.
+    /// The arguments as consecutive RESP bulk strings.
     private(set) var encoded: [UInt8] = []
 
-    /// An empty list.
+    /// Creates an empty list.
     public init() {}
 
-    /// A list of `words`, in this order.
+    /// Creates a list of words.
+    ///
+    /// - Parameter words: the arguments, in order.
     public init(_ words: String...) {
         for word in words { append(word) }
     }
 
-    /// The length of the encoded list, in bytes.
+    /// The length of the encoded list in bytes.
     public var byteCount: Int { encoded.count }
 
-    /// Makes room for `bytes` more bytes of encoded arguments.
+    /// Reserves space for more encoded arguments.
     ///
-    /// An argument takes its own length and up to 15 bytes more.
+    /// - Parameter bytes: the additional bytes; each argument takes its length and up to 15 bytes more.
     public mutating func reserveCapacity(_ bytes: Int) {
         encoded.reserveCapacity(encoded.count + bytes)
     }
 
-    /// Appends `text` as UTF-8.
+    /// Appends a string as UTF-8.
+    ///
+    /// - Parameter text: the argument.
     public mutating func append(_ text: String) {
         var text = text
         text.withUTF8 { unsafe appendBulk($0) }
     }
 
-    /// Appends `number` in decimal digits.
+    /// Appends a number in decimal.
+    ///
+    /// - Parameter number: the argument.
     public mutating func append(_ number: Int) {
         appendHeader(Self.decimalWidth(of: number))
         if number < 0 { encoded.append(UInt8(ascii: "-")) }
@@ -44,7 +57,9 @@ public struct RedisArguments: Sendable, Hashable {
         count += 1
     }
 
-    /// Appends `bytes` as they are.
+    /// Appends raw bytes.
+    ///
+    /// - Parameter bytes: the argument.
     public mutating func append(_ bytes: [UInt8]) {
         appendHeader(bytes.count)
         encoded.append(contentsOf: bytes)
@@ -52,7 +67,9 @@ public struct RedisArguments: Sendable, Hashable {
         count += 1
     }
 
-    /// Appends all arguments of `other`.
+    /// Appends all arguments of another list.
+    ///
+    /// - Parameter other: the list.
     public mutating func append(contentsOf other: RedisArguments) {
         encoded.append(contentsOf: other.encoded)
         count += other.count
@@ -81,7 +98,7 @@ public struct RedisArguments: Sendable, Hashable {
         encoded.append(UInt8(ascii: "0") + UInt8(number % 10))
     }
 
-    /// The number of characters of `number` in decimal, with its sign.
+    /// The number of decimal characters of `number`, including the sign.
     static func decimalWidth(of number: Int) -> Int {
         var width = number < 0 ? 2 : 1
         var rest = number.magnitude / 10

@@ -1,20 +1,25 @@
-// What can be sent to Redis: a command, or a script by its digest.
+// Requests to Redis: a command, or a script by digest.
 
-/// A Lua script that Redis runs, known by its digest.
+/// A Lua script, identified by its digest.
+///
+/// ```swift
+/// let script = RedisScript(name: "echo", source: Array("return ARGV[1]".utf8), sha1: digest)
+/// let request = RedisRequest.script(script, keys: RedisArguments(), arguments: RedisArguments("hello"))
+/// ```
 public struct RedisScript: Sendable, Hashable {
-    /// A short name for people, for instance `claim`.
+    /// A short name for messages, for instance `claim`.
     public let name: String
-    /// The source, as Redis is to see it.
+    /// The Lua source.
     public let source: [UInt8]
     /// The SHA-1 of ``source``: 40 lower-case hexadecimal digits.
     public let sha1: String
 
-    /// A script whose digest the caller has computed.
+    /// Creates a script with a known digest.
     ///
     /// - Parameters:
-    ///   - name: a short name for people.
+    ///   - name: a short name for messages.
     ///   - source: the Lua source.
-    ///   - sha1: the SHA-1 of `source` in 40 lower-case hexadecimal digits.
+    ///   - sha1: the SHA-1 of `source` as 40 lower-case hexadecimal digits.
     public init(name: String, source: [UInt8], sha1: String) {
         self.name = name
         self.source = source
@@ -22,15 +27,23 @@ public struct RedisScript: Sendable, Hashable {
     }
 }
 
-/// One request to Redis; it has one reply.
+/// A request with one reply.
+///
+/// ```swift
+/// let request = RedisRequest.command("GET", "greeting")
+/// ```
 public enum RedisRequest: Sendable, Hashable {
     /// A command; the first argument is its name.
     case command(RedisArguments)
-    /// A script, called by its digest. A server that does not know the digest gets the source with the same keys and
-    /// arguments, once.
+    /// A script, called by its digest.
+    ///
+    /// If the server does not have it, the source is sent once with the same keys and arguments.
     case script(RedisScript, keys: RedisArguments, arguments: RedisArguments)
 
-    /// A command of plain words, such as `.command("GET", key)`.
+    /// Creates a command from words.
+    ///
+    /// - Parameter words: the name and the arguments, such as `"GET", key`.
+    /// - Returns: the request.
     public static func command(_ words: String...) -> RedisRequest {
         var arguments = RedisArguments()
         for word in words { arguments.append(word) }

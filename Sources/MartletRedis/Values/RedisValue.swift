@@ -1,9 +1,14 @@
-// One value of a Redis reply, as RESP2 knows it.
+// A value of a RESP2 reply.
 
-/// One value of a Redis reply.
+/// A value of a Redis reply.
 ///
-/// The cases are those of RESP2. Simple strings and bulk strings are both ``bytes(_:)``; a nil bulk string and a nil
-/// array are both ``null``. An ``error(_:)`` stands only inside an array: an error reply as a whole is thrown.
+/// The cases are those of RESP2. Simple and bulk strings are both ``bytes(_:)``; a nil bulk string and a nil array are
+/// both ``null``. An ``error(_:)`` occurs only inside an array, since an error reply is thrown.
+///
+/// ```swift
+/// let reply = try await client.send(.command("LRANGE", "names", "0", "-1"))
+/// let names = reply.array?.compactMap(\.string) ?? []
+/// ```
 public enum RedisValue: Sendable, Hashable {
     /// A nil bulk string or a nil array.
     case null
@@ -13,10 +18,10 @@ public enum RedisValue: Sendable, Hashable {
     case bytes([UInt8])
     /// An array; elements can be of different kinds.
     case array([RedisValue])
-    /// An error inside an array, for instance of a command within `EXEC`.
+    /// An error inside an array, for instance of a command in `EXEC`.
     case error(String)
 
-    /// The value as an integer: of an integer, or of a string that is a decimal number.
+    /// The integer, or the number that a string spells in decimal; otherwise `nil`.
     public var int: Int? {
         switch self {
         case .integer(let number): number
@@ -25,30 +30,30 @@ public enum RedisValue: Sendable, Hashable {
         }
     }
 
-    /// The value as text: of a string that is valid UTF-8.
+    /// The string as UTF-8; `nil` for other values and invalid UTF-8.
     public var string: String? {
         guard case .bytes(let bytes) = self else { return nil }
         return String(validating: bytes, as: UTF8.self)
     }
 
-    /// The bytes of a string.
+    /// The bytes of a string; `nil` for other values.
     public var bytes: [UInt8]? {
         guard case .bytes(let bytes) = self else { return nil }
         return bytes
     }
 
-    /// The elements of an array.
+    /// The elements of an array; `nil` for other values.
     public var array: [RedisValue]? {
         guard case .array(let elements) = self else { return nil }
         return elements
     }
 
-    /// Whether this is the nil value.
+    /// Whether the value is nil.
     public var isNull: Bool { self == .null }
 }
 
 extension RedisValue {
-    /// The fields of an answer to `INFO`; empty for anything else.
+    /// The fields of an `INFO` reply; empty for other values.
     package var informationFields: [String: String] {
         var fields: [String: String] = [:]
         for line in (string ?? "").split(whereSeparator: \.isNewline) where !line.hasPrefix("#") {

@@ -1,16 +1,16 @@
-// Builds Swift values while hiredis reads: the one place where its callbacks land. Confined to one event loop.
+// Builds Swift values from hiredis callbacks. Confined to one event loop.
 
 import CHiredis
 
-/// The values of the reply that is being read.
+/// Builds the reply that is being read.
 ///
-/// Finished elements lie in one raw stack; an array that gets its last element moves its elements off the top of the
-/// stack into itself. So nothing is allocated by what a header claims, only by what has arrived.
+/// Finished elements are on one flat stack; a completed array moves its elements from the top of the stack into itself.
+/// So memory is allocated for received elements only, never for announced lengths.
 @safe
 final class ReplyBuilder {
     /// The deepest nesting of arrays.
     ///
-    /// hiredis 0.14 reads no deeper; 1.x would read on without end.
+    /// hiredis 0.14 supports no more; 1.x has no limit.
     static let maximumDepth = 8
 
     private struct Frame {
@@ -22,7 +22,7 @@ final class ReplyBuilder {
     private var capacity = 64
     private var count = 0
     private var frames: [Frame] = []
-    /// Why the builder refused an element, if it did.
+    /// Why an element was refused, if one was.
     private(set) var refusal: String?
 
     init() {
@@ -35,14 +35,14 @@ final class ReplyBuilder {
         unsafe stack.deallocate()
     }
 
-    /// The finished reply, taken out; `nil` while an array still misses elements.
+    /// Takes the finished reply; `nil` while elements are missing.
     func take() -> RedisValue? {
         guard frames.isEmpty, count == 1 else { return nil }
         count = 0
         return unsafe stack.move()
     }
 
-    /// Forgets everything that was half read.
+    /// Drops a partially read reply.
     func reset() {
         unsafe stack.deinitialize(count: count)
         count = 0
@@ -50,7 +50,7 @@ final class ReplyBuilder {
         refusal = nil
     }
 
-    /// Adds a finished element, and closes the arrays that it completes.
+    /// Adds a finished element and closes the arrays that it completes.
     func append(_ value: consuming RedisValue) {
         push(value)
         while let last = frames.indices.last {
@@ -63,7 +63,7 @@ final class ReplyBuilder {
 
     /// Opens an array of `length` elements.
     ///
-    /// - Returns: whether it is allowed; the nesting is limited.
+    /// - Returns: false when the nesting is too deep.
     func open(length: Int) -> Bool {
         guard frames.count < Self.maximumDepth else {
             return refuse("arrays are nested deeper than \(Self.maximumDepth)")
@@ -76,7 +76,7 @@ final class ReplyBuilder {
         return true
     }
 
-    /// Remembers why an element cannot be taken; always false.
+    /// Records why an element is refused; returns false.
     func refuse(_ why: String) -> Bool {
         refusal = why
         return false
@@ -108,7 +108,7 @@ final class ReplyBuilder {
 }
 
 extension ReplyBuilder {
-    /// hiredis' table of callbacks, made once and never freed: every reader points to it.
+    /// The callback table for hiredis, created once and never freed: every reader points to it.
     nonisolated(unsafe) static let callbacks: UnsafeMutablePointer<redisReplyObjectFunctions> = {
         let table = UnsafeMutablePointer<redisReplyObjectFunctions>.allocate(capacity: 1)
         unsafe table.initialize(to: redisReplyObjectFunctions())
@@ -117,7 +117,7 @@ extension ReplyBuilder {
                 unsafe builder.appendText(type, UnsafeRawBufferPointer(start: text, count: Int(length)))
             }
         }
-        // The length is an int in hiredis 0.14 and a size_t in 1.x.
+        // The length is an `int` in hiredis 0.14 and a `size_t` in 1.x.
         unsafe table.pointee.createArray = { task, length in
             unsafe ReplyBuilder.answer(task) { builder, type in
                 guard type == REDIS_REPLY_ARRAY else { return builder.refuse("a RESP3 aggregate came") }
@@ -141,7 +141,7 @@ extension ReplyBuilder {
         return unsafe table
     }()
 
-    /// Runs `body` with the builder of `task`; tells hiredis by a pointer that is not NULL that all is well.
+    /// Runs `body` with the builder of `task`; a non-NULL result tells hiredis to continue.
     private static func answer(
         _ task: UnsafePointer<redisReadTask>?, _ body: (ReplyBuilder, Int32) -> Bool
     ) -> UnsafeMutableRawPointer? {

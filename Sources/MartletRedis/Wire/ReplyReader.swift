@@ -1,14 +1,14 @@
-// Turns received bytes into replies with hiredis' reader. Confined to one event loop.
+// Parses received bytes into replies with hiredis. Confined to one event loop.
 
 import CHiredis
 import NIOCore
 
-/// A reader of RESP2 replies.
+/// A parser for RESP2 replies.
 ///
-/// After an error the reader is of no more use: where the next reply begins is then unknown.
+/// After an error the parser cannot be used: the start of the next reply is unknown.
 @safe
 final class ReplyReader {
-    // hiredis moves its unread bytes to the front after each reply, so large pieces cost quadratic time.
+    // hiredis moves unread bytes to the front after each reply, so large pieces would take quadratic time.
     private static let pieceSize = 16 * 1024
 
     private let reader: UnsafeMutablePointer<redisReader>
@@ -17,7 +17,9 @@ final class ReplyReader {
     private var bytesOfReply = 0
     private var failure: RedisError?
 
-    /// - Parameter maximumReplyBytes: the most bytes that one reply may have.
+    /// Creates a parser.
+    ///
+    /// - Parameter maximumReplyBytes: the largest size of one reply in bytes.
     init(maximumReplyBytes: Int) throws(RedisError) {
         guard let reader = unsafe redisReaderCreateWithFunctions(ReplyBuilder.callbacks) else {
             throw RedisError(.connectionFailed, "there is no memory for a reply reader")
@@ -31,9 +33,9 @@ final class ReplyReader {
         unsafe redisReaderFree(reader)
     }
 
-    /// Reads `bytes` and appends the replies that are complete now to `replies`.
+    /// Parses `bytes` and appends complete replies to `replies`.
     ///
-    /// - Throws: ``RedisError`` with the code `protocolError`; replies before the bad bytes have been appended.
+    /// - Throws: ``RedisError`` with the code `protocolError`, after appending the replies before the invalid bytes.
     func read(_ bytes: ByteBuffer, into replies: inout [RedisValue]) throws(RedisError) {
         if let failure { throw failure }
         failure = unsafe bytes.withUnsafeReadableBytes { unsafe feed($0, &replies) }
@@ -59,7 +61,7 @@ final class ReplyReader {
         return nil
     }
 
-    /// Takes all complete replies out of hiredis.
+    /// Takes all complete replies from hiredis.
     private func drain(_ replies: inout [RedisValue]) -> RedisError? {
         while true {
             var reply: UnsafeMutableRawPointer?

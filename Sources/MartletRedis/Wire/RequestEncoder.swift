@@ -1,4 +1,4 @@
-// Writes requests as RESP into a buffer that many requests share.
+// Encodes requests as RESP into a shared buffer.
 
 import NIOCore
 
@@ -6,8 +6,8 @@ extension ByteBuffer {
     /// Appends `request` as a RESP array of bulk strings.
     ///
     /// - Parameters:
-    ///   - request: what to send.
-    ///   - asSource: whether a script goes with its source (EVAL) instead of its digest (EVALSHA).
+    ///   - request: the request.
+    ///   - asSource: whether to send a script's source (EVAL) instead of its digest (EVALSHA).
     mutating func writeRequest(_ request: RedisRequest, asSource: Bool = false) {
         switch request {
         case .command(let arguments):

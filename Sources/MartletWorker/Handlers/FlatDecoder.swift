@@ -1,19 +1,19 @@
-// Decodes types from flat payloads at a fraction of what a general decoder costs.
+// Decodes `Decodable` types from flat payloads faster than a general decoder.
 
 import MartletQueue
 
-/// Decodes from one flat payload, or finds that something else is asked for.
+/// Decodes a value from one flat payload, or reports that the type needs something unsupported.
 final class FlatDecoder: Decoder {
-    /// Thrown where a general decoder is to have its say; nobody sees it.
+    /// Thrown to fall back to the general decoder; callers never see it.
     struct NotHere: Error {}
 
     let payload: FlatPayload
-    /// Whether anything was asked that is not answered here; a type may catch the error and go on.
+    /// Whether the type asked for something unsupported; the type may have caught the error and continued.
     private(set) var hasRefused = false
 
     init(_ payload: FlatPayload) { self.payload = payload }
 
-    /// Empty, as it is with a decoder that nobody set up.
+    /// Empty, as in a decoder without configuration.
     var userInfo: [CodingUserInfoKey: Any] { [:] }
 
     var codingPath: [any CodingKey] {
@@ -35,7 +35,7 @@ final class FlatDecoder: Decoder {
     func singleValueContainer() throws -> any SingleValueDecodingContainer { throw refuse() }
 }
 
-/// The fields of a flat payload by the keys of a type.
+/// A keyed container over the fields of a flat payload.
 private struct FlatContainer<Key: CodingKey>: KeyedDecodingContainerProtocol {
     let decoder: FlatDecoder
 
@@ -86,7 +86,7 @@ private struct FlatContainer<Key: CodingKey>: KeyedDecodingContainerProtocol {
     func superDecoder(forKey key: Key) throws -> any Decoder { throw decoder.refuse() }
 }
 
-/// One value of a flat payload, for the types that are one: raw values, dates, ids.
+/// A single-value container for types that are one value: raw values, dates, ids.
 private struct FlatValue: Decoder, SingleValueDecodingContainer {
     let decoder: FlatDecoder
     let value: FlatPayload.Value
@@ -116,9 +116,9 @@ private struct FlatValue: Decoder, SingleValueDecodingContainer {
 
     func decode(_ type: Double.Type) throws -> Double {
         switch value {
-        // Below 2⁵³ every integer is a double; beyond it digits are rounded by whoever reads them as text.
+        // Below 2⁵³ every integer is exact as a double; above it, `JSONDecoder` decides how to round.
         case .whole(let whole) where whole.magnitude < 1 << 53: return Double(whole)
-        // Shorter ones are neither too large nor too small for a double.
+        // A number of at most 40 characters neither overflows nor underflows a double.
         case .fraction(let range) where range.count <= 40:
             guard let number = Double(decoder.payload.text(range)) else { throw decoder.refuse() }
             return number

@@ -1,15 +1,14 @@
-// A payload as most are: one JSON object of plain values, without nesting and without escapes.
+// A flat payload, the most common kind: one JSON object of plain values, without nesting or escapes.
 
-/// Where the fields of a flat JSON object stand; made in one pass over its bytes.
+/// The positions of the fields in a flat JSON object, found in one pass over its bytes.
 ///
-/// It is strict: what it does not know for certain to be valid JSON, or finds to be anything but simple, it leaves to
-/// `JSONDecoder`.
+/// The parser is strict: it leaves anything that is not plainly valid and simple JSON to `JSONDecoder`.
 struct FlatPayload {
-    /// A value without a structure of its own.
+    /// A value that is neither an object nor an array.
     enum Value {
-        /// The text between two quotes: valid UTF-8 without escapes.
+        /// A string, as the range between its quotes: valid UTF-8 without escapes.
         case text(Range<Int>)
-        /// A number without fraction and exponent that fits.
+        /// A number without fraction or exponent that fits `Int`.
         case whole(Int)
         /// A number with a fraction and without an exponent.
         case fraction(Range<Int>)
@@ -22,13 +21,13 @@ struct FlatPayload {
         let value: Value
     }
 
-    /// So many fields are looked through faster than a table is made.
+    /// The most fields; up to this many, a linear search is faster than a table.
     private static let limit = 32
 
     private let bytes: [UInt8]
     private var fields: [Field] = []
 
-    /// The fields of `payload`; `nil` when it is not a flat object.
+    /// Finds the fields of `payload`; `nil` when it is not a flat object.
     init?(_ payload: [UInt8]) {
         bytes = payload
         fields.reserveCapacity(4)
@@ -36,7 +35,7 @@ struct FlatPayload {
         guard scanner.takes("{") else { return nil }
         if !scanner.takes("}") {
             repeat {
-                // A name beyond ASCII could equal another one that has other bytes.
+                // Two different names outside ASCII can be equal as Swift strings.
                 guard fields.count < Self.limit, let name = scanner.text(), scanner.isASCII || bytes.isASCII(name),
                     scanner.takes(":"), let value = scanner.value()
                 else { return nil }
@@ -47,15 +46,15 @@ struct FlatPayload {
         guard scanner.isAtEnd, scanner.isASCII || String(validating: payload, as: UTF8.self) != nil else { return nil }
     }
 
-    /// What stands under a name.
+    /// The result of a search by name.
     enum Found {
         case value(Value)
         case nothing
-        /// Only `JSONDecoder` knows.
+        /// Undecided; use `JSONDecoder`.
         case unclear
     }
 
-    /// Looks for the one field with this name.
+    /// Finds the only field with this name.
     func find(_ name: String) -> Found {
         var name = name
         return name.withUTF8 { name in
@@ -66,20 +65,20 @@ struct FlatPayload {
                 found = field.value
             }
             if let found { return .value(found) }
-            // Texts can be equal that differ in their bytes, though not those within ASCII.
+            // Outside ASCII, strings with different bytes can be equal.
             return name.allSatisfy { $0 < 0x80 } ? .nothing : .unclear
         }
     }
 
-    /// The text at a place that a value named.
+    /// The string at the range that a value holds.
     func text(_ range: Range<Int>) -> String { String(decoding: bytes[range], as: UTF8.self) }
 }
 
-/// Reads the words of a flat JSON object one after another.
+/// Reads the tokens of a flat JSON object in order.
 private struct FlatScanner {
     private let bytes: [UInt8]
     private var position = 0
-    /// Whether all texts so far were within ASCII.
+    /// Whether every string so far is ASCII.
     private(set) var isASCII = true
 
     init(_ bytes: [UInt8]) { self.bytes = bytes }
@@ -90,10 +89,10 @@ private struct FlatScanner {
         while position < bytes.count, bytes[position].isBlank { position += 1 }
     }
 
-    /// Whether nothing but blanks follows.
+    /// Whether only whitespace follows.
     var isAtEnd: Bool { bytes[position...].allSatisfy(\.isBlank) }
 
-    /// Steps over `mark` and the blanks around it; false when something else stands here.
+    /// Skips `mark` and the whitespace around it; returns false when the next character differs.
     mutating func takes(_ mark: Unicode.Scalar) -> Bool {
         skipBlanks()
         guard byte == UInt8(ascii: mark) else { return false }
@@ -102,7 +101,7 @@ private struct FlatScanner {
         return true
     }
 
-    /// What stands between two quotes.
+    /// Reads a string and returns the range between its quotes.
     mutating func text() -> Range<Int>? {
         guard byte == UInt8(ascii: "\"") else { return nil }
         let start = position + 1
@@ -148,7 +147,7 @@ private struct FlatScanner {
             guard digits() != nil, !isInNumber else { return nil }
             return .fraction(start..<position)
         }
-        // With 18 digits nothing overflows. A negative zero is none as an integer.
+        // 18 digits cannot overflow. An integer has no negative zero.
         guard !isInNumber, whole.count <= 18 else { return nil }
         let magnitude = bytes[whole].reduce(0) { $0 * 10 + Int($1 & 15) }
         guard !isNegative || magnitude > 0 else { return nil }
@@ -161,7 +160,7 @@ private struct FlatScanner {
         return start < position ? start..<position : nil
     }
 
-    /// Whether the number goes on in a way that is not looked at here.
+    /// Whether the number continues with a character that this parser does not support.
     private var isInNumber: Bool { byte.map { $0 | 0x20 == UInt8(ascii: "e") || $0 == UInt8(ascii: ".") } ?? false }
 }
 

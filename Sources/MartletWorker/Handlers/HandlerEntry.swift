@@ -1,18 +1,18 @@
-// One handler behind its wire name: bytes in, bytes out.
+// One registered handler: takes payload bytes, returns output bytes.
 
 import FoundationEssentials
 import MartletJobs
 import MartletQueue
 
-/// A handler whose payload type is forgotten.
+/// A handler with its payload type erased.
 struct HandlerEntry: Sendable {
-    /// The wire name of the jobs that it runs.
+    /// The wire name of the jobs that the handler runs.
     let type: String
-    /// What people call it.
+    /// The handler's name in messages.
     let name: String
-    /// Where it runs.
+    /// Where the handler runs.
     let place: HandlerPlace
-    /// Decodes the payload, runs the handler, encodes what it returns; `nil` for ``MartletJobs/Empty``.
+    /// Decodes the payload, runs the handler and encodes its output; returns `nil` for ``MartletJobs/Empty``.
     let run: @concurrent @Sendable ([UInt8], JobContext) async throws -> [UInt8]?
 
     init<Handler: JobHandler>(_ handler: Handler, named name: String) {
@@ -28,12 +28,12 @@ struct HandlerEntry: Sendable {
                 throw UndecodablePayload(type: Payload.name, error)
             }
             let output = try await handler.run(job, context: context)
-            // The common job returns nothing, and then nothing is encoded.
+            // Most jobs return nothing, so nothing is encoded.
             return hasOutput ? JobOutput.encode(output) : nil
         }
     }
 
-    /// A handler that reads the payload itself.
+    /// An entry for a handler that takes the raw payload.
     init(_ handler: OnRaw) {
         type = handler.type
         name = handler.description
@@ -46,12 +46,12 @@ struct HandlerEntry: Sendable {
     }
 }
 
-/// What a handler returned, as the queue keeps it.
+/// Encodes the output of a handler for the queue.
 enum JobOutput {
-    /// JSON within the queue's limit.
+    /// The output as JSON within the queue's size limit.
     ///
-    /// The handler has done its work: whatever is wrong with its result, the job is complete, and the result says what
-    /// was wrong instead.
+    /// The handler has succeeded. An output that cannot be encoded does not fail the job; the stored result holds the
+    /// reason instead.
     static func encode(_ output: some Encodable) -> [UInt8] {
         do {
             let bytes = Array(try JSONEncoder().encode(output))
@@ -68,7 +68,7 @@ enum JobOutput {
     }
 }
 
-/// The payload is not one that the handler's type can be read from; no further attempt can help.
+/// The payload cannot be decoded as the handler's type; no retry can succeed.
 struct UndecodablePayload: RetryAdvising, CustomStringConvertible {
     let description: String
     var retryAdvice: RetryAdvice { .never }
@@ -77,7 +77,7 @@ struct UndecodablePayload: RetryAdvising, CustomStringConvertible {
         description = "the payload cannot be read as a job of type \(type): \(Self.reason(error))"
     }
 
-    /// Where and what, without the payload's own values.
+    /// Where decoding failed and why, without values from the payload.
     private static func reason(_ error: any Error) -> String {
         switch error {
         case DecodingError.keyNotFound(let key, let context): "\(place(context)) lacks \(key.stringValue)"

@@ -1,13 +1,13 @@
-// The handlers of a running worker by wire name: checked once, never changed.
+// The handlers of a running worker by wire name; checked once at the start.
 
 import MartletJobs
 import MartletQueue
 
-/// Which handler runs which type of job.
+/// Maps types of jobs to their handlers.
 struct HandlerTable: Sendable {
     private let entries: [String: HandlerEntry]
 
-    /// Throws ``WorkerError`` when a wire name is not one or belongs to two handlers.
+    /// Throws ``WorkerError`` when a wire name is invalid or has two handlers.
     init(_ handlers: Handlers) throws(WorkerError) {
         var entries: [String: HandlerEntry] = [:]
         for entry in handlers.entries {
@@ -22,9 +22,9 @@ struct HandlerTable: Sendable {
         self.entries = entries
     }
 
-    /// The wire names.
+    /// The wire names of all handlers.
     var types: some Collection<String> { entries.keys }
 
-    /// The handler of a type of job.
+    /// The handler for a type of job.
     subscript(type: String) -> HandlerEntry? { entries[type] }
 }

@@ -1,4 +1,4 @@
-// The handlers of a worker, as its author lists them.
+// The list of handlers that an application gives to its worker.
 
 public import MartletJobs
 
@@ -6,43 +6,63 @@ public import MartletJobs
 public struct Handlers: Sendable {
     var entries: [HandlerEntry]
 
-    /// The handlers that the builder lists.
+    /// A list of handlers from a builder closure.
+    ///
+    /// - Parameter handlers: lists one handler per line; see ``HandlerBuilder``.
     public init(@HandlerBuilder _ handlers: () -> Handlers) { self = handlers() }
 
     init(entries: [HandlerEntry]) { self.entries = entries }
 }
 
-/// Lists handlers: ``On`` closures, `JobHandler` values, and lists of them, one a line.
+/// Builds ``Handlers`` from ``On`` and ``OnRaw`` closures, `JobHandler` values, and other lists, one per line.
 @resultBuilder
 public enum HandlerBuilder {
-    /// A closure.
+    /// Adds a closure for one type of job.
+    ///
+    /// - Parameter handler: the closure with its job type.
     public static func buildExpression<Payload: Job>(_ handler: On<Payload>) -> Handlers {
         Handlers(entries: [HandlerEntry(handler, named: handler.description)])
     }
 
-    /// A closure that takes the payload's bytes.
+    /// Adds a closure that takes raw payload bytes.
+    ///
+    /// - Parameter handler: the closure with its wire name.
     public static func buildExpression(_ handler: OnRaw) -> Handlers { Handlers(entries: [HandlerEntry(handler)]) }
 
-    /// A value with dependencies of its own.
+    /// Adds a handler value, for example one with dependencies.
+    ///
+    /// - Parameter handler: the handler.
     public static func buildExpression(_ handler: some JobHandler) -> Handlers {
         Handlers(entries: [HandlerEntry(handler, named: String(describing: type(of: handler)))])
     }
 
-    /// A list from elsewhere.
+    /// Adds all handlers of another list.
+    ///
+    /// - Parameter handlers: the list to add.
     public static func buildExpression(_ handlers: Handlers) -> Handlers { handlers }
 
-    /// All lines together.
+    /// Joins all lines of a block.
+    ///
+    /// - Parameter parts: the lists that the lines produced.
     public static func buildBlock(_ parts: Handlers...) -> Handlers { buildArray(parts) }
 
-    /// What a loop lists.
+    /// Joins the lists of a `for` loop.
+    ///
+    /// - Parameter parts: one list per iteration.
     public static func buildArray(_ parts: [Handlers]) -> Handlers { Handlers(entries: parts.flatMap(\.entries)) }
 
-    /// What an `if` without `else` lists.
+    /// The list of an `if` without `else`.
+    ///
+    /// - Parameter part: the list, or `nil` when the condition is false.
     public static func buildOptional(_ part: Handlers?) -> Handlers { part ?? Handlers(entries: []) }
 
-    /// What an `if` lists.
+    /// The list of the `if` branch.
+    ///
+    /// - Parameter part: the branch's list.
     public static func buildEither(first part: Handlers) -> Handlers { part }
 
-    /// What an `else` lists.
+    /// The list of the `else` branch.
+    ///
+    /// - Parameter part: the branch's list.
     public static func buildEither(second part: Handlers) -> Handlers { part }
 }

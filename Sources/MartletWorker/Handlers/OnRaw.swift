@@ -1,8 +1,8 @@
-// A handler as a closure over the payload's bytes: for jobs that are not JSON, or too many to be decoded for nothing.
+// A handler closure over raw payload bytes, for jobs that are not JSON or that need no decoding.
 
 public import MartletJobs
 
-/// Runs jobs of one wire name by a closure that gets the payload as it was pushed.
+/// Runs jobs of one wire name with a closure that takes the payload as it was pushed.
 ///
 /// ```swift
 /// OnRaw("thumbnail") { payload, context in try await render(payload) }
@@ -10,13 +10,20 @@ public import MartletJobs
 public struct OnRaw: Sendable, CustomStringConvertible {
     /// The wire name of the jobs.
     public let type: String
-    /// The wire name and where the closure was written.
+    /// The wire name and the source location of the closure.
     public let description: String
     /// Where the closure runs.
     public let runsOn: HandlerPlace
     let body: @concurrent @Sendable ([UInt8], JobContext) async throws -> Void
 
-    /// A handler for jobs of the wire name `type`; they have no result.
+    /// Creates a handler for jobs with the wire name `type`; they have no output.
+    ///
+    /// - Parameters:
+    ///   - type: the wire name, 1 to 128 bytes without control characters.
+    ///   - runsOn: where the closure runs; the worker's thread pool by default.
+    ///   - fileID: the source file, for messages.
+    ///   - line: the source line, for messages.
+    ///   - body: runs one attempt with the payload's bytes; throws to fail it.
     public init(
         _ type: String, runsOn: HandlerPlace = .pool, fileID: String = #fileID, line: Int = #line,
         run body: @escaping @concurrent @Sendable ([UInt8], JobContext) async throws -> Void

@@ -1,15 +1,15 @@
-// How payloads become jobs again, for the handlers of one type.
+// Decodes the payloads of one handler's job type.
 
 import FoundationEssentials
 import MartletQueue
 import Synchronization
 
-/// Reads payloads of one type.
+/// Decodes payloads of one type.
 ///
-/// Flat ones are read here, all others by `JSONDecoder`; so is each that a type asks anything unusual of, and each whose
-/// decoding fails: results and errors are always those of `JSONDecoder`.
+/// Flat payloads take a fast path. `JSONDecoder` decodes all others, every type with unusual requirements, and every
+/// payload that fails on the fast path, so results and errors are always those of `JSONDecoder`.
 final class PayloadReader<Payload: Decodable>: Sendable {
-    /// After so many payloads in a row that were not for here no further one is tried.
+    /// After this many consecutive payloads that the fast path cannot decode, it is no longer tried.
     private static var patience: Int { 64 }
 
     private let decoder = JSONDecoder()
@@ -27,11 +27,11 @@ final class PayloadReader<Payload: Decodable>: Sendable {
         return try decoder.decode(Payload.self, from: Data(payload))
     }
 
-    /// The payload; `nil` when only `JSONDecoder` knows what it is.
+    /// Decodes on the fast path; `nil` when only `JSONDecoder` can decide.
     static func readFlat(_ payload: [UInt8]) -> Payload? {
         guard !SpecialPayloads.contain(Payload.self), let flat = FlatPayload(payload) else { return nil }
         let decoder = FlatDecoder(flat)
-        // A type may catch errors and go on; the decoder remembers that it had to refuse something.
+        // A type may catch errors and continue; the decoder remembers that it refused something.
         guard let value = try? Payload(from: decoder), !decoder.hasRefused else { return nil }
         return value
     }

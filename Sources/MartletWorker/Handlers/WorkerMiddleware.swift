@@ -1,20 +1,35 @@
-// What stands around every handler of a worker.
+// Middleware around every handler of a worker.
 
 public import MartletJobs
 import Synchronization
 
-/// Wraps every attempt that a worker runs: for traces, limits, clean-up.
+/// Wraps every attempt that a worker runs: for tracing, limits, clean-up.
 ///
-/// The first in the worker's list is the outermost. It sees what the handler throws and may throw something else;
-/// without a call of `next` the handler does not run, and returning then completes the job without a result.
+/// The first middleware in the worker's list is the outermost. It sees errors that the handler throws and may throw
+/// others. If it returns without calling `next`, the handler does not run and the job completes without output.
+///
+/// ```swift
+/// struct Traced: WorkerMiddleware {
+///     func around(_ context: JobContext, next: @concurrent @Sendable () async throws -> Void) async throws {
+///         let start = ContinuousClock.now
+///         defer { context.logger.info("attempt took \(ContinuousClock.now - start)") }
+///         try await next()
+///     }
+/// }
+/// ```
 public protocol WorkerMiddleware: Sendable {
-    /// Runs `next`, which runs the handler or the middleware closer to it, at most once.
+    /// Runs around one attempt.
+    ///
+    /// - Parameters:
+    ///   - context: the attempt's context.
+    ///   - next: runs the next middleware or the handler; call it at most once.
+    /// - Throws: an error to fail the attempt; usually what `next` threw.
     @concurrent
     func around(_ context: JobContext, next: @concurrent @Sendable () async throws -> Void) async throws
 }
 
 extension [any WorkerMiddleware] {
-    /// Runs a handler with all layers around it, the first outermost; its result is carried past them.
+    /// Runs a handler inside all middleware, the first outermost; the output bypasses the middleware.
     @concurrent
     func run(_ entry: HandlerEntry, _ payload: [UInt8], _ context: JobContext) async throws -> [UInt8]? {
         guard !isEmpty else { return try await entry.run(payload, context) }
@@ -32,7 +47,7 @@ extension [any WorkerMiddleware] {
     }
 }
 
-/// Carries a handler's result past the middleware.
+/// Carries the handler's output past the middleware.
 private final class Output: Sendable {
     let bytes = Mutex<[UInt8]?>(nil)
 }

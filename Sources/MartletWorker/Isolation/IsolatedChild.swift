@@ -1,4 +1,4 @@
-// A job in a process of its own, seen from there: run the one handler, say how it ended, end.
+// The child process side of an isolated job: runs one handler, reports its outcome and exits.
 
 import FoundationEssentials
 import Logging
@@ -13,21 +13,21 @@ import Synchronization
     import Darwin
 #endif
 
-/// What a worker does in a process that was started for one job.
+/// Runs the worker's side in a process that was started for one job.
 struct IsolatedChild: Sendable {
-    /// The line to the worker.
+    /// The file descriptor of the channel to the worker.
     static let descriptor: Int32 = 3
 
     let handlers: HandlerTable
     let middleware: [any WorkerMiddleware]
     let logger: Logger
 
-    /// Runs the job that the worker sends, then ends the process.
+    /// Runs the job that the worker sends, then exits.
     func run() async -> Never {
-        // What the handler starts is no such process and keeps no end of the line.
+        // Processes that the handler starts must not count as isolated jobs or keep the channel open.
         unsetenv(OneJobProcess.variable)
         _ = fcntl(Self.descriptor, F_SETFD, FD_CLOEXEC)
-        // A service manager signals all processes of a service; when this one ends is for the worker to say.
+        // A service manager signals all processes of a service; the worker decides when this one ends.
         for number in [SIGTERM, SIGINT] { signal(number) { _ in } }
         let channel = IsolationChannel(Self.descriptor)
         let runtime = IsolatedRuntime(channel)
@@ -39,7 +39,7 @@ struct IsolatedChild: Sendable {
             case .progress, .save, .ended: break
             }
         }
-        // The worker is gone, and with it the proof that the job is ours: no further side effect.
+        // The worker is gone, so the lease can no longer be proved: exit without further side effects.
         _exit(1)
     }
 
@@ -60,7 +60,7 @@ struct IsolatedChild: Sendable {
 
     private func handle(_ job: IsolatedJob, _ runtime: IsolatedRuntime) async throws -> [UInt8]? {
         guard let facts = job.facts, let entry = handlers[job.type] else {
-            // The same program was started with the same arguments, and yet it lists other handlers.
+            // The same program with the same arguments lists other handlers here.
             throw JobOutcome.release(after: .seconds(5))
         }
         var logger = logger
@@ -71,7 +71,7 @@ struct IsolatedChild: Sendable {
     }
 }
 
-/// What the runtime does for a handler in a process of its own: it asks the worker.
+/// The runtime of a handler in an isolated process: forwards requests to the worker.
 private final class IsolatedRuntime: JobRuntime {
     private struct State {
         var stop: StopReason?

@@ -1,4 +1,4 @@
-// A job in a process of its own, seen from the worker: start it, hand on what it says, and end it when it must end.
+// The worker side of an isolated job: starts the process, forwards its messages and ends it in time.
 
 import Dispatch
 import FoundationEssentials
@@ -14,19 +14,19 @@ import Synchronization
     import Darwin
 #endif
 
-/// One attempt in a process of its own: the same program, started again, that runs this one job and ends.
+/// One attempt in a separate process: the same program, started again, runs this one job and exits.
 ///
-/// A trap in Swift cannot be caught and takes its whole process along. Here that is the job's own.
+/// A Swift trap cannot be caught and ends its process. In isolation it ends only the job's own process.
 struct IsolatedRun: Sendable {
     let payload: [UInt8]
     let facts: JobAttempt
-    /// The id of the worker.
+    /// The worker's id.
     let worker: String
     let running: RunningJob
-    /// How long the handler may take to return once it was told to stop.
+    /// How long the handler may take to return after a stop.
     let grace: Duration
 
-    /// What the handler returned; throws what it threw, or ``ProcessDied``.
+    /// Runs the attempt; returns the handler's output, throws its error or ``ProcessDied``.
     @concurrent
     func run() async throws -> [UInt8]? {
         let child = try IsolatedProcess.start()
@@ -55,7 +55,7 @@ struct IsolatedRun: Sendable {
         return end
     }
 
-    /// Saves what the child asks for while its other frames are heard.
+    /// Saves a checkpoint for the child while other frames continue to arrive.
     private func save(_ checkpoint: Data, _ number: Int, for channel: IsolationChannel) {
         Task { [running] in
             var refusal: CheckpointError?
@@ -66,7 +66,7 @@ struct IsolatedRun: Sendable {
         }
     }
 
-    /// Asks the handler to stop, and ends its process when it does not; at once when another worker may have the job.
+    /// Asks the handler to stop and kills its process if it does not; at once when the lease is lost.
     private func stop(_ child: IsolatedProcess) {
         let reason = running.stopReason ?? .shutdown
         if reason == .leaseLost { return child.kill() }
@@ -86,13 +86,13 @@ final class IsolatedProcess: Sendable {
         self.channel = channel
     }
 
-    /// Starts this program again, with the line to this process behind ``IsolatedChild/descriptor``.
+    /// Starts this program again with the channel at ``IsolatedChild/descriptor``.
     static func start() throws(IsolationError) -> IsolatedProcess {
         guard let ends = IsolationChannel.pair() else { throw IsolationError(number: errno) }
         defer { close(ends.theirs) }
         var environment = ProcessInfo.processInfo.environment
         environment[OneJobProcess.variable] = "1"
-        // On Linux this is the program as it was started, also when its file was replaced meanwhile.
+        // On Linux this path names the running program even when its file has been replaced.
         let own = "/proc/self/exe"
         let program = ChildProgram(
             FileManager.default.fileExists(atPath: own) ? own : CommandLine.arguments[0],
@@ -106,9 +106,9 @@ final class IsolatedProcess: Sendable {
         }
     }
 
-    /// Waits for its end, which has come or is about to; its status as `waitpid` gives it.
+    /// Waits for the process to end and returns its `waitpid` status.
     func wait() -> Int32 {
-        // A process that closed its line without ending has nothing more to say.
+        // A process that closed its channel without exiting has nothing more to report.
         kill()
         return hasEnded.withLock { hasEnded in
             var status: Int32 = 0
@@ -120,7 +120,7 @@ final class IsolatedProcess: Sendable {
 
     func kill() {
         hasEnded.withLock { hasEnded in
-            // Its number may be another's by now.
+            // After the process ended, its id may belong to another process.
             if !hasEnded { sendSignal(processID, SIGKILL) }
         }
     }
@@ -132,12 +132,12 @@ final class IsolatedProcess: Sendable {
     }
 }
 
-/// No process could be started for a job; another worker may have room for one.
+/// No process could be started for a job; another worker may have capacity for one.
 struct IsolationError: RetryAdvising, CustomStringConvertible {
     let number: Int32
     var description: String { "no process of its own could be started for the job (errno \(number))" }
     var retryAdvice: RetryAdvice { .release(after: .seconds(5)) }
 }
 
-/// The system's `kill`, whose name the class has as well.
+/// The system's `kill`, which the class's own method hides.
 private func sendSignal(_ processID: Int32, _ signal: Int32) { _ = kill(processID, signal) }

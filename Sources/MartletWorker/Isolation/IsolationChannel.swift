@@ -1,4 +1,4 @@
-// The line between a worker and the process of an isolated job, over which frames go both ways.
+// The channel between a worker and the process of an isolated job; frames go both ways.
 
 import Dispatch
 import Synchronization
@@ -11,20 +11,20 @@ import Synchronization
     import Darwin
 #endif
 
-/// One end of a socket pair over which frames go both ways.
+/// One end of a socket pair that carries frames both ways.
 ///
-/// It is no hot path: a process costs thousands of times what its frames do.
+/// Not optimised: starting a process costs thousands of times more than its frames.
 final class IsolationChannel: Sendable {
-    /// What the other end says, until it is closed or says something that is no frame.
+    /// The frames from the other end; finishes when it closes or sends an invalid frame.
     let frames: AsyncStream<IsolationFrame>
     private let descriptor: Int32
     private let writes = DispatchQueue(label: "martlet.isolation.write")
     private let reads: Mutex<any DispatchSourceRead>
     private let continuation: AsyncStream<IsolationFrame>.Continuation
-    /// What arrived.
+    /// The received bytes.
     private let arrived = Mutex(IsolationFrames())
 
-    /// Takes over the open descriptor.
+    /// Takes ownership of an open descriptor.
     init(_ descriptor: Int32) {
         self.descriptor = descriptor
         (frames, continuation) = AsyncStream.makeStream(of: IsolationFrame.self)
@@ -32,7 +32,7 @@ final class IsolationChannel: Sendable {
         reads = Mutex(DispatchSource.makeReadSource(fileDescriptor: descriptor, queue: queue))
         reads.withLock { [writes] reads in
             reads.setEventHandler { [weak self] in self?.read() }
-            // What is still to be written goes first.
+            // Pending writes finish first.
             reads.setCancelHandler { writes.async { close(descriptor) } }
             reads.resume()
         }
@@ -42,7 +42,7 @@ final class IsolationChannel: Sendable {
 
     private func cancel() { reads.withLock { $0.cancel() } }
 
-    /// Two connected ends that no other child inherits; `nil` when the system has none left.
+    /// Two connected descriptors that other children do not inherit; `nil` when the system has none left.
     static func pair() -> (ours: Int32, theirs: Int32)? {
         var ends: [Int32] = [-1, -1]
         #if canImport(Glibc)
@@ -55,13 +55,13 @@ final class IsolationChannel: Sendable {
         return (ends[0], ends[1])
     }
 
-    /// Sends a frame; what the other end no longer reads is dropped.
+    /// Sends a frame; drops it when the other end no longer reads.
     func send(_ frame: IsolationFrame) {
         guard let bytes = IsolationFrames.bytes(of: frame) else { return }
         writes.async { [descriptor] in Self.write(bytes, to: descriptor) }
     }
 
-    /// Waits until all that was sent has been written.
+    /// Waits until everything sent so far is written.
     func flush() { writes.sync {} }
 
     private static func write(_ bytes: [UInt8], to descriptor: Int32) {
@@ -76,7 +76,7 @@ final class IsolationChannel: Sendable {
 
     private func read() {
         var piece = [UInt8](repeating: 0, count: 65_536)
-        // Dispatch tells only once of a line whose other end is gone, so all must be taken then, the end too.
+        // Dispatch reports a closed peer only once, so everything must be read then, including the end.
         while true {
             let count = readSome(descriptor, into: &piece)
             if count < 0, errno == EINTR { continue }
@@ -89,13 +89,13 @@ final class IsolationChannel: Sendable {
         }
     }
 
-    /// Takes in what arrived; false for what is no frame.
+    /// Processes received bytes; returns false for an invalid frame.
     private func take(_ bytes: ArraySlice<UInt8>) -> Bool {
         arrived.withLock { arrived in arrived.take(bytes) { continuation.yield($0) } }
     }
 }
 
-// The system's functions have names that the class has as well.
+// System functions whose names the class's methods hide.
 
 private func readSome(_ descriptor: Int32, into piece: inout [UInt8]) -> Int {
     piece.withUnsafeMutableBytes { recv(descriptor, $0.baseAddress, $0.count, Int32(MSG_DONTWAIT)) }

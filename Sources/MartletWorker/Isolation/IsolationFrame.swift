@@ -1,4 +1,4 @@
-// What a worker and the process that runs one of its jobs say to each other.
+// The messages between a worker and the process of an isolated job.
 
 import FoundationEssentials
 import MartletJobs
@@ -8,22 +8,22 @@ import MartletQueue
 enum IsolationFrame: Codable, Sendable {
     /// To the child, once: the job.
     case run(IsolatedJob)
-    /// To the child: the job must stop, and why.
+    /// To the child: the job must stop, with the reason.
     case stop(StopReason)
-    /// To the child: what became of the checkpoint with this number.
+    /// To the child: the result of saving the checkpoint with this number.
     case saved(number: Int, refusal: CheckpointError?)
-    /// From the child: how far the job has come.
+    /// From the child: progress.
     case progress(completed: Int64, total: Int64?, rate: Double?)
-    /// From the child: a checkpoint to be saved.
+    /// From the child: a checkpoint to save.
     case save(number: Int, checkpoint: Data)
-    /// From the child, once: how the handler ended.
+    /// From the child, once: the handler's outcome.
     case ended(IsolatedEnd)
 }
 
-/// A claimed job on its way into a process of its own.
+/// A claimed job, as sent to its isolated process.
 struct IsolatedJob: Codable, Sendable {
     var id: String
-    /// The id of the worker that runs it, for log lines.
+    /// The worker's id, for log lines.
     var worker: String
     var queue: String
     var type: String
@@ -37,7 +37,7 @@ struct IsolatedJob: Codable, Sendable {
     var checkpoint: Data?
     var tags: [String]
     var metadata: Data?
-    /// How long the attempt may still run.
+    /// The time that is left for the attempt.
     var left: Duration?
 
     init(_ facts: JobAttempt, payload: [UInt8], worker: String) {
@@ -58,7 +58,7 @@ struct IsolatedJob: Codable, Sendable {
         left = facts.deadline.map { $0 - .now }
     }
 
-    /// The facts as the handler gets them; `nil` for an id that is none.
+    /// The attempt as the handler sees it; `nil` for an invalid id.
     var facts: JobAttempt? {
         guard let id = JobID(stored: id) else { return nil }
         return JobAttempt(
@@ -69,12 +69,12 @@ struct IsolatedJob: Codable, Sendable {
     }
 }
 
-/// How a handler ended, in words that cross from process to process.
+/// A handler's outcome in a form that crosses processes.
 enum IsolatedEnd: Codable, Sendable {
     case returned(Data?)
-    /// It said what becomes of the job.
+    /// The handler threw a ``MartletJobs/JobOutcome``.
     case said(JobOutcome)
-    /// It threw an error of its own: the error's text, and what it advises.
+    /// The handler threw another error: its text and its retry advice.
     case threw(text: String, advice: RetryAdvice)
 
     init(_ result: Result<[UInt8]?, any Error>) {
@@ -86,7 +86,7 @@ enum IsolatedEnd: Codable, Sendable {
         }
     }
 
-    /// What the handler returned; throws what stands for what it threw.
+    /// Returns the handler's output or throws its error.
     func output() throws -> [UInt8]? {
         switch self {
         case .returned(let output): return output.map { Array($0) }
@@ -96,18 +96,18 @@ enum IsolatedEnd: Codable, Sendable {
     }
 }
 
-/// An error that was thrown in the job's own process.
+/// An error from the isolated process.
 private struct IsolatedError: RetryAdvising, CustomStringConvertible {
     let description: String
     let retryAdvice: RetryAdvice
 }
 
-/// The job's own process ended before its handler did: a trap, a signal, an exit.
+/// The isolated process ended before its handler did: a trap, a signal or an exit.
 struct ProcessDied: Error, CustomStringConvertible {
-    /// What the system said of the end, as `waitpid` gives it.
+    /// The exit status as `waitpid` returns it.
     let status: Int32
 
-    /// How it ended, in words.
+    /// How the process ended.
     var description: String {
         let signal = status & 0x7F
         guard signal != 0 else { return "its process ended with exit code \((status >> 8) & 0xFF)" }

@@ -1,25 +1,25 @@
-// Frames as bytes: JSON behind its length in four bytes, put together again from whatever pieces arrive.
+// The framing: JSON with a four-byte length prefix, reassembled from partial reads.
 
 import FoundationEssentials
 
-/// What arrived of a line of frames and is no whole one yet.
+/// Received bytes that do not yet form a whole frame.
 struct IsolationFrames: Sendable {
-    /// The most bytes of a frame: a payload of at most a MiB as base64, and some words.
+    /// The largest frame: a payload of at most 1 MiB in base64, plus other fields.
     static let limit = 8 << 20
 
     private var pending: [UInt8] = []
 
-    /// How many bytes wait for the rest of their frame.
+    /// The number of bytes that wait for the rest of their frame.
     var pendingCount: Int { pending.count }
 
-    /// A frame with its length; `nil` for one that no JSON can hold.
+    /// A frame with its length prefix; `nil` when it cannot be encoded as JSON.
     static func bytes(of frame: IsolationFrame) -> [UInt8]? {
         guard let body = try? JSONEncoder().encode(frame) else { return nil }
         let length = UInt32(body.count)
         return (0..<4).map { UInt8(truncatingIfNeeded: length >> (24 - 8 * $0)) } + body
     }
 
-    /// Takes in what arrived and gives out the frames that are whole now; false for what is no frame.
+    /// Adds received bytes and passes on each complete frame; returns false for an invalid frame.
     mutating func take(_ bytes: ArraySlice<UInt8>, _ give: (IsolationFrame) -> Void) -> Bool {
         pending += bytes
         while pending.count >= 4 {

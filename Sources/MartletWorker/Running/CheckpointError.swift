@@ -1,12 +1,12 @@
-// Why a checkpoint was not saved.
+// The reasons why a checkpoint was not saved.
 
-/// Thrown by `context.save(_:)`.
+/// Thrown by `context.save(_:)` when a checkpoint was not saved.
 public enum CheckpointError: Error, Sendable, Hashable, Codable, CustomStringConvertible {
-    /// This worker no longer holds the job, and another may run it already: stop every side effect.
+    /// This worker no longer holds the lease; another may already run the job. Stop all side effects.
     case leaseLost
-    /// The attempt has ended; nothing can be saved for it any more.
+    /// The attempt has finished; nothing can be saved for it.
     case attemptEnded
-    /// The checkpoint is larger than the queue keeps; save less.
+    /// The checkpoint is larger than the queue allows; save less.
     case tooLarge(bytes: Int, limit: Int)
 
     /// What happened and what to do.

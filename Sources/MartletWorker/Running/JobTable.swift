@@ -1,56 +1,56 @@
-// The jobs that run here for one queue.
+// The running jobs of one queue in this worker.
 
 import MartletJobs
 import MartletQueue
 import Synchronization
 
-/// The running jobs of one queue, and when one of them must be looked at.
+/// Tracks the running jobs of one queue and when their leases and timeouts must next be checked.
 final class JobTable: Sendable {
     typealias Instant = ContinuousClock.Instant
 
-    /// What a look at the clock found.
-    struct Look: Sendable {
-        /// Jobs whose lease ran out without an answer.
+    /// The result of a lease check.
+    struct LeaseCheck: Sendable {
+        /// Jobs whose lease expired without an answer from the queue.
         var lost: [RunningJob] = []
-        /// Handlers that ignore the loss of their lease.
+        /// The number of handlers that still run after losing their lease.
         var leaked = 0
-        /// When to look again.
+        /// When to check again.
         var next: Instant?
     }
 
-    /// Wakes the guard of leases.
-    let guardPulse: Pulse
+    /// Wakes the lease guard.
+    let guardTimer: WakeTimer
     private struct State {
         var jobs: [Int: RunningJob] = [:]
         var nextKey = 0
-        var looks = LookTimes()
+        var nextCheck = NextCheckTime()
         var leaked = 0
-        /// Why every job must stop, those too that are still to come.
+        /// The reason why all jobs must stop, including those added later.
         var stop: StopReason?
         var isClosed = false
     }
     private let state = Mutex(State())
 
-    init(on lane: any WorkerLane) { guardPulse = Pulse(on: lane) }
+    init(on executor: any TimerExecutor) { guardTimer = WakeTimer(on: executor) }
 
     var all: [RunningJob] { state.withLock { Array($0.jobs.values) } }
     var count: Int { state.withLock { $0.jobs.count } }
     var leaked: Int { state.withLock { $0.leaked } }
     var isClosed: Bool { state.withLock { $0.isClosed } }
 
-    /// Takes a job in; the guard wakes only when it has to look earlier than it meant to.
-    func add(_ job: ClaimedJob, heldUntil: Instant, beats: Pulse, now: Instant = .now) -> RunningJob {
+    /// Adds a job; wakes the guard only if the job needs an earlier check than planned.
+    func add(_ job: ClaimedJob, heldUntil: Instant, heartbeats: WakeTimer, now: Instant = .now) -> RunningJob {
         let deadline = job.timeout.map { now + $0 }
         let (running, isSooner, stop) = state.withLock { state in
             state.nextKey += 1
             let running = RunningJob(
-                key: state.nextKey, job: job, heldUntil: heldUntil, deadline: deadline, beats: beats)
+                key: state.nextKey, job: job, heldUntil: heldUntil, deadline: deadline, heartbeats: heartbeats)
             state.jobs[state.nextKey] = running
-            let isSooner = state.looks.add(min(deadline ?? heldUntil, heldUntil))
+            let isSooner = state.nextCheck.add(min(deadline ?? heldUntil, heldUntil))
             return (running, isSooner, state.stop)
         }
         if let stop { running.stop(stop) }
-        if isSooner { guardPulse.fire() }
+        if isSooner { guardTimer.fire() }
         return running
     }
 
@@ -59,7 +59,7 @@ final class JobTable: Sendable {
             state.jobs[job.key] = nil
             return state.leaked > 0
         }
-        if hasLeaks { guardPulse.fire() }
+        if hasLeaks { guardTimer.fire() }
     }
 
     /// Stops all jobs.
@@ -68,31 +68,31 @@ final class JobTable: Sendable {
             state.stop = reason
             return state.jobs.values
         }
-        // The last come first: an attempt that ends starts the next in line, which must know by then.
+        // In reverse order: an attempt that finishes starts the next one in the queue, which must already be stopped.
         for job in jobs.sorted(by: { $0.key > $1.key }) { job.stop(reason) }
     }
 
     /// Ends the guard's loop.
     func close() {
         state.withLock { $0.isClosed = true }
-        guardPulse.fire()
+        guardTimer.fire()
     }
 
-    /// Stops what has run too long or is no longer held; O(running jobs).
-    func look(at now: Instant, leakDelay: Duration) -> Look {
-        var look = Look()
+    /// Stops jobs whose timeout or lease has passed; O(running jobs).
+    func look(at now: Instant, leakDelay: Duration) -> LeaseCheck {
+        var look = LeaseCheck()
         let jobs = state.withLock { state in
-            state.looks.begin()
+            state.nextCheck.begin()
             return state.jobs.values
         }
         for job in jobs {
-            switch job.standing(at: now) {
+            switch job.leaseState(at: now) {
             case .ended: break
             case .fine(let until): look.note(until)
-            case .timeOver:
+            case .timedOut:
                 job.stop(.timeout, at: now)
-                look.note(now)  // The lease goes on, and is looked at again at once.
-            case .leaseOver:
+                look.note(now)  // The job still has its lease, so it needs another check at once.
+            case .expired:
                 if job.stop(.leaseLost, at: now) { look.lost.append(job) }
                 look.note(now + leakDelay)
             case .lost(let since):
@@ -100,13 +100,13 @@ final class JobTable: Sendable {
             }
         }
         state.withLock { state in
-            look.next = state.looks.end(look.next)
+            look.next = state.nextCheck.end(look.next)
             state.leaked = look.leaked
         }
         return look
     }
 }
 
-extension JobTable.Look {
+extension JobTable.LeaseCheck {
     fileprivate mutating func note(_ instant: JobTable.Instant) { next = min(next ?? instant, instant) }
 }

@@ -1,15 +1,15 @@
-// A job while its handler runs: why it must stop, how long it is held, and what the next beat has to carry.
+// A running job: its stop reason, its lease, and the data for its next heartbeat.
 
 import Logging
 import MartletJobs
 import MartletQueue
 import Synchronization
 
-/// The state that a handler, the beats and the guard of leases share.
+/// The state that the handler, the heartbeats and the lease guard share.
 final class RunningJob: JobRuntime {
     typealias Instant = ContinuousClock.Instant
 
-    /// The bytes of a checkpoint that the queue keeps.
+    /// The largest checkpoint in bytes.
     static let checkpointLimit = 64 << 10
 
     fileprivate struct State {
@@ -21,42 +21,42 @@ final class RunningJob: JobRuntime {
         var heldUntil: Instant
         var progress: JobProgress?
         var hasNewProgress = false
-        /// What the queue does not have yet.
+        /// The checkpoint that the queue has not confirmed yet.
         var checkpoint: (bytes: [UInt8], number: Int)?
         var lastNumber = 0
         var savers: [(number: Int, waiter: CheckedContinuation<Void, any Error>)] = []
     }
 
-    /// Tells the attempt from an earlier one of the same job whose handler still runs here.
+    /// Distinguishes this attempt from an earlier one of the same job whose handler still runs here.
     let key: Int
     let id: JobID
     let token: String
-    /// What log lines say of the attempt.
+    /// The wire name, for log lines.
     let type: String
     let attempt: Int
-    /// When the attempt has run too long.
+    /// When the attempt times out.
     let deadline: Instant?
-    /// Sends the beat that a checkpoint waits for.
-    private let beats: Pulse
+    /// Wakes the heartbeat loop to send a checkpoint.
+    private let heartbeats: WakeTimer
     private let state: Mutex<State>
 
-    init(key: Int, job: ClaimedJob, heldUntil: Instant, deadline: Instant?, beats: Pulse) {
+    init(key: Int, job: ClaimedJob, heldUntil: Instant, deadline: Instant?, heartbeats: WakeTimer) {
         self.key = key
         id = job.id
         token = job.token
         type = job.type
         attempt = job.failures + 1
         self.deadline = deadline
-        self.beats = beats
+        self.heartbeats = heartbeats
         state = Mutex(State(heldUntil: heldUntil))
     }
 
-    /// What a log line says of the attempt, beside queue and worker.
+    /// The log metadata of the attempt, without queue and worker.
     var labels: Logger.Metadata { ["job_id": "\(id)", "type": "\(type)", "attempt": "\(attempt)"] }
 
     /// Why the handler must stop.
     ///
-    /// A process that was itself stopped learns of its lost lease here, before anything else of it gets to run.
+    /// A process that was suspended sees the loss of its lease here before anything else of it runs.
     var stopReason: StopReason? {
         state.withLock { state in
             if state.stop != .leaseLost, !state.hasEnded, state.heldUntil <= .now { return .leaseLost }
@@ -66,7 +66,7 @@ final class RunningJob: JobRuntime {
 
     func report(_ progress: JobProgress) {
         var progress = progress
-        // Bytes a second over no time at all is no number that could be stored.
+        // A rate computed over no time is infinite and cannot be stored.
         if let rate = progress.rate, !(0...1e15).contains(rate) { progress.rate = nil }
         state.withLock { state in
             guard state.progress != progress else { return }
@@ -75,9 +75,9 @@ final class RunningJob: JobRuntime {
         }
     }
 
-    /// Waits for the beat that carries the checkpoint; of several that wait for one beat the last is kept.
+    /// Waits for the heartbeat that carries the checkpoint; of several that wait, only the last is stored.
     ///
-    /// Cancellation does not end the wait: a handler saves where it stopped after it was told to stop.
+    /// Cancellation does not end the wait, so that a handler can save its position after a stop.
     @concurrent
     func save(checkpoint: [UInt8]) async throws {
         guard checkpoint.count <= Self.checkpointLimit else {
@@ -92,7 +92,7 @@ final class RunningJob: JobRuntime {
                 state.savers.append((state.lastNumber, waiter))
                 return nil
             }
-            if let error { waiter.resume(throwing: error) } else { beats.fire() }
+            if let error { waiter.resume(throwing: error) } else { heartbeats.fire() }
         }
     }
 }
@@ -100,7 +100,7 @@ final class RunningJob: JobRuntime {
 // MARK: - Stopping
 
 extension RunningJob {
-    /// The task that runs the handler, to be cancelled when the job must stop.
+    /// Sets the task that runs the handler; it is cancelled when the job must stop.
     func attach(_ task: Task<Void, Never>) {
         let isLate = state.withLock { state in
             if !state.hasEnded { state.task = task }
@@ -109,9 +109,9 @@ extension RunningJob {
         if isLate { task.cancel() }
     }
 
-    /// Tells the handler to stop; false when that was known or comes too late.
+    /// Tells the handler to stop; returns false when it already knows or has returned.
     ///
-    /// The first reason stands, but a cancel is more than a pause, and a lost lease is more than all.
+    /// The first reason is kept, but a cancel replaces a pause, and a lost lease replaces everything.
     @discardableResult
     func stop(_ reason: StopReason, at now: Instant = .now) -> Bool {
         var savers: [CheckedContinuation<Void, any Error>] = []
@@ -130,28 +130,28 @@ extension RunningJob {
         return isNew
     }
 
-    /// What is left of an attempt when its handler has returned.
-    struct Rest {
-        /// Why it was to stop.
+    /// The final state of an attempt whose handler has returned.
+    struct FinalState {
+        /// Why the handler was asked to stop.
         var stop: StopReason?
-        /// Whether the loss of the lease was seen before.
+        /// Whether the loss of the lease was already reported.
         var knowsLoss: Bool
-        /// Whether it was to stop for its timeout, whatever came after that.
+        /// Whether the attempt timed out, whatever happened later.
         var hasTimedOut: Bool
-        /// What the queue does not have yet.
+        /// The progress that the queue does not have yet.
         var progress: JobProgress?
     }
 
-    /// The handler has returned.
+    /// Marks the handler as returned.
     ///
-    /// From now on nothing is saved and no beat is sent for the job.
-    func end() -> Rest {
+    /// After this the job saves nothing and sends no heartbeat.
+    func end() -> FinalState {
         let (savers, rest) = state.withLock { state in
             if state.heldUntil <= .now { state.stop = .leaseLost }
             state.hasEnded = true
             state.task = nil
             let progress = state.hasNewProgress ? state.progress : nil
-            let rest = Rest(
+            let rest = FinalState(
                 stop: state.stop, knowsLoss: state.lostAt != nil, hasTimedOut: state.hasTimedOut, progress: progress)
             return (state.takeSavers(), rest)
         }
@@ -163,39 +163,39 @@ extension RunningJob {
 // MARK: - The lease
 
 extension RunningJob {
-    /// What the guard of leases has to know.
-    enum Standing {
+    /// The lease of a running job, as the lease guard sees it.
+    enum LeaseState {
         case fine(until: Instant)
-        case leaseOver
-        case timeOver
+        case expired
+        case timedOut
         case lost(since: Instant)
         case ended
     }
 
-    func standing(at now: Instant) -> Standing {
+    func leaseState(at now: Instant) -> LeaseState {
         state.withLock { state in
             if state.hasEnded { return .ended }
             if let lostAt = state.lostAt { return .lost(since: lostAt) }
-            if state.heldUntil <= now { return .leaseOver }
+            if state.heldUntil <= now { return .expired }
             guard let deadline, state.stop == nil else { return .fine(until: state.heldUntil) }
-            return deadline <= now ? .timeOver : .fine(until: min(deadline, state.heldUntil))
+            return deadline <= now ? .timedOut : .fine(until: min(deadline, state.heldUntil))
         }
     }
 
-    /// What the next beat says of the job; `nil` when it has no more say, or nothing to say that cannot wait.
+    /// The next heartbeat for the job; `nil` when there is nothing to send.
     ///
-    /// With `onlyUrgent` only a checkpoint is worth a beat.
-    func beat(onlyUrgent: Bool) -> SentBeat? {
+    /// With `onlyUrgent`, only a checkpoint justifies a heartbeat.
+    func beat(onlyUrgent: Bool) -> SentHeartbeat? {
         state.withLock { state in
             guard !state.hasEnded, state.lostAt == nil, !onlyUrgent || state.checkpoint != nil else { return nil }
             let progress = state.hasNewProgress ? state.progress : nil
             let beat = Beat(id: id, token: token, progress: progress, checkpoint: state.checkpoint?.bytes)
-            return SentBeat(job: self, beat: beat, checkpointNumber: state.checkpoint?.number ?? 0)
+            return SentHeartbeat(job: self, beat: beat, checkpointNumber: state.checkpoint?.number ?? 0)
         }
     }
 
-    /// The queue accepted a beat that was sent at `sent`: the job is held for `left` from then.
-    func held(_ left: Duration, from sent: Instant, by beat: SentBeat) {
+    /// The queue accepted a heartbeat sent at `sent`; the lease lasts `left` from then.
+    func held(_ left: Duration, from sent: Instant, by beat: SentHeartbeat) {
         let savers = state.withLock { state -> [CheckedContinuation<Void, any Error>] in
             state.heldUntil = max(state.heldUntil, sent + left)
             if beat.beat.progress == state.progress { state.hasNewProgress = false }
@@ -208,8 +208,8 @@ extension RunningJob {
     }
 }
 
-/// A beat for one job, and what must be remembered until its answer.
-struct SentBeat: Sendable {
+/// A heartbeat for one job, with the data needed to process its answer.
+struct SentHeartbeat: Sendable {
     let job: RunningJob
     let beat: Beat
     let checkpointNumber: Int

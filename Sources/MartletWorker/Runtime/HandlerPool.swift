@@ -1,4 +1,4 @@
-// The threads on which handlers run: as many as there are cores, and woken once for a whole batch of jobs.
+// The thread pool for handlers: one thread per core, woken once per batch of jobs.
 
 import DequeModule
 import Dispatch
@@ -7,18 +7,18 @@ import Synchronization
 
 /// Runs handlers on threads of the system's pool.
 ///
-/// Swift's own pool wakes a thread for every task that becomes ready; when a claim brings a hundred short jobs, that
-/// costs more than the jobs. Here the first is woken for all of them, and each thread that finds more work than it takes
-/// wakes the next one, so that long handlers never wait for one another while a core is free.
+/// Swift's own pool wakes a thread for every task that becomes ready. When a claim returns a hundred short jobs, this
+/// costs more than the jobs. This pool wakes one thread per batch. Each thread that finds more work wakes another one,
+/// so long handlers do not wait for each other while a core is free.
 final class HandlerPool: TaskExecutor {
     private struct State {
         var waiting = Deque<UnownedJob>()
-        /// Threads that look for work or do it.
+        /// The number of threads that run or look for work.
         var runners = 0
-        /// How many batches are being gathered.
+        /// The number of batches being gathered.
         var holds = 0
 
-        /// Whether one more thread is to be started, which then counts.
+        /// Whether to start another thread; counts it if so.
         mutating func startsRunner(_ width: Int) -> Bool {
             guard holds == 0, !waiting.isEmpty, runners < width else { return false }
             runners += 1
@@ -30,7 +30,7 @@ final class HandlerPool: TaskExecutor {
     private let threads = DispatchQueue.global(qos: .userInitiated)
     private let state = Mutex(State())
 
-    /// A pool of at most `width` threads.
+    /// Creates a pool of at most `width` threads.
     init(width: Int = ProcessInfo.processInfo.activeProcessorCount) { self.width = max(1, width) }
 
     func enqueue(_ job: consuming ExecutorJob) {
@@ -42,7 +42,7 @@ final class HandlerPool: TaskExecutor {
         if starts { startRunner() }
     }
 
-    /// Wakes nobody before `body` has returned: what it enqueues is one batch.
+    /// Runs `body` and wakes no thread until it returns, so that everything it enqueues is one batch.
     func gather<Result>(_ body: () -> Result) -> Result {
         state.withLock { $0.holds += 1 }
         let result = body()
@@ -54,7 +54,7 @@ final class HandlerPool: TaskExecutor {
         return result
     }
 
-    /// What `body` enqueues is taken up by the thread that calls, which runs a task of this pool and is at its end.
+    /// Runs `body`; the calling pool thread picks up what it enqueues, since its own task is about to end.
     func handOver(_ body: () -> Void) {
         state.withLock { $0.holds += 1 }
         body()
@@ -65,7 +65,7 @@ final class HandlerPool: TaskExecutor {
         threads.async { self.work() }
     }
 
-    /// Runs what waits until nothing does.
+    /// Runs waiting jobs until none is left.
     private func work() {
         while true {
             let (job, starts) = state.withLock { state -> (UnownedJob?, Bool) in

@@ -1,25 +1,25 @@
-// The housekeeping of a worker's queues. Any number of processes does it at once; none is in charge.
+// Sweeps a worker's queues. Any number of processes sweep at once; no leader is needed.
 
 import Logging
 import MartletQueue
 import Synchronization
 
-/// Sweeps all queues of a worker, again and again.
+/// Sweeps all queues of a worker periodically.
 final class Sweeper: Sendable {
-    /// How many sweeps of one queue follow each other at most when there is more to do.
+    /// The most consecutive sweeps of one queue while more work remains.
     private static let burst = 20
-    /// How many rounds pass between repairs of the global pause.
+    /// The number of rounds between repairs of the global pause.
     private static let repairRounds = 30
 
-    private let crew: Crew
+    private let context: WorkerContext
     private let store: JobStore
-    private let pulse: Pulse
+    private let wakeTimer: WakeTimer
     private let isClosed = Atomic(false)
 
-    init(_ crew: Crew, store: JobStore) {
-        self.crew = crew
+    init(_ context: WorkerContext, store: JobStore) {
+        self.context = context
         self.store = store
-        pulse = Pulse(on: crew.thread)
+        wakeTimer = WakeTimer(on: context.thread)
     }
 
     /// Sweeps until closed.
@@ -31,20 +31,20 @@ final class Sweeper: Sendable {
                 await sweep(store.queue(name))
             }
             if round % Self.repairRounds == 0 { await repairGlobalPause() }
-            let pause = crew.configuration.sweepInterval * Double.random(in: 0.7...1.3)
-            await pulse.wait(until: .now + pause)
+            let pause = context.configuration.sweepInterval * Double.random(in: 0.7...1.3)
+            await wakeTimer.wait(until: .now + pause)
         }
     }
 
     func close() {
         isClosed.store(true, ordering: .relaxed)
-        pulse.fire()
+        wakeTimer.fire()
     }
 
-    /// Those of the worker's queues that no other process swept just now; all of them when Redis does not say.
+    /// The worker's queues that no other process has just swept; all of them when Redis does not answer.
     private func queuesToSweep() async -> [QueueName] {
-        let names = crew.queues.map(\.name)
-        let due = try? await store.queuesToSweep(among: names, unsweptFor: crew.configuration.sweepInterval * 0.6)
+        let names = context.queues.map(\.name)
+        let due = try? await store.queuesToSweep(among: names, unsweptFor: context.configuration.sweepInterval * 0.6)
         return due ?? names
     }
 
@@ -53,20 +53,20 @@ final class Sweeper: Sendable {
             for _ in 0..<Self.burst where !isClosed.load(ordering: .relaxed) {
                 let report = try await queue.sweep()
                 for (id, state) in report.takenBack {
-                    crew.logger.warning(
+                    context.logger.warning(
                         "Took a job back whose worker went silent",
                         metadata: ["job_id": "\(id)", "queue": "\(queue.name)", "state": "\(state)"])
                 }
                 if !report.more { return }
             }
         } catch {
-            crew.logger.debug("A sweep failed", metadata: ["queue": "\(queue.name)", "error": "\(error)"])
+            context.logger.debug("A sweep failed", metadata: ["queue": "\(queue.name)", "error": "\(error)"])
         }
     }
 
     private func repairGlobalPause() async {
         do throws(QueueError) { try await store.repairGlobalPause() } catch {
-            crew.logger.debug("The global pause could not be checked", metadata: ["error": "\(error)"])
+            context.logger.debug("The global pause could not be checked", metadata: ["error": "\(error)"])
         }
     }
 }

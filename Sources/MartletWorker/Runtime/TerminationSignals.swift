@@ -1,4 +1,4 @@
-// SIGTERM and SIGINT for workers that run outside of a service group: the first ends them in order.
+// SIGTERM and SIGINT for workers outside a service group: the first signal starts a graceful stop.
 
 import Dispatch
 import Synchronization
@@ -11,18 +11,18 @@ import Synchronization
     import Darwin
 #endif
 
-/// Hears SIGTERM and SIGINT while somebody listens; afterwards both do again what they did before.
+/// Handles SIGTERM and SIGINT while there is a listener, then restores the previous actions.
 ///
-/// A signal that the program ignores or handles by itself is left to it. The first signal is told to all who listen, the
-/// second ends the process at once, as after a signal that nobody handles.
+/// Signals that the program ignores or handles itself are not touched. The first signal is passed to all listeners. The
+/// second ends the process at once, as an unhandled signal would.
 final class TerminationSignals: Sendable {
-    /// Stops listening when it is given back.
+    /// A registration; pass it to ``stop(_:)``.
     struct Listener: Sendable {
         fileprivate let number: Int
     }
 
-    /// A signal that is heard here, and what it did before.
-    private struct Trap: @unchecked Sendable {
+    /// A signal and its previous action.
+    private struct SavedAction: @unchecked Sendable {
         let signal: Int32
         var before: sigaction
     }
@@ -30,17 +30,17 @@ final class TerminationSignals: Sendable {
     private struct State {
         var listeners: [Int: @Sendable (Int32) -> Void] = [:]
         var lastNumber = 0
-        var traps: [Trap] = []
+        var savedActions: [SavedAction] = []
         var source: (any DispatchSourceRead)?
         var hasHeard = false
     }
 
-    /// Those of this process; there is one set for all workers.
+    /// The shared instance of this process.
     static let shared = TerminationSignals()
 
     private let state = Mutex(State())
 
-    /// Calls `body` with the number of the first signal, once.
+    /// Calls `body` once, with the number of the first signal.
     func listen(_ body: @escaping @Sendable (Int32) -> Void) -> Listener {
         state.withLock { state in
             if state.listeners.isEmpty { trap(&state) }
@@ -50,13 +50,13 @@ final class TerminationSignals: Sendable {
         }
     }
 
-    /// Listens no more.
+    /// Removes a listener.
     func stop(_ listener: Listener) {
         state.withLock { state in
             state.listeners[listener.number] = nil
             guard state.listeners.isEmpty else { return }
-            for var trap in state.traps { sigaction(trap.signal, &trap.before, nil) }
-            state.traps = []
+            for var trap in state.savedActions { sigaction(trap.signal, &trap.before, nil) }
+            state.savedActions = []
             state.hasHeard = false
         }
     }
@@ -69,13 +69,13 @@ final class TerminationSignals: Sendable {
             guard sigaction(signal, nil, &before) == 0, before.isDefault else { continue }
             var ours = sigaction.writing
             sigaction(signal, &ours, nil)
-            state.traps.append(Trap(signal: signal, before: before))
+            state.savedActions.append(SavedAction(signal: signal, before: before))
         }
     }
 
-    /// A pipe that the handler writes to: hardly anything else may be done in one.
+    /// Creates the pipe that the signal handler writes to; little else is safe in a signal handler.
     ///
-    /// It is made once and kept, so that a handler that is under way never meets a closed descriptor.
+    /// The pipe is created once and kept, so that a running signal handler never writes to a closed descriptor.
     private func makeSource() -> (any DispatchSourceRead)? {
         var ends: [Int32] = [-1, -1]
         guard pipe(&ends) == 0 else { return nil }
@@ -104,11 +104,11 @@ final class TerminationSignals: Sendable {
     }
 }
 
-/// Where the handler writes; set before any handler is installed.
+/// The descriptor that the signal handler writes to; set before any handler is installed.
 private nonisolated(unsafe) var signalPipe: Int32 = -1
 
 extension sigaction {
-    /// Whether nobody handles or ignores the signal.
+    /// Whether the signal has its default action.
     fileprivate var isDefault: Bool {
         #if canImport(Darwin)
             unsafeBitCast(__sigaction_u.__sa_handler, to: Int.self) == 0

@@ -1,29 +1,29 @@
-// How a worker does, for the probes of whoever watches its process.
+// The health of a worker, for liveness and readiness probes.
 
 public import MartletQueue
 import Synchronization
 
-/// How a running worker does: whether its loops make progress, and whether it claims.
+/// The health of a running worker: whether its loops make progress and whether it claims jobs.
 ///
-/// Give one to ``WorkerConfiguration/health`` and ask it from the handlers of your probes:
+/// Set one as ``WorkerConfiguration/health`` and query it from your probe handlers:
 ///
 /// ```swift
 /// let health = WorkerHealth()
 /// configuration.health = health
-/// let isAlive = health.isAlive()  // a process for which this is false should be restarted
-/// let obstacle = health.obstacle  // nil while the worker claims
+/// let isAlive = health.isAlive()  // if false, restart the process
+/// let obstacle = health.obstacle  // nil while the worker claims jobs
 /// ```
 public final class WorkerHealth: Sendable {
-    /// Why a worker claims nothing.
+    /// Why a worker claims no jobs.
     public enum Obstacle: Sendable, Hashable, CustomStringConvertible {
-        /// It has not begun, perhaps because Redis has not passed its checks.
+        /// The worker has not started, for example because the checks of Redis have not passed.
         case notStarted
-        /// Claims of this queue fail.
+        /// Claims from this queue fail.
         case claimsFail(QueueName)
-        /// It is ending.
+        /// The worker is stopping.
         case stopping
 
-        /// What the obstacle is, in words.
+        /// A description for people.
         public var description: String {
             switch self {
             case .notStarted: "the worker has not started"
@@ -34,9 +34,9 @@ public final class WorkerHealth: Sendable {
     }
 
     private struct Loop {
-        /// When it last went round.
+        /// When the loop last ran.
         var round: ContinuousClock.Instant
-        /// Whether a turn has succeeded, and none failed since.
+        /// Whether the last turn succeeded.
         var claims = false
     }
 
@@ -47,18 +47,21 @@ public final class WorkerHealth: Sendable {
 
     private let state = Mutex(State())
 
-    /// The health of a worker that has not started.
+    /// Creates the health of a worker that has not started.
     public init() {}
 
-    /// Whether every queue's loop went round within `limit`; true before the start and after the end.
+    /// Whether every queue's loop has run within `limit`.
     ///
-    /// A running worker makes each of them go round every second, however little there is to do.
+    /// A running worker runs each loop every second, even without jobs.
+    ///
+    /// - Parameter limit: the longest accepted time since a loop last ran; 30 s by default.
+    /// - Returns: false if a loop is stuck; true before the start and after the end.
     public func isAlive(within limit: Duration = .seconds(30)) -> Bool {
         let now = ContinuousClock.now
         return state.withLock { $0.loops.values.allSatisfy { $0.round + limit > now } }
     }
 
-    /// Why the worker claims nothing; `nil` while it does.
+    /// Why the worker claims no jobs; `nil` while it does.
     public var obstacle: Obstacle? {
         state.withLock { state in
             if state.isStopping { return .stopping }
@@ -78,7 +81,7 @@ extension WorkerHealth {
 
     func stopping() { state.withLock { $0.isStopping = true } }
 
-    /// The worker has ended; nobody's loop has to go round any more.
+    /// The worker has stopped; its loops no longer count.
     func stopped() { state.withLock { $0.loops = [:] } }
 
     func wentRound(_ queue: QueueName) { state.withLock { $0.loops[queue]?.round = .now } }

@@ -1,11 +1,11 @@
-// One run of a worker: its loops, and how they end one after the other.
+// One run of a worker: starts its loops and stops them in order.
 
 import Logging
 import MartletJobs
 import MartletQueue
 import Synchronization
 
-/// The loops of a worker from start to end.
+/// The loops of a worker from start to stop.
 final class WorkerRun: Sendable {
     typealias Instant = ContinuousClock.Instant
 
@@ -13,69 +13,69 @@ final class WorkerRun: Sendable {
         var isStopping = false
         var isCancelled = false
         var isOver = false
-        /// How many jobs had been given back when the stop began.
-        var givenBackBefore = 0
-        /// Leaked handlers by queue.
+        /// The number of released jobs when the stop began.
+        var releasedBefore = 0
+        /// The number of leaked handlers by queue.
         var leaked: [QueueName: Int] = [:]
     }
 
-    let crew: Crew
+    let context: WorkerContext
     private let loops: [QueueLoop]
     private let sweeper: Sweeper
-    private let meters = SlotMeters()
-    private let meterPulse: Pulse
+    private let metrics = SlotMetrics()
+    private let gaugeTimer: WakeTimer
     private let state = Mutex(State())
 
-    init(_ crew: Crew, store: JobStore) {
-        self.crew = crew
-        loops = crew.queues.map { QueueLoop(crew, queue: store.queue($0.name), slots: $0.slots) }
-        sweeper = Sweeper(crew, store: store)
-        meterPulse = Pulse(on: crew.thread)
+    init(_ context: WorkerContext, store: JobStore) {
+        self.context = context
+        loops = context.queues.map { QueueLoop(context, queue: store.queue($0.name), slots: $0.slots) }
+        sweeper = Sweeper(context, store: store)
+        gaugeTimer = WakeTimer(on: context.thread)
     }
 
-    /// How many jobs were given back so far.
-    private var givenBack: Int { loops.reduce(0) { $0 + $1.releases.load(ordering: .relaxed) } }
+    /// The number of jobs released so far.
+    private var releasedCount: Int { loops.reduce(0) { $0 + $1.releaseCount.load(ordering: .relaxed) } }
 
-    /// Works until a stop was asked for and all is settled or given up.
+    /// Works until a stop is requested and all jobs are settled or abandoned.
     func serve() async {
-        let queues = crew.queues.map { "\($0.name)=\($0.slots)" }.joined(separator: ",")
-        crew.logger.info("Worker started", metadata: ["worker_id": "\(crew.worker)", "queues": "\(queues)"])
-        crew.configuration.health?.start(crew.queues.map(\.name))
-        defer { crew.configuration.health?.stopped() }
+        let queues = context.queues.map { "\($0.name)=\($0.slots)" }.joined(separator: ",")
+        context.logger.info("Worker started", metadata: ["worker_id": "\(context.worker)", "queues": "\(queues)"])
+        context.configuration.health?.start(context.queues.map(\.name))
+        defer { context.configuration.health?.stopped() }
         await withTaskGroup { group in
             group.addTask { await self.sweeper.run() }
             group.addTask { await self.measure() }
             for loop in loops {
-                group.addTask { await loop.beats.run() }
+                group.addTask { await loop.heartbeats.run() }
                 group.addTask { await self.leaseGuard(of: loop).run() }
             }
             await work()
             close()
         }
         let left = loops.reduce(0) { $0 + $1.table.count }
-        let released = givenBack - state.withLock { $0.givenBackBefore }
-        crew.logger.log(
+        let released = releasedCount - state.withLock { $0.releasedBefore }
+        context.logger.log(
             level: left == 0 ? .info : .error, "Worker stopped",
             metadata: [
-                "worker_id": "\(crew.worker)", "released_jobs": .stringConvertible(released),
+                "worker_id": "\(context.worker)", "released_jobs": .stringConvertible(released),
                 "abandoned_handlers": .stringConvertible(left),
             ])
     }
 
-    /// Returns when every queue's jobs are settled or given up.
+    /// Returns when the jobs of every queue are settled or abandoned.
     private func work() async {
         await withTaskGroup { group in
-            for loop in loops { group.addTask(executorPreference: crew.lane.executor) { await loop.run() } }
+            for loop in loops { group.addTask(executorPreference: context.connection.executor) { await loop.run() } }
         }
     }
 
     private func close() {
         state.withLock { $0.isOver = true }
         sweeper.close()
-        meterPulse.fire()
+        gaugeTimer.fire()
         for loop in loops {
-            loop.beats.enter(.stopped)
-            // Handlers that were given up on: nobody extends their leases or saves for them any more.
+            loop.heartbeats.enter(.stopped)
+            // Abandoned handlers: their leases are no longer extended and their checkpoints no longer saved.
             loop.table.stopAll(.leaseLost)
             loop.table.close()
         }
@@ -85,30 +85,32 @@ final class WorkerRun: Sendable {
 // MARK: - Ending
 
 extension WorkerRun {
-    /// Claims nothing more; running jobs may go on for the grace period, then they are cancelled and given back.
+    /// Stops claiming.
     ///
-    /// - Parameter signal: the number of the signal that asked for it, if one did.
+    /// Running jobs may continue for the grace period; then they are cancelled and released.
+    ///
+    /// - Parameter signal: the number of the signal that requested the stop, if any.
     func stop(signal: Int32? = nil) {
-        let before = givenBack
+        let before = releasedCount
         let isFirst = state.withLock { state in
             guard !state.isStopping else { return false }
             state.isStopping = true
-            state.givenBackBefore = before
+            state.releasedBefore = before
             return true
         }
         guard isFirst else { return }
-        crew.configuration.health?.stopping()
-        var metadata: Logger.Metadata = ["worker_id": "\(crew.worker)"]
+        context.configuration.health?.stopping()
+        var metadata: Logger.Metadata = ["worker_id": "\(context.worker)"]
         if let signal { metadata["signal"] = "\(signal)" }
-        crew.logger.info("Worker stopping", metadata: metadata)
+        context.logger.info("Worker stopping", metadata: metadata)
         for loop in loops {
-            loop.beats.enter(.stopping)
+            loop.heartbeats.enter(.stopping)
             loop.inbox.stop()
         }
-        crew.thread.call(at: .now + crew.configuration.grace) { [weak self] in self?.cancel() }
+        context.thread.call(at: .now + context.configuration.grace) { [weak self] in self?.cancel() }
     }
 
-    /// The same without grace.
+    /// Stops without a grace period.
     func cancel() {
         stop()
         let isFirst = state.withLock { state in
@@ -117,10 +119,11 @@ extension WorkerRun {
         }
         guard isFirst else { return }
         for loop in loops { loop.table.stopAll(.shutdown) }
-        crew.thread.call(at: .now + crew.configuration.cancellationGrace) { [weak self] in self?.abandon() }
+        context.thread.call(at: .now + context.configuration.cancellationGrace) { [weak self] in self?.abandon() }
     }
 
-    /// Gives up on handlers that do not return and on settlements that do not arrive: the leases bring the jobs back.
+    /// Abandons handlers that do not return and settlements that do not arrive; the jobs return when their leases
+    /// expire.
     private func abandon() {
         for loop in loops { loop.inbox.abandon() }
     }
@@ -130,7 +133,7 @@ extension WorkerRun {
 
 extension WorkerRun {
     private func leaseGuard(of loop: QueueLoop) -> LeaseGuard {
-        LeaseGuard(crew: crew, table: loop.table, meters: loop.meters) { self.leaked($0, of: loop.queue.name) }
+        LeaseGuard(context: context, table: loop.table, metrics: loop.metrics) { self.leaked($0, of: loop.queue.name) }
     }
 
     private func leaked(_ count: Int, of queue: QueueName) {
@@ -140,21 +143,21 @@ extension WorkerRun {
             return (before, state.leaked.values.reduce(0, +))
         }
         guard now > before else { return }
-        crew.logger.error(
+        context.logger.error(
             "Handlers go on after the loss of their jobs and keep their slots; they ignore cancellation",
-            metadata: ["leaked": "\(now)", "queue": "\(queue)", "worker_id": "\(crew.worker)"])
-        if now >= crew.configuration.leakLimit { crew.configuration.onUnhealthy?(now) }
+            metadata: ["leaked": "\(now)", "queue": "\(queue)", "worker_id": "\(context.worker)"])
+        if now >= context.configuration.leakLimit { context.configuration.onUnhealthy?(now) }
     }
 
-    /// Keeps the gauges of slots up to date, once a second, and has the loops show that they go round where somebody asks.
+    /// Updates the slot gauges every second and wakes the loops so that ``WorkerHealth`` sees them run.
     private func measure() async {
-        let slots = crew.queues.reduce(0) { $0 + $1.slots }
+        let slots = context.queues.reduce(0) { $0 + $1.slots }
         while !state.withLock({ $0.isOver }) {
             let busy = loops.reduce(0) { $0 + min($1.table.count, $1.slots) }
-            meters.record(slots: slots, busy: busy, leaked: loops.reduce(0) { $0 + $1.table.leaked })
-            if crew.configuration.health != nil { for loop in loops { loop.inbox.poke() } }
-            await meterPulse.wait(until: .now + .seconds(1))
+            metrics.record(slots: slots, busy: busy, leaked: loops.reduce(0) { $0 + $1.table.leaked })
+            if context.configuration.health != nil { for loop in loops { loop.inbox.wake() } }
+            await gaugeTimer.wait(until: .now + .seconds(1))
         }
-        meters.record(slots: 0, busy: 0, leaked: 0)
+        metrics.record(slots: 0, busy: 0, leaked: 0)
     }
 }

@@ -1,19 +1,21 @@
-// The two threads on which a worker keeps its promises, whatever the handlers do.
+// The threads of a worker that stay responsive whatever the handlers do.
 
 import Dispatch
 import MartletQueue
 
-/// A thread with a timer: where a loop of the worker runs and what wakes it.
-protocol WorkerLane: Sendable {
+/// A thread with a timer that a loop of the worker runs on.
+protocol TimerExecutor: Sendable {
     /// Runs tasks on the thread.
     var executor: any TaskExecutor { get }
 
-    /// Calls `body` on the thread at `instant` or soon after.
+    /// Calls `body` on the thread at or soon after `instant`.
     func call(at instant: ContinuousClock.Instant, _ body: @escaping @Sendable () -> Void)
 }
 
-/// The thread of the store's connection, for turns: a reply goes on where it arrived.
-struct ConnectionLane: WorkerLane {
+/// The thread of the store's connection.
+///
+/// Turns run on it, so replies need no thread switch.
+struct StoreExecutor: TimerExecutor {
     let store: JobStore
 
     var executor: any TaskExecutor { store.executor }
@@ -23,11 +25,12 @@ struct ConnectionLane: WorkerLane {
     }
 }
 
-/// A thread of the worker's own, for beats and all else that is not in a hurry.
+/// A dedicated thread for heartbeats, sweeps and the lease guard.
 ///
-/// Handlers run on as many threads as there are cores; some that compute without pause can fill them. What extends leases must not stand in that line, and neither must its timers.
-final class WorkerThread: TaskExecutor, WorkerLane {
-    // A serial queue takes its thread from outside the pool that Swift's tasks share.
+/// Handlers that compute without pause can occupy every thread of the handler pool. Lease extensions and their timers
+/// must not wait behind them.
+final class WorkerThread: TaskExecutor, TimerExecutor {
+    // A serial queue takes its thread from outside Swift's cooperative pool.
     private let queue = DispatchQueue(label: "martlet.worker", qos: .userInitiated)
 
     var executor: any TaskExecutor { self }
@@ -39,7 +42,7 @@ final class WorkerThread: TaskExecutor, WorkerLane {
 
     func call(at instant: ContinuousClock.Instant, _ body: @escaping @Sendable () -> Void) {
         let left = max(.zero, instant - .now).components
-        // A day is as good as never, and nanoseconds beyond it overflow somewhere.
+        // A day is long enough; larger values overflow nanoseconds.
         let nanoseconds = min(left.seconds, 86_400) * 1_000_000_000 + left.attoseconds / 1_000_000_000
         queue.asyncAfter(deadline: .now() + .nanoseconds(Int(nanoseconds)), execute: body)
     }

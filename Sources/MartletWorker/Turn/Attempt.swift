@@ -1,33 +1,33 @@
-// One attempt: the middleware and the handler around one claimed job, and the one settlement that follows.
+// One attempt: runs the middleware and the handler for one claimed job and produces its settlement.
 
 import FoundationEssentials
 import Logging
 import MartletJobs
 import MartletQueue
 
-/// A claimed job on its way through its handler.
+/// An attempt to run a claimed job.
 ///
-/// Its cost beyond the handler's own: one task, one context, one settlement.
+/// It costs one task, one context and one settlement beyond the handler itself.
 struct Attempt: Sendable {
     let job: ClaimedJob
     let entry: HandlerEntry
-    /// Whether it runs in a process of its own.
+    /// Whether the attempt runs in a separate process.
     let isIsolated: Bool
-    /// How long such a process may take to end once the job must stop.
+    /// How long an isolated process may take to exit after a stop.
     let grace: Duration
     let running: RunningJob
     let queue: QueueName
-    /// The id of the worker.
+    /// The worker's id.
     let worker: String
     let middleware: [any WorkerMiddleware]
     let logger: Logger
-    let meters: JobMeters?
+    let metrics: JobMetrics?
 
-    /// Runs the handler to its end, whatever happens meanwhile.
+    /// Runs the handler to its end.
     @concurrent
-    func run() async -> Ended {
-        // Between the claim and here the process may have been frozen, and another worker may run the job by now. Nor is
-        // one begun that was to stop before it began; only a job whose time is over fails for that.
+    func run() async -> FinishedAttempt {
+        // The process may have been suspended since the claim, and another worker may run the job. An attempt that is
+        // already asked to stop is not started; one that has timed out fails.
         if let stop = running.stopReason, stop != .timeout {
             logger.info(
                 "A job was not started, since it was to stop before",
@@ -38,20 +38,20 @@ struct Attempt: Sendable {
         let result: Result<[UInt8]?, any Error>
         do { result = .success(try await handle(context)) } catch { result = .failure(error) }
         let took = ContinuousClock.now - start
-        meters?.ran(for: took)
+        metrics?.ran(for: took)
         let rest = running.end()
         let rule = OutcomeRule(job: job, stop: rest.stop, hasTimedOut: rest.hasTimedOut)
-        var ended = Ended(job, rule.outcome(of: result), progress: rest.progress)
-        ended.meters = meters
+        var ended = FinishedAttempt(job, rule.outcome(of: result), progress: rest.progress)
+        ended.metrics = metrics
         ended.knowsLoss = rest.knowsLoss
         ended.took = took
         return ended
     }
 
-    /// The attempt ends without its handler: the job is given back as it was.
-    func unstarted() -> Ended {
-        var ended = Ended(job, .released(after: nil))
-        ended.meters = meters
+    /// Finishes the attempt without running the handler; the job is released unchanged.
+    func unstarted() -> FinishedAttempt {
+        var ended = FinishedAttempt(job, .released(after: nil))
+        ended.metrics = metrics
         ended.knowsLoss = running.end().knowsLoss
         return ended
     }

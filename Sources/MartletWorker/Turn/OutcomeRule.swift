@@ -1,32 +1,32 @@
-// From what a handler did to how its attempt ends: one rule, one value, no side effects.
+// Computes the outcome of an attempt from what its handler did; pure.
 
 import MartletJobs
 import MartletQueue
 
-/// How an attempt ends.
+/// The rule that maps a handler's result to a settlement.
 struct OutcomeRule {
-    /// The longest wait that the queue takes.
+    /// The longest delay that the queue accepts.
     private static let longestDelay = NewJob.Limit.delay
 
     let job: ClaimedJob
-    /// Why the handler was to stop, if it was.
+    /// Why the handler was asked to stop, if it was.
     let stop: StopReason?
-    /// Whether it was to stop for its timeout, also where its lease was lost after that.
+    /// Whether the attempt timed out, even if it lost its lease later.
     let hasTimedOut: Bool
 
     /// The outcome of an attempt that returned `output` or threw.
     func outcome(of result: Result<[UInt8]?, any Error>) -> Settlement.Outcome {
         switch result {
-        // An attempt beyond its limit has failed, however it ended: returning early is how many handlers obey.
+        // A timed-out attempt has failed even if it returned: many handlers return early when they are stopped.
         case .success where hasTimedOut: return failure(timedOut)
-        // Also after the loss of the lease: the token may still be good, and the queue alone knows.
+        // Applies after the loss of a lease too: the token may still be valid, and only the queue knows.
         case .success(let output): return .completed(output: output)
         case .failure(let outcome as JobOutcome): return said(outcome)
         case .failure(let error): return thrown(error)
         }
     }
 
-    /// What the author said stands, also when a stop was wanted.
+    /// An explicit outcome applies even after a stop.
     private func said(_ outcome: JobOutcome) -> Settlement.Outcome {
         switch outcome {
         case .retry(let wait, let reason): .failed(retryAfter: Self.bounded(wait), error: reason)
@@ -39,7 +39,7 @@ struct OutcomeRule {
     private func thrown(_ error: any Error) -> Settlement.Outcome {
         switch stop {
         case .timeout: return failure(timedOut)
-        // Whatever is thrown after a stop is taken for its consequence, and that never costs a retry.
+        // Errors thrown after a stop do not use up a retry, except after a timeout.
         case .pause, .cancel, .shutdown, .leaseLost: return .released(after: nil)
         case nil: break
         }
@@ -63,6 +63,6 @@ struct OutcomeRule {
 
     private var timedOut: String { "timed out after \(job.timeout ?? .zero)" }
 
-    /// A wait that the queue understands: not negative, at most a year.
+    /// Limits a delay to what the queue accepts: not negative, at most a year.
     private static func bounded(_ wait: Duration) -> Duration { min(max(.zero, wait), longestDelay) }
 }

@@ -1,4 +1,4 @@
-// The loop of one queue: asks the turn machine, does what it says, starts what was claimed.
+// The loop of one queue: performs the actions of the turn machine and starts claimed jobs.
 
 import Logging
 import MartletJobs
@@ -9,56 +9,57 @@ import Synchronization
 final class QueueLoop: Sendable {
     typealias Instant = ContinuousClock.Instant
 
-    let crew: Crew
+    let context: WorkerContext
     let queue: Queue
     let slots: Int
     let table: JobTable
     let inbox: TurnInbox
-    let line: StartLine
-    let beats: BeatLoop
-    let meters: QueueMeters
-    /// How many jobs were given back so far.
-    let releases = Atomic(0)
+    let runQueue: LocalRunQueue
+    let heartbeats: HeartbeatLoop
+    let metrics: QueueMetrics
+    /// The number of jobs released so far.
+    let releaseCount = Atomic(0)
     private let unknownTypes = UnknownTypes()
     private let logger: Logger
 
-    init(_ crew: Crew, queue: Queue, slots: Int) {
-        self.crew = crew
+    init(_ context: WorkerContext, queue: Queue, slots: Int) {
+        self.context = context
         self.queue = queue
         self.slots = slots
-        var logger = crew.logger
+        var logger = context.logger
         logger[metadataKey: "queue"] = "\(queue.name)"
-        logger[metadataKey: "worker_id"] = "\(crew.worker)"
+        logger[metadataKey: "worker_id"] = "\(context.worker)"
         self.logger = logger
-        meters = QueueMeters(queue: queue.name, types: crew.handlers.types)
-        table = JobTable(on: crew.thread)
-        inbox = TurnInbox(on: crew.lane)
-        line = StartLine(slots: slots, patience: crew.configuration.claimAhead * 4)
-        beats = BeatLoop(crew, queue: queue, slots: slots, table: table, meters: meters, logger: logger)
+        metrics = QueueMetrics(queue: queue.name, types: context.handlers.types)
+        table = JobTable(on: context.thread)
+        inbox = TurnInbox(on: context.connection)
+        runQueue = LocalRunQueue(slots: slots, patience: context.configuration.claimAhead * 4)
+        heartbeats = HeartbeatLoop(context, queue: queue, slots: slots, table: table, metrics: metrics, logger: logger)
     }
 
-    /// Works until told to stop and all is settled, or until told to give up.
+    /// Runs until stopped and settled, or until abandoned.
     func run() async {
         var machine = TurnMachine(
-            worker: crew.worker, slots: slots, pollInterval: crew.configuration.pollInterval,
-            claimAhead: crew.configuration.claimAhead, isolatesLostJobs: crew.configuration.isolatesLostJobs, now: .now)
-        let listener = WakeListener(queue: queue, inbox: inbox, crew: crew)
+            worker: context.worker, slots: slots, pollInterval: context.configuration.pollInterval,
+            claimAhead: context.configuration.claimAhead,
+            isolatesLostJobs: context.configuration.isolatesLostJobs, now: .now)
+        let listener = WakeListener(queue: queue, inbox: inbox, context: context)
         var isFailing = false
         var hasYielded = false
         while true {
             let now = Instant.now
-            crew.configuration.health?.wentRound(queue.name)
-            let news = inbox.take(withAnswer: !hasYielded)
+            context.configuration.health?.wentRound(queue.name)
+            let events = inbox.take(withAnswer: !hasYielded)
             hasYielded = false
-            // A stop that came before a reply counts: what the claim brought is then given back unstarted.
-            machine.note(news, at: now)
-            clearLine(&machine, at: now)
-            if let answer = news.answer {
+            // A stop before the reply applies to it: jobs in the reply are released without being started.
+            machine.note(events, at: now)
+            releaseWaiting(&machine, at: now)
+            if let answer = events.answer {
                 let outcome = machine.replied(answer.turn, answer.result, at: now)
                 report(outcome, &isFailing)
                 let heldUntil = answer.sent + (outcome.lease ?? .zero)
-                if crew.pool.gather({ start(outcome.started, heldUntil: heldUntil, now: now) }) {
-                    // Handlers on this thread run now, and what ends goes out before the next reply is looked at.
+                if context.pool.gather({ start(outcome.started, heldUntil: heldUntil, now: now) }) {
+                    // Handlers on this thread run now, and their results are sent before the next reply is processed.
                     await Task.yield()
                     hasYielded = true
                     continue
@@ -68,20 +69,20 @@ final class QueueLoop: Sendable {
             case .finish: return listener.stop()
             case .wait(let instant, let listens, let ended):
                 if let listens { listens ? listener.start() : listener.stop() }
-                let standsUntil = line.standsUntil
-                await inbox.wait(until: instant.map { min($0, standsUntil ?? $0) } ?? standsUntil, ended: ended)
+                let releaseTime = runQueue.releaseTime
+                await inbox.wait(until: instant.map { min($0, releaseTime ?? $0) } ?? releaseTime, ended: ended)
             case .turn(let turn): send(turn, at: now)
             }
         }
     }
 
     private func send(_ turn: Turn, at now: Instant) {
-        Task(executorPreference: crew.lane.executor) { [queue, inbox] in
+        Task(executorPreference: context.connection.executor) { [queue, inbox] in
             var result: Result<TurnReply, QueueError>
             do throws(QueueError) {
                 result = .success(try await queue.turn(settle: turn.settle.map(\.settlement), claim: turn.claim))
             } catch { result = .failure(error) }
-            inbox.answered(TurnAnswer(turn: turn.number, sent: now, result: result))
+            inbox.answered(TurnResult(turn: turn.number, sent: now, result: result))
         }
     }
 }
@@ -89,59 +90,59 @@ final class QueueLoop: Sendable {
 // MARK: - Starting
 
 extension QueueLoop {
-    /// Starts the handlers; says whether one of them runs on this thread.
+    /// Starts the handlers; returns whether one of them runs on this thread.
     private func start(_ jobs: [ClaimedJob], heldUntil: Instant, now: Instant) -> Bool {
         var isHere = false
         for job in jobs {
-            let meters = meters[job.type]
-            if let waited = job.waited { meters.waited(waited) }
-            if let entry = crew.handlers[job.type] {
-                // The reply was so late that another worker may have the job already.
+            let metrics = metrics[job.type]
+            if let waited = job.waited { metrics.waited(waited) }
+            if let entry = context.handlers[job.type] {
+                // The reply came so late that another worker may hold the job.
                 guard heldUntil > now else {
-                    end(job, .released(after: nil), meters)
+                    end(job, .released(after: nil), metrics)
                     continue
                 }
-                start(job, entry, heldUntil: heldUntil, now: now, meters)
+                start(job, entry, heldUntil: heldUntil, now: now, metrics)
                 if entry.place == .loop { isHere = true }
             } else {
-                giveBack(job, meters)
+                release(job, metrics)
             }
         }
         return isHere
     }
 
     private func start(
-        _ job: ClaimedJob, _ entry: HandlerEntry, heldUntil: Instant, now: Instant, _ meters: JobMeters
+        _ job: ClaimedJob, _ entry: HandlerEntry, heldUntil: Instant, now: Instant, _ metrics: JobMetrics
     ) {
-        let running = table.add(job, heldUntil: heldUntil, beats: beats.pulse, now: now)
-        let isIsolated = entry.place == .process || (job.lost > 0 && crew.configuration.isolatesLostJobs)
+        let running = table.add(job, heldUntil: heldUntil, heartbeats: heartbeats.wakeTimer, now: now)
+        let isIsolated = entry.place == .process || (job.lost > 0 && context.configuration.isolatesLostJobs)
         let attempt = Attempt(
-            job: job, entry: entry, isIsolated: isIsolated, grace: crew.configuration.cancellationGrace,
-            running: running, queue: queue.name, worker: crew.worker, middleware: crew.configuration.middleware,
-            logger: logger, meters: meters)
-        if line.enter(attempt, at: now) { launch(attempt) }
+            job: job, entry: entry, isIsolated: isIsolated, grace: context.configuration.cancellationGrace,
+            running: running, queue: queue.name, worker: context.worker, middleware: context.configuration.middleware,
+            logger: logger, metrics: metrics)
+        if runQueue.enter(attempt, at: now) { launch(attempt) }
     }
 
     private func launch(_ attempt: Attempt) {
-        let executor = attempt.entry.place == .loop ? crew.lane.executor : crew.pool
-        // Not a child task: a handler that ignores its cancellation must not keep the process from ending.
+        let executor = attempt.entry.place == .loop ? context.connection.executor : context.pool
+        // Not a child task: a handler that ignores cancellation must not keep the process from ending.
         attempt.running.attach(
             Task(executorPreference: executor) { [self] in
                 let ended = await attempt.run()
                 table.remove(attempt.running)
-                if let next = line.next() { launch(next, after: attempt) }
+                if let next = runQueue.next() { launch(next, after: attempt) }
                 inbox.ended(ended)
             })
     }
 
-    /// The thread on which one attempt ends is free for the next: nobody else need be woken.
+    /// Starts the next attempt on the thread that the last one frees, so no other thread is woken.
     private func launch(_ next: Attempt, after last: Attempt) {
-        last.entry.place == .loop ? launch(next) : crew.pool.handOver { launch(next) }
+        last.entry.place == .loop ? launch(next) : context.pool.handOver { launch(next) }
     }
 
-    /// Gives back what waits for slots that do not become free, or everything when no more is to be started.
-    private func clearLine(_ machine: inout TurnMachine, at now: Instant) {
-        let left = line.leave(at: now, all: machine.isStopping)
+    /// Releases jobs that waited too long for a slot, or all waiting jobs when the worker stops.
+    private func releaseWaiting(_ machine: inout TurnMachine, at now: Instant) {
+        let left = runQueue.leave(at: now, all: machine.isStopping)
         guard !left.isEmpty else { return }
         for attempt in left {
             table.remove(attempt.running)
@@ -151,20 +152,20 @@ extension QueueLoop {
         logger.debug("Jobs claimed ahead are given back unstarted", metadata: ["jobs": .stringConvertible(left.count)])
     }
 
-    /// Ends the attempt of a job that nothing here can run.
-    private func giveBack(_ job: ClaimedJob, _ meters: JobMeters) {
-        let rule = UnknownTypeRule(crew.configuration)
+    /// Finishes the attempt of a job without a handler here.
+    private func release(_ job: ClaimedJob, _ metrics: JobMetrics) {
+        let rule = UnknownTypeRule(context.configuration)
         let outcome = rule.outcome(of: job, chance: .random(in: 0...1))
         logger.log(
             level: unknownTypes.isNew(job.type) ? .warning : .debug,
             "No handler for this type of job here; such jobs are given back",
             metadata: ["type": "\(job.type)", "job_id": "\(job.id)", "attempt": "\(job.failures + 1)"])
-        end(job, outcome, meters)
+        end(job, outcome, metrics)
     }
 
-    private func end(_ job: ClaimedJob, _ outcome: Settlement.Outcome, _ meters: JobMeters) {
-        var ended = Ended(job, outcome)
-        ended.meters = meters
+    private func end(_ job: ClaimedJob, _ outcome: Settlement.Outcome, _ metrics: JobMetrics) {
+        var ended = FinishedAttempt(job, outcome)
+        ended.metrics = metrics
         inbox.ended(ended)
     }
 }
@@ -180,19 +181,19 @@ extension QueueLoop {
         }
         if isFailing, outcome.error == nil { logger.info("Turns succeed again") }
         isFailing = outcome.error != nil
-        crew.configuration.health?.turned(queue.name, failed: isFailing)
-        if let lease = outcome.lease { beats.leaseIs(lease) }
-        beats.noteStops(outcome.stops)
+        context.configuration.health?.turned(queue.name, failed: isFailing)
+        if let lease = outcome.lease { heartbeats.leaseIs(lease) }
+        heartbeats.noteStops(outcome.stops)
         for (ended, verdict) in outcome.verdicts { report(ended, verdict) }
     }
 
-    private func report(_ ended: Ended, _ verdict: SettleVerdict) {
+    private func report(_ ended: FinishedAttempt, _ verdict: SettleVerdict) {
         let result = ended.settlement.outcome
         let word = result.word(for: verdict)
-        ended.meters?.finished(word)
+        ended.metrics?.finished(word)
         switch verdict {
         case .settled(let state):
-            if word == .released { releases.add(1, ordering: .relaxed) }
+            if word == .released { releaseCount.add(1, ordering: .relaxed) }
             let level: Logger.Level = word == .failed ? .error : word == .retried ? .warning : .debug
             logger.log(
                 level: level, "The attempt ended",
@@ -200,7 +201,7 @@ extension QueueLoop {
         case .duplicate, .gone:
             logger.debug("The attempt had been settled", metadata: ended.labels(["verdict": "\(verdict)"]))
         case .fenced:
-            if !ended.knowsLoss { meters.leasesLost(1) }
+            if !ended.knowsLoss { metrics.leasesLost(1) }
             logger.warning(
                 "The lease was lost before the attempt was settled; its end does not count",
                 metadata: ended.labels([:]))
@@ -208,16 +209,16 @@ extension QueueLoop {
     }
 }
 
-extension Ended {
-    /// What a log line says of the attempt; queue and worker are the logger's.
+extension FinishedAttempt {
+    /// The log metadata of the attempt; the logger has queue and worker.
     fileprivate func labels(_ more: Logger.Metadata) -> Logger.Metadata {
         more.merging(["job_id": "\(settlement.id)", "type": "\(type)", "attempt": "\(attempt)"]) { $1 }
     }
 }
 
 extension Settlement.Outcome {
-    /// The word under which the end of an attempt is counted.
-    fileprivate func word(for verdict: SettleVerdict) -> OutcomeWord {
+    /// The label under which the outcome is counted.
+    fileprivate func word(for verdict: SettleVerdict) -> OutcomeLabel {
         switch (verdict, self) {
         case (.fenced, _): .fenced
         case (.settled(.paused), _): .paused
@@ -230,7 +231,7 @@ extension Settlement.Outcome {
         }
     }
 
-    /// The error, where there is one, cut to what a log line bears.
+    /// The error, if any, truncated for a log line.
     fileprivate func metadata(_ more: Logger.Metadata) -> Logger.Metadata {
         switch self {
         case .failed(_, let error), .failedForGood(let error), .crashed(_, let error), .postponed(_, let error):

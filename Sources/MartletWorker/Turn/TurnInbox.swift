@@ -1,100 +1,100 @@
-// What happens to a queue's loop while turns are under way or it sleeps.
+// Collects the events of a queue's loop while turns are in flight or the loop sleeps.
 
 import DequeModule
 import MartletQueue
 import Synchronization
 
-/// The answer to a turn.
-struct TurnAnswer: Sendable {
+/// The result of a turn.
+struct TurnResult: Sendable {
     let turn: Int
     /// When the turn was sent.
     let sent: ContinuousClock.Instant
     let result: Result<TurnReply, QueueError>
 }
 
-/// Gathers events until the loop takes them; wakes the loop when it is worth it.
+/// Collects events until the loop takes them; wakes the loop when needed.
 final class TurnInbox: Sendable {
     typealias Instant = ContinuousClock.Instant
 
-    /// What happened since the last time.
-    struct News: Sendable {
-        var ended: [Ended] = []
-        /// The oldest one; the next waits for the next time.
-        var answer: TurnAnswer?
+    /// The events since the last call of ``take(withAnswer:)``.
+    struct Events: Sendable {
+        var ended: [FinishedAttempt] = []
+        /// The oldest result; later ones follow in later calls.
+        var answer: TurnResult?
         var isWoken = false
         var isStopping = false
         var isAbandoned = false
     }
 
     private struct State {
-        var news = News()
-        var answers = Deque<TurnAnswer>()
-        /// How many ended attempts wake the loop; `nil` while it does not sleep.
+        var events = Events()
+        var answers = Deque<TurnResult>()
+        /// The number of finished attempts that wakes the loop; `nil` while it is awake.
         var wakesAt: Int?
     }
 
-    private let pulse: Pulse
+    private let wakeTimer: WakeTimer
     private let state = Mutex(State())
 
-    init(on lane: any WorkerLane) { pulse = Pulse(on: lane) }
+    init(on executor: any TimerExecutor) { wakeTimer = WakeTimer(on: executor) }
 
-    /// An attempt has ended; the loop is woken only by as many as it wants to know of.
-    func ended(_ ended: Ended) {
+    /// Adds a finished attempt; wakes the loop once enough are collected.
+    func ended(_ ended: FinishedAttempt) {
         let wakes = state.withLock { state in
-            state.news.ended.append(ended)
-            return state.news.ended.count == state.wakesAt
+            state.events.ended.append(ended)
+            return state.events.ended.count == state.wakesAt
         }
-        if wakes { pulse.fire() }
+        if wakes { wakeTimer.fire() }
     }
 
-    func answered(_ answer: TurnAnswer) { change { $0.answers.append(answer) } }
-    func woken() { change { $0.news.isWoken = true } }
-    func stop() { change { $0.news.isStopping = true } }
-    func abandon() { change { $0.news.isAbandoned = true } }
+    func answered(_ answer: TurnResult) { change { $0.answers.append(answer) } }
+    func woken() { change { $0.events.isWoken = true } }
+    func stop() { change { $0.events.isStopping = true } }
+    func abandon() { change { $0.events.isAbandoned = true } }
 
-    /// Has the loop go round once, to show that it can.
-    func poke() { pulse.fire() }
+    /// Wakes the loop once, to show that it runs.
+    func wake() { wakeTimer.fire() }
 
     private func change(_ body: (inout State) -> Void) {
         state.withLock { body(&$0) }
-        pulse.fire()
+        wakeTimer.fire()
     }
 
-    /// What happened since the last time, with one answer at most.
+    /// The events since the last call, with at most one turn result.
     ///
-    /// Answers to two turns can come at once. The turn that follows the first is to leave before the second is looked
-    /// at, or the two would keep step for ever, and Redis and the worker would wait for each other in turn.
-    func take(withAnswer: Bool = true) -> News {
+    /// Two results can arrive together. The turn that follows the first must be sent before the second is processed;
+    /// otherwise both turns stay synchronised, and Redis and the worker wait for each other alternately.
+    func take(withAnswer: Bool = true) -> Events {
         state.withLock { state in
-            var news = state.news
-            state.news.ended = []
-            state.news.ended.reserveCapacity(news.ended.count)
-            state.news.isWoken = false
-            if withAnswer { news.answer = state.answers.popFirst() }
-            return news
+            var events = state.events
+            state.events.ended = []
+            state.events.ended.reserveCapacity(events.ended.count)
+            state.events.isWoken = false
+            if withAnswer { events.answer = state.answers.popFirst() }
+            return events
         }
     }
 
-    /// Sleeps until something happens, `ended` attempts have gathered, or `instant` has come.
+    /// Waits until an event arrives, `ended` attempts are collected, or `instant` is reached.
     func wait(until instant: Instant?, ended: Int?) async {
         let isTime = state.withLock { state in
             if !state.answers.isEmpty { return true }
-            if let ended, state.news.ended.count >= ended { return true }
+            if let ended, state.events.ended.count >= ended { return true }
             state.wakesAt = ended
             return false
         }
         if isTime { return }
-        await pulse.wait(until: instant)
+        await wakeTimer.wait(until: instant)
         state.withLock { $0.wakesAt = nil }
     }
 }
 
 extension TurnMachine {
-    /// Takes in what happened, except the answers.
-    mutating func note(_ news: TurnInbox.News, at now: Instant) {
-        for ended in news.ended { self.ended(ended) }
-        if news.isWoken { woken(at: now) }
-        if news.isStopping { stop() }
-        if news.isAbandoned { abandon() }
+    /// Processes events other than turn results.
+    mutating func note(_ events: TurnInbox.Events, at now: Instant) {
+        for ended in events.ended { self.ended(ended) }
+        if events.isWoken { woken(at: now) }
+        if events.isStopping { stop() }
+        if events.isAbandoned { abandon() }
     }
 }

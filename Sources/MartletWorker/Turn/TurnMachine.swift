@@ -1,27 +1,27 @@
-// A worker's turns as a pure machine: what has ended and what is free goes in, what to send or to wait for comes out.
+// The state machine of a worker's turns: takes finished jobs and free slots, returns what to send or await. Pure.
 
 import MartletJobs
 import MartletQueue
 
-/// The end of an attempt on its way to the queue.
-struct Ended: Sendable {
+/// A finished attempt that must be settled.
+struct FinishedAttempt: Sendable {
     var settlement: Settlement
-    /// The job's wire name, for log lines.
+    /// The wire name, for log lines.
     var type: String
-    /// Which attempt it was, from 1, for log lines.
+    /// The attempt's number from 1, for log lines.
     var attempt: Int
-    /// Where it is counted.
-    var meters: JobMeters?
-    /// Whether the loss of the lease was seen, and counted, before.
+    /// The metrics to record it in.
+    var metrics: JobMetrics?
+    /// Whether the loss of the lease was already seen and counted.
     var knowsLoss = false
-    /// Whether the job ran here in its last chance.
+    /// Whether the attempt was the last one allowed after lost workers.
     var wasLastChance = false
-    /// How long its handler took; `nil` when it did not run.
+    /// How long the handler ran; `nil` when it did not run.
     var took: Duration?
 }
 
-extension Ended {
-    /// The end of an attempt of `job` with this outcome.
+extension FinishedAttempt {
+    /// A finished attempt of `job` with this outcome.
     init(_ job: ClaimedJob, _ outcome: Settlement.Outcome, progress: JobProgress? = nil) {
         settlement = Settlement(id: job.id, token: job.token, outcome: outcome, progress: progress)
         type = job.type
@@ -30,48 +30,48 @@ extension Ended {
     }
 }
 
-/// What to send in one call.
+/// One turn: a single request that settles finished attempts and claims jobs.
 struct Turn: Sendable {
-    /// Tells the reply's turn from others that are under way.
+    /// Identifies the turn among those in flight.
     let number: Int
-    let settle: [Ended]
-    /// Sees the room that the settlements make.
+    let settle: [FinishedAttempt]
+    /// The claim; it can use the slots that the settlements free.
     let claim: ClaimRequest?
 }
 
-/// Decides what one queue's loop does next.
+/// Decides what the loop of one queue does next.
 ///
-/// While a turn is under way ended jobs and free slots gather, and the next turn takes them all: an idle worker settles
-/// at once and a busy one batches by itself. When more jobs wait than there are slots, two turns are under way, so that
-/// Redis works on one while handlers work on what the other brought.
+/// While a turn is in flight, finished jobs and free slots accumulate, and the next turn takes all of them: an idle
+/// worker settles at once, a busy one batches. When more jobs wait than there are slots, two turns are in flight, so
+/// that Redis works on one while handlers run the jobs of the other.
 ///
-/// Each of the two claims in a line of its own, with numbers of its own: Redis remembers the last call of each line, and
-/// so a lost reply can be asked for again however many turns were under way.
+/// Each of the two turns numbers its claims separately. Redis remembers the last call of each sequence, so a lost reply
+/// can be requested again however many turns are in flight.
 ///
-/// Where handlers are short, more is claimed than there are slots; see ``HandlerPace``.
+/// With short handlers, more jobs are claimed than there are slots; see ``HandlerDurationEstimate``.
 struct TurnMachine: ~Copyable {
     typealias Instant = ContinuousClock.Instant
 
-    /// What the loop has to do.
+    /// The next action of the loop.
     enum Action {
         case turn(Turn)
-        /// Sleep until then or until something happens; `ended` attempts that gather count as something.
+        /// Wait until `until` or until an event; `ended` finished attempts count as an event.
         ///
-        /// Listen for wake tokens where there is room for jobs; `nil` leaves that as it is.
+        /// Listen for wake tokens when slots are free; `nil` changes nothing.
         case wait(until: Instant?, listens: Bool?, ended: Int?)
-        /// All is done.
+        /// Everything is settled.
         case finish
     }
 
-    /// What came of a turn.
+    /// The effects of a turn's result.
     struct Outcome {
-        /// Jobs to start, in this order, as slots are free.
+        /// Jobs to start, in order, as slots become free.
         var started: [ClaimedJob] = []
-        /// What the queue said to each settlement.
-        var verdicts: [(Ended, SettleVerdict)] = []
-        /// How long the started jobs are held, from before the turn was sent.
+        /// The verdict on each settlement.
+        var verdicts: [(FinishedAttempt, SettleVerdict)] = []
+        /// The lease of the started jobs, counted from before the turn was sent.
         var lease: Duration?
-        /// The highest count of wanted stops.
+        /// The highest count of stop requests.
         var stops = 0
         /// Why the turn failed.
         var error: QueueError?
@@ -81,49 +81,49 @@ struct TurnMachine: ~Copyable {
     private struct Line {
         let worker: String
         var number = 0
-        /// The claim that is under way, or whose outcome is unknown and which must be repeated as it was.
+        /// The claim in flight, or one with an unknown outcome that must be repeated unchanged.
         var asked: ClaimRequest?
         var isUnderWay = false
         var isReplay = false
     }
 
-    private struct Flight {
+    private struct InFlightTurn {
         let turn: Turn
         let line: Int?
         let round: Int
     }
 
-    /// The most settlements that wait before nothing more is claimed.
+    /// When this many settlements wait, the worker stops claiming.
     static let debtLimit = 2 * Queue.batchLimit
-    /// How many turns may be under way.
+    /// The most turns in flight.
     static let width = 2
-    /// Ends the name under which the second line claims.
+    /// The suffix of the claimer's name in the second sequence.
     static let secondLine = "#2"
 
     private let slots: Int
     private let pollInterval: Duration
     private let claimAhead: Duration
     private let isolatesLostJobs: Bool
-    /// From 0 to 1.
+    /// A random number from 0 to 1.
     private let chance: @Sendable () -> Double
 
-    /// Jobs that were claimed and have not ended.
+    /// The number of jobs that were claimed and have not finished.
     private var busy = 0
-    private var pace = HandlerPace()
-    /// Running jobs in their last chance.
+    private var pace = HandlerDurationEstimate()
+    /// The number of running jobs in their last chance.
     private var lastChances = 0
-    private var owed: [Ended] = []
+    private var owed: [FinishedAttempt] = []
     private var lines: [Line]
-    private var flights: [Flight] = []
+    private var flights: [InFlightTurn] = []
     private var turns = 0
     private var claimAt: Instant
     /// Whether a wake token came after the last claim was sent.
     private var isWoken = false
-    /// Whether the last claim brought all that it asked for.
+    /// Whether the last claim returned as many jobs as requested.
     private var hasBacklog = false
     private var notBefore: Instant?
     private var failures = 0
-    /// Rises with each failure, so that turns which failed together count as one.
+    /// Increases with each failure, so that turns that failed together count once.
     private var round = 0
     private(set) var isStopping = false
     private var isAbandoned = false
@@ -142,52 +142,52 @@ struct TurnMachine: ~Copyable {
         claimAt = now
     }
 
-    /// How many jobs may be here at once: as many as there are slots, and those that will soon have one.
+    /// The most jobs here at once: the slots, plus jobs that will start soon.
     private var capacity: Int { slots + pace.ahead(slots: slots, within: claimAhead) }
 
-    /// How many more jobs may be here than are here or asked for.
+    /// How many more jobs can be claimed.
     private var room: Int { isStopping ? 0 : capacity - busy - lines.reduce(0) { $0 + ($1.asked?.upTo ?? 0) } }
 
-    /// How many jobs in their last chance a claim may bring: one at a time, unless they run in processes of their own.
+    /// How many last-chance jobs a claim may return: one at a time, unless they run in isolated processes.
     private var chances: Int {
         if isolatesLostJobs { return slots }
         return lastChances == 0 && lines.allSatisfy { $0.asked?.lastChances ?? 0 == 0 } ? 1 : 0
     }
 
-    /// How many turns may be under way now.
+    /// The number of turns that may be in flight now.
     private var limit: Int { hasBacklog && failures == 0 && !isStopping ? Self.width : 1 }
 
-    /// How much room makes another turn worth its cost while one is under way; the other one has the rest.
+    /// The free capacity that justifies a second turn; the other turn uses the rest.
     private var half: Int { (capacity + 1) / 2 }
 }
 
 // MARK: - What happens
 
 extension TurnMachine {
-    /// A handler has returned, or a job is given back: its slot is free, its settlement owed.
-    mutating func ended(_ ended: Ended) {
+    /// Adds a finished or released attempt: its slot is free and its settlement pending.
+    mutating func ended(_ ended: FinishedAttempt) {
         busy -= 1
         if let took = ended.took { pace.note(took) }
         if ended.wasLastChance { lastChances -= 1 }
         owed.append(ended)
     }
 
-    /// There may be jobs.
+    /// Records that jobs may be available.
     mutating func woken(at now: Instant) {
         isWoken = true
         claimAt = min(claimAt, now)
     }
 
-    /// Jobs that were claimed ahead had to wait too long.
+    /// Records that jobs claimed ahead waited too long.
     mutating func stalled() { pace.stalled() }
 
-    /// Nothing new is started from now on.
+    /// Stops claiming and starting jobs.
     mutating func stop() { isStopping = true }
 
-    /// What still runs or is owed is left to the leases.
+    /// Abandons running jobs and pending settlements; their leases will expire.
     mutating func abandon() { isAbandoned = true }
 
-    /// What to do now.
+    /// The next action.
     mutating func next(at now: Instant) -> Action {
         if isAbandoned || isDone { return .finish }
         guard flights.isEmpty else { return nextBeside(at: now) }
@@ -203,7 +203,7 @@ extension TurnMachine {
         isStopping && busy == 0 && owed.isEmpty && flights.isEmpty && lines.allSatisfy { $0.asked == nil }
     }
 
-    /// What to do while a turn is under way.
+    /// The next action while a turn is in flight.
     private mutating func nextBeside(at now: Instant) -> Action {
         guard flights.count < limit else { return .wait(until: nil, listens: nil, ended: nil) }
         let missing = half - room
@@ -217,11 +217,13 @@ extension TurnMachine {
         turns += 1
         let turn = Turn(number: turns, settle: Array(owed.prefix(Queue.batchLimit)), claim: claim?.request)
         owed.removeFirst(turn.settle.count)
-        flights.append(Flight(turn: turn, line: claim?.line, round: round))
+        flights.append(InFlightTurn(turn: turn, line: claim?.line, round: round))
         return turn
     }
 
-    /// A claim whose outcome is unknown comes first, even during shutdown: it may have brought jobs.
+    /// The next claim.
+    ///
+    /// One with an unknown outcome comes first, even during shutdown: it may have claimed jobs.
     private mutating func nextClaim(at now: Instant) -> (request: ClaimRequest, line: Int)? {
         if let line = lines.firstIndex(where: { $0.asked != nil && !$0.isUnderWay }), let asked = lines[line].asked {
             lines[line].isUnderWay = true
@@ -230,7 +232,7 @@ extension TurnMachine {
         guard room > 0, owed.count < Self.debtLimit, !owed.isEmpty || claimAt <= now,
             let line = lines.firstIndex(where: { $0.asked == nil })
         else { return nil }
-        // Where more waits than there is room for, half of the room leaves the other half to the turn beside.
+        // When more jobs wait than there is capacity, one turn claims half and leaves the rest to the other.
         let most = limit > 1 ? half : capacity
         lines[line].number += 1
         let request = ClaimRequest(
@@ -247,7 +249,7 @@ extension TurnMachine {
 // MARK: - What comes back
 
 extension TurnMachine {
-    /// Takes in the reply to turn `number`.
+    /// Processes the reply to turn `number`.
     mutating func replied(_ number: Int, _ result: Result<TurnReply, QueueError>, at now: Instant) -> Outcome {
         guard let index = flights.firstIndex(where: { $0.turn.number == number }) else { return Outcome() }
         let flight = flights.remove(at: index)
@@ -258,7 +260,7 @@ extension TurnMachine {
         }
     }
 
-    private mutating func took(_ reply: TurnReply, of flight: Flight, _ now: Instant) -> Outcome {
+    private mutating func took(_ reply: TurnReply, of flight: InFlightTurn, _ now: Instant) -> Outcome {
         failures = 0
         notBefore = nil
         var outcome = Outcome(
@@ -271,11 +273,11 @@ extension TurnMachine {
         return outcome
     }
 
-    private mutating func failed(_ error: QueueError, _ flight: Flight, _ now: Instant) -> Outcome {
+    private mutating func failed(_ error: QueueError, _ flight: InFlightTurn, _ now: Instant) -> Outcome {
         owed = flight.turn.settle + owed
         if let line = flight.line {
             lines[line].isReplay = lines[line].isReplay || error.kind == .unknown
-            // Known not to have happened, or answered in a way that no repeat can mend: the next one is a new one.
+            // A claim that was not executed, or that was refused, is not repeated.
             if !lines[line].isReplay || error.isRefusal { lines[line].asked = nil }
         }
         if flight.round == round {
@@ -293,18 +295,18 @@ extension TurnMachine {
             outcome.started = jobs
             return
         }
-        owed += jobs.map { Ended($0, .released(after: nil)) }
+        owed += jobs.map { FinishedAttempt($0, .released(after: nil)) }
     }
 
-    /// When to claim again.
+    /// Computes when to claim again.
     private mutating func plan(after reply: ClaimReply, to line: Int, _ now: Instant) {
         hasBacklog = reply.status == .ok && reply.jobs.count >= lines[line].asked?.upTo ?? 0
         switch reply.status {
         case .stale:
-            // Somebody executed a later number in our name; only a higher one is heard.
+            // Another caller executed a later number under this name; only a higher number is accepted.
             lines[line].number += 1 << 20
             claimAt = now
-        // A token that came after this claim had been sent may stand for a job that it did not see.
+        // A token that came after this claim was sent may announce a job that the claim did not see.
         case .ok where lines[line].isReplay || hasBacklog || isWoken: claimAt = now
         case .ok: claimAt = now + idleTime(due: reply.nextDue)
         case .paused, .full: claimAt = now + idleTime(due: nil)
@@ -317,7 +319,7 @@ extension TurnMachine {
         return min(poll, due + .milliseconds(5) * chance())
     }
 
-    /// The first repeat comes at once, later ones after a pause that grows to 2 s.
+    /// The delay before a repeat: none at first, then growing to 2 s.
     private func pause(_ error: QueueError) -> Duration {
         let step = error.isRefusal ? max(failures, 6) : failures
         guard step > 1 else { return .zero }

@@ -1,33 +1,33 @@
-// Listens for wake tokens while a queue's loop has room for jobs.
+// Listens for wake tokens while a queue's loop has free slots.
 
 import MartletQueue
 import Synchronization
 
-/// At most one wait for a token at a time.
+/// Keeps at most one wait for a wake token.
 ///
-/// It stays through turns, so that a worker with room does not give up its place in Redis' line; without room it is
-/// withdrawn, so that it takes no token away from a worker that could use it.
+/// The wait continues during turns, so that a worker with free slots keeps its place among the waiting workers. Without
+/// free slots it is withdrawn, so that it does not take tokens from workers that could use them.
 final class WakeListener: Sendable {
-    /// Longer than any poll: the loop's own timer does the polling.
+    /// Longer than any poll interval: the loop's own timer polls.
     private static let patience = Duration.seconds(30)
 
     private let queue: Queue
     private let inbox: TurnInbox
-    private let crew: Crew
+    private let context: WorkerContext
     private let task = Mutex<(number: Int, task: Task<Void, Never>)?>(nil)
     private let numbers = Atomic(0)
 
-    init(queue: Queue, inbox: TurnInbox, crew: Crew) {
+    init(queue: Queue, inbox: TurnInbox, context: WorkerContext) {
         self.queue = queue
         self.inbox = inbox
-        self.crew = crew
+        self.context = context
     }
 
     func start() {
         task.withLock { task in
             guard task == nil else { return }
             let number = numbers.add(1, ordering: .relaxed).newValue
-            task = (number, Task(executorPreference: crew.lane.executor) { await self.listen(number) })
+            task = (number, Task(executorPreference: context.connection.executor) { await self.listen(number) })
         }
     }
 

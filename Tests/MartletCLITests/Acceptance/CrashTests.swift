@@ -25,7 +25,7 @@ private func slowContent(size: Int = 20 * mebibyte + 7) -> OriginContent {
         files: [OriginFile(name: "large.bin", size: size, seed: 7)], bytesPerSecond: 6 * mebibyte)
 }
 
-extension House {
+extension TestStack {
     /// A lease shorter than people may set, so that a test need not wait for it.
     fileprivate func shortenLease() async throws {
         try await downloads.configure(QueueSettingsChange(lease: .milliseconds(1200)))
@@ -44,56 +44,56 @@ extension House {
     @Test func `a download goes on elsewhere when its worker is killed, and fetches no more than a checkpoint again`()
         async throws
     {
-        try await House.with(slowContent()) { house in
-            try await house.serve()
-            try await house.shortenLease()
-            let worker = try house.work()
-            let id = try await house.add("large.bin")
-            try await house.untilCheckpoint(id, bytes: 10 * mebibyte)
+        try await TestStack.with(slowContent()) { stack in
+            try await stack.serve()
+            try await stack.shortenLease()
+            let worker = try stack.work()
+            let id = try await stack.add("large.bin")
+            try await stack.untilCheckpoint(id, bytes: 10 * mebibyte)
             worker.send(SIGKILL)
             _ = await worker.wait(within: .seconds(5))
-            try house.work()
-            try await house.until(id, is: "completed")
-            #expect(try house.hasRightBytes("large.bin"))
-            let servings = house.origin.servings
+            try stack.work()
+            try await stack.until(id, is: "completed")
+            #expect(try stack.hasRightBytes("large.bin"))
+            let servings = stack.origin.servings
             try #require(servings.count == 2)
             #expect(servings[1].status == 206)
             let again = servings[0].from + servings[0].sent - servings[1].from
             #expect(servings[1].from > mebibyte)
             // What one checkpoint interval holds, and what was on its way when the worker died.
             #expect(again <= 8 * mebibyte + 2 * mebibyte, "\(again) bytes were fetched again")
-            let job = try await house.record(id)
+            let job = try await stack.record(id)
             #expect(job.failures == 0, "a dead worker costs no retry")
             #expect(job.claims == 2)
         }
     }
 
     @Test func `a worker that was stopped beyond its lease is refused and changes nothing`() async throws {
-        try await House.with(slowContent()) { house in
-            try await house.serve()
-            try await house.shortenLease()
-            let zombie = try house.work()
-            let id = try await house.add("large.bin")
-            try await house.untilCheckpoint(id, bytes: 10 * mebibyte)
+        try await TestStack.with(slowContent()) { stack in
+            try await stack.serve()
+            try await stack.shortenLease()
+            let zombie = try stack.work()
+            let id = try await stack.add("large.bin")
+            try await stack.untilCheckpoint(id, bytes: 10 * mebibyte)
             zombie.send(SIGSTOP)
-            let heir = try house.work()
-            try await house.until(id, is: "completed")
-            let before = try await house.record(id)
-            let file = try FileFacts(house.filesDirectory + "/large.bin")
+            let heir = try stack.work()
+            try await stack.until(id, is: "completed")
+            let before = try await stack.record(id)
+            let file = try FileFacts(stack.filesDirectory + "/large.bin")
             zombie.send(SIGCONT)
-            try await house.until("the stopped worker has noticed") {
-                try await house.downloads.workers().count { report in
+            try await stack.until("the stopped worker has noticed") {
+                try await stack.downloads.workers().count { report in
                     let says = try JSON.parse(report.says, source: "worker")
                     return says["busy"].int == 0 && report.silentFor < .seconds(2)
                 } == 2
             }
-            let after = try await house.record(id)
+            let after = try await stack.record(id)
             #expect(after.state == .completed)
             #expect(after.claims == before.claims && after.failures == 0 && after.output == before.output)
             #expect(after.finishedAt == before.finishedAt)
-            #expect(try FileFacts(house.filesDirectory + "/large.bin") == file)
-            #expect(try house.hasRightBytes("large.bin"))
-            #expect(try await house.downloads.status()?.completedEver == 1)
+            #expect(try FileFacts(stack.filesDirectory + "/large.bin") == file)
+            #expect(try stack.hasRightBytes("large.bin"))
+            #expect(try await stack.downloads.status()?.completedEver == 1)
             #expect(zombie.status == nil && heir.status == nil, "both workers live on")
         }
     }
@@ -102,26 +102,26 @@ extension House {
     @Test func `a worker that was stopped for most of its lease goes on, and nothing is charged nor fetched again`()
         async throws
     {
-        try await House.with(slowContent()) { house in
-            try await house.serve()
-            try await house.downloads.configure(QueueSettingsChange(lease: .seconds(5)))
-            let worker = try house.work()
-            let id = try await house.add("large.bin")
+        try await TestStack.with(slowContent()) { stack in
+            try await stack.serve()
+            try await stack.downloads.configure(QueueSettingsChange(lease: .seconds(5)))
+            let worker = try stack.work()
+            let id = try await stack.add("large.bin")
             @Sendable func left() async throws -> Double {
-                let job = try await house.record(id)
+                let job = try await stack.record(id)
                 return try #require(job.leaseUntil).timeIntervalSince(job.readAt)
             }
-            try await house.untilCheckpoint(id, bytes: mebibyte)
-            try await house.until("a beat has just extended the lease") { try await left() > 4.5 }
+            try await stack.untilCheckpoint(id, bytes: mebibyte)
+            try await stack.until("a beat has just extended the lease") { try await left() > 4.5 }
             worker.send(SIGSTOP)
             // 60 % of a lease, as Redis' clock has it; sweeps look at the job meanwhile.
-            try await house.until("most of the lease has passed") { try await left() < 1.5 }
+            try await stack.until("most of the lease has passed") { try await left() < 1.5 }
             worker.send(SIGCONT)
-            try await house.until(id, is: "completed")
-            let job = try await house.record(id)
+            try await stack.until(id, is: "completed")
+            let job = try await stack.record(id)
             #expect(job.claims == 1 && job.lost == 0 && job.failures == 0)
-            #expect(house.origin.servings.count == 1)
-            #expect(try house.hasRightBytes("large.bin"))
+            #expect(stack.origin.servings.count == 1)
+            #expect(try stack.hasRightBytes("large.bin"))
         }
     }
 
@@ -130,26 +130,26 @@ extension House {
     {
         let content = OriginContent(
             files: [OriginFile(name: "small.bin", size: 300_000, seed: 3)], bytesPerSecond: 8 * mebibyte)
-        try await House.with(content) { house in
-            try await house.serve()
-            try await house.shortenLease()
-            let path = house.filesDirectory + "/small.bin"
+        try await TestStack.with(content) { stack in
+            try await stack.serve()
+            try await stack.shortenLease()
+            let path = stack.filesDirectory + "/small.bin"
             // The settlement is sent after the rename, so it meets a shut gate.
-            let proxy = try await FaultProxy.start(to: house.redis.socketPath)
+            let proxy = try await FaultProxy.start(to: stack.redis.socketPath)
             proxy.add(
                 FaultRule(Fault(.drop, isSilent: true), times: nil) { FileManager.default.fileExists(atPath: path) })
-            let worker = try house.work(["REDIS_URL": proxy.url])
-            let id = try await house.add("small.bin")
-            try await house.until("the file has its name") { FileManager.default.fileExists(atPath: path) }
+            let worker = try stack.work(["REDIS_URL": proxy.url])
+            let id = try await stack.add("small.bin")
+            try await stack.until("the file has its name") { FileManager.default.fileExists(atPath: path) }
             worker.send(SIGKILL)
             _ = await worker.wait(within: .seconds(5))
-            #expect(try await house.record(id).state == .active)
-            let (requests, file) = (house.origin.servings.count, try FileFacts(path))
-            try house.work()
-            try await house.until(id, is: "completed")
-            #expect(house.origin.servings.count == requests, "nothing was fetched again")
+            #expect(try await stack.record(id).state == .active)
+            let (requests, file) = (stack.origin.servings.count, try FileFacts(path))
+            try stack.work()
+            try await stack.until(id, is: "completed")
+            #expect(stack.origin.servings.count == requests, "nothing was fetched again")
             #expect(try FileFacts(path) == file)
-            #expect(try house.hasRightBytes("small.bin"))
+            #expect(try stack.hasRightBytes("small.bin"))
             await proxy.stop()
         }
     }
@@ -157,28 +157,28 @@ extension House {
     @Test func `a job whose cancel was answered is never started again, whatever becomes of its worker`()
         async throws
     {
-        try await House.with(slowContent()) { house in
-            try await house.serve()
-            try await house.shortenLease()
-            let worker = try house.work()
-            let id = try await house.add("large.bin")
-            try await house.until(id, is: "downloading")
-            try await house.until("bytes arrive") { !house.origin.servings.isEmpty }
+        try await TestStack.with(slowContent()) { stack in
+            try await stack.serve()
+            try await stack.shortenLease()
+            let worker = try stack.work()
+            let id = try await stack.add("large.bin")
+            try await stack.until(id, is: "downloading")
+            try await stack.until("bytes arrive") { !stack.origin.servings.isEmpty }
             worker.send(SIGSTOP)
-            _ = try await house.post("/api/downloads/\(id)/cancel")
+            _ = try await stack.post("/api/downloads/\(id)/cancel")
             worker.send(SIGKILL)
             _ = await worker.wait(within: .seconds(5))
-            try house.work()
-            try await house.until(id, is: "cancelled")
-            let claims = try await house.record(id).claims
+            try stack.work()
+            try await stack.until(id, is: "cancelled")
+            let claims = try await stack.record(id).claims
             // Another job passes through the same worker meanwhile.
-            let other = try await house.add("large.bin")
-            try await house.until(other, is: "downloading")
-            #expect(try await house.record(id).claims == claims)
+            let other = try await stack.add("large.bin")
+            try await stack.until(other, is: "downloading")
+            #expect(try await stack.record(id).claims == claims)
             #expect(claims == 1)
-            #expect(try await house.status(id) == "cancelled")
-            _ = try await house.post("/api/downloads/\(other)/cancel")
-            try await house.until(other, is: "cancelled")
+            #expect(try await stack.status(id) == "cancelled")
+            _ = try await stack.post("/api/downloads/\(other)/cancel")
+            try await stack.until(other, is: "cancelled")
         }
     }
 }

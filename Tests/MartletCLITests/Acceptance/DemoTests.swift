@@ -12,7 +12,7 @@ import Testing
         let demo = try Subprocess(
             Program.path, ["demo"], environment: Subprocess.plainEnvironment, output: log, errors: log)
         let status = await demo.wait(within: .seconds(90))
-        let text = House.text(log)
+        let text = TestStack.text(log)
         #expect(status == 0, "\(text)")
         #expect(text.split(separator: "\n").last == "24 downloaded, 0 lost, 0 corrupted", "\(text)")
         for word in ["batch", "pause", "resume", "SIGKILL", "takes its place", "SHA-256"] {

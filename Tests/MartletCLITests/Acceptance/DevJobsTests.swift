@@ -7,21 +7,21 @@ import Testing
 
 @Suite struct DevJobsTests {
     @Test func `dev completes echo and sleep jobs of the queue default, and work does not take them`() async throws {
-        try await House.with(OriginContent(files: [], bytesPerSecond: 100 << 20)) { house in
+        try await TestStack.with(OriginContent(files: [], bytesPerSecond: 100 << 20)) { stack in
             let port = try await DemoStage.freePort()
             let environment = Subprocess.plainEnvironment.merging(["HTTP_PORT": String(port)]) { $1 }
-            _ = try house.startBare(["dev"], environment)
+            _ = try stack.startBare(["dev"], environment)
             let server = ["MARTLET_SERVER": "http://127.0.0.1:\(port)"]
-            try await house.until("dev is ready") {
-                try await house.martlet("stats", environment: server).status == 0
+            try await stack.until("dev is ready") {
+                try await stack.martlet("stats", environment: server).status == 0
             }
-            let echo = try await house.martlet(
+            let echo = try await stack.martlet(
                 "enqueue", "echo", "-d", #"{"who":"Ada","list":[1,2.5,null,true]}"#, "--wait", "-o", "json",
                 environment: server)
             #expect(echo.status == 0, "\(echo.errors)")
             #expect(echo.output.contains("completed"), "\(echo.output)")
             #expect(echo.output.contains("Ada"))
-            let sleep = try await house.martlet(
+            let sleep = try await stack.martlet(
                 "enqueue", "sleep", "-d", #"{"seconds":0.2}"#, "--wait", "-o", "json", environment: server)
             #expect(sleep.status == 0, "\(sleep.errors)")
             let settings = try ServiceSettings.load(environment: [:])

@@ -28,8 +28,8 @@ private final class Dev: Sendable {
         }
     }
 
-    var output: String { House.text(log + ".out") }
-    var errors: String { House.text(log + ".err") }
+    var output: String { TestStack.text(log + ".out") }
+    var errors: String { TestStack.text(log + ".err") }
 
     func until(_ what: String, _ condition: () -> Bool) async throws {
         let end = ContinuousClock.now + .seconds(15)

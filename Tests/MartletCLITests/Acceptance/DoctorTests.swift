@@ -11,16 +11,16 @@ private let nothing = OriginContent(files: [], bytesPerSecond: 1)
     @Test func `every setting that the guide names is looked at, and what differs is told with its remedy`()
         async throws
     {
-        try await House.with(nothing) { house in
+        try await TestStack.with(nothing) { stack in
             for (name, good, bad) in [
                 ("no-appendfsync-on-rewrite", "no", "yes"), ("aof-load-truncated", "yes", "no"),
                 ("timeout", "0", "300"),
                 ("tcp-keepalive", "60", "0"), ("busy-reply-threshold", "1000", "60000"), ("maxmemory", "1gb", "0"),
             ] {
-                try await house.command("CONFIG", "SET", name, good)
-                #expect(try await house.doctor(name)["result"].string == "ok", "\(name) \(good)")
-                try await house.command("CONFIG", "SET", name, bad)
-                let check = try await house.doctor(name)
+                try await stack.command("CONFIG", "SET", name, good)
+                #expect(try await stack.doctor(name)["result"].string == "ok", "\(name) \(good)")
+                try await stack.command("CONFIG", "SET", name, bad)
+                let check = try await stack.doctor(name)
                 #expect(
                     check["result"].string == "warning" && check["value"].string?.isEmpty == false, "\(name) \(bad)")
                 #expect(check["advice"].string?.hasPrefix("set ") == true)
@@ -29,34 +29,34 @@ private let nothing = OriginContent(files: [], bytesPerSecond: 1)
     }
 
     @Test func `a value that cannot be read says so`() async throws {
-        try await House.with(nothing) { house in
-            try await house.command("ACL", "SETUSER", "default", "-config")
+        try await TestStack.with(nothing) { stack in
+            try await stack.command("ACL", "SETUSER", "default", "-config")
             for name in ["no-appendfsync-on-rewrite", "maxmemory", "busy-reply-threshold"] {
-                let check = try await house.doctor(name)
+                let check = try await stack.doctor(name)
                 #expect(check["result"].string == "warning" && check["value"].string == "cannot be read")
             }
-            try await house.command("ACL", "SETUSER", "default", "+@all")
+            try await stack.command("ACL", "SETUSER", "default", "+@all")
         }
     }
 
     @Test func `a wrong password is called one, and the settings are shown`() async throws {
-        try await House.with(nothing) { house in
-            try await house.command("ACL", "SETUSER", "m", "reset", "on", ">right", "~*", "+@all")
-            let url = "unix://\(house.redis.socketPath)?user=m&password=wrong-canary"
-            let result = try await house.martlet("doctor", environment: ["REDIS_URL": url])
+        try await TestStack.with(nothing) { stack in
+            try await stack.command("ACL", "SETUSER", "m", "reset", "on", ">right", "~*", "+@all")
+            let url = "unix://\(stack.redis.socketPath)?user=m&password=wrong-canary"
+            let result = try await stack.martlet("doctor", environment: ["REDIS_URL": url])
             #expect(result.status == 4)
             #expect(result.errors.contains("password") && !result.errors.contains("cannot be reached"))
             #expect(result.output.contains("environment DOWNLOAD__DIRECTORY") && result.output.contains("(secret)"))
             #expect(!(result.output + result.errors).contains("canary"))
-            let audit = try await house.martlet("audit", environment: ["REDIS_URL": url])
+            let audit = try await stack.martlet("audit", environment: ["REDIS_URL": url])
             #expect(audit.status == 4 && audit.errors.contains("password"))
         }
     }
 
     @Test func `without Redis the settings and what else can be checked are shown`() async throws {
-        try await House.with(nothing) { house in
+        try await TestStack.with(nothing) { stack in
             let environment = ["REDIS_URL": "redis://127.0.0.1:1", "REDIS_PREFFIX": "x"]
-            let result = try await house.martlet("doctor", environment: environment)
+            let result = try await stack.martlet("doctor", environment: environment)
             #expect(result.status == 69)
             #expect(
                 result.errors.contains("Redis cannot be reached") && result.errors.contains("nothing listens there"))
@@ -70,7 +70,7 @@ private let nothing = OriginContent(files: [], bytesPerSecond: 1)
     }
 }
 
-extension House {
+extension TestStack {
     /// One check of `doctor`.
     fileprivate func doctor(_ name: String) async throws -> JSON {
         let result = try await martlet("doctor", "-o", "json")

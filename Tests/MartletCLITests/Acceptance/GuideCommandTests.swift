@@ -14,7 +14,7 @@ private let content = OriginContent(
     bytesPerSecond: 1 << 30)
 
 /// What a command of a guide needs before it can be run here, or why it is not run.
-private enum Treatment {
+private enum CommandHandling {
     case run
     case skip(String)
 }
@@ -34,7 +34,7 @@ private let skipped: [(prefix: String, reason: String)] = [
     ("martlet bench", "takes minutes; BenchCommandTests run it"),
 ]
 
-private func treatment(of command: String) -> Treatment {
+private func treatment(of command: String) -> CommandHandling {
     guard let rule = skipped.first(where: { (command + " ").hasPrefix($0.prefix) }) else { return .run }
     return .skip(rule.reason)
 }
@@ -63,21 +63,21 @@ private func commands(of block: GuideBlock) -> [String] {
     @Test func `every command of the README and the guides works as it is written`() async throws {
         let blocks = try Guides.blocks(in: "sh")
         try #require(blocks.count >= 8, "the guides are not where they were")
-        try await House.with(content) { house in
-            try await house.serve()
-            try house.work(["WORKER_QUEUES": "downloads=10"])
-            let shell = try GuideShell(house)
+        try await TestStack.with(content) { stack in
+            try await stack.serve()
+            try stack.work(["WORKER_QUEUES": "downloads=10"])
+            let shell = try GuideShell(stack)
             var ran = 0
             for block in blocks {
                 // Each block begins as for a new reader: nothing is paused, no file is there, and the queues that it
                 // names are.
                 for queue in ["default", "old"] {
-                    _ = try await house.put("/api/v1/queues/\(queue)", .object([:]))
+                    _ = try await stack.put("/api/v1/queues/\(queue)", .object([:]))
                 }
-                _ = try await house.post("/api/downloads/resume")
-                try? FileManager.default.removeItem(atPath: house.filesDirectory)
+                _ = try await stack.post("/api/downloads/resume")
+                try? FileManager.default.removeItem(atPath: stack.filesDirectory)
                 try FileManager.default.createDirectory(
-                    atPath: house.filesDirectory, withIntermediateDirectories: true)
+                    atPath: stack.filesDirectory, withIntermediateDirectories: true)
                 for command in commands(of: block) {
                     guard case .run = treatment(of: command) else { continue }
                     let result = try await shell.run(command)
@@ -92,19 +92,19 @@ private func commands(of block: GuideBlock) -> [String] {
 
 /// A shell in which the commands of a guide find what they name.
 private struct GuideShell {
-    let house: House
+    let stack: TestStack
     let directory: String
 
-    init(_ house: House) throws {
-        self.house = house
-        directory = house.directory + "/shell"
+    init(_ stack: TestStack) throws {
+        self.stack = stack
+        directory = stack.directory + "/shell"
         let programs = directory + "/bin"
         try FileManager.default.createDirectory(atPath: programs, withIntermediateDirectories: true)
         try FileManager.default.createSymbolicLink(atPath: programs + "/martlet", withDestinationPath: Program.path)
         // An answer that is no success must end curl with an error.
         try write("fail\n", to: directory + "/.curlrc")
         // Guides write `redis-cli` for the Redis at its usual address.
-        let ours = "#!/bin/sh\nexec /usr/bin/redis-cli -s \(house.redis.socketPath) \"$@\"\n"
+        let ours = "#!/bin/sh\nexec /usr/bin/redis-cli -s \(stack.redis.socketPath) \"$@\"\n"
         try write(ours, to: programs + "/redis-cli")
         try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: programs + "/redis-cli")
     }
@@ -117,7 +117,7 @@ private struct GuideShell {
     func run(_ command: String) async throws -> CommandResult {
         let text = try await filledIn(command)
         let name = "\(directory)/\(UUID().uuidString)"
-        var environment = house.environment
+        var environment = stack.environment
         environment["PATH"] = "\(directory)/bin:/usr/local/bin:/usr/bin:/bin"
         environment["CURL_HOME"] = directory
         let process = try Subprocess(
@@ -125,13 +125,14 @@ private struct GuideShell {
             errors: name + ".err")
         let status = await process.wait(within: .seconds(30))
         if status == nil { process.send(9) }
-        return CommandResult(status: status, output: House.text(name + ".out"), errors: House.text(name + ".err"))
+        return CommandResult(
+            status: status, output: TestStack.text(name + ".out"), errors: TestStack.text(name + ".err"))
     }
 
     private func filledIn(_ command: String) async throws -> String {
-        var text = command.replacing("localhost:8080", with: house.serverURL.dropFirst("http://".count))
+        var text = command.replacing("localhost:8080", with: stack.serverURL.dropFirst("http://".count))
         text = text.replacing("/var/lib/martlet", with: directory)
-        text = text.replacing("https://example.com/", with: house.origin.url(of: ""))
+        text = text.replacing("https://example.com/", with: stack.origin.url(of: ""))
         guard text.contains("ID") else { return text }
         for name in ["ID1", "ID2", "ID"] where text.contains(name) {
             text = text.replacing(name, with: try await job(for: command))
@@ -145,20 +146,20 @@ private struct GuideShell {
         if isDownload {
             // Far in the future, so that the worker leaves it alone.
             let body = JSON.object([
-                "url": .string(house.origin.url(of: "a.flac")), "filename": .string(UUID().uuidString),
+                "url": .string(stack.origin.url(of: "a.flac")), "filename": .string(UUID().uuidString),
                 "delay_seconds": .integer(3600),
             ])
-            let id = try #require(try await house.post("/api/downloads", body)["id"].string)
-            if command.contains("resume") { _ = try await house.post("/api/downloads/\(id)/pause") }
-            if command.contains("retry") { _ = try await house.post("/api/downloads/\(id)/cancel") }
+            let id = try #require(try await stack.post("/api/downloads", body)["id"].string)
+            if command.contains("resume") { _ = try await stack.post("/api/downloads/\(id)/pause") }
+            if command.contains("retry") { _ = try await stack.post("/api/downloads/\(id)/cancel") }
             return id
         }
-        let answer = try await house.post("/api/v1/jobs", .object(["type": .string("greet")]))
+        let answer = try await stack.post("/api/v1/jobs", .object(["type": .string("greet")]))
         let id = try #require(answer["id"].string)
-        if command.contains("resume") { _ = try await house.post("/api/v1/jobs/\(id)/pause") }
+        if command.contains("resume") { _ = try await stack.post("/api/v1/jobs/\(id)/pause") }
         // Ended, so that it can be retried and a wait for it returns at once.
         if command.contains("retry") || command.contains("wait=") {
-            _ = try await house.post("/api/v1/jobs/\(id)/cancel")
+            _ = try await stack.post("/api/v1/jobs/\(id)/cancel")
         }
         return id
     }

@@ -16,38 +16,38 @@ import Testing
                 OriginFile(name: "a.bin", size: 30_000, seed: 1), OriginFile(name: "b.bin", size: 40_000, seed: 2),
                 OriginFile(name: "c.bin", size: 50_000, seed: 3),
             ], bytesPerSecond: 1 << 30)
-        try await House.with(content) { house in
-            try await house.serve()
-            try house.work()
+        try await TestStack.with(content) { stack in
+            try await stack.serve()
+            try stack.work()
             func add(_ name: String, _ more: (String, JSON)...) async throws -> String {
-                var fields: JSONObject = ["url": .string(house.origin.url(of: name)), "filename": "same.bin"]
+                var fields: JSONObject = ["url": .string(stack.origin.url(of: name)), "filename": "same.bin"]
                 for (key, value) in more { fields[key] = value }
-                let answer = try await house.post("/api/downloads", .object(fields))
+                let answer = try await stack.post("/api/downloads", .object(fields))
                 return try #require(answer["id"].string)
             }
             var names: [String] = []
             for file in ["a.bin", "b.bin"] {
                 let id = try await add(file)
-                try await house.until(id, is: "completed")
-                names.append(try #require(try await house.download(id)["filename"].string))
+                try await stack.until(id, is: "completed")
+                names.append(try #require(try await stack.download(id)["filename"].string))
             }
             #expect(names == ["same.bin", "same (2).bin"])
             let refused = try await add("c.bin", ("on_conflict", "error"), ("max_retries", .integer(0)))
-            try await house.until(refused, is: "failed")
-            #expect(try await house.download(refused)["error"].string?.hasPrefix("file_exists: ") == true)
-            #expect(!house.origin.servings.contains { $0.name == "c.bin" }, "nothing was fetched in vain")
-            _ = try await house.post("/api/downloads/\(refused)/retry", .object(["filename": "c.bin"]))
-            try await house.until(refused, is: "completed")
-            #expect(try house.hasRightBytes("c.bin"))
-            #expect(try await house.download(refused)["error"].string == nil)
+            try await stack.until(refused, is: "failed")
+            #expect(try await stack.download(refused)["error"].string?.hasPrefix("file_exists: ") == true)
+            #expect(!stack.origin.servings.contains { $0.name == "c.bin" }, "nothing was fetched in vain")
+            _ = try await stack.post("/api/downloads/\(refused)/retry", .object(["filename": "c.bin"]))
+            try await stack.until(refused, is: "completed")
+            #expect(try stack.hasRightBytes("c.bin"))
+            #expect(try await stack.download(refused)["error"].string == nil)
         }
     }
 
     @Test func `a unique download is refused under every spelling of its URL`() async throws {
-        try await House.with(OriginContent(files: [], bytesPerSecond: 1)) { house in
-            try await house.serve()
+        try await TestStack.with(OriginContent(files: [], bytesPerSecond: 1)) { stack in
+            try await stack.serve()
             func push(_ url: String) async throws {
-                _ = try await house.post("/api/downloads", .object(["url": .string(url), "unique": true]))
+                _ = try await stack.post("/api/downloads", .object(["url": .string(url), "unique": true]))
             }
             try await push("http://localhost/a/b?c=d")
             for url in ["HTTP://LocalHost:80/a/b?c=d#e", "http://localhost/x/../a/%62?c=d"] {

@@ -15,56 +15,56 @@ private func files(_ count: Int, size: Int, bytesPerSecond: Int) -> OriginConten
 
 @Suite(.serialized) struct RestartTests {
     @Test func `downloads finish by themselves when Redis is killed and started again in mid-load`() async throws {
-        try await House.with(files(16, size: 400_000, bytesPerSecond: 600_000)) { house in
-            try await house.serve()
-            try house.work()
-            try house.work()
-            let names = house.origin.content.files.map(\.name)
-            let ids = try await house.add(names)
-            try await house.until("some are done") { try await house.downloads.status()?.completedEver ?? 0 >= 4 }
-            house.redis.kill()
-            try await house.redis.restart()
-            for id in ids { try await house.until(id, is: "completed", within: .seconds(40)) }
-            for name in names { #expect(try house.hasRightBytes(name)) }
-            #expect(try await house.downloads.status()?.completedEver == ids.count)
+        try await TestStack.with(files(16, size: 400_000, bytesPerSecond: 600_000)) { stack in
+            try await stack.serve()
+            try stack.work()
+            try stack.work()
+            let names = stack.origin.content.files.map(\.name)
+            let ids = try await stack.add(names)
+            try await stack.until("some are done") { try await stack.downloads.status()?.completedEver ?? 0 >= 4 }
+            stack.redis.kill()
+            try await stack.redis.restart()
+            for id in ids { try await stack.until(id, is: "completed", within: .seconds(40)) }
+            for name in names { #expect(try stack.hasRightBytes(name)) }
+            #expect(try await stack.downloads.status()?.completedEver == ids.count)
         }
     }
 
     @Test func `a pause of all queues outlives a restart of everything`() async throws {
-        try await House.with(files(4, size: 50_000, bytesPerSecond: 10_000_000)) { house in
-            let server = try await house.serve()
-            let worker = try house.work()
-            let paused = try await house.martlet("pause", "--reason", "moving house")
+        try await TestStack.with(files(4, size: 50_000, bytesPerSecond: 10_000_000)) { stack in
+            let server = try await stack.serve()
+            let worker = try stack.work()
+            let paused = try await stack.martlet("pause", "--reason", "moving house")
             #expect(paused.status == 0)
-            let ids = try await house.add(house.origin.content.files.map(\.name))
-            try await house.untilWorking()
+            let ids = try await stack.add(stack.origin.content.files.map(\.name))
+            try await stack.untilWorking()
             await worker.stop()
             await server.stop()
             #expect(worker.status == 0, "the worker ends in order")
             #expect(server.status == 0, "the server ends in order")
-            await house.redis.stop()
-            try await house.redis.restart()
-            try await house.store.waitUntilConnected(within: .seconds(10))
-            try await house.serve()
-            try house.work()
-            try await house.untilWorking()
+            await stack.redis.stop()
+            try await stack.redis.restart()
+            try await stack.store.waitUntilConnected(within: .seconds(10))
+            try await stack.serve()
+            try stack.work()
+            try await stack.untilWorking()
             // Long enough for several polls of the worker.
             let end = ContinuousClock.now + .milliseconds(2500)
             while ContinuousClock.now < end {
-                let status = try await house.get("/api/downloads/status")
+                let status = try await stack.get("/api/downloads/status")
                 #expect(status["paused"].bool == true)
                 #expect(status["active_downloads"].int == 0 && status["queued_downloads"].int == ids.count)
                 try await Task.sleep(for: .milliseconds(250))
             }
-            #expect(house.origin.servings.isEmpty)
-            #expect(try await house.downloads.status()?.pausedAll?.reason == "moving house")
-            #expect(try await house.martlet("resume").status == 0)
-            for id in ids { try await house.until(id, is: "completed") }
+            #expect(stack.origin.servings.isEmpty)
+            #expect(try await stack.downloads.status()?.pausedAll?.reason == "moving house")
+            #expect(try await stack.martlet("resume").status == 0)
+            for id in ids { try await stack.until(id, is: "completed") }
         }
     }
 }
 
-extension House {
+extension TestStack {
     /// Waits until a worker has said that it lives.
     fileprivate func untilWorking() async throws {
         try await until("a worker is there") {

@@ -18,34 +18,34 @@ private let nothing = OriginContent(files: [], bytesPerSecond: 100 << 20)
 @Suite(.serialized) struct StartCheckTests {
     /// Row 47.
     @Test func `a Redis that throws keys away is refused by servers and workers, and doctor says so`() async throws {
-        try await House.with(nothing) { house in
-            try await house.command("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+        try await TestStack.with(nothing) { stack in
+            try await stack.command("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
             for command in ["serve", "work"] {
-                let result = try await house.martlet(command)
+                let result = try await stack.martlet(command)
                 #expect(result.status == 78, "\(command)")
                 #expect(result.errors.contains("maxmemory-policy") && result.errors.contains("noeviction"))
             }
-            #expect(try await house.martlet("doctor").status == 1)
-            try await house.command("CONFIG", "SET", "maxmemory-policy", "volatile-lru")
-            try await house.serve()
-            #expect(house.log("serve").contains("maxmemory-policy"))
+            #expect(try await stack.martlet("doctor").status == 1)
+            try await stack.command("CONFIG", "SET", "maxmemory-policy", "volatile-lru")
+            try await stack.serve()
+            #expect(stack.log("serve").contains("maxmemory-policy"))
         }
     }
 
     /// Rows 26 and 47.
     @Test func `a Redis that keeps nothing is a warning in the log and in the verbose answer`() async throws {
-        try await House.with(nothing) { house in
-            try await house.command("CONFIG", "SET", "appendonly", "no")
-            try await house.serve()
-            try await house.until("the warning is logged") { house.log("serve").contains("appendonly") }
-            let ready = try await house.get("/readyz?verbose")
+        try await TestStack.with(nothing) { stack in
+            try await stack.command("CONFIG", "SET", "appendonly", "no")
+            try await stack.serve()
+            try await stack.until("the warning is logged") { stack.log("serve").contains("appendonly") }
+            let ready = try await stack.get("/readyz?verbose")
             #expect(ready["status"].string == "ok")
             let findings = ready["findings"].array ?? []
             let append = try #require(findings.first { $0["check"].string == "appendonly" })
             #expect(append["result"].string == "failed")
             #expect(append["advice"].string?.contains("set yes") == true)
             #expect(findings.contains { $0["check"].string == "permissions" && $0["result"].string == "ok" })
-            #expect(try await house.get("/readyz")["findings"] == .null)
+            #expect(try await stack.get("/readyz")["findings"] == .null)
         }
     }
 
@@ -55,30 +55,30 @@ private let nothing = OriginContent(files: [], bytesPerSecond: 100 << 20)
         ["resetkeys", "~other:*"],
     ])
     func `a user who may not do what the scripts do is refused before a script runs`(_ rules: [String]) async throws {
-        try await House.with(nothing) { house in
-            try await house.allow(["~*", "+@all"] + rules)
-            let result = try await house.martlet("work", environment: ["REDIS_URL": house.userURL])
+        try await TestStack.with(nothing) { stack in
+            try await stack.allow(["~*", "+@all"] + rules)
+            let result = try await stack.martlet("work", environment: ["REDIS_URL": stack.userURL])
             #expect(result.status == 78, "\(result.errors)")
             #expect(result.errors.contains("permissions"))
             if let command = rules.first, command.hasPrefix("-"), !command.contains("@") {
                 #expect(result.errors.contains(command.dropFirst().uppercased()))
             }
-            #expect(try await house.store.queueNames().isEmpty, "nothing was written")
+            #expect(try await stack.store.queueNames().isEmpty, "nothing was written")
         }
     }
 
     /// Rows 51 and 140.
     @Test func `the user that the guide makes may do all that is needed, and nothing to the server`() async throws {
-        try await House.with(nothing) { house in
+        try await TestStack.with(nothing) { stack in
             let rules =
                 "~martlet:* +@read +@write -@dangerous +@scripting +@connection +info +config|get +time"
-            try await house.allow(rules.split(separator: " ").map(String.init))
-            try await house.serve(["REDIS_URL": house.userURL])
-            let findings = try await house.get("/readyz?verbose")["findings"].array ?? []
+            try await stack.allow(rules.split(separator: " ").map(String.init))
+            try await stack.serve(["REDIS_URL": stack.userURL])
+            let findings = try await stack.get("/readyz?verbose")["findings"].array ?? []
             let permissions = findings.first { $0["check"].string == "permissions" }
             #expect(permissions?["result"].string == "ok", "\(findings)")
-            _ = try await house.post("/api/downloads/pause")
-            let client = RedisClient(try RedisConfiguration(url: house.userURL), logger: Logger(label: "test"))
+            _ = try await stack.post("/api/downloads/pause")
+            let client = RedisClient(try RedisConfiguration(url: stack.userURL), logger: Logger(label: "test"))
             try await StoreSession.beside(client.run) {
                 for words in [
                     ["FLUSHALL"], ["CONFIG", "SET", "maxmemory", "1"], ["KEYS", "*"], ["SHUTDOWN"],
@@ -96,41 +96,41 @@ private let nothing = OriginContent(files: [], bytesPerSecond: 100 << 20)
 
     /// Row 58.
     @Test func `the keys of another environment are refused, and one's own are marked`() async throws {
-        try await House.with(nothing) { house in
+        try await TestStack.with(nothing) { stack in
             let staging = ["REDIS_ENVIRONMENT": "staging"]
-            try await house.serve(staging)
+            try await stack.serve(staging)
             for command in ["serve", "work"] {
-                let result = try await house.martlet(command, environment: ["HTTP_PORT": "0"])
+                let result = try await stack.martlet(command, environment: ["HTTP_PORT": "0"])
                 #expect(result.status == 78)
                 #expect(result.errors.contains("staging") && result.errors.contains("REDIS_PREFIX"))
             }
-            #expect(try await house.martlet("doctor").status == 1)
-            #expect(try await house.martlet("doctor", environment: staging).status == 0)
-            let elsewhere = try await house.martlet("doctor", environment: ["REDIS_PREFIX": "other"])
+            #expect(try await stack.martlet("doctor").status == 1)
+            #expect(try await stack.martlet("doctor", environment: staging).status == 0)
+            let elsewhere = try await stack.martlet("doctor", environment: ["REDIS_PREFIX": "other"])
             #expect(elsewhere.status == 0, "another prefix is another installation")
-            try await house.store.pauseAll()
-            try await house.store.resumeAll()
-            #expect(try await house.martlet("doctor").status == 1, "the mark stays")
+            try await stack.store.pauseAll()
+            try await stack.store.resumeAll()
+            #expect(try await stack.martlet("doctor").status == 1, "the mark stays")
         }
     }
 
     /// Row 120.
     @Test func `a queue of a newer version and a moved clock are refused by servers and workers`() async throws {
-        try await House.with(nothing) { house in
-            try await house.downloads.create()
+        try await TestStack.with(nothing) { stack in
+            try await stack.downloads.create()
             let meta = "martlet:{downloads}:meta"
             for (field, bad, word) in [("schema", "99", "newer"), ("offset", "1000", "clock")] {
-                try await house.command("HSET", meta, field, bad)
+                try await stack.command("HSET", meta, field, bad)
                 for command in ["serve", "work"] {
-                    let result = try await house.martlet(command)
+                    let result = try await stack.martlet(command)
                     #expect(result.status == 78, "\(command) \(field)")
                     #expect(result.errors.contains(word))
                 }
-                #expect(try await house.martlet("doctor").status == 1)
+                #expect(try await stack.martlet("doctor").status == 1)
                 if field == "schema" {
-                    try await house.command("HSET", meta, field, "1")
+                    try await stack.command("HSET", meta, field, "1")
                 } else {
-                    try await house.command("HDEL", meta, field)
+                    try await stack.command("HDEL", meta, field)
                 }
             }
         }
@@ -138,44 +138,44 @@ private let nothing = OriginContent(files: [], bytesPerSecond: 100 << 20)
 
     /// Row 52.
     @Test func `a password that is refused is waited for, not printed, and works once it is right`() async throws {
-        try await House.with(nothing) { house in
-            try await house.command("ACL", "SETUSER", "m", "reset", "on", ">before", "~*", "+@all")
-            let server = try house.start(["serve"], ["REDIS_URL": house.userURL])
-            try await house.until("it answers") { await (try? house.get("/livez")) != nil }
-            await #expect(throws: CommandFailure.self) { try await house.get("/readyz") }
+        try await TestStack.with(nothing) { stack in
+            try await stack.command("ACL", "SETUSER", "m", "reset", "on", ">before", "~*", "+@all")
+            let server = try stack.start(["serve"], ["REDIS_URL": stack.userURL])
+            try await stack.until("it answers") { await (try? stack.get("/livez")) != nil }
+            await #expect(throws: CommandFailure.self) { try await stack.get("/readyz") }
             #expect(server.status == nil, "it does not end")
-            try await house.allow(["~*", "+@all"])
-            try await house.until("it is ready") { await (try? house.get("/readyz")) != nil }
-            #expect(!house.log("serve").contains("canary-password"))
+            try await stack.allow(["~*", "+@all"])
+            try await stack.until("it is ready") { await (try? stack.get("/readyz")) != nil }
+            #expect(!stack.log("serve").contains("canary-password"))
         }
     }
 
     /// Row 52.
     @Test func `a password that is changed in the file of the URL needs no restart`() async throws {
-        try await House.with(nothing) { house in
-            let file = house.directory + "/redis-url"
+        try await TestStack.with(nothing) { stack in
+            let file = stack.directory + "/redis-url"
             func change(to password: String) async throws {
-                try await house.command("ACL", "SETUSER", "m", "reset", "on", ">" + password, "~*", "+@all")
-                let url = "unix://\(house.redis.socketPath)?user=m&password=\(password)\n"
+                try await stack.command("ACL", "SETUSER", "m", "reset", "on", ">" + password, "~*", "+@all")
+                let url = "unix://\(stack.redis.socketPath)?user=m&password=\(password)\n"
                 try url.write(toFile: file, atomically: true, encoding: .utf8)
             }
             try await change(to: "canary-before")
             let plain = Subprocess.plainEnvironment.merging(
-                house.environment.filter { $0.key != "REDIS_URL" }
+                stack.environment.filter { $0.key != "REDIS_URL" }
             ) { $1 }
-            let process = try house.startBare(["serve", "--redis-url-file", file], plain)
-            try await house.until("it is ready") { await (try? house.get("/readyz")) != nil }
+            let process = try stack.startBare(["serve", "--redis-url-file", file], plain)
+            try await stack.until("it is ready") { await (try? stack.get("/readyz")) != nil }
             try await change(to: "canary-after")
-            try await house.command("CLIENT", "KILL", "USER", "m")
-            try await house.until("the server is back with the new password") {
-                await (try? house.get("/readyz")) != nil
+            try await stack.command("CLIENT", "KILL", "USER", "m")
+            try await stack.until("the server is back with the new password") {
+                await (try? stack.get("/readyz")) != nil
             }
-            _ = try await house.post("/api/downloads/pause")
+            _ = try await stack.post("/api/downloads/pause")
             #expect(process.status == nil)
-            try await house.until("the log says so") {
-                House.text("\(house.directory)/serve.log").contains("those that the file of its URL holds now")
+            try await stack.until("the log says so") {
+                TestStack.text("\(stack.directory)/serve.log").contains("those that the file of its URL holds now")
             }
-            #expect(!House.text("\(house.directory)/serve.log").contains("canary"))
+            #expect(!TestStack.text("\(stack.directory)/serve.log").contains("canary"))
         }
     }
 
@@ -183,13 +183,13 @@ private let nothing = OriginContent(files: [], bytesPerSecond: 100 << 20)
     @Test func `a Redis in cluster mode is refused by servers and workers, and doctor says so`() async throws {
         let node = try await clusterNode()
         try await ask(node, "CLUSTER", "ADDSLOTSRANGE", "0", "16383")
-        try await House.with(nothing) { house in
+        try await TestStack.with(nothing) { stack in
             for command in ["serve", "work"] {
-                let result = try await house.martlet(command, environment: ["REDIS_URL": node.url])
+                let result = try await stack.martlet(command, environment: ["REDIS_URL": node.url])
                 #expect(result.status == 78, "\(command): \(result.errors)")
                 #expect(result.errors.contains("mode: cluster") && result.errors.contains("not in cluster mode"))
             }
-            let doctor = try await house.martlet("doctor", environment: ["REDIS_URL": node.url])
+            let doctor = try await stack.martlet("doctor", environment: ["REDIS_URL": node.url])
             #expect(doctor.status == 1 && doctor.output.contains("cluster"))
         }
         await node.stop()
@@ -198,46 +198,46 @@ private let nothing = OriginContent(files: [], bytesPerSecond: 100 << 20)
     /// Row 45.
     @Test func `a Redis whose memory is nearly full takes no pushes, and what waits is worked off`() async throws {
         let file = OriginFile(name: "a.bin", size: 100_000, seed: 1)
-        try await House.with(OriginContent(files: [file], bytesPerSecond: 100 << 20)) { house in
-            try await house.serve(["REDIS_MEMORY_LIMIT_PERCENT": "60"])
-            let id = try await house.add("a.bin")
+        try await TestStack.with(OriginContent(files: [file], bytesPerSecond: 100 << 20)) { stack in
+            try await stack.serve(["REDIS_MEMORY_LIMIT_PERCENT": "60"])
+            let id = try await stack.add("a.bin")
             let used = try #require(
-                try await house.store.serverInformation()["used_memory"].flatMap { Int($0) })
+                try await stack.store.serverInformation()["used_memory"].flatMap { Int($0) })
             // Of this two thirds are in use: far from full for Redis, too much for us.
-            try await house.command("CONFIG", "SET", "maxmemory", String(used * 3 / 2))
-            try await house.until("the server has noticed") {
-                try await house.text("/metrics").contains("\nmartlet_pushes_refused 1\n")
+            try await stack.command("CONFIG", "SET", "maxmemory", String(used * 3 / 2))
+            try await stack.until("the server has noticed") {
+                try await stack.text("/metrics").contains("\nmartlet_pushes_refused 1\n")
             }
-            let refusal = await #expect(throws: CommandFailure.self) { try await house.add("a.bin") }
+            let refusal = await #expect(throws: CommandFailure.self) { try await stack.add("a.bin") }
             #expect(refusal?.message.contains("too little memory") == true, "\(String(describing: refusal))")
-            let findings = try await house.get("/readyz?verbose")["findings"].array ?? []
+            let findings = try await stack.get("/readyz?verbose")["findings"].array ?? []
             #expect(findings.first { $0["check"].string == "pushes" }?["result"].string == "failed")
-            try house.work()
-            try await house.until(id, is: "completed")
-            try await house.command("CONFIG", "SET", "maxmemory", "0")
-            try await house.until("pushes are taken again") { await (try? house.add("a.bin")) != nil }
-            #expect(house.log("serve").contains("There is room in Redis again"))
+            try stack.work()
+            try await stack.until(id, is: "completed")
+            try await stack.command("CONFIG", "SET", "maxmemory", "0")
+            try await stack.until("pushes are taken again") { await (try? stack.add("a.bin")) != nil }
+            #expect(stack.log("serve").contains("There is room in Redis again"))
         }
     }
 
     /// Rows 26, 35 and 57.
     @Test func `what was lost is in the verbose answer, with its number and without the queue's name`() async throws {
-        try await House.with(nothing) { house in
-            try await house.serve(["STATE_DIRECTORY": house.directory + "/state"])
+        try await TestStack.with(nothing) { stack in
+            try await stack.serve(["STATE_DIRECTORY": stack.directory + "/state"])
             func finding() async throws -> JSON? {
-                let ready = try await house.get("/readyz?verbose")
+                let ready = try await stack.get("/readyz?verbose")
                 return ready["findings"].array?.first { $0["check"].string == "possible loss" }
             }
             #expect(try await finding()?["result"].string == "ok")
-            try await house.command("HINCRBY", "martlet:{downloads}:meta", "created", "5")
-            try await house.until("the server has looked") {
-                House.text("\(house.directory)/state/acknowledged-martlet.json").contains("\"created\" : 5")
+            try await stack.command("HINCRBY", "martlet:{downloads}:meta", "created", "5")
+            try await stack.until("the server has looked") {
+                TestStack.text("\(stack.directory)/state/acknowledged-martlet.json").contains("\"created\" : 5")
             }
-            try await house.command("HINCRBY", "martlet:{downloads}:meta", "created", "-5")
-            try await house.until("it is told") { try await finding()?["result"].string == "failed" }
+            try await stack.command("HINCRBY", "martlet:{downloads}:meta", "created", "-5")
+            try await stack.until("it is told") { try await finding()?["result"].string == "failed" }
             let told = try await finding()
             #expect(told?["advice"].string == "5 jobs that Redis had acknowledged are missing; run martlet doctor")
-            #expect(try await house.get("/readyz")["status"].string == "ok", "it is an alarm, not an end")
+            #expect(try await stack.get("/readyz")["status"].string == "ok", "it is an alarm, not an end")
         }
     }
 
@@ -265,45 +265,45 @@ private let nothing = OriginContent(files: [], bytesPerSecond: 100 << 20)
     /// Row 51.
     @Test func `the permissions that are asked for are all that a server and a worker need`() async throws {
         let file = OriginFile(name: "a.bin", size: 100_000, seed: 1)
-        try await House.with(OriginContent(files: [file], bytesPerSecond: 100 << 20)) { house in
+        try await TestStack.with(OriginContent(files: [file], bytesPerSecond: 100 << 20)) { stack in
             let words = PermissionCheckup.commands + PermissionCheckup.outside
-            let known = try await house.knownCommands(words)
+            let known = try await stack.knownCommands(words)
             #expect(known.contains("ZADD") && known.contains("TIME") && known.contains("BLPOP"))
-            try await house.allow(
+            try await stack.allow(
                 ["-@all", "~martlet:*", "+eval", "+evalsha", "+ping", "+client", "+info"]
                     + known.map { "+" + $0.lowercased() })
-            let extra = ["REDIS_URL": house.userURL]
-            try await house.serve(extra)
-            try house.work(extra)
-            let id = try await house.add("a.bin")
-            try await house.until(id, is: "completed")
-            _ = try await house.post("/api/downloads/pause")
-            let other = try await house.add("a.bin")
+            let extra = ["REDIS_URL": stack.userURL]
+            try await stack.serve(extra)
+            try stack.work(extra)
+            let id = try await stack.add("a.bin")
+            try await stack.until(id, is: "completed")
+            _ = try await stack.post("/api/downloads/pause")
+            let other = try await stack.add("a.bin")
             for verb in ["pause", "resume", "cancel", "retry", "cancel"] {
-                _ = try await house.post("/api/downloads/\(other)/\(verb)")
+                _ = try await stack.post("/api/downloads/\(other)/\(verb)")
             }
-            try await APIClient.with(house.serverURL, token: nil) { client in
+            try await APIClient.with(stack.serverURL, token: nil) { client in
                 _ = try await client.send(.DELETE, "/api/v1/jobs/\(other)")
             }
-            #expect(!house.log("serve").contains("NOPERM") && !house.log("work").contains("NOPERM"))
+            #expect(!stack.log("serve").contains("NOPERM") && !stack.log("work").contains("NOPERM"))
         }
     }
 
     /// Row 142.
     @Test func `a tokens file that everybody may write is refused, one that they may read is a warning`() async throws {
-        try await House.with(nothing) { house in
-            let token = try await house.martlet("token", "ops", "--role", "read", "-o", "json")
-            let path = house.directory + "/tokens"
+        try await TestStack.with(nothing) { stack in
+            let token = try await stack.martlet("token", "ops", "--role", "read", "-o", "json")
+            let path = stack.directory + "/tokens"
             try Data((try #require(token.json["line"].string) + "\n").utf8).write(to: URL(filePath: path))
             func allow(_ mode: Int) throws {
                 try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: path)
             }
             try allow(0o666)
-            let refused = try await house.martlet("serve", environment: ["AUTH_TOKENS_FILE": path])
+            let refused = try await stack.martlet("serve", environment: ["AUTH_TOKENS_FILE": path])
             #expect(refused.status == 78 && refused.errors.contains("everybody may write"))
             try allow(0o644)
-            try await house.serve(["AUTH_TOKENS_FILE": path])
-            #expect(House.text("\(house.directory)/serve.log").contains("may read AUTH_TOKENS_FILE"))
+            try await stack.serve(["AUTH_TOKENS_FILE": path])
+            #expect(TestStack.text("\(stack.directory)/serve.log").contains("may read AUTH_TOKENS_FILE"))
             try allow(0o600)
             #expect(FileRights(of: path) == FileRights(of: "/nowhere"))
         }
@@ -311,19 +311,19 @@ private let nothing = OriginContent(files: [], bytesPerSecond: 100 << 20)
 
     /// Rows 131, 138 and 141 (S4).
     @Test func `secrets appear in no log, no metric and no answer that nobody asked them of`() async throws {
-        try await House.with(nothing) { house in
-            try await house.allow(["~*", "+@all"])
-            let made = try await house.martlet("token", "ops", "--role", "admin", "-o", "json")
+        try await TestStack.with(nothing) { stack in
+            try await stack.allow(["~*", "+@all"])
+            let made = try await stack.martlet("token", "ops", "--role", "admin", "-o", "json")
             let token = try #require(made.json["token"].string)
-            let tokens = house.directory + "/tokens"
+            let tokens = stack.directory + "/tokens"
             try Data((try #require(made.json["line"].string) + "\n").utf8).write(to: URL(filePath: tokens))
-            let extra = ["REDIS_URL": house.userURL, "AUTH_TOKENS_FILE": tokens, "LOG_LEVEL": "trace"]
-            try await house.serve(extra)
-            try house.work(extra)
-            let requests = Canaries(url: house.serverURL, token: token)
-            try await requests.sendAll(origin: house.origin.url(of: "missing?sig=canary-sig"))
-            try await house.until("the download has failed") { try await house.downloads.status()?.failedEver == 1 }
-            var seen = ["serve", "work"].map { House.text("\(house.directory)/\($0).log") }
+            let extra = ["REDIS_URL": stack.userURL, "AUTH_TOKENS_FILE": tokens, "LOG_LEVEL": "trace"]
+            try await stack.serve(extra)
+            try stack.work(extra)
+            let requests = Canaries(url: stack.serverURL, token: token)
+            try await requests.sendAll(origin: stack.origin.url(of: "missing?sig=canary-sig"))
+            try await stack.until("the download has failed") { try await stack.downloads.status()?.failedEver == 1 }
+            var seen = ["serve", "work"].map { TestStack.text("\(stack.directory)/\($0).log") }
             for path in ["/metrics", "/readyz?verbose", "/livez", "/api/v1/stats", "/api/v1/workers", "/api/v1/queues"]
             {
                 seen.append(try await requests.get(path))
@@ -337,7 +337,7 @@ private let nothing = OriginContent(files: [], bytesPerSecond: 100 << 20)
     }
 }
 
-extension House {
+extension TestStack {
     /// The URL of Redis for a user of its own, with a password that must never be seen.
     fileprivate var userURL: String { "unix://\(redis.socketPath)?user=m&password=canary-password" }
 

@@ -14,27 +14,27 @@ import Testing
         let content = OriginContent(
             files: (0..<100).map { OriginFile(name: "f\($0).bin", size: 60_000, seed: UInt64($0)) },
             bytesPerSecond: 150_000)
-        try await House.with(content) { house in
-            try await house.serve()
-            try house.work()
-            try house.work()
-            let ids = try await house.add(content.files.map(\.name))
+        try await TestStack.with(content) { stack in
+            try await stack.serve()
+            try stack.work()
+            try stack.work()
+            let ids = try await stack.add(content.files.map(\.name))
             #expect(ids.count == 100)
-            let before = try await house.observe(for: .seconds(3))
+            let before = try await stack.observe(for: .seconds(3))
             #expect(before.max() == 3)
-            _ = try await house.put("/api/downloads/concurrency", .object(["max_concurrent_downloads": 6]))
-            try await house.until("six run", within: .seconds(1), every: .milliseconds(4)) {
-                try await house.downloads.status()?.jobs[.active] == 6
+            _ = try await stack.put("/api/downloads/concurrency", .object(["max_concurrent_downloads": 6]))
+            try await stack.until("six run", within: .seconds(1), every: .milliseconds(4)) {
+                try await stack.downloads.status()?.jobs[.active] == 6
             }
-            let after = try await house.observe(for: .seconds(1))
+            let after = try await stack.observe(for: .seconds(1))
             #expect(after.max() == 6)
-            let running = try await house.downloads.list(states: [.active]).jobs.map(\.id)
-            _ = try await house.put("/api/downloads/concurrency", .object(["max_concurrent_downloads": 1]))
-            for id in running { try await house.until("\(id)", is: "completed") }
-            #expect(try await house.downloads.jobs(running).allSatisfy { $0?.claims == 1 }, "lowering kills nothing")
-            #expect(try await house.observe(for: .milliseconds(500)).max() ?? 0 <= 1)
-            _ = try await house.put("/api/downloads/concurrency", .object(["max_concurrent_downloads": 10]))
-            for id in ids { try await house.until(id, is: "completed") }
+            let running = try await stack.downloads.list(states: [.active]).jobs.map(\.id)
+            _ = try await stack.put("/api/downloads/concurrency", .object(["max_concurrent_downloads": 1]))
+            for id in running { try await stack.until("\(id)", is: "completed") }
+            #expect(try await stack.downloads.jobs(running).allSatisfy { $0?.claims == 1 }, "lowering kills nothing")
+            #expect(try await stack.observe(for: .milliseconds(500)).max() ?? 0 <= 1)
+            _ = try await stack.put("/api/downloads/concurrency", .object(["max_concurrent_downloads": 10]))
+            for id in ids { try await stack.until(id, is: "completed") }
         }
     }
 
@@ -42,15 +42,15 @@ import Testing
         let high = OriginFile(name: "high.bin", size: 1000, seed: 1)
         let low = (0..<1000).map { OriginFile(name: "low\($0).bin", size: 1000, seed: 2) }
         let content = OriginContent(files: low + [high], bytesPerSecond: 1 << 30)
-        try await House.with(content) { house in
-            try await house.serve(["DOWNLOAD__MAX_CONCURRENT_DOWNLOADS": "1"])
-            _ = try await house.add(low.map(\.name), priority: -10)
-            let id = try await house.add(high.name, priority: 10)
-            let list = try await house.get("/api/downloads?limit=1")
+        try await TestStack.with(content) { stack in
+            try await stack.serve(["DOWNLOAD__MAX_CONCURRENT_DOWNLOADS": "1"])
+            _ = try await stack.add(low.map(\.name), priority: -10)
+            let id = try await stack.add(high.name, priority: 10)
+            let list = try await stack.get("/api/downloads?limit=1")
             #expect(list["downloads"].array?.first?["id"].string == id)
-            let worker = try house.work()
-            try await house.until(id, is: "completed")
-            #expect(house.origin.servings.first?.name == high.name)
+            let worker = try stack.work()
+            try await stack.until(id, is: "completed")
+            #expect(stack.origin.servings.first?.name == high.name)
             await worker.stop()
             #expect(worker.status == 0)
         }
@@ -64,29 +64,29 @@ import Testing
             files: [
                 OriginFile(name: "large.bin", size: size, seed: 7), OriginFile(name: "small.bin", size: 9, seed: 8),
             ], bytesPerSecond: 4 << 20)
-        try await House.with(content) { house in
-            try await house.serve(["DOWNLOAD__MAX_CONCURRENT_DOWNLOADS": "1"])
-            try house.work()
-            let id = try await house.add("large.bin")
-            try await house.until("bytes arrive") {
-                try await house.record(id).progress.map { $0.completed > 2 << 20 } ?? false
+        try await TestStack.with(content) { stack in
+            try await stack.serve(["DOWNLOAD__MAX_CONCURRENT_DOWNLOADS": "1"])
+            try stack.work()
+            let id = try await stack.add("large.bin")
+            try await stack.until("bytes arrive") {
+                try await stack.record(id).progress.map { $0.completed > 2 << 20 } ?? false
             }
             let asked = ContinuousClock.now
-            _ = try await house.post("/api/downloads/\(id)/pause")
-            try await house.until(id, is: "paused", within: .seconds(5))
+            _ = try await stack.post("/api/downloads/\(id)/pause")
+            try await stack.until(id, is: "paused", within: .seconds(5))
             #expect(ContinuousClock.now - asked < .seconds(3))
-            let kept = try await house.download(id)["bytes_downloaded"].int ?? 0
+            let kept = try await stack.download(id)["bytes_downloaded"].int ?? 0
             #expect(kept > 2 << 20)
-            let small = try await house.add("small.bin")
-            try await house.until(small, is: "completed")
-            _ = try await house.post("/api/downloads/\(id)/resume")
-            try await house.until(id, is: "completed")
-            #expect(try house.hasRightBytes("large.bin"))
-            let servings = house.origin.servings.filter { $0.name == "large.bin" }
+            let small = try await stack.add("small.bin")
+            try await stack.until(small, is: "completed")
+            _ = try await stack.post("/api/downloads/\(id)/resume")
+            try await stack.until(id, is: "completed")
+            #expect(try stack.hasRightBytes("large.bin"))
+            let servings = stack.origin.servings.filter { $0.name == "large.bin" }
             try #require(servings.count == 2)
             #expect(servings[1].status == 206 && servings[1].from >= kept)
-            #expect(try await house.record(id).failures == 0)
-            await #expect(throws: CommandFailure.self) { try await house.post("/api/downloads/\(id)/resume") }
+            #expect(try await stack.record(id).failures == 0)
+            await #expect(throws: CommandFailure.self) { try await stack.post("/api/downloads/\(id)/resume") }
         }
     }
 
@@ -100,24 +100,24 @@ import Testing
             if name == "late.bin", number == 1 { return .unavailable(retryAfter: 2) }
             return name == "broken.bin" && number == 1 ? .unavailable(retryAfter: 1) : .none
         }
-        try await House.with(content) { house in
-            try await house.serve(["DOWNLOAD__MAX_CONCURRENT_DOWNLOADS": "1"])
-            try house.work()
-            let late = try await house.add("late.bin", priority: 5)
-            try await house.until("it waits for its retry") {
-                try await house.download(late)["retry_at"].string != nil
+        try await TestStack.with(content) { stack in
+            try await stack.serve(["DOWNLOAD__MAX_CONCURRENT_DOWNLOADS": "1"])
+            try stack.work()
+            let late = try await stack.add("late.bin", priority: 5)
+            try await stack.until("it waits for its retry") {
+                try await stack.download(late)["retry_at"].string != nil
             }
-            let other = try await house.add("other.bin")
-            try await house.until(other, is: "completed")
-            #expect(try await house.status(late) == "queued")
-            try await house.until(late, is: "completed")
-            #expect(try await house.record(late).priority == 5)
-            let broken = try await house.add("broken.bin", maxRetries: 0)
-            try await house.until(broken, is: "failed")
-            let retried = try await house.martlet("download", "retry", broken)
+            let other = try await stack.add("other.bin")
+            try await stack.until(other, is: "completed")
+            #expect(try await stack.status(late) == "queued")
+            try await stack.until(late, is: "completed")
+            #expect(try await stack.record(late).priority == 5)
+            let broken = try await stack.add("broken.bin", maxRetries: 0)
+            try await stack.until(broken, is: "failed")
+            let retried = try await stack.martlet("download", "retry", broken)
             #expect(retried.status == 0)
-            try await house.until(broken, is: "completed")
-            #expect(try house.hasRightBytes("broken.bin"))
+            try await stack.until(broken, is: "completed")
+            #expect(try stack.hasRightBytes("broken.bin"))
         }
     }
 
@@ -126,22 +126,22 @@ import Testing
         async throws
     {
         let content = OriginContent(files: [], bytesPerSecond: 1)
-        try await House.with(content) { house in
+        try await TestStack.with(content) { stack in
             let name = "DOWNLOAD__MAX_CONCURRENT_DOWNLOADS"
-            let fromEnvironment = try await house.martlet("serve", environment: [name: value])
+            let fromEnvironment = try await stack.martlet("serve", environment: [name: value])
             #expect(fromEnvironment.status == 78)
             #expect(fromEnvironment.errors.contains(name) && fromEnvironment.errors.contains("1 to 10"))
             #expect(fromEnvironment.output.isEmpty)
-            let path = house.directory + "/config.json"
+            let path = stack.directory + "/config.json"
             try Data("{\"download\": {\"max_concurrent_downloads\": \(value)}}".utf8)
                 .write(to: URL(filePath: path))
-            let fromFile = try await house.martlet("serve", "--config", path)
+            let fromFile = try await stack.martlet("serve", "--config", path)
             #expect(fromFile.status == 78)
             #expect(fromFile.errors.contains("max_concurrent_downloads") && fromFile.errors.contains("1 to 10"))
-            try await house.serve()
+            try await stack.serve()
             let body = JSON.object(["max_concurrent_downloads": .integer(try #require(Int(value)))])
             let failure = await #expect(throws: CommandFailure.self) {
-                try await house.put("/api/downloads/concurrency", body)
+                try await stack.put("/api/downloads/concurrency", body)
             }
             let message = failure?.message ?? ""
             #expect(message.contains("max_concurrent_downloads") && message.contains("10"), "\(message)")
@@ -149,7 +149,7 @@ import Testing
     }
 }
 
-extension House {
+extension TestStack {
     /// How many downloads were active, each time that somebody from outside looked.
     fileprivate func observe(for time: Duration) async throws -> [Int] {
         var seen: [Int] = []

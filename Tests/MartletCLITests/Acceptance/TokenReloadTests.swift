@@ -36,55 +36,55 @@ import Testing
         var secret: String
     }
 
-    private static func token(_ name: String, in house: House) async throws -> Token {
-        let made = try await house.martlet("token", name, "--role", "read", "-o", "json").json
+    private static func token(_ name: String, in stack: TestStack) async throws -> Token {
+        let made = try await stack.martlet("token", name, "--role", "read", "-o", "json").json
         return Token(line: try #require(made["line"].string), secret: try #require(made["token"].string))
     }
 
-    private static func isLetIn(_ token: Token, _ house: House) async -> Bool {
-        (try? await APIClient.with(house.serverURL, token: token.secret) { try await $0.get("/api/v1/stats") }) != nil
+    private static func isLetIn(_ token: Token, _ stack: TestStack) async -> Bool {
+        (try? await APIClient.with(stack.serverURL, token: token.secret) { try await $0.get("/api/v1/stats") }) != nil
     }
 
     @Test func `tokens are read again when their file changes and on SIGHUP, and a bad file changes nothing`()
         async throws
     {
-        try await House.with(OriginContent(files: [], bytesPerSecond: 1)) { house in
-            let (old, new) = (try await Self.token("old", in: house), try await Self.token("new", in: house))
-            let path = house.directory + "/tokens"
+        try await TestStack.with(OriginContent(files: [], bytesPerSecond: 1)) { stack in
+            let (old, new) = (try await Self.token("old", in: stack), try await Self.token("new", in: stack))
+            let path = stack.directory + "/tokens"
             func write(_ text: String) throws {
                 try Data(text.utf8).write(to: URL(filePath: path), options: .atomic)
                 try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: path)
             }
             try write(old.line + "\n")
-            let server = try await house.serve(["AUTH_TOKENS_FILE": path, "LOG_FORMAT": "json"])
-            #expect(await Self.isLetIn(old, house))
+            let server = try await stack.serve(["AUTH_TOKENS_FILE": path, "LOG_FORMAT": "json"])
+            #expect(await Self.isLetIn(old, stack))
             try write("\(new.line)\n")
-            try await house.until("the new token is valid and the old one is not", within: .seconds(5)) {
-                let isNew = await Self.isLetIn(new, house)
-                return await !Self.isLetIn(old, house) && isNew
+            try await stack.until("the new token is valid and the old one is not", within: .seconds(5)) {
+                let isNew = await Self.isLetIn(new, stack)
+                return await !Self.isLetIn(old, stack) && isNew
             }
             for bad in ["\(new.line)\nnonsense\n", "", "\(old.line)\n\(old.line)\n"] {
                 try write(bad)
                 server.send(SIGHUP)
-                try await house.until("the log says why", within: .seconds(5)) {
-                    house.log("serve").contains("AUTH_TOKENS_FILE is not valid; the old tokens stay")
+                try await stack.until("the log says why", within: .seconds(5)) {
+                    stack.log("serve").contains("AUTH_TOKENS_FILE is not valid; the old tokens stay")
                 }
-                #expect(await Self.isLetIn(new, house))
-                #expect(await !Self.isLetIn(old, house))
+                #expect(await Self.isLetIn(new, stack))
+                #expect(await !Self.isLetIn(old, stack))
             }
             try write("\(old.line)\n\(new.line)\n")
             server.send(SIGHUP)
-            try await house.until("both are valid", within: .seconds(5)) {
-                let isNew = await Self.isLetIn(new, house)
-                return await Self.isLetIn(old, house) && isNew
+            try await stack.until("both are valid", within: .seconds(5)) {
+                let isNew = await Self.isLetIn(new, stack)
+                return await Self.isLetIn(old, stack) && isNew
             }
         }
     }
 
     @Test func `a server with a port for probes answers them there`() async throws {
-        try await House.with(OriginContent(files: [], bytesPerSecond: 1)) { house in
+        try await TestStack.with(OriginContent(files: [], bytesPerSecond: 1)) { stack in
             let port = try await DemoStage.freePort()
-            try await house.serve(["HTTP_PROBE_PORT": String(port)])
+            try await stack.serve(["HTTP_PROBE_PORT": String(port)])
             let ready = try await APIClient.with("http://127.0.0.1:\(port)", token: nil) { try await $0.get("/readyz") }
             #expect(ready["status"].string == "ok")
             await #expect(throws: (any Error).self) {

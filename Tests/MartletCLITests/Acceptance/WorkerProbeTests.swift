@@ -16,20 +16,20 @@ import Testing
     }
 
     @Test func `a worker with a port answers probes, and is not ready without Redis`() async throws {
-        try await House.with(OriginContent(files: [], bytesPerSecond: 100 << 20)) { house in
+        try await TestStack.with(OriginContent(files: [], bytesPerSecond: 100 << 20)) { stack in
             let port = try await DemoStage.freePort()
             let base = "http://127.0.0.1:\(port)"
-            try house.work(["WORKER_HTTP_PORT": String(port)])
-            try await house.until("the worker is ready") { await (try? ask(base + "/readyz"))?.status == 200 }
+            try stack.work(["WORKER_HTTP_PORT": String(port)])
+            try await stack.until("the worker is ready") { await (try? ask(base + "/readyz"))?.status == 200 }
             #expect(try await ask(base + "/readyz").text.contains("\"claims\":\"ok\""))
             #expect(try await ask(base + "/livez").status == 200)
             #expect(try await ask(base + "/metrics").text.contains("martlet_worker_slots"))
             #expect(try await ask(base + "/api/v1/queues").status == 404, "nothing else is served")
-            await house.redis.stop()
-            try await house.until("it is not ready") { await (try? ask(base + "/readyz"))?.status == 503 }
+            await stack.redis.stop()
+            try await stack.until("it is not ready") { await (try? ask(base + "/readyz"))?.status == 503 }
             #expect(try await ask(base + "/livez").status == 200, "a restart would not bring Redis back")
-            try await house.redis.restart()
-            try await house.until("it is ready again") { await (try? ask(base + "/readyz"))?.status == 200 }
+            try await stack.redis.restart()
+            try await stack.until("it is ready again") { await (try? ask(base + "/readyz"))?.status == 200 }
         }
     }
 }

@@ -15,8 +15,8 @@ import Testing
             Program.path, ["bench", "drain", "push", "--quick", "--jobs", "300", "-o", "jsonl"],
             environment: Subprocess.plainEnvironment, output: directory + "/out", errors: directory + "/err")
         let status = await bench.wait(within: .seconds(60))
-        #expect(status == 0, "\(House.text(directory + "/err"))")
-        let results = try House.text(directory + "/out").split(separator: "\n").map {
+        #expect(status == 0, "\(TestStack.text(directory + "/err"))")
+        let results = try TestStack.text(directory + "/out").split(separator: "\n").map {
             try JSONDecoder().decode(BenchResult.self, from: Data($0.utf8))
         }
         let own = results.filter { $0.system == "martlet" }
@@ -51,7 +51,7 @@ import Testing
             Program.path, ["bench", "drain", "--quick", "--redis", redis.url],
             environment: Subprocess.plainEnvironment, errors: directory + "/err")
         #expect(await bench.wait(within: .seconds(20)) == Ending.usage.rawValue)
-        #expect(House.text(directory + "/err").contains("has 1 keys"))
+        #expect(TestStack.text(directory + "/err").contains("has 1 keys"))
         #expect(try raw.command(["GET", "precious"]) == .text("1"))
         await redis.stop()
     }
@@ -78,7 +78,7 @@ import Testing
             ["bench", "workers", "--quick", "--jobs", "60", "--peer", "loser=/bin/sh \(peer)", "-o", "jsonl"],
             environment: Subprocess.plainEnvironment, output: directory + "/out", errors: directory + "/err")
         #expect(await bench.wait(within: .seconds(40)) == Ending.partial.rawValue)
-        let results = try House.text(directory + "/out").split(separator: "\n").map {
+        let results = try TestStack.text(directory + "/out").split(separator: "\n").map {
             try JSONDecoder().decode(BenchResult.self, from: Data($0.utf8))
         }
         let peers = results.filter { $0.system == "loser" }
@@ -102,8 +102,8 @@ import Testing
             ],
             environment: Subprocess.plainEnvironment, output: directory + "/out", errors: directory + "/err")
         let status = await bench.wait(within: .seconds(90))
-        #expect(status == 0, "\(House.text(directory + "/err"))")
-        let results = try House.text(directory + "/out").split(separator: "\n").map {
+        #expect(status == 0, "\(TestStack.text(directory + "/err"))")
+        let results = try TestStack.text(directory + "/out").split(separator: "\n").map {
             try JSONDecoder().decode(BenchResult.self, from: Data($0.utf8))
         }
         func own(_ figure: BenchFigure, _ variant: String) -> BenchResult? {

@@ -1,0 +1,174 @@
+// What an answer means: decided from its head and from what is already on disk, so that no versions are mixed.
+
+import MartletJobs
+
+/// A body that is to be written.
+struct BodyPlan: Equatable, Sendable {
+    /// Where its first byte goes; 0 replaces what is there.
+    var start: Int64
+    /// Where it ends, when that is known.
+    var end: Int64?
+    /// The whole file's size, when it is known.
+    var total: Int64?
+    var version: RemoteVersion
+
+    /// Whether more of the file may follow although the body arrived whole.
+    var isOpenEnded: Bool { start > 0 && total == nil }
+}
+
+/// What becomes of an answer.
+enum ResponseAction: Equatable, Sendable {
+    case write(BodyPlan)
+    /// Nothing is missing.
+    case complete
+    /// The answer does not continue what is here: ask for the whole file.
+    case requestWhole(why: String)
+    case redirect(location: String)
+    case fail(DownloadError)
+}
+
+/// What is needed to judge an answer.
+///
+/// An answer to a request for the rest is written only if every header that says something about its bytes agrees
+/// with what is known. Anything else is no reason to fail: the whole file is asked for, without a range. An answer to
+/// that request stands for itself, and fails if its headers contradict each other.
+struct ResponseRules: Sendable {
+    var request: Request
+    /// The version and size that the bytes on disk belong to.
+    var known: DownloadCheckpoint
+    /// The largest size in bytes.
+    var limit: Int64
+    /// Names the server in messages.
+    var source: String
+
+    func judge(_ head: ResponseHead) -> ResponseAction {
+        switch head.status {
+        case 200, 203: whole(head)
+        case 206: part(head)
+        case 301, 302, 303, 307, 308: redirect(head)
+        case 416: unsatisfiable(head)
+        default: .fail(refusal(head))
+        }
+    }
+
+    /// A whole file, or what claims to be one.
+    private func whole(_ head: ResponseHead) -> ResponseAction {
+        if let coding = head.foreignCoding { return .fail(encoded(coding)) }
+        do throws(HeaderMismatch) {
+            let size = try head.wholeSize()
+            if case .rest = request { try checkReplacement(size, head) }
+            return writing(BodyPlan(start: 0, end: size, total: size, version: head.version))
+        } catch {
+            return misfit(head, error)
+        }
+    }
+
+    /// Throws unless the size that was named before, for the same version, proves that all of the file follows.
+    ///
+    /// A server that was asked for the rest may send just that and call it 200.
+    private func checkReplacement(_ size: Int64?, _ head: ResponseHead) throws(HeaderMismatch) {
+        try checkVersion(head)
+        guard let size, let total = known.total else {
+            throw HeaderMismatch(why: "nothing tells whether the whole file or only the rest follows")
+        }
+        guard size == total else {
+            throw HeaderMismatch(why: "the file had \(total) bytes and this answer has \(size)")
+        }
+    }
+
+    private func part(_ head: ResponseHead) -> ResponseAction {
+        if let coding = head.foreignCoding { return .fail(encoded(coding)) }
+        do throws(HeaderMismatch) {
+            guard case .rest(let start, _) = request else {
+                // Not asked for, but no harm if nothing is missing.
+                guard head.contentRange != .nothing else { throw HeaderMismatch(why: "it has no Content-Range") }
+                let size = try head.wholeSize()
+                return writing(BodyPlan(start: 0, end: size, total: size, version: head.version))
+            }
+            return writing(try continuation(head, from: start))
+        } catch {
+            return misfit(head, error)
+        }
+    }
+
+    /// The rest of the file, or its next piece.
+    private func continuation(_ head: ResponseHead, from start: Int64) throws(HeaderMismatch) -> BodyPlan {
+        try head.checkIsOnePiece()
+        guard case .value(let range) = head.contentRange, let bytes = range.bytes, bytes.lowerBound == start else {
+            throw HeaderMismatch(why: "its Content-Range does not begin at byte \(start)")
+        }
+        if let length = try head.plainLength(), length != bytes.upperBound - bytes.lowerBound + 1 {
+            throw HeaderMismatch(why: "its Content-Length does not fit its Content-Range")
+        }
+        if let total = range.total, let known = known.total, total != known {
+            throw HeaderMismatch(why: "the file had \(known) bytes and has \(total) now")
+        }
+        try checkVersion(head)
+        let total = range.total ?? known.total
+        if let total, bytes.upperBound >= total { throw HeaderMismatch(why: "its range is past the file's end") }
+        return BodyPlan(
+            start: start, end: bytes.upperBound + 1, total: total, version: known.version ?? head.version)
+    }
+
+    private func checkVersion(_ head: ResponseHead) throws(HeaderMismatch) {
+        guard let version = known.version, !version.contradicts(etag: head.etag, modified: head.lastModified) else {
+            throw HeaderMismatch(why: "it does not name the version of the bytes that are here")
+        }
+    }
+
+    private func unsatisfiable(_ head: ResponseHead) -> ResponseAction {
+        guard case .rest(let held, _) = request else {
+            return .fail(.transient(.badResponse, "\(source) answered 416 though no range was asked for"))
+        }
+        let named: Int64? = if case .value(let range) = head.contentRange { range.total } else { nil }
+        guard let total = named ?? known.total, total == held, known.total ?? total == total else {
+            return .requestWhole(why: "the file no longer has the \(held) bytes that are here")
+        }
+        // An answer without a body need not repeat the version, but must not name another one.
+        if let etag = known.version?.etag, let theirs = head.etag, etag != theirs {
+            return .requestWhole(why: "the file is another version")
+        }
+        if let modified = known.version?.modified, let theirs = head.lastModified, modified != theirs {
+            return .requestWhole(why: "the file is another version")
+        }
+        return .complete
+    }
+
+    private func writing(_ plan: BodyPlan) -> ResponseAction {
+        max(plan.end ?? 0, plan.total ?? 0) > limit ? .fail(.tooLarge(limit: limit)) : .write(plan)
+    }
+
+    private func misfit(_ head: ResponseHead, _ misfit: HeaderMismatch) -> ResponseAction {
+        if case .rest = request { return .requestWhole(why: "it answered \(head.status) and \(misfit.why)") }
+        return .fail(.transient(.badResponse, "\(source) answered \(head.status), but \(misfit.why)"))
+    }
+
+    private func redirect(_ head: ResponseHead) -> ResponseAction {
+        guard let location = head.location, !location.isEmpty else {
+            let what = head.hasLocation ? "with an unusable Location" : "without a Location"
+            return .fail(.transient(.badResponse, "\(source) answered \(head.status) \(what)"))
+        }
+        return .redirect(location: location)
+    }
+
+    private func refusal(_ head: ResponseHead) -> DownloadError {
+        let answered = "\(source) answered \(head.status)"
+        switch head.status {
+        case 404, 410: return .permanent(.notFound, answered)
+        case 429: return DownloadError(.rateLimited, answered, advice: advice(head))
+        case 408, 425, 500...599: return DownloadError(.serverError, answered, advice: advice(head))
+        case 400...499: return .permanent(.forbidden, answered)
+        default: return .transient(.badResponse, "\(answered), which is no answer to a download")
+        }
+    }
+
+    private func advice(_ head: ResponseHead) -> RetryAdvice {
+        head.retryAfter.map { .after($0) } ?? .byPolicy
+    }
+
+    private func encoded(_ coding: String) -> DownloadError {
+        .permanent(
+            .badEncoding,
+            "\(source) sent the file encoded as \(PlainText.quoted(coding)) though only the plain file was asked for")
+    }
+}

@@ -1,0 +1,89 @@
+// Who comes in: bearer tokens, the names under which a server without tokens answers, and what browsers may send.
+
+import HTTPTypes
+import Synchronization
+
+/// Decides who a request's caller is.
+struct Authenticator: Sendable {
+    /// The tokens; `nil` on a loopback address that asks for none.
+    private let tokens: TokenSource?
+    private let failures = FailureCounter()
+
+    init(tokens: TokenSource?) { self.tokens = tokens }
+
+    /// Whether nobody is asked for a token.
+    var isOpen: Bool { tokens == nil }
+
+    /// Refuses what a browser was tricked into sending: another site's request, and a name that was bent to loopback.
+    func checkOrigin(_ head: HTTPRequest) throws(HTTPProblem) {
+        guard let authority = head.authority, !authority.isEmpty else {
+            throw HTTPProblem(.badRequest, "missing-host", "a request must have exactly one Host field")
+        }
+        if tokens == nil, !Self.isLocal(Self.host(authority)) {
+            throw HTTPProblem(
+                .forbidden, "foreign-host",
+                "a server without tokens answers only to localhost, 127.0.0.1 and [::1]")
+        }
+        guard head.method != .get, head.method != .head else { return }
+        let site = head.headerFields.value(of: .fetchSite)
+        let isOwn = site.map { $0 == "same-origin" || $0 == "none" } ?? true
+        let origin = head.headerFields.value(of: .origin).map { $0.lowercased() }
+        let own = authority.lowercased()
+        guard isOwn, origin.map({ $0 == "http://" + own || $0 == "https://" + own }) ?? true else {
+            throw HTTPProblem(.forbidden, "cross-site", "requests of other sites' pages are refused")
+        }
+    }
+
+    /// The caller of a request; throws 401, or 429 when one address guesses too often.
+    func caller(of head: HTTPRequest, from address: ClientAddress) throws(HTTPProblem) -> Caller {
+        guard let tokens = tokens?.current else { return .local }
+        let words = head.headerFields.value(of: .authorization)?.split(separator: " ", maxSplits: 1) ?? []
+        if words.count == 2, words[0].lowercased() == "bearer",
+            let caller = tokens.caller(presenting: String(words[1].drop { $0 == " " }))
+        {
+            return caller
+        }
+        guard words.isEmpty || failures.allowsAnother(from: address) else {
+            throw HTTPProblem(.tooManyRequests, "too-many-failures", "too many wrong tokens from this address")
+                .with(.retryAfter, "60")
+        }
+        throw HTTPProblem(.unauthorized, "unauthorized", "a valid bearer token is needed")
+            .with(.wwwAuthenticate, "Bearer realm=\"martlet\"")
+    }
+
+    /// The host of an authority, without its port.
+    private static func host(_ authority: String) -> String {
+        let authority = authority.lowercased()
+        if authority.hasPrefix("[") {
+            return String(Substring(authority.utf8.prefix { $0 != UInt8(ascii: "]") })) + "]"
+        }
+        return String(Substring(authority.utf8.prefix { $0 != UInt8(ascii: ":") }))
+    }
+
+    private static func isLocal(_ host: String) -> Bool {
+        host == "localhost" || host == "127.0.0.1" || host == "[::1]"
+    }
+}
+
+/// Counts wrong tokens for each address: ten in a minute, then no more answers but 429 until the minute is over.
+final class FailureCounter: Sendable {
+    private struct Window {
+        var start: ContinuousClock.Instant
+        var count: Int
+    }
+
+    private let windows = Mutex<[ClientAddress: Window]>([:])
+
+    func allowsAnother(from address: ClientAddress, now: ContinuousClock.Instant = .now) -> Bool {
+        windows.withLock { windows in
+            // An attacker with many addresses must not fill the memory.
+            if windows.count >= 10_000 { windows = windows.filter { now - $0.value.start < .seconds(60) } }
+            if windows.count >= 10_000 { windows.removeAll() }
+            var window = windows[address] ?? Window(start: now, count: 0)
+            if now - window.start >= .seconds(60) { window = Window(start: now, count: 0) }
+            window.count += 1
+            windows[address] = window
+            return window.count <= 10
+        }
+    }
+}

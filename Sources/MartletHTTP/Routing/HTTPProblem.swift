@@ -1,0 +1,118 @@
+// What goes wrong on this surface, as RFC 9457 says it: one type for every error answer.
+
+import HTTPTypes
+import MartletJobs
+import MartletQueue
+
+/// An error answer.
+struct HTTPProblem: Error, Sendable {
+    /// The HTTP status.
+    var status: HTTPResponse.Status
+    /// A fixed word that programs can rely on.
+    var code: String
+    /// What happened here, for people.
+    var detail: String
+    /// The faults of single fields.
+    var errors: [FieldError] = []
+    /// More members of the body.
+    var more: [(key: String, value: JSONOutput)] = []
+    /// More headers.
+    var headers: HTTPFields = [:]
+
+    init(_ status: HTTPResponse.Status, _ code: String, _ detail: String) {
+        self.status = status
+        self.code = code
+        self.detail = detail
+    }
+
+    /// The body; `instance` is the path that was asked for.
+    func body(instance: String, requestID: String) -> JSONOutput {
+        let body = JSONOutput.object([
+            "type": "urn:martlet:problem:\(code)", "title": .string(status.reasonPhrase), "status": .int(status.code),
+            "detail": .string(detail), "instance": .string(instance), "code": .string(code),
+            "errors": errors.isEmpty ? nil : .array(errors.map(\.json)),
+        ])
+        return body.adding(more).adding([("request_id", .string(requestID))])
+    }
+
+    /// The same problem with another header.
+    func with(_ name: HTTPField.Name, _ value: String) -> HTTPProblem {
+        var copy = self
+        copy.headers[name] = value
+        return copy
+    }
+
+    /// The same problem with another member.
+    func with(_ key: String, _ value: JSONOutput) -> HTTPProblem {
+        var copy = self
+        copy.more.append((key, value))
+        return copy
+    }
+}
+
+extension HTTPProblem {
+    /// 400: the body is not JSON.
+    static func malformed(_ fault: JSONSyntaxError) -> HTTPProblem {
+        HTTPProblem(.badRequest, "malformed-json", "the body \(fault.reason) (at byte \(fault.offset))")
+    }
+
+    /// 422: well-formed, but its meaning is not acceptable.
+    static func invalid(_ errors: [FieldError]) -> HTTPProblem {
+        // A misspelt name explains why another one is missing.
+        let news = errors.first { $0.isMisspelt } ?? errors.first
+        var problem = HTTPProblem(
+            .unprocessableContent, "invalid-request", news?.sentence ?? "the request is not valid")
+        problem.errors = Array(errors.prefix(100))
+        return problem
+    }
+
+    /// 422 for one field.
+    static func invalid(_ pointer: String, _ detail: String) -> HTTPProblem {
+        invalid([FieldError(pointer: pointer, detail: detail)])
+    }
+
+    /// 422: the cursor does not come from a page.
+    static var unknownCursor: HTTPProblem {
+        .invalid("?cursor", "is not valid; use `next_cursor` of the previous page")
+    }
+
+    /// 404: nothing here by that name.
+    static func notFound(_ what: String) -> HTTPProblem { HTTPProblem(.notFound, "not-found", what) }
+
+    /// 409: not in this state.
+    static func invalidState(_ id: JobID, _ verb: String, _ state: String, allowed: [String]) -> HTTPProblem {
+        HTTPProblem(.conflict, "invalid-state", "\(id) is \(state), so it cannot be changed by \(verb)")
+            .with("id", .string(id.description)).with("state", .string(state))
+            .with("allowed", .array(allowed.map { .string($0) }))
+    }
+
+    /// 413: too large.
+    static func tooLarge(_ what: String, limit: Int) -> HTTPProblem {
+        HTTPProblem(.contentTooLarge, "too-large", what).with("limit", .int(limit))
+    }
+
+    /// 409: another job that has not ended holds the unique key; `nil` where the caller may not know which.
+    static func uniqueKeyTaken(by holder: JobID?) -> HTTPProblem {
+        guard let holder else {
+            return HTTPProblem(.conflict, "unique-key-taken", "another job holds this unique key until it has ended")
+        }
+        return HTTPProblem(.conflict, "unique-key-taken", "\(holder) holds this unique key until it has ended")
+            .with("holder", .string(holder.description))
+    }
+
+    /// 409: the id was used for another request.
+    static func idempotencyConflict(_ id: JobID) -> HTTPProblem {
+        HTTPProblem(
+            .conflict, "idempotency-conflict", "the id \(id) was used before with another request; use a new one"
+        )
+        .with("id", .string(id.description))
+    }
+
+    /// 503: other clients have not read what they asked for.
+    static let answersFull = HTTPProblem(
+        .serviceUnavailable, "answers-full", "too many large answers wait to be read; ask again later"
+    ).with("outcome", "not-executed").with(.retryAfter, "1")
+
+    /// 500: a fault of the server; does not say what it was.
+    static let bug = HTTPProblem(.internalServerError, "internal", "an error of the server's own; its log has the rest")
+}

@@ -1,0 +1,196 @@
+// The way of every request: identify, check, read, answer, and note what happened.
+
+import HTTPTypes
+import Hummingbird
+import HummingbirdCore
+import Logging
+import MartletJobs
+import MartletQueue
+import NIOCore
+import NIOHTTP1
+
+/// What is known of a request's connection.
+struct Connection: InitializableFromSource, Sendable {
+    let address: ClientAddress
+
+    init(source: ApplicationRequestContextSource) {
+        address = ClientAddress(source.channel.remoteAddress?.ipAddress ?? "")
+    }
+}
+
+/// Answers every request; whatever goes wrong becomes a problem.
+struct APIResponder: HTTPResponder {
+    typealias Context = Connection
+
+    private let api: API
+    private let authenticator: Authenticator
+    private let matcher: RouteMatcher
+    private let isForProbes: Bool
+    private let connections: ConnectionTable
+    private let requestLog: RequestLog
+    private let bodies: ByteBudget
+
+    /// A gateway to all routes, or to those of probes alone.
+    init(
+        api: API, authenticator: Authenticator, isForProbes: Bool = false, connections: ConnectionTable, logger: Logger
+    ) {
+        self.api = api
+        self.authenticator = authenticator
+        self.connections = connections
+        self.isForProbes = isForProbes
+        matcher = RouteMatcher(isForProbes ? Route.probes : Route.all)
+        requestLog = RequestLog(logger: logger)
+        bodies = ByteBudget(limit: api.settings.bodyBudget)
+    }
+
+    func respond(to request: Request, context: Connection) async throws -> Response {
+        let start = ContinuousClock.now
+        var note = RequestLog.Note(requestID: Self.requestID(request.headers), method: request.method.rawValue)
+        var reply: Reply
+        do {
+            reply = try await answer(request, context, &note)
+            if !takeRoom(for: reply, request.method, isOwed: request.method != .get) { throw HTTPProblem.answersFull }
+        } catch {
+            let problem = self.problem(error, request, note)
+            reply = Reply(problem.body(instance: request.uri.path, requestID: note.requestID), problem)
+            _ = takeRoom(for: reply, request.method, isOwed: true)
+        }
+        note.status = reply.status.code
+        requestLog.write(note, took: ContinuousClock.now - start)
+        return response(reply, note.requestID, isHead: request.method == .head)
+    }
+
+    private func answer(
+        _ request: Request, _ context: Connection, _ note: inout RequestLog.Note
+    ) async throws -> Reply {
+        if request.method == .options { return try options(request, &note) }
+        let match = Result { () throws(HTTPProblem) in try matcher.match(request.method, request.uri.path) }
+        if case .success(let match) = match { note.route = match.route.template }
+        let isProbe = (try? match.get())?.route.isProbe ?? false
+        // Probes may come by any name, or by none as HTTP/1.0 has it; a listener for them alone tells nothing else.
+        let needsNoHost = isProbe && (authenticator.isOpen ? isForProbes || request.head.authority == nil : true)
+        if !needsNoHost { try authenticator.checkOrigin(request.head) }
+        let route = try match.get().route
+        let caller = try admit(request, context, route)
+        note.caller = caller.name
+        note.seesCauses = caller.seesCauses
+        let call = Call(
+            requestID: note.requestID, caller: caller, route: route, parameters: try match.get().parameters,
+            query: try Query(request.uri.queryParameters.map { ($0.key, $0.value) }, known: route.query),
+            headers: request.headers, store: api.store)
+        guard route.isLarge else { return try await finish(call, request) }
+        // Reading ten thousand jobs takes a while, in which the connection's event loop must serve others.
+        return try await withTaskExecutorPreference(globalConcurrentExecutor) {
+            try await finish(call, request)
+        }
+    }
+
+    /// Reads the body and answers.
+    private func finish(_ call: Call, _ request: Request) async throws -> Reply {
+        var call = call
+        var share = BodyShare(bodies)
+        call.body = try await RequestBodyReader(settings: api.settings).read(
+            request, rule: call.route.body, share: &share)
+        let finished = call
+        // A write that was begun is finished; what only reads is worth nothing without its reader.
+        let reply =
+            call.route.isRead
+            ? try await ClientConnection.whileConnected(until: .closed) { [api] in try await api.answer(finished) }
+            : try await api.answer(finished)
+        // Up to here the handler may hold the body.
+        _ = consume share
+        return reply
+    }
+
+    /// What a path can be asked, told to everybody who asks.
+    private func options(_ request: Request, _ note: inout RequestLog.Note) throws(HTTPProblem) -> Reply {
+        let methods = try matcher.allowed(at: request.head.path == "*" ? "*" : request.uri.path)
+        note.route = "options"
+        return Reply([], type: "", status: .noContent).with(.allow, methods)
+    }
+
+    /// Makes room for a large answer; false where it would be too much of what nobody has read yet.
+    private func takeRoom(for reply: Reply, _ method: HTTPRequest.Method, isOwed: Bool) -> Bool {
+        guard reply.bytes.count >= RequestGuard.largeAnswer, method != .head, let link = ClientConnection.current else {
+            return true
+        }
+        return connections.makeRoom(for: reply.bytes.count, on: link, isOwed: isOwed)
+    }
+
+    /// The caller, when the table of routes lets them in.
+    private func admit(_ request: Request, _ context: Connection, _ route: Route) throws(HTTPProblem) -> Caller {
+        guard let roles = route.roles else { return prober(request, context) }
+        let caller = try authenticator.caller(of: request.head, from: context.address)
+        guard caller.has(anyOf: roles) else {
+            let needed = roles.union([.admin]).map(\.rawValue).sorted().joined(separator: ", ")
+            throw HTTPProblem(.forbidden, "forbidden", "this needs one of the roles \(needed)")
+        }
+        switch route.scope {
+        case .all where !caller.queues.isEverything:
+            throw HTTPProblem(.forbidden, "forbidden", "this needs a token that holds for all queues")
+        case .downloads where !caller.queues.matches(.downloads):
+            throw HTTPProblem(.forbidden, "forbidden", "this token does not hold for the queue downloads")
+        default: return caller
+        }
+    }
+
+    /// Who asks what everybody may ask: known by a token where one is shown, and by being on this machine where none is
+    /// needed.
+    private func prober(_ request: Request, _ context: Connection) -> Caller {
+        let isKnown = authenticator.isOpen ? !isForProbes : request.headers.value(of: .authorization) != nil
+        return isKnown ? (try? authenticator.caller(of: request.head, from: context.address)) ?? .anybody : .anybody
+    }
+
+    private func problem(_ error: any Error, _ request: Request, _ note: RequestLog.Note) -> HTTPProblem {
+        let isRead = request.method == .get || request.method == .head
+        switch error {
+        case let problem as HTTPProblem: return problem
+        case let error as QueueError:
+            requestLog.trouble(error.description, note)
+            return HTTPProblem(error, isRead: isRead, showsCause: note.seesCauses)
+        case let fault as WriteError:
+            requestLog.trouble(fault.error.description, note)
+            let problem = HTTPProblem(fault.error, isRead: false, showsCause: note.seesCauses)
+            return fault.more.reduce(problem) { $0.with($1.key, $1.value) }
+        case is HTTPParserError:
+            return HTTPProblem(.badRequest, "malformed-http", "the body is not what its head announced")
+                .with(.connection, "close")
+        case is CancellationError where ClientConnection.current?.isClosed ?? false:
+            return HTTPProblem(.clientGone, "client-gone", "the client has closed the connection")
+        case is CancellationError:
+            return HTTPProblem(.serviceUnavailable, "shutting-down", "the server is shutting down")
+                .with("outcome", isRead ? "not-executed" : "unknown").with(.retryAfter, "1")
+        default:
+            requestLog.bug(error, note)
+            return .bug
+        }
+    }
+
+    private func response(_ reply: Reply, _ requestID: String, isHead: Bool) -> Response {
+        var headers = reply.headers
+        headers.reserveCapacity(headers.count + 6)
+        // No handler sets these, so that nothing needs to be looked for before they are added.
+        func add(_ name: HTTPField.Name, _ value: String) { headers.append(HTTPField(name: name, value: value)) }
+        if !reply.bytes.isEmpty { add(.contentType, reply.contentType) }
+        if reply.status != .notModified, reply.status != .noContent { add(.contentLength, String(reply.bytes.count)) }
+        add(.cacheControl, "no-store")
+        add(.xContentTypeOptions, "nosniff")
+        add(.requestID, requestID)
+        let body =
+            isHead || reply.bytes.isEmpty ? ResponseBody() : ResponseBody(byteBuffer: ByteBuffer(bytes: reply.bytes))
+        return Response(status: reply.status, headers: headers, body: body)
+    }
+
+    /// The caller's own id for the request when it has a safe form, else a new one.
+    private static func requestID(_ headers: HTTPFields) -> String {
+        (headers.value(of: .requestID).flatMap { JobID($0) } ?? .generate()).description
+    }
+}
+
+extension Reply {
+    /// A problem as an answer.
+    fileprivate init(_ body: JSONOutput, _ problem: HTTPProblem) {
+        self.init(body.bytes, type: "application/problem+json", status: problem.status)
+        headers = problem.headers
+    }
+}

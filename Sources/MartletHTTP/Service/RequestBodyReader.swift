@@ -1,0 +1,75 @@
+// Reads a request's body within its limit and by its type; nothing is buffered that will be refused.
+
+import HTTPTypes
+import Hummingbird
+import HummingbirdCore
+import NIOCore
+
+/// Reads bodies.
+struct RequestBodyReader: Sendable {
+    let settings: ServerSettings
+
+    /// The body as the route wants it; what it holds in memory is taken from `share`.
+    func read(_ request: Request, rule: BodyRule, share: inout BodyShare) async throws -> Call.Body {
+        guard rule != .none else { return .none }
+        // Where a body may be missing, an empty one has no type that could be wrong.
+        if rule == .optionalJSON, Self.isMissing(request.headers) { return .none }
+        let limit = rule == .json || rule == .optionalJSON ? settings.bodyLimit : settings.bulkLimit
+        let isLines = try kind(request.headers, rule: rule)
+        let bytes = try await collect(request, limit: limit, share: &share)
+        if rule == .optionalJSON, bytes.isEmpty { return .none }
+        if isLines == true { return .lines(bytes) }
+        guard isLines == false else { throw Self.wrongType("application/json") }
+        do { return .json(try JSONText(bytes)) } catch { throw HTTPProblem.malformed(error) }
+    }
+
+    /// Whether the type is lines (true) or one JSON value (false); `nil` where no type is named.
+    private func kind(_ headers: HTTPFields, rule: BodyRule) throws(HTTPProblem) -> Bool? {
+        if let encoding = headers.value(of: .contentEncoding), encoding.lowercased() != "identity" {
+            throw HTTPProblem(
+                .unsupportedMediaType, "encoded-body", "bodies are not accepted compressed; send it as it is")
+        }
+        guard let type = headers.value(of: .contentType) else { return nil }
+        if type == "application/json" { return false }
+        let media = type.prefix { $0 != ";" }.lowercased().filter { $0 != " " && $0 != "\t" }
+        if media == "application/json" || (media.hasPrefix("application/") && media.hasSuffix("+json")) { return false }
+        let isLines = media == "application/x-ndjson" || media == "application/jsonl" || media == "application/ndjson"
+        guard isLines, rule == .bulkOrLines else {
+            throw Self.wrongType(rule == .bulkOrLines ? "application/json or application/x-ndjson" : "application/json")
+        }
+        return true
+    }
+
+    private static func isMissing(_ headers: HTTPFields) -> Bool {
+        headers.value(of: .transferEncoding) == nil && headers.value(of: .contentLength).map { $0 == "0" } ?? true
+    }
+
+    private static func wrongType(_ wanted: String) -> HTTPProblem {
+        HTTPProblem(.unsupportedMediaType, "wrong-type", "the body must be sent as \(wanted)")
+    }
+
+    private func collect(_ request: Request, limit: Int, share: inout BodyShare) async throws -> [UInt8] {
+        let announced = request.headers.value(of: .contentLength).flatMap { Int($0) } ?? 0
+        guard announced <= limit else { throw Self.tooLarge(limit) }
+        var bytes: [UInt8] = []
+        // Memory is taken for what came, not for what was announced.
+        bytes.reserveCapacity(min(announced, BodyShare.free))
+        for try await buffer in request.body {
+            let size = bytes.count + buffer.readableBytes
+            guard size <= limit else { throw Self.tooLarge(limit) }
+            guard share.grow(to: size) else { throw Self.noRoom }
+            bytes.append(contentsOf: buffer.readableBytesView)
+        }
+        return bytes
+    }
+
+    // The rest of the body is not waited for, so the connection cannot be used again.
+    private static func tooLarge(_ limit: Int) -> HTTPProblem {
+        HTTPProblem.tooLarge("the body has more than \(limit) bytes", limit: limit).with(.connection, "close")
+    }
+
+    private static var noRoom: HTTPProblem {
+        HTTPProblem(.serviceUnavailable, "bodies-full", "the server holds too many large bodies; send it again later")
+            .with("outcome", "not-executed").with(.retryAfter, "1").with(.connection, "close")
+    }
+}

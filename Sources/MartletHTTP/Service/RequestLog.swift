@@ -1,0 +1,90 @@
+// What a server says of the requests that it answers: one log line and two metrics for each.
+
+import CoreMetrics
+import Logging
+import MartletJobs
+import Synchronization
+
+/// Notes every request.
+///
+/// Bodies, queries and tokens never come here.
+struct RequestLog: Sendable {
+    /// What is noted of one request.
+    struct Note: Sendable {
+        var requestID: String
+        var method: String
+        /// The template, never the path: a path holds what callers wrote.
+        var route = "unmatched"
+        var caller = "-"
+        var seesCauses = false
+        var status = 0
+    }
+
+    private let logger: Logger
+    private let meters = HTTPMetrics()
+
+    init(logger: Logger) { self.logger = logger }
+
+    func write(_ note: Note, took: Duration) {
+        let method = Self.methods.contains(note.method) ? note.method : "OTHER"
+        meters.count(method: method, route: note.route, status: note.status, took: took)
+        let isProbe = note.route.hasPrefix("/livez") || note.route.hasPrefix("/readyz") || note.route == "/metrics"
+        logger.log(
+            level: isProbe && note.status < 400 ? .debug : .info, "request",
+            metadata: [
+                "request_id": .string(note.requestID), "method": .string(method), "route": .string(note.route),
+                "status": .stringConvertible(note.status), "caller": .string(note.caller),
+                "duration_ms": .stringConvertible((took.inSeconds * 100_000).rounded() / 100),
+            ])
+    }
+
+    /// A dependency's fault that a client was told of.
+    func trouble(_ what: String, _ note: Note) {
+        logger.warning("store trouble", metadata: ["request_id": "\(note.requestID)", "error": "\(what)"])
+    }
+
+    /// A fault of the server.
+    func bug(_ error: any Error, _ note: Note) {
+        logger.error(
+            "unexpected error",
+            metadata: [
+                "request_id": "\(note.requestID)", "route": "\(note.route)",
+                "error": "\(String(reflecting: error))",
+            ])
+    }
+
+    private static let methods: Set<String> = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+}
+
+/// The metrics of a server, each made once.
+final class HTTPMetrics: Sendable {
+    private struct Key: Hashable {
+        var method: String
+        var route: String
+        var status: Int
+    }
+
+    private struct Pair: Sendable {
+        var requests: Counter
+        var seconds: Timer
+    }
+
+    private let pairs = Mutex<[Key: Pair]>([:])
+
+    func count(method: String, route: String, status: Int, took: Duration) {
+        let pair = pairs.withLock { pairs in
+            let key = Key(method: method, route: route, status: status)
+            if let pair = pairs[key] { return pair }
+            let pair = Pair(
+                requests: Counter(
+                    label: "martlet_http_requests_total",
+                    dimensions: [("method", method), ("route", route), ("status", String(status))]),
+                seconds: Timer(
+                    label: "martlet_http_request_seconds", dimensions: [("method", method), ("route", route)]))
+            pairs[key] = pair
+            return pair
+        }
+        pair.requests.increment()
+        pair.seconds.recordNanoseconds(Int64(took.inSeconds * 1e9))
+    }
+}

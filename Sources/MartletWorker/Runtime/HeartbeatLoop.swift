@@ -1,0 +1,130 @@
+// The heartbeats of one queue: extend leases, send progress and checkpoints, and receive stop requests.
+
+import Logging
+import MartletJobs
+import MartletQueue
+import Synchronization
+
+/// Sends heartbeats for all jobs of one queue that run here, and for the worker itself.
+///
+/// A full heartbeat is sent at every interval, and at once when a reply shows that a stop was requested for some job.
+/// Between them, a checkpoint is sent as soon as it exists; checkpoints that arrive during a heartbeat share the next
+/// one.
+final class HeartbeatLoop: Sendable {
+    typealias Instant = ContinuousClock.Instant
+
+    private struct State {
+        var interval: Duration
+        /// The highest count of stop requests in any reply.
+        var stops = 0
+        var wantsLook = false
+        var state = WorkerInfo.State.running
+    }
+
+    let wakeTimer: WakeTimer
+    private let context: WorkerContext
+    private let queue: Queue
+    private let slots: Int
+    private let table: JobTable
+    private let metrics: QueueMetrics
+    private let logger: Logger
+    private let state: Mutex<State>
+
+    init(_ context: WorkerContext, queue: Queue, slots: Int, table: JobTable, metrics: QueueMetrics, logger: Logger) {
+        self.context = context
+        self.queue = queue
+        self.slots = slots
+        self.table = table
+        self.metrics = metrics
+        self.logger = logger
+        wakeTimer = WakeTimer(on: context.thread)
+        state = Mutex(State(interval: context.configuration.heartbeatInterval))
+    }
+
+    /// Sends heartbeats until closed; the last one reports that the worker has stopped.
+    func run() async {
+        var lastFull: Instant?
+        while true {
+            let now = Instant.now
+            let (card, wantsLook, interval) = take()
+            // The interval may have become shorter since the last heartbeat.
+            let isDue = lastFull.map { $0 + interval <= now } ?? true || card == .stopped
+            let heartbeats = table.all.compactMap { $0.beat(onlyUrgent: !isDue && !wantsLook) }
+            var isHeard = true
+            if isDue || !heartbeats.isEmpty { isHeard = await send(heartbeats, card: isDue ? card : nil) }
+            if card == .stopped { return }
+            if isDue { lastFull = now }
+            if !isHeard, wantsLook { state.withLock { $0.wantsLook = true } }
+            let nextFull = (lastFull ?? now) + interval
+            await wakeTimer.wait(until: isHeard ? nextFull : min(nextFull, .now + .milliseconds(100)))
+        }
+    }
+
+    private func take() -> (WorkerInfo.State, Bool, Duration) {
+        state.withLock { state in
+            defer { state.wantsLook = false }
+            return (state.state, state.wantsLook, state.interval)
+        }
+    }
+
+    /// Adopts the queue's lease, as a claim returned it; three heartbeats must fit into it.
+    func leaseIs(_ lease: Duration) {
+        let interval = min(context.configuration.heartbeatInterval, lease / 3)
+        let isShorter = state.withLock { state in
+            defer { state.interval = interval }
+            return interval < state.interval
+        }
+        if isShorter { wakeTimer.fire() }
+    }
+
+    /// Compares the count of stop requests in a reply; if it grew, a heartbeat asks which jobs must stop.
+    func noteStops(_ stops: Int) {
+        let isNews = state.withLock { state in
+            guard stops > state.stops else { return false }
+            state.stops = stops
+            state.wantsLook = true
+            return true
+        }
+        if isNews { wakeTimer.fire() }
+    }
+
+    /// Sets the worker's state; nothing follows `stopped`.
+    func enter(_ new: WorkerInfo.State) {
+        state.withLock { state in
+            if state.state != .stopped { state.state = new }
+        }
+        wakeTimer.fire()
+    }
+
+    /// Sends one heartbeat; returns false when it may not have arrived.
+    ///
+    /// Leases are extended only by an answer.
+    private func send(_ heartbeats: [SentHeartbeat], card: WorkerInfo.State?) async -> Bool {
+        let text = card.map {
+            WorkerInfo(context, slots: slots, jobs: table.all, leaked: table.leaked, state: $0).text
+        }
+        let sent = Instant.now
+        do throws(QueueError) {
+            let reply = try await queue.beat(worker: context.worker, says: text, heartbeats.map(\.beat))
+            state.withLock { $0.stops = max($0.stops, reply.stops) }
+            for (beat, verdict) in zip(heartbeats, reply.verdicts) { apply(verdict, to: beat, sent: sent) }
+            return true
+        } catch {
+            logger.debug("A beat failed", metadata: ["error": "\(error)"])
+            return false
+        }
+    }
+
+    private func apply(_ verdict: BeatVerdict, to beat: SentHeartbeat, sent: Instant) {
+        switch verdict {
+        case .held(let left, let wanted):
+            beat.job.held(left, from: sent, by: beat)
+            if let wanted { beat.job.stop(wanted) }
+        case .fenced, .gone:
+            // A handler that has returned meanwhile may have been settled before this heartbeat.
+            guard beat.job.stop(.leaseLost) else { return }
+            metrics.leasesLost(1)
+            logger.warning("The lease was lost; the handler is cancelled", metadata: beat.job.labels)
+        }
+    }
+}

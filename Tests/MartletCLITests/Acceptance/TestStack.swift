@@ -1,0 +1,280 @@
+// A whole installation for one test: a Redis, an origin, a server process and worker processes, each a real one.
+
+import AsyncHTTPClient
+import Crypto
+import FoundationEssentials
+import Logging
+import MartletJobs
+import MartletQueue
+import MartletRedis
+import NIOCore
+import NIOHTTP1
+import Synchronization
+import TestSupport
+import Testing
+
+@testable import MartletCLI
+
+/// The command as it was built, beside the tests.
+enum Program {
+    static var path: String {
+        let directory = Subprocess.ownPath.split(separator: "/").dropLast().joined(separator: "/")
+        return "/\(directory)/martlet"
+    }
+}
+
+/// How a command ended and what it wrote.
+struct CommandResult: Sendable {
+    var status: Int32?
+    var output: String
+    var errors: String
+
+    var json: JSON { (try? JSON.parse(output.utf8, source: "output")) ?? .null }
+}
+
+/// A whole installation.
+final class TestStack: Sendable {
+    let directory: String
+    let redis: PrivateRedisServer
+    let origin: OriginServer
+    let serverURL: String
+    let store: JobStore
+    private let port: Int
+    private let processes = Processes()
+    private let running: Task<Void, any Error>
+
+    /// Runs `body` in a fresh house; afterwards the audit must be clean.
+    static func with(
+        _ content: OriginContent, _ body: @Sendable (TestStack) async throws -> Void
+    ) async throws {
+        let stack = try await TestStack(content)
+        let result: Result<Void, any Error>
+        do {
+            try await body(stack)
+            result = .success(try await stack.audit())
+        } catch {
+            result = .failure(error)
+        }
+        await stack.close()
+        try result.get()
+    }
+
+    private init(_ content: OriginContent) async throws {
+        directory = temporaryDirectory("stack")
+        redis = try await PrivateRedisServer.start(directory: directory + "/redis", options: PrivateRedis.options)
+        origin = try await OriginServer.start(content)
+        port = try await DemoStage.freePort()
+        serverURL = "http://127.0.0.1:\(port)"
+        store = JobStore(redis: try RedisConfiguration(url: redis.url), logger: Logger(label: "test"))
+        running = Task { [store] in try await store.run() }
+        try await store.waitUntilConnected(within: .seconds(10))
+    }
+
+    var downloads: Queue { store.queue(.downloads) }
+    var filesDirectory: String { directory + "/files" }
+
+    /// The environment of every process of the house.
+    var environment: [String: String] {
+        Subprocess.plainEnvironment.merging([
+            "REDIS_URL": redis.url, "HTTP_PORT": String(port), "DOWNLOAD__DIRECTORY": filesDirectory,
+            "DOWNLOAD__LEASE_SECONDS": "5", "DOWNLOAD__ALLOW_PRIVATE_ADDRESSES": "true",
+            "WORKER_QUEUES": "downloads=10", "WORKER_SHUTDOWN_GRACE_SECONDS": "2", "MARTLET_SERVER": serverURL,
+        ]) { $1 }
+    }
+
+    /// Starts a server and waits until it is ready and has applied its settings.
+    @discardableResult
+    func serve(_ extra: [String: String] = [:]) async throws -> Subprocess {
+        let server = try start(["serve"], extra)
+        try await until("the server is ready") {
+            #expect(server.status == nil, "the server ended: \(self.log("serve"))")
+            guard server.status == nil else { throw CommandFailure(.failed, "no server") }
+            return await (try? self.get("/readyz")) != nil
+        }
+        try await until("the settings are applied") {
+            try await self.downloads.status()?.settings.limit != nil
+        }
+        return server
+    }
+
+    /// Starts a worker process.
+    @discardableResult
+    func work(_ extra: [String: String] = [:]) throws -> Subprocess { try start(["work"], extra) }
+
+    /// Starts a process of ours that the house ends.
+    func start(_ arguments: [String], _ extra: [String: String] = [:]) throws -> Subprocess {
+        let log = "\(directory)/\(arguments[0]).log"
+        let process = try Subprocess(
+            Program.path, arguments, environment: environment.merging(extra) { $1 }, output: log, errors: log)
+        processes.add(process)
+        return process
+    }
+
+    /// The same with this environment and nothing else.
+    func startBare(_ arguments: [String], _ environment: [String: String]) throws -> Subprocess {
+        let log = "\(directory)/\(arguments[0]).log"
+        let process = try Subprocess(Program.path, arguments, environment: environment, output: log, errors: log)
+        processes.add(process)
+        return process
+    }
+
+    /// Runs a command to its end.
+    func martlet(
+        _ arguments: String..., environment extra: [String: String] = [:], within limit: Duration = .seconds(30)
+    ) async throws -> CommandResult {
+        let name = "\(directory)/command-\(UUID().uuidString)"
+        let process = try Subprocess(
+            Program.path, arguments, environment: environment.merging(extra) { $1 }, output: name + ".out",
+            errors: name + ".err")
+        let status = await process.wait(within: limit)
+        if status == nil { process.send(9) }
+        return CommandResult(status: status, output: Self.text(name + ".out"), errors: Self.text(name + ".err"))
+    }
+
+    /// Waits until `condition` holds; fails the test when it does not in time.
+    func until(
+        _ what: String, within limit: Duration = .seconds(20), every pause: Duration = .milliseconds(15),
+        _ condition: () async throws -> Bool
+    ) async throws {
+        let end = ContinuousClock.now + limit
+        while try await !condition() {
+            guard ContinuousClock.now < end else {
+                throw CommandFailure(.timedOut, "not in time: \(what)\n\(log("work"))")
+            }
+            try await Task.sleep(for: pause)
+        }
+    }
+
+    /// Everything that must agree does.
+    func audit() async throws {
+        try await store.waitUntilConnected(within: .seconds(10))
+        for name in try await store.queueNames() {
+            let report = try await store.queue(name).audit()
+            #expect(report.isClean, "\(name): \(report.findings), ledger \(report.ledgerDifference)")
+            #expect(report.repaired == 0)
+        }
+    }
+
+    /// The end of a log.
+    func log(_ command: String) -> String {
+        Self.text("\(directory)/\(command).log").split(separator: "\n").suffix(12).joined(separator: "\n")
+    }
+
+    /// Ends every process.
+    private func close() async {
+        redis.unpause()
+        await processes.stop()
+        running.cancel()
+        _ = await running.result
+        await origin.stop()
+        await redis.stop()
+        try? FileManager.default.removeItem(atPath: directory)
+    }
+
+    static func text(_ path: String) -> String { (try? String(contentsOfFile: path, encoding: .utf8)) ?? "" }
+}
+
+// MARK: - HTTP
+
+extension TestStack {
+    /// One request; throws a ``CommandFailure`` for anything but success.
+    func post(_ path: String, _ body: JSON? = nil) async throws -> JSON {
+        try await APIClient.with(serverURL, token: nil) { try await $0.post(path, body: body) }
+    }
+
+    func put(_ path: String, _ body: JSON) async throws -> JSON {
+        try await APIClient.with(serverURL, token: nil) { try await $0.send(.PUT, path, body: body).value }
+    }
+
+    func get(_ path: String) async throws -> JSON {
+        try await APIClient.with(serverURL, token: nil) { try await $0.get(path) }
+    }
+
+    /// Adds the download of a file of the origin; returns its id.
+    func add(_ name: String, priority: Int = 0, maxRetries: Int = 3) async throws -> String {
+        let answer = try await post(
+            "/api/downloads",
+            .object([
+                "url": .string(origin.url(of: name)), "filename": .string(name), "priority": .integer(priority),
+                "max_retries": .integer(maxRetries),
+            ]))
+        return try #require(answer["id"].string)
+    }
+
+    /// Adds downloads of files in one call; returns their ids.
+    func add(_ names: [String], priority: Int = 0) async throws -> [String] {
+        let items = names.map { name in
+            JSON.object(["url": .string(origin.url(of: name)), "filename": .string(name)])
+        }
+        let body = JSON.object(["downloads": .array(items), "priority": .integer(priority)])
+        return try await post("/api/downloads/batch", body)["job_ids"].array?.compactMap(\.string) ?? []
+    }
+
+    func download(_ id: String) async throws -> JSON { try await get("/api/downloads/\(id)") }
+
+    func status(_ id: String) async throws -> String { try await download(id)["status"].string ?? "" }
+
+    /// Waits until a download has this status.
+    func until(_ id: String, is status: String, within limit: Duration = .seconds(25)) async throws {
+        try await until("\(id) is \(status)", within: limit) { try await self.status(id) == status }
+    }
+
+    /// The job as the store has it.
+    func record(_ id: String) async throws -> JobRecord {
+        let id = try #require(JobID(id))
+        let record = try await downloads.job(id)
+        return try #require(record)
+    }
+
+    /// Whether the file is there and its bytes are the origin's.
+    func hasRightBytes(_ name: String) throws -> Bool {
+        let file = try #require(origin.content.files.first { $0.name == name })
+        guard let bytes = FileManager.default.contents(atPath: "\(filesDirectory)/\(name)") else { return false }
+        return hex(SHA256.hash(data: bytes)) == file.sha256
+    }
+}
+
+/// The processes that a house has started.
+private final class Processes: Sendable {
+    private let all = Mutex<[Subprocess]>([])
+
+    func add(_ process: Subprocess) { all.withLock { $0.append(process) } }
+
+    /// Ends all of them, also stopped ones.
+    func stop() async {
+        await withTaskGroup { group in
+            for process in all.withLock({ $0 }) { group.addTask { await process.stop() } }
+        }
+    }
+}
+
+// MARK: - Redis itself
+
+extension TestStack {
+    /// Sends a command to Redis behind everybody's back.
+    func command(_ words: String...) async throws {
+        let client = RedisClient(try RedisConfiguration(url: redis.url), logger: Logger(label: "test"))
+        var arguments = RedisArguments()
+        for word in words { arguments.append(word) }
+        let request = RedisRequest.command(arguments)
+        try await StoreSession.beside(client.run) { _ = try await client.send(request) }
+    }
+
+    /// Breaks the store on purpose.
+    func removeHash(of id: String) async throws { try await command("RENAME", "martlet:{downloads}:job:\(id)", "kept") }
+
+    /// Puts back what ``removeHash(of:)`` took.
+    func restoreHash(of id: String) async throws {
+        try await command("RENAME", "kept", "martlet:{downloads}:job:\(id)")
+    }
+
+    /// Sets the count of repairs back, which the audit at the end expects to be none.
+    func forgetRepairs() async throws { try await command("HDEL", "martlet:{downloads}:meta", "repaired") }
+
+    /// The body of an answer that is no JSON.
+    func text(_ path: String) async throws -> String {
+        let answer = try await HTTPClient.shared.execute(
+            HTTPClientRequest(url: serverURL + path), timeout: .seconds(10))
+        return String(buffer: try await answer.body.collect(upTo: 1 << 20))
+    }
+}

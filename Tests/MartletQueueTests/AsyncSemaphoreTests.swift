@@ -1,0 +1,29 @@
+// The lock of pushes that are all or nothing: one at a time, in order, and nobody for ever.
+
+import Testing
+
+@testable import MartletQueue
+
+@Suite struct AsyncSemaphoreTests {
+    @Test func `one is let in at a time, and who waits too long is told so`() async {
+        let semaphore = AsyncSemaphore()
+        #expect(await semaphore.acquire(within: .seconds(5)))
+        #expect(await !semaphore.acquire(within: .milliseconds(20)))
+        async let second = semaphore.acquire(within: .seconds(5))
+        semaphore.release()
+        #expect(await second)
+        #expect(await !semaphore.acquire(within: .milliseconds(20)), "the second one is still inside")
+        semaphore.release()
+        #expect(await semaphore.acquire(within: .seconds(5)))
+        semaphore.release()
+    }
+
+    @Test func `so many are let in at a time as there are permits`() async {
+        let semaphore = AsyncSemaphore(permits: 2)
+        #expect(await semaphore.acquire(within: .seconds(5)))
+        #expect(await semaphore.acquire(within: .seconds(5)))
+        #expect(await !semaphore.acquire(within: .milliseconds(20)))
+        semaphore.release()
+        #expect(await semaphore.acquire(within: .seconds(5)))
+    }
+}

@@ -1,0 +1,197 @@
+// Everything that runs: one Redis, two servers, four workers, each behind a proxy of its own.
+
+import FaultInjection
+import FoundationEssentials
+import Logging
+import MartletJobs
+import MartletQueue
+import MartletRedis
+import NIOCore
+import NIOPosix
+import Synchronization
+
+/// A process of ours behind a proxy of its own; it cannot outlive us.
+final class SupervisedProcess: Sendable {
+    let name: String
+    let proxy: FaultProxy
+    /// Of a server; 0 for workers.
+    let port: Int
+    private let command: [String]
+    private let directory: String
+    private let child = Mutex<ChildProcess?>(nil)
+
+    init(_ name: String, _ proxy: FaultProxy, port: Int = 0, directory: String, command: [String]) {
+        self.name = name
+        self.proxy = proxy
+        self.port = port
+        self.directory = directory
+        self.command = command
+    }
+
+    var isServer: Bool { port != 0 }
+    var url: String { "http://127.0.0.1:\(port)" }
+    var isRunning: Bool { child.withLock { $0?.isRunning ?? false } }
+    private var pidPath: String { "\(directory)/\(name).pid" }
+
+    func start() throws {
+        try? FileManager.default.removeItem(atPath: pidPath)
+        let started = try ChildProcess(
+            supervising: command, pidPath: pidPath, logPath: "\(directory)/\(name).log")
+        child.withLock { $0 = started }
+    }
+
+    func send(_ signal: ChildProcess.Signal) {
+        guard isRunning, let text = try? String(contentsOfFile: pidPath, encoding: .utf8) else { return }
+        ChildProcess.send(signal, to: Int32(text.prefix { $0.isNumber }) ?? 0)
+    }
+
+    /// Waits until it has ended; whether it did.
+    func ends(within limit: Duration) async -> Bool {
+        let end = ContinuousClock.now + limit
+        while isRunning {
+            if ContinuousClock.now > end { return false }
+            await nap(20)
+        }
+        return true
+    }
+}
+
+/// Waits for so many milliseconds.
+func nap(_ milliseconds: Int) async { try? await Task.sleep(for: .milliseconds(milliseconds)) }
+
+/// A whole installation.
+final class Installation: Sendable {
+    /// Long enough for a process that is not disturbed, short enough for a minute to show much.
+    static let lease = 1500
+    static let queues: [QueueName] = ["soak-a", "soak-b"].compactMap { QueueName($0) }
+
+    let directory: String
+    let redis: PrivateRedisServer
+    let servers: [SupervisedProcess]
+    let workers: [SupervisedProcess]
+    let store: JobStore
+    let admin: RedisClient
+    private let running: Task<Void, any Error>
+
+    var members: [SupervisedProcess] { servers + workers }
+
+    /// Starts all of it.
+    ///
+    /// - Parameters:
+    ///   - directory: for journals, logs and process ids.
+    ///   - volume: where Redis keeps its files.
+    ///   - configuration: the redis.conf to begin with.
+    ///   - chronicle: gets the faults of the connections.
+    init(directory: String, volume: String, configuration: String, _ chronicle: FaultLog) async throws {
+        self.directory = directory
+        redis = try await PrivateRedisServer.start(
+            directory: volume + "/redis",
+            options: [
+                "--enable-debug-command", "yes", "--auto-aof-rewrite-min-size", "8mb", "--save", "",
+                "--appendonly", "yes", "--appendfsync", "everysec",
+            ], configurationFile: configuration)
+        // A build that measures coverage writes a file for each process.
+        let profiles = ProcessInfo.processInfo.environment["LLVM_PROFILE_FILE"].map { ["LLVM_PROFILE_FILE=\($0)"] }
+        let env = ["/usr/bin/env"] + (profiles ?? [])
+        let programs = Self.ownPath.split(separator: "/").dropLast().joined(separator: "/")
+        var (servers, workers): ([SupervisedProcess], [SupervisedProcess]) = ([], [])
+        for number in 1...2 {
+            let (name, port) = ("server-\(number)", try await Self.freePort())
+            let proxy = try await Self.proxy(redis, name, chronicle)
+            let words = [
+                "REDIS_URL=\(proxy.url)", "HTTP_PORT=\(port)", "DOWNLOAD__DIRECTORY=\(directory)/files",
+                "/\(programs)/martlet", "serve",
+            ]
+            servers.append(SupervisedProcess(name, proxy, port: port, directory: directory, command: env + words))
+        }
+        for number in 1...4 {
+            let name = "worker-\(number)"
+            let proxy = try await Self.proxy(redis, name, chronicle)
+            let queues = Self.queues.map(\.description).joined(separator: ",")
+            let words =
+                [
+                    "work", "--redis", proxy.url, "--journal", "\(directory)/\(name).journal", "--queues", queues,
+                ] + (number <= 2 ? ["--apart"] : [])
+            workers.append(SupervisedProcess(name, proxy, directory: directory, command: env + [Self.ownPath] + words))
+        }
+        (self.servers, self.workers) = (servers, workers)
+        let quiet = Logger(label: "soak") { _ in SwiftLogNoOpLogHandler() }
+        var patient = try RedisConfiguration(url: redis.url)
+        patient.commandTimeout = .seconds(8)
+        store = JobStore(redis: patient, logger: quiet)
+        admin = RedisClient(patient, logger: quiet)
+        running = Task { [store, admin] in
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { try await store.run() }
+                group.addTask { try await admin.run() }
+                try await group.waitForAll()
+            }
+        }
+        try await store.waitUntilConnected(within: .seconds(10))
+        for name in Self.queues {
+            try await store.queue(name).configure(QueueSettingsChange(lease: .milliseconds(Self.lease)))
+        }
+        for member in members { try member.start() }
+    }
+
+    private static func proxy(
+        _ redis: PrivateRedisServer, _ name: String, _ chronicle: FaultLog
+    ) async throws -> FaultProxy {
+        try await FaultProxy.start(to: redis.socketPath, on: .loopback) { kind, _ in
+            let now = monotonic()
+            // Not on the proxy's thread, which must not wait for the disk.
+            Task { chronicle.note(kind.rawValue, name, from: now) }
+        }
+    }
+
+    private static let ownPath =
+        (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? CommandLine.arguments[0]
+
+    private static func freePort() async throws -> Int {
+        let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .bind(host: "127.0.0.1", port: 0).get()
+        defer { channel.close(promise: nil) }
+        return channel.localAddress?.port ?? 0
+    }
+
+    /// Sends a command to Redis past all proxies.
+    @discardableResult
+    func command(_ words: String...) async throws -> RedisValue {
+        var arguments = RedisArguments()
+        for word in words { arguments.append(word) }
+        return try await admin.send(.command(arguments))
+    }
+
+    /// Whether something holds within so many seconds.
+    func holds(within seconds: Int, _ condition: () async throws -> Bool) async -> Bool {
+        let end = ContinuousClock.now + .seconds(seconds)
+        while ContinuousClock.now < end {
+            if (try? await condition()) == true { return true }
+            await nap(50)
+        }
+        return false
+    }
+
+    /// Ends the processes in order, kills those that do not listen; the names of these.
+    func stopMembers() async -> [String] {
+        for member in members {
+            member.send(.proceed)
+            member.send(.terminate)
+        }
+        var stubborn: [String] = []
+        for member in members where await !member.ends(within: .seconds(20)) {
+            stubborn.append(member.name)
+            member.send(.kill)
+            _ = await member.ends(within: .seconds(5))
+        }
+        return stubborn
+    }
+
+    /// Ends Redis and the proxies.
+    func close() async {
+        running.cancel()
+        _ = await running.result
+        for member in members { await member.proxy.stop() }
+        await redis.stop()
+    }
+}
