@@ -10,8 +10,9 @@
 /// struct ReceiptHandler: JobHandler {
 ///     let mail: any MailTransport
 ///
-///     func run(_ job: SendReceipt, context: JobContext) async throws {
-///         try await mail.send(to: "orders@example.com", template: "receipt-\(job.order)")
+///     func run(_ job: SendReceipt, context: JobContext) async throws -> Empty {
+///         try await mail.send("receipt", to: "order-\(job.order)@example.com")
+///         return Empty()
 ///     }
 /// }
 /// ```

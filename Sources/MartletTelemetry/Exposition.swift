@@ -1,18 +1,18 @@
-// Gathers the lines of one scrape and puts them in an order that never changes.
+// Collects the lines of a scrape in a stable order.
 
 /// The lines of one scrape, grouped by metric.
 struct Exposition {
     private struct Group {
         var kind: MetricKind
-        /// The lines of each series, by the inside of its braces.
+        /// The lines of each series, by its label text.
         var series: [String: String] = [:]
     }
 
     private var groups: [String: Group] = [:]
-    /// How often one name stood for two kinds.
+    /// How often one name was used for two kinds.
     var conflicts = 0
 
-    /// Adds the lines of one series; those of a name that has another kind are dropped and counted.
+    /// Adds the lines of one series; drops and counts lines whose name has another kind.
     mutating func add(_ name: String, _ kind: MetricKind, labels: String, lines: String) {
         var group = groups[name] ?? Group(kind: kind)
         guard group.kind == kind else {
@@ -23,7 +23,7 @@ struct Exposition {
         groups[name] = group
     }
 
-    /// Adds how often one name stood for two kinds, if it ever did.
+    /// Adds the number of name conflicts, if any.
     mutating func addConflicts() {
         guard conflicts > 0 else { return }
         add(MetricSample("martlet_metric_conflicts", kind: .counter, value: Double(conflicts)))
@@ -38,7 +38,7 @@ struct Exposition {
         add(name, kind, labels: labels, lines: line)
     }
 
-    /// Shows a metric that has no value yet, with 0 for the series whose labels are known.
+    /// Adds a metric without a value, with 0 for each series whose labels are known.
     mutating func announce(_ description: MetricDescription, buckets: [Double]) {
         guard let kind = description.kind.flatMap({ MetricKind(rawValue: $0.rawValue) }) else { return }
         let name = description.name
@@ -56,7 +56,7 @@ struct Exposition {
         }
     }
 
-    /// The whole text: metrics by name, series by labels.
+    /// The complete text: metrics by name, series by labels.
     func rendered(help: (String) -> String?) -> String {
         var text = ""
         for (name, group) in groups.sorted(by: { $0.key < $1.key }) {

@@ -1,15 +1,15 @@
 // The rules of the Prometheus text format 0.0.4: names, labels, escapes, numbers.
 
-/// The spelling of names, labels and values in the text format.
+/// Writes names, labels and values in the text format.
 enum ExpositionText {
-    /// A metric name of `[a-zA-Z_:][a-zA-Z0-9_:]*`: every other character becomes an underscore.
+    /// A metric name of `[a-zA-Z_:][a-zA-Z0-9_:]*`; every other character becomes an underscore.
     static func metricName(_ label: String) -> String { name(label, allowingColon: true) }
 
-    /// A label name of `[a-zA-Z_][a-zA-Z0-9_]*`, outside what the format keeps for itself.
+    /// A label name of `[a-zA-Z_][a-zA-Z0-9_]*` that the format does not reserve.
     static func labelName(_ label: String) -> String {
         let cleaned = name(label, allowingColon: false)
         if cleaned == "le" || cleaned == "quantile" { return cleaned + "_" }
-        // Two leading underscores belong to Prometheus itself.
+        // Prometheus reserves names with two leading underscores.
         return cleaned.hasPrefix("__") ? "label" + cleaned : cleaned
     }
 
@@ -31,7 +31,7 @@ enum ExpositionText {
         }
     }
 
-    /// The inside of the braces, labels in the order of their names; of two with one name the last counts.
+    /// The text between the braces, labels sorted by name; the last of a repeated name is kept.
     static func labels(_ dimensions: [(String, String)]) -> String {
         guard !dimensions.isEmpty else { return "" }
         var byName: [String: String] = [:]
@@ -41,7 +41,7 @@ enum ExpositionText {
             .joined(separator: ",")
     }
 
-    /// Backslashes and line ends escaped, and quotes too where the text stands in quotes.
+    /// Escapes backslashes and line ends, and quotes inside quoted text.
     static func escaped(_ text: String, quotes: Bool) -> String {
         var result = ""
         result.reserveCapacity(text.utf8.count)
@@ -56,7 +56,7 @@ enum ExpositionText {
         return result
     }
 
-    /// A number as Prometheus reads it, whole ones without a fraction.
+    /// A number in the text format, whole numbers without a fraction.
     static func number(_ value: Double) -> String {
         if value.isNaN { return "NaN" }
         if value.isInfinite { return value < 0 ? "-Inf" : "+Inf" }
@@ -64,7 +64,7 @@ enum ExpositionText {
         return "\(value)"
     }
 
-    /// One line of one series; `labels` is the inside of the braces.
+    /// One line of a series; `labels` is the text between the braces.
     static func line(_ name: String, labels: String, value: String) -> String {
         labels.isEmpty ? "\(name) \(value)\n" : "\(name){\(labels)} \(value)\n"
     }

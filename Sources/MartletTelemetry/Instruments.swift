@@ -1,22 +1,22 @@
-// What is behind the handles of swift-metrics: counters and gauges of atomics, histograms under a lock of their own.
+// The instruments behind swift-metrics handles: atomic counters and gauges, histograms with a lock each.
 
 import CoreMetrics
 import Synchronization
 
-/// One series: takes values on any thread and writes its lines when asked.
+/// One series: accepts values on any thread and writes its lines on request.
 protocol Instrument: AnyObject, Sendable {
-    /// The lines of the series; `labels` is the inside of the braces.
+    /// The lines of the series; `labels` is the text between the braces.
     func lines(name: String, labels: String) -> String
 }
 
-/// Counts whole steps and fractions.
+/// A counter of integers and fractions.
 final class CounterInstrument: CounterHandler, FloatingPointCounterHandler, Instrument {
     private let whole = Atomic<Int64>(0)
     /// The bits of a Double.
     private let fraction = Atomic<UInt64>(0)
 
     func increment(by amount: Int64) {
-        // A counter never goes back, whatever its caller computed.
+        // A counter never decreases, whatever the caller computed.
         guard amount > 0 else { return }
         whole.wrappingAdd(amount, ordering: .relaxed)
     }
@@ -39,7 +39,7 @@ final class CounterInstrument: CounterHandler, FloatingPointCounterHandler, Inst
     }
 }
 
-/// Holds the last value.
+/// Keeps the last value.
 final class GaugeInstrument: MeterHandler, RecorderHandler, Instrument {
     /// The bits of a Double.
     private let bits = Atomic<UInt64>(0)
@@ -57,12 +57,12 @@ final class GaugeInstrument: MeterHandler, RecorderHandler, Instrument {
     }
 }
 
-/// Sorts values into buckets.
+/// A histogram.
 ///
-/// One lock keeps buckets, sum and count of one scrape in agreement; nobody else waits for it.
+/// Its lock keeps buckets, sum and count of a scrape consistent.
 final class HistogramInstrument: TimerHandler, RecorderHandler, Instrument {
     private struct Sums {
-        /// Values in each bucket alone, the last one for all above the highest bound.
+        /// The values per bucket (not cumulative); the last bucket has no upper bound.
         var counts: [UInt64]
         var sum = 0.0
     }
@@ -79,7 +79,7 @@ final class HistogramInstrument: TimerHandler, RecorderHandler, Instrument {
     func record(_ value: Int64) { record(Double(value)) }
 
     func record(_ value: Double) {
-        // A value that is no number would make the sum useless for ever.
+        // NaN or infinity would corrupt the sum permanently.
         guard value.isFinite else { return }
         let bucket = bounds.firstIndex { value <= $0 } ?? bounds.count
         sums.withLock {
@@ -105,7 +105,7 @@ final class HistogramInstrument: TimerHandler, RecorderHandler, Instrument {
 }
 
 extension Atomic where Value == UInt64 {
-    /// Changes the Double that the bits stand for.
+    /// Changes the `Double` that the bits represent.
     fileprivate func update(_ change: (Double) -> Double) {
         var old = load(ordering: .relaxed)
         while true {

@@ -2,7 +2,7 @@
 
 import Logging
 
-/// One line of JSON that always closes and never grows beyond the limit of a log line.
+/// One line of JSON that is always closed and never exceeds the limit of a log line.
 struct JSONLine {
     private static let end: [UInt8] = Array(",\"truncated\":true}\n".utf8)
     private static let depthLimit = 6
@@ -14,10 +14,10 @@ struct JSONLine {
         bytes.append(UInt8(ascii: "{"))
     }
 
-    /// The room that is left for fields.
+    /// The bytes left for fields.
     private var room: Int { LogText.lineLimit - bytes.count - Self.end.count }
 
-    /// Adds a text, cut to `limit` bytes and to the room that is left.
+    /// Adds a string, truncated to `limit` bytes and to the bytes left.
     mutating func add(_ key: String, text: String, limit: Int = LogText.valueLimit) {
         let (start, room) = (bytes.count, room)
         appendHead(key)
@@ -32,7 +32,7 @@ struct JSONLine {
         bytes.append(UInt8(ascii: "\""))
     }
 
-    /// Adds a field of the metadata: texts are cut, whatever else doesn't fit is left out.
+    /// Adds a metadata field: strings are truncated, other values that do not fit are dropped.
     mutating func add(_ key: String, value: Logger.MetadataValue) {
         if case .string(let text) = value { return add(key, text: text) }
         let (start, room) = (bytes.count, room)
@@ -43,12 +43,12 @@ struct JSONLine {
         isTruncated = true
     }
 
-    /// The line with its end.
+    /// The finished line.
     func finished() -> [UInt8] {
         isTruncated ? bytes + Self.end : bytes + [UInt8(ascii: "}"), UInt8(ascii: "\n")]
     }
 
-    /// The comma, the key and the colon; an endless key is cut like a value.
+    /// Appends comma, key and colon; truncates a long key.
     private mutating func appendHead(_ key: String) {
         if bytes.count > 1 { bytes.append(UInt8(ascii: ",")) }
         bytes.append(UInt8(ascii: "\""))
@@ -62,7 +62,7 @@ struct JSONLine {
     }
 
     private func encoded(_ value: Logger.MetadataValue, depth: Int) -> [UInt8] {
-        // Metadata nested without end must not take the stack with it.
+        // Deeply nested metadata must not overflow the stack.
         guard depth < Self.depthLimit else { return quoted("…") }
         switch value {
         case .string(let text): return quoted(text)
@@ -82,7 +82,7 @@ struct JSONLine {
         switch thing {
         case let flag as Bool: Array(String(flag).utf8)
         case let number as any BinaryInteger: Array(String(describing: number).utf8)
-        // JSON has no word for infinity and for what is no number.
+        // JSON has no infinity or NaN.
         case let number as Double where number.isFinite: Array(String(describing: number).utf8)
         default: quoted(thing.description)
         }

@@ -1,24 +1,29 @@
-// Logs for machines: one JSON object a line.
+// JSON logs: one object per line.
 
 public import Logging
 
 /// Writes each entry as one line of JSON with `time`, `level`, `logger`, `message` and the metadata as fields.
 ///
-/// Times are RFC 3339 in UTC with milliseconds. Numbers and booleans in the metadata stay what they are. A line is at
-/// most 8 KiB; what doesn't fit is cut or left out, and `truncated` is true. A field of the metadata that has the name
-/// of a field of the line gets `metadata_` before its name; `error` is such a field only in entries that were logged with
-/// an error.
+/// Times are RFC 3339 in UTC with milliseconds. Numbers and booleans in the metadata keep their type. A line is at most
+/// 8 KiB; anything beyond is truncated or dropped, and `truncated` is true. Metadata fields that collide with a
+/// standard field get the prefix `metadata_`; `error` collides only in entries logged with an error.
 public struct JSONLogHandler: LogHandler {
-    /// Fields of every entry.
+    /// The metadata of every entry.
     public var metadata: Logger.Metadata = [:]
-    /// Entries below this level are not written.
+    /// The lowest level that is written.
     public var logLevel: Logger.Level
-    /// Fields of the task that logs.
+    /// Provides the metadata of the logging task.
     public var metadataProvider: Logger.MetadataProvider?
     private let label: String
     private let sink: LogSink
 
-    /// A handler for the logger `label`.
+    /// Creates a handler.
+    ///
+    /// - Parameters:
+    ///   - label: the logger's name.
+    ///   - level: the lowest level that is written.
+    ///   - metadataProvider: provides the metadata of the logging task.
+    ///   - sink: receives the lines; standard error by default.
     public init(
         label: String, level: Logger.Level = .info, metadataProvider: Logger.MetadataProvider? = nil,
         sink: LogSink = .standardError
@@ -29,13 +34,15 @@ public struct JSONLogHandler: LogHandler {
         self.sink = sink
     }
 
-    /// One field of every entry.
+    /// One metadata field of every entry.
     public subscript(metadataKey key: String) -> Logger.Metadata.Value? {
         get { metadata[key] }
         set { metadata[key] = newValue }
     }
 
-    /// Writes one entry.
+    /// Writes an entry.
+    ///
+    /// - Parameter event: the entry.
     public func log(event: LogEvent) {
         let fields = LogFields(metadata, metadataProvider, event.metadata)
         var line = JSONLine()
@@ -52,7 +59,7 @@ public struct JSONLogHandler: LogHandler {
         sink(line.finished())
     }
 
-    /// Whether a name is one of those that every line gives to what is not metadata.
+    /// Whether a name is that of a standard field.
     private static func isOurs(_ key: String) -> Bool {
         switch key {
         case "time", "level", "logger", "message", "truncated": true

@@ -1,15 +1,15 @@
-// Puts together what a log line says: the metadata of handler, task and call, in an order that never changes.
+// Merges the metadata of handler, task and call in a stable order.
 
 import Logging
 
 /// The metadata of one log entry.
 struct LogFields {
-    /// The fields that name a job; they come first in a line, so that a cut never takes them.
+    /// The fields that identify a job; they come first, so that truncation never drops them.
     static let leading = ["job_id", "queue", "type", "attempt", "worker_id", "request_id"]
 
-    /// A key and where its value is.
+    /// A key and the location of its value.
     ///
-    /// Values stay in their table: to copy one costs more than to sort all keys.
+    /// Values stay in their dictionary: copying one costs more than sorting all keys.
     struct Field {
         fileprivate let rank: Int
         let key: String
@@ -18,11 +18,11 @@ struct LogFields {
 
     /// The leading fields in their order, then the others by name.
     let ordered: [Field]
-    /// How many of the fields are leading ones.
+    /// The number of leading fields.
     let leadingCount: Int
     private let all: Logger.Metadata
 
-    /// The call's metadata hides the provider's, which hides the handler's.
+    /// The call's metadata overrides the provider's, which overrides the handler's.
     init(_ handler: Logger.Metadata, _ provider: Logger.MetadataProvider?, _ event: Logger.Metadata?) {
         var all = handler
         if let provided = provider?.get() { Self.add(provided, to: &all) }
@@ -39,7 +39,7 @@ struct LogFields {
         self.all = all
     }
 
-    /// The value of one of the fields.
+    /// The value of a field.
     func value(of field: Field) -> Logger.MetadataValue { all.values[field.place] }
 
     private static func rank(_ key: String) -> Int { leading.firstIndex(of: key) ?? leading.count }

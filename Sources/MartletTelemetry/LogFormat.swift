@@ -1,4 +1,4 @@
-// Which of the two forms a process logs in.
+// The two log formats.
 
 public import Logging
 
@@ -10,19 +10,24 @@ public import Logging
     import Darwin
 #endif
 
-/// The form of log lines.
+/// The format of log lines.
 public enum LogFormat: String, Sendable, Hashable, CaseIterable {
     /// For people at a terminal.
     case text
     /// For machines.
     case json
 
-    /// Text on a terminal, JSON everywhere else.
+    /// Text on a terminal, otherwise JSON.
     public static var standard: LogFormat { LogSink.standardErrorIsTerminal ? .text : .json }
 
-    /// A handler of this form that writes to standard error.
+    /// Creates a handler of this format that writes to standard error.
     ///
-    /// Colours are used on a terminal, unless `NO_COLOR` is set.
+    /// Colours are used on a terminal unless `NO_COLOR` is set.
+    ///
+    /// - Parameters:
+    ///   - label: the logger's name.
+    ///   - level: the lowest level that is written.
+    /// - Returns: the handler.
     public func handler(label: String, level: Logger.Level) -> any LogHandler {
         switch self {
         case .json: JSONLogHandler(label: label, level: level)

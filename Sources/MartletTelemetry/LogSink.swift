@@ -1,4 +1,4 @@
-// Where log lines go: one write for each line, under one lock, so that lines of a process never mix.
+// The destination of log lines: one write per line under one lock, so that lines never interleave.
 
 import Synchronization
 
@@ -10,14 +10,18 @@ import Synchronization
     import Darwin
 #endif
 
-/// Takes whole lines, the line end included.
+/// Accepts complete lines, including the line end.
 public struct LogSink: Sendable {
     private let write: @Sendable ([UInt8]) -> Void
 
-    /// A sink of the caller's; `write` is called from any thread and gets one whole line each time.
+    /// Creates a sink.
+    ///
+    /// - Parameter write: called on any thread with one complete line.
     public init(_ write: @escaping @Sendable ([UInt8]) -> Void) { self.write = write }
 
     /// Writes a line.
+    ///
+    /// - Parameter line: the bytes, including the line end.
     public func callAsFunction(_ line: [UInt8]) { write(line) }
 
     /// The standard error of this process.
@@ -30,7 +34,7 @@ public struct LogSink: Sendable {
 
     private static let lock = Mutex(())
 
-    /// Writes everything or, when nobody can read it any more, gives up: a log must not stop the service.
+    /// Writes everything, or gives up when nobody reads: logging must not stop the service.
     static func writeAll(_ bytes: [UInt8], to descriptor: Int32) {
         bytes.withUnsafeBytes { buffer in
             var rest = buffer[...]
@@ -60,7 +64,7 @@ public struct LogSink: Sendable {
         #endif
     }
 
-    /// Waits for a reader that is slow, for a second at most.
+    /// Waits for a slow reader, at most a second.
     private static func waitUntilWritable(_ descriptor: Int32) -> Bool {
         var request = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
         return poll(&request, 1, 1000) > 0

@@ -1,18 +1,18 @@
-// Escapes and cuts what goes into a log line: one entry is one line of bounded length, whatever it holds.
+// Escapes and truncates log text: one entry is one line of bounded length, whatever it contains.
 
-/// Spelling of untrusted text in a log line.
+/// Escapes untrusted text in a log line.
 enum LogText {
-    /// The longest line in bytes, its end included.
+    /// The longest line in bytes, including its end.
     static let lineLimit = 8192
-    /// The longest single value in bytes, as written.
+    /// The longest value in bytes, as written.
     static let valueLimit = 4096
-    /// Stands where something was cut off.
+    /// Marks truncated text.
     static let ellipsis: [UInt8] = Array("…".utf8)
 
-    /// Appends `text` with escapes, cut at a character's edge to at most `limit` bytes; whether all is there.
+    /// Appends `text` escaped, truncated at a character boundary to `limit` bytes; returns whether it is complete.
     static func append(_ text: String, to line: inout [UInt8], limit: Int, quotes: Bool) -> Bool {
         var text = text
-        // Most texts have nothing to escape.
+        // Most texts need no escaping.
         let isAppended = text.withUTF8 { utf8 in
             guard utf8.count <= limit, utf8.allSatisfy({ isPlain($0, quotes: quotes) }) else { return false }
             line.append(contentsOf: utf8)
@@ -32,11 +32,11 @@ enum LogText {
         }
     }
 
-    /// The bytes of `text` with escapes, cut at a character's edge to at most `limit` bytes; whether all is there.
+    /// The escaped bytes of `text`, truncated at a character boundary to `limit` bytes, and whether they are complete.
     static func escaped(_ text: String, limit: Int, quotes: Bool) -> (bytes: [UInt8], isWhole: Bool) {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(min(text.utf8.count, limit))
-        // The last place at which the ellipsis still fits.
+        // The last position at which the ellipsis fits.
         var cut = 0
         for scalar in text.unicodeScalars {
             append(scalar, to: &bytes, quotes: quotes)
@@ -62,7 +62,7 @@ enum LogText {
         }
     }
 
-    /// Characters that move the cursor, end a line somewhere, or turn the direction of reading.
+    /// Characters that move the cursor, end a line, or change the text direction.
     private static func isDangerous(_ scalar: Unicode.Scalar) -> Bool {
         switch scalar.value {
         case 0..<0x20, 0x7F...0x9F, 0x200E, 0x200F, 0x2028...0x202E, 0x2066...0x2069: true

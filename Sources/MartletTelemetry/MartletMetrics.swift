@@ -1,7 +1,7 @@
-// Every metric of the service, with its help text: the one list of them.
+// All metrics of the service with their help texts.
 
 extension [MetricDescription] {
-    /// Every metric that the service is known to expose.
+    /// All metrics that the service exposes.
     public static let martlet: [MetricDescription] = jobs + queues + workers + redis + server + telemetry
 
     private static let jobs: [MetricDescription] = [

@@ -1,29 +1,36 @@
-// What is known of a metric beforehand: its help text and, for a histogram, its buckets.
+// The description of a metric: its help text and, for a histogram, its buckets.
 
 /// The help text of a metric and the upper bounds of its buckets.
 public struct MetricDescription: Sendable, Hashable {
-    /// The name as it stands in the exposition, unit and `_total` included.
+    /// The name in the exposition, including unit and `_total`.
     public var name: String
-    /// One sentence for the reader of a dashboard.
+    /// One sentence for dashboard users.
     public var help: String
-    /// What it is; a metric whose kind is known is shown before it has a value.
+    /// The kind; a metric of known kind is shown before it has a value.
     public var kind: Kind?
-    /// The labels of the series that are shown with 0 before they have a value; a series without labels is `[:]`.
+    /// The labels of the series that are shown as 0 before they have a value; `[:]` is a series without labels.
     public var series: [[String: String]]
-    /// Upper bounds of a histogram's buckets in its base unit, rising; `nil` means the registry's default.
+    /// The ascending upper bounds of a histogram's buckets in its base unit; `nil` means the registry's default.
     public var buckets: [Double]?
 
-    /// What a metric is, in Prometheus' words.
+    /// The kind of a metric, in Prometheus terms.
     public enum Kind: String, Sendable, Hashable {
-        /// Only grows.
+        /// Only increases.
         case counter
-        /// Goes up and down.
+        /// Increases and decreases.
         case gauge
         /// Counts values in buckets.
         case histogram
     }
 
-    /// A description; `buckets` count only for histograms.
+    /// Creates a description.
+    ///
+    /// - Parameters:
+    ///   - name: the name in the exposition.
+    ///   - help: one sentence for dashboard users.
+    ///   - kind: the kind; `nil` when it is not known beforehand.
+    ///   - series: the labels of the series that are shown as 0 before they have a value.
+    ///   - buckets: the ascending upper bounds of a histogram's buckets.
     public init(
         name: String, help: String, kind: Kind? = nil, series: [[String: String]] = [], buckets: [Double]? = nil
     ) {
@@ -34,17 +41,22 @@ public struct MetricDescription: Sendable, Hashable {
         self.buckets = buckets
     }
 
-    /// The same label with each of these values.
+    /// One series per value of a label.
+    ///
+    /// - Parameters:
+    ///   - label: the label's name.
+    ///   - values: its values.
+    /// - Returns: the labels of each series.
     public static func each(_ label: String, _ values: String...) -> [[String: String]] { values.map { [label: $0] } }
 }
 
-/// Bucket bounds for the ranges of time that the service sees, in seconds.
+/// Bucket bounds in seconds.
 public enum TimeBuckets {
     /// 100 µs to 10 s: requests and store commands.
     public static let requests: [Double] = [
         0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
     ]
-    /// 5 ms to 6 h: waiting and running of jobs.
+    /// 5 ms to 6 h: waiting and running times of jobs.
     public static let jobs: [Double] = [
         0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 21_600,
     ]

@@ -1,16 +1,16 @@
-// A value that is computed when somebody asks for the metrics, such as the depth of a queue.
+// A metric value that is computed at scrape time, such as the depth of a queue.
 
 /// One value of one series, computed at scrape time.
 public struct MetricSample: Sendable, Hashable {
-    /// How the value behaves over time.
+    /// How the value changes over time.
     public enum Kind: String, Sendable, Hashable {
-        /// Goes up and down.
+        /// Increases and decreases.
         case gauge
-        /// Only grows; the name gets `_total` when it lacks it.
+        /// Only increases; `_total` is appended to the name if missing.
         case counter
     }
 
-    /// The metric's name; characters that Prometheus does not know become underscores.
+    /// The metric's name; invalid characters become underscores.
     public var name: String
     /// Gauge or counter.
     public var kind: Kind
@@ -19,7 +19,13 @@ public struct MetricSample: Sendable, Hashable {
     /// The value, in the base unit of the name.
     public var value: Double
 
-    /// A sample; a gauge without labels where nothing else is said.
+    /// Creates a sample.
+    ///
+    /// - Parameters:
+    ///   - name: the metric's name.
+    ///   - kind: gauge or counter; gauge by default.
+    ///   - labels: label names and values.
+    ///   - value: the value, in the base unit of the name.
     public init(_ name: String, kind: Kind = .gauge, labels: [String: String] = [:], value: Double) {
         self.name = name
         self.kind = kind
@@ -28,5 +34,5 @@ public struct MetricSample: Sendable, Hashable {
     }
 }
 
-/// Computes samples when somebody asks for the metrics; when it throws, its samples are left out of that answer.
+/// Computes samples at scrape time; when it throws, the scrape lacks its samples.
 public typealias MetricCollector = @Sendable () async throws -> [MetricSample]

@@ -1,13 +1,13 @@
-// All series of a process by name and labels; a plain value under the registry's lock.
+// All series of a process by name and labels; a value under the registry's lock.
 
-/// What a family of series is, in Prometheus' words.
+/// The kind of a metric family, in Prometheus terms.
 enum MetricKind: String {
     case counter, gauge, histogram
 }
 
 /// All series of a process.
 struct MetricTable {
-    /// What a caller asked for, before any spelling rule: the key of the fast path.
+    /// A request for a series before normalisation: the key of the fast path.
     struct Request: Hashable {
         var kind: MetricKind
         var isTime = false
@@ -25,31 +25,31 @@ struct MetricTable {
     struct Family {
         var kind: MetricKind
         var series: [String: any Instrument] = [:]
-        /// How many series each queue has.
+        /// The number of series per queue.
         var seriesOfQueue: [String: Int] = [:]
-        /// How often a series beyond the limits was asked for.
+        /// How often a series beyond the limits was requested.
         var folded = 0
     }
 
-    /// The label that parts series which belong to different people: one must not take the room of others.
+    /// The label that separates owners: series of one must not exhaust the limit for others.
     private static let share = "queue"
     /// The label that producers choose freely.
     private static let free = "type"
 
     private(set) var families: [String: Family] = [:]
-    /// How often one name was asked for as two kinds.
+    /// How often one name was requested as two kinds.
     private(set) var conflicts = 0
     private var known: [Request: any Instrument] = [:]
     private let seriesLimit: Int
     private let queueLimit: Int
 
-    /// A table with so many series for each metric, and so many of those for each queue.
+    /// Creates a table with limits per metric, and per queue within a metric.
     init(seriesLimit: Int, queueLimit: Int) {
         self.seriesLimit = seriesLimit
         self.queueLimit = queueLimit
     }
 
-    /// The series for a request, made by `make` for its final name when it does not exist.
+    /// The series for a request; `make` creates it under its final name if missing.
     mutating func instrument<Made: Instrument>(
         for request: Request, _ dimensions: [(String, String)], make: (String) -> Made
     ) -> Made {
@@ -57,7 +57,7 @@ struct MetricTable {
         let name = Self.name(request)
         var family = families[name] ?? Family(kind: request.kind)
         guard family.kind == request.kind else {
-            // One name is one kind. The caller gets a handle that works and is shown nowhere.
+            // A name has one kind. The caller gets a working handle that is not exposed.
             conflicts += 1
             return make(name)
         }
@@ -76,10 +76,10 @@ struct MetricTable {
         return made
     }
 
-    /// The labels under which a series is counted that would be one too many; `nil` when there is room for it.
+    /// The labels that replace a series beyond the limits; `nil` within the limits.
     ///
-    /// Label values come from outside (types of jobs, say). Without limits they could fill the memory, and without a limit
-    /// for each queue one of them could leave no room for the others.
+    /// Label values come from outside (types of jobs, for example). Without limits they could fill the memory, and
+    /// without a limit per queue one queue could exhaust the limit for all.
     private func fold(_ dimensions: [(String, String)], in family: Family) -> [(String, String)]? {
         guard family.series[ExpositionText.labels(dimensions)] == nil else { return nil }
         let isFull = family.series.count >= seriesLimit
@@ -88,7 +88,7 @@ struct MetricTable {
         let other = dimensions.map { name, value in
             (name, name == Self.share || (hasType && name != Self.free) ? value : "other")
         }
-        // What is folded may still be new; only so many of these have room above the limit.
+        // Replacement series may be new too; only a few of them are allowed beyond the limit.
         let fits = family.series[ExpositionText.labels(other)] != nil || family.series.count < 2 * seriesLimit
         return fits ? other : dimensions.map { ($0.0, "other") }
     }
@@ -97,25 +97,25 @@ struct MetricTable {
         dimensions.first { $0.0 == share }?.1 ?? ""
     }
 
-    /// Forgets a series.
+    /// Removes a series.
     mutating func remove(_ instrument: AnyObject) {
         known = known.filter { $0.value !== instrument }
         for (name, var family) in families {
             let count = family.series.count
             family.series = family.series.filter { $0.value !== instrument }
             guard family.series.count != count else { continue }
-            // Whose it was is not known any more; counting again would be dear, and too small a count harms nobody.
+            // The series's queue is no longer known; recounting is expensive, and an undercount is harmless.
             family.seriesOfQueue = [:]
             families[name] = family.series.isEmpty ? nil : family
         }
     }
 
-    /// The name in the exposition: `_total` on counters only, the base unit on times.
+    /// The name in the exposition: `_total` for counters, the base unit for times.
     static func name(_ request: Request) -> String {
         name(request.label, kind: request.kind, isTime: request.isTime)
     }
 
-    /// The same for a name and a kind.
+    /// The name in the exposition for a name and a kind.
     static func name(_ label: String, kind: MetricKind, isTime: Bool = false) -> String {
         let name = ExpositionText.metricName(label)
         if kind == .counter { return name.hasSuffix("_total") ? name : name + "_total" }

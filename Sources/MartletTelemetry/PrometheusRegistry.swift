@@ -1,12 +1,12 @@
-// The metrics backend of a process: a factory for swift-metrics that answers in Prometheus' text format.
+// The metrics backend of a process: a swift-metrics factory that renders the Prometheus text format.
 
 public import CoreMetrics
 import Synchronization
 
-/// Keeps the metrics of a process and writes them in the Prometheus text format, version 0.0.4.
+/// Collects the metrics of a process and renders them in the Prometheus text format, version 0.0.4.
 ///
-/// Bootstrap swift-metrics with it once, then hold on to the handles that you make: an increment is one atomic
-/// addition, making a handle is one look-up under a lock.
+/// Bootstrap swift-metrics with it once, and keep the handles: an increment is one atomic addition, creating a handle
+/// is a lookup under a lock.
 ///
 /// ```swift
 /// let registry = PrometheusRegistry()
@@ -15,11 +15,11 @@ import Synchronization
 /// print(registry.render())
 /// ```
 ///
-/// Counters get `_total`, timers are histograms in seconds, recorders are histograms or, when they don't aggregate,
-/// gauges. A metric has at most `seriesLimit` series, and each queue at most `queueLimit` of them; what comes after is
-/// counted under the type `other`, and `martlet_metric_series_folded_total` says how often.
+/// Counters get `_total`, timers are histograms in seconds, recorders are histograms or, without aggregation, gauges. A
+/// metric has at most `seriesLimit` series, and each queue at most `queueLimit` of them; further ones are counted under
+/// the type `other`, and `martlet_metric_series_folded_total` counts how often.
 public final class PrometheusRegistry: MetricsFactory {
-    /// The content type of what ``render()`` and ``scrape()`` return.
+    /// The content type of ``render()`` and ``scrape()``.
     public static let contentType = "text/plain; version=0.0.4; charset=utf-8"
 
     private let descriptions: [String: MetricDescription]
@@ -28,9 +28,14 @@ public final class PrometheusRegistry: MetricsFactory {
     private let collectors = Mutex<[MetricCollector]>([])
     private let collectorLimit: Duration
 
-    /// An empty registry.
+    /// Creates an empty registry.
     ///
-    /// `buckets` are the bounds of histograms without a description.
+    /// - Parameters:
+    ///   - descriptions: the known metrics.
+    ///   - buckets: the bucket bounds of histograms without a description.
+    ///   - seriesLimit: the most series per metric.
+    ///   - queueLimit: the most series per metric and queue.
+    ///   - collectorLimit: the time limit of a collector.
     public init(
         descriptions: [MetricDescription] = .martlet, buckets: [Double] = TimeBuckets.requests,
         seriesLimit: Int = 2000, queueLimit: Int = 200, collectorLimit: Duration = .seconds(2)
@@ -41,17 +46,23 @@ public final class PrometheusRegistry: MetricsFactory {
         self.collectorLimit = collectorLimit
     }
 
-    /// Adds values that are computed whenever somebody calls ``scrape()``.
+    /// Adds a collector that each ``scrape()`` runs.
+    ///
+    /// - Parameter collector: computes samples.
     public func addCollector(_ collector: @escaping MetricCollector) {
         collectors.withLock { $0.append(collector) }
     }
 
-    /// The text of all series of this process, without the collectors'.
+    /// Renders all series of this process, without collectors.
+    ///
+    /// - Returns: the text.
     public func render() -> String { render([]) }
 
-    /// The text of all series and of all collectors, which run at the same time.
+    /// Renders all series and the samples of all collectors, which run concurrently.
     ///
-    /// `martlet_collector_errors` says how many collectors failed or took longer than `collectorLimit`.
+    /// `martlet_collector_errors` counts collectors that failed or exceeded `collectorLimit`.
+    ///
+    /// - Returns: the text.
     @concurrent
     public func scrape() async -> String {
         let all = collectors.withLock { $0 }
@@ -65,7 +76,7 @@ public final class PrometheusRegistry: MetricsFactory {
         return render(samples)
     }
 
-    /// What a collector answers in time; `nil` when it fails or takes too long.
+    /// The samples of a collector; `nil` when it fails or exceeds its limit.
     private func samples(_ collector: @escaping MetricCollector) async -> [MetricSample]? {
         await withTaskGroup(of: [MetricSample]?.self) { group in
             group.addTask { try? await collector() }
@@ -123,47 +134,83 @@ public final class PrometheusRegistry: MetricsFactory {
 }
 
 extension PrometheusRegistry {
-    /// A counter; the name gets `_total` when it lacks it.
+    /// Creates a counter; `_total` is appended to the name if missing.
+    ///
+    /// - Parameters:
+    ///   - label: the name.
+    ///   - dimensions: the labels.
+    /// - Returns: the handler.
     public func makeCounter(label: String, dimensions: [(String, String)]) -> any CounterHandler {
         counter(label, dimensions)
     }
 
-    /// A counter of fractions; it may be the same series as one of whole numbers.
+    /// Creates a counter of fractions; it may share its series with one of integers.
+    ///
+    /// - Parameters:
+    ///   - label: the name.
+    ///   - dimensions: the labels.
+    /// - Returns: the handler.
     public func makeFloatingPointCounter(
         label: String, dimensions: [(String, String)]
     ) -> any FloatingPointCounterHandler {
         counter(label, dimensions)
     }
 
-    /// A gauge.
+    /// Creates a gauge.
+    ///
+    /// - Parameters:
+    ///   - label: the name.
+    ///   - dimensions: the labels.
+    /// - Returns: the handler.
     public func makeMeter(label: String, dimensions: [(String, String)]) -> any MeterHandler {
         gauge(label, dimensions)
     }
 
-    /// A histogram when the values are aggregated, else a gauge.
+    /// Creates a histogram for aggregated values, otherwise a gauge.
+    ///
+    /// - Parameters:
+    ///   - label: the name.
+    ///   - dimensions: the labels.
+    ///   - aggregate: whether values are aggregated.
+    /// - Returns: the handler.
     public func makeRecorder(
         label: String, dimensions: [(String, String)], aggregate: Bool
     ) -> any RecorderHandler {
         aggregate ? histogram(.init(.histogram, label, dimensions), dimensions) : gauge(label, dimensions)
     }
 
-    /// A histogram in seconds; the name gets `_seconds` when it lacks it.
+    /// Creates a histogram in seconds; `_seconds` is appended to the name if missing.
+    ///
+    /// - Parameters:
+    ///   - label: the name.
+    ///   - dimensions: the labels.
+    /// - Returns: the handler.
     public func makeTimer(label: String, dimensions: [(String, String)]) -> any TimerHandler {
         histogram(.init(.histogram, isTime: true, label, dimensions), dimensions)
     }
 
-    /// Forgets the series of a counter, for all who hold it.
+    /// Removes the series of a counter, for all its holders.
+    ///
+    /// - Parameter handler: the counter.
     public func destroyCounter(_ handler: any CounterHandler) { remove(handler) }
 
-    /// Forgets the series of a counter, for all who hold it.
+    /// Removes the series of a counter, for all its holders.
+    ///
+    /// - Parameter handler: the counter.
     public func destroyFloatingPointCounter(_ handler: any FloatingPointCounterHandler) { remove(handler) }
 
-    /// Forgets the series of a gauge, for all who hold it.
+    /// Removes the series of a gauge, for all its holders.
+    ///
+    /// - Parameter handler: the gauge.
     public func destroyMeter(_ handler: any MeterHandler) { remove(handler) }
 
-    /// Forgets the series of a recorder, for all who hold it.
+    /// Removes the series of a recorder, for all its holders.
+    ///
+    /// - Parameter handler: the recorder.
     public func destroyRecorder(_ handler: any RecorderHandler) { remove(handler) }
 
-    /// Forgets the series of a timer, for all who hold it.
+    /// Removes the series of a timer, for all its holders.
+    ///
+    /// - Parameter handler: the timer.
     public func destroyTimer(_ handler: any TimerHandler) { remove(handler) }
 }

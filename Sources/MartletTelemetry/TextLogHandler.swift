@@ -1,20 +1,27 @@
-// Logs for people: one line each, with the level in colour on a terminal.
+// Text logs: one line per entry, with the level in colour on a terminal.
 
 public import Logging
 
 /// Writes each entry as one readable line: time, level, message, then the metadata as `key=value`.
 public struct TextLogHandler: LogHandler {
-    /// Fields of every entry.
+    /// The metadata of every entry.
     public var metadata: Logger.Metadata = [:]
-    /// Entries below this level are not written.
+    /// The lowest level that is written.
     public var logLevel: Logger.Level
-    /// Fields of the task that logs.
+    /// Provides the metadata of the logging task.
     public var metadataProvider: Logger.MetadataProvider?
     private let label: String
     private let hasColor: Bool
     private let sink: LogSink
 
-    /// A handler for the logger `label`; colours only where they are asked for.
+    /// Creates a handler.
+    ///
+    /// - Parameters:
+    ///   - label: the logger's name.
+    ///   - level: the lowest level that is written.
+    ///   - hasColor: whether to use terminal colours; false by default.
+    ///   - metadataProvider: provides the metadata of the logging task.
+    ///   - sink: receives the lines; standard error by default.
     public init(
         label: String, level: Logger.Level = .info, hasColor: Bool = false,
         metadataProvider: Logger.MetadataProvider? = nil, sink: LogSink = .standardError
@@ -26,17 +33,19 @@ public struct TextLogHandler: LogHandler {
         self.sink = sink
     }
 
-    /// One field of every entry.
+    /// One metadata field of every entry.
     public subscript(metadataKey key: String) -> Logger.Metadata.Value? {
         get { metadata[key] }
         set { metadata[key] = newValue }
     }
 
-    /// Writes one entry.
+    /// Writes an entry.
+    ///
+    /// - Parameter event: the entry.
     public func log(event: LogEvent) {
         let fields = LogFields(metadata, metadataProvider, event.metadata)
         var line = Array("\(Timestamp.now()) \(level(event.level)) ".utf8)
-        // One byte stays free for the end of the line.
+        // One byte is reserved for the line end.
         func append(_ text: String, limit: Int = LogText.valueLimit) {
             let room = LogText.lineLimit - 1 - line.count
             _ = LogText.append(text, to: &line, limit: min(limit, room), quotes: false)
@@ -49,7 +58,7 @@ public struct TextLogHandler: LogHandler {
         sink(line)
     }
 
-    /// Values with spaces stand in quotes, so that a line can be read field by field.
+    /// Quotes values with spaces, so that fields can be separated.
     private static func word(_ text: String) -> String {
         text.isEmpty || text.contains(where: { $0 == " " || $0 == "\"" || $0 == "=" }) ? "\"\(text)\"" : text
     }

@@ -1,13 +1,13 @@
-// The time as logs write it: RFC 3339, UTC, milliseconds.
+// Timestamps in logs: RFC 3339, UTC, milliseconds.
 
 import FoundationEssentials
 
 /// Times in the form `2026-02-03T04:05:06.789Z`.
 enum Timestamp {
-    /// The time now.
+    /// The current time.
     static func now() -> String { text(milliseconds: Int64((Date().timeIntervalSince1970 * 1000).rounded(.down))) }
 
-    /// A time counted in milliseconds from 1970, computed without a formatter: it is in every line.
+    /// Formats milliseconds since 1970 without a formatter, since every line needs it.
     static func text(milliseconds: Int64) -> String {
         let (days, inDay) = floored(milliseconds, by: 86_400_000)
         let (year, month, day) = date(days: days)
@@ -22,7 +22,7 @@ enum Timestamp {
                 buffer[at + width] = UInt8(ascii: separator)
                 at += width + 1
             }
-            // RFC 3339 knows years of four digits.
+            // RFC 3339 years have four digits.
             put(min(max(year, 0), 9999), width: 4, then: "-")
             put(month, width: 2, then: "-")
             put(day, width: 2, then: "T")
@@ -34,7 +34,7 @@ enum Timestamp {
         }
     }
 
-    /// The Gregorian date of a day counted from 1970, by eras of 400 years that begin in March.
+    /// The Gregorian date of a day since 1970, by eras of 400 years that begin in March.
     private static func date(days: Int64) -> (year: Int64, month: Int64, day: Int64) {
         let (era, dayOfEra) = floored(days + 719_468, by: 146_097)
         let yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365

@@ -8,7 +8,7 @@ import Synchronization
 /// An attempt for tests of handlers; records everything that the handler reports.
 ///
 /// ```swift
-/// let run = TestRun(attempt: 2, checkpoint: 100)
+/// let run = try TestRun(attempt: 2, checkpoint: 100)
 /// try await run.perform(ImportHandler(), Import(rows: 300))
 /// #expect(try run.checkpoint() == 300)
 /// ```

@@ -14,17 +14,17 @@ import Testing
         ("chunked\r\nTransfer-Encoding: chunked", false),
     ])
     func `chunks are taken apart or refused`(coding: String, isPlain: Bool) async throws {
-        let bench = try Bench()
+        let harness = try DownloadHarness()
         let answer = "HTTP/1.1 200 OK\r\nTransfer-Encoding:\(coding)\r\n\r\n3\r\nabc\r\n0\r\n\r\n"
         let origin = try await rawOrigin(answer)
         let port = try #require(origin.localAddress?.port)
         let job = DownloadJob(url: "http://127.0.0.1:\(port)/a", filename: "a")
         if isPlain {
-            #expect(try await bench.run(job).bytes == 3)
+            #expect(try await harness.run(job).bytes == 3)
         } else {
-            let error = await bench.failure(job)
+            let error = await harness.failure(job)
             #expect([.badResponse, .badEncoding, .connectionLost].contains(error?.code))
-            #expect(!bench.names.contains("a"))
+            #expect(!harness.names.contains("a"))
         }
         try await origin.close()
     }

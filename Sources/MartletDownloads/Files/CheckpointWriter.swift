@@ -1,16 +1,16 @@
-// Keeps what is on disk and what the queue knows of it in step.
+// Keeps the part file and the queue's checkpoint of it consistent.
 
 import Logging
 import MartletJobs
 import NIOCore
 import Synchronization
 
-/// The attempt ends without touching anything more: the queue refused or lost a save, or knows all that can be known.
+/// The attempt must end without further changes: the queue refused or lost a save, or already has the final state.
 struct CheckpointRejected: Error {
     var underlying: any Error
 }
 
-/// The part file of an attempt together with the facts that belong to its bytes.
+/// Writes checkpoints for the part file of an attempt.
 final class CheckpointWriter: Sendable {
     let part: PartFile
     private let context: JobContext
@@ -30,20 +30,20 @@ final class CheckpointWriter: Sendable {
         facts.withLock { ($0.free, $0.yielded) = (checkpoint?.free, checkpoint?.yielded) }
     }
 
-    /// The whole file's size, when it is known.
+    /// The size of the whole file, if known.
     var total: Int64? { facts.withLock { $0.total } }
 
-    /// Throws once another worker may hold the job: from then on nothing on disk may change.
+    /// Throws when another worker may hold the job; after that nothing on disk may change.
     func checkLease() throws {
         if context.stopReason == .leaseLost { throw CancellationError() }
     }
 
-    /// The bytes that are there belong to this version.
+    /// Records the version and size that the part's bytes belong to.
     func adopt(version: RemoteVersion?, total: Int64?) {
         facts.withLock { ($0.version, $0.total) = (version, total) }
     }
 
-    /// Counts this attempt as one that costs no retry.
+    /// Counts this attempt as one that uses up no retry.
     func countAsFree() { facts.withLock { $0.free = ($0.free ?? 0) + 1 } }
 
     var free: Int { facts.withLock { $0.free ?? 0 } }
@@ -57,7 +57,7 @@ final class CheckpointWriter: Sendable {
         }
     }
 
-    /// A checkpoint of these bytes.
+    /// A checkpoint for these bytes.
     private func checkpoint(_ held: PartContents?) -> DownloadCheckpoint {
         facts.withLock { facts in
             DownloadCheckpoint(
@@ -66,7 +66,7 @@ final class CheckpointWriter: Sendable {
         }
     }
 
-    /// Brings the bytes to disk; returns what the next attempt needs to know.
+    /// Syncs the bytes to disk and returns their checkpoint.
     private func syncedCheckpoint() async throws -> DownloadCheckpoint {
         let held = try await Disk.run { [part] in
             let held = part.held
@@ -76,12 +76,12 @@ final class CheckpointWriter: Sendable {
         return checkpoint(held)
     }
 
-    /// Brings the bytes to disk and tells the queue; returns when it has answered.
+    /// Syncs the bytes to disk and saves their checkpoint; returns when the queue has confirmed it.
     ///
-    /// It runs in a task of its own, because a job that is being cancelled still has to save its place.
+    /// The save runs in its own task, since a cancelled job must still save its position.
     func save() async throws { try await beginSave().value }
 
-    /// The same without waiting; it covers what `writing` brings to the part.
+    /// Starts a save without waiting; it includes the bytes that `writing` adds to the part.
     func beginSave(after writing: EventLoopFuture<Void>? = nil) -> Task<Void, any Error> {
         Task {
             try await writing?.get()
@@ -92,10 +92,10 @@ final class CheckpointWriter: Sendable {
         }
     }
 
-    /// Tells the queue that the part is about to be thrown away for `version`, and only then does it.
+    /// Saves that the part is discarded for `version`, then discards it.
     ///
-    /// The order matters: a worker that lost the job is refused here and leaves the bytes alone, and a crash after
-    /// it finds no checkpoint that takes the new version's bytes for the old one's.
+    /// The order matters. A worker that lost the job is refused and leaves the bytes alone. After a crash, no
+    /// checkpoint attributes bytes of the new version to the old one.
     func restart(as version: RemoteVersion?, total: Int64?) async throws {
         try checkLease()
         adopt(version: version, total: total)
@@ -104,7 +104,7 @@ final class CheckpointWriter: Sendable {
         try await Disk.run { [part] in try part.restart() }
     }
 
-    /// Tells the queue that the part is complete and about to take its final name.
+    /// Saves that the part is complete and about to get its final name.
     func announce(_ final: FinalFile) async throws {
         try checkLease()
         var checkpoint = try await syncedCheckpoint()
@@ -115,7 +115,7 @@ final class CheckpointWriter: Sendable {
         try checkLease()
     }
 
-    /// Removes the part and tells the queue that there is nothing to go on with.
+    /// Removes the part and saves that nothing is left to resume.
     func discard() async throws {
         try checkLease()
         try await Disk.run { [part] in try part.remove() }

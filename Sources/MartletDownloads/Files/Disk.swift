@@ -1,4 +1,4 @@
-// Threads of their own for file work, so that a slow disk never blocks tasks or event loops.
+// Dedicated threads for file I/O, so that a slow disk never blocks tasks or event loops.
 
 import NIOCore
 import NIOPosix
@@ -11,14 +11,14 @@ enum Disk {
         return pool
     }()
 
-    /// Runs blocking work and returns what it returns.
+    /// Runs blocking work and returns its result.
     ///
-    /// Cancelling the task does not end it: a half-done step on disk helps nobody.
+    /// Cancelling the task does not stop the work, since a step that is half done is of no use.
     static func run<Value: Sendable>(_ work: @escaping @Sendable () throws -> Value) async throws -> Value {
         try await start(work).get()
     }
 
-    /// Starts blocking work whose result is asked for later.
+    /// Starts blocking work and returns a future of its result.
     static func start<Value: Sendable>(_ work: @escaping @Sendable () throws -> Value) -> EventLoopFuture<Value> {
         pool.runIfActive(eventLoop: MultiThreadedEventLoopGroup.singleton.any(), work)
     }

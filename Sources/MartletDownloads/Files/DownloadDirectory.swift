@@ -1,9 +1,9 @@
-// The download directory, held open: every name is looked up in it and no link is followed.
+// The download directory, kept open: all names are resolved in it, and links are not followed.
 
 import FoundationEssentials
 import Glibc
 
-/// A file descriptor that closes itself; closing gives up its lock too.
+/// A file descriptor that closes itself; closing releases its lock.
 final class FileHandle: Sendable {
     let descriptor: Int32
 
@@ -12,7 +12,7 @@ final class FileHandle: Sendable {
     deinit { close(descriptor) }
 }
 
-/// The facts of a file that matter here.
+/// The identity and size of a file.
 struct FileFacts: Equatable {
     var isRegular: Bool
     var size: Int64
@@ -31,7 +31,7 @@ final class DownloadDirectory: Sendable {
     let path: String
     private let handle: FileHandle
 
-    /// Opens the directory and makes it first when it is missing.
+    /// Opens the directory, creating it if missing.
     init(path: String) throws {
         self.path = path
         var descriptor = Glibc.open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
@@ -43,7 +43,7 @@ final class DownloadDirectory: Sendable {
         handle = FileHandle(descriptor)
     }
 
-    /// Makes a directory and those above it; what cannot be made shows when it is opened.
+    /// Creates a directory and its parents; errors show when the directory is opened.
     private static func make(_ path: String) {
         var current = path.hasPrefix("/") ? "/" : ""
         for piece in path.split(separator: "/") {
@@ -53,7 +53,7 @@ final class DownloadDirectory: Sendable {
         }
     }
 
-    /// What stands under a name; links are not followed.
+    /// The file under a name, without following links; `nil` if there is none.
     func facts(of name: String) throws -> FileFacts? {
         var facts = stat()
         guard fstatat(handle.descriptor, name, &facts, AT_SYMLINK_NOFOLLOW) == 0 else {
@@ -68,7 +68,7 @@ final class DownloadDirectory: Sendable {
         return facts.isRegular ? .file(size: facts.size) : .other
     }
 
-    /// Makes a new file for reading and writing; fails when the name is taken, by a link too.
+    /// Creates a new file for reading and writing; fails when the name exists, even as a link.
     func create(_ name: String) throws -> FileHandle {
         let flags = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC
         let descriptor = openat(handle.descriptor, name, flags, 0o644)
@@ -76,7 +76,7 @@ final class DownloadDirectory: Sendable {
         return FileHandle(descriptor)
     }
 
-    /// Opens a plain file; `nil` when there is none under that name.
+    /// Opens a regular file; `nil` when there is none with that name.
     func open(_ name: String, writing: Bool) throws -> FileHandle? {
         let flags = (writing ? O_RDWR : O_RDONLY) | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC
         let descriptor = openat(handle.descriptor, name, flags)
@@ -88,7 +88,7 @@ final class DownloadDirectory: Sendable {
         return try file.facts().isRegular ? file : nil
     }
 
-    /// Gives a file its final name unless that is taken; false when it is.
+    /// Renames a file to its final name; returns false when that name exists.
     func rename(_ name: String, to final: String) throws -> Bool {
         guard let rename = Self.renameWithFlags else { return try link(name, to: final) }
         if rename(handle.descriptor, name, handle.descriptor, final, Self.noReplace) == 0 { return true }
@@ -99,12 +99,12 @@ final class DownloadDirectory: Sendable {
         }
     }
 
-    /// Gives a file its final name in place of whatever has it.
+    /// Renames a file to its final name, replacing an existing file.
     func replace(_ name: String, with final: String) throws {
         guard renameat(handle.descriptor, name, handle.descriptor, final) == 0 else { throw SystemError("rename") }
     }
 
-    /// The names of all that stands here, the hidden ones too.
+    /// The names of all entries, including hidden ones.
     func names() throws -> [String] {
         guard let names = try? FileManager.default.contentsOfDirectory(atPath: path) else {
             throw SystemError("readdir", code: EIO)
@@ -115,14 +115,14 @@ final class DownloadDirectory: Sendable {
     private typealias RenameWithFlags =
         @convention(c) (Int32, UnsafePointer<CChar>, Int32, UnsafePointer<CChar>, UInt32) -> Int32
 
-    /// `renameat2`, looked up by name: it is an extension of Linux that the imported C library does not show.
+    /// `renameat2`, looked up at run time: the imported C library does not declare this Linux extension.
     private static let renameWithFlags: RenameWithFlags? = dlsym(nil, "renameat2").map {
         unsafeBitCast($0, to: RenameWithFlags.self)
     }
     /// `RENAME_NOREPLACE`.
     private static let noReplace: UInt32 = 1
 
-    /// The same in two steps, for file systems that cannot rename without replacing.
+    /// The same in two steps, for file systems without a rename that refuses to replace.
     func link(_ name: String, to final: String) throws -> Bool {
         guard linkat(handle.descriptor, name, handle.descriptor, final, 0) == 0 else {
             if errno == EEXIST { return false }
@@ -132,19 +132,19 @@ final class DownloadDirectory: Sendable {
         return true
     }
 
-    /// Removes a name; it is no fault when it is gone already.
+    /// Removes a name; a missing name is not an error.
     func unlink(_ name: String) throws {
         guard unlinkat(handle.descriptor, name, 0) == 0 || errno == ENOENT else { throw SystemError("unlink") }
     }
 
-    /// Brings the directory's entries to disk.
+    /// Syncs the directory's entries to disk.
     func sync() throws {
         guard fsync(handle.descriptor) == 0 else { throw SystemError("fsync") }
     }
 }
 
 extension FileHandle {
-    /// What the file system has left for this process; `nil` where it does not say.
+    /// The free bytes for this process; `nil` when the file system does not report them.
     func freeBytes() throws -> Int64? {
         var facts = statvfs()
         guard fstatvfs(descriptor, &facts) == 0 else { throw SystemError("fstatvfs") }
@@ -155,12 +155,13 @@ extension FileHandle {
 
     private typealias Allocate = @convention(c) (Int32, Int32, off_t, off_t) -> Int32
 
-    /// `fallocate`, looked up by name as an extension of Linux.
+    /// `fallocate`, looked up at run time as a Linux extension.
     private static let allocate: Allocate? = dlsym(nil, "fallocate").map { unsafeBitCast($0, to: Allocate.self) }
     /// `FALLOC_FL_KEEP_SIZE`.
     private static let keepsSize: Int32 = 1
 
-    /// Reserves blocks behind the file's end; false when there are not enough, true also where it cannot be done.
+    /// Reserves blocks after the end of the file; false when there are not enough, true where reservation is
+    /// unsupported.
     func reserve(_ count: Int64, at offset: Int64) throws -> Bool {
         guard let allocate = Self.allocate else { return true }
         while allocate(descriptor, Self.keepsSize, off_t(offset), off_t(count)) != 0 {
@@ -180,7 +181,7 @@ extension FileHandle {
         return FileFacts(facts)
     }
 
-    /// Takes the exclusive lock without waiting; false when another holds it.
+    /// Takes the exclusive lock without waiting; returns false when another process holds it.
     func lock() throws -> Bool {
         if flock(descriptor, LOCK_EX | LOCK_NB) == 0 { return true }
         if errno == EWOULDBLOCK || errno == EINTR { return false }

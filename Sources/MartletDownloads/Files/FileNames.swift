@@ -1,11 +1,11 @@
-// File names that stay in their directory on every system and fit beside a part file's additions.
+// Rules for file names that stay within their directory on every system and leave space for a part file's suffix.
 
 enum FileNames {
-    /// So that `.<name>.<id>.<claims>-<nonce>.part` fits in the 255 bytes of a file system.
+    /// The longest name in bytes, so that `.<name>.<id>.<claims>-<nonce>.part` fits the 255 bytes of a file system.
     static let longest = 90
     private static let fallback = "download"
 
-    /// A name from outside; refused when it could leave the directory, hide, or read as something else.
+    /// Validates an external name; refuses names that could leave the directory, hide, or be misread.
     static func checked(_ text: String) throws(DownloadRuleError) -> String {
         let field = "filename"
         guard !text.isEmpty else { throw DownloadRuleError(field: field, message: "must not be empty") }
@@ -18,7 +18,7 @@ enum FileNames {
         guard !text.unicodeScalars.contains(where: isDotLike) else {
             throw DownloadRuleError(field: field, message: "must not contain characters that look like dots")
         }
-        // Marks that stand on a character make another of it for people, and none for file systems.
+        // A combining mark changes a character visually, but not for file systems.
         guard text.unicodeScalars.first != "." else {
             throw DownloadRuleError(field: field, message: "must not begin with a dot")
         }
@@ -29,17 +29,17 @@ enum FileNames {
             throw DownloadRuleError(field: field, message: "must not be a device name such as CON, NUL or COM1")
         }
         let name = cut(text)
-        // What is cut off may have been all that told it from a device.
+        // Truncation may remove what distinguished the name from a device name.
         guard !isReserved(name), !name.allSatisfy(\.isWhitespace) else {
             throw DownloadRuleError(field: field, message: "must not be blank or a device name once it is cut")
         }
         return name
     }
 
-    /// A name made from the URL's last path segment; never empty.
+    /// A name from the last path segment of the URL; never empty.
     static func derived(from url: DownloadURL) -> String { cleaned(url.lastPathSegment ?? fallback) }
 
-    /// The same for a track: the name contains the track's id, so two tracks never share one.
+    /// A name for a track; contains the track's id, so that two tracks never share a name.
     static func derived(from url: DownloadURL, track: String) -> String {
         let id = cleaned(track)
         let name = cleaned(url.lastPathSegment ?? "")
@@ -48,16 +48,16 @@ enum FileNames {
         return cut("\(id)-\(name)")
     }
 
-    /// Cuts to 90 bytes between characters; a short extension is kept.
+    /// Truncates to 90 bytes at a character boundary; keeps a short extension.
     static func cut(_ name: String) -> String {
         guard name.utf8.count > longest else { return name }
         return joined(name, suffix: "")
     }
 
-    /// The name with a number behind it, before a short extension: `a (2).flac`; at most 90 bytes.
+    /// Adds a number before a short extension: `a (2).flac`; at most 90 bytes.
     static func numbered(_ name: String, _ number: Int) -> String { joined(name, suffix: " (\(number))") }
 
-    /// Which number a name has behind another one; 1 when they are the same, `nil` when it is not made from it.
+    /// The number that a name adds to `original`; 1 when both are equal, `nil` when it is not derived from it.
     static func number(of name: String, from original: String) -> Int? {
         if name == original { return 1 }
         guard let mark = name.lastIndex(of: "(") else { return nil }
@@ -66,7 +66,7 @@ enum FileNames {
         return number
     }
 
-    /// As much of the name as has room before `suffix` and a short extension.
+    /// The longest prefix of the name that fits before `suffix` and a short extension.
     private static func joined(_ name: String, suffix: String) -> String {
         let dot = name.lastIndex(of: ".") ?? name.endIndex
         let keepsEnding = name[dot...].utf8.count <= 16 && dot > name.startIndex
@@ -77,7 +77,7 @@ enum FileNames {
             guard stem.utf8.count + character.utf8.count <= room else { break }
             stem.append(character)
         }
-        // One character of many combining marks can be longer than the room.
+        // A single character with many combining marks can exceed the limit.
         return (stem.isEmpty ? fallback : String(stem)) + ending
     }
 
@@ -100,7 +100,7 @@ enum FileNames {
         return name
     }
 
-    /// Whether a byte of ASCII may stand in a name as it is, which most names consist of.
+    /// Whether an ASCII byte is allowed unchanged; most names contain only such bytes.
     private static func isHarmless(_ byte: UInt8) -> Bool {
         switch byte {
         case UInt8(ascii: "/"), UInt8(ascii: "\\"), UInt8(ascii: "<"), UInt8(ascii: ">"), UInt8(ascii: ":"),
@@ -110,7 +110,7 @@ enum FileNames {
         }
     }
 
-    /// Whether a name has another in it, byte by byte.
+    /// Whether a name contains another, compared by bytes.
     private static func contains(_ name: String, _ part: String) -> Bool {
         let (name, part) = (Array(name.utf8), Array(part.utf8))
         guard part.count <= name.count else { return false }
@@ -118,17 +118,17 @@ enum FileNames {
     }
 
     private static func isSeparator(_ scalar: Unicode.Scalar) -> Bool {
-        // Slashes and backslashes, and the fraction, division and full-width signs that pass for them.
+        // Slashes and backslashes, and the fraction, division and full-width signs that resemble them.
         [0x2F, 0x5C, 0x2044, 0x2215, 0x2216, 0x29F5, 0x29F8, 0x29F9, 0xFE68, 0xFF0F, 0xFF3C].contains(scalar.value)
     }
 
     private static func isDotLike(_ scalar: Unicode.Scalar) -> Bool {
-        // Leaders and the ellipsis, small, full-width and ideographic full stops.
+        // Leaders and the ellipsis, and small, full-width and ideographic full stops.
         [0x2024, 0x2025, 0x2026, 0x3002, 0xFE19, 0xFE52, 0xFF0E, 0xFF61].contains(scalar.value)
     }
 
     private static func isInvisible(_ scalar: Unicode.Scalar) -> Bool {
-        // The two joiners belong to the spelling of several languages and of emoji.
+        // Several languages and emoji need the two joiners.
         if scalar.value == 0x200C || scalar.value == 0x200D { return false }
         return switch scalar.properties.generalCategory {
         case .control, .format, .surrogate, .privateUse, .unassigned, .lineSeparator, .paragraphSeparator: true
@@ -137,7 +137,7 @@ enum FileNames {
     }
 
     private static func isReserved(_ name: String) -> Bool {
-        // All of them begin with one of five letters.
+        // All reserved names begin with one of five letters.
         guard let first = name.utf8.first(where: { $0 != UInt8(ascii: " ") }),
             first >= 0x80 || "ACLNPaclnp".utf8.contains(first)
         else { return false }

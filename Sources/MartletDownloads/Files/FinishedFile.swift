@@ -1,10 +1,10 @@
-// Whether a file under the final name is the one that an earlier attempt finished.
+// Checks whether the file under the final name is the one that an earlier attempt finished.
 
 import Crypto
 import MartletJobs
 
 enum FinishedFile {
-    /// Reads the file and compares; `checkStop` is asked between two steps.
+    /// Hashes the file and compares; calls `checkStop` between steps.
     static func matches(
         _ final: FinalFile, in directory: DownloadDirectory, checkStop: () throws -> Void
     ) async throws -> Bool {

@@ -1,22 +1,22 @@
-// A part file that this process has locked: bytes go in at its end and are hashed on the way.
+// A part file that this process has locked; bytes are appended and hashed.
 
 import Crypto
 import Glibc
 import NIOCore
 import Synchronization
 
-/// Its lock is held as long as the value lives.
+/// A locked part file; the lock is held as long as the value exists.
 ///
-/// All methods block, so they run on ``Disk``.
+/// All methods block, so call them on ``Disk``.
 final class PartFile: Sendable {
-    /// How much is read in one step of hashing, so that a stop is seen between two.
+    /// The bytes hashed per step, so that a stop is noticed between steps.
     static let step = 4 << 20
 
     let name: String
     private let directory: DownloadDirectory
     private let file: FileHandle
     private let state = Mutex(State())
-    /// The count of ``State/offset`` for whoever must not wait for a piece that is being hashed.
+    /// A copy of ``State/offset`` that can be read while a piece is being hashed.
     private let count = Atomic<Int64>(0)
     private let extent = Mutex(Extent())
 
@@ -30,33 +30,33 @@ final class PartFile: Sendable {
         }
     }
 
-    /// Writing runs ahead of hashing; it has a lock of its own, so that both go on at once.
+    /// Writing runs ahead of hashing under its own lock, so that both proceed at once.
     private struct Extent {
-        /// The place behind the last byte that was written.
+        /// The position after the last written byte.
         var end: Int64 = 0
-        /// How much of it is known to be on disk.
+        /// The position up to which bytes are synced, if known.
         var synced: Int64?
     }
 
-    /// A new part under a name that nobody has.
+    /// Creates a part with a new name.
     static func create(_ name: String, in directory: DownloadDirectory) throws -> PartFile {
         let file = try directory.create(name)
         guard try file.lock() else { throw SystemError("flock", code: EWOULDBLOCK) }
         return PartFile(name: name, directory: directory, file: file)
     }
 
-    /// What there is of an earlier attempt's part.
+    /// The part of an earlier attempt.
     enum Found {
         case missing
         case ours(PartFile)
-        /// Another process still holds it: it may be read, never written.
+        /// Another process still holds the part: it may be read, never written.
         case locked(FileHandle)
     }
 
     static func find(_ name: String, in directory: DownloadDirectory) throws -> Found {
         guard let file = try directory.open(name, writing: true) else { return .missing }
         guard try file.lock() else { return .locked(file) }
-        // Between opening and locking a cleaner may have removed it: then the name is nobody's.
+        // A cleaner may remove the file between opening and locking; then the name belongs to nobody.
         guard try directory.facts(of: name) == file.facts() else { return .missing }
         return .ours(PartFile(name: name, directory: directory, file: file))
     }
@@ -67,7 +67,7 @@ final class PartFile: Sendable {
         self.file = file
     }
 
-    /// How many bytes have been written and hashed.
+    /// The number of bytes written and hashed.
     var offset: Int64 { count.load(ordering: .acquiring) }
 
     private func change<Value>(_ change: (inout State) throws -> Value) rethrows -> Value {
@@ -84,7 +84,7 @@ final class PartFile: Sendable {
         }
     }
 
-    /// Hashes the next bytes that are already in the file, up to `limit`; false when there are no more.
+    /// Hashes the next existing bytes, up to `limit`; returns false when there are no more.
     func readOn(upTo limit: Int64) throws -> Bool {
         try change { state in
             try Self.read(from: file, at: state.offset, limit: limit) { bytes in
@@ -94,7 +94,7 @@ final class PartFile: Sendable {
         }
     }
 
-    /// Copies and hashes the next bytes of another file, up to `limit`; false when there are no more.
+    /// Copies and hashes the next bytes of another file, up to `limit`; returns false when there are no more.
     func copyOn(from other: FileHandle, upTo limit: Int64) throws -> Bool {
         try change { state in
             try Self.read(from: other, at: state.offset, limit: limit) { bytes in
@@ -105,7 +105,7 @@ final class PartFile: Sendable {
         }
     }
 
-    /// Writes bytes behind those that were written before; after a failure nothing may follow.
+    /// Appends bytes; after a failure nothing may follow.
     func write(_ buffers: [ByteBuffer]) throws {
         try extent.withLock { extent in
             for buffer in buffers {
@@ -117,17 +117,17 @@ final class PartFile: Sendable {
         }
     }
 
-    /// Hashes bytes that ``write(_:)`` wrote, in the same order; from now on they count as held.
+    /// Hashes bytes that ``write(_:)`` wrote, in the same order, and counts them as held.
     func hash(_ buffers: [ByteBuffer]) {
         change { state in
             for buffer in buffers { buffer.withUnsafeReadableBytes { state.take($0) } }
         }
     }
 
-    /// Finds room for the file's rest before it is fetched, and keeps it until ``truncate()``.
+    /// Reserves disk space for the rest of the file until ``truncate()``.
     ///
-    /// One at a time, so that of two downloads that ask at once one gets all it needs. Where the file system cannot
-    /// reserve, what is free is compared all the same.
+    /// Reservations are serialised, so that of two concurrent downloads one gets all it needs. Where the file system
+    /// cannot reserve, the free space is compared instead.
     func reserve(upTo total: Int64) throws {
         let missing = total - offset
         guard missing > 0 else { return }
@@ -143,28 +143,28 @@ final class PartFile: Sendable {
 
     private static let reserving = Mutex(())
 
-    /// Cuts off what lies behind the bytes that were read or written here, reserved room too.
+    /// Cuts off everything after the bytes that were read or written here, including reserved space.
     func truncate() throws {
         guard ftruncate(file.descriptor, off_t(offset)) == 0 else { throw SystemError("ftruncate") }
     }
 
-    /// Throws every byte away.
+    /// Discards all bytes.
     func restart() throws {
         change { $0 = State() }
         extent.withLock { $0 = Extent() }
         try truncate()
     }
 
-    /// Returns when the bytes are on disk.
+    /// Syncs the bytes to disk.
     func sync() throws {
         let end = extent.withLock { $0.end }
         guard fdatasync(file.descriptor) == 0 else { throw SystemError("fdatasync") }
         extent.withLock { $0.synced = end }
     }
 
-    /// Gives the file its final name for good; false when that is taken and must not be replaced.
+    /// Renames the part to its final name; returns false when that name exists and must not be replaced.
     func commit(as final: String, replacing: Bool = false) throws -> Bool {
-        // Mostly the announcement of the final name has brought all of it to disk a moment ago.
+        // Usually the save before the rename has already synced everything.
         if extent.withLock({ $0.synced != $0.end }) { try sync() }
         if replacing {
             try directory.replace(name, with: final)
@@ -175,7 +175,7 @@ final class PartFile: Sendable {
         return true
     }
 
-    /// The first name made from `filename` that nothing has, with its number; `nil` when all up to 999 are taken.
+    /// The first unused name derived from `filename`, with its number; `nil` when all up to 999 are taken.
     func freeName(for filename: String, from number: Int) throws -> (name: String, number: Int)? {
         for number in number...max(number, 999) {
             let name = number == 1 ? filename : FileNames.numbered(filename, number)
@@ -186,7 +186,7 @@ final class PartFile: Sendable {
 
     func remove() throws { try directory.unlink(name) }
 
-    /// Hands over the next bytes of a file, at most one step of them; false when there are none before `limit`.
+    /// Passes on the next bytes of a file, at most one step; returns false when there are none before `limit`.
     static func read(
         from file: FileHandle, at offset: Int64, limit: Int64, _ body: (UnsafeRawBufferPointer) throws -> Void
     ) throws -> Bool {

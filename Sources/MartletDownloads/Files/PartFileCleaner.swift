@@ -1,29 +1,41 @@
-// Removes what dead downloads left behind.
+// Removes the part files of finished jobs.
 
 import FoundationEssentials
 public import MartletJobs
 
-/// Removes the part files of jobs that are over.
+/// Removes the part files of jobs that are finished or unknown.
 ///
-/// Run it when a worker starts and every minute. A part whose writer still holds its lock stays, and so does every file
-/// that is no part.
+/// Run it when a worker starts and every minute. Parts whose writer still holds the lock, and files that are not parts,
+/// stay.
+///
+/// ```swift
+/// let cleaner = PartFileCleaner(directory: "/var/lib/martlet/downloads") { ids in
+///     var live: Set<JobID> = []
+///     for job in try await downloads.jobs(ids).compactMap({ $0 }) where !job.state.isFinal { live.insert(job.id) }
+///     return live
+/// }
+/// let removed = try await cleaner.clean()
+/// ```
 public struct PartFileCleaner: Sendable {
     private static let batchSize = 500
 
     private let path: String
     private let isLive: @Sendable ([JobID]) async throws -> Set<JobID>
 
-    /// A cleaner of a directory; `isLive` says which of the ids belong to jobs that are neither over nor unknown.
+    /// Creates a cleaner for a directory.
     ///
-    /// It is asked for at most 500 ids at a time.
+    /// - Parameters:
+    ///   - directory: the download directory.
+    ///   - isLive: returns those of the ids whose jobs are neither finished nor unknown; called with at most 500 ids.
     public init(directory: String, isLive: @escaping @Sendable ([JobID]) async throws -> Set<JobID>) {
         path = directory
         self.isLive = isLive
     }
 
-    /// Looks through the directory once and returns the names that were removed.
+    /// Scans the directory once.
     ///
-    /// Throws what `isLive` throws, and nothing is removed then.
+    /// - Returns: the names of the removed part files.
+    /// - Throws: the error of `isLive`, before anything is removed, or an error of the file system.
     @discardableResult
     public func clean() async throws -> [String] {
         let parts = try await Disk.run { [path] in
@@ -34,7 +46,7 @@ public struct PartFileCleaner: Sendable {
         }
         guard !parts.isEmpty else { return [] }
         let live = try await liveOwners(of: parts)
-        // A name with dots can be read in several ways; it is dead only when no reading of it is live.
+        // A name with dots has several readings; the part is dead only when none of them is live.
         let dead = parts.filter { live.isDisjoint(with: $0.owners) }.map(\.name)
         return try await Disk.run { [path] in
             let directory = try DownloadDirectory(path: path)
@@ -61,7 +73,7 @@ public struct PartFileCleaner: Sendable {
         return try FileManager.default.contentsOfDirectory(atPath: path).sorted()
     }
 
-    /// Whether a part that holds bytes belongs to a job whose id comes before this one.
+    /// Whether a part with bytes belongs to a job with an earlier id.
     static func hasOlderPart(than id: JobID, in path: String) throws -> Bool {
         let directory = try DownloadDirectory(path: path)
         return try list(path).contains { name in
@@ -72,7 +84,7 @@ public struct PartFileCleaner: Sendable {
         }
     }
 
-    /// Removes a part under its lock, so that an attempt which has just opened it notices.
+    /// Removes a part under its lock, so that an attempt that has just opened it notices.
     private static func remove(_ name: String, in directory: DownloadDirectory) throws -> Bool {
         guard case .ours(let part) = try PartFile.find(name, in: directory) else { return false }
         try part.remove()

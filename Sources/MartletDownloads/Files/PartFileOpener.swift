@@ -1,4 +1,4 @@
-// Gets an attempt a part file that nobody else can write to.
+// Opens a part file for an attempt that no other attempt can write to.
 
 import Glibc
 import Logging
@@ -10,14 +10,14 @@ struct PartFileOpener: Sendable {
 
     private var context: JobContext { attempt.context }
 
-    /// A new part under this claim's own name.
+    /// Creates a part with a name of this claim.
     func fresh() async throws -> PartFile {
         let name = PartName.make(filename: attempt.job.filename, id: context.id, token: context.token)
         return try await Disk.run { [directory] in
             do {
                 return try PartFile.create(name, in: directory)
             } catch let error as SystemError where error.code == EEXIST {
-                // The same claim ran before, in this process or one whose reply was lost.
+                // The same claim ran before, in this process or in one whose reply was lost.
                 guard case .ours(let part) = try PartFile.find(name, in: directory) else { throw error }
                 try part.restart()
                 return part
@@ -25,7 +25,8 @@ struct PartFileOpener: Sendable {
         }
     }
 
-    /// The part of an earlier attempt, cut and read up to its checkpoint; or a new one with what could be copied.
+    /// Opens the part of an earlier attempt, truncated to its checkpoint; or creates a new one with the bytes that
+    /// could be copied.
     func resume(_ name: String, checkpoint: DownloadCheckpoint?) async throws -> PartFile {
         let upTo = checkpoint?.offset ?? 0
         switch try await Disk.run({ [directory] in try PartFile.find(name, in: directory) }) {

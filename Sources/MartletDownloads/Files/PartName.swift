@@ -5,7 +5,7 @@ import MartletJobs
 enum PartName {
     private static let suffix = ".part"
 
-    /// The part of a job under a claim; two claims never share one.
+    /// The part name of a job under a claim; unique per claim.
     static func make(filename: String, id: JobID, token: String) -> String {
         let pieces = token.split(separator: ":", maxSplits: 1)
         let claims = pieces.first.map { $0.filter(\.isASCII).filter(\.isNumber) } ?? ""
@@ -16,17 +16,17 @@ enum PartName {
         return ".\(filename).\(id).\(claims.isEmpty ? "0" : String(claims))-\(String(nonce))\(suffix)"
     }
 
-    /// Whether a name is a part of a file with this name, of whichever job.
+    /// Whether a name is a part of a file with this name, for any job.
     static func isPart(_ name: String, for filename: String) -> Bool {
         name.hasPrefix(".\(filename).") && !candidates(in: name).isEmpty
     }
 
-    /// Whether a name is a part of the job with this id, and nothing that leads out of the directory.
+    /// Whether a name is a part of the job with this id, and stays within the directory.
     static func isPart(_ name: String, of id: String) -> Bool {
         candidates(in: name).contains { $0.description == id }
     }
 
-    /// The ids that a part's name may belong to: names and ids may both contain dots, so there can be several.
+    /// The ids that a part's name may belong to; several, since names and ids may both contain dots.
     ///
     /// Empty when the name is not that of a part.
     static func candidates(in name: String) -> [JobID] {
@@ -41,7 +41,7 @@ enum PartName {
         }
     }
 
-    /// `<claims>-<nonce>`.
+    /// Whether a text is `<claims>-<nonce>`.
     private static func isMark(_ text: Substring) -> Bool {
         let pieces = text.split(separator: "-", omittingEmptySubsequences: false)
         guard pieces.count == 2, !pieces[0].isEmpty, pieces[1].utf8.count <= 8 else { return false }

@@ -1,21 +1,21 @@
-// Brings a body to its part file in two steps that overlap: while one piece is hashed the next is written.
+// Writes a body to its part file in two overlapping steps: while one piece is hashed, the next is written.
 
 import NIOCore
 
-/// Writes and hashes the pieces of one transfer, each in its turn.
+/// Writes and hashes the pieces of a transfer in order.
 struct PartWriter {
-    /// A smaller piece is hashed sooner than another thread wakes.
+    /// Hashing a smaller piece is faster than waking another thread.
     private static let smallSize = 256 << 10
 
     let part: PartFile
-    /// The last piece's steps.
+    /// The steps of the last piece.
     ///
-    /// One that fails fails all behind it, so nothing is written past a gap.
+    /// A failed step fails all later ones, so nothing is written after a gap.
     private var last: (written: EventLoopFuture<Void>, hashed: EventLoopFuture<Void>)?
 
     init(_ part: PartFile) { self.part = part }
 
-    /// Begins with a piece of `count` bytes; the future is done when it was written and hashed.
+    /// Starts a piece of `count` bytes; the future completes when it is written and hashed.
     mutating func append(_ piece: [ByteBuffer], count: Int) -> EventLoopFuture<Void> {
         let part = part
         if count < Self.smallSize {

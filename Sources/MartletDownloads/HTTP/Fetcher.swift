@@ -1,4 +1,4 @@
-// One question to a server, through checked addresses and at most a few redirects.
+// One HTTP request over validated addresses, following a few redirects.
 
 import FoundationEssentials
 import Logging
@@ -12,7 +12,7 @@ struct Fetcher: Sendable {
     let policy: AddressPolicy
     private let connector: HTTPConnector
 
-    /// How many addresses of a host are tried.
+    /// The most addresses tried per host.
     private static let addressLimit = 4
 
     init(configuration: DownloadConfiguration, resolver: AddressResolver, policy: AddressPolicy) {
@@ -22,10 +22,10 @@ struct Fetcher: Sendable {
         connector = HTTPConnector(configuration: configuration, policy: policy)
     }
 
-    /// Reads an answer's body where there is one to be written; returns the answer for the caller to act on.
+    /// Reads a response body that is to be written; returns the action for the caller.
     typealias Reader = @Sendable (BodyPlan, inout ResponseBodyReader) async throws -> Void
 
-    /// Asks for a file and follows redirects; `read` gets the body when it is one to be written.
+    /// Requests a file and follows redirects; `read` receives the body if it is to be written.
     func ask(
         _ start: DownloadURL, request: Request, known: DownloadCheckpoint, limit: Int64, logger: Logger,
         read: @escaping Reader
@@ -42,7 +42,7 @@ struct Fetcher: Sendable {
             .tooManyRedirects, "the server redirected more than \(configuration.maxRedirects) times")
     }
 
-    /// Where a redirect leads, checked like the first URL; never from https to http.
+    /// The target of a redirect, validated like the first URL; never from https to http.
     func redirect(from url: DownloadURL, to location: String) throws -> DownloadURL {
         let next: DownloadURL
         do {
@@ -65,7 +65,7 @@ struct Fetcher: Sendable {
         }
     }
 
-    /// Connects to the first of the host's addresses that answers.
+    /// Connects to the first address of the host that accepts.
     private func connect(to url: DownloadURL) async throws -> HTTPWire {
         let addresses = try await policy.addresses(of: url.host, by: resolver)
         var failure = DownloadError.unusable(url.host, detail: "it has no address")
@@ -85,14 +85,14 @@ struct Fetcher: Sendable {
         _ inbound: NIOAsyncChannelInboundStream<HTTPClientResponsePart>,
         _ outbound: NIOAsyncChannelOutboundWriter<HTTPClientRequestPart>, _ read: Reader
     ) async throws -> ResponseAction {
-        // Until the head is here the TLS handshake is under way too.
+        // Until the response head arrives, the TLS handshake is included.
         let watch = StallDetector(SpeedRules(configuration), allowance: configuration.connectTimeout)
         let stall = watch.start(on: channel)
         defer { stall.cancel() }
         let head = HTTPRequestHead(
             version: .http1_1, method: .GET, uri: url.target, headers: headers(for: rules.request, url))
         var reader = ResponseBodyReader(inbound, watch: watch)
-        // A connection that failed refuses the write; why it failed is said when it is read.
+        // A failed connection refuses the write; reading then reports the reason.
         try? await outbound.write(contentsOf: [.head(head), .end(nil)])
         let response = try await reader.head()
         let answer = rules.judge(

@@ -1,4 +1,4 @@
-// One connection to one checked address for one request, with its answer read at the pace of the disk.
+// One connection to one validated address for one request; the response is read at the pace of the disk.
 
 import MartletJobs
 import NIOCore
@@ -10,9 +10,9 @@ import Synchronization
 /// A connection that speaks HTTP/1.1.
 typealias HTTPWire = NIOAsyncChannel<HTTPClientResponsePart, HTTPClientRequestPart>
 
-/// Makes connections that go to a given address, whatever a name server says meanwhile.
+/// Opens connections to a given address, regardless of later DNS changes.
 ///
-/// `Host`, SNI and certificate checks use the URL's name. Nothing is sent before the connected address was compared.
+/// `Host`, SNI and certificate checks use the URL's name. Nothing is sent before the connected address is compared.
 struct HTTPConnector: Sendable {
     let configuration: DownloadConfiguration
     let policy: AddressPolicy
@@ -39,7 +39,7 @@ struct HTTPConnector: Sendable {
                     }
                 }
         } onCancel: {
-            // A connection under way is no reason to keep a job that must stop.
+            // Connecting must not delay a job that must stop.
             pending.close()
         }
     }
@@ -51,13 +51,13 @@ struct HTTPConnector: Sendable {
         let host = gate.host
         try pipeline.addHandler(gate)
         if let context {
-            // SNI must not carry an address; the certificate is then checked against the address.
+            // SNI must not contain an address; the certificate is then checked against the address.
             let name = IPAddress(host) == nil ? host : nil
             try pipeline.addHandler(NIOSSLClientHandler(context: context, serverHostname: name))
             try pipeline.addHandler(TLSFaultReader(host: host))
         }
         try pipeline.addHTTPClientHandlers()
-        // Larger reads than the default of 64 KiB make a fast transfer a good deal cheaper.
+        // Larger reads than the default 64 KiB make fast transfers considerably cheaper.
         let allocator = AdaptiveRecvByteBufferAllocator(minimum: 16 << 10, initial: 64 << 10, maximum: 256 << 10)
         try channel.syncOptions?.setOption(.recvAllocator, value: allocator)
         return try HTTPWire(
@@ -66,7 +66,7 @@ struct HTTPConnector: Sendable {
     }
 }
 
-/// Compares the connected address before anything else hears of the connection, TLS included.
+/// Compares the connected address before any later handler, including TLS, sees the connection.
 final class AddressFilter: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
 
@@ -92,7 +92,7 @@ final class AddressFilter: ChannelInboundHandler {
     }
 }
 
-/// The channel of a connection that is being made, for whoever wants to give it up.
+/// The channel of a connection in progress, so that it can be abandoned.
 private final class PendingChannel: Sendable {
     private let channel = Mutex<(channel: (any Channel)?, isClosed: Bool)>((nil, false))
 
@@ -113,14 +113,14 @@ private final class PendingChannel: Sendable {
     }
 }
 
-/// The TLS settings, read once: certificate authorities are a large file.
+/// The TLS settings, read once, since the certificate authorities are a large file.
 private final class TLSSetup: Sendable {
     private let trustRootsFile: String?
     private let made = Mutex<NIOSSLContext?>(nil)
 
     init(trustRootsFile: String?) { self.trustRootsFile = trustRootsFile }
 
-    /// Blocks while it reads.
+    /// Blocks while reading.
     func context() throws -> NIOSSLContext {
         try made.withLock { made in
             if let made { return made }
@@ -128,7 +128,7 @@ private final class TLSSetup: Sendable {
             settings.minimumTLSVersion = .tlsv12
             if let trustRootsFile { settings.trustRoots = .file(trustRootsFile) }
             settings.applicationProtocols = ["http/1.1"]
-            // A stopped transfer does not wait long for the other side's goodbye.
+            // A stopped transfer does not wait long for the peer's close.
             settings.shutdownTimeout = .milliseconds(500)
             do {
                 let context = try NIOSSLContext(configuration: settings)
@@ -144,7 +144,7 @@ private final class TLSSetup: Sendable {
 }
 
 extension Duration {
-    /// The same for event loops, which wait 292 years at most.
+    /// The duration for event loops, which wait at most 292 years.
     var asTimeAmount: TimeAmount {
         let (seconds, attoseconds) = components
         let (whole, isTooLarge) = seconds.multipliedReportingOverflow(by: 1_000_000_000)

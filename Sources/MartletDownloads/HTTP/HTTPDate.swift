@@ -1,9 +1,9 @@
-// Dates of HTTP headers in their three forms, as seconds since 1970.
+// HTTP dates in their three formats, as seconds since 1970.
 
 enum HTTPDate {
     private static let months = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
 
-    /// Reads `Sun, 06 Nov 1994 08:49:37 GMT`, `Sunday, 06-Nov-94 08:49:37 GMT` or `Sun Nov  6 08:49:37 1994`.
+    /// Parses `Sun, 06 Nov 1994 08:49:37 GMT`, `Sunday, 06-Nov-94 08:49:37 GMT` or `Sun Nov  6 08:49:37 1994`.
     static func seconds(_ text: String) -> Int64? {
         let words = text.split { $0 == " " || $0 == "," || $0 == "-" }.map(String.init)
         if words.count == 6, words[5].uppercased() == "GMT" {
@@ -24,7 +24,7 @@ enum HTTPDate {
         return days(year: full, month: Int64(index) + 1, day: day) * 86_400 + hour * 3600 + minute * 60 + second
     }
 
-    /// Days since 1970 of a date of the Gregorian calendar, whose year is taken to begin in March.
+    /// Days since 1970 of a Gregorian date, with years that begin in March.
     private static func days(year: Int64, month: Int64, day: Int64) -> Int64 {
         let year = month <= 2 ? year - 1 : year
         let era = year / 400

@@ -1,4 +1,4 @@
-// The body of an answer, chunk by chunk, up to its proper end.
+// Reads a response body chunk by chunk, to its proper end.
 
 import NIOCore
 import NIOHTTP1
@@ -13,7 +13,7 @@ struct ResponseBodyReader {
         self.watch = watch
     }
 
-    /// The answer's head, the first that arrives.
+    /// The response head.
     mutating func head() async throws -> HTTPResponseHead {
         while let part = try await parts.next(isolation: #isolation) {
             watch.endWaiting()
@@ -22,7 +22,9 @@ struct ResponseBodyReader {
         throw Self.lost
     }
 
-    /// The next chunk; `nil` at the end, an error when the connection ended before it.
+    /// The next chunk; `nil` at the end.
+    ///
+    /// Throws when the connection ended early.
     mutating func next() async throws -> ByteBuffer? {
         guard !isOver else { return nil }
         watch.beginWaiting()

@@ -1,16 +1,16 @@
-// The facts of an answer's head that decide what becomes of its body.
+// The fields of a response head that decide what to do with the body.
 
 import NIOHTTP1
 
-/// What a header says that may have one value.
+/// The value of a header that may occur once.
 enum HeaderValue<Value: Equatable & Sendable>: Equatable, Sendable {
     case nothing
-    /// It cannot be read, or stands there twice with different values.
+    /// Unparsable, or repeated with different values.
     case nonsense
     case value(Value)
 }
 
-/// Why an answer's headers do not fit each other or what is known.
+/// Why the headers of a response contradict each other or what is known.
 struct HeaderMismatch: Error, Equatable {
     var why: String
 }
@@ -21,7 +21,7 @@ struct ResponseHead: Sendable {
     /// When the head arrived, in seconds since 1970.
     var receivedAt: Int64
 
-    /// The one value of a header, without the blanks around it; `nil` also when it has several that differ.
+    /// The single value of a header without surrounding whitespace; `nil` when values differ.
     private func text(_ name: String) -> String? {
         let values = headers[name].map(Self.trimmed)
         guard let first = values.first, values.allSatisfy({ $0 == first }) else { return nil }
@@ -33,7 +33,7 @@ struct ResponseHead: Sendable {
         value.utf8.allSatisfy { $0 != UInt8(ascii: "\t") } && trimmed(value).lowercased() == "chunked"
     }
 
-    /// Blanks and tabs around a value do not belong to it.
+    /// Removes surrounding spaces and tabs.
     private static func trimmed(_ value: String) -> Substring {
         let isBlank = { (character: Character) in character == " " || character == "\t" }
         var text = value.drop(while: isBlank)
@@ -42,7 +42,7 @@ struct ResponseHead: Sendable {
     }
 
     var contentLength: HeaderValue<Int64> {
-        // Chunks say themselves where they end.
+        // Chunked bodies mark their own end.
         guard headers.contains(name: "content-length"), !headers.contains(name: "transfer-encoding") else {
             return .nothing
         }
@@ -62,14 +62,14 @@ struct ResponseHead: Sendable {
     var location: String? { text("location") }
     var hasLocation: Bool { headers.contains(name: "location") }
 
-    /// The version of the file in this answer.
+    /// The version of the file in this response.
     var version: RemoteVersion {
         RemoteVersion(etag: etag, modified: safeModificationDate)
     }
 
-    /// `Last-Modified`, when a later change must show another date: the answer is at least a second younger.
+    /// `Last-Modified`, if a later change must show another date: the response is at least a second younger.
     ///
-    /// Without the server's own clock a minute is asked for, because the two clocks may differ.
+    /// Without the server's clock, a minute is required, since the clocks may differ.
     private var safeModificationDate: String? {
         guard let text = lastModified, let modified = HTTPDate.seconds(text) else { return nil }
         if let date = date { return date > modified ? text : nil }
@@ -78,7 +78,7 @@ struct ResponseHead: Sendable {
 
     private var date: Int64? { text("date").flatMap(HTTPDate.seconds) }
 
-    /// How long the server asks to wait, at most an hour.
+    /// The requested delay, at most an hour.
     var retryAfter: Duration? {
         guard let text = text("retry-after") else { return nil }
         let longest: Int64 = 3600
@@ -86,11 +86,11 @@ struct ResponseHead: Sendable {
             return .seconds(min(Int64(text) ?? longest, longest))
         }
         guard let due = HTTPDate.seconds(text) else { return nil }
-        // The server's own clock, when it shows it, so that a difference between clocks does not count.
+        // Uses the server's clock if stated, so that clock differences do not matter.
         return .seconds(min(max(due - (date ?? receivedAt), 0), longest))
     }
 
-    /// A coding of the body other than none; `nil` when the body is the file itself.
+    /// A content coding other than identity; `nil` when the body is the file itself.
     var foreignCoding: String? {
         for value in headers[canonicalForm: "content-encoding"] where !value.isEmpty {
             if value.lowercased() != "identity" { return String(value) }
@@ -103,7 +103,7 @@ struct ResponseHead: Sendable {
 }
 
 extension ResponseHead {
-    /// The body's length where the head names it.
+    /// The body's length, if the head states it.
     func plainLength() throws(HeaderMismatch) -> Int64? {
         switch contentLength {
         case .nothing: nil
@@ -112,7 +112,7 @@ extension ResponseHead {
         }
     }
 
-    /// The size of a file that this answer holds as a whole; `nil` when the head does not name it.
+    /// The size of a complete file in this response; `nil` when the head does not state it.
     ///
     /// Throws when a header says that the body is not the whole file.
     func wholeSize() throws(HeaderMismatch) -> Int64? {
@@ -146,14 +146,14 @@ extension ResponseHead {
     }
 }
 
-/// The value of `Content-Range`: which bytes an answer holds, or how many there are.
+/// A `Content-Range` value: the bytes of a response, or the size of the file.
 struct ContentRange: Equatable {
-    /// First and last byte; `nil` in a 416.
+    /// The first and last byte; `nil` in a 416.
     var bytes: ClosedRange<Int64>?
-    /// The whole size, when it is named.
+    /// The total size, if stated.
     var total: Int64?
 
-    /// Reads `bytes 0-499/1234`, `bytes 0-499/*` or `bytes */1234`.
+    /// Parses `bytes 0-499/1234`, `bytes 0-499/*` or `bytes */1234`.
     init?(_ text: String) {
         let words = text.split(separator: " ", maxSplits: 1)
         guard words.count == 2, words[0].lowercased() == "bytes" else { return nil }
@@ -168,17 +168,17 @@ struct ContentRange: Equatable {
         guard ends.count == 2, let first = Digits.number(ends[0]), let last = Digits.number(ends[1]), first <= last
         else { return nil }
         if let total, last >= total { return nil }
-        // No file has a byte of that number: one more, and nobody could count on.
+        // The number after it would overflow; no file has such a byte.
         guard last < .max else { return nil }
         bytes = first...last
     }
 }
 
-/// Numbers of headers: digits alone, without a sign.
+/// Numbers in headers: digits only, without a sign.
 enum Digits {
     static func isDigit(_ byte: UInt8) -> Bool { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) }
 
-    /// The number; `nil` also when it is too large.
+    /// The number; `nil` also on overflow.
     static func number(_ text: some StringProtocol) -> Int64? {
         guard !text.isEmpty, text.utf8.allSatisfy(isDigit) else { return nil }
         return Int64(text)

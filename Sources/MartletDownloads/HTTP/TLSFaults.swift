@@ -1,10 +1,10 @@
-// Why a TLS connection was refused, in plain words and before the library's own reach anybody.
+// Why a TLS connection was refused, in plain words instead of the library's.
 
 import FoundationEssentials
 import NIOCore
 import NIOSSL
 
-/// Stands behind the TLS handler and turns its errors into those of a download.
+/// Follows the TLS handler and converts its errors to download errors.
 final class TLSFaultReader: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
 
@@ -19,12 +19,12 @@ final class TLSFaultReader: ChannelInboundHandler {
     }
 }
 
-/// What a certificate says of itself, as far as that explains a refusal.
+/// The fields of a certificate that can explain a refusal.
 struct CertificateFacts: Equatable {
     /// Seconds since 1970.
     var notBefore: Int
     var notAfter: Int
-    /// Whether it names itself as its issuer.
+    /// Whether the issuer equals the subject.
     var isSelfSigned: Bool
 
     init(notBefore: Int, notAfter: Int, isSelfSigned: Bool) {
@@ -41,7 +41,7 @@ struct CertificateFacts: Equatable {
     }
 }
 
-/// The reasons that have words of their own.
+/// The reasons that have their own message.
 enum TLSFault: Equatable {
     case expired(at: Int)
     case notYetValid(until: Int)
@@ -53,14 +53,14 @@ enum TLSFault: Equatable {
     case brokenOff
     case other
 
-    /// The reason of an error; `nil` when TLS had no part in it.
+    /// The reason for an error; `nil` when it is not a TLS error.
     init?(_ error: any Error, now: Int = Int(Date().timeIntervalSince1970), facts: () -> CertificateFacts?) {
         switch error {
         case NIOSSLError.uncleanShutdown: self = .brokenOff
         case let error as NIOSSLExtraError:
             self = error == .failedToValidateHostname ? .wrongHost : .other
         case is NIOSSLError, is BoringSSLError:
-            // The library names its reasons nowhere but in its text.
+            // The library states its reasons only in its text.
             self = Self.reason(in: "\(error)") ?? .other
             if self == .unknownIssuer, let facts = facts() { self = Self.refusal(of: facts, at: now) }
         default: return nil
@@ -74,7 +74,7 @@ enum TLSFault: Equatable {
         return text.contains("EOF during handshake") ? .brokenOff : nil
     }
 
-    /// Why a certificate with these facts was refused.
+    /// Why a certificate with these fields was refused.
     static func refusal(of facts: CertificateFacts, at now: Int) -> TLSFault {
         if facts.notAfter < now { return .expired(at: facts.notAfter) }
         if facts.notBefore > now { return .notYetValid(until: facts.notBefore) }
@@ -105,7 +105,7 @@ enum TLSFault: Equatable {
     }
 }
 
-/// Issuer and subject of a certificate, as its DER has them.
+/// The DER-encoded issuer and subject of a certificate.
 struct CertificateNames {
     var issuer: ArraySlice<UInt8>
     var subject: ArraySlice<UInt8>
@@ -118,7 +118,7 @@ struct CertificateNames {
         var fields = DERReader(bytes: certificate.content)
         guard let signed = fields.next() else { return nil }
         var reader = DERReader(bytes: signed.content)
-        // The version is optional; then come the serial number, the algorithm, issuer, validity and subject.
+        // The version is optional, followed by serial number, algorithm, issuer, validity and subject.
         guard var field = reader.next() else { return nil }
         if field.tag == 0xA0 {
             guard let serial = reader.next() else { return nil }
@@ -132,7 +132,7 @@ struct CertificateNames {
     }
 }
 
-/// Reads the elements of a DER sequence, one after the other.
+/// Reads the elements of a DER sequence in order.
 private struct DERReader {
     var bytes: ArraySlice<UInt8>
 

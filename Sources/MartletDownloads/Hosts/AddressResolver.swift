@@ -1,13 +1,13 @@
-// Names to addresses, and which of them may be connected to.
+// Resolves host names and decides which addresses may be connected to.
 
 import Glibc
 import NIOPosix
 
-/// Finds the addresses of a host.
+/// Resolves the addresses of a host.
 struct AddressResolver: Sendable {
     var resolve: @Sendable (String) async throws -> [IPAddress]
 
-    /// The system's resolver; it blocks, so it has threads of its own.
+    /// The system's resolver; it blocks, so it runs on dedicated threads.
     static let system = AddressResolver { host in
         try await NIOThreadPool.singleton.runIfActive { try lookUp(host) }
     }
@@ -33,7 +33,7 @@ struct AddressResolver: Sendable {
 
     private static func address(of entry: addrinfo) -> IPAddress? {
         guard let raw = entry.ai_addr else { return nil }
-        // Where the address stands in sockaddr_in and sockaddr_in6, behind family, port and flow label.
+        // The position of the address in sockaddr_in or sockaddr_in6.
         let place: Range<Int>
         switch entry.ai_family {
         case AF_INET: place = 4..<8
@@ -45,15 +45,14 @@ struct AddressResolver: Sendable {
     }
 }
 
-/// Which addresses may be connected to.
+/// Decides which addresses may be connected to.
 struct AddressPolicy: Sendable {
     var isAllowed: @Sendable (IPAddress) -> Bool
 
     static let publicOnly = AddressPolicy { $0.isPublic }
     static let any = AddressPolicy { _ in true }
 
-    /// Every address of a host, refused as a whole when one of them is not allowed: names with mixed addresses are
-    /// how guards are led astray.
+    /// Resolves a host; refuses all addresses when one of them is forbidden, since mixed results are a known attack.
     func addresses(of host: String, by resolver: AddressResolver) async throws -> [IPAddress] {
         let found = if let literal = IPAddress(host) { [literal] } else { try await resolver.resolve(host) }
         guard !found.isEmpty else { throw DownloadError.unusable(host, detail: "it has no address") }
@@ -63,7 +62,7 @@ struct AddressPolicy: Sendable {
 
     func check(_ address: IPAddress, of host: String) throws {
         guard !isAllowed(address) else { return }
-        // An address in the URL is no secret of the name servers'.
+        // An address in the URL is not secret.
         guard IPAddress(host) == nil else {
             throw DownloadError.permanent(
                 .addressRefused, "\(host) is not a public address; \(HostRules.hint)")

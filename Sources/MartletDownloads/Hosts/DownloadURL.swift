@@ -1,4 +1,4 @@
-// A URL that a download may use: taken apart strictly, so that no later parser can read another host in it.
+// The URL of a download, parsed strictly, so that no later parser can see a different host.
 
 import FoundationEssentials
 
@@ -6,13 +6,13 @@ struct DownloadURL: Hashable, Sendable {
     static let longest = 8192
 
     var isSecure: Bool
-    /// In lower case; an IPv6 address stands without its brackets.
+    /// In lower case; an IPv6 address without brackets.
     var host: String
     var port: Int
-    /// Path and query, from the first slash.
+    /// Path and query, starting with a slash.
     var target: String
 
-    /// Reads and checks a URL; without `allowPrivateAddresses` also its host and port.
+    /// Parses and validates a URL; without `allowPrivateAddresses`, also its host and port.
     init(_ text: String, allowPrivateAddresses: Bool) throws(DownloadRuleError) {
         let rest = try Self.checkedScheme(text)
         isSecure = rest.isSecure
@@ -26,10 +26,10 @@ struct DownloadURL: Hashable, Sendable {
         target = Self.target(rest.after[authorityEnd...])
     }
 
-    /// The URL in its normal form, without fragment.
+    /// The normalised URL without fragment.
     var text: String { "\(isSecure ? "https" : "http")://\(authority)\(target)" }
 
-    /// The URL for a log or an error: its query may hold secrets and is left out.
+    /// The URL for logs and errors, without its query, which may hold secrets.
     var display: String {
         let path = target.prefix { $0 != "?" }
         return "\(isSecure ? "https" : "http")://\(authority)\(path)"
@@ -49,18 +49,18 @@ struct DownloadURL: Hashable, Sendable {
         for segment in segments where segment != "." {
             if segment == ".." { _ = kept.popLast() } else { kept.append(segment) }
         }
-        // A dot segment at the end leaves the slash before it.
+        // A trailing dot segment leaves the slash before it.
         let endsInSlash = segments.last == "." || segments.last == ".."
         return "/" + kept.joined(separator: "/") + (endsInSlash && !kept.isEmpty ? "/" : "")
     }
 
-    /// Host and port as the `Host` header has them.
+    /// Host and port as in the `Host` header.
     var authority: String {
         let name = host.contains(":") ? "[\(host)]" : host
         return port == (isSecure ? 443 : 80) ? name : "\(name):\(port)"
     }
 
-    /// The last segment of the path, percent-decoded; `nil` when it is empty or not UTF-8.
+    /// The last path segment, percent-decoded; `nil` when it is empty or not UTF-8.
     var lastPathSegment: String? {
         let path = target.utf8.prefix { $0 != UInt8(ascii: "?") }
         guard let slash = path.lastIndex(of: UInt8(ascii: "/")) else { return nil }
@@ -68,7 +68,7 @@ struct DownloadURL: Hashable, Sendable {
         return segment.isEmpty ? nil : Percent.decoded(Substring(segment))
     }
 
-    /// Where a redirect leads.
+    /// The target of a redirect.
     func resolved(_ location: String, allowPrivateAddresses: Bool) throws(DownloadRuleError) -> DownloadURL {
         guard !location.isEmpty, location.utf8.count <= Self.longest,
             let base = URL(string: text), let next = URL(string: location, relativeTo: base)?.absoluteURL
@@ -87,7 +87,7 @@ struct DownloadURL: Hashable, Sendable {
         throw .url("must be an absolute URL that begins with http:// or https://")
     }
 
-    /// Whether a text begins with an ASCII text in lower case, whatever its own case.
+    /// Whether a text starts with a lower-case ASCII text, ignoring its own case.
     private static func begins(_ text: String, with start: StaticString) -> Bool {
         start.withUTF8Buffer { start in
             text.utf8.starts(with: start) {
@@ -121,7 +121,7 @@ struct DownloadURL: Hashable, Sendable {
         return port
     }
 
-    /// Path and query with everything encoded that a request line cannot carry; the fragment is dropped.
+    /// Path and query, with everything encoded that a request line cannot contain; without the fragment.
     private static func target(_ text: Substring) -> String {
         let wanted = text.utf8.prefix { $0 != UInt8(ascii: "#") }
         let isAbsolute = wanted.first == UInt8(ascii: "/")

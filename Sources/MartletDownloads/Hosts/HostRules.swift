@@ -1,7 +1,7 @@
-// Which hosts and ports a download may name, as far as that can be told without asking a name server.
+// The hosts and ports that a download may name, as far as that needs no DNS lookup.
 
 enum HostRules {
-    /// A host in its normal form: a name without final dot, or an address without brackets.
+    /// The normalised host: a name without trailing dot, or an address without brackets.
     static func checked(_ host: String, allowPrivateAddresses: Bool) throws(DownloadRuleError) -> String {
         if host.hasPrefix("[") {
             return try checkedAddress(String(host.dropFirst().dropLast()), allowPrivateAddresses)
@@ -19,7 +19,7 @@ enum HostRules {
         return name
     }
 
-    /// Refuses the ports of services that are not for downloads.
+    /// Refuses the ports of unrelated services.
     static func check(port: Int) throws(DownloadRuleError) {
         guard !otherServices.contains(port) else {
             throw .address("must not use port \(port), which belongs to another kind of service")
@@ -51,7 +51,7 @@ enum HostRules {
         Percent.isUnreserved(byte) && byte != UInt8(ascii: "~") && byte != UInt8(ascii: ".")
     }
 
-    /// Whether C libraries would read the name as an IPv4 address: its last label is a decimal or 0x number.
+    /// Whether C libraries would parse the name as an IPv4 address: its last label is a decimal or 0x number.
     private static func endsInNumber(_ name: String) -> Bool {
         guard let last = labels(of: name).last else { return false }
         if last.hasPrefix("0x") { return last.dropFirst(2).utf8.allSatisfy { Hex.digit($0) != nil } }
@@ -72,7 +72,7 @@ enum HostRules {
         return first == "metadata" || first == "instance-data"
     }
 
-    /// The ports that browsers refuse, and those of databases and control planes that speak plain text.
+    /// The ports that browsers refuse, and those of databases and control planes with plain-text protocols.
     private static let otherServices: Set<Int> = [
         1, 7, 9, 11, 13, 15, 17, 19, 20, 21, 22, 23, 25, 37, 42, 43, 53, 69, 77, 79, 87, 95, 101, 102, 103, 104, 109,
         110, 111, 113, 115, 117, 119, 123, 135, 137, 139, 143, 161, 179, 389, 427, 465, 512, 513, 514, 515, 526, 530,

@@ -1,4 +1,4 @@
-// The hosts that this process downloads from, and when a download has to leave its slot to those of other hosts.
+// The hosts that this process downloads from, and when a download must yield its slot to other hosts.
 
 import MartletJobs
 import Synchronization
@@ -11,11 +11,11 @@ final class HostTable: Sendable {
 
     private struct State {
         var running: [String: Int] = [:]
-        /// When the next held back download of a host may come again.
+        /// When the next deferred download of a host may run again.
         var turns: [String: ContinuousClock.Instant] = [:]
     }
 
-    /// Without a share or a way to look at the queue there is none.
+    /// `nil` without a share or without a snapshot source.
     init?(_ configuration: DownloadConfiguration) {
         guard configuration.maxPerHost > 0, let snapshot = configuration.snapshot else { return nil }
         maxPerHost = configuration.maxPerHost
@@ -23,12 +23,12 @@ final class HostTable: Sendable {
         gaveWay = configuration.gaveWay
     }
 
-    /// How many downloads of a host this process runs.
+    /// The number of downloads of a host in this process.
     func count(of host: String) -> Int { state.withLock { $0.running[host] ?? 0 } }
 
     /// Runs `work` in a slot of its host.
     ///
-    /// Throws `host_busy` when the host has its share and others wait, at first or while it runs; then the work was
+    /// Throws `host_busy` when the host has used its share and others wait, at the start or later; then the work is
     /// cancelled as by a pause.
     func inSlot<Value: Sendable>(
         of host: String, _ id: JobID, stopReason: @escaping @Sendable () -> StopReason?,
@@ -45,7 +45,7 @@ final class HostTable: Sendable {
             }
             defer { group.cancelAll() }
             if let value = try await group.next() ?? nil { return value }
-            // The slot is wanted, or the job must stop for another reason: the work ends in order either way.
+            // The slot is needed by others, or the job must stop; the work ends in order either way.
             let isStopping = Task.isCancelled
             group.cancelAll()
             do {
@@ -57,13 +57,13 @@ final class HostTable: Sendable {
     }
 
     private func mustWait(_ id: JobID, host: String, others: Int) async -> Bool {
-        // Below its share a host begins at once; a look that somebody took just now may know better.
+        // A host below its share starts at once; a recent snapshot may show otherwise.
         let snapshot = others >= maxPerHost ? await look.take(within: .seconds(1)) : look.last(within: .seconds(2))
         guard let snapshot else { return false }
         return HostShares(snapshot, maxPerHost: maxPerHost).mustWait(id, host: host, alreadyHere: others)
     }
 
-    /// Returns when the slot of a running download is wanted by others, or when the task is cancelled.
+    /// Returns when other hosts need the slot of a running download, or when the task is cancelled.
     private func waitUntilGivingWay(_ id: JobID) async {
         while true {
             do { try await Task.sleep(for: .seconds(1)) } catch { return }
@@ -91,8 +91,8 @@ final class HostTable: Sendable {
         return .hostBusy(host, wait: state.withLock { Self.nextTurn(host, &$0.turns, at: .now) })
     }
 
-    /// A second at least, and 10 ms behind the one before: however many of a host are held back, at most a hundred come
-    /// again in a second.
+    /// At least a second, and 10 ms after the previous one: at most a hundred deferred downloads of a host run again
+    /// per second.
     private static func nextTurn(
         _ host: String, _ turns: inout [String: ContinuousClock.Instant], at now: ContinuousClock.Instant
     ) -> Duration {
@@ -103,7 +103,7 @@ final class HostTable: Sendable {
     }
 }
 
-/// Looks at the queue for all downloads of a process, one look at a time.
+/// Reads queue snapshots for all downloads of a process, one at a time.
 private final class SnapshotReader: Sendable {
     private let ask: @Sendable () async -> DownloadQueueSnapshot?
     private let state = Mutex(State())
@@ -116,7 +116,7 @@ private final class SnapshotReader: Sendable {
 
     init(_ ask: @escaping @Sendable () async -> DownloadQueueSnapshot?) { self.ask = ask }
 
-    /// The last look, if it is younger than that.
+    /// The last snapshot, if it is recent enough.
     func last(within age: Duration) -> DownloadQueueSnapshot? {
         state.withLock { state in
             guard let takenAt = state.takenAt, ContinuousClock.now - takenAt < age else { return nil }
@@ -124,7 +124,7 @@ private final class SnapshotReader: Sendable {
         }
     }
 
-    /// A look that is younger than that, taken now if need be.
+    /// A recent snapshot, read now if necessary.
     func take(within age: Duration) async -> DownloadQueueSnapshot? {
         let (snapshot, pending) = state.withLock {
             state -> (DownloadQueueSnapshot?, Task<DownloadQueueSnapshot?, Never>?) in

@@ -1,4 +1,4 @@
-// An IPv4 or IPv6 address and whether the whole internet can reach it.
+// An IPv4 or IPv6 address, and whether it is public.
 
 import Glibc
 
@@ -6,7 +6,7 @@ struct IPAddress: Hashable, Sendable, CustomStringConvertible {
     /// 4 or 16 bytes in network order.
     let bytes: [UInt8]
 
-    /// Reads four decimal numbers or an IPv6 address without zone; `nil` for every other form.
+    /// Parses four decimal numbers or an IPv6 address without zone; `nil` for other forms.
     init?(_ text: String) {
         var raw = [UInt8](repeating: 0, count: 16)
         if inet_pton(AF_INET, text, &raw) == 1 {
@@ -21,7 +21,7 @@ struct IPAddress: Hashable, Sendable, CustomStringConvertible {
 
     var isIPv6: Bool { bytes.count == 16 }
 
-    /// The address as it is usually written.
+    /// The address in its usual notation.
     var description: String {
         guard isIPv6 else { return bytes.map(String.init).joined(separator: ".") }
         var text = [CChar](repeating: 0, count: Int(INET6_ADDRSTRLEN))
@@ -35,7 +35,7 @@ struct IPAddress: Hashable, Sendable, CustomStringConvertible {
     private var isPublicIPv4: Bool { !Self.reservedIPv4.contains { $0.contains(bytes) } }
 
     private var isPublicIPv6: Bool {
-        // ::ffff:a.b.c.d and 64:ff9b::a.b.c.d lead to the IPv4 address in them.
+        // ::ffff:a.b.c.d and 64:ff9b::a.b.c.d lead to the IPv4 address they contain.
         if Self.mapped.contains(bytes) || Self.translated.contains(bytes) {
             return IPAddress(network: bytes.suffix(4)).isPublic
         }
@@ -51,13 +51,13 @@ struct IPAddress: Hashable, Sendable, CustomStringConvertible {
     private static let mapped = Network([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF], 96)
     private static let translated = Network([0, 0x64, 0xFF, 0x9B, 0, 0, 0, 0, 0, 0, 0, 0], 96)
     private static let globalIPv6 = Network([0x20], 3)
-    /// Protocol assignments with Teredo, documentation, 6to4.
+    /// Protocol assignments including Teredo, documentation, 6to4.
     private static let reservedIPv6: [Network] = [
         Network([0x20, 0x01, 0x00], 23), Network([0x20, 0x01, 0x0D, 0xB8], 32), Network([0x20, 0x02], 16),
         Network([0x3F, 0xFF, 0x00], 20),
     ]
 
-    /// A block of addresses by its first bits.
+    /// A block of addresses, by its prefix.
     private struct Network: Sendable {
         let prefix: [UInt8]
         let bits: Int

@@ -1,4 +1,4 @@
-// Failures of the network and of the file system, in the words of a download.
+// Failures of the network and the file system, as download errors.
 
 import Glibc
 import MartletJobs
@@ -6,7 +6,7 @@ import NIOCore
 import NIOHTTP1
 import NIOSSL
 
-/// A call to the operating system that failed.
+/// A failed system call.
 struct SystemError: Error, Equatable {
     var call: String
     var code: Int32
@@ -20,10 +20,10 @@ struct SystemError: Error, Equatable {
 }
 
 extension DownloadError {
-    /// How long a job waits when the disk is full.
+    /// The delay of a job when the disk is full.
     static let diskFullWait = Duration.seconds(30)
 
-    /// A failure of the file system.
+    /// Converts a file system failure.
     init(_ error: SystemError) {
         switch error.code {
         case ENOSPC, EDQUOT:
@@ -39,7 +39,7 @@ extension DownloadError {
         }
     }
 
-    /// Any failure of an attempt; `isConnected` says whether a connection had been made.
+    /// Converts any failure of an attempt; `isConnected` tells whether a connection existed.
     init(any error: any Error, isConnected: Bool) {
         let code: Code = isConnected ? .connectionLost : .connectFailed
         switch error {

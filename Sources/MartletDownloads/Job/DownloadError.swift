@@ -1,50 +1,58 @@
-// Why a download failed: a stable code, words for people, and what that means for the next attempt.
+// The error of a failed download: a stable code, a message, and the retry advice.
 
 public import MartletJobs
 
-/// Why an attempt to download failed.
+/// Why a download attempt failed.
+///
+/// ```swift
+/// do {
+///     _ = try await handler.run(job, context: context)
+/// } catch let error as DownloadError where error.code == .notFound {
+///     context.logger.notice("not there: \(error.message)")
+/// }
+/// ```
 public struct DownloadError: RetryAdvising, Sendable, CustomStringConvertible {
-    /// The kinds of failure; the words are stable and may be matched by programs.
+    /// The kinds of failure; the raw values are stable.
     public enum Code: String, Sendable, CaseIterable {
-        /// The job's own fields cannot be used.
+        /// The job's fields are invalid.
         case badRequest = "bad_request"
-        /// The URL or a redirect leads to an address that may not be reached.
+        /// The URL or a redirect leads to a forbidden address.
         case addressRefused = "address_refused"
-        /// The host's name has no address.
+        /// The host name cannot be resolved.
         case resolveFailed = "resolve_failed"
-        /// No connection to the server.
+        /// The server cannot be reached.
         case connectFailed = "connect_failed"
-        /// The server's certificate or its TLS is not acceptable.
+        /// The server's certificate or TLS version is not acceptable.
         case tlsFailed = "tls_failed"
-        /// The connection broke while the file was on its way.
+        /// The connection was lost during the transfer.
         case connectionLost = "connection_lost"
         /// The server sent nothing for too long.
         case stalled
-        /// The server sent less than the lowest speed, or not all of the file within the deadline for its size.
+        /// The server was slower than the minimum speed, or exceeded the deadline.
         case tooSlow = "too_slow"
-        /// Other downloads of the same host have its share of the slots, and those of other hosts wait.
+        /// The host has used its share of the slots, and other hosts wait.
         case hostBusy = "host_busy"
-        /// The body ended before the length that the server had named.
+        /// The body ended before its announced length.
         case incomplete
-        /// The server answered something that is not the file: a status or header that does not fit.
+        /// The response is not the file: unexpected status or headers.
         case badResponse = "bad_response"
-        /// The body is compressed though that was not asked for.
+        /// The body is compressed although compression was not requested.
         case badEncoding = "bad_encoding"
         /// 404 or 410.
         case notFound = "not_found"
-        /// 401, 403 or another answer of 4xx that another attempt cannot change.
+        /// 401, 403 or another 4xx that a retry cannot change.
         case forbidden
         /// 429.
         case rateLimited = "rate_limited"
         /// 408, 425 or 5xx.
         case serverError = "server_error"
-        /// More redirects than are followed.
+        /// Too many redirects.
         case tooManyRedirects = "too_many_redirects"
-        /// Larger than the job or the worker accepts.
+        /// Larger than the job or the worker allows.
         case tooLarge = "too_large"
-        /// The file's SHA-256 is not the one that was asked for.
+        /// The file's SHA-256 differs from the requested one.
         case checksumMismatch = "checksum_mismatch"
-        /// Another file of that name stands in the directory.
+        /// The directory already has another file with that name.
         case fileExists = "file_exists"
         /// The disk or the quota is full.
         case diskFull = "disk_full"
@@ -54,33 +62,45 @@ public struct DownloadError: RetryAdvising, Sendable, CustomStringConvertible {
 
     /// The kind of failure.
     public let code: Code
-    /// What happened, without secrets of the URL.
+    /// What happened, without secrets from the URL.
     public let message: String
     /// What to do with the job.
     public let retryAdvice: RetryAdvice
-    /// What only the log may say: inner addresses, words of libraries.
+    /// Details for the log only: internal addresses, library texts.
     var detail: String?
-    /// Whether the bytes that are here cannot be trusted or used, so that no attempt may go on from them.
+    /// Whether the existing bytes are unusable, so that no attempt may resume from them.
     var spoilsPart = false
 
-    /// A failure of a kind, with words for people; control characters in them are made visible.
+    /// Creates an error.
+    ///
+    /// - Parameters:
+    ///   - code: the kind of failure.
+    ///   - message: what happened; control characters are made visible.
+    ///   - advice: what to do with the job.
     public init(_ code: Code, _ message: String, advice: RetryAdvice) {
         self.code = code
         self.message = PlainText.cleaned(message)
         retryAdvice = advice
     }
 
-    /// The code and the words, as the job's error shows them.
+    /// The code and the message, as the job's error shows them.
     public var description: String { "\(code.rawValue): \(message)" }
 }
 
 extension DownloadError: Hashable {
-    /// Whether two failures say the same.
+    /// Compares code, message and advice.
+    ///
+    /// - Parameters:
+    ///   - one: an error.
+    ///   - other: another error.
+    /// - Returns: whether both are equal.
     public static func == (one: DownloadError, other: DownloadError) -> Bool {
         one.code == other.code && one.message == other.message && one.retryAdvice == other.retryAdvice
     }
 
-    /// Feeds the code and the words.
+    /// Hashes the code and the message.
+    ///
+    /// - Parameter hasher: the hasher.
     public func hash(into hasher: inout Hasher) {
         hasher.combine(code)
         hasher.combine(message)
@@ -98,7 +118,7 @@ extension DownloadError {
         DownloadError(code, message, advice: .never)
     }
 
-    /// The same failure, after which the bytes that are here are thrown away.
+    /// The same failure, with the existing bytes marked as unusable.
     var spoilingPart: DownloadError {
         var error = self
         error.spoilsPart = true
@@ -116,16 +136,16 @@ extension DownloadError {
         permanent(.tooLarge, "the file is larger than the limit of \(limit) bytes")
     }
 
-    /// A name that cannot be used.
+    /// A host name that cannot be used.
     ///
-    /// Callers must not learn whether a name of an inner network exists, so a name that is unknown and one that leads to
-    /// an address which may not be reached look the same, also in how they are retried. The log has the reason.
+    /// Callers must not learn whether an internal name exists. So an unknown name and one that resolves to a forbidden
+    /// address get the same error and the same retries. The log has the reason.
     static func unusable(_ host: String, detail: String) -> DownloadError {
         transient(
             .resolveFailed, "the name \(host) could not be resolved to an address that may be reached", detail: detail)
     }
 
-    /// There is no room for the rest of a file.
+    /// Not enough disk space for the rest of a file.
     static func noRoom(needed: Int64, free: Int64) -> DownloadError {
         DownloadError(
             .diskFull,
@@ -149,7 +169,7 @@ extension DownloadError {
             advice: .release(after: wait))
     }
 
-    /// A body that goes on behind its announced end: none of it can be trusted.
+    /// A body that exceeds its announced length: none of it can be trusted.
     static func tooLong(end: Int64) -> DownloadError {
         transient(.badResponse, "the server sent more than the \(end) bytes that it had announced").spoilingPart
     }
@@ -177,7 +197,7 @@ extension DownloadError {
             advice: .release(after: wait))
     }
 
-    /// A broken rule of the job's fields or of a redirect, as a failure of the attempt.
+    /// Converts an invalid field of the job or of a redirect.
     init(_ error: DownloadRuleError, in what: String? = nil) {
         let prefix = what.map { "\($0) " } ?? ""
         self = .permanent(

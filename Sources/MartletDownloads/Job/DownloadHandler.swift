@@ -1,29 +1,43 @@
-// Runs downloads: the handler that a worker registers, and what its copies share.
+// The handler that runs downloads, and the dependencies that its copies share.
 
 public import MartletJobs
 import Synchronization
 
-/// Runs ``DownloadJob``s: streams each file into a part file, resumes, checks and gives it its final name.
+/// Runs ``DownloadJob``s: streams each file into a part file, resumes, verifies and renames it.
 ///
-/// Copies share the global speed limit and ``shutdown()``. Each transfer has a connection of its own that is closed when
-/// the attempt ends. Errors are ``DownloadError``; an orderly stop keeps the bytes and throws `CancellationError`.
+/// Copies share the global speed limit and ``shutdown()``. Each transfer uses its own connection, which closes with the
+/// attempt. Errors are ``DownloadError``; a stop keeps the bytes and throws `CancellationError`.
+///
+/// ```swift
+/// let worker = Worker(store, queues: ["downloads": 4]) {
+///     DownloadHandler(DownloadConfiguration(directory: "/var/lib/martlet/downloads"))
+/// }
+/// ```
 public struct DownloadHandler: JobHandler {
     /// The type of job that this handler runs.
     public typealias Payload = DownloadJob
 
     let dependencies: DownloadDependencies
 
-    /// A handler with these settings.
+    /// Creates a handler.
+    ///
+    /// - Parameter configuration: the settings.
     public init(_ configuration: DownloadConfiguration) {
         dependencies = DownloadDependencies(configuration, resolver: .system, policy: nil)
     }
 
-    /// The same with a resolver and a policy of a test's choice.
+    /// Creates a handler with a resolver and policy for tests.
     init(_ configuration: DownloadConfiguration, resolver: AddressResolver, policy: AddressPolicy?) {
         dependencies = DownloadDependencies(configuration, resolver: resolver, policy: policy)
     }
 
-    /// Runs one attempt and returns the finished file's facts.
+    /// Runs one attempt.
+    ///
+    /// - Parameters:
+    ///   - job: the download.
+    ///   - context: the attempt's context.
+    /// - Returns: name, size and digest of the finished file.
+    /// - Throws: ``DownloadError``, or `CancellationError` after a stop.
     @concurrent
     public func run(_ job: DownloadJob, context: JobContext) async throws -> DownloadResult {
         try context.checkStop()
@@ -45,11 +59,11 @@ public struct DownloadHandler: JobHandler {
         }
     }
 
-    /// Begins no further attempt: a job that comes later is given back to its queue; attempts under way go on.
+    /// Starts no further attempts: later jobs are released to their queue; attempts in progress continue.
     public func shutdown() async { dependencies.isClosed.set() }
 }
 
-/// A mark that is set once.
+/// A flag that can be set once.
 final class Flag: Sendable {
     private let value = Mutex(false)
 
@@ -58,12 +72,12 @@ final class Flag: Sendable {
     func set() { value.withLock { $0 = true } }
 }
 
-/// What the attempts of a process share.
+/// The dependencies that all attempts of a process share.
 struct DownloadDependencies: Sendable {
     let configuration: DownloadConfiguration
     let fetcher: Fetcher
     let globalLimit: SharedBucket?
-    /// How slots are shared between hosts; `nil` when they are not.
+    /// Shares slots between hosts; `nil` without sharing.
     let hosts: HostTable?
     let isClosed = Flag()
 

@@ -1,13 +1,18 @@
-// The built-in job: fetch one file from one URL into the download directory.
+// The built-in download job: fetches one file from one URL into the download directory.
 
 import FoundationEssentials
 public import MartletJobs
 
-/// Fetches one file over HTTP into the download directory of the worker that runs it.
+/// Fetches one file over HTTP into the download directory of its worker.
 ///
-/// Make it with ``DownloadRequestRules``, which checks every field and fixes the file's name.
+/// Create it with ``DownloadRequestRules``, which validates every field and chooses the file's name.
+///
+/// ```swift
+/// let job = try DownloadRequestRules().job(url: "https://example.com/a.flac", checksum: checksum)
+/// try await downloads.enqueue(job)
+/// ```
 public struct DownloadJob: Job, Hashable {
-    /// What a finished download says of its file.
+    /// The result of a finished download.
     public typealias Output = DownloadResult
 
     /// The wire name, `download`.
@@ -16,23 +21,32 @@ public struct DownloadJob: Job, Hashable {
     /// The queue `downloads`, three retries after 1 s, 2 s and 4 s, no timeout.
     public static var defaults: JobDefaults { JobDefaults(queue: "downloads") }
 
-    /// Where the file is, an absolute `http` or `https` URL.
+    /// The absolute `http` or `https` URL.
     public var url: String
-    /// The file's name within the download directory, fixed when the job is pushed.
+    /// The file's name in the download directory, chosen when the job is pushed.
     public var filename: String
-    /// The caller's own id of the track, when the URL was made from one.
+    /// The caller's track id, if the URL was made from one.
     public var trackID: String?
-    /// What the file must hash to, `sha256:` and 64 hexadecimal digits.
+    /// The expected digest: `sha256:` and 64 hexadecimal digits.
     public var checksum: String?
-    /// The largest size in bytes that is accepted, below the worker's own limit.
+    /// The largest accepted size in bytes, below the worker's limit.
     public var maxBytes: Int64?
-    /// The speed limit of this job in bytes a second.
+    /// The speed limit of this job in bytes per second.
     public var bytesPerSecond: Int64?
 
-    /// What is done when another file has the name; `nil` is ``NameConflict/rename``.
+    /// What to do when another file has the name; `nil` means ``NameConflict/rename``.
     public var onConflict: NameConflict?
 
-    /// A download; the fields are taken as they are, so check them with ``DownloadRequestRules`` first.
+    /// Creates a download without validation; use ``DownloadRequestRules`` for external values.
+    ///
+    /// - Parameters:
+    ///   - url: the absolute `http` or `https` URL.
+    ///   - filename: the file's name in the download directory.
+    ///   - trackID: the caller's track id, if the URL was made from one.
+    ///   - checksum: `sha256:` and 64 hexadecimal digits.
+    ///   - maxBytes: the largest accepted size in bytes.
+    ///   - bytesPerSecond: the speed limit in bytes per second.
+    ///   - onConflict: what to do when another file has the name.
     public init(
         url: String, filename: String, trackID: String? = nil, checksum: String? = nil, maxBytes: Int64? = nil,
         bytesPerSecond: Int64? = nil, onConflict: NameConflict? = nil
@@ -46,10 +60,13 @@ public struct DownloadJob: Job, Hashable {
         self.onConflict = onConflict
     }
 
-    /// The URL as it may be shown: the query of a track's URL comes from the service's template and may hold a secret.
+    /// The URL for display: a track's URL is shown without its query, which may hold a secret of the service.
     public var shownURL: String { trackID == nil ? url : String(url.prefix { $0 != "?" }) }
 
-    /// The host that a payload of this type downloads from, in lower case; `nil` when it cannot be read.
+    /// The host that a payload of this type downloads from.
+    ///
+    /// - Parameter payload: the payload of a download job.
+    /// - Returns: the host in lower case; `nil` when the payload cannot be read.
     public static func host(ofPayload payload: [UInt8]) -> String? {
         guard let job = try? JSONDecoder().decode(DownloadJob.self, from: Data(payload)) else { return nil }
         return (try? DownloadURL(job.url, allowPrivateAddresses: true))?.host
@@ -64,26 +81,36 @@ public struct DownloadJob: Job, Hashable {
     }
 }
 
-/// What is done when another file has a download's name.
+/// What to do when another file has a download's name.
 public enum NameConflict: String, Codable, Sendable, CaseIterable {
-    /// The file gets a number behind its name.
+    /// Append a number to the file's name.
     case rename
-    /// The download fails, before it fetches anything where that can be known.
+    /// Fail the download, before fetching anything if possible.
     case error
-    /// The file takes the place of the other one.
+    /// Replace the other file.
     case replace
 }
 
-/// What a finished download says of its file.
+/// The result of a finished download.
+///
+/// ```swift
+/// let result = try await job.result(within: .seconds(60))
+/// print(result.filename, result.bytes, result.sha256)
+/// ```
 public struct DownloadResult: Codable, Sendable, Hashable {
-    /// The file's name within the download directory.
+    /// The file's name in the download directory.
     public var filename: String
     /// The file's size in bytes.
     public var bytes: Int64
     /// The file's SHA-256, 64 lower-case hexadecimal digits.
     public var sha256: String
 
-    /// The facts of a finished file.
+    /// Creates a result.
+    ///
+    /// - Parameters:
+    ///   - filename: the file's name in the download directory.
+    ///   - bytes: the size in bytes.
+    ///   - sha256: the SHA-256 as 64 lower-case hexadecimal digits.
     public init(filename: String, bytes: Int64, sha256: String) {
         self.filename = filename
         self.bytes = bytes

@@ -1,7 +1,7 @@
-// A download as the queue stores it: JSON with sorted keys, written by hand because batches have thousands of them.
+// The payload of a download: JSON with sorted keys, written without an encoder because batches have thousands of them.
 
 extension DownloadJob {
-    /// The job as its payload; equal jobs are equal bytes, those of a JSON encoder with sorted keys and plain slashes.
+    /// The job's payload; equal jobs have equal bytes, the same as a JSON encoder with sorted keys and plain slashes.
     package var payload: [UInt8] {
         var json = PayloadText()
         json.add("bytes_per_second", bytesPerSecond)
@@ -15,7 +15,7 @@ extension DownloadJob {
     }
 }
 
-/// A flat JSON object that is being written.
+/// Writes a flat JSON object.
 private struct PayloadText {
     private var bytes: [UInt8] = []
 

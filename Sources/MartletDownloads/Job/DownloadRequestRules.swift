@@ -1,23 +1,31 @@
-// Everything that is checked of a download before it is pushed.
+// Validates a download before it is pushed.
 
-/// Turns the fields of a request into a ``DownloadJob``, or says which field breaks which rule.
+/// Turns the fields of a request into a ``DownloadJob``, or reports which field breaks which rule.
 ///
-/// Pure: no name is looked up and no file is touched. The worker checks addresses and files again when it runs the
-/// job.
+/// Pure: it resolves no names and touches no files. The worker checks addresses and files again when it runs the job.
+///
+/// ```swift
+/// let rules = try DownloadRequestRules(sourceURL: "https://media.example.com/tracks/{track_id}")
+/// let job = try rules.job(trackID: "4711", maxBytes: 100 << 20)
+/// ```
 public struct DownloadRequestRules: Sendable, Hashable {
-    /// The slowest speed limit that a request may set, in bytes a second.
+    /// The lowest speed limit that a request may set, in bytes per second.
     public static let slowestSpeed: Int64 = 1024
 
-    /// Whether private, loopback and link-local addresses may be downloaded from.
+    /// Whether private, loopback and link-local addresses are allowed.
     public let allowPrivateAddresses: Bool
-    /// The URL of a track, with `{track_id}` where its id stands; `nil` when tracks are refused.
+    /// The URL template of tracks, with `{track_id}` for the id; `nil` refuses tracks.
     public let sourceURL: String?
-    /// What stands around the track's id in ``sourceURL``.
+    /// The parts of ``sourceURL`` around the id.
     private let pieces: [String]
 
-    /// Rules of a service.
+    /// Creates the rules of a service.
     ///
-    /// Throws when the template lacks `{track_id}`, has it before the path, or is no URL that downloads may use.
+    /// - Parameters:
+    ///   - allowPrivateAddresses: whether private, loopback and link-local addresses are allowed.
+    ///   - sourceURL: the URL template of tracks, with `{track_id}` in its path or query; `nil` refuses tracks.
+    /// - Throws: ``DownloadRuleError`` when the template lacks `{track_id}`, has it before the path, or is not an
+    ///   allowed URL.
     public init(allowPrivateAddresses: Bool = false, sourceURL: String? = nil) throws(DownloadRuleError) {
         self.allowPrivateAddresses = allowPrivateAddresses
         self.sourceURL = sourceURL
@@ -26,9 +34,17 @@ public struct DownloadRequestRules: Sendable, Hashable {
         try Self.checkTemplate(sourceURL, allowPrivateAddresses: allowPrivateAddresses)
     }
 
-    /// The job of a download from `url`.
+    /// Creates the job for a URL.
     ///
-    /// Without `filename` the name is taken from the URL's path and made safe.
+    /// - Parameters:
+    ///   - url: the absolute `http` or `https` URL.
+    ///   - filename: the file's name; `nil` derives a safe one from the URL's path.
+    ///   - checksum: `sha256:` and 64 hexadecimal digits; `nil` checks no digest.
+    ///   - maxBytes: the largest accepted size in bytes, at least 1.
+    ///   - bytesPerSecond: the speed limit, at least ``slowestSpeed``.
+    ///   - onConflict: what to do when another file has the name.
+    /// - Returns: the validated job.
+    /// - Throws: ``DownloadRuleError`` for the first invalid field.
     public func job(
         url: String, filename: String? = nil, checksum: String? = nil, maxBytes: Int64? = nil,
         bytesPerSecond: Int64? = nil, onConflict: NameConflict? = nil
@@ -41,9 +57,17 @@ public struct DownloadRequestRules: Sendable, Hashable {
                 bytesPerSecond: bytesPerSecond, onConflict: onConflict))
     }
 
-    /// The job of a track, whose URL comes from the service's template.
+    /// Creates the job for a track, with a URL from the service's template.
     ///
-    /// Without `filename` the name contains the track's id.
+    /// - Parameters:
+    ///   - trackID: the track's id, 1 to 64 bytes.
+    ///   - filename: the file's name; `nil` derives one that contains the id.
+    ///   - checksum: `sha256:` and 64 hexadecimal digits; `nil` checks no digest.
+    ///   - maxBytes: the largest accepted size in bytes, at least 1.
+    ///   - bytesPerSecond: the speed limit, at least ``slowestSpeed``.
+    ///   - onConflict: what to do when another file has the name.
+    /// - Returns: the validated job.
+    /// - Throws: ``DownloadRuleError`` for the first invalid field.
     public func job(
         trackID: String, filename: String? = nil, checksum: String? = nil, maxBytes: Int64? = nil,
         bytesPerSecond: Int64? = nil, onConflict: NameConflict? = nil
@@ -57,20 +81,32 @@ public struct DownloadRequestRules: Sendable, Hashable {
                 bytesPerSecond: bytesPerSecond, onConflict: onConflict))
     }
 
-    /// A URL in its normal form, once it has passed every rule that needs no network.
+    /// Validates and normalises a URL by every rule that needs no network.
+    ///
+    /// - Parameter text: the URL.
+    /// - Returns: the normalised URL.
+    /// - Throws: ``DownloadRuleError``.
     public func url(_ text: String) throws(DownloadRuleError) -> String {
         try DownloadURL(text, allowPrivateAddresses: allowPrivateAddresses).text
     }
 
-    /// One spelling for all URLs that RFC 3986 takes for equivalent without asking their server.
+    /// One spelling for all URLs that are equivalent by RFC 3986.
     ///
-    /// Scheme and host are in lower case, the default port and the fragment are left out, percent-encoding is in upper
-    /// case and only where it is needed, and the path has no dot segments.
+    /// Scheme and host are in lower case, the default port and the fragment are omitted, percent-encoding is minimal
+    /// and in upper case, and the path has no dot segments.
+    ///
+    /// - Parameter text: the URL.
+    /// - Returns: the canonical spelling.
+    /// - Throws: ``DownloadRuleError``.
     public func identity(ofURL text: String) throws(DownloadRuleError) -> String {
         try DownloadURL(text, allowPrivateAddresses: allowPrivateAddresses).identity
     }
 
-    /// The URL of a track by the service's template, its id percent-encoded.
+    /// The URL of a track by the service's template, with its id percent-encoded.
+    ///
+    /// - Parameter trackID: the track's id.
+    /// - Returns: the URL.
+    /// - Throws: ``DownloadRuleError`` without a template or for an invalid id.
     public func url(forTrack trackID: String) throws(DownloadRuleError) -> String {
         guard sourceURL != nil else {
             throw DownloadRuleError(
@@ -82,7 +118,10 @@ public struct DownloadRequestRules: Sendable, Hashable {
         return Self.expand(pieces, trackID: trackID)
     }
 
-    /// A track's id: 1 to 64 bytes without control characters, not `.` nor `..`.
+    /// Validates a track's id: 1 to 64 bytes without control characters, not `.` or `..`.
+    ///
+    /// - Parameter trackID: the id.
+    /// - Throws: ``DownloadRuleError``.
     public static func checkTrackID(_ trackID: String) throws(DownloadRuleError) {
         let isControl = trackID.utf8.contains { $0 < 0x20 || $0 == 0x7F }
         guard (1...64).contains(trackID.utf8.count), !isControl, trackID != ".", trackID != ".." else {
@@ -91,7 +130,10 @@ public struct DownloadRequestRules: Sendable, Hashable {
         }
     }
 
-    /// Whether a text is a UUID: 36 characters, hexadecimal digits and hyphens in their places.
+    /// Whether a text is a UUID: 36 characters, hexadecimal digits with hyphens in the right positions.
+    ///
+    /// - Parameter text: the text.
+    /// - Returns: whether it is a UUID.
     public static func isUUID(_ text: String) -> Bool {
         let bytes = Array(text.utf8)
         guard bytes.count == 36 else { return false }
@@ -100,7 +142,11 @@ public struct DownloadRequestRules: Sendable, Hashable {
         }
     }
 
-    /// A checksum in its normal form, `sha256:` and 64 lower-case hexadecimal digits.
+    /// Normalises a checksum to `sha256:` and 64 lower-case hexadecimal digits.
+    ///
+    /// - Parameter text: the checksum.
+    /// - Returns: the normalised checksum.
+    /// - Throws: ``DownloadRuleError``.
     public static func checksum(_ text: String) throws(DownloadRuleError) -> String {
         let lower = text.lowercased()
         let digits = lower.dropFirst(7).utf8
@@ -111,12 +157,21 @@ public struct DownloadRequestRules: Sendable, Hashable {
         return lower
     }
 
-    /// A name with a number behind it and its extension kept: `a (2).flac`; at most 90 bytes.
+    /// Adds a number to a file name and keeps its extension: `a (2).flac`.
+    ///
+    /// - Parameters:
+    ///   - filename: the name.
+    ///   - number: the number.
+    /// - Returns: the new name, at most 90 bytes.
     public static func numbered(_ filename: String, _ number: Int) -> String {
         FileNames.numbered(filename, number)
     }
 
-    /// A file name from outside, cut to 90 bytes with its extension kept; refused when it could harm.
+    /// Validates an external file name.
+    ///
+    /// - Parameter text: the name.
+    /// - Returns: the name, truncated to 90 bytes with its extension.
+    /// - Throws: ``DownloadRuleError`` when the name is unsafe.
     public static func filename(_ text: String) throws(DownloadRuleError) -> String { try FileNames.checked(text) }
 
     private static func checked(_ job: DownloadJob) throws(DownloadRuleError) -> DownloadJob {
@@ -138,7 +193,7 @@ public struct DownloadRequestRules: Sendable, Hashable {
             throw DownloadRuleError(field: field, message: "must contain {track_id}")
         }
         do throws(DownloadRuleError) {
-            // Two ids that share nothing must lead to the same origin, so no id can choose the host.
+            // Two unrelated ids must lead to the same origin, so that no id can choose the host.
             let one = try DownloadURL(
                 expand(template, trackID: "1"), allowPrivateAddresses: allowPrivateAddresses)
             let two = try DownloadURL(

@@ -1,15 +1,28 @@
-// Why a request for a download is refused, in words for its caller.
+// Why a download request is refused.
 
 /// A field of a download request that breaks a rule.
+///
+/// ```swift
+/// do {
+///     _ = try DownloadRequestRules().job(url: "ftp://example.com/a")
+/// } catch {
+///     print(error.field, error.message)  // "url", and what is allowed
+/// }
+/// ```
 public struct DownloadRuleError: Error, Sendable, Hashable, CustomStringConvertible {
-    /// The field as it is written in a request: `url`, `filename`, `track_id`, `checksum` and so on.
+    /// The field's name in a request: `url`, `filename`, `track_id`, `checksum` and so on.
     public var field: String
     /// What is wrong and what is allowed.
     public var message: String
-    /// Whether the URL leads to an address that downloads may not reach, rather than being malformed.
+    /// Whether the URL is well-formed but leads to a forbidden address.
     public var isAddressRefusal: Bool
 
-    /// A broken rule of `field`.
+    /// Creates an error.
+    ///
+    /// - Parameters:
+    ///   - field: the field's name in a request.
+    ///   - message: what is wrong and what is allowed.
+    ///   - isAddressRefusal: whether the URL is well-formed but leads to a forbidden address.
     public init(field: String, message: String, isAddressRefusal: Bool = false) {
         self.field = field
         self.message = message

@@ -1,12 +1,11 @@
-// Cleans text from outside before it enters an error: what is shown must not steer the terminal of whoever reads it.
+// Cleans external text for error messages, so that it cannot control a terminal.
 
 import MartletJobs
 
 enum PlainText {
     private static let longestQuote = 80
 
-    /// A text in which control characters, and characters that change the direction of others or are invisible, are
-    /// written as their numbers.
+    /// The text with control, bidirectional and invisible characters replaced by their code points.
     static func cleaned(_ text: String) -> String {
         guard !text.utf8.allSatisfy({ (0x20..<0x7F).contains($0) }) else { return text }
         var clean = ""
@@ -20,7 +19,7 @@ enum PlainText {
         return clean
     }
 
-    /// A value that an origin chose, for a message: cleaned, in quotes and cut.
+    /// A server-controlled value for a message: cleaned, quoted and truncated.
     static func quoted(_ text: String) -> String {
         let kept = text.unicodeScalars.prefix(longestQuote)
         let isCut = kept.endIndex < text.unicodeScalars.endIndex

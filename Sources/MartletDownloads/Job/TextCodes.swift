@@ -1,7 +1,7 @@
-// Hexadecimal digits and percent-encoding, the two codes that names, URLs and digests share.
+// Hexadecimal digits and percent-encoding, for names, URLs and digests.
 
 enum Hex {
-    /// The value of a hexadecimal digit; `nil` for another byte.
+    /// The value of a hexadecimal digit; `nil` for other bytes.
     static func digit(_ byte: UInt8) -> UInt8? {
         switch byte {
         case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")
@@ -24,7 +24,7 @@ enum Hex {
 }
 
 enum Percent {
-    /// A text in which every byte that `keeping` does not accept is percent-encoded.
+    /// The text with every byte percent-encoded that `keeping` does not accept.
     static func encoded(_ text: String, keeping isKept: (UInt8) -> Bool) -> String {
         if text.utf8.allSatisfy(isKept) { return text }
         var encoded = ""
@@ -38,7 +38,7 @@ enum Percent {
         return encoded
     }
 
-    /// The text behind percent-encoding; `nil` when it is not UTF-8.
+    /// The percent-decoded text; `nil` when it is not UTF-8.
     static func decoded(_ text: some StringProtocol) -> String? {
         guard text.utf8.contains(UInt8(ascii: "%")) else { return String(text) }
         let bytes = Array(text.utf8)
@@ -58,7 +58,7 @@ enum Percent {
         return String(validating: decoded, as: UTF8.self)
     }
 
-    /// Encoded only where it is needed, and then in upper case.
+    /// Minimal percent-encoding in upper case.
     static func normalized(_ text: String) -> String {
         guard text.utf8.contains(UInt8(ascii: "%")) else { return text }
         let bytes = Array(text.utf8)
@@ -95,7 +95,7 @@ enum Percent {
         }
     }
 
-    /// What may stand in a path or query as it is; a percent sign is left to the caller.
+    /// The bytes that are allowed unencoded in a path or query; the caller handles percent signs.
     static func isTargetByte(_ byte: UInt8) -> Bool {
         switch byte {
         case UInt8(ascii: "!"), UInt8(ascii: "$"), UInt8(ascii: "&")...UInt8(ascii: "/"), UInt8(ascii: ":"),

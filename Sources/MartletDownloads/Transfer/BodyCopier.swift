@@ -1,4 +1,4 @@
-// Moves a body from the network to the part file: in large writes, hashed and written beside the reading.
+// Copies a response body to the part file: large writes, hashed in parallel with reading.
 
 import MartletJobs
 import NIOCore
@@ -14,7 +14,7 @@ struct BodyCopier: Sendable {
     private let start = ContinuousClock.now
 
     private var ownLimit: TokenBucket?
-    /// The place behind the last byte that arrived.
+    /// The position after the last received byte.
     private var offset: Int64
     private var saving: Task<Void, any Error>?
     private var savedOffset: Int64
@@ -35,12 +35,12 @@ struct BodyCopier: Sendable {
         savedOffset = plan.start
     }
 
-    /// The speed limit of this job alone.
+    /// Sets the speed limit of this job.
     mutating func limitSpeed(to bytesPerSecond: Int64?) {
         ownLimit = bytesPerSecond.map(TokenBucket.init)
     }
 
-    /// Reads the body to its end; what had arrived when it throws has been written.
+    /// Reads the body to its end; on an error, everything received before it has been written.
     mutating func run(_ body: inout ResponseBodyReader) async throws {
         let timer = writeBuffer.startTimer()
         defer { writeBuffer.stop(timer) }
@@ -49,7 +49,7 @@ struct BodyCopier: Sendable {
             try await writeBuffer.flush()
             try await settle()
         } catch {
-            // The bytes in hand are good unless the disk or the queue was the trouble.
+            // Received bytes are valid unless the disk or the queue failed.
             if !(error is SystemError), !(error is CheckpointRejected) { try? await writeBuffer.flush() }
             try? await settle()
             throw error
@@ -78,8 +78,9 @@ struct BodyCopier: Sendable {
         try await keepToLimits(count, at: now)
     }
 
-    /// Saves beside the transfer, twice as often as asked for, and waits for the save before it: so even while a save
-    /// is under way no more than one interval's worth of bytes is unsaved.
+    /// Saves in parallel with the transfer, twice per interval, after the previous save has finished.
+    ///
+    /// So even during a save, at most one interval of bytes is unsaved.
     private mutating func saveIfDue(before count: Int, at now: Duration) async throws {
         let isDue =
             offset + Int64(count) - savedOffset > configuration.checkpointBytes / 2
@@ -98,7 +99,7 @@ struct BodyCopier: Sendable {
         try await save.value
     }
 
-    /// Waits until the disk and the queue have everything that was handed to them.
+    /// Waits until disk and queue have everything passed to them.
     private mutating func settle() async throws {
         let save = saving
         saving = nil

@@ -1,4 +1,4 @@
-// One attempt at a download, from the files that are there to the file under its final name.
+// One download attempt, from the existing files to the finished file.
 
 import Logging
 import MartletJobs
@@ -50,7 +50,7 @@ struct DownloadAttempt: Sendable {
         }
     }
 
-    /// Fails before anything is fetched when another download, in whichever process, writes a file of the same name.
+    /// Throws before fetching anything when another download, in any process, writes a file with the same name.
     private func checkNobodyFetchesIt(in directory: DownloadDirectory) async throws {
         let (filename, id) = (job.filename, context.id)
         let isTaken = try await Disk.run {
@@ -80,8 +80,7 @@ struct DownloadAttempt: Sendable {
             "The part file of the last attempt is not here; starting from zero", metadata: ["part": "\(part)"])
     }
 
-    /// An earlier attempt may have given the file its final name and died before it could say so; `nil` when the file
-    /// is another one.
+    /// Checks whether an earlier attempt finished the file and died before reporting it; `nil` when it is another file.
     private func confirm(_ final: FinalFile, in directory: DownloadDirectory) async throws -> DownloadResult? {
         let isSame = try await FinishedFile.matches(final, in: directory) { try context.checkStop() }
         guard isSame else { return nil }
@@ -103,7 +102,7 @@ struct DownloadAttempt: Sendable {
         }
     }
 
-    /// Leaves the part as the reason of the stop asks for it, and says how the attempt ended.
+    /// Keeps or removes the part depending on the reason of the stop; returns how the attempt ends.
     private func ending(_ checkpoints: CheckpointWriter, after error: any Error, from start: Int64) async -> any Error {
         if let failure = error as? CheckpointRejected { return failure.underlying }
         switch context.stopReason {
@@ -145,7 +144,7 @@ struct DownloadAttempt: Sendable {
         return failure
     }
 
-    /// Saves the position and gives back room that is reserved for the rest: nobody knows when the next attempt comes.
+    /// Saves the position and frees reserved space, since the time of the next attempt is unknown.
     private func keep(_ checkpoints: CheckpointWriter) async {
         await attemptToTidy("save the position") { try await checkpoints.save() }
         await attemptToTidy("give back reserved room") {
@@ -163,7 +162,7 @@ struct DownloadAttempt: Sendable {
         return (try? await Disk.run { try PartFileCleaner.hasOlderPart(than: id, in: path) }) ?? false
     }
 
-    /// Whether no further attempt follows, so that nobody needs the part any more.
+    /// Whether no further attempt follows, so that the part is no longer needed.
     private func endsJob(_ failure: DownloadError) -> Bool {
         switch failure.retryAdvice {
         case .never: true
@@ -172,7 +171,7 @@ struct DownloadAttempt: Sendable {
         }
     }
 
-    /// Says what the worker does not: faults of this machine, and details that the job's error must not show.
+    /// Logs what the worker does not: failures of this machine, and details that the job's error must not show.
     private func log(_ failure: DownloadError) {
         guard failure.detail != nil || failure.code == .diskFull || failure.retryAdvice == .uncharged else { return }
         var metadata: Logger.Metadata = ["error": "\(failure)"]
@@ -181,7 +180,7 @@ struct DownloadAttempt: Sendable {
             level: failure.code == .diskFull ? .warning : .notice, "The download could not go on", metadata: metadata)
     }
 
-    /// The attempt has ended for a reason of its own; a fault while tidying up after it is only worth a log line.
+    /// Runs clean-up after a failed attempt; an error is only logged.
     private func attemptToTidy(_ what: String, _ work: () async throws -> Void) async {
         do {
             try await work()

@@ -1,19 +1,29 @@
-// What a worker needs to know of the queue of downloads to share its slots between hosts.
+// A snapshot of the download queue, for sharing slots between hosts.
 
 public import MartletJobs
 
-/// The queue of downloads at one moment, as far as sharing its slots between hosts needs it.
+/// The state of the download queue at one moment, as far as sharing slots between hosts needs it.
+///
+/// ```swift
+/// let snapshot = DownloadQueueSnapshot(
+///     running: [.init(id: .generate(), host: "example.com", priority: 0)], waiting: ["example.org": 3], limit: 4)
+/// ```
 public struct DownloadQueueSnapshot: Sendable, Equatable {
-    /// A download that holds a slot, in whichever process.
+    /// A download that holds a slot in any process.
     public struct Running: Sendable, Equatable {
-        /// The download.
+        /// The job's id.
         public var id: JobID
-        /// The host that it comes from.
+        /// The host that it downloads from.
         public var host: String
         /// −1000 to 1000.
         public var priority: Int
 
-        /// A download that holds a slot.
+        /// Creates a value.
+        ///
+        /// - Parameters:
+        ///   - id: the job's id.
+        ///   - host: the host that it downloads from.
+        ///   - priority: −1000 to 1000.
         public init(id: JobID, host: String, priority: Int) {
             self.id = id
             self.host = host
@@ -21,14 +31,19 @@ public struct DownloadQueueSnapshot: Sendable, Equatable {
         }
     }
 
-    /// The downloads that hold a slot, in the order in which they started.
+    /// The downloads that hold a slot, in the order of their start.
     public var running: [Running]
-    /// How many downloads were seen waiting, by host.
+    /// The number of waiting downloads by host.
     public var waiting: [String: Int]
-    /// How many may run at once, over all workers; `nil` without a limit.
+    /// The most concurrent downloads over all workers; `nil` without a limit.
     public var limit: Int?
 
-    /// A queue that looks like this.
+    /// Creates a snapshot.
+    ///
+    /// - Parameters:
+    ///   - running: the downloads that hold a slot, in the order of their start.
+    ///   - waiting: the number of waiting downloads by host.
+    ///   - limit: the most concurrent downloads over all workers; `nil` without a limit.
     public init(running: [Running], waiting: [String: Int], limit: Int?) {
         self.running = running
         self.waiting = waiting
@@ -36,27 +51,27 @@ public struct DownloadQueueSnapshot: Sendable, Equatable {
     }
 }
 
-/// How the slots of the queue are shared between hosts: decided from one look at the queue, by every process alike.
+/// Decides how slots are shared between hosts; every process decides alike from a snapshot.
 ///
-/// A host keeps its share. What it has beyond that it keeps only while no download of a host below its own share waits.
+/// A host keeps its share. It keeps slots beyond it only while no download of a host below its share waits.
 struct HostShares: Equatable, Sendable {
     private let snapshot: DownloadQueueSnapshot
     private let share: Int
 
     init(_ snapshot: DownloadQueueSnapshot, maxPerHost: Int) {
         self.snapshot = snapshot
-        // One slot at least is left to the others.
+        // At least one slot is left to other hosts.
         share = max(1, min(maxPerHost, snapshot.limit.map { $0 - 1 } ?? maxPerHost))
     }
 
-    /// Whether a download that begins now has to wait; `alreadyHere` counts those of its host that this process runs
-    /// beside it and that the look may have come too early to see.
+    /// Whether a new download must wait; `alreadyHere` counts this process's downloads of the host, which the snapshot
+    /// may not yet show.
     func mustWait(_ id: JobID, host: String, alreadyHere: Int) -> Bool {
         let seen = snapshot.running.count { $0.host == host && $0.id != id }
         return max(seen, alreadyHere) >= share && wanted(besides: host) > 0
     }
 
-    /// The running downloads that give their slots back: only as many as others can use, low priorities and late starts
+    /// The running downloads that must yield their slots: as many as others can use, lowest priority and latest start
     /// first.
     var yielding: Set<JobID> {
         var counts: [String: Int] = [:]
@@ -74,7 +89,7 @@ struct HostShares: Equatable, Sendable {
         return given
     }
 
-    /// How many slots the waiting downloads of other hosts may take within their shares.
+    /// The slots that waiting downloads of other hosts may take within their shares.
     private func wanted(besides host: String) -> Int {
         snapshot.waiting.reduce(0) { sum, waiting in
             guard waiting.key != host else { return sum }

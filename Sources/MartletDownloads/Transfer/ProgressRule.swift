@@ -1,23 +1,23 @@
-// Which failed attempts cost no retry because they brought the file forward.
+// Decides which failed attempts use up no retry because they made progress.
 
-/// A server that breaks every connection still gives up its file piece by piece, as long as somebody asks again.
+/// A server that drops every connection still delivers its file in pieces over many attempts.
 ///
-/// A budget bounds it: an origin must not be able to keep a download alive for ever.
+/// A budget limits this, so that a server cannot keep a download alive indefinitely.
 enum ProgressRule {
-    /// How many attempts of one download may be free of charge.
+    /// The most attempts of one download that use up no retry.
     static let budget = 1000
 
-    /// Whether an attempt that ended with `code` after `bytes` new ones is free, when `used` were so before.
+    /// Whether an attempt that failed with `code` after `bytes` new bytes uses up no retry, given `used` earlier ones.
     static func isFree(_ code: DownloadError.Code, bytes: Int64, used: Int) -> Bool {
         guard used < budget, let least = least(for: code) else { return false }
         return bytes >= least
     }
 
-    /// How many new bytes excuse a failure; `nil` where none do.
+    /// The number of new bytes that excuses a failure; `nil` when none does.
     private static func least(for code: DownloadError.Code) -> Int64? {
         switch code {
         case .connectionLost, .incomplete: 16 << 10
-        // A silence costs the time of a slot, so it takes more to excuse it.
+        // A stall occupies a slot, so it takes more to excuse it.
         case .stalled: 16 << 20
         default: nil
         }

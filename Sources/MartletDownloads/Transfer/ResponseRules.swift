@@ -1,44 +1,44 @@
-// What an answer means: decided from its head and from what is already on disk, so that no versions are mixed.
+// Decides what to do with a response, from its head and the bytes on disk, so that versions are never mixed.
 
 import MartletJobs
 
 /// A body that is to be written.
 struct BodyPlan: Equatable, Sendable {
-    /// Where its first byte goes; 0 replaces what is there.
+    /// The position of its first byte; 0 replaces existing bytes.
     var start: Int64
-    /// Where it ends, when that is known.
+    /// The position of its end, if known.
     var end: Int64?
-    /// The whole file's size, when it is known.
+    /// The size of the whole file, if known.
     var total: Int64?
     var version: RemoteVersion
 
-    /// Whether more of the file may follow although the body arrived whole.
+    /// Whether more of the file may follow a complete body.
     var isOpenEnded: Bool { start > 0 && total == nil }
 }
 
-/// What becomes of an answer.
+/// What to do with a response.
 enum ResponseAction: Equatable, Sendable {
     case write(BodyPlan)
     /// Nothing is missing.
     case complete
-    /// The answer does not continue what is here: ask for the whole file.
+    /// The response does not continue the existing bytes: request the whole file.
     case requestWhole(why: String)
     case redirect(location: String)
     case fail(DownloadError)
 }
 
-/// What is needed to judge an answer.
+/// The rules by which a response is judged.
 ///
-/// An answer to a request for the rest is written only if every header that says something about its bytes agrees
-/// with what is known. Anything else is no reason to fail: the whole file is asked for, without a range. An answer to
-/// that request stands for itself, and fails if its headers contradict each other.
+/// A response to a range request is written only if all its headers agree with what is known. Otherwise the whole file
+/// is requested without a range. A response to that request stands by itself and fails if its headers contradict each
+/// other.
 struct ResponseRules: Sendable {
     var request: Request
-    /// The version and size that the bytes on disk belong to.
+    /// The version and size of the bytes on disk.
     var known: DownloadCheckpoint
     /// The largest size in bytes.
     var limit: Int64
-    /// Names the server in messages.
+    /// The server's name in messages.
     var source: String
 
     func judge(_ head: ResponseHead) -> ResponseAction {
@@ -51,7 +51,7 @@ struct ResponseRules: Sendable {
         }
     }
 
-    /// A whole file, or what claims to be one.
+    /// A response with the whole file.
     private func whole(_ head: ResponseHead) -> ResponseAction {
         if let coding = head.foreignCoding { return .fail(encoded(coding)) }
         do throws(HeaderMismatch) {
@@ -63,9 +63,9 @@ struct ResponseRules: Sendable {
         }
     }
 
-    /// Throws unless the size that was named before, for the same version, proves that all of the file follows.
+    /// Throws unless the known size for the same version proves that the response is the whole file.
     ///
-    /// A server that was asked for the rest may send just that and call it 200.
+    /// A server may answer a range request with only the rest and status 200.
     private func checkReplacement(_ size: Int64?, _ head: ResponseHead) throws(HeaderMismatch) {
         try checkVersion(head)
         guard let size, let total = known.total else {
@@ -80,7 +80,7 @@ struct ResponseRules: Sendable {
         if let coding = head.foreignCoding { return .fail(encoded(coding)) }
         do throws(HeaderMismatch) {
             guard case .rest(let start, _) = request else {
-                // Not asked for, but no harm if nothing is missing.
+                // Not requested, but harmless if nothing is missing.
                 guard head.contentRange != .nothing else { throw HeaderMismatch(why: "it has no Content-Range") }
                 let size = try head.wholeSize()
                 return writing(BodyPlan(start: 0, end: size, total: size, version: head.version))
@@ -91,7 +91,7 @@ struct ResponseRules: Sendable {
         }
     }
 
-    /// The rest of the file, or its next piece.
+    /// The rest of the file, or its next part.
     private func continuation(_ head: ResponseHead, from start: Int64) throws(HeaderMismatch) -> BodyPlan {
         try head.checkIsOnePiece()
         guard case .value(let range) = head.contentRange, let bytes = range.bytes, bytes.lowerBound == start else {
@@ -124,7 +124,7 @@ struct ResponseRules: Sendable {
         guard let total = named ?? known.total, total == held, known.total ?? total == total else {
             return .requestWhole(why: "the file no longer has the \(held) bytes that are here")
         }
-        // An answer without a body need not repeat the version, but must not name another one.
+        // A response without a body may omit the version but must not name another one.
         if let etag = known.version?.etag, let theirs = head.etag, etag != theirs {
             return .requestWhole(why: "the file is another version")
         }

@@ -1,21 +1,21 @@
-// How slowly a server may send: a value that is told when bytes are waited for and when they come.
+// Measures how slowly a server sends: a pure value.
 
 import MartletJobs
 
-/// The slowest that a server may be.
+/// The lowest accepted speed.
 struct SpeedRules: Equatable, Sendable {
-    /// How long the deadline of a body lasts beyond the time that its bytes take.
+    /// The time that a deadline allows beyond the time for its bytes.
     static let deadlineGrace = Duration.seconds(600)
 
-    /// How long it may send nothing.
+    /// How long the server may send nothing.
     var silence: Duration
-    /// The lowest average over each window of waiting, in bytes a second; 0 allows any.
+    /// The lowest average over each window of waiting, in bytes per second; 0 allows any.
     var slowest: Int64
     /// The window.
     var window: Duration
-    /// The speed that sets the deadline of a body by the bytes that have arrived, in bytes a second; 0 sets none.
+    /// The speed that determines the deadline from the received bytes, in bytes per second; 0 sets none.
     ///
-    /// Not by the size that a server announces: a large one would buy it days.
+    /// The announced size is not used: a server could announce a large one to gain days.
     var deadlineSpeed: Int64
 }
 
@@ -27,43 +27,43 @@ extension SpeedRules {
     }
 }
 
-/// Measures a server by the time that is spent in waiting for it.
+/// Measures a server by the time spent waiting for it.
 ///
-/// What this side takes (its speed limits, its disk) never counts against the server. All times are of one clock that
-/// does not go back.
+/// Time that this side takes (speed limits, disk) never counts against the server. All times are from one monotonic
+/// clock.
 struct SpeedMonitor: Sendable {
     private let rules: SpeedRules
     private var waitsSince: Duration?
-    /// The wait for the head may take this much longer: a TLS handshake is part of it.
+    /// The extra time for the response head, since the wait includes a TLS handshake.
     private var allowance: Duration
     private var body: Body?
     private var isTooSlow = false
 
     private struct Body {
-        /// The waits of the whole body that are over, and what they brought.
+        /// The total finished waits of the body.
         var waited = Duration.zero
         var bytes: Int64 = 0
         var windowWaited = Duration.zero
         var windowBytes: Int64 = 0
     }
 
-    /// Begins with the wait for the head.
+    /// Begins with the wait for the response head.
     init(_ rules: SpeedRules, allowance: Duration, at now: Duration) {
         self.rules = rules
         self.allowance = allowance
         waitsSince = now
     }
 
-    /// From now on a body is expected.
+    /// Starts the measurement of a body.
     mutating func beginBody() { body = Body() }
 
-    /// The next bytes are waited for.
+    /// Starts waiting for the next bytes.
     mutating func beginWaiting(at now: Duration) {
         waitsSince = now
         allowance = .zero
     }
 
-    /// They are here.
+    /// Ends the wait.
     mutating func endWaiting(bytes: Int, at now: Duration) {
         guard let since = waitsSince else { return }
         waitsSince = nil
@@ -80,7 +80,7 @@ struct SpeedMonitor: Sendable {
         self.body = body
     }
 
-    /// What is wrong with the server's pace by now.
+    /// The fault of a server that is too slow; `nil` while it is fast enough.
     func fault(at now: Duration) -> DownloadError? {
         let waiting = waitsSince.map { now - $0 } ?? .zero
         if waiting >= rules.silence + allowance, waitsSince != nil {

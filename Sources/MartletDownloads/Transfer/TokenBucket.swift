@@ -1,9 +1,9 @@
-// A speed limit as a value: it says how long to wait, and whoever asks does the waiting.
+// A speed limit as a value: it computes the wait, and the caller waits.
 
 import MartletJobs
 import Synchronization
 
-/// Lets `rate` bytes a second pass on average and a quarter of a second's worth at once.
+/// Allows `rate` bytes per second on average, and a quarter of a second's worth at once.
 struct TokenBucket: Sendable {
     let rate: Double
     private let burst: Double
@@ -16,9 +16,9 @@ struct TokenBucket: Sendable {
         level = burst
     }
 
-    /// Takes bytes that have already arrived and says how long to wait before taking more.
+    /// Takes bytes that have already arrived; returns how long to wait before taking more.
     ///
-    /// `now` is any clock that does not go back.
+    /// `now` is any monotonic clock.
     mutating func take(_ bytes: Int, at now: Duration) -> Duration {
         if let last, now > last { level = min(burst, level + (now - last).inSeconds * rate) }
         last = max(last ?? now, now)
@@ -27,7 +27,7 @@ struct TokenBucket: Sendable {
     }
 }
 
-/// One limit for all downloads of a process.
+/// The shared limit for all downloads of a process.
 final class SharedBucket: Sendable {
     private let bucket: Mutex<TokenBucket>
     private let start = ContinuousClock.now

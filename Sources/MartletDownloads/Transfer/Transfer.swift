@@ -1,4 +1,4 @@
-// From a locked part file to the finished file: ask, write, check, rename.
+// From a locked part file to the finished file: request, write, verify, rename.
 
 import Logging
 import MartletJobs
@@ -8,7 +8,7 @@ struct Transfer: Sendable {
     let checkpoints: CheckpointWriter
     let limit: Int64
 
-    /// A server that contradicts itself is not asked for ever.
+    /// A server that contradicts itself is not asked again indefinitely.
     private static let mostQuestions = 4
 
     private var context: JobContext { attempt.context }
@@ -31,7 +31,7 @@ struct Transfer: Sendable {
         return try await finish()
     }
 
-    /// Asks and writes; asks again when the answer does not continue what is here, or leaves open whether more follows.
+    /// Requests and writes; repeats when the response does not continue the existing bytes or more may follow.
     private func fetch(_ first: Request, known: DownloadCheckpoint) async throws {
         var (request, known) = (first, known)
         for _ in 0..<Self.mostQuestions {
@@ -77,7 +77,7 @@ struct Transfer: Sendable {
         try checkSize(part.offset, of: plan.total, "of all")
     }
 
-    /// Less than was named is fetched on by the next attempt; more is not the file that was named.
+    /// Checks the size: with fewer bytes than announced, the next attempt continues; more bytes are an error.
     private func checkSize(_ count: Int64, of wanted: Int64?, _ what: String) throws {
         guard let wanted, count != wanted else { return }
         guard count < wanted else { throw DownloadError.tooLong(end: wanted) }
@@ -100,9 +100,9 @@ struct Transfer: Sendable {
         return DownloadResult(filename: name, bytes: held.count, sha256: held.sum)
     }
 
-    /// Gives the file its final name, announced before it is taken; returns it.
+    /// Gives the file its final name, after saving that it will; returns the name.
     ///
-    /// A name that looked free may be taken a moment later, so the step itself refuses to replace anything.
+    /// A free name may be taken a moment later, so the rename itself refuses to replace a file.
     private func takeName(size: Int64, sum: String) async throws -> String {
         let (filename, conflict) = (attempt.job.filename, attempt.job.onConflict ?? .rename)
         var (name, number) = (filename, 0)
@@ -121,8 +121,8 @@ struct Transfer: Sendable {
         }
     }
 
-    /// After the announcement the checkpoint says all there is to say, so a failure here changes it no more: the file
-    /// may have its name already.
+    /// After that save the checkpoint is final, so a failure here does not change it: the file may already have its
+    /// name.
     private func commit(as name: String, replacing: Bool) async throws -> Bool {
         do {
             return try await Disk.run { [part] in try part.commit(as: name, replacing: replacing) }

@@ -1,26 +1,26 @@
-// What an attempt does before it asks the server: decided from the checkpoint and the files alone.
+// Decides what an attempt does before its request, from the checkpoint and the files alone.
 
-/// What stands under the final name.
+/// What exists under the final name.
 enum TargetState: Equatable, Sendable {
     case absent
     case file(size: Int64)
-    /// A directory, a link or something else that is no plain file.
+    /// A directory, a link, or another non-regular file.
     case other
 }
 
-/// How an attempt begins.
+/// How an attempt starts.
 enum AttemptStart: Equatable, Sendable {
-    /// There is nothing to go on with.
+    /// There is nothing to resume.
     case fresh
     /// An earlier attempt left a part file.
     case resume(part: String)
-    /// The target may be what an earlier attempt finished, or what the caller's checksum asks for: complete if it hashes
-    /// to that.
+    /// The target may be the result of an earlier attempt, or match the requested checksum: complete if its digest
+    /// matches.
     case confirm(FinalFile)
     /// Another file has the name.
     case occupied
 
-    /// `target` is what stands under ``finalName(of:_:)``.
+    /// `target` is what exists under ``finalName(of:_:)``.
     init(checkpoint: DownloadCheckpoint?, target: TargetState, job: DownloadJob, id: String) {
         switch target {
         case .absent: self = .beginning(checkpoint, id: id)
@@ -37,13 +37,13 @@ enum AttemptStart: Equatable, Sendable {
         }
     }
 
-    /// From the part file of an earlier attempt, if there is one.
+    /// Resumes the part file of an earlier attempt, if there is one.
     static func beginning(_ checkpoint: DownloadCheckpoint?, id: String) -> AttemptStart {
         guard let part = checkpoint?.part, PartName.isPart(part, of: id) else { return .fresh }
         return .resume(part: part)
     }
 
-    /// The name that an earlier attempt gave the file or was about to give it, else the one that was asked for.
+    /// The name that an earlier attempt gave or was about to give the file, else the requested name.
     static func finalName(of job: DownloadJob, _ checkpoint: DownloadCheckpoint?) -> String {
         guard let name = checkpoint?.final?.name, FileNames.number(of: name, from: job.filename) != nil else {
             return job.filename
@@ -52,26 +52,26 @@ enum AttemptStart: Equatable, Sendable {
     }
 }
 
-/// What is in the part file once it is locked.
+/// The contents of a locked part file.
 struct PartContents: Equatable, Sendable {
-    /// How many bytes were read, never more than the checkpoint names.
+    /// The number of bytes read, at most the checkpoint's offset.
     var count: Int64
     /// Their SHA-256.
     var sum: String
 }
 
-/// What an attempt asks the server for.
+/// What an attempt requests.
 enum Request: Equatable, Sendable {
-    /// Nothing: every byte is here.
+    /// Nothing: all bytes are there.
     case nothing
     /// The whole file.
     case whole
-    /// The bytes from an offset on, if the version is still the same.
+    /// The bytes from an offset, if the version is unchanged.
     case rest(from: Int64, ifRange: String)
 
-    /// From the checkpoint and the bytes that are really there.
+    /// Compares the checkpoint with the actual bytes.
     init(checkpoint: DownloadCheckpoint, held: PartContents) {
-        // Bytes that are missing or differ mean that the file is not the one which the checkpoint describes.
+        // Missing or different bytes mean that the file is not the one in the checkpoint.
         guard held.count == checkpoint.offset, checkpoint.sum == nil || checkpoint.sum == held.sum else {
             self = .whole
             return
@@ -87,7 +87,7 @@ enum Request: Equatable, Sendable {
         }
     }
 
-    /// How many of the held bytes stay.
+    /// How many existing bytes are kept.
     func kept(of held: PartContents) -> Int64 {
         switch self {
         case .nothing, .rest: held.count

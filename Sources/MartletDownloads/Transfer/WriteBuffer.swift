@@ -1,16 +1,16 @@
-// Gathers what arrives into large writes, and says how much of it is on disk.
+// Collects received bytes into large writes, and reports how many are on disk.
 
 import MartletJobs
 import NIOCore
 import NIOPosix
 import Synchronization
 
-/// The bytes of one transfer between the network and the part file.
+/// The bytes of a transfer between the network and the part file.
 ///
-/// A timer looks at it four times a second, so that bytes reach the disk, and progress its reader, also while the server
-/// sends nothing more.
+/// A timer runs four times per second, so that bytes are written and progress is reported even when the server sends
+/// nothing.
 final class WriteBuffer: Sendable {
-    /// How much is gathered before it is handed to a disk thread.
+    /// The size at which collected bytes are passed to a disk thread.
     private static let pieceSize = 1 << 20
     private static let interval = Duration.milliseconds(250)
 
@@ -25,11 +25,11 @@ final class WriteBuffer: Sendable {
         var batch: [ByteBuffer] = []
         var batchBytes = 0
         var batchSince: Duration = .zero
-        /// The last piece that was handed over, and the one before it.
+        /// The last piece passed on, and the one before it.
         var writing: EventLoopFuture<Void>?
         var older: EventLoopFuture<Void>?
         var meter = RateMeter(at: .zero)
-        /// How many bytes on disk the meter knows of.
+        /// The number of bytes on disk that the rate meter has counted.
         var counted: Int64
         var isOver = false
 
@@ -42,7 +42,7 @@ final class WriteBuffer: Sendable {
         }
     }
 
-    /// For bytes that follow those in the journal's part; `total` is the whole file's size where it is known.
+    /// Creates a buffer that continues the part; `total` is the size of the whole file, if known.
     init(checkpoints: CheckpointWriter, context: JobContext, total: Int64?) {
         self.checkpoints = checkpoints
         self.context = context
@@ -50,7 +50,7 @@ final class WriteBuffer: Sendable {
         state = Mutex(State(writer: PartWriter(checkpoints.part), counted: checkpoints.part.offset))
     }
 
-    /// Takes a chunk; true when there is enough for a write.
+    /// Adds a chunk; returns true when there is enough for a write.
     func add(_ chunk: ByteBuffer) -> Bool {
         state.withLock { state in
             if state.batch.isEmpty { state.batchSince = now }
@@ -60,14 +60,14 @@ final class WriteBuffer: Sendable {
         }
     }
 
-    /// Hands what was gathered to the disk's threads, which have at most two pieces at a time.
+    /// Passes collected bytes to the disk threads, which hold at most two pieces at a time.
     func flush() async throws {
         try await state.withLock { $0.older }?.get()
         try checkpoints.checkLease()
         state.withLock { $0.flush() }
     }
 
-    /// Done when everything that was handed over was written and hashed.
+    /// Completes when everything passed on is written and hashed.
     var writing: EventLoopFuture<Void>? { state.withLock { $0.writing } }
 
     /// Starts the timer; ``stop(_:)`` ends it.
@@ -77,7 +77,7 @@ final class WriteBuffer: Sendable {
         ) { [weak self] _ in self?.tick() }
     }
 
-    /// Ends the timer and says the last progress: nothing is reported after it.
+    /// Ends the timer and reports the final progress.
     func stop(_ timer: RepeatedTask) {
         timer.cancel()
         state.withLock { state in
@@ -96,7 +96,7 @@ final class WriteBuffer: Sendable {
         }
     }
 
-    /// Only bytes that were written and hashed count as progress.
+    /// Only written and hashed bytes count as progress.
     private func report(_ state: inout State) {
         let count = checkpoints.part.offset
         _ = state.meter.add(Int(clamping: count - state.counted), at: now)

@@ -1,19 +1,23 @@
-// A new bearer token: what its owner keeps, and the line that the server keeps.
+// Generates bearer tokens: the secret for the owner, and the line for the server's token file.
 
 import Crypto
 import MartletJobs
 import MartletQueue
 
-/// A bearer token as it is made: the secret is shown once, the server keeps a hash of it.
+/// A new bearer token: the secret is shown once, the server stores a hash.
 public struct AccessToken: Sendable {
-    /// `mt_<id>_<secret>`: what a client sends.
+    /// The token that a client sends: `mt_<id>_<secret>`.
     public let secret: String
-    /// The line for the file of tokens.
+    /// The line for the token file.
     public let line: String
 
-    /// Makes a token with 256 random bits.
+    /// Generates a token with 256 random bits.
     ///
-    /// `name` is what logs and audits show: 1 to 64 characters of `A-Z a-z 0-9 . _ : -`; the token's own id by default.
+    /// - Parameters:
+    ///   - name: the name in logs and audits, 1 to 64 characters of `A-Z a-z 0-9 . _ : -`; the token's id by default.
+    ///   - roles: what the token allows.
+    ///   - queues: the queues that it has access to.
+    /// - Throws: ``TokenFileError`` for an invalid name or without roles.
     public init(name: String? = nil, roles: Set<Role>, queues: QueueGlob = .everything) throws(TokenFileError) {
         let id = Self.random(bytes: 5, alphabet: "0123456789abcdefghjkmnpqrstvwxyz", bits: 5)
         let key = Self.random(
@@ -30,7 +34,7 @@ public struct AccessToken: Sendable {
         line = "\(name) \(words) \(queues) sha256:\(hex(SHA256.hash(data: Array(secret.utf8))))"
     }
 
-    /// Random bytes as text, `bits` to a character.
+    /// Random bytes as text, `bits` per character.
     private static func random(bytes: Int, alphabet: String, bits: Int) -> String {
         let letters = Array(alphabet)
         let count = (bytes * 8 + bits - 1) / bits
@@ -39,7 +43,7 @@ public struct AccessToken: Sendable {
     }
 }
 
-/// Hexadecimal digits as bytes.
+/// Decodes hexadecimal digits.
 enum Hex {
     static func bytes(_ text: some StringProtocol) -> [UInt8]? {
         let digits = text.utf8.compactMap { Character(UnicodeScalar($0)).hexDigitValue }

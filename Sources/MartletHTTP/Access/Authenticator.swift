@@ -1,20 +1,20 @@
-// Who comes in: bearer tokens, the names under which a server without tokens answers, and what browsers may send.
+// Authenticates requests: bearer tokens, host names of servers without tokens, and browser origin checks.
 
 import HTTPTypes
 import Synchronization
 
-/// Decides who a request's caller is.
+/// Determines the caller of a request.
 struct Authenticator: Sendable {
-    /// The tokens; `nil` on a loopback address that asks for none.
+    /// The valid tokens; `nil` on a loopback address without authentication.
     private let tokens: TokenSource?
     private let failures = FailureCounter()
 
     init(tokens: TokenSource?) { self.tokens = tokens }
 
-    /// Whether nobody is asked for a token.
+    /// Whether no token is required.
     var isOpen: Bool { tokens == nil }
 
-    /// Refuses what a browser was tricked into sending: another site's request, and a name that was bent to loopback.
+    /// Refuses forged browser requests: cross-site requests, and DNS names that resolve to loopback.
     func checkOrigin(_ head: HTTPRequest) throws(HTTPProblem) {
         guard let authority = head.authority, !authority.isEmpty else {
             throw HTTPProblem(.badRequest, "missing-host", "a request must have exactly one Host field")
@@ -34,7 +34,7 @@ struct Authenticator: Sendable {
         }
     }
 
-    /// The caller of a request; throws 401, or 429 when one address guesses too often.
+    /// The caller of a request; throws 401, or 429 after too many wrong tokens from one address.
     func caller(of head: HTTPRequest, from address: ClientAddress) throws(HTTPProblem) -> Caller {
         guard let tokens = tokens?.current else { return .local }
         let words = head.headerFields.value(of: .authorization)?.split(separator: " ", maxSplits: 1) ?? []
@@ -65,7 +65,7 @@ struct Authenticator: Sendable {
     }
 }
 
-/// Counts wrong tokens for each address: ten in a minute, then no more answers but 429 until the minute is over.
+/// Counts wrong tokens per address: after ten in a minute, every answer is 429 until the minute has passed.
 final class FailureCounter: Sendable {
     private struct Window {
         var start: ContinuousClock.Instant

@@ -1,20 +1,19 @@
-// The address of a client as limits for each address see it.
+// The client address as per-address limits use it.
 
-/// Whom a connection is counted for.
+/// The address that a connection is counted under.
 ///
-/// Of an IPv6 address the first 64 bits count: they are what one customer of a network gets, and whoever has them has all
-/// addresses behind them.
+/// For IPv6 the first 64 bits count: they are what a network assigns to one customer, who controls all addresses in it.
 struct ClientAddress: Sendable, Hashable {
     /// An IPv4 address, or the first four groups of an IPv6 address.
     let text: String
 
-    /// The address of a connection in its usual text form; empty where there is none.
+    /// The address of a connection in its usual notation; empty without one.
     init(_ address: String) {
         guard address.utf8.contains(UInt8(ascii: ":")) else {
             text = address
             return
         }
-        // An IPv4 client of a socket for both kinds: ::ffff:192.0.2.1.
+        // An IPv4 client of a dual-stack socket: ::ffff:192.0.2.1.
         if address.utf8.contains(UInt8(ascii: ".")) {
             text = String(address.split(separator: ":").last ?? "")
             return

@@ -1,14 +1,14 @@
-// What a caller may do: roles, and the queues that they hold for.
+// The permissions of callers: roles, and the queues that they apply to.
 
 public import MartletQueue
 
 /// What a token allows on its queues.
 public enum Role: String, Sendable, Hashable, CaseIterable {
-    /// Push jobs, and read those that a token of the same name pushed.
+    /// Push jobs, and read those pushed by a token of the same name.
     case produce
     /// Claim and settle jobs over HTTP.
     case work
-    /// See jobs, queues, workers and numbers.
+    /// Read jobs, queues, workers and statistics.
     case read
     /// Pause, resume, cancel, retry, reprioritise and delete.
     case operate
@@ -16,16 +16,16 @@ public enum Role: String, Sendable, Hashable, CaseIterable {
     case admin
 }
 
-/// The names of queues that a token holds for: words in which `*` stands for any characters.
+/// The queues that a token has access to: patterns in which `*` matches any characters.
 public struct QueueGlob: Sendable, Hashable, LosslessStringConvertible {
-    /// The words, separated by commas.
+    /// The patterns, separated by commas.
     public let description: String
     private let words: [[UInt8]]
 
     /// All queues.
     public static let everything = QueueGlob(words: [Array("*".utf8)])
 
-    /// Reads words of `a-z 0-9 . _ - *`; `nil` for anything else.
+    /// Parses patterns of `a-z 0-9 . _ - *`; `nil` for anything else.
     public init?(_ description: String) {
         let words = description.split(separator: ",", omittingEmptySubsequences: false).map { Array($0.utf8) }
         let allowed = Set("abcdefghijklmnopqrstuvwxyz0123456789._-*".utf8)
@@ -38,17 +38,17 @@ public struct QueueGlob: Sendable, Hashable, LosslessStringConvertible {
         description = words.map { String(decoding: $0, as: UTF8.self) }.joined(separator: ",")
     }
 
-    /// Whether the queue is among them.
+    /// Whether the queue matches.
     public func matches(_ name: QueueName) -> Bool {
         if self == .everything { return true }
         let name = Array(name.description.utf8)
         return words.contains { Self.matches($0[...], name[...]) }
     }
 
-    /// Whether it holds for all queues, also for those that do not exist yet.
+    /// Whether all queues match, including future ones.
     public var isEverything: Bool { words.contains { $0.allSatisfy { $0 == UInt8(ascii: "*") } } }
 
-    // Greedy with one place to go back to: linear in practice, never exponential.
+    // Greedy with a single backtracking position: linear in practice, never exponential.
     private static func matches(_ pattern: ArraySlice<UInt8>, _ text: ArraySlice<UInt8>) -> Bool {
         var (pattern, text) = (pattern, text)
         var retry: (pattern: ArraySlice<UInt8>, text: ArraySlice<UInt8>)?
@@ -69,25 +69,25 @@ public struct QueueGlob: Sendable, Hashable, LosslessStringConvertible {
     }
 }
 
-/// Who asks, and what they may do.
+/// The caller of a request and its permissions.
 struct Caller: Sendable {
     var name: String
     var roles: Set<Role>
     var queues: QueueGlob
 
-    /// Whoever reaches a loopback address that asks for no tokens.
+    /// The caller on a loopback address without authentication.
     static let local = Caller(name: "local", roles: [.admin], queues: .everything)
 
-    /// Who asks what everybody may ask, and has shown no token.
+    /// The caller of a public route without a token.
     static let anybody = Caller(name: "-", roles: [], queues: .everything)
 
-    /// Whether the caller may know where Redis is and what it said.
+    /// Whether the caller may see Redis' address and error texts.
     var seesCauses: Bool { has(anyOf: [.operate]) }
 
-    /// Whether they may read what others pushed; who cannot, and produces, reads only what the same token pushed.
+    /// Whether the caller may read jobs of others; a producer without this reads only jobs pushed by its token.
     var seesAllJobs: Bool { has(anyOf: [.read, .operate]) }
 
-    /// What the jobs carry that they push, so that they may read these again; `nil` where they may read all.
+    /// The owner recorded in jobs that the caller pushes; `nil` for a caller that may read all jobs.
     var owner: String? { seesAllJobs ? nil : name }
 
     func has(anyOf allowed: Set<Role>) -> Bool { roles.contains(.admin) || !roles.isDisjoint(with: allowed) }

@@ -1,19 +1,19 @@
-// The tokens that are valid at this moment: replaced as a whole while requests come in.
+// The valid tokens; replaced as a whole while the server runs.
 
 import Synchronization
 
-/// The tokens that a server accepts now.
+/// The tokens that a server currently accepts.
 ///
-/// Each request looks here, so a token that a new table does not have is refused from then on.
+/// Every request reads it, so a token that is missing in a new table is refused from then on.
 public final class TokenSource: Sendable {
     private let table: Mutex<TokenTable>
 
-    /// A source that begins with these tokens.
+    /// Creates a source with these tokens.
     public init(_ table: TokenTable) { self.table = Mutex(table) }
 
-    /// The tokens that are valid now.
+    /// The currently valid tokens.
     public var current: TokenTable { table.withLock { $0 } }
 
-    /// Makes these tokens, and no others, the valid ones.
+    /// Replaces all tokens.
     public func replace(with table: TokenTable) { self.table.withLock { $0 = table } }
 }

@@ -1,12 +1,12 @@
-// The tokens that a server accepts: read from a file of hashes, compared without telling how near a guess was.
+// The token table: read from a file of hashes and compared in constant time.
 
 import Crypto
 import FoundationEssentials
 import MartletJobs
 
-/// A fault in a file of tokens.
+/// An invalid line of a token file.
 public struct TokenFileError: Error, Sendable, Hashable, CustomStringConvertible {
-    /// The line, from 1; 0 when it is not about a line.
+    /// The line number from 1; 0 when no line is involved.
     public var line: Int
     /// What is wrong and what is expected.
     public var message: String
@@ -17,8 +17,8 @@ public struct TokenFileError: Error, Sendable, Hashable, CustomStringConvertible
 
 /// The tokens that a server accepts.
 ///
-/// A file has one token on each line, `name roles queues sha256:<64 hex digits> [expires=<RFC 3339>]`; roles and queues
-/// are separated by commas, empty lines and lines from `#` on are comments:
+/// A file has one token per line, `name roles queues sha256:<64 hex digits> [expires=<RFC 3339>]`. Roles and queues are
+/// separated by commas; empty lines and lines that start with `#` are ignored:
 ///
 /// ```
 /// shop    produce        shop,shop-*  sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
@@ -35,10 +35,10 @@ public struct TokenTable: Sendable {
 
     private var entries: [Entry] = []
 
-    /// How many tokens there are.
+    /// The number of tokens.
     public var count: Int { entries.count }
 
-    /// Reads the text of a file.
+    /// Parses the text of a file.
     public init(_ text: String) throws(TokenFileError) {
         var lines: [Int] = []
         for (index, line) in text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).enumerated() {
@@ -52,7 +52,7 @@ public struct TokenTable: Sendable {
         try Self.checkTwins(entries, lines)
     }
 
-    /// Refuses a token that stands in two lines: only one of them could count, and nobody would know which.
+    /// Refuses a token that occurs in two lines, since only one of them could apply.
     private static func checkTwins(_ entries: [Entry], _ lines: [Int]) throws(TokenFileError) {
         var seen: [[UInt8]: Int] = [:]
         for (place, entry) in entries.enumerated() {
@@ -97,9 +97,9 @@ public struct TokenTable: Sendable {
         return date
     }
 
-    /// The owner of a token; `nil` when it is unknown or expired.
+    /// The caller that a token identifies; `nil` when it is unknown or expired.
     ///
-    /// All digests are compared, each in full, so that the time says nothing of how near a guess was.
+    /// All digests are compared in full, so that timing reveals nothing about a guess.
     func caller(presenting token: String, now: Date = Date()) -> Caller? {
         let digest = Array(SHA256.hash(data: Array(token.utf8)))
         var found: Entry?

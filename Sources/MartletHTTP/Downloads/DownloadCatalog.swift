@@ -1,37 +1,37 @@
-// The rules of downloads as the HTTP surface needs them; the process brings them in.
+// The rules of downloads, as the HTTP API needs them; the process provides them.
 
 public import MartletJobs
 
-/// What is done when another file, or another download, has a download's name.
+/// What to do when another file or download has a download's name.
 public enum NameConflict: String, Sendable, CaseIterable {
-    /// The file gets a number behind its name.
+    /// Append a number to the file's name.
     case rename
-    /// The download fails, before it fetches anything where that can be known.
+    /// Fail the download, before fetching anything if possible.
     case error
-    /// The file takes the place of the other one.
+    /// Replace the other file.
     case replace
 }
 
-/// What a client asks to download; either a URL or a track id is there.
+/// A client's download request, with either a URL or a track id.
 public struct DownloadRequest: Sendable, Hashable {
-    /// Where from.
+    /// The URL.
     public var url: String?
-    /// Or which track, for the server's source template.
+    /// The track id, for the server's URL template.
     public var trackID: String?
-    /// The file's name, where the client wants one.
+    /// The file's name, if the client chose one.
     public var filename: String?
-    /// `sha256:…`, where the client knows it.
+    /// `sha256:…`, if the client knows it.
     public var checksum: String?
-    /// The most bytes, where the client limits it.
+    /// The size limit in bytes, if the client sets one.
     public var maxBytes: Int?
-    /// The highest speed, where the client limits it.
+    /// The speed limit in bytes per second, if the client sets one.
     public var bytesPerSecond: Int?
-    /// What to do when the name is taken, where the client says so.
+    /// What to do when the name is taken, if the client chose it.
     public var onConflict: NameConflict?
-    /// The id that the download will have.
+    /// The id of the download.
     public var id: JobID
 
-    /// A request for what is named.
+    /// Creates a request.
     public init(
         url: String? = nil, trackID: String? = nil, filename: String? = nil, checksum: String? = nil,
         maxBytes: Int? = nil, bytesPerSecond: Int? = nil, onConflict: NameConflict? = nil, id: JobID
@@ -47,30 +47,30 @@ public struct DownloadRequest: Sendable, Hashable {
     }
 }
 
-/// A field of a request that the rules refuse.
+/// A field that the rules refuse.
 public struct DownloadRefusal: Error, Sendable, Hashable {
-    /// The field's name in JSON: `url`, `track_id`, `filename`, `checksum`, `max_bytes` or `bytes_per_second`.
+    /// The JSON field: `url`, `track_id`, `filename`, `checksum`, `max_bytes` or `bytes_per_second`.
     public var field: String
     /// What is wrong and what is expected.
     public var detail: String
 
-    /// A refusal of one field.
+    /// Creates a refusal.
     public init(field: String, detail: String) {
         self.field = field
         self.detail = detail
     }
 }
 
-/// What becomes of a request.
+/// The job for a request.
 public struct DownloadPlan: Sendable, Hashable {
-    /// The payload of the job.
+    /// The job's payload.
     public var payload: [UInt8]
-    /// The name that the file will have unless another one has it.
+    /// The file's name, unless another file has it.
     public var filename: String
-    /// The source, in one spelling for all that mean the same.
+    /// The source in canonical spelling.
     public var source: String
 
-    /// A plan.
+    /// Creates a plan.
     public init(payload: [UInt8], filename: String, source: String) {
         self.payload = payload
         self.filename = filename
@@ -78,20 +78,20 @@ public struct DownloadPlan: Sendable, Hashable {
     }
 }
 
-/// What a download's payload and result say of it.
+/// The facts in a download's payload and result.
 public struct DownloadFacts: Sendable, Hashable {
-    /// Where from, as it may be shown: the URL of a track lacks its query.
+    /// The URL for display; without its query for a track.
     public var url: String
     /// The file's name; the final one once the download is complete.
     public var filename: String
-    /// The track, where there is one.
+    /// The track id, if any.
     public var trackID: String?
-    /// `sha256:…`, where it is known.
+    /// `sha256:…`, if known.
     public var checksum: String?
     /// The file's size, once the download is complete.
     public var totalBytes: Int?
 
-    /// Facts as they are shown.
+    /// Creates facts.
     public init(
         url: String, filename: String, trackID: String? = nil, checksum: String? = nil, totalBytes: Int? = nil
     ) {
@@ -103,23 +103,23 @@ public struct DownloadFacts: Sendable, Hashable {
     }
 }
 
-/// The rules of downloads: how a request becomes a payload, and how a payload reads.
+/// The rules of downloads: how requests become payloads, and how payloads are read.
 public struct DownloadCatalog: Sendable {
     /// The wire name of the download job.
     public var type: String
-    /// What becomes of a request, or the field that the rules refuse.
+    /// The plan for a request, or the refused field.
     public var plan: @Sendable (DownloadRequest) throws(DownloadRefusal) -> DownloadPlan
-    /// The name with a number behind it, for a file whose own name is taken.
+    /// The name with a number, for a file whose name is taken.
     public var numbered: @Sendable (_ filename: String, _ number: Int) -> String
-    /// The payload of a download with another name or another word for what happens when it is taken; throws where the
-    /// rules refuse them, `nil` when the payload is not a download's.
+    /// The payload with another name or conflict rule; throws when the rules refuse them, `nil` when the payload is not
+    /// a download's.
     public var renamed:
         @Sendable (_ payload: [UInt8], _ filename: String?, _ onConflict: NameConflict?) throws(DownloadRefusal) ->
             [UInt8]?
-    /// What a payload, and the result of a completed job, say; `nil` when they are not a download's.
+    /// The facts in a payload and the result of a completed job; `nil` when they are not a download's.
     public var facts: @Sendable (_ payload: [UInt8], _ output: [UInt8]?) -> DownloadFacts?
 
-    /// A catalog over these rules.
+    /// Creates a catalog from these rules.
     public init(
         type: String, plan: @escaping @Sendable (DownloadRequest) throws(DownloadRefusal) -> DownloadPlan,
         numbered: @escaping @Sendable (_ filename: String, _ number: Int) -> String,

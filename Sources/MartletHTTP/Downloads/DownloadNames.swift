@@ -1,11 +1,11 @@
-// Gives the downloads of one request names of their own, before any of them is pushed.
+// Assigns distinct names to the downloads of one request before any of them is pushed.
 
-/// The names that the downloads of one request have so far.
+/// The names assigned so far.
 struct DownloadNames {
-    /// Each name with the last number that was put behind it.
+    /// The last number added to each name.
     private var taken: [String: Int] = [:]
 
-    /// The plan of the next download; where an earlier one has its name, what `on_conflict` says is done.
+    /// The plan of the next download; applies `on_conflict` if an earlier one has its name.
     mutating func plan(
         _ request: DownloadRequest, by catalog: DownloadCatalog
     ) throws(DownloadRefusal) -> DownloadPlan {

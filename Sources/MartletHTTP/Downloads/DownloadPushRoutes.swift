@@ -13,7 +13,7 @@ extension API {
         let queue = try call.queue(.downloads)
         let (job, durability) = try oneDownload(text, id: .generate(), call)
         return try await push(call, under: key, text.canonical(RequestShape.download)) { keyed in
-            // The id is a part of what a download is, so one of another id is read anew.
+            // The id is part of a download's content, so the request is read again with the final id.
             var job = try keyed.map { try oneDownload(text, id: $0.base, call).job } ?? job
             keyed?.mark(&job)
             let location = { (id: JobID) in "/api/downloads/\(id)" }
@@ -35,7 +35,7 @@ extension API {
         return (job, durability)
     }
 
-    /// Reads one download; notes all faults in `fields`, and answers `nil` when there are any.
+    /// Reads one download; records errors in `fields` and returns `nil` if there are any.
     private func newDownload(
         _ fields: inout Fields, id: JobID, _ names: inout DownloadNames, _ call: Call, priority: Int = 0
     ) -> NewJob? {
@@ -68,7 +68,7 @@ extension API {
         }
     }
 
-    /// The key of which only one download that has not ended may hold: its source.
+    /// The unique key of an unfinished download: its source.
     private static func uniqueKey(_ plan: DownloadPlan) -> String {
         "download:" + hex(SHA256.hash(data: Array(plan.source.utf8)))
     }
@@ -87,7 +87,7 @@ extension API {
     private struct DownloadBatch {
         var jobs: [NewJob]
         var durability: Durability?
-        /// The list in the request that they stand in.
+        /// The list in the request that contains them.
         var field: String
     }
 
@@ -143,7 +143,7 @@ extension API {
         return jobs
     }
 
-    /// Whether a text is a UUID: hexadecimal digits with hyphens in their places.
+    /// Whether a text is a UUID: hexadecimal digits with hyphens in the right positions.
     private static func isUUID(_ text: String) -> Bool {
         guard text.utf8.count == 36 else { return false }
         for (index, byte) in text.utf8.enumerated() {
@@ -187,7 +187,7 @@ extension API {
         let pushed = try await queue.pushAtomically(jobs, batch.durability)
         switch pushed.outcome {
         case .refused(let index, let verdict):
-            // What makes a download unique is its source, so no single field of it is named.
+            // A download is unique by its source, so no single field is named.
             let place = { (index: Int, _: String?) in FieldError(pointer: "/\(batch.field)/\(index)", detail: "") }
             throw HTTPProblem.refused(index, of: jobs, verdict, at: place, for: call.caller)
         case .accepted(let verdicts):
@@ -202,7 +202,7 @@ extension API {
 }
 
 extension Fields {
-    /// What is done when the name is taken.
+    /// What to do when the name is taken.
     mutating func onConflict() -> NameConflict? {
         guard let word = text("on_conflict") else { return nil }
         let conflict = NameConflict(rawValue: word)

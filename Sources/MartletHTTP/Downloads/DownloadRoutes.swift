@@ -1,4 +1,4 @@
-// The rest of /api/downloads: its queue as a whole, its downloads one by one and many at once.
+// The remaining routes of /api/downloads: the queue, single downloads, and batches of actions.
 
 import HTTPTypes
 import MartletJobs
@@ -35,7 +35,7 @@ extension API {
                 "waiting_downloads": count(.delayed), "paused_downloads": count(.paused),
                 "total_jobs": .int(status?.total ?? 0), "completed_total": .int(completed),
                 "failed_total": .int(failed), "cancelled_total": .int(cancelled),
-                // The same counters under the names that older clients know.
+                // The same counters under the names that older clients use.
                 "completed": .int(completed), "failed": .int(failed), "cancelled": .int(cancelled),
             ]))
     }
@@ -76,8 +76,8 @@ extension API {
             ]))
     }
 
-    /// How many downloads there are of these states, as far as one number tells: scheduled and retrying ones wait in
-    /// one index, so `pending` and `queued` have a total only while none wait there.
+    /// The number of downloads in these states, if one count tells it: scheduled and retrying ones share an index, so
+    /// `pending` and `queued` have a total only while that index is empty.
     private static func total(_ states: Set<JobState>?, _ status: QueueStatus?) -> Int? {
         guard let status else { return 0 }
         guard let states else { return status.total }
@@ -94,7 +94,7 @@ extension API {
         return Self.tagged(download(job), call)
     }
 
-    /// Pause, resume, cancel or retry: 200 with the new status, 202 while a running download is stopping.
+    /// Pauses, resumes, cancels or retries: 200 with the new status, 202 while a running download stops.
     func changeDownload(_ call: Call, _ verb: ControlVerb) async throws -> Reply {
         let id = try call.id()
         return try Self.reply(id, verb, try await call.queue(.downloads).steer(verb, [id])[0])
@@ -114,7 +114,8 @@ extension API {
         }
     }
 
-    /// Runs a failed or cancelled download again, also under another name; one that waits takes the name and waits on.
+    /// Runs a failed or cancelled download again, optionally under another name; a waiting one gets the name and keeps
+    /// waiting.
     func retryDownload(_ call: Call) async throws -> Reply {
         guard case .json(let text) = call.body else { return try await changeDownload(call, .retry) }
         var fields = Fields(text)
@@ -163,7 +164,7 @@ extension API {
 
     private static func noDownload(_ id: JobID) -> HTTPProblem { .notFound("there is no download \(id)") }
 
-    /// One action for many downloads, each judged by itself.
+    /// One action on many downloads, each decided separately.
     func actOnDownloads(_ call: Call) async throws -> Reply {
         var fields = Fields(try call.json())
         let verb = Self.verb(&fields, ["cancel", "pause", "resume", "retry", "priority"])

@@ -1,11 +1,11 @@
-// A download as it is shown, and the words that its clients know for states.
+// A download in responses, and the state names of the download API.
 
 import FoundationEssentials
 import MartletJobs
 import MartletQueue
 
 extension JobState {
-    /// The state in the words of the download surface.
+    /// The state's name in the download API.
     var downloadStatus: String {
         switch self {
         case .scheduled: "pending"
@@ -15,7 +15,7 @@ extension JobState {
         }
     }
 
-    /// The verbs of the download surface that change something in this state.
+    /// The download API's verbs that have an effect in this state.
     var downloadVerbs: [String] {
         allowedVerbs.compactMap { verb in
             switch verb {
@@ -26,19 +26,19 @@ extension JobState {
         }
     }
 
-    /// The states that a word of the download surface stands for.
+    /// The states that a name of the download API stands for.
     static func states(ofDownload word: String) -> Set<JobState> {
         Set(allCases.filter { $0.downloadStatus == word })
     }
 }
 
 extension API {
-    /// Whether a job of the queue is a download: others may stand there that came past this surface.
+    /// Whether a job of the queue is a download; other jobs may have been pushed there directly.
     func isDownload(_ job: JobRecord) -> Bool {
         job.type == downloads.type && downloads.facts(job.payload, nil) != nil
     }
 
-    /// A download in full.
+    /// A complete download.
     func download(_ job: JobRecord) -> JSONOutput {
         let facts = downloads.facts(job.payload, job.output)
         let total = job.progress?.total.map { Int($0) } ?? facts?.totalBytes

@@ -1,10 +1,10 @@
-// The canonical form of a JSON value: one text for all ways of writing it, made in one pass.
+// Canonical JSON: one text for every spelling of a value, produced in one pass.
 
 extension JSONText {
-    /// The value in one form for all ways of writing it: no space, keys sorted, characters escaped alike.
+    /// The canonical text: no whitespace, sorted keys, uniform escapes.
     var canonical: [UInt8] { canonical(nil) }
 
-    /// The same without what says nothing in a request of this shape.
+    /// The canonical text without members that have no effect in a request of this shape.
     func canonical(_ shape: RequestShape?) -> [UInt8] {
         var writer = CanonicalWriter(scanner)
         writer.writeValue(shape)
@@ -12,17 +12,17 @@ extension JSONText {
     }
 }
 
-/// Copies a value whose form was checked.
+/// Copies a validated value.
 ///
-/// Each byte is read once, however deep it stands, and nothing is built for arrays.
+/// Each byte is read once at any depth, and arrays allocate nothing.
 private struct CanonicalWriter {
     private struct Member {
         var key: String
         var index: Int
-        /// Where the value stands in what is written.
+        /// The value's range in the output.
         var value: Range<Int>
 
-        /// By their bytes: to a String two spellings of one character are equal, to JSON they are two names.
+        /// Compares bytes: Swift treats two encodings of a character as equal, JSON does not.
         static func precedes(_ left: Member, _ right: Member) -> Bool {
             if left.key.utf8.elementsEqual(right.key.utf8) { return left.index < right.index }
             return left.key.utf8.lexicographicallyPrecedes(right.key.utf8)
@@ -32,7 +32,7 @@ private struct CanonicalWriter {
     private var scanner: JSONScanner
     private(set) var bytes: [UInt8] = []
 
-    /// A writer that begins where the scanner stands.
+    /// Creates a writer at the scanner's position.
     init(_ scanner: JSONScanner) { self.scanner = scanner }
 
     mutating func writeValue(_ shape: RequestShape?) {
@@ -84,7 +84,7 @@ private struct CanonicalWriter {
 
     private mutating func writeScalar() {
         let start = scanner.at
-        // The text was checked as a whole, so a fault cannot come.
+        // The text was validated, so this cannot throw.
         guard (try? scanner.skipValue()) != nil else { return }
         let isString = scanner.source[start] == UInt8(ascii: "\"")
         guard isString else {
@@ -94,14 +94,14 @@ private struct CanonicalWriter {
         JSONOutput.append(JSONText.unescaped(scanner.source[(start + 1)..<(scanner.at - 1)]), to: &bytes)
     }
 
-    /// Steps over the end of a container (true), or to its next element (false).
+    /// Skips the end of a container (true), or moves to its next element (false).
     private mutating func isAtEnd(_ closing: UInt8) -> Bool {
         scanner.skipSpace()
         if scanner.byte == UInt8(ascii: ",") {
             scanner.at += 1
             scanner.skipSpace()
         }
-        // A text that ends here was never checked; to go on would never end.
+        // An unvalidated text could end here; continuing would loop forever.
         guard scanner.byte != closing, scanner.byte != nil else {
             scanner.at += 1
             return true

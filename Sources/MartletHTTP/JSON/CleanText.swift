@@ -1,7 +1,7 @@
-// Text from outside as a sentence may quote it: nothing in it moves a cursor or turns the direction of reading.
+// External text for use in a sentence: no cursor movement, no bidirectional controls.
 
 extension String {
-    /// At most `limit` characters, with `?` in place of those that are not shown as themselves.
+    /// At most `limit` characters, with `?` for those that are not displayed as themselves.
     func quotable(limit: Int) -> String {
         var text = ""
         for scalar in unicodeScalars.prefix(limit) {

@@ -1,17 +1,17 @@
-// A fault of one field of a request, and where in the request it is.
+// An error in one field of a request, with its location.
 
-/// A fault of one field.
+/// An error in one field.
 struct FieldError: Sendable, Hashable {
-    /// Where it is: a JSON pointer into the body, `?name` for a parameter of the path or the query, else a header's name.
+    /// The location: a JSON pointer into the body, `?name` for a path or query parameter, otherwise a header's name.
     var pointer: String
-    /// What is wrong, in words.
+    /// What is wrong.
     var detail: String
-    /// The line of the body that the pointer points into, from 1, where each line is a JSON value of its own.
+    /// The line of the body from 1, when each line is a JSON value.
     var line: Int?
-    /// Whether the field is unknown, and its name is nearly that of one that is missing.
+    /// Whether the field is unknown and resembles the name of a missing one.
     var isMisspelt = false
 
-    /// The fault as RFC 9457 shows it: the pointer as the fragment of a URI.
+    /// The error in RFC 9457 form: the pointer as a URI fragment.
     var json: JSONOutput {
         let isParameter = pointer.hasPrefix("?")
         let isBody = pointer.isEmpty || pointer.hasPrefix("/")
@@ -23,27 +23,27 @@ struct FieldError: Sendable, Hashable {
         ])
     }
 
-    /// The same place with what is wrong there.
+    /// The same location with another message.
     func saying(_ detail: String) -> FieldError {
         var copy = self
         copy.detail = detail
         return copy
     }
 
-    /// The same fault on a line of the body.
+    /// The same error on a line of the body.
     func on(line: Int?) -> FieldError {
         var copy = self
         copy.line = line
         return copy
     }
 
-    /// The fault in a sentence.
+    /// The error as a sentence.
     var sentence: String {
         let place = pointer.isEmpty ? (line == nil ? "the body" : "the value") : pointer
         return line.map { "line \($0): \(place) \(detail)" } ?? "\(place) \(detail)"
     }
 
-    /// A JSON pointer with all escaped that may not stand in a fragment.
+    /// A JSON pointer, escaped for a URI fragment.
     private static func fragment(_ pointer: String) -> String {
         let allowed = "/~-._!$&'()*+,;=:@?"
         var text = ""

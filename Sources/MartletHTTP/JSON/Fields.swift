@@ -1,11 +1,11 @@
-// Reads a request model from a JSON object: every field checked, all faults collected, nothing unknown let through.
+// Reads a request model from a JSON object: checks every field, collects all errors, refuses unknown members.
 
 import MartletJobs
 
-/// The members of one JSON object, each read once by its name.
+/// The members of a JSON object, each read once by name.
 ///
-/// A field that is absent or `null` reads as `nil`. Whoever has read all calls ``done()``, which throws what was wrong
-/// and names members that nobody asked for.
+/// An absent or `null` field reads as `nil`. After reading all fields, call ``done()``, which throws the collected
+/// errors, including one for each unknown member.
 struct Fields {
     private struct Member {
         let key: String
@@ -13,17 +13,17 @@ struct Fields {
         var wasAsked = false
     }
 
-    /// Members that are read of one object, and faults that are noted of it.
+    /// The most members that are read, and the most errors that are recorded.
     static let limit = 100
     private var members: [Member] = []
     private let pointer: String
-    /// Whether there are members at all; of another kind of value no field is missing.
+    /// Whether the value is an object; other values have no missing fields.
     private var isObject = true
-    /// The names that were asked for and are not there: what a name that nobody knows may have been meant to be.
+    /// The requested names that are missing: candidates for misspelt ones.
     private var missing: [String] = []
     private(set) var errors: [FieldError] = []
 
-    /// Opens an object; another kind of value is a fault, and so are more members than any model has.
+    /// Opens an object; another type of value, or too many members, is an error.
     init(_ text: JSONText, at pointer: String = "") {
         self.pointer = pointer
         guard let members = text.members(atMost: Self.limit + 1) else {
@@ -46,28 +46,28 @@ struct Fields {
         }
     }
 
-    /// Notes a fault, as long as a reader could want more of them.
+    /// Records an error, up to a limit.
     private mutating func note(_ error: FieldError) {
         if errors.count < Self.limit { errors.append(error) }
     }
 
-    // Most names differ in their length, which is told sooner than what they say.
+    // Most names differ in length, which is cheaper to compare.
     private func index(of name: String) -> Int? {
         let length = name.utf8.count
         return members.firstIndex { $0.key.utf8.count == length && $0.key == name }
     }
 
-    /// Whether a member is there and not `null`.
+    /// Whether a member exists and is not `null`.
     func has(_ name: String) -> Bool { index(of: name).map { members[$0].value.kind != .null } ?? false }
 
-    /// Notes a fault of a member.
+    /// Records an error of a member.
     mutating func refuse(_ name: String, _ detail: String) {
         guard isObject else { return }
         if let index = index(of: name) { members[index].wasAsked = true }
         note(FieldError(pointer: path(name), detail: detail))
     }
 
-    /// Notes faults that were found deeper.
+    /// Records errors of nested objects.
     mutating func refuse(_ more: [FieldError]) { for error in more { note(error) } }
 
     /// The JSON pointer of a member.
@@ -75,13 +75,13 @@ struct Fields {
         pointer + "/" + String(name.prefix(64)).replacing("~", with: "~0").replacing("/", with: "~1")
     }
 
-    /// A value of any kind but `null`.
+    /// A value of any type except `null`.
     mutating func value(_ name: String) -> JSONText? {
         guard let value = anyValue(name), value.kind != .null else { return nil }
         return value
     }
 
-    /// A value of any kind, also one that is `null`.
+    /// A value of any type, including `null`.
     mutating func anyValue(_ name: String) -> JSONText? {
         guard let index = index(of: name) else {
             note(missing: name)
@@ -91,7 +91,7 @@ struct Fields {
         return members[index].value
     }
 
-    /// Keeps a name that is not there, but only while a member that nobody has asked for may be its misspelling.
+    /// Records a missing name, if an unread member could be its misspelling.
     private mutating func note(missing name: String) {
         let length = name.utf8.count
         let isWanted = members.contains { member in
@@ -100,10 +100,10 @@ struct Fields {
         if isWanted { missing.append(name) }
     }
 
-    /// Whether a member is there and `null`, which takes a setting back to its default.
+    /// Whether a member is `null`, which resets a setting to its default.
     mutating func isNull(_ name: String) -> Bool { anyValue(name)?.kind == .null }
 
-    /// A string with as many bytes as `length` allows and without control characters.
+    /// A string of the allowed length in bytes, without control characters.
     mutating func text(_ name: String, length: ClosedRange<Int> = 1...128, required: Bool = false) -> String? {
         guard let value = value(name) else {
             if required { refuse(name, "is required") }
@@ -124,9 +124,7 @@ struct Fields {
         return text
     }
 
-    /// A whole number within a range.
-    ///
-    /// `1.0`, `1e3`, `"1"` and numbers that no integer holds are refused.
+    /// An integer within a range; refuses `1.0`, `1e3`, `"1"` and integers that do not fit.
     mutating func integer(_ name: String, in range: ClosedRange<Int>, required: Bool = false) -> Int? {
         var rule: String { "must be a whole number from \(range.lowerBound) to \(range.upperBound)" }
         guard let value = value(name) else {
@@ -144,7 +142,7 @@ struct Fields {
         return number
     }
 
-    /// A number, fractions allowed, within a range.
+    /// A number within a range, fractions allowed.
     mutating func number(_ name: String, in range: ClosedRange<Double>) -> Double? {
         guard let value = value(name) else { return nil }
         guard let text = value.number, let number = Double(text), number.isFinite, range.contains(number) else {
@@ -159,14 +157,14 @@ struct Fields {
         number(name, in: range).map { .milliseconds(Int64(($0 * 1000).rounded())) }
     }
 
-    /// A bool.
+    /// A Boolean.
     mutating func flag(_ name: String) -> Bool? {
         guard let value = value(name) else { return nil }
         if value.bool == nil { refuse(name, "must be true or false, not \(value.kind.spoken)") }
         return value.bool
     }
 
-    /// The elements of an array; what is behind the element after the last allowed one is not read.
+    /// The elements of an array; elements beyond the limit are not read.
     mutating func list(_ name: String, limit: Int) -> [JSONText]? {
         guard let value = value(name) else { return nil }
         guard let elements = value.elements(atMost: limit + 1) else {
@@ -176,10 +174,10 @@ struct Fields {
         return elements
     }
 
-    /// A nested object, to be read and closed by the caller.
+    /// A nested object; the caller reads and closes it.
     mutating func object(_ name: String) -> Fields? { value(name).map { Fields($0, at: path(name)) } }
 
-    /// All faults so far, with one for each member that was never asked for.
+    /// All errors so far, including one per unknown member.
     mutating func close() -> [FieldError] {
         for index in members.indices where !members[index].wasAsked {
             members[index].wasAsked = true
@@ -189,7 +187,7 @@ struct Fields {
     }
 
     private func unknown(_ name: String) -> FieldError {
-        // Only the first hundred faults are told, so no more names are compared.
+        // At most a hundred errors are reported, so no more names are compared.
         guard errors.count < 100, let meant = NearestName.of(name, among: missing) else {
             return FieldError(pointer: path(name), detail: "is not known here")
         }
@@ -197,7 +195,7 @@ struct Fields {
             pointer: path(name), detail: "is not known here; did you mean \"\(meant)\"?", isMisspelt: true)
     }
 
-    /// Throws when anything was wrong.
+    /// Throws when there were errors.
     mutating func done() throws(HTTPProblem) {
         let errors = close()
         if !errors.isEmpty { throw .invalid(errors) }

@@ -1,4 +1,4 @@
-// A JSON value on its way out: written as literals in the order in which people read it.
+// JSON output, written directly in display order.
 
 import MartletJobs
 
@@ -10,24 +10,24 @@ enum JSONOutput: Sendable {
     case double(Double)
     case string(String)
     case array([JSONOutput])
-    /// An object whose members are written already.
+    /// An object with encoded members.
     case written(JSONObject)
-    /// JSON text, checked before, that goes out as it is.
+    /// Validated JSON text, written unchanged.
     case raw([UInt8])
 
-    /// An object; members that are `nil` are left out.
+    /// An object; `nil` members are omitted.
     static func object(_ members: KeyValuePairs<String, JSONOutput?>) -> JSONOutput {
         var object = JSONObject()
         for (key, value) in members { object.add(key, value) }
         return .written(object)
     }
 
-    /// An object of members that were gathered before.
+    /// An object of collected members.
     static func members(_ members: [(key: String, value: JSONOutput)]) -> JSONOutput {
         .written(JSONObject()).adding(members)
     }
 
-    /// Bytes that should be JSON: as they are when they are, else as text.
+    /// Bytes that should be JSON: unchanged if valid, otherwise as a string.
     static func opaque(_ bytes: [UInt8]) -> JSONOutput {
         if (try? JSONText(bytes)) != nil { return .raw(bytes) }
         return .string(String(decoding: bytes, as: UTF8.self))
@@ -39,14 +39,14 @@ enum JSONOutput: Sendable {
         return milliseconds % 1000 == 0 ? .int(milliseconds / 1000) : .double(Double(milliseconds) / 1000)
     }
 
-    /// The text.
+    /// The encoded text.
     var bytes: [UInt8] {
         var bytes: [UInt8] = []
         append(to: &bytes)
         return bytes
     }
 
-    /// The object with more members behind its own.
+    /// The object with more members at its end.
     func adding(_ more: [(key: String, value: JSONOutput)]) -> JSONOutput {
         guard case .written(var object) = self else { return self }
         for (key, value) in more { object.add(key, value) }
@@ -79,13 +79,13 @@ enum JSONOutput: Sendable {
         digits.withUTF8 { bytes.append(contentsOf: $0) }
     }
 
-    /// Appends a string in quotes, with all escaped that must be, and `<`, `>` and `&` lest a page take it for markup.
+    /// Appends a quoted string; also escapes `<`, `>` and `&`, so that HTML cannot interpret it.
     static func append(_ text: String, to bytes: inout [UInt8]) {
         var text = text
         bytes.append(UInt8(ascii: "\""))
         text.withUTF8 { utf8 in
             var start = 0
-            // Most texts have nothing to escape and go out in one piece.
+            // Most texts need no escaping and are copied at once.
             for index in 0..<utf8.count where mustEscape(utf8[index]) {
                 bytes.append(contentsOf: utf8[start..<index])
                 appendEscape(of: utf8[index], to: &bytes)
@@ -121,33 +121,33 @@ enum JSONOutput: Sendable {
     private static let digits = Array("0123456789abcdef".utf8)
 }
 
-/// The text of an object that is written member by member; whoever reads it closes it.
+/// An object that is written member by member; the reader closes it.
 struct JSONObject: Sendable {
-    /// What is written so far, without the closing brace.
+    /// The output so far, without the closing brace.
     private(set) var bytes: [UInt8]
 
-    /// An object without members, with room for so many bytes.
+    /// Creates an object without members, with reserved capacity.
     init(capacity: Int = 128) {
         bytes = []
         bytes.reserveCapacity(capacity)
         bytes.append(UInt8(ascii: "{"))
     }
 
-    /// Adds a member of any kind; `nil` is left out.
+    /// Adds a member; omits `nil`.
     mutating func add(_ key: String, _ value: JSONOutput?) {
         guard let value else { return }
         begin(key)
         value.append(to: &bytes)
     }
 
-    /// Adds a text; `nil` is left out.
+    /// Adds a string; omits `nil`.
     mutating func add(_ key: String, text: String?) {
         guard let text else { return }
         begin(key)
         JSONOutput.append(text, to: &bytes)
     }
 
-    /// Adds a whole number.
+    /// Adds an integer.
     mutating func add(_ key: String, number: Int) {
         begin(key)
         JSONOutput.append(number, to: &bytes)

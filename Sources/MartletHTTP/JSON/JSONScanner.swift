@@ -1,18 +1,18 @@
-// Walks over JSON text without building anything: checks its form and finds where each value ends.
+// Scans JSON text without building values: validates it and finds the end of each value.
 
-/// Why a text is not JSON that we accept.
+/// Why a text is not valid JSON.
 struct JSONSyntaxError: Error, Equatable {
-    /// What is wrong, in words.
+    /// What is wrong.
     var reason: String
-    /// The offset of the byte where it shows.
+    /// The byte offset of the error.
     var offset: Int
 }
 
 /// A cursor over JSON text.
 ///
-/// It keeps its own stack of open containers, so no nesting can exhaust the thread's.
+/// It keeps its own stack of open containers, so nesting cannot exhaust the thread's.
 struct JSONScanner {
-    /// How deep arrays and objects may stand in each other.
+    /// The deepest nesting.
     static let depthLimit = 128
 
     let source: [UInt8]
@@ -31,7 +31,7 @@ struct JSONScanner {
         while let byte, byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09 { at += 1 }
     }
 
-    /// Steps over one value with all that it holds.
+    /// Skips one value.
     mutating func skipValue() throws(JSONSyntaxError) {
         var open: [UInt8] = []
         while true {
@@ -52,7 +52,7 @@ struct JSONScanner {
         }
     }
 
-    /// Steps into a container that is not empty (true), or over a whole scalar or empty container (false).
+    /// Enters a non-empty container (true), or skips a scalar or empty container (false).
     private mutating func enterContainer(_ open: inout [UInt8]) throws(JSONSyntaxError) -> Bool {
         guard let byte else { throw fault("ends where a value should stand") }
         guard byte == UInt8(ascii: "{") || byte == UInt8(ascii: "[") else {
@@ -83,7 +83,7 @@ struct JSONScanner {
         }
     }
 
-    /// Steps over a key and its colon.
+    /// Skips a key and its colon.
     mutating func skipKey() throws(JSONSyntaxError) {
         skipSpace()
         guard byte == UInt8(ascii: "\"") else { throw fault("expected a key in double quotes") }
@@ -133,7 +133,7 @@ struct JSONScanner {
         }
     }
 
-    /// The first place at which a string ends, escapes something or breaks; most bytes of most texts are in strings.
+    /// The first position at which a string ends, has an escape, or is invalid; most bytes are inside strings.
     private func endOfPlainText(from start: Int) -> Int {
         source.withUnsafeBufferPointer { bytes in
             var place = start
@@ -156,7 +156,7 @@ struct JSONScanner {
         }
         let unit = try hexUnit()
         guard (0xD800..<0xE000).contains(unit) else { return }
-        // Half a pair is no character; no reader agrees with another on what it is.
+        // An unpaired surrogate is not a character; parsers disagree on it.
         guard unit < 0xDC00, self.byte == UInt8(ascii: "\\") else { throw fault("has half a surrogate pair") }
         at += 1
         guard self.byte == UInt8(ascii: "u"), (0xDC00..<0xE000).contains(try hexUnit()) else {
@@ -164,7 +164,7 @@ struct JSONScanner {
         }
     }
 
-    /// Steps over `uXXXX`.
+    /// Skips `uXXXX`.
     private mutating func hexUnit() throws(JSONSyntaxError) -> Int {
         guard at + 4 < source.count,
             let unit = Int(String(decoding: source[(at + 1)...(at + 4)], as: UTF8.self), radix: 16),

@@ -1,12 +1,12 @@
-// A JSON value as it was sent: checked, kept as text, opened only as far as somebody asks.
+// A JSON value as received: validated, stored as text, decoded on demand.
 
-/// A value within a JSON text whose form was checked.
+/// A value within validated JSON text.
 struct JSONText: Sendable {
-    /// What kind of value it is.
+    /// The type of the value.
     enum Kind: String, Sendable {
         case object, array, string, number, bool, null
 
-        /// The kind with its article, for messages.
+        /// The type with its article, for messages.
         var spoken: String {
             switch self {
             case .object, .array: "an \(rawValue)"
@@ -20,7 +20,7 @@ struct JSONText: Sendable {
     private let source: [UInt8]
     private let range: Range<Int>
 
-    /// Checks a text; it must hold exactly one value.
+    /// Validates a text with exactly one value.
     init(_ source: [UInt8]) throws(JSONSyntaxError) {
         guard (try? UTF8Span(validating: source.span)) != nil else {
             throw JSONSyntaxError(reason: "is not UTF-8", offset: 0)
@@ -41,16 +41,16 @@ struct JSONText: Sendable {
         self.range = range
     }
 
-    /// A cursor that stands at the value's first byte.
+    /// A cursor at the value's first byte.
     var scanner: JSONScanner { JSONScanner(source, at: range.lowerBound) }
 
-    /// The value's own bytes, exactly as they were sent.
+    /// The value's bytes as received.
     var bytes: [UInt8] { Array(source[range]) }
 
-    /// How many bytes the value has.
+    /// The number of bytes.
     var count: Int { range.count }
 
-    /// What kind of value it is.
+    /// The type of the value.
     var kind: Kind {
         switch source[range.lowerBound] {
         case UInt8(ascii: "{"): .object
@@ -62,21 +62,21 @@ struct JSONText: Sendable {
         }
     }
 
-    /// The bool, when it is one.
+    /// The Boolean, if it is one.
     var bool: Bool? { kind == .bool ? source[range.lowerBound] == UInt8(ascii: "t") : nil }
 
-    /// The number as it was written, when it is one.
+    /// The number as written, if it is one.
     var number: String? { kind == .number ? String(decoding: source[range], as: UTF8.self) : nil }
 
-    /// The string without quotes and escapes, when it is one.
+    /// The decoded string, if it is one.
     var string: String? {
         kind == .string ? Self.unescaped(source[(range.lowerBound + 1)..<(range.upperBound - 1)]) : nil
     }
 
-    /// The elements, when it is an array.
+    /// The elements, if it is an array.
     var elements: [JSONText]? { elements(atMost: .max) }
 
-    /// The first elements, when it is an array; what is behind `limit` is not read.
+    /// The first elements, if it is an array; those beyond `limit` are not read.
     func elements(atMost limit: Int) -> [JSONText]? {
         guard kind == .array else { return nil }
         var scanner = JSONScanner(source, at: range.lowerBound + 1)
@@ -85,10 +85,10 @@ struct JSONText: Sendable {
         return elements
     }
 
-    /// The members in their order, twins included, when it is an object.
+    /// The members in order, including duplicates, if it is an object.
     var members: [(key: String, value: JSONText)]? { members(atMost: .max) }
 
-    /// The first members, when it is an object; what is behind `limit` is not read.
+    /// The first members, if it is an object; those beyond `limit` are not read.
     func members(atMost limit: Int) -> [(key: String, value: JSONText)]? {
         guard kind == .object else { return nil }
         var scanner = JSONScanner(source, at: range.lowerBound + 1)
@@ -100,7 +100,7 @@ struct JSONText: Sendable {
         return members
     }
 
-    /// Steps over the next key of an object and its colon; `nil` at the end of the object.
+    /// Skips the next key of an object and its colon; `nil` at the end of the object.
     static func nextKey(_ scanner: inout JSONScanner) -> String? {
         scanner.skipSpace()
         if scanner.byte == UInt8(ascii: ",") { scanner.at += 1 }
@@ -112,7 +112,7 @@ struct JSONText: Sendable {
         return unescaped(scanner.source[(start + 1)..<end])
     }
 
-    // The text was checked as a whole, so a fault cannot come; `nil` stands for the end of the container.
+    // The text was validated, so this cannot throw; `nil` means the end of the container.
     private func next(_ scanner: inout JSONScanner, until closing: UInt8) -> JSONText? {
         scanner.skipSpace()
         if scanner.byte == UInt8(ascii: ",") { scanner.at += 1 }
@@ -122,7 +122,7 @@ struct JSONText: Sendable {
         return JSONText(source, start..<scanner.at)
     }
 
-    /// The text of a string between its quotes, without escapes.
+    /// The decoded text of a quoted string.
     static func unescaped(_ quoted: ArraySlice<UInt8>) -> String {
         guard quoted.contains(UInt8(ascii: "\\")) else { return String(decoding: quoted, as: UTF8.self) }
         var units: [UInt16] = []

@@ -1,13 +1,13 @@
-// Which of some names was probably meant by one that is not among them.
+// Finds the known name that a misspelt one most likely means.
 
 /// Finds misspelt names.
 enum NearestName {
-    /// The longest name that is looked at: no field has a longer one.
+    /// The longest name to compare; no field has a longer one.
     private static let limit = 32
-    /// By how many letters two names may differ.
+    /// The most letters by which two names may differ.
     static let mostDifferent = 3
 
-    /// The name that differs least, if it differs in few letters only.
+    /// The closest name, if it differs in few letters.
     static func of(_ name: String, among names: [String]) -> String? {
         let letters = Array(name.lowercased().utf8)
         guard (2...limit).contains(letters.count) else { return nil }
@@ -16,7 +16,7 @@ enum NearestName {
         return near.min { $0.distance < $1.distance }?.name
     }
 
-    /// How many letters must be put in, left out, replaced or exchanged with their neighbour.
+    /// The edit distance: insertions, deletions, replacements, and swaps of neighbours.
     private static func distance(_ left: [UInt8], _ right: [UInt8]) -> Int {
         var rows = [Array(0...right.count)]
         for i in 1...left.count {

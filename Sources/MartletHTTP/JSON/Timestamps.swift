@@ -1,17 +1,17 @@
-// Points in time as RFC 3339 writes them, in UTC with milliseconds.
+// RFC 3339 timestamps, in UTC with milliseconds.
 
 import FoundationEssentials
 
 extension JSONOutput {
-    /// A point in time.
+    /// A timestamp.
     static func time(_ date: Date) -> JSONOutput { .string(date.rfc3339) }
 }
 
 extension Date {
-    /// The milliseconds of the years that RFC 3339 can write, 0 to 9999.
+    /// The milliseconds of the years that RFC 3339 can represent, 0 to 9999.
     private static let calendar = -62_167_219_200_000...253_402_300_799_999
 
-    /// `2026-01-31T12:00:00.250Z`; a time beyond the calendar is its first or last one.
+    /// `2026-01-31T12:00:00.250Z`; out of range dates are clamped.
     var rfc3339: String {
         let (first, last) = (Double(Self.calendar.lowerBound), Double(Self.calendar.upperBound))
         let milliseconds = Int(min(max((timeIntervalSince1970 * 1000).rounded(), first), last))
@@ -43,9 +43,9 @@ extension Date {
         }
     }
 
-    /// Reads RFC 3339 with any offset; `nil` for anything else.
+    /// Parses RFC 3339 with any offset; `nil` for anything else.
     init?(rfc3339 text: String) {
-        // To the pattern the digits of all scripts are digits.
+        // The pattern would accept digits of other scripts.
         guard text.utf8.allSatisfy({ $0 < 0x80 }),
             let match = text.wholeMatch(
                 of: /(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)/)
@@ -68,7 +68,7 @@ extension Date {
         return (zone.hasPrefix("-") ? -1 : 1) * (parts[0] * 3600 + parts[1] * 60)
     }
 
-    // Howard Hinnant's arithmetic of the Gregorian calendar, whose years begin in March.
+    // Howard Hinnant's algorithm for Gregorian dates, with years that begin in March.
     private static func civil(_ days: Int) -> (year: Int, month: Int, day: Int) {
         let shifted = days + 719_468
         let era = shifted.floored(146_097)

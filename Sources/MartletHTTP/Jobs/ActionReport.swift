@@ -1,17 +1,17 @@
-// What became of one verb for many jobs: a result or an error for each, in the order of the request.
+// The results of one verb on many jobs, in the order of the request.
 
 import MartletJobs
 import MartletQueue
 
-/// Results and errors of a verb for many jobs.
+/// Results and errors of a verb on many jobs.
 struct ActionReport {
     let verb: ControlVerb
-    /// How states are called on this surface.
+    /// The state names of this API.
     private let word: (JobState) -> String
     private let allowed: (JobState) -> [String]
     private var results: [(index: Int, json: JSONOutput)] = []
     private var errors: [(index: Int, json: JSONOutput)] = []
-    /// The worst fault of Redis so far.
+    /// The worst Redis error so far.
     private var trouble: QueueError?
     private var unknown: [JobID] = []
 
@@ -24,9 +24,9 @@ struct ActionReport {
         self.allowed = allowed
     }
 
-    /// Does the verb to these jobs, at most 500 at a time; a fault of Redis is told for those that it hit.
+    /// Applies the verb to these jobs, at most 500 per request; a Redis error is recorded for the affected jobs.
     ///
-    /// With `dryRun` nothing is done, and what would become of them is told.
+    /// With `dryRun` nothing changes, and the expected results are recorded.
     mutating func act(on jobs: [(index: Int, id: JobID)], in queue: Queue, dryRun: Bool = false) async {
         let verb = verb
         for part in jobs.chunks(of: Queue.batchLimit) {
@@ -82,7 +82,7 @@ struct ActionReport {
         results.append((index, json))
     }
 
-    /// 200 with what became of each, 503 with the same when Redis failed for some of them.
+    /// 200 with all results, or 503 with them when Redis failed for some jobs.
     func reply(message: String, dryRun: Bool = false) throws -> Reply {
         let members: [(key: String, value: JSONOutput)?] = [
             ("message", .string("\(message): \(results.count) of \(results.count + errors.count)")),

@@ -1,9 +1,9 @@
-// How a push says how safe it must be, and how its answer says how safe it is.
+// Durability in requests and responses.
 
 import MartletQueue
 
 extension Fields {
-    /// The level that a body asks for.
+    /// The level requested in a body.
     mutating func durability() -> Durability? {
         guard let word = text("durability") else { return nil }
         let durability = Durability(rawValue: word)
@@ -13,7 +13,7 @@ extension Fields {
 }
 
 extension Query {
-    /// The level that a query asks for.
+    /// The level requested in a query.
     func durability() throws(HTTPProblem) -> Durability? {
         guard let word = self["durability"] else { return nil }
         guard let durability = Durability(rawValue: word) else { throw .invalid("?durability", Durability.rule) }
@@ -26,7 +26,7 @@ extension Durability {
 }
 
 extension Confirmation {
-    /// What the answer to a push says of it; nothing where neither the push nor the queue asked for anything.
+    /// The durability members of a response; none when neither the push nor the queue requested anything.
     func members(asked: Durability?) -> [(key: String, value: JSONOutput)] {
         if asked == nil, self == .confirmed(.memory) { return [] }
         return [("durability", .string(description))] + (reason.map { [("durability_detail", .string($0))] } ?? [])

@@ -1,17 +1,17 @@
-// Repeated pushes: one request for each `Idempotency-Key`, whose jobs have ids of our own making.
+// Idempotent pushes: one request per `Idempotency-Key`, whose jobs have derived ids.
 
 import HTTPTypes
 import MartletJobs
 import MartletQueue
 
-/// The ids and the digest that a push under an `Idempotency-Key` gives its jobs.
+/// The ids and digest of a push under an `Idempotency-Key`.
 struct KeyedPush: Sendable {
-    /// The id of the request's only job; those of a batch begin with it.
+    /// The id of the request's only job; the ids of a batch start with it.
     let base: JobID
     /// The digest of the whole request.
     let digest: String
 
-    /// Marks the only job of a request, unless its caller chose the id.
+    /// Sets id and digest of a job, unless the caller chose its id.
     func mark(_ job: inout NewJob, index: Int? = nil) {
         job.id = index.map(base.item) ?? base
         job.digest = digest
@@ -19,7 +19,7 @@ struct KeyedPush: Sendable {
 }
 
 extension Call {
-    /// The `Idempotency-Key` of the request; `nil` when there is none.
+    /// The `Idempotency-Key` of the request; `nil` without one.
     func idempotencyKey() throws(HTTPProblem) -> IdempotencyKey? {
         guard let key = headers.value(of: .idempotencyKey) else { return nil }
         guard (1...255).contains(key.utf8.count), key.utf8.allSatisfy({ (0x20...0x7E).contains($0) }) else {
@@ -28,7 +28,7 @@ extension Call {
         return IdempotencyKey(key, caller: caller.name)
     }
 
-    /// The digest of all that the request asks for: what it calls, with which query, and what its body says.
+    /// The digest of everything that the request asks for: route, query and body.
     fileprivate func digest(of body: [UInt8]) -> String {
         let head = "\(route.method.rawValue) \(route.template) \(query.canonical)\n"
         return RequestDigest.of(Array(head.utf8) + body)
@@ -36,14 +36,14 @@ extension Call {
 }
 
 extension API {
-    /// Pushes under the request's `Idempotency-Key`, so that the same request again meets the same jobs.
+    /// Pushes under the request's `Idempotency-Key`, so that repeating the request finds the same jobs.
     ///
-    /// A request without a key is pushed with `nil` and costs nothing more. Another request under a key that is taken is 422,
-    /// or 409 while the first one still runs; nothing is pushed then.
+    /// A request without a key is pushed with `nil` at no extra cost. Another request under a used key gets 422, or 409
+    /// while the first one still runs; nothing is pushed then.
     ///
     /// - Parameters:
-    ///   - body: the body in its canonical form.
-    ///   - push: pushes the jobs with the ids that it is given; a repetition of it changes nothing.
+    ///   - body: the canonical body.
+    ///   - push: pushes the jobs with the given ids; repeating it changes nothing.
     func push(
         _ call: Call, under key: IdempotencyKey?, _ body: @autoclosure () -> [UInt8],
         _ push: (KeyedPush?) async throws -> Reply
@@ -65,7 +65,7 @@ extension API {
 }
 
 extension HTTPProblem {
-    /// 422 when the key belongs to another request, 409 while that one has not ended.
+    /// 422 when the key belongs to another request, 409 while that one has not finished.
     fileprivate static func keyReused(isRunning: Bool) -> HTTPProblem {
         guard isRunning else {
             return HTTPProblem(

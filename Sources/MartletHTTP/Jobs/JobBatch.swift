@@ -1,16 +1,16 @@
-// A bulk push as it was sent: one JSON object with a list, or one job on each line.
+// A bulk push: one JSON object with a list, or one job per line.
 
 import HTTPTypes
 import MartletJobs
 import MartletQueue
 
-/// A bulk push, read and judged item by item.
+/// A bulk push, validated item by item.
 struct JobBatch: Sendable {
     let isAtomic: Bool
-    /// How safe it must be before it is answered.
+    /// The requested durability.
     let durability: Durability?
     private var models: [(index: Int, model: JobModel)]
-    /// The items that cannot be pushed, with their faults.
+    /// The invalid items with their errors.
     let refused: [(index: Int, errors: [FieldError])]
 
     /// The jobs under an `Idempotency-Key`, except those whose ids the caller chose.
@@ -22,35 +22,35 @@ struct JobBatch: Sendable {
         return copy
     }
 
-    /// Where the job with an index stands in the request, or one of its fields.
+    /// The location of a job, or of one of its fields, in the request.
     func place(of index: Int, field: String? = nil) -> FieldError {
         let field = field.map { "/" + $0 } ?? ""
         guard let line = line(of: index) else { return FieldError(pointer: "/jobs/\(index)" + field, detail: "") }
         return FieldError(pointer: field, detail: "", line: line)
     }
 
-    /// The line of the job with an index, from 1 and blank ones counted; `nil` in a body that is one JSON value.
+    /// The line of a job from 1, counting blank lines; `nil` when the body is one JSON value.
     func line(of index: Int) -> Int? { lines.isEmpty ? nil : lines[index] }
 
-    /// The jobs in their order.
+    /// The jobs in order.
     var jobs: [NewJob] { models.map(\.model.job) }
 
-    /// The queues that the jobs are for.
+    /// The queues of the jobs.
     var queues: Set<QueueName> { Set(models.map(\.model.queue)) }
 
-    /// The places of the jobs in the request, by queue.
+    /// The positions of the jobs in the request, by queue.
     var indexesByQueue: [QueueName: [Int]] {
         Dictionary(grouping: models, by: \.model.queue).mapValues { $0.map(\.index) }
     }
 
-    /// The faults of all items; `nil` when there are none.
+    /// The errors of all items; `nil` without any.
     var allErrors: [FieldError]? { refused.isEmpty ? nil : refused.flatMap(\.errors) }
 
     private var positions: [Int: Int] = [:]
-    /// The lines on which the jobs stand, where each line is one.
+    /// The lines of the jobs, when each line is a job.
     private let lines: [Int]
 
-    /// The job at a place of the request.
+    /// The job at a position of the request.
     func job(at index: Int) -> NewJob? { positions[index].map { models[$0].model.job } }
 
     init(_ call: Call, settings: ServerSettings, reserved: String) throws(HTTPProblem) {
@@ -80,9 +80,9 @@ struct JobBatch: Sendable {
     }
 }
 
-/// Judges the items of a batch one after the other, and stops as soon as the batch cannot be accepted any more.
+/// Validates a batch item by item, and stops as soon as it must be refused.
 private struct BatchReader {
-    /// After how many items that cannot be pushed the rest is not looked at.
+    /// After this many invalid items, the rest is not read.
     static let refusalLimit = 100
 
     let settings: ServerSettings
@@ -91,7 +91,7 @@ private struct BatchReader {
     private(set) var count = 0
     private(set) var models: [(index: Int, model: JobModel)] = []
     private(set) var refused: [(index: Int, errors: [FieldError])] = []
-    /// The lines of the items, where each line is one.
+    /// The lines of the items, when each line is an item.
     private(set) var lines: [Int] = []
 
     init(settings: ServerSettings, reserved: String, owner: String?) {
@@ -100,7 +100,7 @@ private struct BatchReader {
         self.owner = owner
     }
 
-    /// Takes every line that is not blank.
+    /// Reads every non-blank line.
     mutating func read(lines bytes: [UInt8]) throws(HTTPProblem) {
         var start = 0
         var number = 0
@@ -114,7 +114,7 @@ private struct BatchReader {
         }
     }
 
-    /// Takes one item; throws 413 for one too many and 422 after too many that cannot be pushed.
+    /// Reads one item; throws 413 for too many items and 422 after too many invalid ones.
     mutating func add(_ item: Result<JSONText, JSONSyntaxError>, line: Int? = nil) throws(HTTPProblem) {
         guard count < settings.batchLimit else {
             throw .tooLarge("a batch has at most \(settings.batchLimit) jobs", limit: settings.batchLimit)
@@ -146,18 +146,18 @@ private struct BatchReader {
     }
 }
 
-/// What became of the jobs of a bulk push.
+/// The results of a bulk push.
 struct BatchReport {
     private var rows: [(index: Int, json: JSONOutput)] = []
     private var created = 0
     private var existing = 0
     private var failed = 0
-    /// The worst fault of Redis so far.
+    /// The worst Redis error so far.
     private(set) var trouble: QueueError?
     private var unknown: [JobID] = []
     private let caller: Caller
 
-    /// A report for a caller, which says no more than the caller may know.
+    /// Creates a report with the details that the caller may see.
     init(_ verdicts: [(index: Int, id: JobID, verdict: EnqueueVerdict)] = [], for caller: Caller) {
         self.caller = caller
         for (index, id, verdict) in verdicts { add(index, id, verdict) }
@@ -215,9 +215,9 @@ struct BatchReport {
         rows.append((index, row.adding(more)))
     }
 
-    /// 201 when anything was created, 200 when nothing was, 503 when Redis failed for some of them.
+    /// 201 when anything was created, 200 when nothing was, 503 when Redis failed for some jobs.
     ///
-    /// `more` stands behind the numbers.
+    /// `more` follows the numbers.
     func reply(_ more: [(key: String, value: JSONOutput)] = []) throws -> Reply {
         var members: [(key: String, value: JSONOutput)] = [
             ("created", .int(created)), ("existing", .int(existing)), ("failed", .int(failed)),

@@ -1,11 +1,11 @@
-// PATCH and DELETE of a job, its verbs, and one verb for many jobs.
+// PATCH and DELETE of a job, its verbs, and one verb on many jobs.
 
 import HTTPTypes
 import MartletJobs
 import MartletQueue
 
 extension API {
-    /// Cancel, pause, resume, retry or run: 200 with the job, 202 when a running one was asked to stop.
+    /// Cancels, pauses, resumes, retries or runs: 200 with the job, 202 when a running job was asked to stop.
     func changeJob(_ call: Call, _ verb: ControlVerb) async throws -> Reply {
         try call.takesNothing()
         let (queue, job) = try await beforeWriting { try await call.job() }
@@ -33,7 +33,7 @@ extension API {
 
     func deleteJob(_ call: Call) async throws -> Reply {
         let id = try call.id()
-        // A repeat must find what a first try deleted, so a named queue is asked without looking first.
+        // A repeat must find what the first attempt deleted, so a named queue is not read first.
         if let queue = try call.queueInQuery() { return try await change(id, in: queue, .delete) }
         let (queue, job) = try await beforeWriting { try await call.job() }
         return try await change(job.id, in: queue, .delete)
@@ -53,7 +53,7 @@ extension API {
         }
     }
 
-    /// The job after a verb; what was done is done, so a fault of reading it is no error.
+    /// The job after a verb; the change is done, so an error while reading it is ignored.
     private func changed(_ id: JobID, in queue: Queue, _ state: JobState?) async throws -> Reply {
         do {
             guard let job = try await queue.job(id) else { throw HTTPProblem.notFound("there is no job \(id)") }
@@ -67,7 +67,7 @@ extension API {
         }
     }
 
-    /// One verb for up to 10 000 jobs, each judged by itself.
+    /// One verb on up to 10 000 jobs, each decided separately.
     func actOnJobs(_ call: Call) async throws -> Reply {
         var fields = Fields(try call.json())
         let verb = Self.verb(&fields, ["cancel", "pause", "resume", "retry", "run", "delete", "priority"])
@@ -100,7 +100,7 @@ extension API {
         return try report.reply(message: "\(verb.name)\(dryRun ? " would be" : "") done", dryRun: dryRun)
     }
 
-    /// The verb that `action` names, with `priority` where it needs one.
+    /// The verb in `action`, with `priority` if it needs one.
     static func verb(_ fields: inout Fields, _ known: [String]) -> ControlVerb? {
         let action = fields.text("action", required: true)
         let isPriority = action == "priority"
@@ -124,7 +124,7 @@ extension API {
         }
     }
 
-    /// A list of ids, each as text and, where it has the form of one, as an id.
+    /// A list of ids, each as text and, if valid, as an id.
     static func ids(
         _ name: String, _ fields: inout Fields, limit: Int
     ) throws(HTTPProblem) -> [(text: String, id: JobID?)]? {
@@ -140,7 +140,7 @@ extension API {
 }
 
 extension Reply {
-    /// The same as 202.
+    /// The same response with status 202.
     fileprivate var accepted: Reply {
         var copy = self
         copy.status = .accepted

@@ -1,22 +1,22 @@
-// A job as a producer describes it in JSON.
+// A job as described in JSON.
 
 import FoundationEssentials
 import MartletJobs
 import MartletQueue
 
-/// A job as a producer describes it.
+/// A producer's description of a job.
 struct JobModel: Sendable {
     var queue: QueueName
     var job: NewJob
     /// Whether the caller chose the id.
     var hasOwnID: Bool
 
-    /// Reads one description; notes all faults in `fields`, and answers `nil` when there are any.
+    /// Reads a description; records errors in `fields` and returns `nil` if there are any.
     ///
     /// - Parameters:
-    ///   - limit: the most bytes of a payload.
-    ///   - reserved: the type that is pushed elsewhere.
-    ///   - owner: who pushes it, where only they may read it again.
+    ///   - limit: the largest payload in bytes.
+    ///   - reserved: a type that has its own route.
+    ///   - owner: the producer's name, if only it may read the job.
     init?(_ text: JSONText, _ fields: inout Fields, limit: Int, reserved: String, owner: String? = nil) {
         var job = NewJob(type: "", payload: Array("{}".utf8), owner: owner)
         let queue = Self.queue(&fields)
@@ -95,7 +95,7 @@ struct JobModel: Sendable {
         return JobMetadata(checked: metadata.bytes)
     }
 
-    /// A text that people see again in lists and terminals.
+    /// A label that is displayed in lists and terminals.
     private static func label(
         _ name: String, _ limit: Int, _ fields: inout Fields, required: Bool = false
     ) -> String? {
@@ -106,10 +106,10 @@ struct JobModel: Sendable {
 }
 
 extension Fields {
-    /// `delay_seconds` or `run_at`; `nil` where neither is there or one is refused.
+    /// `delay_seconds` or `run_at`; `nil` when both are absent or one is invalid.
     ///
-    /// How far away the moment may be is for the store to say, by Redis' clock; what is a day beyond it by our own clock is
-    /// refused before a queue is made for it.
+    /// The store checks the limit by Redis' clock; a time more than a day beyond it by the local clock is refused
+    /// before the queue is created.
     mutating func start() -> JobStart? {
         let delay = seconds("delay_seconds", in: 0...31_536_000)
         guard let text = text("run_at") else { return delay.map { .after($0) } }

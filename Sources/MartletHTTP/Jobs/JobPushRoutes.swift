@@ -19,7 +19,7 @@ extension API {
         return try await push(call, under: key, text.canonical(RequestShape.job)) { keyed in
             var job = model.job
             if !model.hasOwnID { keyed?.mark(&job) }
-            // The queue is named, since another one may have a job with the same id.
+            // The queue is part of the URL, since another queue may have a job with the same id.
             let location = { (id: JobID) in "/api/v1/jobs/\(id)?queue=\(queue.name)" }
             return try await push(
                 job, to: queue, durability: durability, for: call.caller, location: location
@@ -27,7 +27,7 @@ extension API {
         }
     }
 
-    /// 413 when all that is wrong is a payload's size, else 422.
+    /// 413 when a payload's size is the only error, otherwise 422.
     func refusal(_ errors: [FieldError]) -> HTTPProblem {
         let sizes = errors.filter { $0.pointer.hasSuffix("/payload") && $0.detail.hasPrefix("has more than") }
         guard let first = sizes.first, sizes.count == errors.count else { return .invalid(errors) }
@@ -44,7 +44,7 @@ extension API {
         }
     }
 
-    /// Lines are compared as they were sent, one JSON value by what it means.
+    /// Lines are compared as received, a single JSON value in canonical form.
     private static func canonical(_ body: Call.Body) -> [UInt8] {
         switch body {
         case .json(let text): text.canonical(RequestShape.jobs)
@@ -53,7 +53,7 @@ extension API {
         }
     }
 
-    /// Pushes all of the jobs or none of them.
+    /// Pushes all jobs atomically.
     private func pushTogether(_ batch: JobBatch, _ call: Call) async throws -> Reply {
         if let errors = batch.allErrors { throw refusal(errors) }
         guard batch.queues.count == 1, let name = batch.queues.first else {
@@ -74,7 +74,7 @@ extension API {
         }
     }
 
-    /// Pushes each job by itself; what cannot be is told for each, and a fault of Redis for those that it hit.
+    /// Pushes each job separately; errors are reported per job.
     private func pushEach(_ batch: JobBatch, _ call: Call) async throws -> Reply {
         var report = BatchReport(for: call.caller)
         var confirmed: Confirmation?
@@ -97,11 +97,11 @@ extension API {
 }
 
 extension HTTPProblem {
-    /// Why a batch of all or nothing was refused.
+    /// Why an atomic batch was refused.
     ///
     /// - Parameters:
-    ///   - index: which of the jobs could not be pushed.
-    ///   - place: where the job with an index stands in the request, as the fault of one of its fields or of itself.
+    ///   - index: the job that could not be pushed.
+    ///   - place: the location of a job, or one of its fields, as an error.
     static func refused(
         _ index: Int, of jobs: [NewJob], _ verdict: EnqueueVerdict,
         at place: (_ index: Int, _ field: String?) -> FieldError, for caller: Caller
@@ -115,7 +115,7 @@ extension HTTPProblem {
         }
     }
 
-    /// A job of the same call that would hold the key was not pushed either, so it is named by its place.
+    /// Another job of the same request holds the key; it was not pushed either, so it is named by its position.
     private static func uniqueKeyTaken(
         by holder: JobID, _ index: Int, of jobs: [NewJob], at place: (_ index: Int, _ field: String?) -> FieldError,
         for caller: Caller

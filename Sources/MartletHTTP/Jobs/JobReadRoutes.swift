@@ -6,7 +6,7 @@ import MartletQueue
 import ServiceLifecycle
 
 extension API {
-    /// One job; with `wait` once it has ended, or as it stands when the time is over.
+    /// A job; with `wait`, once it has finished or after the limit.
     func getJob(_ call: Call) async throws -> Reply {
         let wait = try call.query.number("wait", in: 0...settings.longestWait.inSeconds)
         let (queue, found) = try await call.job()
@@ -21,8 +21,7 @@ extension API {
         return Self.tagged(.job(job), call)
     }
 
-    /// Waits for the end of a job; a shutdown of the server ends the wait early, and so does a client that has gone or
-    /// sends nothing more.
+    /// Waits for a job to finish; a server shutdown or the client's disconnect ends the wait early.
     private func final(_ job: JobRecord, _ queue: Queue, within limit: Duration) async throws -> JobRecord? {
         do {
             return try await cancelWhenGracefulShutdown {
@@ -31,14 +30,14 @@ extension API {
                 }
             }
         } catch  where error is CancellationError || Task.isShuttingDownGracefully || Self.hasStopped {
-            // Also a look that the end of the wait cut short; what it says then is that nobody waits for the reply.
+            // Includes a read that the end of the wait cancelled.
             return job
         }
     }
 
     private static var hasStopped: Bool { ClientConnection.current?.hasStopped ?? false }
 
-    /// An answer with an entity tag; 304 when the client has it already.
+    /// A response with an entity tag; 304 when the client has that version.
     static func tagged(_ json: JSONOutput, _ call: Call) -> Reply {
         let bytes = json.bytes
         let tag = "\"\(RequestDigest.of(bytes))\""
@@ -52,7 +51,7 @@ extension API {
         return Reply([], type: "application/json", status: .notModified).with(.eTag, tag)
     }
 
-    /// A page of jobs: of one queue, or of all visible ones by name.
+    /// A page of jobs: of one queue, or of all visible queues by name.
     func listJobs(_ call: Call) async throws -> Reply {
         let limit = try call.query.integer("limit", in: 1...200) ?? 50
         let states = try Self.states(call.query["state"])
@@ -100,7 +99,7 @@ extension API {
     }
 }
 
-/// A place in a listing that may go over several queues.
+/// A position in a listing that may span several queues.
 struct ListCursor: LosslessStringConvertible {
     var queue: QueueName
     var place: JobCursor?

@@ -1,11 +1,11 @@
-// A job as it is shown.
+// A job in responses.
 
 import FoundationEssentials
 import MartletJobs
 import MartletQueue
 
 extension JSONOutput {
-    /// A job in full, or without its payload, checkpoint and result as lists show it.
+    /// A complete job, or without payload, checkpoint and result for lists.
     static func job(_ job: JobRecord, brief: Bool = false) -> JSONOutput {
         var object = JSONObject(capacity: 512 + (brief ? 0 : job.payload.count))
         object.add("id", text: job.id.description)
@@ -24,7 +24,7 @@ extension JSONOutput {
         return .written(object)
     }
 
-    /// What most jobs do not have.
+    /// The fields that most jobs do not have.
     private static func addRest(of job: JobRecord, brief: Bool, to object: inout JSONObject) {
         if job.retryPolicy != .standard { object.add("backoff", .backoff(job.retryPolicy)) }
         object.add("timeout_seconds", job.timeout.map(JSONOutput.seconds))
@@ -65,7 +65,7 @@ extension JSONOutput {
 }
 
 extension JobProgress {
-    /// How much is done, in per cent with two places; `nil` while the total is unknown.
+    /// The progress in percent with two decimals; `nil` while the total is unknown.
     var percent: Double? {
         guard let total, total > 0 else { return nil }
         return (min(max(Double(completed) / Double(total), 0), 1) * 10_000).rounded() / 100

@@ -1,18 +1,18 @@
-// Counts the jobs that came in over this server, by queue and type.
+// Counts the jobs pushed through this server, by queue and type.
 
 import CoreMetrics
 import MartletJobs
 import MartletQueue
 import Synchronization
 
-/// Counts accepted jobs; each counter is made once.
+/// Counts accepted jobs; each counter is created once.
 final class PushMetrics: Sendable {
     private struct Key: Hashable {
         var queue: QueueName
         var type: String
     }
 
-    /// Types come from callers, so there must be an end to those that are kept; the registry folds what it has no room for.
+    /// Types come from callers and are unbounded; the registry folds those beyond its limit.
     private static let limit = 1000
     private let counters = Mutex<[Key: Counter]>([:])
 
@@ -22,7 +22,7 @@ final class PushMetrics: Sendable {
         counter(Key(queue: queue, type: job.type)).increment()
     }
 
-    /// Counts those of the jobs that are new.
+    /// Counts the new jobs.
     func count(_ jobs: [NewJob], _ verdicts: [EnqueueVerdict], in queue: QueueName) {
         var created: [String: Int] = [:]
         for (job, verdict) in zip(jobs, verdicts) {

@@ -1,11 +1,11 @@
-// One push of one job: said twice when the first reply was lost, then told as HTTP tells it.
+// Pushes with one repeat after a lost reply, and their HTTP responses.
 
 import HTTPTypes
 import MartletJobs
 import MartletQueue
 
 extension Queue {
-    /// Pushes one job, as ``pushEach(_:_:)`` does; those of many callers at once go out together.
+    /// Pushes one job, as ``pushEach(_:_:)`` does; concurrent pushes are sent together.
     func push(_ job: NewJob, _ durability: Durability?) async throws(QueueError) -> Pushed<EnqueueVerdict> {
         try await saidTwice { isRepeat throws(QueueError) in
             var pushed = try await enqueue(job, durability: durability)
@@ -14,10 +14,9 @@ extension Queue {
         }
     }
 
-    /// Pushes jobs, each judged by itself; when a reply was lost, once more with the same ids, which changes nothing for
-    /// those that were pushed.
+    /// Pushes jobs, each decided separately; after a lost reply, repeats once with the same ids, which is safe.
     ///
-    /// Also answers what was confirmed of them; `nil` where a fault came between.
+    /// Also returns the confirmed durability; `nil` after an error.
     func pushEach(
         _ jobs: [NewJob], _ durability: Durability?
     ) async -> ([Result<EnqueueVerdict, QueueError>], Confirmation?) {
@@ -37,7 +36,7 @@ extension Queue {
         }
     }
 
-    /// How many of the jobs may have been pushed before this fault: they go to Redis in slices, one after the other.
+    /// How many jobs may have been pushed before this error: they are sent in slices, one after another.
     private static func reached(_ error: QueueError, _ jobs: [NewJob]) -> Int {
         let slice = Set(error.ids)
         let start = jobs.firstIndex { slice.contains($0.id) } ?? 0
@@ -45,7 +44,7 @@ extension Queue {
         return jobs.lastIndex { slice.contains($0.id) }.map { $0 + 1 } ?? jobs.count
     }
 
-    /// The same, all or nothing.
+    /// The same, atomically.
     func pushAtomically(
         _ jobs: [NewJob], _ durability: Durability?
     ) async throws(QueueError) -> Pushed<AtomicEnqueueResult> {
@@ -57,7 +56,7 @@ extension Queue {
         }
     }
 
-    // A job with an id of our own making that is there already is the one that the lost first try created.
+    // A job with a generated id that already exists was created by the lost first attempt.
     private static func asFirst(_ verdicts: [EnqueueVerdict], _ jobs: [NewJob]) -> [EnqueueVerdict] {
         zip(verdicts, jobs).map { verdict, job in
             guard case .existing(let state) = verdict, job.digest == nil else { return verdict }
@@ -67,7 +66,7 @@ extension Queue {
 }
 
 extension API {
-    /// Pushes one job and answers 201 with it, 200 when it was there, or what forbids it.
+    /// Pushes one job: 201 with it, 200 when it existed, or the reason for a refusal.
     func push(
         _ job: NewJob, to queue: Queue, durability: Durability? = nil, for caller: Caller,
         location: (JobID) -> String, view: (JobRecord) -> JSONOutput
@@ -87,9 +86,9 @@ extension API {
         }
     }
 
-    /// The job as it stands; one that is new is known without reading it.
+    /// The job in its current state; a new one is known without reading it.
     ///
-    /// It is in the queue whatever reading it says, so a fault there is no error.
+    /// The job is queued in any case, so an error while reading it is ignored.
     private func reply(
         _ job: NewJob, _ state: JobState, isNew: Bool, _ queue: Queue, _ more: [(key: String, value: JSONOutput)],
         _ view: (JobRecord) -> JSONOutput
@@ -106,7 +105,7 @@ extension API {
 }
 
 extension Reply {
-    /// The same as 201 with the place of what was created.
+    /// The same response with status 201 and a `Location`.
     fileprivate func created(at location: String) -> Reply {
         var copy = with(.location, location)
         copy.status = .created

@@ -1,10 +1,10 @@
-// Draining a queue and deleting one.
+// Draining and deleting queues.
 
 import HTTPTypes
 import MartletQueue
 
 extension API {
-    /// Cancels all that waits; says how many jobs this call cancelled, and what is left.
+    /// Cancels all waiting jobs; reports how many were cancelled, and what is left.
     func drainQueue(_ call: Call) async throws -> Reply {
         try call.takesNothing()
         let queue = try call.queueInPath()
@@ -17,7 +17,7 @@ extension API {
             ]))
     }
 
-    /// Deletes a queue without jobs; with `?finished=true` also the jobs that have ended.
+    /// Deletes a queue without jobs; with `?finished=true`, also its finished jobs.
     func deleteQueue(_ call: Call) async throws -> Reply {
         let queue = try call.queueInPath()
         let finished = try call.query.flag("finished") ?? false
@@ -26,7 +26,7 @@ extension API {
         }
         let removal = try await Self.removing(queue) { queue, isRepeat throws(QueueError) in
             let removal = try await queue.delete(finished: finished)
-            // What the lost first try deleted is not there any more.
+            // The lost first attempt may have deleted it.
             return isRepeat && removal == .missing ? .deleted(finished: 0) : removal
         }
         switch removal {
@@ -43,7 +43,7 @@ extension API {
         }
     }
 
-    /// Said twice where a reply was lost: what a first try did is not done again.
+    /// Repeats once after a lost reply; what the first attempt did is not done again.
     private static func removing<Value>(
         _ queue: Queue, _ change: (_ queue: Queue, _ isRepeat: Bool) async throws(QueueError) -> Value
     ) async throws(WriteError) -> Value {

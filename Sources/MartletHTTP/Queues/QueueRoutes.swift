@@ -1,4 +1,4 @@
-// Queues: their counts and settings, their pauses, and the numbers over all of them.
+// Queues: counts, settings and pauses, and statistics over all of them.
 
 import HTTPTypes
 import MartletJobs
@@ -9,7 +9,7 @@ extension API {
         Reply(.object(["queues": .array(try await statuses(call).map(JSONOutput.queue))]))
     }
 
-    /// The status of every queue that the caller may see, in the order of their names.
+    /// The status of every visible queue, sorted by name.
     private func statuses(_ call: Call) async throws -> [QueueStatus] {
         let queues = try await call.visibleQueues().map(call.store.queue)
         let statuses = try await withThrowingTaskGroup(of: QueueStatus?.self) { group in
@@ -29,7 +29,7 @@ extension API {
         return (queue, status)
     }
 
-    /// Changes a queue and answers how it stands then.
+    /// Changes a queue and returns its new state.
     private func changing(
         _ queue: Queue, _ change: (Queue) async throws(QueueError) -> Void
     ) async throws -> Reply {
@@ -40,7 +40,7 @@ extension API {
         return Reply(.queue(status))
     }
 
-    /// Sets what is named, `null` to its default; creates the queue where it does not exist yet.
+    /// Sets the given settings, `null` to their defaults; creates the queue if it does not exist.
     func configureQueue(_ call: Call) async throws -> Reply {
         let queue = try call.queueInPath()
         var fields = Fields(try call.json())
@@ -77,7 +77,7 @@ extension API {
         return Reply(.object(["message": "Queues are no longer paused together", "status": "active"]))
     }
 
-    /// Changes all queues, one after the other: when that fails, some of them may have changed.
+    /// Changes all queues one by one; an error may leave some of them changed.
     private func changeAll(
         _ change: (JobStore) async throws(QueueError) -> Void
     ) async throws {
@@ -97,11 +97,11 @@ extension API {
         return reason
     }
 
-    /// The numbers over all queues that the caller may see.
+    /// The statistics over all visible queues.
     func stats(_ call: Call) async throws -> Reply {
         let all = try await statuses(call)
         var jobs: [JobIndex: Int] = [:]
-        // Numbers of Redis are added so that no stored number can be too large for it.
+        // Sums are clamped so that stored numbers cannot overflow.
         func add(_ left: Int, _ right: Int) -> Int { min(max(left + right, -(1 << 53)), 1 << 53) }
         for status in all { jobs.merge(status.jobs, uniquingKeysWith: add) }
         func sum(_ path: KeyPath<QueueStatus, Int>) -> JSONOutput { .int(all.reduce(0) { add($0, $1[keyPath: path]) }) }
@@ -118,7 +118,7 @@ extension API {
             ]))
     }
 
-    /// The worker processes of all queues that the caller may see, each once, as they spoke of themselves.
+    /// The worker processes of all visible queues, each once, with the information from their heartbeats.
     func listWorkers(_ call: Call) async throws -> Reply {
         let queues = try await call.visibleQueues().map(call.store.queue)
         let reports = try await withThrowingTaskGroup(of: [WorkerReport].self) { group in

@@ -1,12 +1,12 @@
-// The settings of a queue as the body of PUT /api/v1/queues/{queue} names them.
+// The settings of a queue in the body of PUT /api/v1/queues/{queue}.
 
 import MartletJobs
 import MartletQueue
 
 extension QueueSettingsChange {
-    /// Reads what the fields name; notes all faults there.
+    /// Reads the given fields and records errors.
     ///
-    /// A field that is absent changes nothing, `null` takes its setting back to the default.
+    /// An absent field changes nothing, `null` resets its setting to the default.
     init(_ fields: inout Fields, _ queue: QueueName, _ settings: ServerSettings) {
         self.init()
         limit = fields.integer("concurrency", in: queue == .downloads ? settings.concurrencyRange : 0...1_000_000)
@@ -15,7 +15,7 @@ extension QueueSettingsChange {
             step = ageing == .zero ? .milliseconds(1 << 42) : ageing
         }
         durability = fields.durability()
-        // Downloads never go without a limit; theirs comes from the server's settings.
+        // Downloads always have a limit; the default is the server's.
         if fields.isNull("concurrency"), queue == .downloads { limit = settings.defaultConcurrency }
         for (name, setting) in Self.nullable where limit == nil || setting != .limit {
             if fields.isNull(name) { defaults.insert(setting) }

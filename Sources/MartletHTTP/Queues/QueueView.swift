@@ -1,10 +1,10 @@
-// A queue as it is shown.
+// A queue in responses.
 
 import MartletJobs
 import MartletQueue
 
 extension JSONOutput {
-    /// A queue with its counts, flags and settings.
+    /// A queue with its counts, pauses and settings.
     static func queue(_ status: QueueStatus) -> JSONOutput {
         .object([
             "name": .string(status.name.description), "paused": .bool(status.isPaused),
@@ -21,7 +21,7 @@ extension JSONOutput {
         ])
     }
 
-    /// How many jobs each index has; `delayed` are the scheduled and the retrying ones.
+    /// The number of jobs per index; `delayed` holds scheduled and retrying jobs.
     static func counts(_ jobs: [JobIndex: Int]) -> JSONOutput {
         .members(JobIndex.allCases.map { ($0.rawValue, .int(jobs[$0] ?? 0)) })
     }

@@ -1,18 +1,18 @@
-// What goes wrong on this surface, as RFC 9457 says it: one type for every error answer.
+// Error responses as RFC 9457 problem documents.
 
 import HTTPTypes
 import MartletJobs
 import MartletQueue
 
-/// An error answer.
+/// An error response.
 struct HTTPProblem: Error, Sendable {
     /// The HTTP status.
     var status: HTTPResponse.Status
-    /// A fixed word that programs can rely on.
+    /// A stable code for programs.
     var code: String
-    /// What happened here, for people.
+    /// What happened, for people.
     var detail: String
-    /// The faults of single fields.
+    /// The errors of single fields.
     var errors: [FieldError] = []
     /// More members of the body.
     var more: [(key: String, value: JSONOutput)] = []
@@ -25,7 +25,7 @@ struct HTTPProblem: Error, Sendable {
         self.detail = detail
     }
 
-    /// The body; `instance` is the path that was asked for.
+    /// The body; `instance` is the requested path.
     func body(instance: String, requestID: String) -> JSONOutput {
         let body = JSONOutput.object([
             "type": "urn:martlet:problem:\(code)", "title": .string(status.reasonPhrase), "status": .int(status.code),
@@ -51,12 +51,12 @@ struct HTTPProblem: Error, Sendable {
 }
 
 extension HTTPProblem {
-    /// 400: the body is not JSON.
+    /// 400: the body is not valid JSON.
     static func malformed(_ fault: JSONSyntaxError) -> HTTPProblem {
         HTTPProblem(.badRequest, "malformed-json", "the body \(fault.reason) (at byte \(fault.offset))")
     }
 
-    /// 422: well-formed, but its meaning is not acceptable.
+    /// 422: well-formed but invalid.
     static func invalid(_ errors: [FieldError]) -> HTTPProblem {
         // A misspelt name explains why another one is missing.
         let news = errors.first { $0.isMisspelt } ?? errors.first
@@ -71,15 +71,15 @@ extension HTTPProblem {
         invalid([FieldError(pointer: pointer, detail: detail)])
     }
 
-    /// 422: the cursor does not come from a page.
+    /// 422: the cursor is invalid.
     static var unknownCursor: HTTPProblem {
         .invalid("?cursor", "is not valid; use `next_cursor` of the previous page")
     }
 
-    /// 404: nothing here by that name.
+    /// 404: not found.
     static func notFound(_ what: String) -> HTTPProblem { HTTPProblem(.notFound, "not-found", what) }
 
-    /// 409: not in this state.
+    /// 409: not possible in this state.
     static func invalidState(_ id: JobID, _ verb: String, _ state: String, allowed: [String]) -> HTTPProblem {
         HTTPProblem(.conflict, "invalid-state", "\(id) is \(state), so it cannot be changed by \(verb)")
             .with("id", .string(id.description)).with("state", .string(state))
@@ -91,7 +91,7 @@ extension HTTPProblem {
         HTTPProblem(.contentTooLarge, "too-large", what).with("limit", .int(limit))
     }
 
-    /// 409: another job that has not ended holds the unique key; `nil` where the caller may not know which.
+    /// 409: another unfinished job holds the unique key; `nil` when the caller may not know which.
     static func uniqueKeyTaken(by holder: JobID?) -> HTTPProblem {
         guard let holder else {
             return HTTPProblem(.conflict, "unique-key-taken", "another job holds this unique key until it has ended")
@@ -108,11 +108,11 @@ extension HTTPProblem {
         .with("id", .string(id.description))
     }
 
-    /// 503: other clients have not read what they asked for.
+    /// 503: other clients have not read their responses.
     static let answersFull = HTTPProblem(
         .serviceUnavailable, "answers-full", "too many large answers wait to be read; ask again later"
     ).with("outcome", "not-executed").with(.retryAfter, "1")
 
-    /// 500: a fault of the server; does not say what it was.
+    /// 500: an unexpected server error, without details.
     static let bug = HTTPProblem(.internalServerError, "internal", "an error of the server's own; its log has the rest")
 }

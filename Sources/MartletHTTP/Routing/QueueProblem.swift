@@ -1,11 +1,11 @@
-// What the queue could not do, as HTTP says it: in plain words for everybody, with the cause for those who operate Redis.
+// HTTP responses for queue errors: plain messages for everybody, causes for operators.
 
 import HTTPTypes
 import MartletJobs
 import MartletQueue
 
 extension QueueError {
-    /// What happened, without names, addresses or texts from inside.
+    /// The message without names, addresses or internal texts.
     var publicText: String {
         switch kind {
         case .notExecuted(.unavailable): "Redis cannot be reached"
@@ -26,12 +26,12 @@ extension QueueError {
 }
 
 extension HTTPProblem {
-    /// What the queue could not do.
+    /// Creates the response for a queue error.
     ///
     /// - Parameters:
-    ///   - error: the fault.
-    ///   - isRead: whether nothing would have been written.
-    ///   - showsCause: whether the caller may know where Redis is and what it said.
+    ///   - error: the error.
+    ///   - isRead: whether the request only reads.
+    ///   - showsCause: whether the caller may see Redis' address and error texts.
     init(_ error: QueueError, isRead: Bool, showsCause: Bool) {
         switch error.kind {
         case .notExecuted(let reason):

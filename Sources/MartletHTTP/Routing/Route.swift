@@ -1,10 +1,8 @@
-// The one table of routes: which method and path means what, who may ask for it, and what it takes.
+// The route table: which method and path has which operation, roles, scope and body.
 
 import HTTPTypes
 
-/// What a route does.
-///
-/// There is exactly one row for each.
+/// The operation of a route; each has exactly one row.
 enum Operation: String, Sendable, CaseIterable {
     case pauseDownloads, resumeDownloads, downloadStatus, setDownloadConcurrency
     case addDownload, addDownloads, actOnDownloads, listDownloads, getDownload
@@ -16,27 +14,27 @@ enum Operation: String, Sendable, CaseIterable {
     case livez, readyz, health, ready, metrics
 }
 
-/// Which queues a caller's token must hold for.
+/// The queues that a caller's token needs access to.
 enum Scope: Sendable, Hashable {
-    /// The queue of the job or of the request; checked wherever a queue is opened.
+    /// The queue of the job or of the request; checked whenever a queue is opened.
     case named
     /// The queue `downloads`.
     case downloads
-    /// All queues, those too that do not exist yet.
+    /// All queues, including future ones.
     case all
 }
 
-/// What a route takes as its body.
+/// The body that a route accepts.
 enum BodyRule: Sendable, Hashable {
-    /// Nothing; what is sent is not read.
+    /// None; a body is not read.
     case none
     /// A JSON value.
     case json
-    /// A JSON value, or nothing.
+    /// A JSON value or nothing.
     case optionalJSON
     /// A large JSON value.
     case bulk
-    /// A large JSON value, or one JSON value on each line.
+    /// A large JSON value, or one JSON value per line.
     case bulkOrLines
 }
 
@@ -44,32 +42,32 @@ enum BodyRule: Sendable, Hashable {
 struct Route: Sendable {
     let operation: Operation
     let method: HTTPRequest.Method
-    /// The path with its parameters in braces.
+    /// The path with parameters in braces.
     let template: String
-    /// The roles that may ask for it, `admin` always among them; `nil` when nobody is asked who they are.
+    /// The roles that may call it, always including `admin`; `nil` for public routes.
     let roles: Set<Role>?
     var scope: Scope = .named
     var body: BodyRule = .none
-    /// The names that may stand in the query.
+    /// The allowed query parameters.
     var query: Set<String> = []
 
     /// Whether it changes nothing.
     var isRead: Bool { method == .get }
 
-    /// Whether its body may be so large that reading it takes a while.
+    /// Whether reading its body may take long.
     var isLarge: Bool { body == .bulk || body == .bulkOrLines }
 }
 
 extension Route {
     /// All routes.
     ///
-    /// The table is the implementation: what is not here is not reachable, and who is not here is refused.
+    /// The table is authoritative: a route that is missing here is unreachable, a role that is missing is refused.
     static let all: [Route] = downloads + jobs + queues + system
 
-    /// What machines ask of a process: the routes of the listener for probes.
+    /// The routes of the probe listener.
     static let probes = system
 
-    /// Whether everybody may ask, and learns only how the process is.
+    /// Whether the route is public and shows only the state of the process.
     var isProbe: Bool { roles == nil }
 
     private static let downloads: [Route] = [

@@ -1,14 +1,14 @@
-// Finds the route of a request, or says why there is none.
+// Finds the route of a request, or the reason why there is none.
 
 import HTTPTypes
 
-/// A route with the parameters of one request's path.
+/// A route with the parameters of a request's path.
 struct RouteMatch: Sendable {
     let route: Route
     let parameters: [String: String]
 }
 
-/// Looks routes up by the segments of a path; a fixed segment wins over a parameter.
+/// Finds routes by path segments; a fixed segment takes precedence over a parameter.
 struct RouteMatcher: Sendable {
     private enum Segment: Sendable, Equatable {
         case fixed(String)
@@ -23,7 +23,7 @@ struct RouteMatcher: Sendable {
         let segments: [Segment]
         var routes: [Route]
 
-        /// How much of the path is fixed: the more, the earlier it is tried.
+        /// The number of fixed segments: more are tried first.
         let fixed: Int
 
         init(_ template: String, _ routes: [Route]) {
@@ -44,9 +44,9 @@ struct RouteMatcher: Sendable {
         }
     }
 
-    /// The paths without parameters, as they are mostly written.
+    /// The paths without parameters, in their usual spelling.
     private let plain: [String: Path]
-    /// The paths by their number of segments.
+    /// The paths by number of segments.
     private let paths: [Int: [Path]]
 
     init(_ routes: [Route]) {
@@ -56,7 +56,7 @@ struct RouteMatcher: Sendable {
             uniqueKeysWithValues: all.filter { $0.fixed == $0.segments.count }.map { ($0.routes[0].template, $0) })
     }
 
-    /// The route of a method and a path; one slash at the end changes nothing.
+    /// The route for a method and path; one trailing slash is ignored.
     func match(_ method: HTTPRequest.Method, _ path: String) throws(HTTPProblem) -> RouteMatch {
         let wanted = method == .head ? .get : method
         if let route = plain[path]?.routes.first(where: { $0.method == wanted }) {
@@ -71,7 +71,7 @@ struct RouteMatcher: Sendable {
         throw HTTPProblem(.methodNotAllowed, "method-not-allowed", "this path answers to \(list)").with(.allow, list)
     }
 
-    /// The methods that a path answers to, separated by commas; `*` is the server as a whole.
+    /// The methods that a path supports, separated by commas; `*` is the whole server.
     func allowed(at path: String) throws(HTTPProblem) -> String {
         let there =
             path == "*"
@@ -84,13 +84,13 @@ struct RouteMatcher: Sendable {
         return allowed.sorted().joined(separator: ", ")
     }
 
-    /// The paths that fit what was asked for, the one with most that is fixed first.
+    /// The matching paths, most fixed segments first.
     private func candidates(_ asked: [String]) -> [(path: Path, parameters: [String: String])] {
         var found: [(path: Path, parameters: [String: String])] = []
         for path in paths[asked.count] ?? [] {
             guard let parameters = path.parameters(of: asked) else { continue }
             found.append((path, parameters))
-            // The ids of downloads are not their callers' choice, so `/api/downloads/pause` is never the download `pause`.
+            // Download ids are generated, so `/api/downloads/pause` is never the download `pause`.
             if path.fixed == asked.count, path.routes.allSatisfy({ $0.scope == .downloads }) { break }
         }
         return found
@@ -103,7 +103,7 @@ struct RouteMatcher: Sendable {
         return segments
     }
 
-    /// A segment without its percent signs; one that is broken matches nothing but a parameter, which refuses it.
+    /// A percent-decoded segment; an invalid one matches only a parameter, which refuses it.
     private static func unescaped(_ segment: String) -> String {
         guard segment.utf8.contains(UInt8(ascii: "%")) else { return segment }
         var bytes: [UInt8] = []

@@ -1,16 +1,16 @@
-// What the rest of the server knows of a client's connection: whether the client is still there, since when the connection
-// is idle, and how much of its answers is unread.
+// A client's connection as the rest of the server sees it: whether the client is connected, how long it is idle, and
+// how much of its responses is unread.
 
 import NIOCore
 import Synchronization
 
 /// A connection to a client.
 ///
-/// Its handlers change it on their event loop; any thread may ask.
+/// Its handlers change it on their event loop; any thread may read it.
 final class ClientConnection: Sendable {
-    /// What can be heard of a client.
+    /// The events of a client.
     enum Event: Sendable {
-        /// It sends nothing more; it may still read, but most that do this have gone.
+        /// The client has closed its sending side; it may still read, but usually it has gone.
         case stopped
         /// The connection is closed.
         case closed
@@ -25,16 +25,16 @@ final class ClientConnection: Sendable {
         var unreadSince: NIODeadline?
     }
 
-    /// The connection whose request the task works on.
+    /// The connection whose request the current task handles.
     @TaskLocal static var current: ClientConnection?
 
     private let channel: any Channel
     private let executor: any TaskExecutor
     private let state = Mutex(State())
-    /// Since when no request is under way, in nanoseconds of the loop's clock; 0 while one is.
+    /// Since when no request is in flight, in nanoseconds of the loop's clock; 0 during a request.
     private let idle = Atomic<UInt64>(0)
 
-    /// A connection whose tasks run on `executor`.
+    /// Creates a connection whose tasks run on `executor`.
     init(_ channel: any Channel, executor: any TaskExecutor) {
         self.channel = channel
         self.executor = executor
@@ -47,18 +47,18 @@ final class ClientConnection: Sendable {
 // MARK: - Idle
 
 extension ClientConnection {
-    /// Since when no request is under way; `nil` while one is.
+    /// Since when no request is in flight; `nil` during a request.
     ///
-    /// A connection that was just accepted has a moment in which it does not count as idle, so this may lie in the future.
+    /// A new connection does not count as idle for a moment, so this may be in the future.
     var idleSince: NIODeadline? {
         let nanoseconds = idle.load(ordering: .relaxed)
         return nanoseconds == 0 ? nil : .uptimeNanoseconds(nanoseconds)
     }
 
-    /// A request has begun.
+    /// Marks the start of a request.
     func becomeBusy() { idle.store(0, ordering: .relaxed) }
 
-    /// No request is under way, or none from `delay` on.
+    /// Marks that no request is in flight, from `delay` on.
     func becomeIdle(after delay: TimeAmount = .zero) {
         idle.store(max(1, (NIODeadline.now() + delay).uptimeNanoseconds), ordering: .relaxed)
     }
@@ -67,10 +67,10 @@ extension ClientConnection {
 // MARK: - Presence
 
 extension ClientConnection {
-    /// The client sends nothing more.
+    /// Records that the client has closed its sending side.
     func clientStopped() { tell(.stopped) }
 
-    /// The connection is closed.
+    /// Records that the connection is closed.
     func connectionClosed() { tell(.closed) }
 
     private func tell(_ event: Event) {
@@ -82,13 +82,13 @@ extension ClientConnection {
         for call in calls { call() }
     }
 
-    /// Whether the client sends nothing more.
+    /// Whether the client has closed its sending side.
     var hasStopped: Bool { state.withLock { $0.hasStopped } }
 
     /// Whether the connection is closed.
     var isClosed: Bool { state.withLock { $0.isClosed } }
 
-    /// Calls `call` once `event` is known, at once if it is already.
+    /// Calls `call` when `event` happens, at once if it has happened.
     private func watch(_ event: Event, _ call: @escaping @Sendable () -> Void) -> Int {
         let (key, isPast) = state.withLock { state in
             state.nextWatcher += 1
@@ -101,9 +101,9 @@ extension ClientConnection {
 
     private func unwatch(_ key: Int) { state.withLock { _ = $0.watchers.removeValue(forKey: key) } }
 
-    /// Runs work that nobody needs once the client has gone, and cancels it then.
+    /// Runs work that is useless once the client has gone, and cancels it then.
     ///
-    /// - Throws: what `work` throws; a `CancellationError` most likely when the client has gone.
+    /// - Throws: the errors of `work`; usually `CancellationError` when the client has gone.
     static func whileConnected<Value: Sendable>(
         until event: Event, _ work: @escaping @Sendable () async throws -> Value
     ) async throws -> Value {
@@ -122,10 +122,10 @@ extension ClientConnection {
 // MARK: - Unread answers
 
 extension ClientConnection {
-    /// Since when an answer waits to be read; `nil` when none does.
+    /// Since when a response waits to be read; `nil` when none does.
     var unreadSince: NIODeadline? { state.withLock { $0.unreadSince } }
 
-    /// An answer will be sent.
+    /// Adds a response to be sent.
     func addUnread(_ count: Int) {
         state.withLock { state in
             state.unread += count
@@ -133,9 +133,9 @@ extension ClientConnection {
         }
     }
 
-    /// The client has read an answer.
+    /// The client has read a response.
     ///
-    /// - Returns: how many bytes are to be given back.
+    /// - Returns: the number of bytes to release.
     func removeUnread(_ count: Int) -> Int {
         state.withLock { state in
             let removed = min(count, state.unread)
@@ -145,8 +145,8 @@ extension ClientConnection {
         }
     }
 
-    /// Nothing of what the client has not read will be read any more.
+    /// The client will read nothing more.
     ///
-    /// - Returns: how many bytes are to be given back.
+    /// - Returns: the number of bytes to release.
     func removeAllUnread() -> Int { removeUnread(.max) }
 }

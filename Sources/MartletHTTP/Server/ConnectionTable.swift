@@ -1,5 +1,5 @@
-// All connections of one listener: how many there are and from where, which one goes when there are too many, and how much
-// all of them have not read.
+// The connections of one listener: limits in total and per address, eviction of idle ones, and the budget of unread
+// responses.
 
 import CoreMetrics
 import NIOCore
@@ -7,14 +7,14 @@ import Synchronization
 
 /// The connections of a listener.
 final class ConnectionTable: Sendable {
-    /// What becomes of a new connection.
+    /// The decision on a new connection.
     enum Admission: Sendable, Equatable {
         case admitted
-        /// Its address has too many, and a request is under way on each or may just come.
+        /// The address has too many connections, each with a request in flight or about to arrive.
         case addressIsFull
-        /// The server has too many, and a request is under way on each or may just come.
+        /// The server has too many connections, each with a request in flight or about to arrive.
         case serverIsFull
-        /// The same, while so many others are told so already that nothing more is kept of it.
+        /// Refused while so many refusals are being sent that this one is closed without an answer.
         case dropped
     }
 
@@ -29,11 +29,11 @@ final class ConnectionTable: Sendable {
         var refusals = 0
     }
 
-    /// How many refused connections may read why at the same time.
+    /// The most refused connections that receive an answer at the same time.
     static let refusalLimit = 64
-    /// How long a new connection is spared, in which its first head may be on its way.
+    /// How long a new connection is not evicted, since its first head may be on its way.
     static let grace = TimeAmount.milliseconds(250)
-    /// How long an answer must have waited before it is given up for another.
+    /// How long a response must have waited before it is dropped for another.
     static let patience = TimeAmount.seconds(1)
 
     private let limit: Int
@@ -42,7 +42,7 @@ final class ConnectionTable: Sendable {
     private let meters: ConnectionMetrics
     private let state = Mutex(State())
 
-    /// A table for a listener with this name.
+    /// Creates a table for a listener with this name.
     init(_ settings: ServerSettings, listener: String) {
         meters = ConnectionMetrics(listener: listener)
         limit = settings.maxConnections
@@ -50,14 +50,14 @@ final class ConnectionTable: Sendable {
         answers = ByteBudget(limit: settings.answerBudget)
     }
 
-    /// How many connections there are.
+    /// The number of connections.
     var count: Int { state.withLock { $0.entries.count } }
 
-    /// The bytes of large answers that clients have not read.
+    /// The bytes of large unread responses.
     var unreadBytes: Int { answers.held }
 
-    /// Takes a connection, and closes the one that has been idle for longest where there is no room: one of the same
-    /// address, when that has too many, else any.
+    /// Adds a connection; at the limit, closes the one that has been idle longest: of the same address, if that has too
+    /// many, otherwise any.
     func admit(_ link: ClientConnection, from address: ClientAddress) -> Admission {
         let (admission, evicted) = state.withLock { state -> (Admission, ClientConnection?) in
             let addressIsFull = state.counts[address, default: 0] >= limitPerAddress
@@ -80,7 +80,7 @@ final class ConnectionTable: Sendable {
         return admission
     }
 
-    /// A connection that was not dropped is closed.
+    /// Removes a closed connection.
     func leave(_ link: ClientConnection, _ admission: Admission) {
         state.withLock { state in
             if admission == .admitted { state.remove(link) } else if admission != .dropped { state.refusals -= 1 }
@@ -90,7 +90,7 @@ final class ConnectionTable: Sendable {
     }
 }
 
-/// What is counted of connections.
+/// The metrics of connections.
 private struct ConnectionMetrics: Sendable {
     let open: Meter
     let unread = Self.cut("unread")
@@ -119,10 +119,10 @@ private struct ConnectionMetrics: Sendable {
 // MARK: - Unread answers
 
 extension ConnectionTable {
-    /// Makes room for an answer, and closes those connections for it that have not read theirs for longest.
+    /// Reserves memory for a response, closing the connections with the longest unread ones if necessary.
     ///
-    /// - Parameter isOwed: whether the answer tells of something that was done; it is sent in any case.
-    /// - Returns: whether there is room.
+    /// - Parameter isOwed: whether the response reports a completed write; it is sent in any case.
+    /// - Returns: whether the response may be sent.
     func makeRoom(for count: Int, on link: ClientConnection, isOwed: Bool) -> Bool {
         while !answers.take(count) {
             guard let slowest = longestUnread(but: link, mayBeNew: isOwed) else {
@@ -135,12 +135,12 @@ extension ConnectionTable {
             slowest.close()
         }
         link.addUnread(count)
-        // Who has gone meanwhile was given back before this was added.
+        // A connection that closed meanwhile had been released before this was added.
         if link.isClosed { answers.give(link.removeAllUnread()) }
         return true
     }
 
-    /// A client has read an answer.
+    /// A client has read a response.
     func wasRead(_ count: Int, by link: ClientConnection) { answers.give(link.removeUnread(count)) }
 
     private func longestUnread(but link: ClientConnection, mayBeNew: Bool) -> ClientConnection? {

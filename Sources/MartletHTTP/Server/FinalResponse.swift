@@ -1,9 +1,9 @@
-// The answers that a connection gets before it is closed, when there is no request that a handler could answer.
+// The responses sent before a connection is closed, when there is no request for a handler.
 
 import NIOCore
 import NIOHTTP1
 
-/// An answer behind which the connection is closed.
+/// A response after which the connection is closed.
 struct FinalResponse: Sendable {
     var status: HTTPResponseStatus
     var code: String

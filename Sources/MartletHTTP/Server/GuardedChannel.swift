@@ -1,14 +1,14 @@
-// A connection with our handlers around Hummingbird's HTTP/1.1 channel.
+// A connection with additional handlers around Hummingbird's HTTP/1.1 channel.
 
 import HummingbirdCore
 import Logging
 import NIOCore
 import NIOHTTP1
 
-/// Hummingbird's HTTP/1.1 channel, with deadlines for heads, bodies and answers, bounds for all connections together, and an
-/// answer to what is not HTTP.
+/// Hummingbird's HTTP/1.1 channel with deadlines for heads, bodies and responses, limits over all connections, and a
+/// response to non-HTTP data.
 struct GuardedChannel: ServerChildChannel {
-    /// A connection, with what the rest of the server knows of it.
+    /// A connection with the state that the rest of the server sees.
     struct Value: ServerChildChannelValue {
         let base: HTTP1Channel.Value
         let link: ClientConnection
@@ -44,10 +44,10 @@ struct GuardedChannel: ServerChildChannel {
     }
 }
 
-/// Bytes came in; rung before they are decoded.
+/// An event: bytes have arrived and are about to be decoded.
 struct BytesArrived: Sendable {}
 
-/// Rings whenever bytes come in, so that the guard behind the decoder knows when a head begins.
+/// Fires an event when bytes arrive, so that the guard behind the decoder knows when a head begins.
 final class ReadNotifier: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     typealias InboundOut = ByteBuffer

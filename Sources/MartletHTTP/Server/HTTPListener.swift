@@ -1,11 +1,11 @@
-// One listening address of a server, put together from Hummingbird's parts and ours.
+// One listening address of a server.
 
 import Hummingbird
 import HummingbirdCore
 import Logging
 import NIOCore
 
-/// A listening address with the connections to it.
+/// A listening address with its connections.
 struct HTTPListener: Sendable {
     let settings: ServerSettings
     let connections: ConnectionTable
@@ -15,8 +15,8 @@ struct HTTPListener: Sendable {
     /// Listens until the service group shuts down.
     ///
     /// - Parameters:
-    ///   - group: the threads of the connections; `nil` is those that the process shares.
-    ///   - onRunning: called with the port once it listens.
+    ///   - group: the connections' threads; `nil` means the shared ones.
+    ///   - onRunning: called with the port when it listens.
     func run(on group: (any EventLoopGroup)? = nil, onRunning: @escaping @Sendable (Int) async -> Void) async throws {
         var framework = logger
         framework.logLevel = max(logger.logLevel, .warning)

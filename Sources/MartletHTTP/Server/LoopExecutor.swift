@@ -1,9 +1,9 @@
-// Runs the tasks of a connection on its own event loop, so that a request changes threads no more often than it must.
+// Runs a connection's tasks on its event loop, to avoid thread switches.
 
 import NIOCore
 import Synchronization
 
-/// Runs tasks on one event loop; those that gather before the loop comes to them run in one round.
+/// Runs tasks on one event loop; tasks enqueued before it runs them run in one batch.
 final class LoopExecutor: TaskExecutor {
     private struct State {
         var waiting: [UnownedJob] = []
@@ -12,7 +12,7 @@ final class LoopExecutor: TaskExecutor {
 
     private let loop: any EventLoop
     private let state = Mutex(State())
-    /// What waits for the end of the round that runs just now.
+    /// The actions at the end of the current batch.
     private let round: NIOLoopBoundBox<Round>
 
     private struct Round {
@@ -35,13 +35,12 @@ final class LoopExecutor: TaskExecutor {
         if isFirst { loop.execute { self.runWaiting() } }
     }
 
-    /// Flushes a connection: at the end of the round where one runs, so that its answers leave one right behind the other
-    /// and wake a client of many connections once.
+    /// Flushes a connection, at the end of the batch if one runs, so that its responses leave together.
     func flush(_ context: ChannelHandlerContext) {
         if round.value.isRunning { round.value.flushes.append(context) } else { context.flush() }
     }
 
-    /// What these jobs enqueue waits for the loop's next round, so that its connections get their turn.
+    /// Tasks that these enqueue wait for the loop's next tick, so that its connections are served.
     private func runWaiting() {
         let jobs = state.withLock { state in
             state.isScheduled = false
@@ -54,7 +53,7 @@ final class LoopExecutor: TaskExecutor {
     }
 }
 
-/// Leaves it to the executor of the connection's tasks when to flush.
+/// Lets the executor of the connection's tasks decide when to flush.
 final class BatchFlusher: ChannelOutboundHandler {
     typealias OutboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
@@ -65,14 +64,14 @@ final class BatchFlusher: ChannelOutboundHandler {
 
     func flush(context: ChannelHandlerContext) { executor.flush(context) }
 
-    /// What is not flushed yet would be lost with the connection.
+    /// Unflushed data would be lost with the connection.
     func close(context: ChannelHandlerContext, mode: CloseMode, promise: EventLoopPromise<Void>?) {
         context.flush()
         context.close(mode: mode, promise: promise)
     }
 }
 
-/// One executor for each event loop that has connections.
+/// One executor per event loop with connections.
 final class LoopExecutors: Sendable {
     private let executors = Mutex<[ObjectIdentifier: LoopExecutor]>([:])
 

@@ -1,18 +1,18 @@
-// The HTTP server as a service: put together from its parts, run until its group shuts down.
+// The HTTP server as a service.
 
 public import Logging
 public import MartletQueue
 import NIOCore
 public import ServiceLifecycle
 
-/// The HTTP surface of a store.
+/// The HTTP API of a store.
 ///
-/// A service: `run()` listens until the service group shuts down, then finishes the requests that it has begun.
+/// A service: `run()` listens until the service group shuts down, then finishes the requests in flight.
 ///
-/// With ``ServerSettings/probePort`` there is a second listener, with a thread and connections of its own, for the paths
-/// that machines ask: `/livez`, `/readyz` and `/metrics` answer there whatever happens on the first.
+/// With ``ServerSettings/probePort`` there is a second listener with its own thread and connections for `/livez`,
+/// `/readyz` and `/metrics`, which answers whatever happens on the first.
 public final class MartletServer: Service, Sendable {
-    /// What is called with a port once something listens on it.
+    /// Called with the port when a listener is ready.
     public typealias Running = @Sendable (Int) async -> Void
 
     private let main: HTTPListener
@@ -21,19 +21,19 @@ public final class MartletServer: Service, Sendable {
     private let onRunning: Running
     private let onProbesRunning: Running
 
-    /// A server over a store that runs elsewhere in the same group.
+    /// Creates a server for a store that runs in the same group.
     ///
     /// - Parameters:
-    ///   - store: the store that is served.
-    ///   - settings: how to listen and what to take.
-    ///   - tokens: who may come in; `nil` lets everyone in, which only loopback addresses allow.
-    ///   - downloads: the rules of the download surface.
-    ///   - metrics: the body of `/metrics` in Prometheus' text format; `nil` when the process keeps none.
-    ///   - checks: what `/readyz` asks besides Redis.
-    ///   - findings: what `/readyz?verbose` says was found out about Redis.
-    ///   - logger: gets a line for each request.
-    ///   - onRunning: called with the port once the server listens.
-    ///   - onProbesRunning: called with the port of the listener for probes once it listens.
+    ///   - store: the store.
+    ///   - settings: addresses, limits and timeouts.
+    ///   - tokens: the valid tokens; `nil` disables authentication, which only loopback addresses allow.
+    ///   - downloads: the rules of the download API.
+    ///   - metrics: the body of `/metrics`; `nil` without metrics.
+    ///   - checks: the checks of `/readyz` besides Redis.
+    ///   - findings: the findings about Redis for `/readyz?verbose`.
+    ///   - logger: receives a line per request.
+    ///   - onRunning: called with the port when the server listens.
+    ///   - onProbesRunning: called with the port when the probe listener listens.
     public init(
         store: JobStore, settings: ServerSettings = ServerSettings(), tokens: TokenSource? = nil,
         downloads: DownloadCatalog, metrics: (@Sendable () async -> String)? = nil, checks: [ReadinessCheck] = [],

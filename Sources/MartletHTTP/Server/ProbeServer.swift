@@ -1,4 +1,4 @@
-// The probes of a process that serves nothing else, such as a worker.
+// The probe server of a process without an API, such as a worker.
 
 public import Logging
 public import MartletQueue
@@ -6,26 +6,26 @@ import NIOCore
 import NIOPosix
 public import ServiceLifecycle
 
-/// Answers `/livez`, `/readyz` and `/metrics` of a process, and nothing else.
+/// Serves only `/livez`, `/readyz` and `/metrics`.
 ///
-/// A service with a thread and connections of its own. List it first, so that it answers until all others have ended.
+/// A service with its own thread and connections. List it first, so that it answers until all others have stopped.
 public final class ProbeServer: Service, Sendable {
     private let listener: HTTPListener
     private let logger: Logger
     private let onRunning: MartletServer.Running
 
-    /// A listener for probes.
+    /// Creates a probe server.
     ///
     /// - Parameters:
-    ///   - store: whose Redis `/readyz` asks.
-    ///   - host: where to listen; nobody is asked for a token.
-    ///   - port: 0 takes a free one.
-    ///   - isAlive: what `/livez` asks; a process for which it is false should be restarted.
-    ///   - metrics: the body of `/metrics` in Prometheus' text format.
-    ///   - checks: what `/readyz` asks besides Redis.
-    ///   - findings: what `/readyz?verbose` says was found out about Redis.
-    ///   - logger: gets a line for each request that fails.
-    ///   - onRunning: called with the port once it listens.
+    ///   - store: the store whose Redis `/readyz` checks.
+    ///   - host: the address to listen on; requests need no token.
+    ///   - port: the port; 0 chooses a free one.
+    ///   - isAlive: decides `/livez`; restart a process for which it is false.
+    ///   - metrics: the body of `/metrics`.
+    ///   - checks: the checks of `/readyz` besides Redis.
+    ///   - findings: the findings about Redis for `/readyz?verbose`.
+    ///   - logger: receives a line per failed request.
+    ///   - onRunning: called with the port when it listens.
     public init(
         store: JobStore, host: String, port: Int, isAlive: @escaping @Sendable () -> Bool,
         metrics: @escaping @Sendable () async -> String, checks: [ReadinessCheck] = [],
@@ -54,7 +54,7 @@ public final class ProbeServer: Service, Sendable {
 }
 
 extension HTTPListener {
-    /// Probes have a thread of their own, so that they are answered while the others are busy.
+    /// Probes run on their own thread, so they are answered while others are busy.
     func runProbes(logger: Logger, onRunning: @escaping MartletServer.Running) async throws {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let result: Result<Void, any Error>
@@ -71,7 +71,7 @@ extension HTTPListener {
 }
 
 extension DownloadCatalog {
-    /// No downloads: nothing is planned and nothing is read.
+    /// No downloads.
     fileprivate static var none: DownloadCatalog {
         DownloadCatalog(
             type: "",

@@ -1,39 +1,39 @@
-// Guards one connection: heads and bodies come in time and within bounds, answers are read in time, and what is not HTTP
-// gets an answer.
+// Guards a connection: heads and bodies must arrive in time and within limits, responses must be read in time, and
+// non-HTTP data gets a response.
 
 import NIOCore
 import NIOHTTP1
 
-/// Stands between the HTTP decoder and all else.
+/// The handler between the HTTP decoder and all others.
 ///
-/// It closes a connection only after its last answer had time to be read.
+/// It closes a connection only after the last response had time to be read.
 final class RequestGuard: ChannelDuplexHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias InboundOut = HTTPServerRequestPart
     typealias OutboundIn = HTTPServerResponsePart
     typealias OutboundOut = HTTPServerResponsePart
 
-    /// From this size on an answer counts against the server's budget of unread answers.
+    /// The size from which a response counts towards the budget of unread responses.
     static let largeAnswer = 16 << 10
-    /// How many requests of one connection may wait to be answered; what comes behind them is not read.
+    /// The most requests of a connection that wait for a response; later ones are not read.
     static let pipelineLimit = 64
 
     private let settings: ServerSettings
     private let link: ClientConnection
     private let connections: ConnectionTable
     private var admission: ConnectionTable.Admission?
-    /// Requests whose head was read and whose answer is not written yet.
+    /// The number of requests without a complete response.
     private var unanswered = 0
     private var isReading = false
-    /// Whether bytes came that were no whole head yet.
+    /// Whether an incomplete head has arrived.
     private var isBeginning = false
     private var bodyBytes = 0
     private var closes = false
     private var isDiscarding = false
     private var deadline: Scheduled<Void>?
-    /// Runs while more of an answer waits than a reader should leave.
+    /// Runs while a client reads too slowly.
     private var readingDeadline: Scheduled<Void>?
-    /// Runs while a large answer waits, however steadily it is read.
+    /// Runs while a large response is unread, however steadily it is read.
     private var answerDeadline: Scheduled<Void>?
     private var largeAnswers = 0
 
@@ -52,7 +52,7 @@ final class RequestGuard: ChannelDuplexHandler {
         context.fireChannelActive()
     }
 
-    /// Takes the connection or refuses it; from now on the first head has its time.
+    /// Admits or refuses the connection; starts the deadline of the first head.
     private func arrive(_ context: ChannelHandlerContext) {
         guard admission == nil else { return }
         link.becomeIdle(after: ConnectionTable.grace)
@@ -97,7 +97,7 @@ extension RequestGuard {
             begin(head, context)
         case .body(let buffer):
             bodyBytes += buffer.readableBytes
-            // Nobody reads on after the limit; what still comes is thrown away, but not without end.
+            // Nothing reads on after the limit; further bytes are dropped, up to a bound.
             if bodyBytes > 2 * settings.bulkLimit { context.close(promise: nil) }
         case .end:
             isReading = false
@@ -106,7 +106,7 @@ extension RequestGuard {
         context.fireChannelRead(data)
     }
 
-    /// Sets a clock for what has only begun; nearly all requests come whole in one read and need none.
+    /// Starts a deadline for incomplete requests; nearly all requests arrive in one read and need none.
     func channelReadComplete(context: ChannelHandlerContext) {
         if deadline == nil, !isDiscarding {
             if isReading {
@@ -134,25 +134,25 @@ extension RequestGuard {
             wrapOutboundOut(.head(HTTPResponseHead(version: .http1_1, status: .continue))), promise: nil)
     }
 
-    /// One Host, as RFC 9112 demands; only HTTP/1.0 may do without.
+    /// Exactly one Host, as RFC 9112 requires; only HTTP/1.0 may omit it.
     private static func hasHost(_ head: HTTPRequestHead) -> Bool {
         let count = head.headers.count { $0.name.utf8.count == 4 && $0.name.lowercased() == "host" }
         return count == 1 || (count == 0 && head.version == .http1_0)
     }
 
-    /// Refuses a head, unless an answer under way belongs to an earlier request: then the connection just ends behind it.
+    /// Refuses a head; if a response to an earlier request is in flight, closes the connection after it.
     private func refuseHead(_ context: ChannelHandlerContext) {
         if unanswered > 0 { endBehindAnswers() } else { refuse(.hostMissing, context) }
     }
 
-    /// Reads nothing more, and closes the connection behind the answers to what was read.
+    /// Stops reading and closes the connection after the pending responses.
     private func endBehindAnswers() {
         closes = true
         isDiscarding = true
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        // An answer under way belongs to another request; its handler sees the fault and answers it.
+        // A response in flight belongs to another request; its handler reports the error.
         guard let fault = error as? HTTPParserError, unanswered == 0, !isDiscarding else {
             context.fireErrorCaught(error)
             return
@@ -189,13 +189,13 @@ extension RequestGuard {
         }
     }
 
-    /// Nothing is under way any more; the rest of a body that was refused has no more time than a head.
+    /// No request is in flight; the rest of a refused body has the deadline of a head.
     private func rest(_ context: ChannelHandlerContext) {
         link.becomeIdle()
         if isReading { expect(within: settings.headDeadline, context) }
     }
 
-    /// The promise of a large answer, which must be read within the deadline.
+    /// The promise of a large response, which must be read within its deadline.
     private func watched(
         _ promise: EventLoopPromise<Void>?, _ count: Int, _ context: ChannelHandlerContext
     ) -> EventLoopPromise<Void> {
@@ -212,7 +212,7 @@ extension RequestGuard {
         return written
     }
 
-    /// Who asks and does not read must not hold an answer for ever.
+    /// Closes connections that do not read their response within the deadline.
     func channelWritabilityChanged(context: ChannelHandlerContext) {
         readingDeadline?.cancel()
         readingDeadline = context.channel.isWritable ? nil : closing(after: settings.readingDeadline, context)
@@ -240,12 +240,13 @@ extension RequestGuard {
 
     private func runOut(_ context: ChannelHandlerContext) {
         deadline = nil
-        // Who sent nothing expects no answer, and who has one already may not take another for that of a later request.
+        // A client that sent nothing expects no response; one that already has a response could mistake this for a
+        // later request's.
         guard unanswered == 0, isBeginning else { return context.close(promise: nil) }
         refuse(.tooSlow, context)
     }
 
-    /// Writes a last answer and leaves.
+    /// Sends a final response and closes the connection.
     private func refuse(_ answer: FinalResponse, _ context: ChannelHandlerContext) {
         stopClock()
         isDiscarding = true
@@ -257,7 +258,8 @@ extension RequestGuard {
         context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: written)
     }
 
-    /// Closes our side, and the connection a second later: at once, unread input would take the answer with it.
+    /// Closes the sending side at once, and the connection a second later: closing it immediately with unread input
+    /// would lose the response.
     private func leave(_ context: ChannelHandlerContext) {
         isDiscarding = true
         stopClock()

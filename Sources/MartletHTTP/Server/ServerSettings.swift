@@ -1,71 +1,70 @@
-// How a server listens and what it takes, with the defaults that users get.
+// The settings of a server, with defaults.
 
 import MartletQueue
 
-/// A setting of the server that cannot work.
+/// An invalid combination of server settings.
 public struct ServerConfigurationError: Error, Sendable, Hashable, CustomStringConvertible {
     /// What is wrong and what to do.
     public let description: String
 }
 
-/// How a server listens and what it takes.
+/// Addresses, limits and timeouts of a server.
 public struct ServerSettings: Sendable {
-    /// The address or name to listen on.
+    /// The address or host name to listen on.
     public var host = "127.0.0.1"
-    /// The port; 0 takes a free one, which ``MartletServer`` reports once it listens.
+    /// The port; 0 chooses a free one, which ``MartletServer`` reports when it listens.
     public var port = 8080
-    /// The address or name of the listener for probes.
+    /// The address or host name of the probe listener.
     public var probeHost = "127.0.0.1"
-    /// The port of the listener for probes; `nil` is without one, 0 takes a free one.
+    /// The port of the probe listener; `nil` for none, 0 chooses a free one.
     public var probePort: Int?
-    /// The values that the concurrency of downloads may take.
+    /// The allowed concurrency of downloads.
     public var concurrencyRange = 1...10
-    /// The concurrency that is shown for downloads while nobody has set one.
+    /// The concurrency of downloads that is shown until one is set.
     public var defaultConcurrency = 3
-    /// The retries of a download whose producer named none.
+    /// The default number of retries of a download.
     public var defaultMaxRetries = JobRecord.defaultMaxRetries
-    /// The bytes of a job's payload, at most 1 MiB.
+    /// The largest payload in bytes, at most 1 MiB.
     public var payloadLimit = 256 << 10
-    /// The bytes of a body on ordinary routes.
+    /// The largest body on ordinary routes in bytes.
     public var bodyLimit = 1 << 20
-    /// The bytes of a body on bulk routes.
+    /// The largest body on bulk routes in bytes.
     public var bulkLimit = 16 << 20
-    /// The bytes of all large bodies that are in memory at one time; the first 64 KiB of each body are not counted.
+    /// The most bytes of large bodies in memory; the first 64 KiB of each body are not counted.
     public var bodyBudget = 64 << 20
-    /// The items of one bulk request.
+    /// The most items of a bulk request.
     public var batchLimit = NewJob.Limit.atomicJobs
-    /// The bytes of a request's head.
+    /// The largest request head in bytes.
     public var headLimit = 16 << 10
-    /// The bytes of all large answers that clients have not read yet; answers below 16 KiB are not counted.
+    /// The most bytes of large unread responses; responses below 16 KiB are not counted.
     public var answerBudget = 64 << 20
-    /// How long a request's head may take, from its first byte; that of a connection's first request from the moment at
-    /// which the connection was accepted.
+    /// The time limit of a request head, from its first byte; for a connection's first request, from its acceptance.
     public var headDeadline = Duration.seconds(5)
-    /// How long a request's body may take, from the end of its head.
+    /// The time limit of a request body, from the end of its head.
     public var bodyDeadline = Duration.seconds(60)
-    /// How long a client may take to read on when an answer waits for it.
+    /// How long a client may pause reading a response.
     public var readingDeadline = Duration.seconds(60)
-    /// How long a large answer may take to be read, however steadily that is done.
+    /// The time limit for reading a large response, however steadily it is read.
     public var answerDeadline = Duration.seconds(60)
     /// How long a connection may be idle.
     public var idleTimeout = Duration.seconds(60)
-    /// The connections at one time; when there are as many, a new one takes the place of the one idle for longest.
+    /// The most connections; at the limit, a new one replaces the one that has been idle longest.
     public var maxConnections = 1000
-    /// The connections of one IPv4 address, or of one IPv6 network of 64 bits, at one time.
+    /// The most connections of one IPv4 address or IPv6 /64 network.
     public var maxConnectionsPerAddress = 500
-    /// How long one check of `/readyz` may take.
+    /// The time limit of one `/readyz` check.
     public var checkLimit = Duration.milliseconds(400)
     /// The longest `?wait=` of a request.
     public var longestWait = Duration.seconds(30)
-    /// The requests of one caller that may wait at one time.
+    /// The most concurrent waits of one caller.
     public var maxWaitsPerCaller = 200
-    /// The requests of all callers that may wait at one time.
+    /// The most concurrent waits of all callers.
     public var maxWaits = 500
 
-    /// The defaults.
+    /// Creates the default settings.
     public init() {}
 
-    /// The same for the listener for probes; `nil` when there is none.
+    /// The settings of the probe listener; `nil` when there is none.
     var ofProbes: ServerSettings? {
         guard let probePort else { return nil }
         var copy = self
@@ -83,7 +82,7 @@ public struct ServerSettings: Sendable {
         return parts.count == 4 && parts[0] == 127 && !parts.contains(nil)
     }
 
-    /// Throws when the address needs tokens and there are none.
+    /// Throws when the address requires tokens and there are none.
     func check(tokens: TokenTable?) throws(ServerConfigurationError) {
         guard isLoopback || (tokens?.count ?? 0) > 0 else {
             throw ServerConfigurationError(

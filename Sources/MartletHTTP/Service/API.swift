@@ -1,10 +1,10 @@
-// The service behind the routes: what handlers share, and the one switch from an operation to its handler.
+// The service behind the routes: shared dependencies, and the dispatch from operations to handlers.
 
 import HTTPTypes
 import MartletJobs
 import MartletQueue
 
-/// What handlers share.
+/// The dependencies of all handlers.
 struct API: Sendable {
     let store: JobStore
     let settings: ServerSettings
@@ -14,9 +14,9 @@ struct API: Sendable {
     let findings: @Sendable () -> [ReadinessFinding]
     let pushes = PushMetrics()
     let waits: WaitLimit
-    /// Whether the process makes progress; a server that can answer does.
+    /// Whether the process makes progress; a server that answers does.
     var isAlive: @Sendable () -> Bool = { true }
-    /// Pages of jobs are large before anybody knows how large, so only some are made at a time.
+    /// Pages of jobs may be large, so only some are built at a time.
     private let pages = AsyncSemaphore(permits: 16)
 
     init(
@@ -33,7 +33,7 @@ struct API: Sendable {
         waits = WaitLimit(perCaller: settings.maxWaitsPerCaller, total: settings.maxWaits)
     }
 
-    /// Answers one request; the caller's roles were checked before, its queues are checked where they are opened.
+    /// Handles a request; roles were checked before, queue access is checked when a queue is opened.
     func answer(_ call: Call) async throws -> Reply {
         switch call.route.operation {
         case .pauseDownloads: try await pauseDownloads(call)
@@ -54,7 +54,7 @@ struct API: Sendable {
         }
     }
 
-    /// Makes a page when its turn has come.
+    /// Builds a page when a permit is free.
     private func page(_ make: () async throws -> Reply) async throws -> Reply {
         guard await pages.acquire(within: .seconds(3)) else {
             throw HTTPProblem(.serviceUnavailable, "pages-full", "too many pages are asked for; ask again later")

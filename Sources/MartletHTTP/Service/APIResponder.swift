@@ -1,4 +1,4 @@
-// The way of every request: identify, check, read, answer, and note what happened.
+// The path of every request: authenticate, authorise, read, handle, log.
 
 import HTTPTypes
 import Hummingbird
@@ -9,7 +9,7 @@ import MartletQueue
 import NIOCore
 import NIOHTTP1
 
-/// What is known of a request's connection.
+/// The context of a request's connection.
 struct Connection: InitializableFromSource, Sendable {
     let address: ClientAddress
 
@@ -18,7 +18,7 @@ struct Connection: InitializableFromSource, Sendable {
     }
 }
 
-/// Answers every request; whatever goes wrong becomes a problem.
+/// Responds to every request; errors become problem documents.
 struct APIResponder: HTTPResponder {
     typealias Context = Connection
 
@@ -30,7 +30,7 @@ struct APIResponder: HTTPResponder {
     private let requestLog: RequestLog
     private let bodies: ByteBudget
 
-    /// A gateway to all routes, or to those of probes alone.
+    /// Creates a responder for all routes, or for those of probes.
     init(
         api: API, authenticator: Authenticator, isForProbes: Bool = false, connections: ConnectionTable, logger: Logger
     ) {
@@ -67,7 +67,7 @@ struct APIResponder: HTTPResponder {
         let match = Result { () throws(HTTPProblem) in try matcher.match(request.method, request.uri.path) }
         if case .success(let match) = match { note.route = match.route.template }
         let isProbe = (try? match.get())?.route.isProbe ?? false
-        // Probes may come by any name, or by none as HTTP/1.0 has it; a listener for them alone tells nothing else.
+        // Probes may use any host name, or none in HTTP/1.0; a probe listener reveals nothing else.
         let needsNoHost = isProbe && (authenticator.isOpen ? isForProbes || request.head.authority == nil : true)
         if !needsNoHost { try authenticator.checkOrigin(request.head) }
         let route = try match.get().route
@@ -79,37 +79,37 @@ struct APIResponder: HTTPResponder {
             query: try Query(request.uri.queryParameters.map { ($0.key, $0.value) }, known: route.query),
             headers: request.headers, store: api.store)
         guard route.isLarge else { return try await finish(call, request) }
-        // Reading ten thousand jobs takes a while, in which the connection's event loop must serve others.
+        // Reading ten thousand jobs takes long; the connection's event loop must serve others meanwhile.
         return try await withTaskExecutorPreference(globalConcurrentExecutor) {
             try await finish(call, request)
         }
     }
 
-    /// Reads the body and answers.
+    /// Reads the body and handles the request.
     private func finish(_ call: Call, _ request: Request) async throws -> Reply {
         var call = call
         var share = BodyShare(bodies)
         call.body = try await RequestBodyReader(settings: api.settings).read(
             request, rule: call.route.body, share: &share)
         let finished = call
-        // A write that was begun is finished; what only reads is worth nothing without its reader.
+        // A write that has begun is finished; a read without a reader is cancelled.
         let reply =
             call.route.isRead
             ? try await ClientConnection.whileConnected(until: .closed) { [api] in try await api.answer(finished) }
             : try await api.answer(finished)
-        // Up to here the handler may hold the body.
+        // The handler may hold the body until here.
         _ = consume share
         return reply
     }
 
-    /// What a path can be asked, told to everybody who asks.
+    /// The methods of a path; public.
     private func options(_ request: Request, _ note: inout RequestLog.Note) throws(HTTPProblem) -> Reply {
         let methods = try matcher.allowed(at: request.head.path == "*" ? "*" : request.uri.path)
         note.route = "options"
         return Reply([], type: "", status: .noContent).with(.allow, methods)
     }
 
-    /// Makes room for a large answer; false where it would be too much of what nobody has read yet.
+    /// Reserves memory for a large response; false when too many are unread.
     private func takeRoom(for reply: Reply, _ method: HTTPRequest.Method, isOwed: Bool) -> Bool {
         guard reply.bytes.count >= RequestGuard.largeAnswer, method != .head, let link = ClientConnection.current else {
             return true
@@ -117,7 +117,7 @@ struct APIResponder: HTTPResponder {
         return connections.makeRoom(for: reply.bytes.count, on: link, isOwed: isOwed)
     }
 
-    /// The caller, when the table of routes lets them in.
+    /// The caller, if the route table allows it.
     private func admit(_ request: Request, _ context: Connection, _ route: Route) throws(HTTPProblem) -> Caller {
         guard let roles = route.roles else { return prober(request, context) }
         let caller = try authenticator.caller(of: request.head, from: context.address)
@@ -134,8 +134,7 @@ struct APIResponder: HTTPResponder {
         }
     }
 
-    /// Who asks what everybody may ask: known by a token where one is shown, and by being on this machine where none is
-    /// needed.
+    /// The caller of a public route: identified by a token if one is sent, or as local if none is required.
     private func prober(_ request: Request, _ context: Connection) -> Caller {
         let isKnown = authenticator.isOpen ? !isForProbes : request.headers.value(of: .authorization) != nil
         return isKnown ? (try? authenticator.caller(of: request.head, from: context.address)) ?? .anybody : .anybody
@@ -169,7 +168,7 @@ struct APIResponder: HTTPResponder {
     private func response(_ reply: Reply, _ requestID: String, isHead: Bool) -> Response {
         var headers = reply.headers
         headers.reserveCapacity(headers.count + 6)
-        // No handler sets these, so that nothing needs to be looked for before they are added.
+        // No handler sets these headers, so they are appended without a search.
         func add(_ name: HTTPField.Name, _ value: String) { headers.append(HTTPField(name: name, value: value)) }
         if !reply.bytes.isEmpty { add(.contentType, reply.contentType) }
         if reply.status != .notModified, reply.status != .noContent { add(.contentLength, String(reply.bytes.count)) }
@@ -181,14 +180,14 @@ struct APIResponder: HTTPResponder {
         return Response(status: reply.status, headers: headers, body: body)
     }
 
-    /// The caller's own id for the request when it has a safe form, else a new one.
+    /// The caller's request id if it is safe, otherwise a new one.
     private static func requestID(_ headers: HTTPFields) -> String {
         (headers.value(of: .requestID).flatMap { JobID($0) } ?? .generate()).description
     }
 }
 
 extension Reply {
-    /// A problem as an answer.
+    /// A problem document as a response.
     fileprivate init(_ body: JSONOutput, _ problem: HTTPProblem) {
         self.init(body.bytes, type: "application/problem+json", status: problem.status)
         headers = problem.headers

@@ -1,19 +1,19 @@
-// A bound for the memory that all requests of a server hold together.
+// A memory limit shared by all requests of a server.
 
 import Synchronization
 
-/// Counts bytes up to a limit that all requests share.
+/// Counts bytes up to a limit shared by all requests.
 final class ByteBudget: Sendable {
-    /// The bytes that may be held at one time.
+    /// The most bytes.
     let limit: Int
     private let used = Atomic<Int>(0)
 
     init(limit: Int) { self.limit = limit }
 
-    /// The bytes that are held now.
+    /// The bytes in use.
     var held: Int { used.load(ordering: .relaxed) }
 
-    /// Takes bytes; false, and nothing is taken, when they would be too many.
+    /// Takes bytes; takes nothing and returns false when the limit would be exceeded.
     func take(_ count: Int) -> Bool {
         let now = used.wrappingAdd(count, ordering: .relaxed).newValue
         guard now > limit else { return true }
@@ -21,16 +21,16 @@ final class ByteBudget: Sendable {
         return false
     }
 
-    /// Takes bytes, also beyond the limit.
+    /// Takes bytes even beyond the limit.
     func takeAnyway(_ count: Int) { used.wrappingAdd(count, ordering: .relaxed) }
 
-    /// Gives bytes back.
+    /// Releases bytes.
     func give(_ count: Int) { used.wrappingSubtract(count, ordering: .relaxed) }
 }
 
-/// The bytes of one request's body that count against the budget; given back when the request is over.
+/// The bytes of one request's body that count towards the budget; released with the request.
 struct BodyShare: ~Copyable {
-    /// What every body may hold beside the budget, so that small requests neither pay nor wait for it.
+    /// The bytes per body that are not counted, so that small requests need no budget.
     static let free = 64 << 10
 
     private let budget: ByteBudget
@@ -40,7 +40,7 @@ struct BodyShare: ~Copyable {
 
     deinit { budget.give(taken) }
 
-    /// Takes what a body needs that has grown to so many bytes; false when the server has no room for them.
+    /// Takes the bytes for a body that has grown to `size`; false when the budget is exhausted.
     mutating func grow(to size: Int) -> Bool {
         let more = max(0, size - Self.free) - taken
         guard more > 0 else { return true }

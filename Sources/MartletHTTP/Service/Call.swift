@@ -1,10 +1,10 @@
-// One request as a handler sees it: who asks, with which parameters, query and body, and the way to queues and jobs.
+// A request as a handler sees it: caller, parameters, query and body, with access to queues and jobs.
 
 import HTTPTypes
 import MartletJobs
 import MartletQueue
 
-/// One request on its way through a handler.
+/// A request that is being handled.
 struct Call: Sendable {
     var requestID: String
     var caller: Caller
@@ -12,31 +12,31 @@ struct Call: Sendable {
     var parameters: [String: String]
     var query: Query
     var headers: HTTPFields
-    /// The body; empty where the route takes none.
+    /// The body; empty when the route takes none.
     var body: Body = .none
     let store: JobStore
 
-    /// A body that was read.
+    /// A body that has been read.
     enum Body: Sendable {
         case none
         case json(JSONText)
         case lines([UInt8])
     }
 
-    /// The JSON body; a missing one is a fault of the caller's.
+    /// The JSON body; a missing one is a client error.
     func json() throws(HTTPProblem) -> JSONText {
         guard case .json(let text) = body else { throw .invalid("", "must be a JSON object") }
         return text
     }
 
-    /// Refuses whatever a body says, on a route that takes nothing; an empty object says nothing.
+    /// Refuses any body on a route that takes none; an empty object is allowed.
     func takesNothing() throws(HTTPProblem) {
         guard case .json(let text) = body else { return }
         var fields = Fields(text)
         try fields.done()
     }
 
-    /// The only way to a queue: throws 403 where the caller's token does not hold for it.
+    /// The only access to a queue: throws 403 when the caller's token has no access to it.
     func queue(_ name: QueueName) throws(HTTPProblem) -> Queue {
         guard caller.queues.matches(name) else {
             throw HTTPProblem(.forbidden, "forbidden", "this token does not hold for the queue \(name)")
@@ -44,7 +44,7 @@ struct Call: Sendable {
         return store.queue(name)
     }
 
-    /// The names of all queues that the caller's token holds for, sorted.
+    /// The names of all queues that the caller's token has access to, sorted.
     func visibleQueues() async throws -> [QueueName] {
         try await store.queueNames().filter(caller.queues.matches)
     }
@@ -57,7 +57,7 @@ struct Call: Sendable {
         return try queue(name)
     }
 
-    /// The queue that the query names, if it names one.
+    /// The queue in the query, if any.
     func queueInQuery() throws(HTTPProblem) -> Queue? {
         guard let text = query["queue"] else { return nil }
         guard let name = QueueName(text) else {
@@ -74,9 +74,9 @@ struct Call: Sendable {
         return id
     }
 
-    /// The job in the path, in the queue that the query names or in whichever has it.
+    /// The job in the path, in the queue of the query or in whichever queue has it.
     ///
-    /// Throws 404 when none has, 409 `ambiguous` when two have. Queues that the token does not hold for are not looked at.
+    /// Throws 404 when none has it, 409 `ambiguous` when two have. Queues without access are not searched.
     func job() async throws -> (queue: Queue, job: JobRecord) {
         let id = try id()
         let found = try await jobs([id])[0]
@@ -85,11 +85,10 @@ struct Call: Sendable {
         return (store.queue(first.queue), first)
     }
 
-    /// Whether the caller may read a job: all of its queues, or only those that its own token pushed.
+    /// Whether the caller may read a job: any job of its queues, or only those pushed by its token.
     func sees(_ job: JobRecord) -> Bool { caller.seesAllJobs || job.owner == caller.name }
 
-    /// For each id the jobs that have it and that the caller may read, in the queue that the query names or in all visible
-    /// ones.
+    /// The jobs per id that the caller may read, in the queue of the query or in all visible ones.
     func jobs(_ ids: [JobID]) async throws -> [[JobRecord]] {
         if let queue = try queueInQuery() {
             return try await queue.jobs(ids).map { job in job.map { sees($0) ? [$0] : [] } ?? [] }

@@ -1,10 +1,10 @@
-// The query of a request, as strict as its body.
+// The query of a request, validated as strictly as a body.
 
-/// The parameters behind the question mark.
+/// The query parameters.
 struct Query: Sendable {
     private var values: [String: String] = [:]
 
-    /// Takes pairs, each name at most once and only those that the route knows.
+    /// Reads the parameters, each at most once and only those that the route knows.
     init(_ pairs: some Sequence<(key: Substring, value: Substring)>, known: Set<String>) throws(HTTPProblem) {
         var errors: [FieldError] = []
         for (key, value) in pairs where !key.isEmpty || !value.isEmpty {
@@ -26,16 +26,16 @@ struct Query: Sendable {
             pointer: pointer, detail: "is not known here; did you mean \"\(meant)\"?", isMisspelt: true)
     }
 
-    /// The value; `nil` when the name is absent or its value empty.
+    /// The value; `nil` when the parameter is absent or empty.
     subscript(_ name: String) -> String? { values[name].flatMap { $0.isEmpty ? nil : $0 } }
 
-    /// All of it in one form, whatever the order.
+    /// All parameters in canonical order.
     var canonical: String { values.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: "&") }
 
-    /// Whether a name is there, with a value or without.
+    /// Whether a parameter is present, with or without a value.
     func has(_ name: String) -> Bool { values[name] != nil }
 
-    /// A whole number within a range.
+    /// An integer within a range.
     func integer(_ name: String, in range: ClosedRange<Int>) throws(HTTPProblem) -> Int? {
         guard let text = self[name] else { return nil }
         guard let number = Int(text), range.contains(number), text.first != "+" else {
@@ -54,7 +54,7 @@ struct Query: Sendable {
         }
     }
 
-    /// A number, fractions allowed, within a range.
+    /// A number within a range, fractions allowed.
     func number(_ name: String, in range: ClosedRange<Double>) throws(HTTPProblem) -> Double? {
         guard let text = self[name] else { return nil }
         guard text.utf8.allSatisfy({ (0x30...0x39).contains($0) || $0 == UInt8(ascii: ".") }),

@@ -1,20 +1,19 @@
-// What a write says when Redis failed in the middle of it: said twice where that is safe, and never "nothing was done"
-// when something was.
+// Writes that fail halfway: repeated once if that is safe, and never reported as not done when something was.
 
 import MartletJobs
 import MartletQueue
 
-/// A fault of the queue in a write, with what the answer says beside it.
+/// A queue error in a write, with additional members of the response.
 struct WriteError: Error {
     var error: QueueError
-    /// More members of the answer.
+    /// More members of the response.
     var more: [(key: String, value: JSONOutput)] = []
 }
 
-/// Runs a write whose repetition changes nothing; once more when the reply of the first try was lost.
+/// Runs an idempotent write; repeats it once after a lost reply.
 ///
-/// `write` is told whether it is the repetition. The first fault is what is thrown: the second try may have failed before
-/// it was sent.
+/// `write` is told whether it is the repeat. The first error is thrown: the second attempt may have failed before it
+/// was sent.
 func saidTwice<Value>(
     _ write: (_ isRepeat: Bool) async throws(QueueError) -> Value
 ) async throws(QueueError) -> Value {
@@ -24,7 +23,7 @@ func saidTwice<Value>(
     }
 }
 
-/// Runs what only reads before a request writes: when it fails, nothing was done.
+/// Runs the reads before a write: when they fail, nothing was done.
 func beforeWriting<Value>(_ read: () async throws -> Value) async throws -> Value {
     do { return try await read() } catch var error as QueueError where error.kind == .unknown {
         error.kind = .notExecuted(.unavailable)
@@ -33,7 +32,7 @@ func beforeWriting<Value>(_ read: () async throws -> Value) async throws -> Valu
 }
 
 extension QueueError {
-    /// The fault of what was not even tried, because Redis did not answer before.
+    /// The error of work that was not attempted, because Redis had already failed.
     var asUntried: QueueError {
         var copy = self
         copy.kind = .notExecuted(.unavailable)
@@ -43,17 +42,17 @@ extension QueueError {
 }
 
 extension Queue {
-    /// Does a verb to each of the jobs, once more when the reply of the first try was lost.
+    /// Applies a verb to the jobs, with one repeat after a lost reply.
     func steer(_ verb: ControlVerb, _ ids: [JobID]) async throws(QueueError) -> [ControlVerdict] {
         try await saidTwice { isRepeat throws(QueueError) in
             let verdicts = try await control(verb, ids)
-            // What the lost first try deleted is not there any more.
+            // The lost first attempt may have deleted it.
             guard verb == .delete, isRepeat else { return verdicts }
             return verdicts.map { $0 == .missing ? .done(nil) : $0 }
         }
     }
 
-    /// What a verb would do to each of the jobs; a fault says that nothing was done.
+    /// The expected results of a verb; an error means that nothing was done.
     func look(_ verb: ControlVerb, _ ids: [JobID]) async throws(QueueError) -> [ControlVerdict] {
         do throws(QueueError) { return try await preview(verb, ids) } catch {
             guard error.kind == .unknown else { throw error }
@@ -63,7 +62,7 @@ extension Queue {
         }
     }
 
-    /// Changes the queue as a whole, in a way whose repetition changes nothing; a fault names the queue.
+    /// Changes a queue with an idempotent operation; an error names the queue.
     func change(
         _ write: (Queue) async throws(QueueError) -> Void
     ) async throws(WriteError) {
@@ -74,7 +73,7 @@ extension Queue {
         }
     }
 
-    /// Reads what a change made of the queue; when that fails, the change was done all the same.
+    /// Reads the state after a change; an error does not undo the change.
     func afterChange<Value>(
         _ read: (Queue) async throws(QueueError) -> Value
     ) async throws(WriteError) -> Value {

@@ -1,18 +1,18 @@
-// Reads a request's body within its limit and by its type; nothing is buffered that will be refused.
+// Reads request bodies within their limits and by their types; buffers nothing that will be refused.
 
 import HTTPTypes
 import Hummingbird
 import HummingbirdCore
 import NIOCore
 
-/// Reads bodies.
+/// Reads request bodies.
 struct RequestBodyReader: Sendable {
     let settings: ServerSettings
 
-    /// The body as the route wants it; what it holds in memory is taken from `share`.
+    /// The body by the route's rule; its memory is taken from `share`.
     func read(_ request: Request, rule: BodyRule, share: inout BodyShare) async throws -> Call.Body {
         guard rule != .none else { return .none }
-        // Where a body may be missing, an empty one has no type that could be wrong.
+        // An empty optional body needs no valid type.
         if rule == .optionalJSON, Self.isMissing(request.headers) { return .none }
         let limit = rule == .json || rule == .optionalJSON ? settings.bodyLimit : settings.bulkLimit
         let isLines = try kind(request.headers, rule: rule)
@@ -23,7 +23,7 @@ struct RequestBodyReader: Sendable {
         do { return .json(try JSONText(bytes)) } catch { throw HTTPProblem.malformed(error) }
     }
 
-    /// Whether the type is lines (true) or one JSON value (false); `nil` where no type is named.
+    /// Whether the type is JSON lines (true) or one JSON value (false); `nil` without a type.
     private func kind(_ headers: HTTPFields, rule: BodyRule) throws(HTTPProblem) -> Bool? {
         if let encoding = headers.value(of: .contentEncoding), encoding.lowercased() != "identity" {
             throw HTTPProblem(
@@ -52,7 +52,7 @@ struct RequestBodyReader: Sendable {
         let announced = request.headers.value(of: .contentLength).flatMap { Int($0) } ?? 0
         guard announced <= limit else { throw Self.tooLarge(limit) }
         var bytes: [UInt8] = []
-        // Memory is taken for what came, not for what was announced.
+        // Memory is allocated for received bytes, not for announced ones.
         bytes.reserveCapacity(min(announced, BodyShare.free))
         for try await buffer in request.body {
             let size = bytes.count + buffer.readableBytes
@@ -63,7 +63,7 @@ struct RequestBodyReader: Sendable {
         return bytes
     }
 
-    // The rest of the body is not waited for, so the connection cannot be used again.
+    // The rest of the body is not read, so the connection cannot be reused.
     private static func tooLarge(_ limit: Int) -> HTTPProblem {
         HTTPProblem.tooLarge("the body has more than \(limit) bytes", limit: limit).with(.connection, "close")
     }

@@ -1,19 +1,19 @@
-// What a server says of the requests that it answers: one log line and two metrics for each.
+// The request log: one line and two metrics per request.
 
 import CoreMetrics
 import Logging
 import MartletJobs
 import Synchronization
 
-/// Notes every request.
+/// Logs every request.
 ///
-/// Bodies, queries and tokens never come here.
+/// Bodies, queries and tokens are never logged.
 struct RequestLog: Sendable {
-    /// What is noted of one request.
+    /// The logged fields of a request.
     struct Note: Sendable {
         var requestID: String
         var method: String
-        /// The template, never the path: a path holds what callers wrote.
+        /// The route template, never the path, which callers choose.
         var route = "unmatched"
         var caller = "-"
         var seesCauses = false
@@ -38,12 +38,12 @@ struct RequestLog: Sendable {
             ])
     }
 
-    /// A dependency's fault that a client was told of.
+    /// Logs an error of a dependency that was reported to a client.
     func trouble(_ what: String, _ note: Note) {
         logger.warning("store trouble", metadata: ["request_id": "\(note.requestID)", "error": "\(what)"])
     }
 
-    /// A fault of the server.
+    /// Logs an unexpected error of the server.
     func bug(_ error: any Error, _ note: Note) {
         logger.error(
             "unexpected error",
@@ -56,7 +56,7 @@ struct RequestLog: Sendable {
     private static let methods: Set<String> = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 }
 
-/// The metrics of a server, each made once.
+/// The request metrics of a server; each is created once.
 final class HTTPMetrics: Sendable {
     private struct Key: Hashable {
         var method: String

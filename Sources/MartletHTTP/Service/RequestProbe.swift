@@ -1,4 +1,4 @@
-// The steps of a request without a server, for the tools that measure what they cost.
+// The steps of a request without a server, for benchmarks.
 
 import HTTPTypes
 package import MartletQueue
@@ -7,19 +7,19 @@ package import MartletQueue
 package struct RequestProbe: Sendable {
     private let matcher = RouteMatcher(Route.all)
 
-    /// A probe over all routes.
+    /// Creates a probe over all routes.
     package init() {}
 
-    /// The template of the route that answers a `POST` to a path.
+    /// The template of the route for a `POST` to a path.
     package func route(postTo path: String) throws -> String { try matcher.match(.post, path).route.template }
 
-    /// The job that a body of `POST /api/v1/jobs` describes; `nil` when it is refused.
+    /// The job in a body of `POST /api/v1/jobs`; `nil` when it is refused.
     package func job(_ body: [UInt8]) throws -> NewJob? {
         let text = try JSONText(body)
         var fields = Fields(text)
         return JobModel(text, &fields, limit: 1 << 20, reserved: "download")?.job
     }
 
-    /// The digest of a body, whatever its spacing and the order of its keys.
+    /// The digest of a body, independent of whitespace and key order.
     package func digest(_ body: [UInt8]) throws -> String { RequestDigest.of(try JSONText(body)) }
 }

@@ -1,32 +1,32 @@
-// What machines ask: whether the server is ready, and its metrics.
+// Readiness, liveness and metrics.
 
 import HTTPTypes
 import MartletQueue
 
-/// Something that must hold before the server is ready to answer.
+/// A condition for readiness.
 public struct ReadinessCheck: Sendable {
     /// The name under which a failure is reported.
     public var name: String
-    /// Throws, or answers with a reason, when the check fails; `nil` when all is well.
+    /// Returns the reason of a failure, or `nil`.
     public var failure: @Sendable () async -> String?
 
-    /// A check with a name.
+    /// Creates a check.
     public init(name: String, failure: @escaping @Sendable () async -> String?) {
         self.name = name
         self.failure = failure
     }
 }
 
-/// Something that was found out about what the server stands on, for whoever asks `/readyz?verbose`.
+/// A finding about the server's environment, for `/readyz?verbose`.
 public struct ReadinessFinding: Sendable, Hashable {
-    /// What was looked at.
+    /// The name of the check.
     public var name: String
     /// `ok`, `warning` or `failed`.
     public var result: String
-    /// What to do; empty when all is well.
+    /// What to do; empty when there is nothing to do.
     public var advice: String
 
-    /// A finding; nothing in it may be secret, since nobody is asked for a token.
+    /// Creates a finding; it must contain no secrets, since the route is public.
     public init(name: String, result: String, advice: String) {
         self.name = name
         self.result = result
@@ -41,9 +41,9 @@ public struct ReadinessFinding: Sendable, Hashable {
 }
 
 extension API {
-    /// 200 when Redis answers and all other checks hold; else 503 with the first that fails.
+    /// 200 when Redis answers and all other checks pass, otherwise 503 with the first failure.
     ///
-    /// With `verbose` in the query it says too what was found out about Redis.
+    /// With `verbose` in the query, it includes the findings about Redis.
     func readiness(_ call: Call) async throws -> Reply {
         let found = call.query.has("verbose") ? JSONOutput.array(findings().map(\.json)) : nil
         var passed: [(key: String, value: JSONOutput)] = []
@@ -64,7 +64,7 @@ extension API {
         return Reply(.object(["status": "ok", "checks": .members(passed), "findings": found]))
     }
 
-    /// Asks Redis which role it has; throws why it did not answer.
+    /// Reads Redis' role; throws the reason when it does not answer.
     private func redisIsReplica() async throws(Unready) -> Bool {
         if let known = store.connectionFailure { throw Unready(of: known) }
         let answer: Result<Bool, QueueError>? = await withLimit(settings.checkLimit) { [store] in
@@ -82,24 +82,24 @@ extension API {
         }
     }
 
-    /// 200 while the process makes progress; else 503, and it should be restarted.
+    /// 200 while the process makes progress; otherwise 503, and it should be restarted.
     func liveness() throws -> Reply {
         guard isAlive() else { throw HTTPProblem(.serviceUnavailable, "not-alive", "the process makes no progress") }
         return Reply(.object(["status": "ok"]))
     }
 
-    /// The metrics, where the process has any.
+    /// The metrics, if the process has any.
     func metricsPage() async throws -> Reply {
         guard let metrics else { throw HTTPProblem.notFound("this process keeps no metrics") }
         return Reply(Array(await metrics().utf8), type: "text/plain; version=0.0.4; charset=utf-8")
     }
 }
 
-/// A check that failed.
+/// A failed check.
 private struct Unready: Error {
     var check: String
     var reason: String
-    /// What only those may know who operate Redis.
+    /// Details for operators only.
     var cause: String?
 
     init(check: String, reason: String) {
@@ -107,7 +107,7 @@ private struct Unready: Error {
         self.reason = reason
     }
 
-    /// Redis failed.
+    /// Converts a Redis error.
     init(of error: QueueError) {
         self.init(check: "redis", reason: error.publicText)
         cause = error.message

@@ -1,8 +1,8 @@
-// A bound for how long somebody waits.
+// A time limit for asynchronous work.
 
-/// What `work` returns; `nil` when it takes longer than `limit`.
+/// The result of `work`; `nil` when it takes longer than `limit`.
 ///
-/// The work is cancelled then. It must end when it is cancelled, or it is waited for all the same.
+/// The work is cancelled then. If it ignores the cancellation, the call still waits for it.
 func withLimit<Value: Sendable>(
     _ limit: Duration, _ work: @escaping @Sendable () async -> Value
 ) async -> Value? {

@@ -1,9 +1,9 @@
-// How many requests may wait for something at one time, of one caller and of all.
+// Limits concurrent waits per caller and in total.
 
 import HTTPTypes
 import Synchronization
 
-/// Counts requests that wait.
+/// Counts waiting requests.
 final class WaitLimit: Sendable {
     private struct State {
         var total = 0
@@ -19,7 +19,7 @@ final class WaitLimit: Sendable {
         self.total = total
     }
 
-    /// Runs what waits; throws 429 when the caller has as many waits as one may have, 503 when all together have.
+    /// Runs a wait; throws 429 at the caller's limit, 503 at the total limit.
     func hold<Value>(for caller: Caller, _ wait: () async throws -> Value) async throws -> Value {
         try enter(caller.name)
         defer { leave(caller.name) }
