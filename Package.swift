@@ -208,7 +208,7 @@ let package = Package(
         .testTarget(
             name: "MartletGuideTests",
             dependencies: [
-                "Martlet", "MartletTesting", "TestSupport", "GuideProgram",
+                "Martlet", "MartletDownloads", "MartletRedis", "MartletTesting", "TestSupport", "GuideProgram",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ]

@@ -101,12 +101,12 @@ public enum MartletError: Error, Sendable, Hashable, CustomStringConvertible {
     /// What is wrong and what to do.
     public var description: String {
         switch self {
-        case .badQueueName(let name): "\"\(name)\" is no name of a queue; it must match ^[a-z0-9][a-z0-9._-]{0,63}$"
+        case .badQueueName(let name): "\"\(name)\" is not a valid queue name; it must match ^[a-z0-9][a-z0-9._-]{0,63}$"
         case .badPrefix(let text):
             "REDIS_PREFIX \"\(text)\" cannot be used; choose 1 to 64 of letters, digits and . _ : -"
         case .badEnvironment(let text):
             "REDIS_ENVIRONMENT \"\(text)\" cannot be used; choose 1 to 64 of letters, digits and . _ : -"
-        case .unfitRedis(let faults): "Redis must not be used like this: \(faults.joined(separator: "\n"))"
+        case .unfitRedis(let faults): "Redis is not fit for use: \(faults.joined(separator: "\n"))"
         case .badRedisURL(let reason): "REDIS_URL cannot be used: \(reason)"
         case .unreadableFile(let path): "REDIS_URL_FILE names \(path), which cannot be read"
         }

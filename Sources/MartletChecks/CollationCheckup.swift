@@ -16,7 +16,7 @@ enum CollationCheckup {
             comparison = try await client.send(.command("EVAL", "return tostring('Z' < 'a')", "0")).string
         } catch {
             guard error.outcome == .verdict else { throw error }
-            return Checkup(name, .good, "Redis does not tell here")
+            return Checkup(name, .good, "Redis does not report it")
         }
         return Checkup(name, .good, words(setting: setting, comparesBytes: comparison == "true"))
     }

@@ -44,7 +44,7 @@ enum EnvironmentCheckup {
         return Checkup(
             "environment", .bad,
             "the keys \(store.prefix):* belong to \"\(found)\", not \"\(store.environment)\"",
-            "set REDIS_PREFIX to a prefix of its own, or REDIS_ENVIRONMENT to the name of that environment",
+            "set REDIS_PREFIX to another prefix, or REDIS_ENVIRONMENT to the name of that environment",
             refusesStart: true)
     }
 }

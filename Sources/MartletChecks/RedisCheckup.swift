@@ -136,7 +136,7 @@ package struct RedisCheckup: Sendable {
         let difference = Double(seconds) + Double(micros) / 1e6 - middle
         return Checkup(
             "clock", abs(difference) < 2 ? .good : .warning,
-            "\(difference < 0 ? "-" : "+")\(Int((abs(difference) * 1000).rounded())) ms from ours",
+            "\(difference < 0 ? "-" : "+")\(Int((abs(difference) * 1000).rounded())) ms from the local clock",
             "Martlet uses Redis' clock alone, but times will look wrong to people")
     }
 

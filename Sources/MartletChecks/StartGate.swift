@@ -41,7 +41,7 @@ package final class StartGate: Sendable {
                 let bad = checks.filter(\.refusesStart)
                 guard bad.isEmpty else { throw refusal(bad) }
                 for check in checks where check.result != .good {
-                    logger.warning("Redis is not set up as it should be", metadata: Self.fields(check))
+                    logger.warning("Redis is not configured as recommended", metadata: Self.fields(check))
                 }
                 state.withLock { $0.hasPassed = true }
                 return
@@ -62,7 +62,7 @@ package final class StartGate: Sendable {
     package func refresh() async {
         let before = Set(checks.filter { $0.result == .bad }.map(\.name))
         for check in await look() ?? [] where check.result == .bad && !before.contains(check.name) {
-            logger.error("Redis is no longer fit", metadata: Self.fields(check))
+            logger.error("Redis check failed", metadata: Self.fields(check))
         }
     }
 
@@ -80,14 +80,14 @@ package final class StartGate: Sendable {
                 return !state.saysItWaits
             }
             logger.log(
-                level: isFirst ? .warning : .debug, "Redis is unavailable; its checks wait for it",
+                level: isFirst ? .warning : .debug, "Redis unavailable, checks will retry",
                 metadata: ["error": "\(error)"])
             return nil
         }
     }
 
     private func refusal(_ bad: [Checkup]) -> StartRefusal {
-        for check in bad { logger.critical("Redis must not be used like this", metadata: Self.fields(check)) }
+        for check in bad { logger.critical("Redis check failed, not starting", metadata: Self.fields(check)) }
         return StartRefusal(checks: bad)
     }
 

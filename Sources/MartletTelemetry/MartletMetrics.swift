@@ -7,7 +7,7 @@ extension [MetricDescription] {
     private static let jobs: [MetricDescription] = [
         .init(name: "martlet_jobs_enqueued_total", help: "Jobs accepted by this process.", kind: .counter),
         .init(
-            name: "martlet_jobs_finished_total", help: "Attempts that ended in this process, by outcome.",
+            name: "martlet_jobs_finished_total", help: "Attempts finished in this process, by outcome.",
             kind: .counter),
         .init(name: "martlet_jobs", help: "Jobs kept in the store, by state.", kind: .gauge),
         .init(
@@ -31,7 +31,7 @@ extension [MetricDescription] {
             name: "martlet_possible_loss_total",
             help: "Jobs that Redis had acknowledged and no longer has, since this process started.", kind: .counter),
         .init(
-            name: "martlet_possible_loss_jobs", help: "Those of the lost jobs that nobody has accepted.",
+            name: "martlet_possible_loss_jobs", help: "Possibly lost jobs that have not been accepted.",
             kind: .gauge),
     ]
 
@@ -70,7 +70,7 @@ extension [MetricDescription] {
             series: MetricDescription.each("listener", "main", "probes")),
         .init(
             name: "martlet_http_connections_cut_total",
-            help: "Connections closed or refused for want of room, by reason.", kind: .counter,
+            help: "Connections closed or refused at a limit, by reason.", kind: .counter,
             series: MetricDescription.each("reason", "idle", "unread", "address-full", "server-full")),
     ]
 

@@ -1,4 +1,4 @@
-// Every Swift block of the README and the guides stands, line by line, in a file that the tests compile.
+// Checks that every Swift block of the README, the guides and the docstrings is, line by line, in a compiled file.
 
 import Foundation
 import TestSupport
@@ -37,6 +37,15 @@ import Testing
         #expect(blocks.count >= 15, "the guides are not where they were")
         let programs = blocks.filter { !Self.isManifest($0) }
         for block in programs where !files.contains(where: { Self.holds($0, Self.statements(of: block)) }) {
+            Issue.record("\(block) is in no file of Tests/MartletGuideTests/Snippets or Tests/GuideProgram")
+        }
+    }
+
+    @Test func `every Swift block of a docstring is compiled`() throws {
+        let files = try Self.compiled()
+        let blocks = try Guides.docstringBlocks(in: "swift")
+        #expect(blocks.count >= 60, "the docstrings of public types have lost their snippets")
+        for block in blocks where !files.contains(where: { Self.holds($0, Self.statements(of: block)) }) {
             Issue.record("\(block) is in no file of Tests/MartletGuideTests/Snippets or Tests/GuideProgram")
         }
     }

@@ -1,4 +1,4 @@
-// HTTP clients that go away in the middle of a push (row 67 of the fault catalogue).
+// HTTP clients that go away in the middle of a push.
 
 import MartletHTTP
 import MartletQueue

@@ -66,7 +66,6 @@ import Testing
         }
     }
 
-    /// Row 111.
     @Test func `bytes that are not UTF-8 are refused in bodies and paths`() async throws {
         try await withServer { server in
             for path in ["/api/v1/jobs/%ff", "/api/v1/jobs/%c0%80", "/api/downloads/%ed%a0%80", "/api/v1/queues/%ff"] {
@@ -108,7 +107,6 @@ import Testing
         (.POST, "/api/v1/jobs/actions", "priority", #"{"action":"priority","ids":["j"],"priority":#}"#),
     ]
 
-    /// Row 117.
     @Test(arguments: numberFields.indices)
     func `a number that is none, or too large, is refused and names its field`(_ index: Int) async throws {
         let (method, path, field, body) = Self.numberFields[index]
@@ -146,7 +144,6 @@ import Testing
         }
     }
 
-    /// Row 133.
     @Test(arguments: [
         "state", "status", "claims", "token", "k", "at", "attempt", "failures", "lost", "created_at", "progress",
         "checkpoint", "result", "error", "digest", "worker", "lease", "want", "retryPolicy", "__proto__", "Priority",
@@ -174,7 +171,6 @@ import Testing
         }
     }
 
-    /// Row 134.
     @Test(arguments: [
         "/api/v1/jobs?limit=1e9", "/api/v1/jobs?limit=1000000000", "/api/v1/jobs?limit=201", "/api/v1/jobs?limit=0",
         "/api/v1/jobs?limit=-1", "/api/v1/jobs?limit=9223372036854775808", "/api/v1/jobs?limit=1.5",
@@ -195,7 +191,6 @@ import Testing
         }
     }
 
-    /// Row 116.
     @Test func `two hundred thousand members, twins and huge numbers are refused in time`() async throws {
         try await withServer { server in
             let start = ContinuousClock.now
@@ -214,7 +209,6 @@ import Testing
         }
     }
 
-    /// Row 110.
     @Test func `a payload of every byte there is reaches the worker as it was`() async throws {
         try await withServer { server in
             let payload = (0...255).map { UInt8($0) } + Array("\r\n$3\r\nfoo\r\n".utf8)
@@ -272,7 +266,6 @@ import Testing
         }
     }
 
-    /// Row 141.
     @Test func `without a token health says nothing of queues, and there are no metrics`() async throws {
         let token = try newToken("t", [.admin])
         try await withServer(tokens: token.line) { server in

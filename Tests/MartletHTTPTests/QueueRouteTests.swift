@@ -164,7 +164,7 @@ import Testing
             #expect(workers.first?["alive"] as? Bool == true)
             let queues = try #require(workers.first?["queues"] as? [[String: Any]])
             #expect(queues.compactMap { $0["queue"] as? String } == ["a", "b"])
-            #expect((queues.first?["says"] as? [String: Any])?["pid"] as? Int == 7)
+            #expect((queues.first?["info"] as? [String: Any])?["pid"] as? Int == 7)
         }
     }
 

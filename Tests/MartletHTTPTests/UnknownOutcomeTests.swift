@@ -165,7 +165,6 @@ struct WriteCase: Sendable, CustomTestStringConvertible {
         }
     }
 
-    /// Row 73.
     @Test func `of a batch each item is resolved by itself`() async throws {
         try await withServerBehindProxy { server, proxy in
             let ids = (0..<1200).map { "b\($0)" }
@@ -190,7 +189,6 @@ struct WriteCase: Sendable, CustomTestStringConvertible {
         }
     }
 
-    /// Row 72.
     @Test func `of an action for many jobs each is resolved by itself`() async throws {
         try await withServerBehindProxy { server, proxy in
             let ids = (0..<600).map { "b\($0)" }

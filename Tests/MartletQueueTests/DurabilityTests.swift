@@ -117,7 +117,7 @@ import Testing
         }
     }
 
-    @Test func `what a replica confirmed outlives the primary (row 38)`() async throws {
+    @Test func `what a replica confirmed outlives the primary`() async throws {
         let pair = try await ReplicaPair.start()
         var pushed: [JobID] = []
         let prefix = uniquePrefix()
@@ -140,7 +140,7 @@ import Testing
         await pair.stop()
     }
 
-    @Test func `with appendfsync always every answer is a confirmation, and none is lost by a crash (row 24)`()
+    @Test func `with appendfsync always every answer is a confirmation, and none is lost by a crash`()
         async throws
     {
         let server = try await PrivateRedisServer.start(

@@ -1,4 +1,4 @@
-// Failovers that forget what the old primary had answered, and new primaries whose clock is behind (rows 39, 40 and 107).
+// Failovers that forget what the old primary had answered, and new primaries whose clock is behind.
 
 import MartletJobs
 import MartletRedis
@@ -39,7 +39,7 @@ import Testing
         try #require(try await queue.claim(ClaimRequest(worker: worker, number: number, upTo: 1)).jobs.first)
     }
 
-    @Test func `of two holders after a forgotten claim only the one that the new primary knows is heard (row 39)`()
+    @Test func `of two holders after a forgotten claim only the one that the new primary knows is heard`()
         async throws
     {
         let id = JobID.generate()
@@ -58,7 +58,7 @@ import Testing
         }
     }
 
-    @Test func `after a forgotten settlement the job runs again, and who settled it before is refused (row 40)`()
+    @Test func `after a forgotten settlement the job runs again, and who settled it before is refused`()
         async throws
     {
         let id = JobID.generate()
@@ -81,7 +81,7 @@ import Testing
         }
     }
 
-    @Test func `a clock that is three seconds behind takes no token away and ends no lease early (row 107)`()
+    @Test func `a clock that is three seconds behind takes no token away and ends no lease early`()
         async throws
     {
         try await withStore { harness in

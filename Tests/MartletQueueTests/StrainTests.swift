@@ -1,4 +1,4 @@
-// A Redis under strain: slow scripts, scripts that are killed, memory that runs short, cluster mode (rows 32, 33, 45, 60).
+// A Redis under strain: slow scripts, scripts that are killed, memory that runs short, cluster mode.
 
 import MartletJobs
 import MartletRedis
@@ -32,7 +32,7 @@ import Testing
         await server.stop()
     }
 
-    @Test func `an audit that is killed says so, has changed nothing, and can be asked for again (row 32)`()
+    @Test func `an audit that is killed says so, has changed nothing, and can be asked for again`()
         async throws
     {
         let loop = "while call('EXISTS', META .. ':slow') == 1 do end\n"
@@ -53,7 +53,7 @@ import Testing
         }
     }
 
-    @Test func `while a script keeps Redis busy nothing is done and all is told so, and afterwards it is (row 33)`()
+    @Test func `while a script keeps Redis busy nothing is done and all is told so, and afterwards it is`()
         async throws
     {
         let loop = "repeat local t = call('TIME') until t[1] * 1000 + floor(t[2] / 1000) > now + 1500\n"
@@ -80,7 +80,7 @@ import Testing
         return false
     }
 
-    @Test func `above a share of Redis' memory pushes are refused before Redis does, and all else goes on (row 45)`()
+    @Test func `above a share of Redis' memory pushes are refused before Redis does, and all else goes on`()
         async throws
     {
         let server = try await PrivateRedisServer.start(directory: temporaryDirectory("room"))
@@ -120,7 +120,7 @@ import Testing
         await server.stop()
     }
 
-    @Test func `a store on a cluster's node is told so, not that Redis is away (rows 60 and 61)`() async throws {
+    @Test func `a store on a cluster's node is told so, not that Redis is away`() async throws {
         let node = try await clusterNode()
         try await withStore(url: node.url) { harness in
             let error = await #expect(throws: QueueError.self) { try await harness.queue().enqueue(job()) }

@@ -34,7 +34,6 @@ import Testing
         await server.stop()
     }
 
-    /// Row 52.
     @Test func `a password that was changed is read from the file of the URL when the old one is refused`() async throws
     {
         let server = try await PrivateRedisServer.start(

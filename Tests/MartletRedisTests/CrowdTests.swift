@@ -1,4 +1,4 @@
-// A server that lets nobody else in (row 50 of the fault catalogue), and one that is part of a cluster (rows 60 and 61).
+// A server that lets nobody else in, and one that is part of a cluster.
 
 import MartletRedis
 import TestSupport

@@ -1,4 +1,4 @@
-// The sockets of connections belong to this process alone (row 23 of the fault catalogue).
+// The sockets of connections belong to this process alone.
 
 import MartletRedis
 import TestSupport

@@ -1,4 +1,4 @@
-// Attempts that must not begin, and jobs whose type nobody here knows (rows 8, 10 and 17 of the fault catalogue).
+// Attempts that must not begin, and jobs whose type nobody here knows.
 
 import MartletJobs
 import TestSupport

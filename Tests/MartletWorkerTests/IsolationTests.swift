@@ -1,4 +1,4 @@
-// Jobs that bring their process down, in processes of their own and in company (rows 12, 14 and 15 of the fault catalogue).
+// Jobs that bring their process down, in processes of their own and in company.
 
 import FoundationEssentials
 import MartletJobs
@@ -102,7 +102,7 @@ private final class Supervised: Sendable {
             let ids = try await push(["poison"] + Array(repeating: "innocent", count: 7), to: harness)
             let poison = try await wait(ids[0], .failed, harness, worker)
             #expect(poison.lost == 3 && poison.failures == 0)
-            #expect(poison.error?.hasPrefix("poison: its process was ended by signal") == true)
+            #expect(poison.error?.hasPrefix("poison: its process was killed by signal") == true)
             for id in ids.dropFirst() {
                 let job = try await wait(id, .completed, harness, worker)
                 #expect(job.lost <= 1 && job.failures == 0)
@@ -131,13 +131,13 @@ private final class Supervised: Sendable {
             let ids = try await push(["trap", "innocent"], to: harness)
             let poison = try await wait(ids[0], .failed, harness, worker)
             #expect(poison.lost == 3 && poison.failures == 0 && poison.claims == 3)
-            #expect(poison.error?.contains("its process was ended by signal") == true)
+            #expect(poison.error?.contains("its process was killed by signal") == true)
             #expect(try await wait(ids[1], .completed, harness, worker).lost == 0)
             #expect(worker.deaths.isEmpty)
         }
     }
 
-    /// Row 16: the kernel ends a process that takes too much memory with SIGKILL.
+    /// The kernel ends a process that takes too much memory with SIGKILL.
     @Test(arguments: [("killed", "signal 9"), ("greedy", "signal ")])
     func `a handler whose process ends for its memory takes nobody along, and its job fails with the signal`(
         _ type: String, _ signal: String

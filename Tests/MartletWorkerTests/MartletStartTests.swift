@@ -51,7 +51,7 @@ import Testing
         let url = redis.url
         async let starting = Martlet(MartletConfiguration(redisURL: url), logger: lines.logger())
         try await eventually(within: .seconds(20), "the wait is told") {
-            lines.all.contains { $0.contains("Redis is unavailable; its checks wait for it") && $0.contains("warning") }
+            lines.all.contains { $0.contains("Redis unavailable, checks will retry") && $0.contains("warning") }
         }
         try await redis.restart()
         let martlet = try await starting

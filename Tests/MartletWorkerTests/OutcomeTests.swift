@@ -221,7 +221,6 @@ private struct Advice: RetryAdvising, CustomStringConvertible {
         }
     }
 
-    /// Row 17.
     @Test func `a job that no worker knows fails when its limit has passed, and a retry by hand begins again`()
         async throws
     {

@@ -60,7 +60,7 @@ import Testing
             ) {
                 let id = try await harness.queue().enqueue(Square(side: 4711)).id
                 try await harness.waitFor(id, .failed)
-                try await eventually("the end is logged") { lines.all.contains { $0.contains("The attempt ended") } }
+                try await eventually("the end is logged") { lines.all.contains { $0.contains("attempt finished") } }
                 let inside = try #require(lines.all.first { $0.contains("inside") })
                 let fields = try JSONSerialization.jsonObject(with: Data(inside.utf8)) as? [String: Any]
                 #expect(fields?["job_id"] as? String == id.description)
@@ -68,7 +68,7 @@ import Testing
                 #expect(fields?["type"] as? String == "square")
                 #expect("\(fields?["attempt"] ?? "")" == "1")
                 #expect((fields?["worker_id"] as? String)?.hasPrefix("w-") == true)
-                let end = try #require(lines.all.first { $0.contains("The attempt ended") })
+                let end = try #require(lines.all.first { $0.contains("attempt finished") })
                 #expect(end.contains("odd") && end.contains(id.description))
                 let labels = try JSONSerialization.jsonObject(with: Data(end.utf8)) as? [String: Any]
                 #expect(labels?["type"] as? String == "square" && labels?["queue"] as? String == "q")

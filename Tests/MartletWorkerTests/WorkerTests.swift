@@ -43,7 +43,7 @@ import Testing
         }
     }
 
-    /// Row 20: a cloned container, say.
+    /// A cloned container, say.
     @Test func `of two workers of one name and process each has an id of its own, and one's end takes nothing back`()
         async throws
     {

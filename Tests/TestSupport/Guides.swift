@@ -42,6 +42,33 @@ public enum Guides {
         try pages().flatMap { page in try blocks(of: page, text: text(of: page)) }.filter { $0.language == language }
     }
 
+    /// The targets that users import; their docstrings show code too.
+    public static let libraries = [
+        "Martlet", "MartletDownloads", "MartletJobs", "MartletQueue", "MartletRedis", "MartletTesting", "MartletWorker",
+    ]
+
+    /// All blocks in `language` in the docstrings of ``libraries``.
+    public static func docstringBlocks(in language: String) throws -> [GuideBlock] {
+        try libraries.flatMap { library in
+            let folder = "Sources/\(library)"
+            return try FileManager.default.subpathsOfDirectory(atPath: root.appending(path: folder).path).sorted()
+                .filter { $0.hasSuffix(".swift") }
+                .flatMap { file in
+                    let page = "\(folder)/\(file)"
+                    return blocks(of: page, text: docstrings(of: try text(of: page)))
+                }
+        }.filter { $0.language == language }
+    }
+
+    /// The docstrings of a file, each on its own line; all other lines are empty.
+    private static func docstrings(of source: String) -> String {
+        source.split(separator: "\n", omittingEmptySubsequences: false).map { line in
+            let line = line.drop { $0 == " " }
+            guard line.hasPrefix("///") else { return "" }
+            return String(line.dropFirst(line.hasPrefix("/// ") ? 4 : 3))
+        }.joined(separator: "\n")
+    }
+
     private static func blocks(of page: String, text: String) -> [GuideBlock] {
         var found: [GuideBlock] = []
         var open: (line: Int, language: String, lines: [String])?

@@ -118,9 +118,10 @@ struct APIClient: Sendable {
         } catch let error as HTTPClientError where error == .deadlineExceeded || error == .readTimeout {
             throw CommandFailure(.unavailable, "\(base) did not answer in time" + Self.doubt(request.method))
         } catch is NIOTooManyBytesError {
-            throw CommandFailure(.failed, "\(base) answered more than \(InputFile.limit >> 20) MiB; ask for less")
+            throw CommandFailure(.failed, "\(base) sent more than \(InputFile.limit >> 20) MiB; request less")
         } catch let error where Self.isLost(error) {
-            throw CommandFailure(.unavailable, "\(base) ended the connection unanswered" + Self.doubt(request.method))
+            let reason = "\(base) closed the connection without a response"
+            throw CommandFailure(.unavailable, reason + Self.doubt(request.method))
         } catch let error as HTTPClientError where Self.isUsage(error) {
             throw CommandFailure(.usage, "\(base) is not the URL of a server: use http://HOST:PORT")
         } catch let error where Self.isAboutTrust(error) {

@@ -36,7 +36,7 @@ extension DownloadCommand {
         var unique = false
         @Option(help: "What to wait for before they count as added: memory, fsync or replicated.")
         var durability: String?
-        @Flag(help: "Wait until all of them have ended.")
+        @Flag(help: "Wait until all of them have finished.")
         var wait = false
         @OptionGroup var waiting: WaitOptions
         @OptionGroup var client: ClientOptions

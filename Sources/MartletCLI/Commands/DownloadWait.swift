@@ -51,13 +51,13 @@ struct DownloadWait {
         report.clear()
         if output.format != .table { show(items, output, .standard) }
         return CommandFailure(
-            .timedOut, "\(open) of \(ids.count) have not ended in time. Look with: martlet download status ID")
+            .timedOut, "\(open) of \(ids.count) have not finished in time. Look with: martlet download status ID")
     }
 
     /// `2 of 5 ended, 3 run, 4.2 MiB of 9.0 MiB, 1.1 MiB/s`.
     private static func line(_ items: [JSON], _ open: Int) -> String {
         func sum(_ name: String) -> Double { items.reduce(0) { $0 + ($1[name].double ?? 0) } }
-        var parts = ["\(items.count - open) of \(items.count) ended"]
+        var parts = ["\(items.count - open) of \(items.count) finished"]
         let running = items.count { $0["status"].string == "downloading" }
         if running > 0 { parts.append("\(running) running") }
         let (done, total, speed) = (sum("bytes_downloaded"), sum("total_bytes"), sum("speed_bytes_per_second"))

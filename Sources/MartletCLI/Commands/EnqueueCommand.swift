@@ -47,7 +47,7 @@ struct EnqueueCommand: AsyncParsableCommand {
     @Option(
         help: "What to wait for before it counts as pushed: memory, fsync or replicated; never less than the queue's.")
     var durability: String?
-    @Flag(help: "Wait until the job has ended; exit code 7 when it failed.")
+    @Flag(help: "Wait until the job has finished; exit code 7 when it failed.")
     var wait = false
     @OptionGroup var waiting: WaitOptions
     @OptionGroup var client: ClientOptions

@@ -57,7 +57,7 @@ extension JobCommand {
         var id: String
         @Option(help: "Its queue; needed only when two queues know the id.")
         var queue: String?
-        @Flag(help: "Wait until it has ended; exit code 7 when it failed.")
+        @Flag(help: "Wait until it has finished; exit code 7 when it failed.")
         var wait = false
         @OptionGroup var waiting: WaitOptions
         @OptionGroup var client: ClientOptions
@@ -129,7 +129,7 @@ extension JobCommand {
     }
 
     struct Delete: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Delete jobs that have ended.")
+        static let configuration = CommandConfiguration(abstract: "Delete finished jobs.")
 
         @OptionGroup var batch: JobBatch
         @OptionGroup var consent: ConsentOptions

@@ -111,7 +111,7 @@ struct JobWait {
         if output.format != .table { output.show(job) }
         let state = JobCommand.state(job) ?? "unknown"
         return CommandFailure(
-            .timedOut, "job \(id) has not ended in time; it is \(state). Wait on with: martlet job get \(id) --wait")
+            .timedOut, "job \(id) has not finished in time; it is \(state). Wait on with: martlet job get \(id) --wait")
     }
 
     /// `active, attempt 2, 45.2%`.

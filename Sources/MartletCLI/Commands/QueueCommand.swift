@@ -73,8 +73,8 @@ enum QueueView {
 
     static let list = ItemView(
         .text("QUEUE", "name").shortened(to: 12, .middle),
-        .text("PAUSED") { $0["paused"].bool == true ? "yes" : "no" }, count("ACTIVE", "active"),
-        count("QUEUED", "queued"), count("DELAYED", "delayed").optional(2), count("HELD", "paused").optional(4),
+        .text("STATE") { $0["paused"].bool == true ? "paused" : "running" }, count("ACTIVE", "active"),
+        count("QUEUED", "queued"), count("DELAYED", "delayed").optional(2), count("PAUSED", "paused").optional(4),
         count("COMPLETED", "completed").optional(3), count("FAILED", "failed"),
         count("CANCELLED", "cancelled").optional(6),
         .number("LIMIT") { OutputOptions.cell($0["settings"]["concurrency"]) }.optional(5),
@@ -88,7 +88,7 @@ enum QueueView {
 
 struct PauseCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "pause", abstract: "Pause all queues: running jobs go on, no other starts.")
+        commandName: "pause", abstract: "Pause all queues: running jobs continue, no other starts.")
 
     @Option(help: "Why; shown to others.")
     var reason: String?
@@ -103,7 +103,7 @@ struct PauseCommand: AsyncParsableCommand {
 
 struct ResumeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "resume", abstract: "Resume all queues; a queue that was paused by itself stays so.")
+        commandName: "resume", abstract: "Resume all queues; a queue with its own pause stays paused.")
 
     @OptionGroup var client: ClientOptions
     @OptionGroup var output: OutputOptions
@@ -141,33 +141,33 @@ struct WorkerCommand: ParsableCommand {
     }
 }
 
-/// How worker processes are shown: what each said of itself to each of its queues, put together.
+/// The display of worker processes: the information that each reported to its queues, merged.
 enum WorkerView {
     static let list = ItemView(
-        .text("ID", "id").shortened(to: 16, .middle), said("HOST", "host").shortened(to: 8).optional(5),
-        said("PID", "pid").optional(3), said("VERSION", "version").optional(6), .text("STATE", state),
+        .text("ID", "id").shortened(to: 16, .middle), info("HOST", "host").shortened(to: 8).optional(5),
+        info("PID", "pid").optional(3), info("VERSION", "version").optional(6), .text("STATE", state),
         .text("QUEUES") { worker in
-            cards(worker).map { "\($0["queue"].string ?? "")=\(OutputOptions.cell($0["says"]["slots"]))" }
+            queues(worker).map { "\($0["queue"].string ?? "")=\(OutputOptions.cell($0["info"]["slots"]))" }
                 .joined(separator: ",")
         }.shortened(to: 16),
         .number("BUSY") { worker in
-            String(cards(worker).reduce(0) { $0 &+ max(0, $1["says"]["busy"].int ?? 0) })
-        }.optional(1), .number("SILENT", "silent_seconds", Humane.seconds).optional(2))
+            String(queues(worker).reduce(0) { $0 &+ max(0, $1["info"]["busy"].int ?? 0) })
+        }.optional(1), .number("LAST SEEN", "last_seen_seconds", Humane.seconds).optional(2))
 
-    /// What a process is: what it says of itself, unless it has not been heard of for too long.
+    /// The reported state of a process, or `unresponsive` without a recent heartbeat.
     static func state(_ worker: JSON) -> String {
-        let said = cards(worker).first?["says"]["state"].string ?? "unknown"
-        return said == "stopped" || worker["alive"].bool == true ? said : "silent"
+        let state = queues(worker).first?["info"]["state"].string ?? "unknown"
+        return state == "stopped" || worker["alive"].bool == true ? state : "unresponsive"
     }
 
-    /// Whether a process takes jobs.
+    /// Whether a process claims jobs.
     static func isServing(_ worker: JSON) -> Bool { state(worker) == "running" }
 
-    private static func cards(_ worker: JSON) -> [JSON] { worker["queues"].array ?? [] }
+    private static func queues(_ worker: JSON) -> [JSON] { worker["queues"].array ?? [] }
 
-    /// A column of what a process says to all its queues alike.
-    private static func said(_ title: String, _ name: String) -> ItemView.Field {
-        .text(title) { OutputOptions.cell(cards($0).first?["says"][name] ?? .null) }
+    /// A column with information that a process reports to all its queues alike.
+    private static func info(_ title: String, _ name: String) -> ItemView.Field {
+        .text(title) { OutputOptions.cell(queues($0).first?["info"][name] ?? .null) }
     }
 }
 

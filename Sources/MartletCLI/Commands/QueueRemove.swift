@@ -30,7 +30,7 @@ extension QueueCommand {
 
         @Argument(help: "The queue.")
         var name: String
-        @Flag(help: "Also delete the jobs that have ended.")
+        @Flag(help: "Also delete finished jobs.")
         var finished = false
         @OptionGroup var consent: ConsentOptions
         @OptionGroup var client: ClientOptions

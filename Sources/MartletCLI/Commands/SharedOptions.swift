@@ -8,7 +8,7 @@ struct PageOptions: ParsableArguments {
     var limit = 50
     @Flag(help: "All of them.")
     var all = false
-    @Option(help: "Go on where a list ended.")
+    @Option(help: "Continue a list from this cursor.")
     var cursor: String?
 
     func validate() throws {

@@ -45,7 +45,7 @@ enum Settings {
 
     static let httpProbePort = Setting.optionalNumber(
         "http.probe_port", in: 0...65_535,
-        meaning: "Port of that listener, which answers also while the first one has no room; 0 takes a free one.")
+        meaning: "Port of that listener, which answers even when the first one is full; 0 chooses a free one.")
 
     static let httpMaxConnections = Setting.number(
         "http.max_connections", 1000, in: 10...100_000,
@@ -94,7 +94,7 @@ enum Settings {
 
     static let workerShutdownGrace = Setting.seconds(
         "worker.shutdown_grace_seconds", 25, in: 0...3600,
-        meaning: "How long running jobs may go on after SIGTERM before they are given back.")
+        meaning: "How long running jobs may continue after SIGTERM before they are released.")
 
     static let workerHTTPHost = Setting.text(
         "worker.http_host", "127.0.0.1", must: "an address or a host name",
@@ -107,7 +107,7 @@ enum Settings {
 
     static let workerUnknownTypeLimit = Setting.seconds(
         "worker.unknown_type_limit_seconds", 0, in: 0...31_536_000,
-        meaning: "How long a job may meet only workers that do not know its type before it fails; 0 is for ever.")
+        meaning: "How long a job may wait for a worker with a handler for its type before it fails; 0 is unlimited.")
 
     static let downloadMaxConcurrent = Setting.number(
         "download.max_concurrent_downloads", 3, in: 1...10,

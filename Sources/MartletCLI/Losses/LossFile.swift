@@ -45,7 +45,7 @@ struct LossFile: Sendable {
         guard lock >= 0 else { throw Unusable(description: "\(path).lock cannot be opened (errno \(errno))") }
         guard flock(lock, LOCK_EX | LOCK_NB) == 0 else {
             close(lock)
-            throw Unusable(description: "another server uses \(path); give this one a directory of its own")
+            throw Unusable(description: "another server uses \(path); give this one another directory")
         }
         return Hold(lock)
     }

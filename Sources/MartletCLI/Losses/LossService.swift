@@ -45,7 +45,7 @@ final class LossService: Service {
             while !Task.isCancelled {
                 var pause = self.interval
                 do { try await self.look(file) } catch {
-                    self.logger.debug("No look at what Redis knows", error: error)
+                    self.logger.debug("loss check failed, will retry", error: error)
                     // It must be looked at before much is pushed again.
                     pause = min(pause, .milliseconds(200))
                 }
@@ -58,17 +58,18 @@ final class LossService: Service {
     /// The file with what it holds in memory; `nil` where there is none to use, which is said once.
     private func openedFile() -> (LossFile?, LossFile.Hold?) {
         guard let file else {
-            logger.info("STATE_DIRECTORY is not set: losses of Redis are noticed as long as this process lives")
+            logger.info("STATE_DIRECTORY is not set, losses are detected only while this process runs")
             return (nil, nil)
         }
         let hold: LossFile.Hold
         do throws(LossFile.Unusable) { hold = try file.hold() } catch {
             logger.warning(
-                "Losses of Redis are noticed only as long as this process lives", metadata: ["reason": "\(error)"])
+                "state file unusable, losses are detected only while this process runs",
+                metadata: ["reason": "\(error)"])
             return (nil, nil)
         }
         state.withLock { $0.memory = file.read() }
-        for loss in losses { report(loss, "Redis may have lost jobs, and nobody has accepted that yet") }
+        for loss in losses { report(loss, "Redis may have lost jobs, not accepted yet") }
         return (file, hold)
     }
 
@@ -90,9 +91,9 @@ final class LossService: Service {
             return (findings, before, state.memory, count)
         }
         for (queue, created) in findings.restarted { store.restartPushMarks(of: queue, at: created) }
-        for queue in findings.removed { logger.info("A queue was removed", metadata: ["queue": "\(queue)"]) }
+        for queue in findings.removed { logger.info("queue removed", metadata: ["queue": "\(queue)"]) }
         for loss in findings.losses { report(loss, "Redis may have lost jobs that it had acknowledged") }
-        if count > 0 { logger.notice("Losses of Redis were accepted", metadata: ["count": .stringConvertible(count)]) }
+        if count > 0 { logger.notice("losses accepted", metadata: ["count": .stringConvertible(count)]) }
         var unmoved = after
         unmoved.lookedAt = before.lookedAt
         // A quiet store costs no write; since when something is missing is then a little older than it need be.

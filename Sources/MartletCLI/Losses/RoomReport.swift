@@ -27,9 +27,9 @@ final class RoomReport: Sendable {
         }
         guard isNews else { return }
         if isShut {
-            logger.error("Redis' memory is nearly full: pushes are refused, all else goes on")
+            logger.error("Redis memory nearly full, refusing pushes")
         } else {
-            logger.notice("There is room in Redis again: pushes are taken")
+            logger.notice("Redis memory available again, accepting pushes")
         }
     }
 

@@ -32,7 +32,7 @@ struct SettingsService: Service {
             return true
         } catch {
             if case .refused = error.kind { throw CommandFailure(.configuration, error.message) }
-            logger.warning("Redis is away; settings wait for it", error: error)
+            logger.warning("Redis unavailable, settings will be applied later", error: error)
             return false
         }
     }
@@ -84,7 +84,7 @@ struct SweepService: Service {
             let report = try await queue.sweep()
             for (id, state) in report.takenBack {
                 logger.warning(
-                    "A worker was lost; its job goes on",
+                    "job requeued, worker lost",
                     metadata: ["job_id": "\(id)", "queue": "\(queue.name)", "state": "\(state)"])
             }
             if !report.more { return }

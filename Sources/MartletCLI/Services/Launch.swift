@@ -81,7 +81,7 @@ enum Launch {
                         farewell?.cleanUp()
                         _exit(128 + signal.rawValue)
                     }
-                    logger.info("Shutting down", metadata: ["signal": "\(signal)"])
+                    logger.info("shutting down", metadata: ["signal": "\(signal)"])
                     // Beside the shutdown: a Redis that does not answer must not hold it up.
                     if let farewell { Task { await farewell.text().map { Console.standard.note($0) } } }
                     await group.triggerGracefulShutdown()

@@ -21,12 +21,12 @@ struct PartCleaningService: Service {
                 do {
                     let names = try await cleaner.clean()
                     if !names.isEmpty {
-                        logger.info("Removed part files", metadata: ["count": .stringConvertible(names.count)])
+                        logger.info("part files removed", metadata: ["count": .stringConvertible(names.count)])
                     }
                 } catch is QueueError {
                     pause = .seconds(10)
                 } catch {
-                    logger.warning("Part files could not be cleaned", error: error)
+                    logger.warning("part file clean-up failed, will retry", error: error)
                 }
                 try? await Task.sleep(for: pause)
             }

@@ -57,7 +57,7 @@ struct TokenFileService: Service {
         self.logger = logger
         self.interval = interval
         if case .found(_, everybodyReads: true, _) = first {
-            logger.warning("everybody on this machine may read AUTH_TOKENS_FILE", metadata: ["file": "\(path)"])
+            logger.warning("AUTH_TOKENS_FILE is readable by everyone on this machine", metadata: ["file": "\(path)"])
         }
     }
 
@@ -94,9 +94,10 @@ struct TokenFileService: Service {
             }
             source.replace(with: table)
             logger.notice(
-                "tokens read again", metadata: ["file": "\(file.path)", "tokens": .stringConvertible(table.count)])
+                "tokens reloaded", metadata: ["file": "\(file.path)", "tokens": .stringConvertible(table.count)])
         } catch {
-            logger.error("AUTH_TOKENS_FILE is not valid; the old tokens stay", metadata: ["error": "\(error.message)"])
+            logger.error(
+                "AUTH_TOKENS_FILE is invalid, keeping the previous tokens", metadata: ["error": "\(error.message)"])
         }
     }
 }

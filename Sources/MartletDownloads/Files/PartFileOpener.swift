@@ -39,7 +39,7 @@ struct PartFileOpener: Sendable {
             return part
         case .locked(let other):
             context.logger.notice(
-                "Another process still holds the part file; copying what is safe", metadata: ["part": "\(name)"])
+                "part file locked by another process, copying its safe bytes", metadata: ["part": "\(name)"])
             let part = try await fresh()
             try await steps { try part.copyOn(from: other, upTo: upTo) }
             return part

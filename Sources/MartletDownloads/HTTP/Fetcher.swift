@@ -36,7 +36,7 @@ struct Fetcher: Sendable {
             let answer = try await hop(url, rules, read)
             guard case .redirect(let location) = answer else { return answer }
             url = try redirect(from: url, to: location)
-            logger.debug("Following a redirect", metadata: ["url": "\(url.display)"])
+            logger.debug("following redirect", metadata: ["url": "\(url.display)"])
         }
         throw DownloadError.permanent(
             .tooManyRedirects, "the server redirected more than \(configuration.maxRedirects) times")

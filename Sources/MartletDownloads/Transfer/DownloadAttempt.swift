@@ -70,21 +70,22 @@ struct DownloadAttempt: Sendable {
             let checkpoint = try context.checkpoint(as: DownloadCheckpoint.self)
             return checkpoint?.hasPossibleSizes == false ? nil : checkpoint
         } catch {
-            context.logger.warning("The checkpoint cannot be read; starting from zero", metadata: ["error": "\(error)"])
+            context.logger.warning(
+                "checkpoint unreadable, restarting download from zero", metadata: ["error": "\(error)"])
             return nil
         }
     }
 
     func warnOfMissing(_ part: String) {
         context.logger.notice(
-            "The part file of the last attempt is not here; starting from zero", metadata: ["part": "\(part)"])
+            "part file missing, restarting download from zero", metadata: ["part": "\(part)"])
     }
 
     /// Checks whether an earlier attempt finished the file and died before reporting it; `nil` when it is another file.
     private func confirm(_ final: FinalFile, in directory: DownloadDirectory) async throws -> DownloadResult? {
         let isSame = try await FinishedFile.matches(final, in: directory) { try context.checkStop() }
         guard isSame else { return nil }
-        context.logger.info("The file was complete already", metadata: ["file": "\(final.name)"])
+        context.logger.info("file already complete", metadata: ["file": "\(final.name)"])
         context.progress(final.size, of: final.size)
         return DownloadResult(filename: final.name, bytes: final.size, sha256: final.sha256)
     }
@@ -147,7 +148,7 @@ struct DownloadAttempt: Sendable {
     /// Saves the position and frees reserved space, since the time of the next attempt is unknown.
     private func keep(_ checkpoints: CheckpointWriter) async {
         await attemptToTidy("save the position") { try await checkpoints.save() }
-        await attemptToTidy("give back reserved room") {
+        await attemptToTidy("release reserved disk space") {
             try checkpoints.checkLease()
             try await Disk.run { [part = checkpoints.part] in try part.truncate() }
         }
@@ -177,7 +178,7 @@ struct DownloadAttempt: Sendable {
         var metadata: Logger.Metadata = ["error": "\(failure)"]
         if let detail = failure.detail { metadata["detail"] = "\(detail)" }
         context.logger.log(
-            level: failure.code == .diskFull ? .warning : .notice, "The download could not go on", metadata: metadata)
+            level: failure.code == .diskFull ? .warning : .notice, "download attempt failed", metadata: metadata)
     }
 
     /// Runs clean-up after a failed attempt; an error is only logged.

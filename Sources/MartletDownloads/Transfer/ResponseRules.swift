@@ -69,7 +69,7 @@ struct ResponseRules: Sendable {
     private func checkReplacement(_ size: Int64?, _ head: ResponseHead) throws(HeaderMismatch) {
         try checkVersion(head)
         guard let size, let total = known.total else {
-            throw HeaderMismatch(why: "nothing tells whether the whole file or only the rest follows")
+            throw HeaderMismatch(why: "it does not state whether the whole file or only the rest follows")
         }
         guard size == total else {
             throw HeaderMismatch(why: "the file had \(total) bytes and this answer has \(size)")
@@ -158,7 +158,7 @@ struct ResponseRules: Sendable {
         case 429: return DownloadError(.rateLimited, answered, advice: advice(head))
         case 408, 425, 500...599: return DownloadError(.serverError, answered, advice: advice(head))
         case 400...499: return .permanent(.forbidden, answered)
-        default: return .transient(.badResponse, "\(answered), which is no answer to a download")
+        default: return .transient(.badResponse, "\(answered), which is not a valid response to a download")
         }
     }
 

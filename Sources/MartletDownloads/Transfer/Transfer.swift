@@ -20,7 +20,7 @@ struct Transfer: Sendable {
         let request = Request(checkpoint: known, held: held)
         if request.kept(of: held) < max(held.count, known.offset) {
             context.logger.notice(
-                "The bytes of the last attempt cannot be continued; starting from zero",
+                "previous bytes unusable, restarting download from zero",
                 metadata: ["bytes": .stringConvertible(held.count)])
             try await checkpoints.restart(as: nil, total: nil)
         } else {
@@ -48,7 +48,7 @@ struct Transfer: Sendable {
             case .write, .complete:
                 return
             case .requestWhole(let why) where request != .whole:
-                context.logger.notice("Starting again from zero", metadata: ["reason": "\(why)"])
+                context.logger.notice("restarting download from zero", metadata: ["reason": "\(why)"])
                 try await checkpoints.restart(as: nil, total: nil)
                 (request, known) = (.whole, DownloadCheckpoint())
             case .fail(let error):
@@ -63,7 +63,7 @@ struct Transfer: Sendable {
     private func receive(_ body: inout ResponseBodyReader, _ plan: BodyPlan) async throws {
         try context.checkStop()
         if plan.start == 0, part.offset > 0 {
-            context.logger.notice("The server sends the whole file again; starting from zero")
+            context.logger.notice("server sent the whole file, restarting download from zero")
             try await checkpoints.restart(as: plan.version, total: plan.total)
         } else {
             checkpoints.adopt(version: plan.version, total: plan.total)
@@ -95,7 +95,7 @@ struct Transfer: Sendable {
         let name = try await takeName(size: held.count, sum: held.sum)
         context.progress(held.count, of: held.count)
         context.logger.info(
-            "Downloaded",
+            "download completed",
             metadata: ["file": "\(name)", "bytes": .stringConvertible(held.count), "sha256": "\(held.sum)"])
         return DownloadResult(filename: name, bytes: held.count, sha256: held.sum)
     }

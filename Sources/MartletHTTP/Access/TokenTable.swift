@@ -60,7 +60,7 @@ public struct TokenTable: Sendable {
             throw TokenFileError(
                 line: lines[place],
                 message: "\(entry.caller.name) is the same token as \(entries[first].caller.name) in line "
-                    + "\(lines[first]); give each owner a token of its own, or remove one line")
+                    + "\(lines[first]); give each owner a separate token, or remove one line")
         }
     }
 

@@ -48,7 +48,7 @@ extension API {
         request.bytesPerSecond = fields.integer("bytes_per_second", in: 1...(1 << 53))
         request.onConflict = fields.onConflict()
         if fields.errors.isEmpty, (request.url == nil) == (request.trackID == nil) {
-            fields.refuse("url", request.url == nil ? "or track_id is required" : "cannot stand beside track_id")
+            fields.refuse("url", request.url == nil ? "or track_id is required" : "cannot be combined with track_id")
         }
         let priority = fields.integer("priority", in: -1000...1000) ?? priority
         let delay = fields.seconds("delay_seconds", in: 0...31_536_000) ?? .zero
@@ -99,7 +99,7 @@ extension API {
         let priority = fields.integer("priority", in: -1000...1000) ?? 0
         let durability = fields.durability()
         if fields.errors.isEmpty, (tracks == nil) == (items == nil) {
-            fields.refuse("track_ids", tracks == nil ? "or downloads is required" : "cannot stand beside downloads")
+            fields.refuse("track_ids", tracks == nil ? "or downloads is required" : "cannot be combined with downloads")
         }
         try fields.done()
         let list = tracks ?? items ?? []

@@ -79,7 +79,7 @@ struct JSONScanner {
         case UInt8(ascii: "t"): try skipWord("true")
         case UInt8(ascii: "f"): try skipWord("false")
         case UInt8(ascii: "n"): try skipWord("null")
-        default: throw fault("has something that is no value")
+        default: throw fault("contains an invalid value")
         }
     }
 
@@ -95,7 +95,7 @@ struct JSONScanner {
 
     private mutating func skipWord(_ word: StaticString) throws(JSONSyntaxError) {
         let matches = word.withUTF8Buffer { source[at...].starts(with: $0) }
-        guard matches else { throw fault("has something that is no value") }
+        guard matches else { throw fault("contains an invalid value") }
         at += word.utf8CodeUnitCount
     }
 

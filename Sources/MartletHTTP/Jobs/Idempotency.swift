@@ -74,7 +74,7 @@ extension HTTPProblem {
         }
         return HTTPProblem(
             .conflict, "idempotency-in-progress",
-            "another request with this Idempotency-Key has not ended yet; use a new key"
+            "another request with this Idempotency-Key has not finished yet; use a new key"
         ).with(.retryAfter, "1")
     }
 }

@@ -106,7 +106,7 @@ extension API {
         let isPriority = action == "priority"
         let priority = fields.integer("priority", in: -1000...1000, required: isPriority)
         if let action, !isPriority, fields.has("priority") {
-            fields.refuse("priority", "cannot stand beside the action \(action.prefix(32)), only beside priority")
+            fields.refuse("priority", "cannot be combined with the action \(action.prefix(32)), only with priority")
         }
         guard let action else { return nil }
         guard known.contains(action) else {

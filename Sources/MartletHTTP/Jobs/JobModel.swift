@@ -114,7 +114,7 @@ extension Fields {
         let delay = seconds("delay_seconds", in: 0...31_536_000)
         guard let text = text("run_at") else { return delay.map { .after($0) } }
         guard delay == nil else {
-            refuse("run_at", "cannot stand beside delay_seconds")
+            refuse("run_at", "cannot be combined with delay_seconds")
             return nil
         }
         guard let moment = Date(rfc3339: text) else {

@@ -123,7 +123,7 @@ extension HTTPProblem {
         let twin = jobs[..<index].firstIndex { $0.id == holder && $0.uniqueKey == jobs[index].uniqueKey }
         guard let twin else {
             var problem = uniqueKeyTaken(by: caller.seesAllJobs ? holder : nil).with("index", .int(index))
-            problem.errors = [place(index, "unique_key").saying("is held by another job until that has ended")]
+            problem.errors = [place(index, "unique_key").saying("is held by another job until that job has finished")]
             return problem
         }
         var problem = HTTPProblem(

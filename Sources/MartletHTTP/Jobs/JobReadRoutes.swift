@@ -15,7 +15,7 @@ extension API {
             let limit = Duration.milliseconds(Int64(wait * 1000))
             let (started, place) = (job, queue)
             let last = try await waits.hold(for: call.caller) { try await final(started, place, within: limit) }
-            guard let last else { throw HTTPProblem.notFound("job \(job.id) ended and is not kept") }
+            guard let last else { throw HTTPProblem.notFound("job \(job.id) has finished and is no longer kept") }
             job = last
         }
         return Self.tagged(.job(job), call)

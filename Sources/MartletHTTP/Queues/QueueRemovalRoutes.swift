@@ -36,7 +36,7 @@ extension API {
         case .notEmpty(let waiting, let running, let ended):
             throw HTTPProblem(
                 .conflict, "queue-not-empty",
-                "the queue \(queue.name) has jobs: \(waiting) wait, \(running) run, \(ended) have ended; drain it, wait for "
+                "the queue \(queue.name) has jobs: \(waiting) wait, \(running) run, \(ended) have finished; drain it, wait for "
                     + "those that run, and delete it with ?finished=true"
             )
             .with("waiting", .int(waiting)).with("running", .int(running)).with("finished", .int(ended))

@@ -137,11 +137,11 @@ extension API {
     private static func worker(_ id: String, _ reports: [WorkerReport]) -> JSONOutput {
         let silence = reports.map(\.silentFor).min() ?? .zero
         return .object([
-            "id": .string(id), "last_beat_at": reports.map(\.lastBeat).max().map(JSONOutput.time),
-            "silent_seconds": .seconds(silence), "alive": .bool(silence < .seconds(15)),
+            "id": .string(id), "last_seen_at": reports.map(\.lastBeat).max().map(JSONOutput.time),
+            "last_seen_seconds": .seconds(silence), "alive": .bool(silence < .seconds(15)),
             "queues": .array(
                 reports.map { report in
-                    .object(["queue": .string(report.queue.description), "says": .opaque(report.says)])
+                    .object(["queue": .string(report.queue.description), "info": .opaque(report.says)])
                 }),
         ])
     }

@@ -94,9 +94,9 @@ extension HTTPProblem {
     /// 409: another unfinished job holds the unique key; `nil` when the caller may not know which.
     static func uniqueKeyTaken(by holder: JobID?) -> HTTPProblem {
         guard let holder else {
-            return HTTPProblem(.conflict, "unique-key-taken", "another job holds this unique key until it has ended")
+            return HTTPProblem(.conflict, "unique-key-taken", "another job holds this unique key until it has finished")
         }
-        return HTTPProblem(.conflict, "unique-key-taken", "\(holder) holds this unique key until it has ended")
+        return HTTPProblem(.conflict, "unique-key-taken", "\(holder) holds this unique key until it has finished")
             .with("holder", .string(holder.description))
     }
 

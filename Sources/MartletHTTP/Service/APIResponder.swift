@@ -127,9 +127,9 @@ struct APIResponder: HTTPResponder {
         }
         switch route.scope {
         case .all where !caller.queues.isEverything:
-            throw HTTPProblem(.forbidden, "forbidden", "this needs a token that holds for all queues")
+            throw HTTPProblem(.forbidden, "forbidden", "this needs a token with access to all queues")
         case .downloads where !caller.queues.matches(.downloads):
-            throw HTTPProblem(.forbidden, "forbidden", "this token does not hold for the queue downloads")
+            throw HTTPProblem(.forbidden, "forbidden", "the token has no access to queue \"downloads\"")
         default: return caller
         }
     }

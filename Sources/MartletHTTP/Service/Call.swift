@@ -39,7 +39,7 @@ struct Call: Sendable {
     /// The only access to a queue: throws 403 when the caller's token has no access to it.
     func queue(_ name: QueueName) throws(HTTPProblem) -> Queue {
         guard caller.queues.matches(name) else {
-            throw HTTPProblem(.forbidden, "forbidden", "this token does not hold for the queue \(name)")
+            throw HTTPProblem(.forbidden, "forbidden", "the token has no access to queue \"\(name)\"")
         }
         return store.queue(name)
     }

@@ -40,7 +40,7 @@ struct RequestLog: Sendable {
 
     /// Logs an error of a dependency that was reported to a client.
     func trouble(_ what: String, _ note: Note) {
-        logger.warning("store trouble", metadata: ["request_id": "\(note.requestID)", "error": "\(what)"])
+        logger.warning("store request failed", metadata: ["request_id": "\(note.requestID)", "error": "\(what)"])
     }
 
     /// Logs an unexpected error of the server.

@@ -4,19 +4,31 @@ import Crypto
 public import MartletJobs
 import MartletRedis
 
-/// What an idempotency key stands for, as one request finds it.
+/// What an idempotency key is bound to, from the view of one request.
+///
+/// ```swift
+/// switch try await store.claim(key, for: digest) {
+/// case .own(let base): try await push(base)
+/// case .running: throw StillRunning()
+/// case .ended: throw KeyUsedBefore()
+/// }
+/// ```
 public enum IdempotencyClaim: Sendable, Hashable {
-    /// It stands for this request, whose jobs have ids that begin with this one.
+    /// To this request, whose jobs have ids that begin with the value.
     case own(JobID)
-    /// It stands for another request, which still runs or whose outcome is not known yet.
+    /// To another request that still runs or whose outcome is not known yet.
     case running
-    /// It stands for another request, which has ended.
+    /// To another request that has finished.
     case ended
 }
 
 /// An idempotency key of one caller.
+///
+/// ```swift
+/// let key = IdempotencyKey("order-4711", caller: "shop")
+/// ```
 public struct IdempotencyKey: Sendable, Hashable {
-    /// How long a key stands for its first request.
+    /// How long a key is bound to its first request.
     public static let lifetime = Duration.seconds(86_400)
     /// How long a request counts as running when nobody says that it has ended.
     static let longestRun = Duration.seconds(60)
@@ -24,7 +36,11 @@ public struct IdempotencyKey: Sendable, Hashable {
     /// The part of the Redis key that tells keys apart; nobody can read the caller's key from it.
     private let digest: String
 
-    /// A key as a caller sent it; two callers that happen to use the same key do not meet.
+    /// Creates a key; equal keys of different callers are distinct.
+    ///
+    /// - Parameters:
+    ///   - key: the key as the caller sent it.
+    ///   - caller: the caller's name.
     public init(_ key: String, caller: String) {
         let owned = "\(caller.utf8.count):\(caller):\(key)"
         digest = hex(SHA256.hash(data: Array(owned.utf8)).prefix(20))
@@ -56,13 +72,15 @@ private struct IdempotencyRecord {
 }
 
 extension JobStore {
-    /// Binds a key to a request, or finds the request that it is bound to.
+    /// Binds a key to a request, or returns the existing binding.
     ///
     /// One round trip. Safe to repeat: the same request finds its own record.
     ///
     /// - Parameters:
     ///   - key: the caller's key.
-    ///   - request: a digest of all that the request asks for, without blanks.
+    ///   - request: a digest of everything that the request asks for, without spaces.
+    /// - Returns: what the key is bound to.
+    /// - Throws: ``QueueError``.
     public func claim(_ key: IdempotencyKey, for request: String) async throws(QueueError) -> IdempotencyClaim {
         try memory.check([])
         let own = IdempotencyRecord(request: request, base: .generate())
@@ -78,10 +96,16 @@ extension JobStore {
         return lifetime - rest < IdempotencyKey.longestRun.inMilliseconds ? .running : .ended
     }
 
-    /// Notes that the request of a key has ended.
+    /// Records that the request of a key has finished.
     ///
-    /// One round trip. Whoever does not learn of it takes the request for running for up to a minute, so a fault here is none
-    /// of the request's.
+    /// One round trip. Without this, the request counts as running for up to a minute, so an error here is not one of
+    /// the request.
+    ///
+    /// - Parameters:
+    ///   - key: the caller's key.
+    ///   - request: the digest that the key was claimed for.
+    ///   - base: the id prefix from ``IdempotencyClaim/own(_:)``.
+    /// - Throws: ``QueueError``.
     public func end(_ key: IdempotencyKey, of request: String, base: JobID) async throws(QueueError) {
         let record = IdempotencyRecord(request: request, base: base, hasEnded: true)
         _ = try await command("SET", key.redisKey(prefix: prefix), record.stored, "XX", "KEEPTTL")

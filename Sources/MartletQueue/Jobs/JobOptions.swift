@@ -3,30 +3,47 @@
 public import FoundationEssentials
 public import MartletJobs
 
-/// What a push says of a typed job beyond its payload and its id.
+/// The options of a typed push beyond payload and id.
 ///
-/// What is `nil` comes from the job's `JobDefaults`.
+/// Values that are `nil` come from the job's `JobDefaults`.
+///
+/// ```swift
+/// var options = JobOptions(priority: 10, tags: ["billing"])
+/// options.delay = .seconds(60)
+/// try await queue.enqueue(contentsOf: receipts, options: options)
+/// ```
 public struct JobOptions: Sendable {
-    /// −1000 to 1000; a larger number runs first.
+    /// −1000 to 1000; larger runs first.
     public var priority: Int?
-    /// How long to wait before the job may run, at most 365 days.
+    /// The delay before the job may run, at most 365 days.
     public var delay: Duration
     /// When the job may run, at most 365 days from now; not together with a delay.
     public var runAt: Date?
-    /// How often a failed attempt is tried again, 0 to 100.
+    /// The number of retries after the first attempt, 0 to 100.
     public var maxRetries: Int?
-    /// How long to wait before each retry.
+    /// The delay before each retry.
     public var retryPolicy: RetryPolicy?
-    /// How long one attempt may run.
+    /// The time limit of one attempt.
     public var timeout: Duration?
-    /// A key that at most one job that has not ended may hold; up to 128 bytes.
+    /// A key that at most one unfinished job may hold; up to 128 bytes.
     public var uniqueKey: String?
-    /// Up to 16 words of up to 64 bytes, for people.
+    /// Up to 16 labels of up to 64 bytes.
     public var tags: [String]
-    /// A JSON object for people.
+    /// A JSON object that travels with the job.
     public var metadata: JobMetadata?
 
-    /// Options with the job's defaults where the caller says nothing.
+    /// Creates options; omitted values come from the job's defaults.
+    ///
+    /// - Parameters:
+    ///   - priority: −1000 to 1000; larger runs first.
+    ///   - delay: the delay before the job may run, at most 365 days.
+    ///   - runAt: when the job may run, at most 365 days from now; not together with a delay.
+    ///   - maxRetries: the number of retries after the first attempt, 0 to 100.
+    ///   - retryPolicy: the delay before each retry.
+    ///   - timeout: the time limit of one attempt.
+    ///   - uniqueKey: a key that at most one unfinished job may hold; up to 128 bytes.
+    ///   - tags: up to 16 labels of up to 64 bytes.
+    ///   - metadata: a JSON object that travels with the job.
     public init(
         priority: Int? = nil, delay: Duration = .zero, runAt: Date? = nil, maxRetries: Int? = nil,
         retryPolicy: RetryPolicy? = nil, timeout: Duration? = nil, uniqueKey: String? = nil, tags: [String] = [],
@@ -45,16 +62,23 @@ public struct JobOptions: Sendable {
 }
 
 extension NewJob {
-    /// A typed job with an id of our own making.
+    /// Creates a job from a typed one, with a generated id.
     ///
-    /// - Throws: ``EnqueueError/invalid(field:)``, or what encoding the payload throws.
+    /// - Parameters:
+    ///   - job: the payload.
+    ///   - options: the options.
+    /// - Throws: ``EnqueueError/invalid(field:)``, or the error of encoding the payload.
     public init<J: Job>(_ job: J, options: JobOptions = JobOptions()) throws {
         try self.init(job, id: .generate(), options)
     }
 
-    /// A typed job with an id of the caller's, so that the push may be repeated.
+    /// Creates a job from a typed one, with an id of the caller, so that the push can be repeated.
     ///
-    /// - Throws: ``EnqueueError/invalid(field:)``, or what encoding the payload throws.
+    /// - Parameters:
+    ///   - job: the payload.
+    ///   - id: the id.
+    ///   - options: the options.
+    /// - Throws: ``EnqueueError/invalid(field:)``, or the error of encoding the payload.
     public init<J: Job>(_ job: J, id: JobID, options: JobOptions = JobOptions()) throws {
         try self.init(job, id: id, options)
         digest = requestDigest()

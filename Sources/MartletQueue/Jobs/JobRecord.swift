@@ -19,104 +19,110 @@ enum JobField: String, Sendable, CaseIterable {
     /// Milliseconds.
     case timeout = "x"
     case uniqueKey = "u"
-    /// Of the request; only where the caller chose the id.
+    /// The digest of the request; only if the caller chose the id.
     case digest = "d"
-    /// Milliseconds; only where the id does not tell.
+    /// Milliseconds; only if the id does not contain the time.
     case createdAt = "n"
-    /// One a line.
+    /// One per line.
     case tags = "y"
     case metadata = "a"
-    /// Who pushed it; only where nobody else who pushes may read it.
+    /// The name of the producer; only if other producers must not read the job.
     case owner = "z"
-    /// `<claims>:<nonce>` while active, with a star behind it when the end of the attempt has more to look at (a unique
-    /// key, a digest, a wanted stop); behind a minus when spent.
+    /// `<claims>:<nonce>` while active, with a trailing star when finishing needs extra work (a unique key, a digest, a
+    /// stop request); with a leading minus when spent.
     case token = "k"
-    /// The place in line of a job that is active or paused: when it became or becomes runnable, in ms; behind it, after a
-    /// blank, when the job was last claimed.
+    /// The position of an active or paused job: when it became or becomes runnable, in ms; after a space, when it was
+    /// last claimed.
     case place = "at"
     case failures = "f"
-    /// How many workers were lost with it; behind a blank, how many of them before its last accepted checkpoint.
+    /// The number of workers lost with the job; after a space, how many of them before its last accepted checkpoint.
     case lost = "l"
     case error = "e"
     case output = "o"
     /// `completed/total/rate`.
     case progress = "g"
     case checkpoint = "c"
-    /// `pause:<ms>` or `cancel:<ms>`, of an active job.
+    /// `pause:<ms>` or `cancel:<ms>`: the stop request of an active job.
     case wanted = "w"
-    /// Milliseconds: when what people see of it last changed, where neither its index nor another field says so.
+    /// Milliseconds: when the visible state last changed, unless index or other fields show it.
     case changedAt = "v"
-    /// Milliseconds: since when no worker that claimed the job knew its type.
+    /// Milliseconds: since when no worker that claimed the job had a handler for its type.
     case unknownSince = "s"
 }
 
-/// A job as the queue keeps it.
+/// A job as the queue stores it.
+///
+/// ```swift
+/// if let job = try await queue.job(id) {
+///     print(job.state, job.attempt, job.error ?? "")
+/// }
+/// ```
 public struct JobRecord: Sendable {
-    /// The retries of a job whose producer named none.
+    /// The default number of retries.
     public static let defaultMaxRetries = 3
 
     /// The id, unique within the queue.
     public var id: JobID
     /// The queue.
     public var queue: QueueName
-    /// Where it is.
+    /// The job's state.
     public var state: JobState
     /// The wire name.
     public var type: String
-    /// Opaque bytes.
+    /// The payload's bytes.
     public var payload: [UInt8]
-    /// −1000 to 1000; a larger number runs first.
+    /// −1000 to 1000; larger runs first.
     public var priority: Int
-    /// How often a failed attempt is tried again.
+    /// The number of retries after the first attempt.
     public var maxRetries: Int
-    /// How long to wait before each retry.
+    /// The delay before each retry.
     public var retryPolicy: RetryPolicy
-    /// How long one attempt may run.
+    /// The time limit of one attempt; `nil` is unlimited.
     public var timeout: Duration?
-    /// The key that no other job may hold until this one has ended.
+    /// The key that no other unfinished job may hold.
     public var uniqueKey: String?
-    /// For people.
+    /// The labels from the push.
     public var tags: [String]
-    /// A JSON object for people.
+    /// The JSON object from the push.
     public var metadata: [UInt8]?
-    /// Who pushed it, where only they may read it again.
+    /// The producer's name, if only it may read the job.
     public var owner: String?
-    /// How often it was claimed.
+    /// How often the job was claimed.
     public var claims: Int
-    /// How many attempts failed.
+    /// The number of failed attempts.
     public var failures: Int
-    /// How many workers were lost with it since it was pushed or retried by hand.
+    /// The number of workers lost with the job since it was pushed or manually retried.
     ///
-    /// Only those since its last accepted checkpoint count towards poison.
+    /// Only losses since its last accepted checkpoint count towards poison.
     public var lost: Int
-    /// The last error; `nil` once it completed.
+    /// The last error; `nil` once the job has completed.
     public var error: String?
-    /// The result of a completed job, JSON.
+    /// The output of a completed job, as JSON.
     public var output: [UInt8]?
-    /// How far it has come.
+    /// The job's progress.
     public var progress: JobProgress?
-    /// What its handler saved.
+    /// The last checkpoint.
     public var checkpoint: [UInt8]?
-    /// The stop that was asked for while it runs.
+    /// The stop requested while the job runs.
     public var wanted: StopReason?
     /// When it was pushed.
     public var createdAt: Date
     /// When it was last claimed.
     public var startedAt: Date?
-    /// When it ended.
+    /// When it finished.
     public var finishedAt: Date?
-    /// When it falls due, while it is scheduled or retrying.
+    /// When it becomes due, while scheduled or retrying.
     public var dueAt: Date?
-    /// Until when its worker holds it, while it is active.
+    /// When its lease ends, while active.
     public var leaseUntil: Date?
-    /// When any of this last changed, by Redis' clock; never goes back.
+    /// When any of these fields last changed, by Redis' clock; never decreases.
     public var updatedAt: Date
-    /// Redis' clock when this was read.
+    /// Redis' clock when the job was read.
     public var readAt: Date
     /// Its place in its index, with the id: where a page of a listing goes on.
     var place: String
 
-    /// What people see: failures + 1 while active or completed, else the failures; 0 before the first claim.
+    /// The displayed attempt: failures + 1 while active or completed, otherwise the failures; 0 before the first claim.
     public var attempt: Int { state == .active || state == .completed ? failures + 1 : failures }
 }
 

@@ -1,16 +1,20 @@
 // Where a job is: the eight states, the index that each stands for, and what operators may do in each.
 
-/// Where a job is.
+/// The state of a job.
+///
+/// ```swift
+/// let page = try await queue.list(states: [.failed, .cancelled])
+/// ```
 public enum JobState: String, Sendable, Hashable, CaseIterable, Codable {
-    /// May run now.
+    /// Ready to run.
     case queued
-    /// Waits for its first time to run.
+    /// Waits for its first start time.
     case scheduled
     /// Waits for its next attempt.
     case retrying
     /// A worker runs it.
     case active
-    /// Set aside by an operator.
+    /// Paused by an operator.
     case paused
     /// Its handler returned.
     case completed
@@ -19,9 +23,7 @@ public enum JobState: String, Sendable, Hashable, CaseIterable, Codable {
     /// Cancelled by an operator.
     case cancelled
 
-    /// Whether the job has ended.
-    ///
-    /// Only `retry` leads back.
+    /// Whether the job has finished; only `retry` restarts it.
     public var isFinal: Bool { self == .completed || self == .failed || self == .cancelled }
 
     /// The index that holds jobs in this state.
@@ -37,7 +39,7 @@ public enum JobState: String, Sendable, Hashable, CaseIterable, Codable {
         }
     }
 
-    /// The verbs that change something in this state, in the order in which they are offered.
+    /// The verbs that have an effect in this state, in display order.
     public var allowedVerbs: [String] {
         switch self {
         case .queued: ["pause", "cancel", "patch"]
@@ -50,10 +52,10 @@ public enum JobState: String, Sendable, Hashable, CaseIterable, Codable {
     }
 }
 
-/// The sorted sets that hold a queue's jobs, in the order in which they are listed.
+/// The sorted sets that hold a queue's jobs, in listing order.
 public enum JobIndex: String, Sendable, Hashable, CaseIterable, Codable {
     case active, queued, delayed, paused, completed, failed, cancelled
 
-    /// Whether its jobs have ended; such are listed newest first.
+    /// Whether its jobs have finished; they are listed newest first.
     public var isFinal: Bool { self == .completed || self == .failed || self == .cancelled }
 }

@@ -3,22 +3,30 @@
 public import FoundationEssentials
 public import MartletJobs
 
-/// A job that was pushed, to ask for its result.
+/// A reference to a pushed job.
+///
+/// ```swift
+/// let job = try await queue.enqueue(Add(a: 1, b: 2))
+/// let sum = try await job.result(within: .seconds(10))
+/// ```
 public struct JobRef<Output: Codable & Sendable>: Sendable {
     /// The job's id.
     public let id: JobID
     /// Whether the same push had been made before.
     public let existed: Bool
-    /// How safe the push is known to be.
+    /// The confirmed durability of the push.
     public let durability: Confirmation
     let queue: Queue
 
-    /// The job as it stands; `nil` when it is no longer kept.
+    /// Reads the job.
+    ///
+    /// - Returns: the job; `nil` when it is no longer kept.
+    /// - Throws: ``QueueError``.
     public func record() async throws(QueueError) -> JobRecord? { try await queue.job(id) }
 
     /// Waits for the result, asking less often as time goes by.
     ///
-    /// Throws ``JobWaitError`` when the job failed, was cancelled, is gone, or has not ended in time.
+    /// Throws ``JobWaitError`` when the job failed, was cancelled, is gone, or has not finished in time.
     public func result(within limit: Duration) async throws -> Output {
         let record = try await queue.waitUntilFinal(id, within: limit)
         switch record?.state {
@@ -32,32 +40,40 @@ public struct JobRef<Output: Codable & Sendable>: Sendable {
     }
 }
 
-/// Why there is no result.
+/// Why a job has no result.
 public enum JobWaitError: Error, Sendable, Hashable {
     /// The job failed with this error.
     case failed(String)
     /// The job was cancelled.
     case cancelled
-    /// The job is not kept any more.
+    /// The job is no longer kept.
     case gone
-    /// The job has not ended in time.
+    /// The job has not finished in time.
     case timedOut
 }
 
 /// Why a push was refused.
+///
+/// ```swift
+/// do {
+///     try await queue.enqueue(receipt, id: try JobID(validating: "receipt-4711"))
+/// } catch EnqueueError.conflict(let id) {
+///     print("\(id) was pushed before with other content")
+/// }
+/// ```
 public enum EnqueueError: Error, Sendable, Hashable, CustomStringConvertible {
     /// The id belongs to another push.
     case conflict(JobID)
-    /// Another job that has not ended holds the unique key.
+    /// Another unfinished job holds the unique key.
     case uniqueKeyTaken(by: JobID)
-    /// A value is out of its range; names the field.
+    /// A value is out of range; the value names the field.
     case invalid(field: String)
 
     /// What is wrong and what to do.
     public var description: String {
         switch self {
         case .conflict(let id): "the id \(id) belongs to a job with other content; push this one with another id"
-        case .uniqueKeyTaken(let holder): "the unique key is held by job \(holder), which has not ended"
+        case .uniqueKeyTaken(let holder): "the unique key is held by job \(holder), which has not finished"
         case .invalid(let field): "\(field) \(NewJob.rule(for: field))"
         }
     }
@@ -66,22 +82,23 @@ public enum EnqueueError: Error, Sendable, Hashable, CustomStringConvertible {
 extension Queue {
     /// Pushes a job.
     ///
-    /// What is `nil` comes from the job's defaults. With a `durability` it returns when the job is that safe, or says that
-    /// nobody confirmed it.
+    /// Values that are `nil` come from the job's defaults. With a `durability`, the call returns when the push is that
+    /// durable, or reports that this was not confirmed.
     ///
     /// - Parameters:
     ///   - job: the payload.
-    ///   - priority: −1000 to 1000; a larger number runs first.
-    ///   - delay: how long to wait before the job may run, at most 365 days.
+    ///   - priority: −1000 to 1000; larger runs first.
+    ///   - delay: the delay before the job may run, at most 365 days.
     ///   - runAt: when the job may run, at most 365 days from now; not together with a delay.
-    ///   - maxRetries: how often a failed attempt is tried again, 0 to 100.
-    ///   - retryPolicy: how long to wait before each retry.
-    ///   - timeout: how long one attempt may run.
-    ///   - uniqueKey: a key that at most one job that has not ended may hold; up to 128 bytes.
-    ///   - tags: up to 16 words of up to 64 bytes, for people.
-    ///   - metadata: a JSON object for people.
-    ///   - durability: how safe the job must be before this returns.
-    /// - Throws: ``EnqueueError`` when the push is refused, ``QueueError``, or what encoding the payload throws.
+    ///   - maxRetries: the number of retries after the first attempt, 0 to 100.
+    ///   - retryPolicy: the delay before each retry.
+    ///   - timeout: the time limit of one attempt.
+    ///   - uniqueKey: a key that at most one unfinished job may hold; up to 128 bytes.
+    ///   - tags: up to 16 labels of up to 64 bytes.
+    ///   - metadata: a JSON object that travels with the job.
+    ///   - durability: the least durability to wait for; the queue's setting by default.
+    /// - Returns: a reference to the job.
+    /// - Throws: ``EnqueueError`` when the push is refused, ``QueueError``, or the error of encoding the payload.
     @discardableResult
     public func enqueue<J: Job>(
         _ job: J, priority: Int? = nil, delay: Duration = .zero, runAt: Date? = nil, maxRetries: Int? = nil,
@@ -94,12 +111,27 @@ extension Queue {
         return try await push(NewJob(job, options: options), durability)
     }
 
-    /// Pushes a job with an id of the caller's, so that the push may be repeated: it meets the same job again.
+    /// Pushes a job with an id of the caller; a repeated push finds the same job.
     ///
-    /// The parameters beside `id` are those of the push without one.
+    /// The other parameters are those of the push without an id.
     ///
-    /// - Throws: ``EnqueueError/conflict(_:)`` when the id belongs to a job with other content, and what the push without
-    ///   an id throws.
+    /// - Parameters:
+    ///   - job: the payload.
+    ///   - priority: −1000 to 1000; larger runs first.
+    ///   - delay: the delay before the job may run, at most 365 days.
+    ///   - runAt: when the job may run, at most 365 days from now; not together with a delay.
+    ///   - maxRetries: the number of retries after the first attempt, 0 to 100.
+    ///   - retryPolicy: the delay before each retry.
+    ///   - timeout: the time limit of one attempt.
+    ///   - id: the id of the job.
+    ///   - uniqueKey: a key that at most one unfinished job may hold; up to 128 bytes.
+    ///   - tags: up to 16 labels of up to 64 bytes.
+    ///   - metadata: a JSON object that travels with the job.
+    ///   - durability: the least durability to wait for; the queue's setting by default.
+    /// - Returns: a reference to the job; ``JobRef/existed`` tells whether it was pushed before.
+    /// - Throws: ``EnqueueError/conflict(_:)`` when the id belongs to a job with other content, and the errors of a
+    ///   push without
+    /// an id.
     @discardableResult
     public func enqueue<J: Job>(
         _ job: J, priority: Int? = nil, delay: Duration = .zero, runAt: Date? = nil, maxRetries: Int? = nil,
@@ -112,12 +144,14 @@ extension Queue {
         return try await push(NewJob(job, id: id, options: options), durability)
     }
 
-    /// Pushes many jobs of one type; 200 of them or a MiB in each call.
+    /// Pushes many jobs of one type; 200 of them or 1 MiB per request.
     ///
     /// - Parameters:
     ///   - jobs: the payloads.
-    ///   - priority: −1000 to 1000; a larger number runs first; `nil` takes the job's default.
-    ///   - durability: how safe the jobs must be before this returns.
+    ///   - priority: −1000 to 1000; larger runs first; `nil` means the job's default.
+    ///   - durability: the least durability to wait for; the queue's setting by default.
+    /// - Returns: a reference to each job, in order.
+    /// - Throws: ``EnqueueError`` for the first refused job, ``QueueError``, or the error of encoding a payload.
     @discardableResult
     public func enqueue<J: Job>(
         contentsOf jobs: some Sequence<J>, priority: Int? = nil, durability: Durability? = nil
@@ -125,12 +159,14 @@ extension Queue {
         try await enqueue(contentsOf: jobs, options: JobOptions(priority: priority), durability: durability)
     }
 
-    /// Pushes many jobs of one type with the same options; 200 of them or a MiB in each call.
+    /// Pushes many jobs of one type with the same options; 200 of them or 1 MiB per request.
     ///
     /// - Parameters:
     ///   - jobs: the payloads.
-    ///   - options: what is said of each of them.
-    ///   - durability: how safe the jobs must be before this returns.
+    ///   - options: the options of each job.
+    ///   - durability: the least durability to wait for; the queue's setting by default.
+    /// - Returns: a reference to each job, in order.
+    /// - Throws: ``EnqueueError`` for the first refused job, ``QueueError``, or the error of encoding a payload.
     @discardableResult
     public func enqueue<J: Job>(
         contentsOf jobs: some Sequence<J>, options: JobOptions, durability: Durability? = nil
@@ -151,7 +187,13 @@ extension Queue {
             id: new.id, existed: pushed.outcome.isRepeat(of: new.id), durability: pushed.durability, queue: self)
     }
 
-    /// Waits until a job has ended and returns it; as it stands when the time is over; `nil` when it is not there.
+    /// Waits until a job has finished.
+    ///
+    /// - Parameters:
+    ///   - id: the job's id.
+    ///   - limit: the longest wait.
+    /// - Returns: the job, finished or as it is after the limit; `nil` when there is none.
+    /// - Throws: ``QueueError``, or `CancellationError` when the task is cancelled.
     public func waitUntilFinal(_ id: JobID, within limit: Duration) async throws -> JobRecord? {
         let deadline = ContinuousClock.now + limit
         var pause = Duration.milliseconds(10)

@@ -4,11 +4,16 @@ import FoundationEssentials
 import MartletJobs
 import MartletRedis
 
-/// What an audit found.
+/// The result of an audit.
+///
+/// ```swift
+/// let report = try await queue.audit()
+/// for finding in report.findings { print(finding) }
+/// ```
 public struct AuditReport: Sendable {
-    /// Something that does not agree.
+    /// An inconsistency.
     public struct Finding: Sendable, Hashable, CustomStringConvertible {
-        /// What it was found about.
+        /// The subject's kind.
         public enum Kind: String, Sendable, Hashable {
             /// A job, or an index entry that names one.
             case job
@@ -18,11 +23,11 @@ public struct AuditReport: Sendable {
             case tombstones
         }
 
-        /// What it was found about.
+        /// The subject's kind.
         public var kind = Kind.job
-        /// The job's id, the unique key, or the key in Redis.
+        /// The job's id, the unique key, or the Redis key.
         public var subject: String
-        /// What is wrong, in words.
+        /// What is wrong.
         public var what: String
 
         /// The subject and what is wrong with it.
@@ -31,24 +36,27 @@ public struct AuditReport: Sendable {
 
     /// The queue.
     public var queue: QueueName
-    /// How many index entries and hashes were looked at.
+    /// The number of index entries and hashes that were checked.
     public var checked = 0
-    /// What does not agree; empty in a healthy store.
+    /// The inconsistencies; empty in a healthy store.
     public var findings: [Finding] = []
-    /// Created, less deleted, less what the indexes hold; 0 in a healthy store.
+    /// Created minus deleted minus indexed jobs; 0 in a healthy store.
     public var ledgerDifference = 0
-    /// How often a script found and mended a broken entry.
+    /// How often a script found and repaired a broken entry.
     public var repaired = 0
 
-    /// Whether all agrees.
+    /// Whether everything agrees.
     public var isClean: Bool { findings.isEmpty && ledgerDifference == 0 }
 }
 
 extension Queue {
-    /// Checks the ledger, every index entry against its job, every unique key, and with `hashes` every job against the
-    /// indexes (walks Redis' whole key space).
+    /// Checks the ledger, every index entry and every unique key.
     ///
-    /// Each page is atomic; between pages work may go on, so only findings of a page count, never sums over pages.
+    /// Each page is atomic. Work may continue between pages, so findings are per page, never sums over pages.
+    ///
+    /// - Parameter hashes: whether to check every job hash against the indexes too; scans Redis' whole key space.
+    /// - Returns: the findings.
+    /// - Throws: ``QueueError``.
     public func audit(hashes: Bool = true) async throws(QueueError) -> AuditReport {
         var report = AuditReport(queue: name)
         guard let ledger = try await read(.audit, RedisArguments("ledger")) else { return report }

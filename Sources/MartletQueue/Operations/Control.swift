@@ -4,24 +4,28 @@ public import FoundationEssentials
 public import MartletJobs
 import MartletRedis
 
-/// What an operator asks of a job.
+/// An operator's verb on a job.
+///
+/// ```swift
+/// let verdict = try await queue.control(.patch(priority: 10, start: .after(.seconds(60)), maxRetries: nil), id)
+/// ```
 public enum ControlVerb: Sendable, Hashable {
-    /// Set it aside; a running job is asked to stop and keeps its place.
+    /// Pause it; a running job is asked to stop and keeps its position.
     case pause
-    /// Bring it back at its old place in line.
+    /// Resume it at its old position.
     case resume
-    /// End it; a running job is asked to stop and is never started again.
+    /// Cancel it; a running job is asked to stop and never started again.
     case cancel
     /// Run a failed or cancelled job again, as new.
     case retry
     /// Run a scheduled or retrying job now.
     case run
-    /// Forget a job that has ended.
+    /// Delete a finished job.
     case delete
-    /// Change what is not `nil`: priority (−1000 to 1000), when to run, retries (0 to 100).
+    /// Change the values that are not `nil`: priority (−1000 to 1000), start time, retries (0 to 100).
     case patch(priority: Int?, start: JobStart?, maxRetries: Int?)
 
-    /// The word that every surface uses.
+    /// The verb's name in every interface.
     public var name: String {
         switch self {
         case .pause: "pause"
@@ -34,38 +38,47 @@ public enum ControlVerb: Sendable, Hashable {
         }
     }
 
-    /// A change of priority alone.
+    /// Changes only the priority.
+    ///
+    /// - Parameter value: −1000 to 1000; larger runs first.
+    /// - Returns: the verb.
     public static func priority(_ value: Int) -> ControlVerb { .patch(priority: value, start: nil, maxRetries: nil) }
 }
 
 /// When a job may run.
 public enum JobStart: Sendable, Hashable {
-    /// So long from now, at most 365 days.
+    /// After this delay, at most 365 days.
     case after(Duration)
-    /// At this moment by Redis' clock, at most 365 days away; one that has passed means at once.
+    /// At this time by Redis' clock, at most 365 days ahead; a time in the past means at once.
     case at(Date)
 }
 
-/// What became of it for one job.
+/// The result of a verb on one job.
 public enum ControlVerdict: Sendable, Hashable {
-    /// Done, or so before already; the job is in this state, `nil` when it was deleted.
+    /// Done, now or before; the job is in this state, `nil` when it was deleted.
     case done(JobState?)
-    /// The running job was asked to stop; it will, or it ends first.
+    /// The running job was asked to stop; it stops or finishes first.
     case asked
-    /// Not possible in this state.
+    /// Not allowed in this state.
     case refused(JobState)
-    /// No such job.
+    /// There is no such job.
     case missing
-    /// A value is out of its range; names the field.
+    /// A value is out of range; the value names the field.
     case invalid(String)
-    /// Another job that has not ended holds its unique key.
+    /// Another unfinished job holds its unique key.
     case uniqueKeyTaken(by: JobID)
 }
 
 extension Queue {
-    /// Does a verb to each of the jobs, in their order, at most 500 for each script.
+    /// Applies a verb to jobs, in order; at most 500 per request.
     ///
     /// Repeating it is safe.
+    ///
+    /// - Parameters:
+    ///   - verb: the verb.
+    ///   - ids: the jobs.
+    /// - Returns: one result per job, in order.
+    /// - Throws: ``QueueError``.
     public func control(_ verb: ControlVerb, _ ids: [JobID]) async throws(QueueError) -> [ControlVerdict] {
         var verdicts: [ControlVerdict] = []
         for chunk in ids.chunks(of: Queue.batchLimit) {
@@ -78,10 +91,16 @@ extension Queue {
         return verdicts
     }
 
-    /// What ``control(_:_:)-(_,[JobID])`` would do to each of the jobs, by the same script, which writes nothing then.
+    /// The results that ``control(_:_:)-(_,[JobID])`` would have, from the same script, without any change.
     ///
-    /// At most 500 jobs for each script. Between two scripts nothing is remembered, so two jobs with the same unique key may
-    /// both seem possible to retry when they lie further apart.
+    /// At most 500 jobs per request. Requests do not know of each other, so two jobs with the same unique key may both
+    /// seem possible to retry when they are far apart.
+    ///
+    /// - Parameters:
+    ///   - verb: the verb.
+    ///   - ids: the jobs.
+    /// - Returns: one result per job, in order.
+    /// - Throws: ``QueueError``.
     public func preview(_ verb: ControlVerb, _ ids: [JobID]) async throws(QueueError) -> [ControlVerdict] {
         var verdicts: [ControlVerdict] = []
         for chunk in ids.chunks(of: Queue.batchLimit) {
@@ -103,14 +122,16 @@ extension Queue {
         return verdicts
     }
 
-    /// Runs a failed or cancelled job again, as new and with another payload; one that is queued gets the payload and
-    /// keeps its place.
+    /// Runs a failed or cancelled job again as new, with another payload; a queued job gets the payload and keeps its
+    /// position.
     ///
     /// Repeating it is safe. One round trip.
     ///
     /// - Parameters:
-    ///   - id: a job that has failed or was cancelled.
-    ///   - payload: what the handler gets from now on, not empty.
+    ///   - id: a failed or cancelled job.
+    ///   - payload: the new payload, not empty.
+    /// - Returns: the result.
+    /// - Throws: ``QueueError``.
     public func retry(_ id: JobID, payload: [UInt8]) async throws(QueueError) -> ControlVerdict {
         var arguments = RedisArguments("retry")
         arguments.append(payload)
@@ -122,9 +143,15 @@ extension Queue {
         return verdict
     }
 
-    /// Does a verb to one job.
+    /// Applies a verb to one job.
     ///
     /// One round trip.
+    ///
+    /// - Parameters:
+    ///   - verb: the verb.
+    ///   - id: the job.
+    /// - Returns: the result.
+    /// - Throws: ``QueueError``.
     public func control(_ verb: ControlVerb, _ id: JobID) async throws(QueueError) -> ControlVerdict {
         try await control(verb, [id])[0]
     }

@@ -3,17 +3,24 @@
 public import MartletJobs
 import MartletRedis
 
-/// One page of a listing.
+/// A page of a listing.
+///
+/// ```swift
+/// var page = try await queue.list(states: [.failed])
+/// while let next = page.next {
+///     page = try await queue.list(states: [.failed], after: next)
+/// }
+/// ```
 public struct JobPage: Sendable {
     /// The jobs, in order.
     public var jobs: [JobRecord]
-    /// Where the next page begins; `nil` after the last one.
+    /// Where the next page starts; `nil` after the last one.
     public var next: JobCursor?
 }
 
-/// A place in a listing.
+/// A position in a listing.
 ///
-/// Opaque to clients; stays right while jobs come and go.
+/// Opaque to clients; remains valid while jobs come and go.
 public struct JobCursor: Sendable, Hashable, LosslessStringConvertible {
     /// The index that the next page begins in; for finished jobs of all three kinds, `completed`.
     var index: JobIndex
@@ -25,7 +32,10 @@ public struct JobCursor: Sendable, Hashable, LosslessStringConvertible {
         self.after = after
     }
 
-    /// Reads what ``description`` wrote; `nil` for anything else.
+    /// Parses ``description``.
+    ///
+    /// - Parameter description: the text.
+    /// - Returns: `nil` for invalid text.
     public init?(_ description: String) {
         let parts = description.split(separator: "~", omittingEmptySubsequences: false)
         guard let index = parts.first.flatMap({ JobIndex(rawValue: String($0)) }) else { return nil }
@@ -37,29 +47,44 @@ public struct JobCursor: Sendable, Hashable, LosslessStringConvertible {
         after = (String(parts[1]), String(parts[2]))
     }
 
-    /// Safe in a URL.
+    /// The cursor as text that is safe in a URL.
     public var description: String {
         guard let after else { return index.rawValue }
         return "\(index.rawValue)~\(after.score)~\(after.id)"
     }
 
-    /// By place.
+    /// Compares positions.
+    ///
+    /// - Parameters:
+    ///   - left: a cursor.
+    ///   - right: another cursor.
+    /// - Returns: whether both are the same position.
     public static func == (left: JobCursor, right: JobCursor) -> Bool { left.description == right.description }
-    /// By place.
+    /// Hashes the position.
+    ///
+    /// - Parameter hasher: the hasher.
     public func hash(into hasher: inout Hasher) { hasher.combine(description) }
 }
 
 extension Queue {
-    /// The job with this id.
+    /// Reads a job.
     ///
-    /// `nil` when there is none. One round trip; look-ups of many tasks at once travel together.
+    /// One round trip; concurrent reads of many tasks are sent together.
+    ///
+    /// - Parameter id: the job's id.
+    /// - Returns: the job; `nil` when there is none.
+    /// - Throws: ``QueueError``.
     public func job(_ id: JobID) async throws(QueueError) -> JobRecord? {
         try await calls.lookUps.call(id) { ids throws(QueueError) in try await jobs(ids) }
     }
 
-    /// The jobs with these ids, in their order, `nil` where there is none.
+    /// Reads jobs.
     ///
-    /// One round trip for each 500.
+    /// One round trip per 500.
+    ///
+    /// - Parameter ids: the jobs' ids.
+    /// - Returns: the jobs in the order of the ids, `nil` where there is none.
+    /// - Throws: ``QueueError``.
     public func jobs(_ ids: [JobID]) async throws(QueueError) -> [JobRecord?] {
         var records: [JobRecord?] = []
         for chunk in ids.chunks(of: Queue.batchLimit) {
@@ -74,10 +99,17 @@ extension Queue {
         return records
     }
 
-    /// A page of all jobs, or of those in some states: active ones first, then in the order in which they will run, then
-    /// delayed, then paused, then finished ones, newest first.
+    /// Lists jobs: active ones first, then in running order, then delayed, paused, and finished ones, newest first.
     ///
-    /// Looks at no more than 1 000 jobs, so a page under a rare filter may be short and still have a next one.
+    /// It examines at most 1 000 jobs, so a page under a rare filter may be short and still have a next one.
+    ///
+    /// - Parameters:
+    ///   - states: the states to list; `nil` means all.
+    ///   - type: the wire name to list; `nil` means all.
+    ///   - cursor: where to start; `nil` starts at the beginning.
+    ///   - limit: the most jobs of the page; 50 by default.
+    /// - Returns: the page.
+    /// - Throws: ``QueueError``.
     public func list(
         states: Set<JobState>? = nil, type: String? = nil, after cursor: JobCursor? = nil, limit: Int = 50
     ) async throws(QueueError) -> JobPage {

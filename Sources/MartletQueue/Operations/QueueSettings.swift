@@ -4,56 +4,64 @@ public import FoundationEssentials
 import MartletJobs
 import MartletRedis
 
-/// How long finished jobs of one kind stay.
+/// How long finished jobs of one kind are kept.
+///
+/// ```swift
+/// try await queue.configure(QueueSettingsChange(completed: Retention(age: .seconds(3600), count: 10_000)))
+/// ```
 public struct Retention: Sendable, Hashable, Codable {
-    /// How long at most; zero keeps none.
+    /// The longest age; zero keeps none.
     public var age: Duration
-    /// How many at most; zero keeps none.
+    /// The largest count; zero keeps none.
     ///
-    /// Those of the last minute stay all the same.
+    /// Jobs of the last minute are always kept.
     public var count: Int
 
     /// A day and 100 000 jobs.
     public static let standard = Retention(age: .seconds(86_400), count: 100_000)
-    /// None are kept.
+    /// Keeps none.
     public static let none = Retention(age: .zero, count: 0)
 
-    /// A retention by age (up to a year) and count.
+    /// Creates a retention.
+    ///
+    /// - Parameters:
+    ///   - age: the longest age, up to a year.
+    ///   - count: the largest count.
     public init(age: Duration, count: Int) {
         self.age = age
         self.count = count
     }
 }
 
-/// The settings of a queue as they apply now.
+/// The effective settings of a queue.
 public struct QueueSettings: Sendable, Hashable {
-    /// How many jobs may be active at once in all processes; `nil` means without limit.
+    /// The most active jobs over all processes; `nil` is unlimited.
     public var limit: Int?
-    /// How long a worker holds a job without a beat.
+    /// How long a worker holds a job without a heartbeat.
     public var lease: Duration
-    /// What one level of priority is worth in waiting time; the default makes priorities strict.
+    /// The waiting time that one level of priority is worth; the default makes priorities strict.
     public var step: Duration
-    /// How long completed jobs stay.
+    /// The retention of completed jobs.
     public var completed: Retention
-    /// How long failed jobs stay.
+    /// The retention of failed jobs.
     public var failed: Retention
-    /// How long cancelled jobs stay.
+    /// The retention of cancelled jobs.
     public var cancelled: Retention
-    /// The least that is waited for before a push is answered.
+    /// The least durability to wait for before a push returns.
     public var durability: Durability
 }
 
-/// A setting of a queue that can be taken back to its default.
+/// A setting that can be reset to its default.
 public enum QueueSetting: String, Sendable, Hashable, CaseIterable {
-    /// How many jobs may be active at once; without limit by default.
+    /// The most active jobs; unlimited by default.
     case limit
-    /// How long a worker holds a job without a beat; 30 s by default.
+    /// How long a worker holds a job without a heartbeat; 30 s by default.
     case lease
-    /// What one level of priority is worth; strict priorities by default.
+    /// The waiting time that one level of priority is worth; strict priorities by default.
     case step
-    /// How long completed, failed and cancelled jobs stay; ``Retention/standard`` by default.
+    /// The retention of completed, failed and cancelled jobs; ``Retention/standard`` by default.
     case completed, failed, cancelled
-    /// The least that is waited for before a push is answered; ``Durability/memory`` by default.
+    /// The least durability to wait for before a push returns; ``Durability/memory`` by default.
     case durability
 
     /// The names of its fields in Redis.
@@ -65,26 +73,40 @@ public enum QueueSetting: String, Sendable, Hashable, CaseIterable {
     }
 }
 
-/// A change of settings: what is `nil` stays as it is.
+/// A change of settings; values that are `nil` stay unchanged.
+///
+/// ```swift
+/// try await queue.configure(QueueSettingsChange(limit: 4, lease: .seconds(60)))
+/// ```
 public struct QueueSettingsChange: Sendable, Hashable {
-    /// 1 to 1 000 000; 0 takes the limit away.
+    /// 1 to 1 000 000; 0 removes the limit.
     public var limit: Int?
     /// 50 ms to 15 min.
     public var lease: Duration?
-    /// 1 ms to 2⁴² ms; changes only while nothing is queued.
+    /// 1 ms to 2⁴² ms; can change only while no job is queued.
     public var step: Duration?
-    /// How long completed jobs stay.
+    /// The retention of completed jobs.
     public var completed: Retention?
-    /// How long failed jobs stay.
+    /// The retention of failed jobs.
     public var failed: Retention?
-    /// How long cancelled jobs stay.
+    /// The retention of cancelled jobs.
     public var cancelled: Retention?
-    /// The least that is waited for before a push is answered; producers take notice within five seconds.
+    /// The least durability to wait for before a push returns; producers adopt it within five seconds.
     public var durability: Durability?
-    /// The settings that go back to their defaults, whatever else is said of them.
+    /// The settings to reset to their defaults; overrides the other values.
     public var defaults: Set<QueueSetting> = []
 
-    /// A change of what is named.
+    /// Creates a change.
+    ///
+    /// - Parameters:
+    ///   - limit: the most active jobs, 1 to 1 000 000; 0 removes the limit.
+    ///   - lease: how long a worker holds a job without a heartbeat, 50 ms to 15 min.
+    ///   - step: the waiting time that one level of priority is worth, 1 ms to 2⁴² ms.
+    ///   - completed: the retention of completed jobs.
+    ///   - failed: the retention of failed jobs.
+    ///   - cancelled: the retention of cancelled jobs.
+    ///   - durability: the least durability to wait for before a push returns.
+    ///   - defaults: the settings to reset to their defaults.
     public init(
         limit: Int? = nil, lease: Duration? = nil, step: Duration? = nil, completed: Retention? = nil,
         failed: Retention? = nil, cancelled: Retention? = nil, durability: Durability? = nil,
@@ -122,57 +144,66 @@ public struct QueueSettingsChange: Sendable, Hashable {
 
 /// A pause of a queue or of all queues.
 public struct QueuePause: Sendable, Hashable {
-    /// Why, in the operator's words.
+    /// The operator's reason.
     public var reason: String?
-    /// Who did it.
+    /// Who paused it.
     public var by: String?
-    /// When, by Redis' clock, where that is known.
+    /// When, by Redis' clock, if known.
     public var at: Date?
 }
 
-/// What a queue is and has, at one moment.
+/// The counts, pauses and settings of a queue at one moment.
+///
+/// ```swift
+/// if let status = try await queue.status() {
+///     print(status.jobs[.queued] ?? 0, status.oldestWait, status.isPaused)
+/// }
+/// ```
 public struct QueueStatus: Sendable {
     /// The name.
     public var name: QueueName
-    /// The jobs in each index; `delayed` holds scheduled and retrying jobs.
+    /// The number of jobs per index; `delayed` holds scheduled and retrying jobs.
     public var jobs: [JobIndex: Int]
-    /// How many jobs ever completed.
+    /// The total of completed jobs since the queue was created.
     public var completedEver: Int
-    /// How many jobs ever failed for good.
+    /// The total of failed jobs since the queue was created.
     public var failedEver: Int
-    /// How many jobs were ever cancelled.
+    /// The total of cancelled jobs since the queue was created.
     public var cancelledEver: Int
-    /// How many jobs were ever pushed.
+    /// The total of pushed jobs since the queue was created.
     public var createdEver: Int
-    /// How many jobs were ever deleted.
+    /// The total of deleted jobs since the queue was created.
     public var deletedEver: Int
-    /// How often a script found and mended a broken entry; 0 in a healthy store.
+    /// How often a script found and repaired a broken entry; 0 in a healthy store.
     public var repairedEver: Int
-    /// How long the job that has waited longest has been runnable, over up to 16 priorities.
+    /// How long the longest waiting job has been runnable, over up to 16 priorities.
     public var oldestWait: Duration
-    /// When the next waiting job falls due.
+    /// When the next delayed job becomes due.
     public var nextDue: Duration?
     /// The pause of this queue.
     public var paused: QueuePause?
-    /// The pause of all queues, as this queue knows it.
+    /// The pause of all queues, as stored in this queue.
     public var pausedAll: QueuePause?
-    /// The settings as they apply.
+    /// The effective settings.
     public var settings: QueueSettings
     /// Whether a test has moved this queue's clock.
     public var clockIsMoved: Bool
 
-    /// Whether anything may be claimed.
+    /// Whether nothing may be claimed.
     public var isPaused: Bool { paused != nil || pausedAll != nil }
-    /// All jobs that are kept.
+    /// The number of kept jobs.
     public var total: Int { jobs.values.reduce(0, +) }
-    /// What was ever created, less what was deleted and what is there: 0 in a healthy store.
+    /// Created minus deleted minus kept jobs; 0 in a healthy store.
     public var ledgerDifference: Int { createdEver - deletedEver - total }
 }
 
 extension Queue {
-    /// Counts, flags and settings at one moment, O(1).
+    /// Reads counts, flags and settings at one moment, in O(1).
     ///
-    /// `nil` when the queue does not exist. One round trip.
+    /// One round trip.
+    ///
+    /// - Returns: the status; `nil` when the queue does not exist.
+    /// - Throws: ``QueueError``.
     public func status() async throws(QueueError) -> QueueStatus? {
         guard let parts = try await read(.read, RedisArguments("counts")) else { return nil }
         guard parts.count == 4, let counts = parts[2].array, let meta = parts[3].array else {
@@ -181,28 +212,41 @@ extension Queue {
         return QueueStatus(name: name, counts: Self.words(counts), meta: Self.words(meta))
     }
 
-    /// Changes settings; a bad one changes nothing.
+    /// Changes settings; an invalid value changes nothing.
     ///
     /// One round trip.
+    ///
+    /// - Parameter change: the change.
+    /// - Throws: ``QueueError`` with ``QueueError/Refusal/badSetting(_:)`` or ``QueueError/Refusal/stepInUse``.
     public func configure(_ change: QueueSettingsChange) async throws(QueueError) {
         try await configure("set", change)
     }
 
-    /// Applies the settings of a process' environment, each only where it differs from the environment's last one.
+    /// Applies settings from a process's environment, each only if it differs from the last environment's.
     ///
-    /// So what was set at run time stays until somebody changes the environment.
+    /// So settings changed at run time remain until the environment changes.
+    ///
+    /// - Parameter change: the settings of the environment.
+    /// - Throws: ``QueueError``.
     public func applyEnvironment(_ change: QueueSettingsChange) async throws(QueueError) {
         try await configure("environment", change)
     }
 
-    /// Stops claims: once this returns, none happens.
+    /// Pauses claims: after this returns, none happens.
     ///
-    /// Running jobs go on.
+    /// Running jobs continue.
+    ///
+    /// - Parameters:
+    ///   - reason: why, for other operators.
+    ///   - who: who pauses the queue.
+    /// - Throws: ``QueueError``.
     public func pause(reason: String? = nil, by who: String? = nil) async throws(QueueError) {
         _ = try await run(.configure, RedisArguments("pause", reason ?? "", who ?? ""))
     }
 
-    /// Lets claims happen again, unless all queues are paused.
+    /// Resumes claims, unless all queues are paused.
+    ///
+    /// - Throws: ``QueueError``.
     public func resume() async throws(QueueError) { _ = try await run(.configure, RedisArguments("resume")) }
 
     private func configure(_ verb: String, _ change: QueueSettingsChange) async throws(QueueError) {

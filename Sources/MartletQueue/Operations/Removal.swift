@@ -2,31 +2,34 @@
 
 import MartletRedis
 
-/// What a drain did.
+/// The result of a drain.
 public struct DrainReport: Sendable, Hashable {
-    /// How many waiting jobs were cancelled.
+    /// The number of waiting jobs that were cancelled.
     public var cancelled = 0
-    /// How many jobs wait all the same: those that came or came back meanwhile.
+    /// The number of jobs that still wait: pushed or returned meanwhile.
     public var waiting = 0
-    /// How many jobs run; they end by themselves.
+    /// The number of running jobs; they finish by themselves.
     public var running = 0
 }
 
-/// What became of the deletion of a queue.
+/// The result of deleting a queue.
 public enum QueueRemoval: Sendable, Hashable {
-    /// It is gone, with so many jobs that had ended.
+    /// The queue was deleted, with this many finished jobs.
     case deleted(finished: Int)
-    /// It has jobs, so nothing was deleted, except finished ones where that was asked for.
+    /// The queue has jobs, so it was not deleted; finished jobs were, if requested.
     case notEmpty(waiting: Int, running: Int, finished: Int)
     /// There is no such queue.
     case missing
 }
 
 extension Queue {
-    /// Cancels all jobs that wait: queued, scheduled, retrying and paused ones.
+    /// Cancels all waiting jobs: queued, scheduled, retrying and paused ones.
     ///
-    /// Running jobs go on. In steps of 500 jobs, one round trip each; jobs that are pushed meanwhile may stay. `nil` when
-    /// there is no such queue. Safe to repeat.
+    /// Running jobs continue. It works in steps of 500 jobs, one round trip each; jobs pushed meanwhile may remain.
+    /// Safe to repeat.
+    ///
+    /// - Returns: what was done; `nil` when there is no such queue.
+    /// - Throws: ``QueueError``.
     public func drain() async throws(QueueError) -> DrainReport? {
         guard let found = try await removal("count") else { return nil }
         var report = DrainReport()
@@ -40,13 +43,14 @@ extension Queue {
         return report
     }
 
-    /// Deletes the queue with its settings, if it has no job.
+    /// Deletes the queue with its settings, if it has no jobs.
     ///
-    /// - Parameter finished: also deletes the jobs that have ended, in steps of 500; without it they keep the queue.
-    /// - Returns: what became of it. A queue with a job that has not ended is never deleted.
+    /// It takes five round trips, plus one per 500 finished jobs. The tombstones of deleted ids are deleted too, so the
+    /// same push creates a new job afterwards. The next push creates the queue again. Safe to repeat.
     ///
-    /// Five round trips and one for each 500 finished jobs. The memory of deleted ids goes with the queue, so the same push
-    /// creates a new job afterwards. The next push to the queue creates it anew. Safe to repeat.
+    /// - Parameter finished: whether to delete finished jobs too, in steps of 500; otherwise they keep the queue.
+    /// - Returns: the result. A queue with an unfinished job is never deleted.
+    /// - Throws: ``QueueError``.
     public func delete(finished: Bool = false) async throws(QueueError) -> QueueRemoval {
         guard let found = try await removal("count") else {
             return try await store.unregister(name) ? .deleted(finished: 0) : .missing

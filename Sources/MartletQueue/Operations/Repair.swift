@@ -2,18 +2,23 @@
 
 import MartletRedis
 
-/// What was done about something that an audit found, or would be.
+/// A repair of one finding, done or planned.
+///
+/// ```swift
+/// let plan = try await queue.repair(try await queue.audit(), dryRun: true)
+/// for repair in plan { print(repair) }
+/// ```
 public struct Repair: Sendable, Hashable, CustomStringConvertible {
-    /// The job, the unique key, or `ledger`.
+    /// The job's id, the unique key, or `ledger`.
     public var subject: String
-    /// What is done, in words; what begins with `left` is not.
+    /// The steps; those that begin with `left` are not done.
     public var steps: [String]
-    /// What the store held before.
+    /// The stored state before.
     public var before: String
-    /// What it holds now; `nil` when nothing was changed.
+    /// The stored state after; `nil` when nothing was changed.
     public var after: String?
 
-    /// Everything in one line.
+    /// All of it in one line.
     public var description: String {
         let change = after.map { "\(before) → \($0)" } ?? before
         return "\(subject): \(steps.joined(separator: "; ")) (\(change))"
@@ -21,13 +26,19 @@ public struct Repair: Sendable, Hashable, CustomStringConvertible {
 }
 
 extension Queue {
-    /// Mends what an audit found; with `dryRun` nothing is written, and the answer says what would be.
+    /// Repairs the findings of an audit.
     ///
-    /// A job only ever moves to where it runs again or can be made to: into line, back to the worker that may hold it, to
-    /// `paused` or `cancelled` where that was asked for, or to `failed` when its type or payload is lost. No job is deleted
-    /// and none becomes completed. Every script looks again before it writes, so work may go on meanwhile.
+    /// A job moves only to where it runs again or can be made to: into the queue, back to the worker that may hold it,
+    /// to `paused` or `cancelled` if that was requested, or to `failed` when its type or payload is lost. No job is
+    /// deleted or completed. Every script checks again before it writes, so work may continue.
     ///
-    /// One round trip for each job and unique key that the audit names, and one for the ledger.
+    /// It takes one round trip per job and unique key in the report, and one for the ledger.
+    ///
+    /// - Parameters:
+    ///   - report: the audit's report.
+    ///   - dryRun: whether only to return what would be done; true by default.
+    /// - Returns: the repairs.
+    /// - Throws: ``QueueError``.
     public func repair(_ report: AuditReport, dryRun: Bool = true) async throws(QueueError) -> [Repair] {
         var repairs: [Repair] = []
         var seen: Set<[String]> = []

@@ -3,22 +3,27 @@
 public import MartletJobs
 import MartletRedis
 
-/// What a sweep did.
+/// The result of a sweep.
 public struct SweepReport: Sendable {
-    /// Whether there is more to do at once.
+    /// Whether more work remains.
     public var more: Bool
-    /// How many due jobs came into line.
+    /// The number of due jobs that were queued.
     public var promoted: Int
-    /// How many finished jobs were forgotten.
+    /// The number of finished jobs that were removed by retention.
     public var forgotten: Int
-    /// The jobs that were taken back from workers whose lease was over, each with its new state.
+    /// The jobs requeued from workers with expired leases, with their new states.
     public var takenBack: [JobID: JobState]
 }
 
 extension Queue {
-    /// Sweeps once: at most 1 000 promotions and 200 of all else.
+    /// Sweeps once: at most 1 000 promotions and 200 of everything else.
     ///
-    /// One round trip. Of a queue that does not exist there is nothing to sweep, and it is not created.
+    /// One round trip.
+    ///
+    /// A queue that does not exist is not created.
+    ///
+    /// - Returns: what was done.
+    /// - Throws: ``QueueError``.
     public func sweep() async throws(QueueError) -> SweepReport {
         guard let parts = try await read(.sweep, RedisArguments()) else {
             return SweepReport(more: false, promoted: 0, forgotten: 0, takenBack: [:])
@@ -38,10 +43,16 @@ extension Queue {
 }
 
 extension JobStore {
-    /// The queues that nobody has swept for so long, by Redis' clock.
+    /// The queues that no process has swept recently, by Redis' clock.
     ///
-    /// One round trip for `wanted`, two for all queues, so that many processes may ask often without sweeping everything
-    /// each time.
+    /// It takes one round trip for `wanted`, two for all queues, so that many processes may ask often without sweeping
+    /// everything each time.
+    ///
+    /// - Parameters:
+    ///   - wanted: the queues to check; `nil` means all.
+    ///   - pause: how long ago the last sweep must be.
+    /// - Returns: the queues to sweep.
+    /// - Throws: ``QueueError``.
     public func queuesToSweep(
         among wanted: [QueueName]? = nil, unsweptFor pause: Duration
     ) async throws(QueueError) -> [QueueName] {

@@ -51,11 +51,11 @@ final class Coalescer<Request: Sendable, Reply: Sendable>: Sendable {
 
     /// How a caller's request goes out.
     private enum Place {
-        /// At once and by itself.
+        /// At once and alone.
         case alone
-        /// With those that come until this caller's executor comes to it again; the number of the gathering.
+        /// Together with requests that arrive before the caller's executor runs it again; the value numbers the wait.
         case ahead(Int)
-        /// With a batch that others see to, or with the next that may go.
+        /// With another caller's batch, or with the next one.
         case amongOthers
     }
 

@@ -1,12 +1,17 @@
 // How safe a push must be before it is answered, and what was confirmed of it.
 
-/// How safe a push must be before it is answered.
+/// How durable a push must be before it returns.
 ///
-/// A queue has a level, and so may a push; the higher of the two counts.
+/// A queue has a level, and a push may have one; the higher one applies.
+///
+/// ```swift
+/// let job = try await queue.enqueue(receipt, durability: .fsync)
+/// print(job.durability)
+/// ```
 public enum Durability: String, Sendable, Hashable, CaseIterable, Comparable {
-    /// Redis has it in its memory, and writes it to disk in its own time.
+    /// Redis has it in memory and writes it to disk in its own time.
     case memory
-    /// Redis has written it to its disk.
+    /// Redis has written it to disk.
     case fsync
     /// At least one replica has it too.
     case replicated
@@ -25,19 +30,24 @@ public enum Durability: String, Sendable, Hashable, CaseIterable, Comparable {
         self = found
     }
 
-    /// Whether `left` promises less.
+    /// Whether `left` is less durable.
+    ///
+    /// - Parameters:
+    ///   - left: a level.
+    ///   - right: another level.
+    /// - Returns: whether `left` is the lower one.
     public static func < (left: Durability, right: Durability) -> Bool { left.level < right.level }
 }
 
-/// What is known of a push when it is answered.
+/// What is known about the durability of a finished push.
 ///
 /// The push has happened in either case.
 public enum Confirmation: Sendable, Hashable, CustomStringConvertible {
-    /// It is as safe as was asked for.
+    /// It is as durable as requested.
     case confirmed(Durability)
-    /// Nobody has confirmed the level that was asked for in time; says why, and what was asked for.
+    /// The requested level was not confirmed in time; the values are the level and the reason.
     ///
-    /// Pushing the same again with the same id waits again.
+    /// Repeating the push with the same id waits again.
     case unconfirmed(Durability, reason: String)
 
     /// The level, or `unconfirmed`.
@@ -48,7 +58,7 @@ public enum Confirmation: Sendable, Hashable, CustomStringConvertible {
         }
     }
 
-    /// Why it is not confirmed; `nil` when it is.
+    /// Why it is unconfirmed; `nil` when it is confirmed.
     public var reason: String? {
         guard case .unconfirmed(_, let reason) = self else { return nil }
         return reason
@@ -64,10 +74,10 @@ public enum Confirmation: Sendable, Hashable, CustomStringConvertible {
     }
 }
 
-/// What became of a push, and how safe it is.
+/// The outcome of a push, with its durability.
 public struct Pushed<Outcome: Sendable>: Sendable {
-    /// What became of it.
+    /// The outcome.
     public var outcome: Outcome
-    /// What was confirmed of it.
+    /// The confirmed durability.
     public var durability: Confirmation
 }

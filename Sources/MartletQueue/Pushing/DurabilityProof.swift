@@ -24,11 +24,11 @@ struct RedisVersion: Sendable, Hashable, Comparable {
 ///
 /// It is sent right behind the writes on the connection that wrote.
 enum DurabilityProof: Sendable, Hashable {
-    /// WAITAOF: the server itself and so many replicas have it on disk.
+    /// WAITAOF: the server and this many replicas have it on disk.
     case synced(replicas: Int, milliseconds: Int)
-    /// WAIT: so many replicas have it in memory.
+    /// WAIT: this many replicas have it in memory.
     case replicated(replicas: Int, milliseconds: Int)
-    /// The server answers no write before it is on disk, if its settings say so.
+    /// The server's settings guarantee that it answers no write before it is on disk.
     case settings
 
     /// The settings that make each answer of a server a confirmation, with their values.
@@ -86,7 +86,7 @@ enum DurabilityProof: Sendable, Hashable {
 
     private func objection(to error: RedisError) -> String {
         switch (self, error.outcome) {
-        case (.settings, .verdict): "this Redis does not tell whether a push is on disk: \(error.message)"
+        case (.settings, .verdict): "this Redis does not report whether a push is on disk: \(error.message)"
         case (_, .verdict): "Redis refused to wait: \(error.message)"
         default: "the connection to Redis failed while waiting: \(error.message)"
         }

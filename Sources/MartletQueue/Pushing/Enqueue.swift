@@ -5,12 +5,17 @@ import MartletRedis
 import Synchronization
 
 extension Queue {
-    /// Pushes jobs, each judged by itself.
+    /// Pushes jobs, each decided separately.
     ///
-    /// One round trip for each 200 jobs or MiB; the next is written while one is under way. Where the queue asks for more
-    /// than Redis' memory, it is waited for; ``enqueue(_:durability:)-([NewJob],_)`` says what was confirmed.
+    /// It takes one round trip per 200 jobs or 1 MiB; the next request is prepared while one is in flight. If the queue
+    /// requires more than Redis' memory, the call waits for it; ``enqueue(_:durability:)-([NewJob],_)`` returns the
+    /// confirmation.
     ///
-    /// Safe to repeat with the same ids: what is there already answers ``EnqueueVerdict/existing(_:)``.
+    /// Safe to repeat with the same ids: existing jobs return ``EnqueueVerdict/existing(_:)``.
+    ///
+    /// - Parameter jobs: the jobs.
+    /// - Returns: one result per job, in order.
+    /// - Throws: ``QueueError``.
     public func enqueue(_ jobs: [NewJob]) async throws(QueueError) -> [EnqueueVerdict] {
         if jobs.count == 1 { return [try await enqueue(jobs[0])] }
         return try await enqueue(jobs, durability: nil).outcome
@@ -18,8 +23,13 @@ extension Queue {
 
     /// Pushes one job.
     ///
-    /// One round trip. Pushes of many tasks at once travel together; each is judged by itself. Where the queue asks for
-    /// more than Redis' memory, it is waited for; ``enqueue(_:durability:)-(NewJob,_)`` says what was confirmed.
+    /// It takes one round trip; concurrent pushes of many tasks are sent together and decided separately. If the queue
+    /// requires more than Redis' memory, the call waits for it; ``enqueue(_:durability:)-(NewJob,_)`` returns the
+    /// confirmation.
+    ///
+    /// - Parameter job: the job.
+    /// - Returns: the result.
+    /// - Throws: ``QueueError``.
     public func enqueue(_ job: NewJob) async throws(QueueError) -> EnqueueVerdict {
         if let field = job.invalidField { return .invalid(field) }
         try store.admit([job.id])
@@ -30,10 +40,16 @@ extension Queue {
         }
     }
 
-    /// Pushes one job, and answers when it is as safe as this push or the queue asks for, whichever is more.
+    /// Pushes one job and returns when it is as durable as requested by this push or the queue, whichever is higher.
     ///
-    /// Above ``Durability/memory`` pushes have a connection of their own, on which those of many tasks share one wait. A
-    /// push that nobody confirms in time has happened all the same, and says so; the same push with the same id waits again.
+    /// Above ``Durability/memory``, pushes use a dedicated connection on which many tasks share one wait. A push
+    /// without confirmation has still happened and reports so; repeating it with the same id waits again.
+    ///
+    /// - Parameters:
+    ///   - job: the job.
+    ///   - durability: the least durability to wait for; `nil` means the queue's setting.
+    /// - Returns: the result and the confirmation.
+    /// - Throws: ``QueueError``.
     public func enqueue(
         _ job: NewJob, durability: Durability?
     ) async throws(QueueError) -> Pushed<EnqueueVerdict> {
@@ -51,7 +67,14 @@ extension Queue {
         return Pushed(outcome: verdicts[0], durability: pushed.durability)
     }
 
-    /// Pushes jobs, each judged by itself, and answers when they are as safe as this push or the queue asks for.
+    /// Pushes jobs, each decided separately, and returns when they are as durable as requested by this push or the
+    /// queue.
+    ///
+    /// - Parameters:
+    ///   - jobs: the jobs.
+    ///   - durability: the least durability to wait for; `nil` means the queue's setting.
+    /// - Returns: one result per job in order, and the confirmation.
+    /// - Throws: ``QueueError``.
     public func enqueue(
         _ jobs: [NewJob], durability: Durability?
     ) async throws(QueueError) -> Pushed<[EnqueueVerdict]> {
@@ -164,16 +187,25 @@ extension Queue {
         } catch { return .failure(error) }
     }
 
-    /// Pushes up to 10 000 jobs and 16 MiB, all of them or none, in one script.
+    /// Pushes up to 10 000 jobs and 16 MiB atomically in one script: all or none.
     ///
-    /// Only one such push at a time runs in a process, since each may hold Redis for up to 0.1 s. Those that wait hold 64 MiB
-    /// at most; beyond that the push is refused as `busy` and nothing happens. Cancelling the task ends the wait.
+    /// A process runs one such push at a time, since each may occupy Redis for up to 0.1 s. Waiting pushes hold at most
+    /// 64 MiB; beyond that a push is refused as `busy` and nothing happens. Cancelling the task ends the wait.
+    ///
+    /// - Parameter jobs: the jobs.
+    /// - Returns: the results, or the job that prevented the push.
+    /// - Throws: ``QueueError``.
     public func enqueueAtomically(_ jobs: [NewJob]) async throws(QueueError) -> AtomicEnqueueResult {
         try await enqueueAtomically(jobs, durability: nil).outcome
     }
 
-    /// Pushes up to 10 000 jobs and 16 MiB, all of them or none, and answers when they are as safe as this push or the
-    /// queue asks for.
+    /// Pushes up to 10 000 jobs and 16 MiB atomically, and returns when they are as durable as requested.
+    ///
+    /// - Parameters:
+    ///   - jobs: the jobs.
+    ///   - durability: the least durability to wait for; `nil` means the queue's setting.
+    /// - Returns: the results and the confirmation.
+    /// - Throws: ``QueueError``.
     public func enqueueAtomically(
         _ jobs: [NewJob], durability: Durability?
     ) async throws(QueueError) -> Pushed<AtomicEnqueueResult> {

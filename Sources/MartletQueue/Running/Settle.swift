@@ -3,44 +3,59 @@
 public import MartletJobs
 import MartletRedis
 
-/// The end of one attempt.
+/// The settlement of one attempt.
+///
+/// ```swift
+/// let settlement = Settlement(id: job.id, token: job.token, outcome: .completed(output: nil))
+/// let reply = try await queue.settle([settlement])
+/// ```
 public struct Settlement: Sendable {
-    /// How it ended.
+    /// The outcome of an attempt.
     public enum Outcome: Sendable, Hashable {
-        /// The handler returned; its result as JSON, `nil` for none.
+        /// The handler returned; the value is its output as JSON, `nil` for none.
         case completed(output: [UInt8]?)
-        /// The handler failed; try again after this wait if retries are left.
+        /// The handler failed; retry after this delay if retries are left.
         case failed(retryAfter: Duration, error: String)
-        /// The handler failed for good.
+        /// The handler failed permanently.
         case failedForGood(error: String)
-        /// The job's own process died; try again after this wait, unless it was the third loss in a row: then it fails as
-        /// poison. Costs no retry.
+        /// The isolated process died; retry after this delay, unless this is the third consecutive loss: then the job
+        /// fails as poison.
+        ///
+        /// Uses up no retry.
         case crashed(retryAfter: Duration, error: String)
-        /// Given back at its old place in line, or after a wait; costs no retry.
+        /// Released at its old position, or after a delay; uses up no retry.
         case released(after: Duration?)
-        /// Given back by a worker that does not know its type, which the job then says as its error; costs no retry.
+        /// Released by a worker without a handler; the job shows the error.
+        ///
+        /// Uses up no retry.
         case unknownType(retryAfter: Duration, error: String)
-        /// Not now: again after this wait; costs no retry.
+        /// Run again after this delay; uses up no retry.
         case snoozed(Duration)
-        /// The same for a reason, which the job then says as its error.
+        /// Run again after this delay, showing the reason as the job's error; uses up no retry.
         case postponed(retryAfter: Duration, error: String)
     }
 
-    /// The bytes of an error's text that are kept.
+    /// The longest stored error in bytes.
     public static let errorLimit = 8 << 10
-    /// The bytes of a result that are kept.
+    /// The largest stored output in bytes.
     public static let outputLimit = 64 << 10
 
-    /// The job.
+    /// The job's id.
     public var id: JobID
-    /// The proof that this worker holds it.
+    /// The claim token that proves the lease.
     public var token: String
-    /// How it ended.
+    /// The outcome.
     public var outcome: Outcome
-    /// The last progress, where the handler said any.
+    /// The last progress, if the handler reported any.
     public var progress: JobProgress?
 
-    /// The end of one attempt.
+    /// Creates a settlement.
+    ///
+    /// - Parameters:
+    ///   - id: the job's id.
+    ///   - token: the claim token that proves the lease.
+    ///   - outcome: the outcome.
+    ///   - progress: the last progress, if the handler reported any.
     public init(id: JobID, token: String, outcome: Outcome, progress: JobProgress? = nil) {
         self.id = id
         self.token = token
@@ -49,18 +64,20 @@ public struct Settlement: Sendable {
     }
 }
 
-/// What the queue said to a settlement.
+/// The queue's answer to a settlement.
 public enum SettleVerdict: Sendable, Hashable {
-    /// Accepted; the job is in this state now.
+    /// Accepted; the job is now in this state.
     case settled(JobState)
-    /// Accepted before, by an earlier send of the same settlement; the job is in this state now, `nil` when deleted.
+    /// Accepted earlier from the same settlement; the job is now in this state, `nil` when deleted.
     case duplicate(JobState?)
-    /// Refused: the worker no longer held the job. Nothing changed.
+    /// Refused: the worker no longer held the job.
+    ///
+    /// Nothing changed.
     case fenced
-    /// The job is no longer there: settled and not kept, or deleted.
+    /// The job no longer exists: settled and not kept, or deleted.
     case gone
 
-    /// Whether the end of the attempt stands in the queue, as far as can be known after a lost reply.
+    /// Whether the queue has recorded the end of the attempt, as far as can be known after a lost reply.
     public var isDone: Bool {
         switch self {
         case .settled, .duplicate, .gone: true
@@ -69,11 +86,11 @@ public enum SettleVerdict: Sendable, Hashable {
     }
 }
 
-/// What the queue said to a batch of settlements.
+/// The queue's answer to a batch of settlements.
 public struct SettleReply: Sendable {
-    /// One for each settlement, in their order.
+    /// One answer per settlement, in order.
     public var verdicts: [SettleVerdict]
-    /// Rises whenever a stop was asked of any active job of the queue.
+    /// Increases whenever a stop is requested for any active job of the queue.
     public var stops: Int
 }
 

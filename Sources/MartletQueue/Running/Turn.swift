@@ -3,18 +3,24 @@
 import MartletJobs
 import MartletRedis
 
-/// What a turn brought.
+/// The result of a turn.
 public struct TurnReply: Sendable {
-    /// What became of each settlement.
+    /// The answers to the settlements.
     public var settled: SettleReply
-    /// The jobs claimed; `nil` where none was asked for.
+    /// The claimed jobs; `nil` without a claim.
     public var claimed: ClaimReply?
 }
 
 extension Queue {
-    /// A worker's turn: settles what has ended, then claims into the room that this made; both happen or neither does.
+    /// Settles finished attempts, then claims jobs for the slots that this frees; both happen or neither does.
     ///
-    /// One round trip and one script; at most 500 settlements. After an unknown outcome send both again as they were.
+    /// One round trip and one script; at most 500 settlements. After an unknown outcome, send both again unchanged.
+    ///
+    /// - Parameters:
+    ///   - settlements: the finished attempts.
+    ///   - request: the claim; `nil` claims nothing.
+    /// - Returns: the answers and the claimed jobs.
+    /// - Throws: ``QueueError``.
     public func turn(settle settlements: [Settlement], claim: ClaimRequest?) async throws(QueueError) -> TurnReply {
         let call = TurnCall(settlements[...], claim: claim)
         return try call.reply(await run(.turn, call.arguments, ids: settlements.map(\.id)))
@@ -22,7 +28,11 @@ extension Queue {
 
     /// Claims up to `request.upTo` jobs.
     ///
-    /// One round trip; a repeat with the same request is replayed.
+    /// One round trip; repeating the same request replays it.
+    ///
+    /// - Parameter request: the claim.
+    /// - Returns: the jobs.
+    /// - Throws: ``QueueError``.
     public func claim(_ request: ClaimRequest) async throws(QueueError) -> ClaimReply {
         let call = TurnCall([], claim: request)
         let value = try await run(.turn, call.arguments)
@@ -30,9 +40,11 @@ extension Queue {
         return claimed
     }
 
-    /// Settles a batch, at most 500 for each script; repeating it is safe.
+    /// Settles a batch, at most 500 per request; repeating it is safe.
     ///
-    /// One round trip for each 500.
+    /// - Parameter settlements: the finished attempts.
+    /// - Returns: the answers.
+    /// - Throws: ``QueueError``.
     public func settle(_ settlements: [Settlement]) async throws(QueueError) -> SettleReply {
         var reply = SettleReply(verdicts: [], stops: 0)
         for chunk in settlements.chunks(of: Queue.batchLimit) {

@@ -7,11 +7,11 @@ import Synchronization
 package final class AsyncSemaphore: Sendable {
     /// Why a caller was not let in.
     package enum Refusal: Error {
-        /// Those that wait hold too much already.
+        /// The waiting callers already hold too much memory.
         case full
-        /// Its time was over.
+        /// The wait exceeded its limit.
         case timedOut
-        /// Its task was cancelled.
+        /// The task was cancelled.
         case cancelled
     }
 

@@ -6,9 +6,16 @@ public import MartletRedis
 public import ServiceLifecycle
 import Synchronization
 
-/// All queues under one prefix of one Redis.
+/// All queues under one key prefix of one Redis.
 ///
-/// A service: `run()` owns the connections, and nothing is answered before it runs.
+/// The store is a `Service`: `run()` owns the connections, and operations succeed only while it runs.
+///
+/// ```swift
+/// let store = JobStore(redis: try RedisConfiguration(url: "redis://127.0.0.1:6379"), logger: logger)
+/// let connection = Task { try await store.run() }
+/// try await store.waitUntilConnected(within: .seconds(5))
+/// let queue = store.queue(.default)
+/// ```
 public final class JobStore: Service, Sendable {
     /// The first part of every key.
     public let prefix: String
@@ -24,13 +31,13 @@ public final class JobStore: Service, Sendable {
     let queuesKey: String
     let globalKey: String
 
-    /// A store on this Redis.
+    /// Creates a store.
     ///
     /// - Parameters:
-    ///   - configuration: where Redis is.
-    ///   - prefix: the first part of every key; it must not be empty nor contain a brace.
-    ///   - confirmationLimit: how long a push above ``Durability/memory`` waits to be confirmed.
-    ///   - logger: gets a line for each change of a connection.
+    ///   - configuration: the Redis server.
+    ///   - prefix: the first part of every key; not empty, without braces.
+    ///   - confirmationLimit: how long a push above ``Durability/memory`` waits for its confirmation; 1 s by default.
+    ///   - logger: receives connection changes.
     public convenience init(
         redis configuration: RedisConfiguration, prefix: String = "martlet",
         confirmationLimit: Duration = .seconds(1), logger: Logger
@@ -58,7 +65,9 @@ public final class JobStore: Service, Sendable {
         globalKey = prefix + ":global"
     }
 
-    /// Holds the connections until the task is cancelled or the service group shuts down.
+    /// Keeps the connections until the task is cancelled or the service group shuts down.
+    ///
+    /// - Throws: `CancellationError` when the task is cancelled.
     public func run() async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
@@ -85,33 +94,43 @@ public final class JobStore: Service, Sendable {
         }
     }
 
-    /// The queue with this name.
+    /// Opens a queue; the first write creates it.
     ///
-    /// It is created by the first write to it.
+    /// - Parameter name: the queue's name.
+    /// - Returns: the queue. Opening it sends nothing to Redis.
     public func queue(_ name: QueueName) -> Queue {
         let calls = known.calls(name) { QueueCalls(QueueKeys(prefix: prefix, queue: name), connection: redis.executor) }
         return Queue(name: name, store: self, calls: calls)
     }
 
-    /// Whether the connection is up.
+    /// Whether the store is connected.
     public var isConnected: Bool { redis.isConnected }
 
-    /// Why the last attempt to connect failed; `nil` while the connection is up, and before the first attempt has failed.
+    /// Why the last connection attempt failed; `nil` while connected, and before the first attempt has failed.
     public var connectionFailure: QueueError? { redis.connectionFailure.map { QueueError($0) } }
 
-    /// Waits until the connection is up.
+    /// Waits until the store is connected.
+    ///
+    /// - Parameter limit: the longest wait.
+    /// - Throws: ``QueueError``.
     public func waitUntilConnected(within limit: Duration) async throws(QueueError) {
         do throws(RedisError) { try await redis.waitUntilConnected(within: limit) } catch { throw QueueError(error) }
     }
 
-    /// Asks Redis for a sign of life; the round trip's length.
+    /// Pings Redis.
+    ///
+    /// - Returns: the duration of the round trip.
+    /// - Throws: ``QueueError``.
     public func ping() async throws(QueueError) -> Duration {
         let start = ContinuousClock.now
         _ = try await command("PING")
         return ContinuousClock.now - start
     }
 
-    /// Whether Redis follows another server, and so takes no writes; false where it may not be asked.
+    /// Whether Redis is a replica, which accepts no writes.
+    ///
+    /// - Returns: false also when the command is denied.
+    /// - Throws: ``QueueError``.
     public func isReplica() async throws(QueueError) -> Bool {
         do throws(QueueError) {
             return KnownQueues.role(try await command("HELLO", "2")).map { $0 != "master" } ?? false
@@ -121,12 +140,19 @@ public final class JobStore: Service, Sendable {
         }
     }
 
-    /// What Redis says of itself: all fields of `INFO`.
+    /// Reads all fields of `INFO`.
+    ///
+    /// - Returns: the fields.
+    /// - Throws: ``QueueError``.
     public func serverInformation() async throws(QueueError) -> [String: String] {
         try await command("INFO").informationFields
     }
 
-    /// One of Redis' own settings; `nil` when it does not know it.
+    /// Reads a Redis setting.
+    ///
+    /// - Parameter name: the setting.
+    /// - Returns: its value; `nil` when Redis does not know it.
+    /// - Throws: ``QueueError``.
     public func serverSetting(_ name: String) async throws(QueueError) -> String? {
         let reply = try await command("CONFIG", "GET", name)
         return reply.array?.dropFirst().first?.string
@@ -144,9 +170,13 @@ public final class JobStore: Service, Sendable {
 }
 
 extension Queue {
-    /// Waits for a sign that there may be work: true at once when a token came, false when the time is over.
+    /// Waits for a wake token, a hint that there may be work.
     ///
-    /// Tokens are hints; a worker that only polls is correct too.
+    /// A worker that only polls is correct too.
+    ///
+    /// - Parameter limit: the longest wait.
+    /// - Returns: true with a token, false after the limit.
+    /// - Throws: `CancellationError` when the task is cancelled.
     public func waitForWork(atMost limit: Duration) async throws(CancellationError) -> Bool {
         try await store.waiter.wait(for: keys.wake, atMost: limit)
     }

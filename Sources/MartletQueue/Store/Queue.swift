@@ -4,13 +4,17 @@ import MartletJobs
 import MartletRedis
 import Synchronization
 
-/// One queue of a store.
+/// A queue of a store; a cheap value.
 ///
-/// A value: make as many as you like.
+/// Operations throw ``QueueError``, which tells whether anything happened.
 ///
-/// Its operations throw ``QueueError``, which says whether anything happened.
+/// ```swift
+/// let queue = store.queue(.default)
+/// try await queue.enqueue(Greet(who: "Ada"))
+/// let status = try await queue.status()
+/// ```
 public struct Queue: Sendable {
-    /// The most jobs that go into one call of a script, except atomic pushes and claims.
+    /// The most jobs per script call, except for atomic pushes and claims.
     public static let batchLimit = 500
 
     /// The name.

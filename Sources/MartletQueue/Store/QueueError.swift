@@ -3,62 +3,74 @@
 public import MartletJobs
 import MartletRedis
 
-/// A fault of a queue's operation.
+/// A failed queue operation.
+///
+/// ```swift
+/// do {
+///     _ = try await queue.enqueue(NewJob(type: "report", payload: []))
+/// } catch {
+///     switch error.kind {
+///     case .notExecuted: print("safe to repeat")
+///     case .unknown: print("repeat with the same id")
+///     case .refused: print("repeating does not help: \(error)")
+///     }
+/// }
+/// ```
 public struct QueueError: Error, Sendable, CustomStringConvertible {
     /// What is known of the operation.
     public enum Kind: Sendable, Hashable {
         /// Nothing happened; it may be repeated.
         case notExecuted(Reason)
-        /// It may have happened; ask for the jobs by their ids, or repeat it with the same ids.
+        /// It may have happened; read the jobs by their ids, or repeat it with the same ids.
         case unknown
-        /// It cannot be done; repeating it changes nothing.
+        /// It is impossible; repeating it changes nothing.
         case refused(Refusal)
     }
 
     /// Why nothing happened.
     public enum Reason: String, Sendable, Hashable {
-        /// Redis cannot be reached.
+        /// Redis is unreachable.
         case unavailable
         /// Redis is starting.
         case loading
-        /// Redis takes no writes here.
+        /// Redis is read-only.
         case readOnly = "read-only"
         /// Redis' memory is full.
         case full
-        /// A script of somebody else's keeps Redis busy, or somebody ended ours before it had written anything; or too many
-        /// pushes of this process wait to go one at a time.
+        /// Another script occupies Redis, the script was killed before it wrote anything, or too many atomic pushes of
+        /// this process wait.
         case busy
         /// Redis cannot write to its disk.
         case diskTrouble = "disk-trouble"
         /// Redis refused the credentials or a command.
         case denied
-        /// Redis is one node of a cluster, which Martlet does not speak to.
+        /// Redis is part of a cluster, which Martlet does not support.
         case cluster
     }
 
-    /// Why it cannot be done.
+    /// Why it is impossible.
     public enum Refusal: Sendable, Hashable {
         /// The queue was written by a newer version of Martlet.
         case newerSchema(String)
-        /// A setting is unknown or out of its range.
+        /// A setting is unknown or out of range.
         case badSetting(String)
-        /// The ageing step changes only while nothing waits.
+        /// The ageing step can change only while no job is queued.
         case stepInUse
-        /// The process runs one job with `runsOn: .process`, and its program pushed outside of that job.
+        /// This process runs an isolated job (`runsOn: .process`), and its program pushed outside of that job.
         case besideJob
-        /// There are as many queues as there may be; names the limit.
+        /// The limit of queues is reached; the value is the limit.
         case tooManyQueues(Int)
-        /// Redis answered something that no version of Martlet answers.
+        /// Redis' reply is not one of any Martlet version.
         case protocolBroken(String)
     }
 
     /// What is known of the operation.
     public var kind: Kind
-    /// The jobs that it was about, as far as they are known.
+    /// The affected jobs, as far as known.
     public var ids: [JobID]
-    /// What happened, in words.
+    /// What happened.
     public var message: String
-    /// The fault below.
+    /// The cause.
     public var underlying: (any Error)?
 
     init(_ kind: Kind, ids: [JobID] = [], message: String, underlying: (any Error)? = nil) {

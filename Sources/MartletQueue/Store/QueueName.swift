@@ -1,13 +1,21 @@
 // The name of a queue, checked wherever it enters.
 
-/// The name of a queue.
+/// The name of a queue, matching `^[a-z0-9][a-z0-9._-]{0,63}$`.
 ///
-/// It matches `^[a-z0-9][a-z0-9._-]{0,63}$`.
+/// ```swift
+/// if let name = QueueName("mail") {
+///     let queue = store.queue(name)
+///     print(queue.name)
+/// }
+/// ```
 public struct QueueName: Hashable, Sendable, LosslessStringConvertible, Comparable {
-    /// The name as it stands in Redis and in every surface.
+    /// The name as text, the same in Redis and in every interface.
     public let description: String
 
-    /// A name from outside; `nil` when it is empty, too long, or has a character outside the alphabet.
+    /// Creates a name from external text.
+    ///
+    /// - Parameter description: the text.
+    /// - Returns: `nil` when it is empty, too long, or has an invalid character.
     public init?(_ description: String) {
         let bytes = description.utf8
         guard let first = bytes.first, bytes.count <= 64, Self.isAlphanumeric(first) else { return nil }
@@ -17,12 +25,17 @@ public struct QueueName: Hashable, Sendable, LosslessStringConvertible, Comparab
 
     private init(unchecked: String) { self.description = unchecked }
 
-    /// The queue of jobs whose producer named none.
+    /// The default queue.
     public static let `default` = QueueName(unchecked: "default")
     /// The queue of the built-in download job.
     public static let downloads = QueueName(unchecked: "downloads")
 
-    /// By bytes.
+    /// Compares by bytes.
+    ///
+    /// - Parameters:
+    ///   - left: a name.
+    ///   - right: another name.
+    /// - Returns: whether `left` sorts first.
     public static func < (left: QueueName, right: QueueName) -> Bool { left.description < right.description }
 
     private static func isPunctuation(_ byte: UInt8) -> Bool {

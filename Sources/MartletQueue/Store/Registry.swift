@@ -4,15 +4,20 @@ import MartletRedis
 import Synchronization
 
 extension JobStore {
-    /// How many queues there may be unless ``limitQueues(to:)`` says otherwise.
+    /// The default limit of queues; see ``limitQueues(to:)``.
     public static let standardQueueLimit = 1000
 
-    /// Sets how many queues there may be, at least 1; a queue beyond it is not created.
+    /// Sets the most queues; a queue beyond it is not created.
     ///
-    /// It holds for the queues that this process creates. Queues that exist go on.
+    /// It applies to queues created by this process. Existing queues are not affected.
+    ///
+    /// - Parameter count: the most queues, at least 1.
     public func limitQueues(to count: Int) { queueLimit.store(max(count, 1), ordering: .relaxed) }
 
-    /// The names of all queues, sorted.
+    /// Lists all queues.
+    ///
+    /// - Returns: the names, sorted.
+    /// - Throws: ``QueueError``.
     public func queueNames() async throws(QueueError) -> [QueueName] {
         let members = try await command("SMEMBERS", queuesKey).array ?? []
         return members.compactMap { $0.string.flatMap { QueueName($0) } }.sorted()
@@ -60,25 +65,33 @@ extension JobStore {
 }
 
 extension JobStore {
-    /// Pauses all queues, those too that come later.
+    /// Pauses all queues, including later ones; after this returns, no claim happens.
     ///
-    /// Once this returns, no claim happens anywhere. An error says which queues could not be paused; all others are.
+    /// - Parameters:
+    ///   - reason: why, for other operators.
+    ///   - who: who pauses the queues.
+    /// - Throws: ``QueueError`` that names the queues that could not be paused; all others are paused.
     public func pauseAll(reason: String? = nil, by who: String? = nil) async throws(QueueError) {
         try await setGlobalPause(true, reason: reason ?? "", who: who ?? "")
     }
 
-    /// Ends the pause of all queues; a queue that was paused by itself stays so.
+    /// Ends the pause of all queues; queues with their own pause remain paused.
+    ///
+    /// - Throws: ``QueueError``.
     public func resumeAll() async throws(QueueError) { try await setGlobalPause(false, reason: "", who: "") }
 
-    /// The pause of all queues.
+    /// Reads the pause of all queues.
+    ///
+    /// - Returns: the pause; `nil` when there is none.
+    /// - Throws: ``QueueError``.
     public func globalPause() async throws(QueueError) -> QueuePause? {
         let flag = try await globalFlag()
         return flag.paused ? QueuePause(reason: flag.reason, by: flag.by, at: nil) : nil
     }
 
-    /// Brings every queue's flag in line with the global one; mends what a pause cut short left.
+    /// Sets every queue's copy of the global flag; repairs an interrupted pause.
     ///
-    /// An error names the queues where that failed; the others are in line.
+    /// - Throws: ``QueueError`` that names the queues where that failed; the others are up to date.
     public func repairGlobalPause() async throws(QueueError) {
         let flag = try await globalFlag()
         let names = try await queueNames()
@@ -144,7 +157,9 @@ struct GlobalFlag {
 }
 
 extension Queue {
-    /// Creates the queue if it does not exist; it takes part in a pause of all from its first moment.
+    /// Creates the queue if it does not exist; a pause of all queues applies to it at once.
+    ///
+    /// - Throws: ``QueueError``.
     public func create() async throws(QueueError) {
         let flag = try await store.register(name)
         var arguments = RedisArguments("create")

@@ -3,15 +3,15 @@
 import MartletRedis
 
 extension Queue {
-    /// Where tasks run that push or read one by one all the time; see ``JobStore/executor``.
+    /// The executor for tasks that push or read jobs one after another; see ``JobStore/executor``.
     public var executor: any TaskExecutor { store.executor }
 }
 
 extension JobStore {
-    /// Runs tasks on the thread of the store's connection.
+    /// A task executor on the thread of the store's connection.
     ///
-    /// What awaits one reply after another there, for instance within `withTaskExecutorPreference`, goes on without a
-    /// change of threads. Nothing that computes for long or blocks may run on it: the connection would stand still.
+    /// A task that awaits many replies, for instance within `withTaskExecutorPreference`, continues without thread
+    /// switches. Code on it must not block or compute for long, since that blocks the connection.
     public var executor: any TaskExecutor { redis.executor }
 
     /// Calls `body` on that thread at `instant` or soon after.

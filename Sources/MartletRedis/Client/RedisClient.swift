@@ -250,7 +250,7 @@ extension RedisClient {
     private func open() async throws(RedisError) -> any Channel {
         do throws(RedisError) { return try await connector.open(for: core) } catch {
             guard error.code == .authentication, core.renewCredentials() else { throw error }
-            logger.notice("Redis refused the credentials; those that the file of its URL holds now are tried")
+            logger.notice("Redis refused the credentials, trying those in the URL file")
             return try await connector.open(for: core)
         }
     }
@@ -281,16 +281,16 @@ private struct ConnectionReport {
 
     mutating func connected() {
         lastCode = nil
-        logger.info("Connected to Redis", metadata: ["redis": "\(address)"])
+        logger.info("connected to Redis", metadata: ["redis": "\(address)"])
     }
 
     mutating func lost() {
-        logger.warning("Lost the connection to Redis; reconnecting", metadata: ["redis": "\(address)"])
+        logger.warning("Redis connection lost, reconnecting", metadata: ["redis": "\(address)"])
     }
 
     mutating func failed(_ error: RedisError) {
         let level: Logger.Level = error.code == lastCode ? .debug : .warning
         lastCode = error.code
-        logger.log(level: level, "Cannot connect to Redis; trying again", metadata: ["error": "\(error)"])
+        logger.log(level: level, "Redis connection failed, will retry", metadata: ["error": "\(error)"])
     }
 }

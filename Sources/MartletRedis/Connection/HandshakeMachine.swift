@@ -46,7 +46,7 @@ struct HandshakeMachine: ~Copyable {
     /// Processes the next reply.
     mutating func receive(_ value: RedisValue) -> Action {
         guard let step = steps.popFirst() else {
-            return .fail(RedisError(.protocolError, "the server sent a reply that nobody asked for"))
+            return .fail(RedisError(.protocolError, "the server sent an unexpected reply"))
         }
         if case .error(let text) = value, let error = failure(step, text) { return .fail(error) }
         switch step {

@@ -89,7 +89,7 @@ final class RedisChannelHandler: ChannelInboundHandler {
         switch core.receive(rest) {
         case .carryOn: break
         case .close: end(context, RedisError(.closed, "the connection was closed on purpose"))
-        case .unexpected: end(context, RedisError(.protocolError, "the server sent a reply that nobody asked for"))
+        case .unexpected: end(context, RedisError(.protocolError, "the server sent an unexpected reply"))
         }
     }
 

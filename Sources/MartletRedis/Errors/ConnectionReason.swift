@@ -22,7 +22,7 @@ enum ConnectionReason {
         case let error as IOError: text(error.errnoCode)
         case is SocketAddressError.UnknownHost: "there is no such host"
         case SocketAddressError.unixDomainSocketPathTooLong: "the path of the socket is too long"
-        case is SocketAddressError: "this is no address"
+        case is SocketAddressError: "the address is invalid"
         case let error as NIOSSLExtraError: text(error)
         case is NIOSSLError, is BoringSSLError: textOfTLS("\(error)")
         case let error as ChannelError: text(error)
@@ -43,7 +43,7 @@ enum ConnectionReason {
         case EACCES, EPERM: "this user is not allowed to"
         case ECONNRESET, EPIPE: "the other side closed the connection"
         case ETIMEDOUT: "there was no answer in time"
-        case EHOSTUNREACH, ENETUNREACH, EADDRNOTAVAIL: "there is no way to that address"
+        case EHOSTUNREACH, ENETUNREACH, EADDRNOTAVAIL: "there is no route to that address"
         case EMFILE, ENFILE: "too many files are open"
         default: "the system reports error \(number)"
         }

@@ -8,7 +8,7 @@
 /// ```swift
 /// do {
 ///     _ = try await client.send(.command("SET", "greeting", "hello"))
-/// } catch where error.outcome == .notExecuted {
+/// } catch let error where error.outcome == .notExecuted {
 ///     logger.warning("not stored, safe to repeat", metadata: ["error": "\(error)"])
 /// }
 /// ```

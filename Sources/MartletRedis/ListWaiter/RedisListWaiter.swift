@@ -178,7 +178,7 @@ extension RedisListWaiter {
         machine.withLock { $0.ended() }
         guard error.code != .notConnected, error.code != .closed, error.code != .cancelled else { return }
         // The server denies BLPOP: callers continue with their timers, and it is not retried at once.
-        logger.warning("Cannot wait for wake tokens", metadata: ["error": "\(error)"])
+        logger.warning("wake token wait failed, will retry", metadata: ["error": "\(error)"])
         try? await Task.sleep(for: .seconds(1))
     }
 }

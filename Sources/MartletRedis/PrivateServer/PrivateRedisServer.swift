@@ -219,7 +219,7 @@ public enum PrivateRedisServerError: Error, Sendable, Hashable, CustomStringConv
         case .notInstalled:
             "redis-server is not in PATH. Install it (Debian: apt-get install redis-server) or extend PATH."
         case .cannotStart(let errno): "redis-server cannot be started (errno \(errno)). Check limits and permissions."
-        case .ended(let log): "redis-server ended at once. Check its options and its log, which ends with:\n\(log)"
+        case .ended(let log): "redis-server exited at once. Check its options and its log, which ends with:\n\(log)"
         case .noAnswer(let limit, let log): "redis-server was not ready within \(limit). Its log ends with:\n\(log)"
         }
     }

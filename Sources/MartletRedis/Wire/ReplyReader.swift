@@ -22,7 +22,7 @@ final class ReplyReader {
     /// - Parameter maximumReplyBytes: the largest size of one reply in bytes.
     init(maximumReplyBytes: Int) throws(RedisError) {
         guard let reader = unsafe redisReaderCreateWithFunctions(ReplyBuilder.callbacks) else {
-            throw RedisError(.connectionFailed, "there is no memory for a reply reader")
+            throw RedisError(.connectionFailed, "there is not enough memory for a reply parser")
         }
         unsafe self.reader = unsafe reader
         self.maximumReplyBytes = maximumReplyBytes

@@ -135,7 +135,7 @@ final class IsolatedProcess: Sendable {
 /// No process could be started for a job; another worker may have capacity for one.
 struct IsolationError: RetryAdvising, CustomStringConvertible {
     let number: Int32
-    var description: String { "no process of its own could be started for the job (errno \(number))" }
+    var description: String { "no isolated process could be started for the job (errno \(number))" }
     var retryAdvice: RetryAdvice { .release(after: .seconds(5)) }
 }
 

@@ -110,11 +110,11 @@ struct ProcessDied: Error, CustomStringConvertible {
     /// How the process ended.
     var description: String {
         let signal = status & 0x7F
-        guard signal != 0 else { return "its process ended with exit code \((status >> 8) & 0xFF)" }
+        guard signal != 0 else { return "its process exited with code \((status >> 8) & 0xFF)" }
         let names: [Int32: String] = [
             4: "SIGILL, a trap", 5: "SIGTRAP, a trap", 6: "SIGABRT", 7: "SIGBUS", 8: "SIGFPE", 9: "SIGKILL",
             11: "SIGSEGV", 15: "SIGTERM",
         ]
-        return "its process was ended by signal \(signal)" + (names[signal].map { " (\($0))" } ?? "")
+        return "its process was killed by signal \(signal)" + (names[signal].map { " (\($0))" } ?? "")
     }
 }

@@ -13,7 +13,7 @@ public enum CheckpointError: Error, Sendable, Hashable, Codable, CustomStringCon
     public var description: String {
         switch self {
         case .leaseLost: "this worker no longer holds the job; stop all side effects"
-        case .attemptEnded: "the attempt has ended; save checkpoints before the handler returns"
+        case .attemptEnded: "the attempt has finished; save checkpoints before the handler returns"
         case .tooLarge(let bytes, let limit):
             "the checkpoint has \(bytes) bytes, and at most \(limit) are kept; save less"
         }

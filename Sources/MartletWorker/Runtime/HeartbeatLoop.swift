@@ -110,7 +110,7 @@ final class HeartbeatLoop: Sendable {
             for (beat, verdict) in zip(heartbeats, reply.verdicts) { apply(verdict, to: beat, sent: sent) }
             return true
         } catch {
-            logger.debug("A beat failed", metadata: ["error": "\(error)"])
+            logger.debug("heartbeat failed, will retry", metadata: ["error": "\(error)"])
             return false
         }
     }
@@ -124,7 +124,7 @@ final class HeartbeatLoop: Sendable {
             // A handler that has returned meanwhile may have been settled before this heartbeat.
             guard beat.job.stop(.leaseLost) else { return }
             metrics.leasesLost(1)
-            logger.warning("The lease was lost; the handler is cancelled", metadata: beat.job.labels)
+            logger.warning("lease lost, handler cancelled", metadata: beat.job.labels)
         }
     }
 }

@@ -19,7 +19,7 @@ struct LeaseGuard: Sendable {
             for job in look.lost {
                 metrics.leasesLost(1)
                 context.logger.warning(
-                    "The lease ran out without an answer from the queue; the handler is cancelled",
+                    "lease expired, handler cancelled",
                     metadata: job.labels.merging(
                         ["queue": "\(metrics.queue)", "worker_id": "\(context.worker)"]) { $1 })
             }

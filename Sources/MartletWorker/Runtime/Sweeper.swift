@@ -54,19 +54,19 @@ final class Sweeper: Sendable {
                 let report = try await queue.sweep()
                 for (id, state) in report.takenBack {
                     context.logger.warning(
-                        "Took a job back whose worker went silent",
+                        "job requeued, worker lost",
                         metadata: ["job_id": "\(id)", "queue": "\(queue.name)", "state": "\(state)"])
                 }
                 if !report.more { return }
             }
         } catch {
-            context.logger.debug("A sweep failed", metadata: ["queue": "\(queue.name)", "error": "\(error)"])
+            context.logger.debug("sweep failed, will retry", metadata: ["queue": "\(queue.name)", "error": "\(error)"])
         }
     }
 
     private func repairGlobalPause() async {
         do throws(QueueError) { try await store.repairGlobalPause() } catch {
-            context.logger.debug("The global pause could not be checked", metadata: ["error": "\(error)"])
+            context.logger.debug("global pause check failed, will retry", metadata: ["error": "\(error)"])
         }
     }
 }

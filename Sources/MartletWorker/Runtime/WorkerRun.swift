@@ -39,7 +39,7 @@ final class WorkerRun: Sendable {
     /// Works until a stop is requested and all jobs are settled or abandoned.
     func serve() async {
         let queues = context.queues.map { "\($0.name)=\($0.slots)" }.joined(separator: ",")
-        context.logger.info("Worker started", metadata: ["worker_id": "\(context.worker)", "queues": "\(queues)"])
+        context.logger.info("worker started", metadata: ["worker_id": "\(context.worker)", "queues": "\(queues)"])
         context.configuration.health?.start(context.queues.map(\.name))
         defer { context.configuration.health?.stopped() }
         await withTaskGroup { group in
@@ -55,7 +55,7 @@ final class WorkerRun: Sendable {
         let left = loops.reduce(0) { $0 + $1.table.count }
         let released = releasedCount - state.withLock { $0.releasedBefore }
         context.logger.log(
-            level: left == 0 ? .info : .error, "Worker stopped",
+            level: left == 0 ? .info : .error, "worker stopped",
             metadata: [
                 "worker_id": "\(context.worker)", "released_jobs": .stringConvertible(released),
                 "abandoned_handlers": .stringConvertible(left),
@@ -102,7 +102,7 @@ extension WorkerRun {
         context.configuration.health?.stopping()
         var metadata: Logger.Metadata = ["worker_id": "\(context.worker)"]
         if let signal { metadata["signal"] = "\(signal)" }
-        context.logger.info("Worker stopping", metadata: metadata)
+        context.logger.info("worker stopping", metadata: metadata)
         for loop in loops {
             loop.heartbeats.enter(.stopping)
             loop.inbox.stop()
@@ -144,7 +144,7 @@ extension WorkerRun {
         }
         guard now > before else { return }
         context.logger.error(
-            "Handlers go on after the loss of their jobs and keep their slots; they ignore cancellation",
+            "handlers leaked: still running after losing their leases",
             metadata: ["leaked": "\(now)", "queue": "\(queue)", "worker_id": "\(context.worker)"])
         if now >= context.configuration.leakLimit { context.configuration.onUnhealthy?(now) }
     }

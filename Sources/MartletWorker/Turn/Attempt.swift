@@ -30,7 +30,7 @@ struct Attempt: Sendable {
         // already asked to stop is not started; one that has timed out fails.
         if let stop = running.stopReason, stop != .timeout {
             logger.info(
-                "A job was not started, since it was to stop before",
+                "attempt not started, stop requested",
                 metadata: running.labels.merging(["reason": "\(stop.rawValue)"]) { $1 })
             return unstarted()
         }

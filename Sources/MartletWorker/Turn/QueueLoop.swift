@@ -149,7 +149,7 @@ extension QueueLoop {
             machine.ended(attempt.unstarted())
         }
         machine.stalled()
-        logger.debug("Jobs claimed ahead are given back unstarted", metadata: ["jobs": .stringConvertible(left.count)])
+        logger.debug("unstarted jobs released", metadata: ["jobs": .stringConvertible(left.count)])
     }
 
     /// Finishes the attempt of a job without a handler here.
@@ -158,7 +158,7 @@ extension QueueLoop {
         let outcome = rule.outcome(of: job, chance: .random(in: 0...1))
         logger.log(
             level: unknownTypes.isNew(job.type) ? .warning : .debug,
-            "No handler for this type of job here; such jobs are given back",
+            "no handler for job type, job released",
             metadata: ["type": "\(job.type)", "job_id": "\(job.id)", "attempt": "\(job.failures + 1)"])
         end(job, outcome, metrics)
     }
@@ -176,10 +176,10 @@ extension QueueLoop {
     private func report(_ outcome: TurnMachine.Outcome, _ isFailing: inout Bool) {
         if let error = outcome.error {
             logger.log(
-                level: isFailing ? .debug : .warning, "A turn failed; it will be repeated",
+                level: isFailing ? .debug : .warning, "claim/settle request failed, will retry",
                 metadata: ["error": "\(error)"])
         }
-        if isFailing, outcome.error == nil { logger.info("Turns succeed again") }
+        if isFailing, outcome.error == nil { logger.info("claim/settle requests succeed again") }
         isFailing = outcome.error != nil
         context.configuration.health?.turned(queue.name, failed: isFailing)
         if let lease = outcome.lease { heartbeats.leaseIs(lease) }
@@ -196,14 +196,14 @@ extension QueueLoop {
             if word == .released { releaseCount.add(1, ordering: .relaxed) }
             let level: Logger.Level = word == .failed ? .error : word == .retried ? .warning : .debug
             logger.log(
-                level: level, "The attempt ended",
+                level: level, "attempt finished",
                 metadata: result.metadata(ended.labels(["outcome": "\(word)", "state": "\(state)"])))
         case .duplicate, .gone:
-            logger.debug("The attempt had been settled", metadata: ended.labels(["verdict": "\(verdict)"]))
+            logger.debug("attempt already settled", metadata: ended.labels(["verdict": "\(verdict)"]))
         case .fenced:
             if !ended.knowsLoss { metrics.leasesLost(1) }
             logger.warning(
-                "The lease was lost before the attempt was settled; its end does not count",
+                "lease lost before settling, outcome discarded",
                 metadata: ended.labels([:]))
         }
     }

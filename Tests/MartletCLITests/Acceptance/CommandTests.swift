@@ -210,7 +210,7 @@ private let content = OriginContent(
             let id = try await stack.add("slow.bin")
             try await stack.until(id, is: "downloading")
             worker.send(15)
-            try await stack.until("it is stopping") { stack.log("work").contains("Shutting down") }
+            try await stack.until("it is stopping") { stack.log("work").contains("shutting down") }
             #expect(worker.status == nil)
             worker.send(15)
             #expect(await worker.wait(within: .seconds(2)) == 128 + 15)

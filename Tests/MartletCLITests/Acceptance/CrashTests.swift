@@ -98,7 +98,6 @@ extension TestStack {
         }
     }
 
-    /// Row 10.
     @Test func `a worker that was stopped for most of its lease goes on, and nothing is charged nor fetched again`()
         async throws
     {

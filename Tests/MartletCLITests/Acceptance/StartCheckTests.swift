@@ -16,7 +16,6 @@ import Testing
 private let nothing = OriginContent(files: [], bytesPerSecond: 100 << 20)
 
 @Suite(.serialized) struct StartCheckTests {
-    /// Row 47.
     @Test func `a Redis that throws keys away is refused by servers and workers, and doctor says so`() async throws {
         try await TestStack.with(nothing) { stack in
             try await stack.command("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
@@ -49,7 +48,6 @@ private let nothing = OriginContent(files: [], bytesPerSecond: 100 << 20)
         }
     }
 
-    /// Row 51.
     @Test(arguments: [
         ["-zadd"], ["-zrem"], ["-hset"], ["-time"], ["-unlink"], ["-blpop"], ["-@scripting"],
         ["resetkeys", "~other:*"],
@@ -94,7 +92,6 @@ private let nothing = OriginContent(files: [], bytesPerSecond: 100 << 20)
         }
     }
 
-    /// Row 58.
     @Test func `the keys of another environment are refused, and one's own are marked`() async throws {
         try await TestStack.with(nothing) { stack in
             let staging = ["REDIS_ENVIRONMENT": "staging"]
@@ -114,7 +111,6 @@ private let nothing = OriginContent(files: [], bytesPerSecond: 100 << 20)
         }
     }
 
-    /// Row 120.
     @Test func `a queue of a newer version and a moved clock are refused by servers and workers`() async throws {
         try await TestStack.with(nothing) { stack in
             try await stack.downloads.create()
@@ -136,7 +132,6 @@ private let nothing = OriginContent(files: [], bytesPerSecond: 100 << 20)
         }
     }
 
-    /// Row 52.
     @Test func `a password that is refused is waited for, not printed, and works once it is right`() async throws {
         try await TestStack.with(nothing) { stack in
             try await stack.command("ACL", "SETUSER", "m", "reset", "on", ">before", "~*", "+@all")
@@ -150,7 +145,6 @@ private let nothing = OriginContent(files: [], bytesPerSecond: 100 << 20)
         }
     }
 
-    /// Row 52.
     @Test func `a password that is changed in the file of the URL needs no restart`() async throws {
         try await TestStack.with(nothing) { stack in
             let file = stack.directory + "/redis-url"
@@ -173,7 +167,7 @@ private let nothing = OriginContent(files: [], bytesPerSecond: 100 << 20)
             _ = try await stack.post("/api/downloads/pause")
             #expect(process.status == nil)
             try await stack.until("the log says so") {
-                TestStack.text("\(stack.directory)/serve.log").contains("those that the file of its URL holds now")
+                TestStack.text("\(stack.directory)/serve.log").contains("trying those in the URL file")
             }
             #expect(!TestStack.text("\(stack.directory)/serve.log").contains("canary"))
         }
@@ -195,7 +189,6 @@ private let nothing = OriginContent(files: [], bytesPerSecond: 100 << 20)
         await node.stop()
     }
 
-    /// Row 45.
     @Test func `a Redis whose memory is nearly full takes no pushes, and what waits is worked off`() async throws {
         let file = OriginFile(name: "a.bin", size: 100_000, seed: 1)
         try await TestStack.with(OriginContent(files: [file], bytesPerSecond: 100 << 20)) { stack in
@@ -216,7 +209,7 @@ private let nothing = OriginContent(files: [], bytesPerSecond: 100 << 20)
             try await stack.until(id, is: "completed")
             try await stack.command("CONFIG", "SET", "maxmemory", "0")
             try await stack.until("pushes are taken again") { await (try? stack.add("a.bin")) != nil }
-            #expect(stack.log("serve").contains("There is room in Redis again"))
+            #expect(stack.log("serve").contains("Redis memory available again"))
         }
     }
 
@@ -241,7 +234,6 @@ private let nothing = OriginContent(files: [], bytesPerSecond: 100 << 20)
         }
     }
 
-    /// Row 62.
     @Test(arguments: [
         ("2.8.24", true), ("6.2.14", true), ("7.0.0", false), ("7.0.15", false), ("7.2.4", false), ("8.0.1", false),
         ("", true),
@@ -251,7 +243,6 @@ private let nothing = OriginContent(files: [], bytesPerSecond: 100 << 20)
         #expect(RedisCheckup.version([:]).result == .warning, "a server that does not say is not refused")
     }
 
-    /// Row 47.
     @Test(arguments: [
         ("noeviction", Checkup.Result.good), ("allkeys-lru", .bad), ("allkeys-lfu", .bad), ("allkeys-random", .bad),
         ("volatile-lru", .warning), ("volatile-ttl", .warning),
@@ -262,7 +253,6 @@ private let nothing = OriginContent(files: [], bytesPerSecond: 100 << 20)
         #expect(check.refusesStart == (result == .bad))
     }
 
-    /// Row 51.
     @Test func `the permissions that are asked for are all that a server and a worker need`() async throws {
         let file = OriginFile(name: "a.bin", size: 100_000, seed: 1)
         try await TestStack.with(OriginContent(files: [file], bytesPerSecond: 100 << 20)) { stack in
@@ -289,7 +279,6 @@ private let nothing = OriginContent(files: [], bytesPerSecond: 100 << 20)
         }
     }
 
-    /// Row 142.
     @Test func `a tokens file that everybody may write is refused, one that they may read is a warning`() async throws {
         try await TestStack.with(nothing) { stack in
             let token = try await stack.martlet("token", "ops", "--role", "read", "-o", "json")
@@ -303,7 +292,7 @@ private let nothing = OriginContent(files: [], bytesPerSecond: 100 << 20)
             #expect(refused.status == 78 && refused.errors.contains("everybody may write"))
             try allow(0o644)
             try await stack.serve(["AUTH_TOKENS_FILE": path])
-            #expect(TestStack.text("\(stack.directory)/serve.log").contains("may read AUTH_TOKENS_FILE"))
+            #expect(TestStack.text("\(stack.directory)/serve.log").contains("AUTH_TOKENS_FILE is readable by everyone"))
             try allow(0o600)
             #expect(FileRights(of: path) == FileRights(of: "/nowhere"))
         }

@@ -67,7 +67,7 @@ import Testing
                 try write(bad)
                 server.send(SIGHUP)
                 try await stack.until("the log says why", within: .seconds(5)) {
-                    stack.log("serve").contains("AUTH_TOKENS_FILE is not valid; the old tokens stay")
+                    stack.log("serve").contains("AUTH_TOKENS_FILE is invalid, keeping the previous tokens")
                 }
                 #expect(await Self.isLetIn(new, stack))
                 #expect(await !Self.isLetIn(old, stack))

@@ -12,7 +12,7 @@ import Testing
 @testable import MartletCLI
 
 @Suite(.serialized) struct LossServiceTests {
-    @Test func `a flush is noticed with the number of jobs, and what is pushed then works (row 35)`() async throws {
+    @Test func `a flush is noticed with the number of jobs, and what is pushed then works`() async throws {
         let server = try await PrivateRedisServer.start(directory: temporaryDirectory("flush"))
         try await withWatch(server.url) { watch in
             try await watch.push(100)
@@ -53,7 +53,7 @@ import Testing
         await server.stop()
     }
 
-    @Test func `an older dump under a running service is noticed with the number of jobs (rows 26 and 57)`()
+    @Test func `an older dump under a running service is noticed with the number of jobs`()
         async throws
     {
         let directory = temporaryDirectory("restore")
@@ -79,7 +79,7 @@ import Testing
         await server.stop()
     }
 
-    @Test func `a torn append-only file is noticed with the number of jobs that were in the torn part (row 55)`()
+    @Test func `a torn append-only file is noticed with the number of jobs that were in the torn part`()
         async throws
     {
         let directory = temporaryDirectory("torn")
@@ -103,7 +103,7 @@ import Testing
         await server.stop()
     }
 
-    @Test func `a failover to a lagging replica is noticed with the number of jobs (rows 38 and 41)`() async throws {
+    @Test func `a failover to a lagging replica is noticed with the number of jobs`() async throws {
         let pair = try await ReplicaPair.start()
         let front = temporaryDirectory("front") + "/redis.sock"
         try FileManager.default.createSymbolicLink(atPath: front, withDestinationPath: pair.primary.socketPath)

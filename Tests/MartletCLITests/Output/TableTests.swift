@@ -29,7 +29,7 @@ private let download = JSON.object([
         #expect(written.lines[0].contains("FILE") && written.lines[0].contains("ERROR"))
         #expect(written.lines[1].contains(id), "an id is never cut: it is there to be copied")
         #expect(written.lines[1].contains(".flac") && written.lines[1].contains("server_error"))
-        #expect(written.notes.hasPrefix("Not shown for lack of room: "))
+        #expect(written.notes.hasPrefix("Hidden columns (narrow terminal): "))
         #expect(written.notes.contains("ATTEMPT"))
     }
 
@@ -84,16 +84,16 @@ private let download = JSON.object([
     @Test(
         arguments: [
             ("running", true, "running"), ("stopping", true, "stopping"), ("stopped", true, "stopped"),
-            ("stopped", false, "stopped"), ("running", false, "silent"),
+            ("stopped", false, "stopped"), ("running", false, "unresponsive"),
         ])
     func `a worker has one state, and one that has stopped is not alive`(
         _ said: String, _ isAlive: Bool, _ state: String
     ) throws {
         let worker = JSON.object([
-            "id": "w", "alive": .bool(isAlive), "silent_seconds": 1,
+            "id": "w", "alive": .bool(isAlive), "last_seen_seconds": 1,
             "queues": .array([
                 .object([
-                    "queue": "q", "says": .object(["state": .string(said), "slots": 3, "busy": 9_007_199_254_740_993]),
+                    "queue": "q", "info": .object(["state": .string(said), "slots": 3, "busy": 9_007_199_254_740_993]),
                 ])
             ]),
         ])
@@ -114,11 +114,11 @@ private let download = JSON.object([
     func `no number of a server ends the command`(_ number: String) throws {
         let names = [
             "progress_percent", "bytes_downloaded", "total_bytes", "speed_bytes_per_second", "eta_seconds", "attempt",
-            "priority", "silent_seconds", "oldest_wait_seconds",
+            "priority", "last_seen_seconds", "oldest_wait_seconds",
         ]
         let fields = names.map { "\"\($0)\":\(number)" }.joined(separator: ",")
-        let says = "{\"slots\":\(number),\"busy\":\(number)}"
-        let card = "{\"queue\":\"q\",\"says\":\(says)}"
+        let info = "{\"slots\":\(number),\"busy\":\(number)}"
+        let card = "{\"queue\":\"q\",\"info\":\(info)}"
         let item = try JSON("{\"id\":\"x\",\(fields),\"queues\":[\(card),\(card)]}".utf8)
         for view in [DownloadCommand.view, JobCommand.view, QueueView.list, WorkerView.list] {
             let written = Written(width: 80)

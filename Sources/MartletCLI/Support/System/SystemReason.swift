@@ -26,7 +26,7 @@ enum SystemReason {
         case ECONNREFUSED: "nothing listens there"
         case ECONNRESET, EPIPE: "the other side closed the connection"
         case ETIMEDOUT: "there was no answer in time"
-        case EHOSTUNREACH, ENETUNREACH: "there is no way to that address"
+        case EHOSTUNREACH, ENETUNREACH: "there is no route to that address"
         case ENOSPC, EDQUOT: "there is no space left on the disk"
         case EROFS: "the file system is read-only"
         case EMFILE, ENFILE: "too many files are open"

@@ -42,7 +42,7 @@ struct OutputOptions: ParsableArguments {
             let table = TextTable(columns: view.columns, rows: items.map(view.row))
             for line in table.lines(width: console.width) { console.out(line) }
             let hidden = table.hidden(width: console.width)
-            if !hidden.isEmpty { console.note("Not shown for lack of room: \(hidden.joined(separator: ", ")).") }
+            if !hidden.isEmpty { console.note("Hidden columns (narrow terminal): \(hidden.joined(separator: ", ")).") }
         }
     }
 

@@ -1,0 +1,147 @@
+// What the docstrings of the store and its queues show.
+
+import Logging
+import Martlet
+import MartletRedis
+
+func openStores(_ logger: Logger) async throws -> Queue {
+    let store = JobStore(redis: try RedisConfiguration(url: "redis://127.0.0.1:6379"), logger: logger)
+    let connection = Task { try await store.run() }
+    try await store.waitUntilConnected(within: .seconds(5))
+    let queue = store.queue(.default)
+    defer { connection.cancel() }
+    return queue
+}
+
+func openQueues(_ store: JobStore) async throws {
+    let queue = store.queue(.default)
+    try await queue.enqueue(Greet(who: "Ada"))
+    let status = try await queue.status()
+    print(status as Any)
+}
+
+func nameQueues(_ store: JobStore) {
+    if let name = QueueName("mail") {
+        let queue = store.queue(name)
+        print(queue.name)
+    }
+}
+
+func pushWithOptions(_ queue: Queue, _ receipts: [SendReceipt]) async throws {
+    var options = JobOptions(priority: 10, tags: ["billing"])
+    options.delay = .seconds(60)
+    try await queue.enqueue(contentsOf: receipts, options: options)
+}
+
+func pushBytes(_ queue: Queue) async throws {
+    let job = NewJob(type: "thumbnail", payload: Array(#"{"image": 7}"#.utf8), priority: 5)
+    let verdict = try await queue.enqueue(job)
+    print(verdict)
+}
+
+func readVerdicts(_ queue: Queue, _ job: NewJob) async throws {
+    switch try await queue.enqueue(job) {
+    case .created, .existing: break
+    case .deleted, .conflict: print("the id was used before")
+    case .uniqueKeyTaken(let holder): print("\(holder) holds the key")
+    case .invalid(let field): print("\(field) \(NewJob.rule(for: field))")
+    }
+}
+
+func pushAndWait(_ queue: Queue) async throws {
+    let job = try await queue.enqueue(Add(a: 1, b: 2))
+    let sum = try await job.result(within: .seconds(10))
+    print(sum)
+}
+
+func pushDurably(_ queue: Queue, _ receipt: SendReceipt) async throws {
+    let job = try await queue.enqueue(receipt, durability: .fsync)
+    print(job.durability)
+}
+
+func noticeConflicts(_ queue: Queue, _ receipt: SendReceipt) async throws {
+    do {
+        try await queue.enqueue(receipt, id: try JobID(validating: "receipt-4711"))
+    } catch EnqueueError.conflict(let id) {
+        print("\(id) was pushed before with other content")
+    }
+}
+
+func judgeErrors(_ queue: Queue) async {
+    do {
+        _ = try await queue.enqueue(NewJob(type: "report", payload: []))
+    } catch {
+        switch error.kind {
+        case .notExecuted: print("safe to repeat")
+        case .unknown: print("repeat with the same id")
+        case .refused: print("repeating does not help: \(error)")
+        }
+    }
+}
+
+func bindKeys(_ store: JobStore, _ digest: String, push: (JobID) async throws -> Void) async throws {
+    struct StillRunning: Error {}
+    struct KeyUsedBefore: Error {}
+    let key = IdempotencyKey("order-4711", caller: "shop")
+    switch try await store.claim(key, for: digest) {
+    case .own(let base): try await push(base)
+    case .running: throw StillRunning()
+    case .ended: throw KeyUsedBefore()
+    }
+}
+
+func readJobs(_ queue: Queue, _ id: JobID) async throws {
+    if let job = try await queue.job(id) {
+        print(job.state, job.attempt, job.error ?? "")
+    }
+}
+
+func listJobs(_ queue: Queue) async throws {
+    var page = try await queue.list(states: [.failed])
+    while let next = page.next {
+        page = try await queue.list(states: [.failed], after: next)
+    }
+}
+
+func listStates(_ queue: Queue) async throws {
+    let page = try await queue.list(states: [.failed, .cancelled])
+    print(page.jobs.count)
+}
+
+func steerJobs(_ queue: Queue, _ id: JobID) async throws {
+    let verdict = try await queue.control(.patch(priority: 10, start: .after(.seconds(60)), maxRetries: nil), id)
+    print(verdict)
+}
+
+func configureQueues(_ queue: Queue) async throws {
+    try await queue.configure(QueueSettingsChange(limit: 4, lease: .seconds(60)))
+    try await queue.configure(QueueSettingsChange(completed: Retention(age: .seconds(3600), count: 10_000)))
+}
+
+func readStatus(_ queue: Queue) async throws {
+    if let status = try await queue.status() {
+        print(status.jobs[.queued] ?? 0, status.oldestWait, status.isPaused)
+    }
+}
+
+func auditQueues(_ queue: Queue) async throws {
+    let report = try await queue.audit()
+    for finding in report.findings { print(finding) }
+}
+
+func planRepairs(_ queue: Queue) async throws {
+    let plan = try await queue.repair(try await queue.audit(), dryRun: true)
+    for repair in plan { print(repair) }
+}
+
+func claimJobs(_ queue: Queue) async throws {
+    let request = ClaimRequest(worker: "w-1", number: 1, upTo: 8)
+    let reply = try await queue.claim(request)
+    print(reply.jobs.count)
+}
+
+func settleJobs(_ queue: Queue, _ job: ClaimedJob) async throws {
+    let settlement = Settlement(id: job.id, token: job.token, outcome: .completed(output: nil))
+    let reply = try await queue.settle([settlement])
+    print(reply.verdicts)
+}

@@ -1,0 +1,74 @@
+// What the docstrings of the transport show.
+
+import Logging
+import MartletRedis
+
+func connectClients(_ logger: Logger) async throws {
+    let client = RedisClient(try RedisConfiguration(url: "redis://127.0.0.1:6379"), logger: logger)
+    let connection = Task { try await client.run() }
+    try await client.waitUntilConnected(within: .seconds(5))
+    let reply = try await client.send(.command("PING"))
+    connection.cancel()
+    print(reply)
+}
+
+func stayOnTheThread(_ client: RedisClient, _ keys: [String]) async throws {
+    try await withTaskExecutorPreference(client.executor) {
+        for key in keys { _ = try await client.send(.command("GET", key)) }
+    }
+}
+
+func configureConnections() throws -> RedisConfiguration {
+    var configuration = try RedisConfiguration(url: "redis://127.0.0.1:6379/2")
+    configuration.commandTimeout = .seconds(1)
+    configuration.clientName = "reports"
+    return configuration
+}
+
+func judgeOutcomes(_ client: RedisClient, _ logger: Logger) async throws {
+    do {
+        _ = try await client.send(.command("SET", "greeting", "hello"))
+    } catch let error where error.outcome == .notExecuted {
+        logger.warning("not stored, safe to repeat", metadata: ["error": "\(error)"])
+    }
+}
+
+func waitForTokens(_ configuration: RedisConfiguration, _ logger: Logger) async throws {
+    let waiter = RedisListWaiter(configuration, logger: logger)
+    let connection = Task { try await waiter.run() }
+    let hasToken = try await waiter.wait(for: "wake", atMost: .seconds(1))
+    connection.cancel()
+    print(hasToken)
+}
+
+func startServers(_ directory: String) async throws {
+    let server = try await PrivateRedisServer.start(directory: directory, options: ["--appendonly", "yes"])
+    let configuration = try RedisConfiguration(url: server.url)
+    await server.stop()
+    print(configuration)
+}
+
+func makeRequests() {
+    var arguments = RedisArguments("HSET", "user:1")
+    arguments.append("visits")
+    arguments.append(42)
+    let request = RedisRequest.command(arguments)
+    print(request)
+}
+
+func callScripts(_ digest: String) {
+    let script = RedisScript(name: "echo", source: Array("return ARGV[1]".utf8), sha1: digest)
+    let request = RedisRequest.script(script, keys: RedisArguments(), arguments: RedisArguments("hello"))
+    print(request)
+}
+
+func sendWords(_ client: RedisClient) async throws {
+    let request = RedisRequest.command("GET", "greeting")
+    print(request)
+}
+
+func readReplies(_ client: RedisClient) async throws {
+    let reply = try await client.send(.command("LRANGE", "names", "0", "-1"))
+    let names = reply.array?.compactMap(\.string) ?? []
+    print(names)
+}
