@@ -8,8 +8,8 @@
 /// ```swift
 /// do {
 ///     _ = try await client.send(.command("SET", "greeting", "hello"))
-/// } catch let error where error.outcome == .notExecuted {
-///     logger.warning("not stored, safe to repeat", metadata: ["error": "\(error)"])
+/// } catch {
+///     if error.outcome == .notExecuted { logger.warning("not stored, safe to repeat") }
 /// }
 /// ```
 public struct RedisError: Error, Sendable {
