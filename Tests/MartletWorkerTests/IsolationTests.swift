@@ -146,7 +146,7 @@ private final class Supervised: Sendable {
             let ids = try await push([type, "innocent"], to: harness)
             let job = try await wait(ids[0], .failed, harness, worker)
             #expect(job.lost == 3 && job.failures == 0 && job.claims == 3)
-            #expect(job.error?.hasPrefix("poison: its process was ended by \(signal)") == true, "\(job.error ?? "")")
+            #expect(job.error?.hasPrefix("poison: its process was killed by \(signal)") == true, "\(job.error ?? "")")
             #expect(try await wait(ids[1], .completed, harness, worker).lost == 0)
             #expect(worker.deaths.isEmpty)
         }

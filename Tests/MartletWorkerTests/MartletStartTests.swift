@@ -82,7 +82,7 @@ import Testing
                     for id in ids { try await harness.waitFor(id, .completed) }
                 } else {
                     try await eventually(within: .seconds(20), "the worker says what is wrong") {
-                        lines.all.contains { $0.contains("turn failed") || $0.contains("claim failed") }
+                        lines.all.contains { $0.contains("claim/settle request failed") }
                     }
                 }
                 try await harness.command("CONFIG", "SET", setting, "0")
