@@ -165,7 +165,7 @@ public struct JobContext: Sendable {
         var logger = baseLogger
         logger[metadataKey: "job_id"] = "\(facts.id)"
         logger[metadataKey: "type"] = "\(facts.type)"
-        logger[metadataKey: "attempt"] = "\(facts.attempt)"
+        logger[metadataKey: "attempt"] = .stringConvertible(facts.attempt)
         return logger
     }
 

@@ -53,6 +53,15 @@ import Testing
     }
 
     @Test(arguments: [
+        "", ".", "..", "a\u{0}", "a\u{9B}b", "a\u{202E}b", "a\u{200B}", String(repeating: "a", count: 65),
+    ])
+    func `a track's id has nothing that is not shown as it is`(id: String) {
+        #expect { try DownloadRequestRules.checkTrackID(id) } throws: {
+            ($0 as? DownloadRuleError)?.field == "track_id"
+        }
+    }
+
+    @Test(arguments: [
         "", "example.com", "/a", "file:///etc/passwd", "gopher://example.com/", "ftp://example.com/", "http://",
         "http:///a", "http://user@example.com/", "http://user:pw@example.com/", "http://example.com:/",
         "http://example.com:0/", "http://example.com:0080/", "http://example.com:65536/", "http://example.com:8a/",

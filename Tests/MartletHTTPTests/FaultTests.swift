@@ -41,6 +41,26 @@ import Testing
         await redis.stop()
     }
 
+    @Test func `refused credentials are told from a Redis that cannot be reached`() async throws {
+        let redis = try await PrivateRedisServer.start(directory: temporaryDirectory("http"), options: [])
+        let letIn: @Sendable () async throws -> Void = {
+            try await ask(redis, "ACL", "SETUSER", "app", "on", ">pw", "~*", "&*", "+@all")
+        }
+        try await letIn()
+        try await withServer(url: redis.url + "?user=app&password=pw") { server in
+            #expect(try await server.post("/api/v1/jobs", #"{"type":"t"}"#).status == 201)
+            // Its connections end with it.
+            try await ask(redis, "ACL", "DELUSER", "app")
+            try await eventually("every answer says why") {
+                let answer = try await server.get("/api/v1/stats")
+                return answer.status == 503 && answer["code"] == "redis-denied"
+            }
+            try await letIn()
+            try await eventually(within: .seconds(15), "the server is back") { server.store.isConnected }
+        }
+        await redis.stop()
+    }
+
     @Test func `while Redis is stuck a push is 503 with an unknown outcome and the ids to ask for`() async throws {
         let redis = try await PrivateRedisServer.start(directory: temporaryDirectory("http"), options: [])
         try await withServer(url: redis.url) { server in

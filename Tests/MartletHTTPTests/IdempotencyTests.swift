@@ -57,6 +57,16 @@ import Testing
         }
     }
 
+    @Test func `two headers are no key, and nothing is pushed`() async throws {
+        try await withServer { server in
+            let headers = [("Idempotency-Key", "a"), ("Idempotency-Key", "b")]
+            let answer = try await server.post(Self.jobs, #"{"type":"t"}"#, headers: headers)
+            #expect(answer.status == 422)
+            #expect(answer.list("errors").first?["header"] as? String == "Idempotency-Key")
+            #expect(try await server.store.queueNames().isEmpty)
+        }
+    }
+
     @Test(arguments: [
         #"{"type":"t","payload":{}}"#, #"{"type":"t","priority":null}"#, #"{"type":"t","queue":"default","tags":[]}"#,
         #"{ "priority" : 0, "type" : "\u0074" }"#, #"{"type":"t","max_retries":3,"delay_seconds":0,"backoff":{}}"#,

@@ -66,13 +66,13 @@ import Testing
                 #expect(fields?["job_id"] as? String == id.description)
                 #expect(fields?["queue"] as? String == "q")
                 #expect(fields?["type"] as? String == "square")
-                #expect("\(fields?["attempt"] ?? "")" == "1")
+                #expect(fields?["attempt"] as? Int == 1)
                 #expect((fields?["worker_id"] as? String)?.hasPrefix("w-") == true)
                 let end = try #require(lines.all.first { $0.contains("attempt finished") })
                 #expect(end.contains("odd") && end.contains(id.description))
                 let labels = try JSONSerialization.jsonObject(with: Data(end.utf8)) as? [String: Any]
                 #expect(labels?["type"] as? String == "square" && labels?["queue"] as? String == "q")
-                #expect("\(labels?["attempt"] ?? "")" == "1")
+                #expect(labels?["attempt"] as? Int == 1)
                 #expect((labels?["worker_id"] as? String)?.hasPrefix("w-") == true)
             }
             #expect(!lines.all.contains { $0.contains("4711") })

@@ -81,9 +81,10 @@ enum TLSFault: Equatable {
         return facts.isSelfSigned ? .selfSigned : .unknownIssuer
     }
 
+    /// The error of the attempt; the library's own words go to the log only where no others are known.
     func failure(of host: String, detail: String) -> DownloadError {
         let code: DownloadError.Code = self == .brokenOff ? .connectionLost : .tlsFailed
-        return .transient(code, words(host), detail: detail)
+        return .transient(code, words(host), detail: self == .other ? detail : nil)
     }
 
     private func words(_ host: String) -> String {

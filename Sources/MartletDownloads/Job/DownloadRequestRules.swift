@@ -1,5 +1,7 @@
 // Validates a download before it is pushed.
 
+import MartletJobs
+
 /// Turns the fields of a request into a ``DownloadJob``, or reports which field breaks which rule.
 ///
 /// Pure: it resolves no names and touches no files. The worker checks addresses and files again when it runs the job.
@@ -118,15 +120,16 @@ public struct DownloadRequestRules: Sendable, Hashable {
         return Self.expand(pieces, trackID: trackID)
     }
 
-    /// Validates a track's id: 1 to 64 bytes without control characters, not `.` or `..`.
+    /// Validates a track's id: 1 to 64 bytes without control or format characters, not `.` or `..`.
     ///
     /// - Parameter trackID: the id.
     /// - Throws: ``DownloadRuleError``.
     public static func checkTrackID(_ trackID: String) throws(DownloadRuleError) {
-        let isControl = trackID.utf8.contains { $0 < 0x20 || $0 == 0x7F }
-        guard (1...64).contains(trackID.utf8.count), !isControl, trackID != ".", trackID != ".." else {
+        let isVisible = !trackID.unicodeScalars.contains(where: \.disturbsDisplay)
+        guard (1...64).contains(trackID.utf8.count), isVisible, trackID != ".", trackID != ".." else {
             throw DownloadRuleError(
-                field: "track_id", message: "must be 1 to 64 bytes without control characters, and not a dot segment")
+                field: "track_id",
+                message: "must be 1 to 64 bytes without control or format characters, and not a dot segment")
         }
     }
 

@@ -106,8 +106,7 @@ extension API {
         case .done(let state): return changed(id, verb, state?.downloadStatus ?? "deleted")
         case .asked: return changed(id, verb, verb == .pause ? "paused" : "cancelled", isStopping: true)
         case .refused(let state):
-            let word = verb.name == "patch" ? "priority" : verb.name
-            throw .invalidState(id, word, state.downloadStatus, allowed: state.downloadVerbs)
+            throw .invalidState(id, verb.actionName, state.downloadStatus, allowed: state.downloadVerbs)
         case .missing: throw noDownload(id)
         case .invalid(let field): throw .invalid("/\(field)", "is out of its range")
         case .uniqueKeyTaken(let holder): throw .uniqueKeyTaken(by: holder)
@@ -180,7 +179,6 @@ extension API {
             report.refuse(index, item.text, "not a valid download id: it \(JobID.rule)")
         }
         await report.act(on: known, in: try call.queue(.downloads))
-        let word = verb.name == "patch" ? "priority" : verb.name
-        return try report.reply(message: "Batch \(word) done")
+        return try report.reply(message: "Batch \(verb.actionName) done")
     }
 }

@@ -3,6 +3,11 @@
 import MartletJobs
 import MartletQueue
 
+extension ControlVerb {
+    /// The name of the verb in actions on jobs and downloads, which change only the priority of a job's values.
+    var actionName: String { if case .patch = self { "priority" } else { name } }
+}
+
 /// Results and errors of a verb on many jobs.
 struct ActionReport {
     let verb: ControlVerb

@@ -21,6 +21,9 @@ struct KeyedPush: Sendable {
 extension Call {
     /// The `Idempotency-Key` of the request; `nil` without one.
     func idempotencyKey() throws(HTTPProblem) -> IdempotencyKey? {
+        guard headers[values: .idempotencyKey].count <= 1 else {
+            throw .invalid("Idempotency-Key", "must be sent in one header")
+        }
         guard let key = headers.value(of: .idempotencyKey) else { return nil }
         guard (1...255).contains(key.utf8.count), key.utf8.allSatisfy({ (0x20...0x7E).contains($0) }) else {
             throw .invalid("Idempotency-Key", "must have 1 to 255 visible ASCII characters")

@@ -97,7 +97,7 @@ extension API {
         for (name, part) in places {
             await report.act(on: part, in: try call.queue(name), dryRun: dryRun)
         }
-        return try report.reply(message: "\(verb.name)\(dryRun ? " would be" : "") done", dryRun: dryRun)
+        return try report.reply(message: "\(verb.actionName)\(dryRun ? " would be" : "") done", dryRun: dryRun)
     }
 
     /// The verb in `action`, with `priority` if it needs one.

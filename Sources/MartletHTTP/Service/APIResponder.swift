@@ -145,10 +145,10 @@ struct APIResponder: HTTPResponder {
         switch error {
         case let problem as HTTPProblem: return problem
         case let error as QueueError:
-            requestLog.trouble(error.description, note)
+            requestLog.trouble(error.description, note, isRead: isRead)
             return HTTPProblem(error, isRead: isRead, showsCause: note.seesCauses)
         case let fault as WriteError:
-            requestLog.trouble(fault.error.description, note)
+            requestLog.trouble(fault.error.description, note, isRead: false)
             let problem = HTTPProblem(fault.error, isRead: false, showsCause: note.seesCauses)
             return fault.more.reduce(problem) { $0.with($1.key, $1.value) }
         case is HTTPParserError:

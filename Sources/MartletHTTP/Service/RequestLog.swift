@@ -38,9 +38,12 @@ struct RequestLog: Sendable {
             ])
     }
 
-    /// Logs an error of a dependency that was reported to a client.
-    func trouble(_ what: String, _ note: Note) {
-        logger.warning("store request failed", metadata: ["request_id": "\(note.requestID)", "error": "\(what)"])
+    /// Logs an error of a dependency that was reported to a client; at debug when the reader has gone.
+    func trouble(_ what: String, _ note: Note, isRead: Bool) {
+        let hasGone = isRead && ClientConnection.current?.isClosed ?? false
+        logger.log(
+            level: hasGone ? .debug : .warning, "store request failed",
+            metadata: ["request_id": "\(note.requestID)", "error": "\(what)"])
     }
 
     /// Logs an unexpected error of the server.

@@ -117,6 +117,8 @@ extension QueueError {
         case .misconfigured: .diskTrouble
         case .authentication, .noPermission: .denied
         case .moved, .crossSlot, .clusterDown, .tryAgain: .cluster
+        // Why there is no connection says more than that there is none.
+        case .notConnected: (error.underlying as? RedisError).map(reason) ?? .unavailable
         default: .unavailable
         }
     }

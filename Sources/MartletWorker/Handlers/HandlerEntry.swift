@@ -81,10 +81,24 @@ struct UndecodablePayload: RetryAdvising, CustomStringConvertible {
     private static func reason(_ error: any Error) -> String {
         switch error {
         case DecodingError.keyNotFound(let key, let context): "\(place(context)) lacks \(key.stringValue)"
-        case DecodingError.typeMismatch(let type, let context): "\(place(context)) is not of type \(type)"
-        case DecodingError.valueNotFound(let type, let context): "\(place(context)) is null, not of type \(type)"
-        case DecodingError.dataCorrupted(let context): "\(place(context)) is not valid: \(context.debugDescription)"
+        case DecodingError.typeMismatch(let type, let context): "\(place(context)) is not \(name(type))"
+        case DecodingError.valueNotFound(let type, let context): "\(place(context)) is null, not \(name(type))"
+        case DecodingError.dataCorrupted(let context):
+            "\(place(context)) is not valid" + (context.codingPath.isEmpty ? "" : ": \(context.debugDescription)")
         default: "\(error)"
+        }
+    }
+
+    /// A type in the words of JSON.
+    private static func name(_ type: any Any.Type) -> String {
+        switch type {
+        case is String.Type: "a string"
+        case is Bool.Type: "true or false"
+        case is any BinaryInteger.Type: "a whole number in the range of \(type)"
+        case is any BinaryFloatingPoint.Type: "a number"
+        case is [String: Any].Type: "an object"
+        case is [Any].Type: "a list"
+        default: "of type \(type)"
         }
     }
 

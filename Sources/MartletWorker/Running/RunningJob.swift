@@ -52,7 +52,7 @@ final class RunningJob: JobRuntime {
     }
 
     /// The log metadata of the attempt, without queue and worker.
-    var labels: Logger.Metadata { ["job_id": "\(id)", "type": "\(type)", "attempt": "\(attempt)"] }
+    var labels: Logger.Metadata { ["job_id": "\(id)", "type": "\(type)", "attempt": .stringConvertible(attempt)] }
 
     /// Why the handler must stop.
     ///

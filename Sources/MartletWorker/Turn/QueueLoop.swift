@@ -159,7 +159,7 @@ extension QueueLoop {
         logger.log(
             level: unknownTypes.isNew(job.type) ? .warning : .debug,
             "no handler for job type, job released",
-            metadata: ["type": "\(job.type)", "job_id": "\(job.id)", "attempt": "\(job.failures + 1)"])
+            metadata: ["type": "\(job.type)", "job_id": "\(job.id)", "attempt": .stringConvertible(job.failures + 1)])
         end(job, outcome, metrics)
     }
 
@@ -212,7 +212,7 @@ extension QueueLoop {
 extension FinishedAttempt {
     /// The log metadata of the attempt; the logger has queue and worker.
     fileprivate func labels(_ more: Logger.Metadata) -> Logger.Metadata {
-        more.merging(["job_id": "\(settlement.id)", "type": "\(type)", "attempt": "\(attempt)"]) { $1 }
+        more.merging(["job_id": "\(settlement.id)", "type": "\(type)", "attempt": .stringConvertible(attempt)]) { $1 }
     }
 }
 
