@@ -9,13 +9,16 @@ enum CommandReference {
 
     /// All commands that people see, each with its arguments and options.
     static var markdown: String {
-        let tool = (try? JSON(MartletCommand._dumpHelp().utf8)) ?? .null
         let commands = visible(tool["command"]["subcommands"])
         let sections = commands.flatMap { section($0, path: ["martlet"]) }
         return ([shared(commands)] + sections).joined(separator: "\n") + "\n"
     }
 
-    private static func visible(_ commands: JSON) -> [JSON] {
+    /// What the parser knows of the command and of all below it.
+    static var tool: JSON { (try? JSON(MartletCommand._dumpHelp().utf8)) ?? .null }
+
+    /// Those commands that people see.
+    static func visible(_ commands: JSON) -> [JSON] {
         (commands.array ?? []).filter { $0["shouldDisplay"].bool != false && $0["commandName"].string != "help" }
     }
 
@@ -31,21 +34,20 @@ enum CommandReference {
         let level = path.count > 2 ? "###" : "##"
         var text = "\(level) \(path.joined(separator: " "))\n\n\(sentence(command["abstract"]))\n"
         let arguments = ReferenceArgument.all(of: command)
-        text += "\n```\n\(usage(path, arguments))\n```\n"
+        text += "\n```\n\(ReferenceArgument.usage(of: path, arguments))\n```\n"
         if let discussion = command["discussion"].string { text += "\n\(discussion)\n" }
         text += table(arguments.filter { !$0.isShared && !$0.isSetting })
         return [text + rest(arguments)]
     }
 
-    private static func usage(_ path: [String], _ arguments: [ReferenceArgument]) -> String {
-        let operands = arguments.filter { $0.isOperand || ($0.isNeeded && !$0.isShared) }.map(\.usage)
-        let hasOptions = arguments.contains { !$0.isOperand && !$0.isNeeded }
-        return (path + operands + (hasOptions ? ["[options]"] : [])).joined(separator: " ")
-    }
-
     private static func table(_ arguments: [ReferenceArgument]) -> String {
         guard !arguments.isEmpty else { return "" }
-        let rows = arguments.map { "| \($0.spelling) | \($0.meaning) |" }
+        let rows = arguments.map { argument in
+            let spelling = argument.spellings.map { "`\($0)`" }.joined(separator: ", ")
+            let fallback = argument.fallback.map { " Default: `\($0)`." } ?? ""
+            let meaning = (argument.meaning + fallback).replacing("|", with: "\\|").replacing("*", with: "\\*")
+            return "| \(spelling) | \(meaning) |"
+        }
         return "\n| argument | meaning |\n|---|---|\n" + rows.joined(separator: "\n") + "\n"
     }
 
@@ -68,69 +70,4 @@ enum CommandReference {
     }
 
     private static func sentence(_ text: JSON) -> String { text.string ?? "" }
-}
-
-/// One argument, option or flag of a command.
-private struct ReferenceArgument {
-    private let json: JSON
-
-    /// Those of a command that people see, without help and version.
-    static func all(of command: JSON) -> [ReferenceArgument] {
-        (command["arguments"].array ?? []).map(ReferenceArgument.init).filter { argument in
-            argument.json["shouldDisplay"].bool != false && !["--help", "--version"].contains(argument.name)
-        }
-    }
-
-    private init(_ json: JSON) { self.json = json }
-
-    /// Named the same and meaning the same in every command that has it.
-    private static let sharedNames: Set<String> = [
-        "--server", "--token", "--token-file", "--output", "--config", "--limit", "--all", "--cursor", "--yes",
-        "--wait-seconds",
-    ]
-
-    var isOperand: Bool { json["kind"].string == "positional" }
-    var isNeeded: Bool { json["isOptional"].bool != true }
-    /// `--all` of `download pause` is another one than that of lists.
-    var isShared: Bool {
-        guard Self.sharedNames.contains(name) else { return false }
-        if name == "--all" { return json["abstract"].string == "All of them." }
-        return name != "--yes" || json["abstract"].string == "Do it without asking."
-    }
-    var isSetting: Bool {
-        Settings.all.contains { key in
-            [key.name, key.nameOfFile].compactMap(\.self).contains { "--" + SettingKey.flagName($0) == name }
-        }
-    }
-
-    /// The longest name with its dashes; of an operand its name in capitals.
-    var name: String {
-        guard !isOperand else { return (json["valueName"].string ?? "").uppercased() }
-        return names.last { $0.hasPrefix("--") } ?? names.last ?? ""
-    }
-
-    /// Every name, and the value behind it.
-    var spelling: String {
-        let value = json["kind"].string == "option" ? " " + (json["valueName"].string ?? "").uppercased() : ""
-        let all = isOperand ? [name] : names.sorted { $0.count < $1.count }
-        return all.enumerated().map { "`\($1)\($0 == all.count - 1 ? value : "")`" }.joined(separator: ", ")
-    }
-
-    var usage: String {
-        if !isOperand { return name + " " + (json["valueName"].string ?? "").uppercased() }
-        let many = json["isRepeating"].bool == true ? "\(name) …" : name
-        return isNeeded ? many : "[\(many)]"
-    }
-
-    var meaning: String {
-        let text = json["abstract"].string ?? ""
-        let fallback = json["defaultValue"].string.map { " Default: `\($0)`." } ?? ""
-        return (text + fallback).replacing("|", with: "\\|").replacing("\n", with: " ").replacing("*", with: "\\*")
-    }
-
-    private var names: [String] {
-        (json["names"].array ?? []).compactMap { name in
-            name["name"].string.map { (name["kind"].string == "long" ? "--" : "-") + $0 }
-        }
-    }
 }

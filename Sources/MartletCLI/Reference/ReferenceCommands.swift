@@ -29,10 +29,23 @@ struct CompletionCommand: ParsableCommand {
     func run() { Console.standard.out(MartletCommand.completionScript(for: shell.completion)) }
 }
 
-/// For the article `CommandLine` alone.
+/// For the article `CommandLine` and for packages.
 struct ReferenceCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "reference", abstract: "Print the reference of all commands as Markdown.", shouldDisplay: false)
+        commandName: "reference", abstract: "Print the reference of all commands as Markdown or as a manual page.",
+        shouldDisplay: false)
 
-    func run() { Console.standard.text(CommandReference.markdown) }
+    enum Form: String, ExpressibleByArgument, CaseIterable {
+        case markdown, man
+    }
+
+    @Option(help: "markdown or man.")
+    var form = Form.markdown
+
+    func run() {
+        switch form {
+        case .markdown: Console.standard.text(CommandReference.markdown)
+        case .man: Console.standard.text(ManualPage.text)
+        }
+    }
 }

@@ -39,6 +39,19 @@ import Testing
         #expect(text.contains("`--completed-age TIME`") && text.contains("`-d`, `--data JSON`"))
     }
 
+    @Test func `the manual page has every command and setting, and no line that roff takes for another macro`() {
+        let lines = ManualPage.text.split(separator: "\n")
+        for command in ["enqueue", "job list", "queue set", "doctor", "dev"] {
+            #expect(lines.contains { $0.hasPrefix(".SS \"martlet \(command)") }, "\(command)")
+        }
+        for setting in Settings.all {
+            #expect(lines.contains { $0.hasPrefix("\\fB\(setting.environment[0])") }, "\(setting.name)")
+        }
+        let macros: Set<Substring> = [".TH", ".SH", ".SS", ".TP", ".PP", ".B", ".I", ".BR", ".nf", ".fi", ".sp"]
+        let others = lines.filter { ($0.first == "." || $0.first == "'") && !macros.contains($0.prefix { $0 != " " }) }
+        #expect(others.isEmpty)
+    }
+
     @Test func `every exit code is told in the help and in the article`() throws {
         let help = MartletCommand.helpMessage(columns: 200).replacing("\n", with: " ")
         for code: Ending in [

@@ -1,0 +1,72 @@
+// One argument, option or flag of a command, as the parser describes it.
+
+/// One argument, option or flag of a command.
+struct ReferenceArgument {
+    private let json: JSON
+
+    /// Those of a command that people see, without help and version.
+    static func all(of command: JSON) -> [ReferenceArgument] {
+        (command["arguments"].array ?? []).map(ReferenceArgument.init).filter { argument in
+            argument.json["shouldDisplay"].bool != false && !["--help", "--version"].contains(argument.name)
+        }
+    }
+
+    private init(_ json: JSON) { self.json = json }
+
+    /// How a command is called, such as `martlet job show ID [options]`.
+    static func usage(of path: [String], _ arguments: [ReferenceArgument]) -> String {
+        let operands = arguments.filter { $0.isOperand || ($0.isNeeded && !$0.isShared) }.map(\.usage)
+        let hasOptions = arguments.contains { !$0.isOperand && !$0.isNeeded }
+        return (path + operands + (hasOptions ? ["[options]"] : [])).joined(separator: " ")
+    }
+
+    /// Named the same and meaning the same in every command that has it.
+    private static let sharedNames: Set<String> = [
+        "--server", "--token", "--token-file", "--output", "--config", "--limit", "--all", "--cursor", "--yes",
+        "--wait-seconds",
+    ]
+
+    var isOperand: Bool { json["kind"].string == "positional" }
+    var isNeeded: Bool { json["isOptional"].bool != true }
+    /// `--all` of `download pause` is another one than that of lists.
+    var isShared: Bool {
+        guard Self.sharedNames.contains(name) else { return false }
+        if name == "--all" { return json["abstract"].string == "All of them." }
+        return name != "--yes" || json["abstract"].string == "Do it without asking."
+    }
+    var isSetting: Bool {
+        Settings.all.contains { key in
+            [key.name, key.nameOfFile].compactMap(\.self).contains { "--" + SettingKey.flagName($0) == name }
+        }
+    }
+
+    /// The longest name with its dashes; of an operand its name in capitals.
+    var name: String {
+        guard !isOperand else { return (json["valueName"].string ?? "").uppercased() }
+        return names.last { $0.hasPrefix("--") } ?? names.last ?? ""
+    }
+
+    /// Every name, the longest last and followed by the value.
+    var spellings: [String] {
+        let value = json["kind"].string == "option" ? " " + (json["valueName"].string ?? "").uppercased() : ""
+        let all = isOperand ? [name] : names.sorted { $0.count < $1.count }
+        return all.dropLast() + all.suffix(1).map { $0 + value }
+    }
+
+    var usage: String {
+        if !isOperand { return name + " " + (json["valueName"].string ?? "").uppercased() }
+        let many = json["isRepeating"].bool == true ? "\(name) …" : name
+        return isNeeded ? many : "[\(many)]"
+    }
+
+    /// What it is for, on one line.
+    var meaning: String { (json["abstract"].string ?? "").replacing("\n", with: " ") }
+    /// Its default as a user would write it.
+    var fallback: String? { json["defaultValue"].string }
+
+    private var names: [String] {
+        (json["names"].array ?? []).compactMap { name in
+            name["name"].string.map { (name["kind"].string == "long" ? "--" : "-") + $0 }
+        }
+    }
+}
