@@ -1,6 +1,7 @@
 // Servers that send other bytes than their answer should hold: the file is right or there is none.
 
 import MartletJobs
+import Synchronization
 import Testing
 
 @testable import MartletDownloads
@@ -74,6 +75,32 @@ import Testing
         }
         #expect(harness.bytes("a") == Self.body)
         #expect(harness.names == ["a"])
+        await origin.stop()
+    }
+
+    /// A cache that stored the rest of the file as the whole one sends just that, whatever it is asked for.
+    @Test(arguments: [true, false])
+    func `the rest of a file is never taken for the whole one under the same entity tag`(isSized: Bool) async throws {
+        let harness = try DownloadHarness()
+        let isHonest = Mutex(false)
+        let origin = try await Origin.start { asked, number in
+            guard number > 0 else { return Reply.file(Self.body, [Self.tag]).cut(after: 100_000) }
+            if isHonest.withLock({ $0 }) { return Origin.honest(asked, Self.body, [Self.tag]) }
+            let rest = Array(Self.body.dropFirst(100_000))
+            return isSized ? .file(rest, [Self.tag]) : Reply(headers: [Self.tag], body: rest)
+        }
+        let job = DownloadJob(url: origin.url(), filename: "a")
+        var last = TestRuntime()
+        _ = await harness.failure(job, runtime: last)
+        for _ in 0..<3 {
+            let runtime = TestRuntime()
+            let error = await harness.failure(job, after: last, runtime: runtime)
+            #expect([.badResponse, .incomplete].contains(error?.code))
+            #expect(harness.bytes("a") == nil)
+            last = runtime
+        }
+        isHonest.withLock { $0 = true }
+        #expect(try await harness.run(job, after: last).sha256 == sha256(Self.body))
         await origin.stop()
     }
 

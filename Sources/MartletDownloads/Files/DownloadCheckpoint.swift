@@ -54,6 +54,12 @@ struct RemoteVersion: Codable, Equatable, Sendable {
         return false
     }
 
+    /// Whether a response has the same strong entity tag, so that the file must have the same bytes.
+    func isSame(as theirs: String?) -> Bool {
+        guard let etag, let theirs else { return false }
+        return etag == theirs && Self.isStrong(etag)
+    }
+
     private static func isStrong(_ etag: String) -> Bool {
         let bytes = etag.utf8
         let quote = UInt8(ascii: "\"")

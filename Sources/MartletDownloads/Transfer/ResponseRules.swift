@@ -12,6 +12,11 @@ struct BodyPlan: Equatable, Sendable {
     var total: Int64?
     var version: RemoteVersion
 
+    /// Whether nothing but the size of an earlier response says how long the body must be.
+    ///
+    /// Until it has that size, its bytes may be those of another place in the file.
+    var isUnproven: Bool { end == nil && total != nil }
+
     /// Whether more of the file may follow a complete body.
     var isOpenEnded: Bool { start > 0 && total == nil }
 }
@@ -57,10 +62,20 @@ struct ResponseRules: Sendable {
         do throws(HeaderMismatch) {
             let size = try head.wholeSize()
             if case .rest = request { try checkReplacement(size, head) }
-            return writing(BodyPlan(start: 0, end: size, total: size, version: head.version))
+            let total = try totalSize(size, head)
+            return writing(BodyPlan(start: 0, end: size, total: total, version: head.version))
         } catch {
             return misfit(head, error)
         }
+    }
+
+    /// The size of the whole file: as the head states it, else as it was for the same strong entity tag.
+    ///
+    /// A cache may store the rest of a file as the whole one. Its entity tag then proves that bytes are missing.
+    private func totalSize(_ size: Int64?, _ head: ResponseHead) throws(HeaderMismatch) -> Int64? {
+        guard let total = known.total, known.version?.isSame(as: head.etag) == true else { return size }
+        guard let size, size != total else { return total }
+        throw HeaderMismatch(why: "it has \(size) bytes, and \(total) under the same ETag before")
     }
 
     /// Throws unless the known size for the same version proves that the response is the whole file.
@@ -83,7 +98,8 @@ struct ResponseRules: Sendable {
                 // Not requested, but harmless if nothing is missing.
                 guard head.contentRange != .nothing else { throw HeaderMismatch(why: "it has no Content-Range") }
                 let size = try head.wholeSize()
-                return writing(BodyPlan(start: 0, end: size, total: size, version: head.version))
+                let total = try totalSize(size, head)
+                return writing(BodyPlan(start: 0, end: size, total: total, version: head.version))
             }
             return writing(try continuation(head, from: start))
         } catch {

@@ -22,7 +22,7 @@ struct Transfer: Sendable {
             context.logger.notice(
                 "previous bytes unusable, restarting download from zero",
                 metadata: ["bytes": .stringConvertible(held.count)])
-            try await checkpoints.restart(as: nil, total: nil)
+            try await checkpoints.restart(as: known.version, total: known.total)
         } else {
             checkpoints.adopt(version: known.version, total: known.total)
             if held.count > 0 { context.progress(held.count, of: known.total) }
@@ -49,8 +49,9 @@ struct Transfer: Sendable {
                 return
             case .requestWhole(let why) where request != .whole:
                 context.logger.notice("restarting download from zero", metadata: ["reason": "\(why)"])
-                try await checkpoints.restart(as: nil, total: nil)
-                (request, known) = (.whole, DownloadCheckpoint())
+                // What is known of the version stays: the next response must not contradict it.
+                try await checkpoints.restart(as: known.version, total: known.total)
+                (request, known) = (.whole, DownloadCheckpoint(version: known.version, total: known.total))
             case .fail(let error):
                 throw error
             case .requestWhole, .redirect:
@@ -66,8 +67,16 @@ struct Transfer: Sendable {
             context.logger.notice("server sent the whole file, restarting download from zero")
             try await checkpoints.restart(as: plan.version, total: plan.total)
         } else {
-            checkpoints.adopt(version: plan.version, total: plan.total)
+            // Without a version, no later attempt continues behind unproven bytes.
+            checkpoints.adopt(version: plan.isUnproven ? nil : plan.version, total: plan.total)
         }
+        do { try await copy(&body, plan) } catch  where plan.isUnproven {
+            try await checkpoints.restart(as: plan.version, total: plan.total)
+            throw error
+        }
+    }
+
+    private func copy(_ body: inout ResponseBodyReader, _ plan: BodyPlan) async throws {
         if let total = plan.total { try await Disk.run { [part] in try part.reserve(upTo: total) } }
         var pump = BodyCopier(
             checkpoints: checkpoints, context: context, plan: plan, limit: limit, dependencies: attempt.dependencies)
