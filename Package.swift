@@ -12,6 +12,7 @@ let package = Package(
         .library(name: "Martlet", targets: ["Martlet"]),
         .library(name: "MartletTesting", targets: ["MartletTesting"]),
         .executable(name: "martlet", targets: ["MartletCLI"]),
+        .executable(name: "martlet-bench", targets: ["MartletBench"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.2"),
@@ -36,6 +37,7 @@ let package = Package(
             dependencies: [.product(name: "Logging", package: "swift-log")]
         ),
         .target(name: "MartletProcess"),
+        .target(name: "MartletJSON", dependencies: ["MartletJobs"]),
         // What tests of handlers use; no part of a service.
         .target(
             name: "MartletTesting",
@@ -132,6 +134,19 @@ let package = Package(
             path: "Sources/Benchmarks/QueueBenchmarks",
             plugins: [.plugin(name: "BenchmarkPlugin", package: "benchmark")]
         ),
+        // What the programs of this package have in common.
+        .target(
+            name: "MartletCommandSupport",
+            dependencies: [
+                "MartletChecks", "MartletJSON", "MartletJobs", "MartletProcess", "MartletQueue", "MartletRedis",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: nio),
+                .product(name: "NIOPosix", package: nio),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+            ]
+        ),
         // The roof: what users import, and the command that knows everything.
         .target(
             name: "Martlet",
@@ -144,7 +159,8 @@ let package = Package(
         .executableTarget(
             name: "MartletCLI",
             dependencies: [
-                "MartletRedis", "MartletJobs", "MartletQueue", "MartletChecks", "MartletWorker", "MartletDownloads",
+                "MartletCommandSupport", "MartletJSON", "MartletRedis", "MartletJobs", "MartletQueue", "MartletChecks",
+                "MartletWorker", "MartletDownloads",
                 "MartletHTTP",
                 "MartletTelemetry", "MartletProcess",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -159,6 +175,23 @@ let package = Package(
                 .product(name: "NIOHTTP1", package: nio),
                 .product(name: "NIOPosix", package: nio),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+            ]
+        ),
+        // The program that measures, beside the command and not in it.
+        .executableTarget(
+            name: "MartletBench",
+            dependencies: [
+                "MartletCommandSupport", "MartletDownloads", "MartletJSON", "MartletJobs", "MartletQueue",
+                "MartletRedis",
+                "MartletWorker",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: nio),
+                .product(name: "NIOHTTP1", package: nio),
+                .product(name: "NIOPosix", package: nio),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ]
@@ -298,8 +331,8 @@ let package = Package(
         .testTarget(
             name: "MartletCLITests",
             dependencies: [
-                "MartletCLI", "MartletChecks", "MartletQueue", "MartletJobs", "MartletRedis", "MartletTelemetry",
-                "TestSupport",
+                "MartletCLI", "MartletChecks", "MartletCommandSupport", "MartletJSON", "MartletQueue", "MartletJobs",
+                "MartletRedis", "MartletTelemetry", "TestSupport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Configuration", package: "swift-configuration"),
@@ -309,6 +342,14 @@ let package = Package(
                 .product(name: "NIOHTTP1", package: nio),
                 .product(name: "NIOPosix", package: nio),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
+            ]
+        ),
+        .testTarget(
+            name: "MartletBenchTests",
+            dependencies: [
+                "MartletBench", "MartletCLI", "MartletCommandSupport", "MartletJSON", "MartletQueue", "MartletRedis",
+                "TestSupport",
+                .product(name: "Crypto", package: "swift-crypto"),
             ]
         ),
     ],

@@ -1,6 +1,7 @@
-// The command `martlet`: parses, runs, and turns every failure into an exit code and a sentence.
+// The command `martlet` and the root of its commands.
 
 import ArgumentParser
+import MartletCommandSupport
 
 #if canImport(Glibc)
     import Glibc
@@ -12,40 +13,7 @@ import ArgumentParser
 
 @main
 struct Entry {
-    static func main() async {
-        do {
-            var command = try MartletCommand.parseAsRoot()
-            if var waiting = command as? any AsyncParsableCommand {
-                try await waiting.run()
-            } else {
-                try command.run()
-            }
-        } catch {
-            exit(finish(error, .asked(in: CommandLine.arguments)))
-        }
-    }
-
-    /// Says what went wrong, or what was asked for, and answers the exit code.
-    private static func finish(_ error: any Error, _ format: OutputFormat) -> Int32 {
-        let console = Console.standard
-        if let code = error as? ExitCode { return code.rawValue }
-        switch MartletCommand.exitCode(for: error) {
-        case .success:
-            // A request for help, for the version or for a script of completions.
-            console.out(MartletCommand.fullMessage(for: error))
-            return 0
-        case .validationFailure where format == .table:
-            console.note(MartletCommand.fullMessage(for: error))
-            return Ending.usage.rawValue
-        case .validationFailure:
-            console.note(CommandFailure(.usage, MartletCommand.message(for: error)).shown(as: format))
-            return Ending.usage.rawValue
-        default:
-            let failure = CommandFailure(error)
-            console.note(failure.shown(as: format))
-            return failure.code.rawValue
-        }
-    }
+    static func main() async { exit(await ProgramRun.run(MartletCommand.self)) }
 }
 
 /// The root of all commands.
@@ -72,8 +40,8 @@ struct MartletCommand: AsyncParsableCommand {
             CommandGroup(
                 name: "Other",
                 subcommands: [
-                    AuditCommand.self, BenchCommand.self, BenchTargetCommand.self, CompletionCommand.self,
-                    DoctorCommand.self, ReferenceCommand.self, TokenCommand.self, VersionCommand.self,
+                    AuditCommand.self, CompletionCommand.self, DoctorCommand.self, ReferenceCommand.self,
+                    TokenCommand.self, VersionCommand.self,
                 ]),
         ])
 }

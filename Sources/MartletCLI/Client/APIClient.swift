@@ -1,6 +1,8 @@
 // Talks to the server: one request, one answer, and every failure as a sentence with its exit code.
 
 import AsyncHTTPClient
+import MartletCommandSupport
+import MartletJSON
 import NIOCore
 import NIOHTTP1
 import NIOSSL

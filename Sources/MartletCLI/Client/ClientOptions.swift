@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import FoundationEssentials
+import MartletCommandSupport
 
 /// `--server`, `--token` and their variables.
 struct ClientOptions: ParsableArguments {

@@ -1,5 +1,8 @@
 // An error answer of the server (problem+json) as a sentence.
 
+import MartletCommandSupport
+import MartletJSON
+
 /// What the server says went wrong.
 struct Problem: Sendable {
     let status: Int

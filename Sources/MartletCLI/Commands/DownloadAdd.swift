@@ -1,6 +1,8 @@
 // `martlet download add`: one URL or many, or ids of tracks.
 
 import ArgumentParser
+import MartletCommandSupport
+import MartletJSON
 
 extension DownloadCommand {
     struct Add: AsyncParsableCommand {

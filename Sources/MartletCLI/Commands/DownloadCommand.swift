@@ -1,6 +1,8 @@
 // `martlet download …`: add downloads, look at them, steer them.
 
 import ArgumentParser
+import MartletCommandSupport
+import MartletJSON
 
 struct DownloadCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

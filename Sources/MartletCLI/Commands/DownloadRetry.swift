@@ -1,6 +1,8 @@
 // `martlet download retry`: failed or cancelled downloads again, one of them also under another name.
 
 import ArgumentParser
+import MartletCommandSupport
+import MartletJSON
 
 /// What is done when another file has the name.
 enum TakenName: String, ExpressibleByArgument, CaseIterable, Sendable {

@@ -1,5 +1,8 @@
 // `martlet download add --wait`: waits until downloads have ended.
 
+import MartletCommandSupport
+import MartletJSON
+
 /// Waits until downloads have ended.
 struct DownloadWait {
     var ids: [String]

@@ -1,6 +1,8 @@
 // `martlet enqueue TYPE`: push one job of any type.
 
 import ArgumentParser
+import MartletCommandSupport
+import MartletJSON
 
 struct EnqueueCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

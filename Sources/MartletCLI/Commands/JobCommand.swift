@@ -1,6 +1,8 @@
 // `martlet job …`: look at jobs and steer them.
 
 import ArgumentParser
+import MartletCommandSupport
+import MartletJSON
 import NIOHTTP1
 
 struct JobCommand: ParsableCommand {

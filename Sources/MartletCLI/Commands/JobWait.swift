@@ -1,5 +1,8 @@
 // `--wait`: says at once which jobs or downloads it waits for, how far they are, and what they became.
 
+import MartletCommandSupport
+import MartletJSON
+
 /// What a waiting command says on the way.
 ///
 /// The ids go to standard output before the wait begins, so that they are known however it ends. With `-o json`, where

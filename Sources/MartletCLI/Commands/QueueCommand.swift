@@ -1,6 +1,8 @@
 // `martlet queue …` and what concerns all queues: `pause`, `resume`, `stats`, `worker list`.
 
 import ArgumentParser
+import MartletCommandSupport
+import MartletJSON
 import NIOHTTP1
 
 struct QueueCommand: ParsableCommand {

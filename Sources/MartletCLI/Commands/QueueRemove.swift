@@ -1,6 +1,8 @@
 // `martlet queue drain` and `martlet queue delete`.
 
 import ArgumentParser
+import MartletCommandSupport
+import MartletJSON
 import NIOHTTP1
 
 extension QueueCommand {

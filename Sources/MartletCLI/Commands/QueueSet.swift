@@ -1,6 +1,8 @@
 // `martlet queue set`: limits, ageing, durability and retention of a queue.
 
 import ArgumentParser
+import MartletCommandSupport
+import MartletJSON
 import NIOHTTP1
 
 extension QueueCommand {

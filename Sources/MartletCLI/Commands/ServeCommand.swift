@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import FoundationEssentials
+import MartletCommandSupport
 import ServiceLifecycle
 
 struct ServeCommand: AsyncParsableCommand {

@@ -1,6 +1,7 @@
 // What several client commands share: pages, waits, consent and the count of what was done.
 
 import ArgumentParser
+import MartletCommandSupport
 
 /// How much of a list is shown.
 struct PageOptions: ParsableArguments {

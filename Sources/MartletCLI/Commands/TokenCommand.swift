@@ -1,7 +1,9 @@
 // `martlet token`: a new API token and the line of it that the server keeps.
 
 import ArgumentParser
+import MartletCommandSupport
 import MartletHTTP
+import MartletJSON
 
 struct TokenCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

@@ -1,5 +1,7 @@
 // What is wrong with a configuration: everything at once, in words that say what to change.
 
+import MartletCommandSupport
+
 /// One thing to change.
 struct ConfigurationProblem: Sendable, Equatable, CustomStringConvertible {
     /// The variable, flag or key as the user wrote it, with the file it stands in.
@@ -29,12 +31,14 @@ struct ConfigurationProblem: Sendable, Equatable, CustomStringConvertible {
 }
 
 /// A configuration that cannot be used.
-struct ConfigurationError: Error, Equatable, CustomStringConvertible {
+struct ConfigurationError: CommandFailureConvertible, Equatable, CustomStringConvertible {
     /// The exit code of a process that ends because of it (EX_CONFIG).
     static let exitCode: Int32 = 78
 
     /// All of them, never empty.
     var problems: [ConfigurationProblem]
+
+    var commandFailure: CommandFailure { CommandFailure(.configuration, description) }
 
     var description: String {
         let count = problems.count == 1 ? "1 problem" : "\(problems.count) problems"

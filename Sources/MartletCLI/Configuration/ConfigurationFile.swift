@@ -1,6 +1,7 @@
 // Reads the configuration file and files that hold a secret.
 
 import FoundationEssentials
+import MartletJSON
 import MartletRedis
 
 /// Reading of files that belong to the configuration.

@@ -1,5 +1,7 @@
 // The kinds of values that keys have: numbers with a range, sizes, times, words out of a list, texts.
 
+import MartletCommandSupport
+
 extension Setting where Value == Int {
     /// A whole number in a range.
     static func number(_ name: String, _ fallback: Int, in range: ClosedRange<Int>, meaning: String) -> Self {

@@ -1,5 +1,7 @@
 // The keys as tables: for the documentation, and for people who ask what a process would use and why.
 
+import MartletCommandSupport
+
 /// Tables of the configuration's keys.
 enum SettingTable {
     /// Every key with its names, default, range and meaning, as a table in Markdown.

@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import FoundationEssentials
+import MartletCommandSupport
 import MartletQueue
 import MartletRedis
 import UnixSignals

@@ -1,5 +1,7 @@
 // What the demonstration downloads and what goes wrong on the way: the same at every run.
 
+import MartletJSON
+
 /// The files, their priorities and the faults.
 enum DemoPlan {
     static let count = 24

@@ -2,6 +2,8 @@
 
 import Crypto
 import FoundationEssentials
+import MartletCommandSupport
+import MartletJSON
 import MartletJobs
 import MartletQueue
 import MartletRedis

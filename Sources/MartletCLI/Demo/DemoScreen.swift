@@ -1,5 +1,7 @@
 // What people see of the demonstration: a table that is drawn again and again, or plain lines in a pipe.
 
+import MartletCommandSupport
+import MartletJSON
 import MartletJobs
 
 /// Shows the progress of downloads.

@@ -1,6 +1,7 @@
 // The stage of the demonstration: Redis, an origin, a server and workers, each a real one, in a directory of its own.
 
 import FoundationEssentials
+import MartletCommandSupport
 import MartletRedis
 import NIOCore
 import NIOPosix
@@ -37,7 +38,7 @@ actor DemoStage {
             throw error
         }
         origin = try await OriginServer.start(DemoPlan.content)
-        let port = try await Self.freePort()
+        let port = try await LoopbackPort.free()
         serverURL = "http://127.0.0.1:\(port)"
         environment = Subprocess.plainEnvironment.merging([
             "REDIS_URL": redis.url, "HTTP_PORT": String(port), "LOG_FORMAT": "text",
@@ -107,23 +108,6 @@ actor DemoStage {
         try FileManager.default.createDirectory(
             atPath: path, withIntermediateDirectories: false, attributes: [.posixPermissions: 0o700])
         return path
-    }
-
-    /// A port of the loopback interface that nobody uses now.
-    ///
-    /// From below the range out of which systems take ports for outgoing connections, so that it stays free.
-    static func freePort() async throws -> Int {
-        while true {
-            let port = Int.random(in: 20_000..<32_000)
-            do {
-                let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-                    .bind(host: "127.0.0.1", port: port).get()
-                try await channel.close().get()
-                return port
-            } catch let error as IOError where error.errnoCode == EADDRINUSE {
-                continue
-            }
-        }
     }
 }
 

@@ -2,6 +2,8 @@
 
 import ArgumentParser
 import FoundationEssentials
+import MartletCommandSupport
+import MartletJSON
 import MartletQueue
 
 struct AuditCommand: AsyncParsableCommand {

@@ -1,7 +1,9 @@
 // The result of a check as commands print it and as `/readyz` shows it.
 
 import MartletChecks
+import MartletCommandSupport
 import MartletHTTP
+import MartletJSON
 
 extension Checkup {
     var json: JSON {

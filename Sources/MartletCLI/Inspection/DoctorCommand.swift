@@ -3,6 +3,8 @@
 import ArgumentParser
 import FoundationEssentials
 import MartletChecks
+import MartletCommandSupport
+import MartletJSON
 
 struct DoctorCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

@@ -1,6 +1,7 @@
 // Where a server keeps what it remembers: one small file, replaced as a whole and synced before it counts.
 
 import FoundationEssentials
+import MartletCommandSupport
 
 #if canImport(Glibc)
     import Glibc

@@ -1,6 +1,7 @@
 // The reference of the command line as Markdown, made from the commands themselves.
 
 import ArgumentParser
+import MartletJSON
 
 /// Writes the part of the article `CommandLine` that lists all commands.
 enum CommandReference {

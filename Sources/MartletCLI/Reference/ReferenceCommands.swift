@@ -1,6 +1,7 @@
 // `martlet completion SHELL` and `martlet reference`: the commands as shells and readers need them.
 
 import ArgumentParser
+import MartletCommandSupport
 
 struct CompletionCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

@@ -4,6 +4,7 @@ import CoreMetrics
 import FoundationEssentials
 import Logging
 import MartletChecks
+import MartletCommandSupport
 import MartletDownloads
 import MartletHTTP
 import MartletQueue

@@ -3,6 +3,7 @@
 import FoundationEssentials
 import Logging
 import MartletChecks
+import MartletCommandSupport
 import MartletQueue
 import ServiceLifecycle
 

@@ -2,6 +2,7 @@
 
 import FoundationEssentials
 import Logging
+import MartletCommandSupport
 import MartletHTTP
 import ServiceLifecycle
 import UnixSignals

@@ -1,6 +1,8 @@
 // Client commands in a shell against a real server: input from pipes, payloads byte for byte, waits, errors as JSON.
 
 import FoundationEssentials
+import MartletCommandSupport
+import MartletJSON
 import MartletJobs
 import MartletQueue
 import Testing

@@ -1,6 +1,8 @@
 // The commands against a real server: what they write, and the codes with which they end.
 
 import FoundationEssentials
+import MartletCommandSupport
+import MartletJSON
 import MartletQueue
 import MartletRedis
 import Testing
@@ -232,7 +234,7 @@ private let content = OriginContent(
     }
 
     @Test func `dev runs everything in one process and leaves nothing behind`() async throws {
-        let port = try await DemoStage.freePort()
+        let port = try await LoopbackPort.free()
         let log = "/tmp/martlet-devtest-\(UUID().uuidString)"
         defer { try? FileManager.default.removeItem(atPath: log) }
         let dev = try Subprocess(

@@ -1,6 +1,8 @@
 // Crashes: workers and Redis are killed and frozen for real, and every byte must be right in the end.
 
 import FoundationEssentials
+import MartletCommandSupport
+import MartletJSON
 import MartletJobs
 import MartletQueue
 import MartletRedis

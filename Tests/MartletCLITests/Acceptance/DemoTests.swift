@@ -1,6 +1,7 @@
 // The demonstration itself, in a pipe.
 
 import FoundationEssentials
+import MartletCommandSupport
 import Testing
 
 @testable import MartletCLI

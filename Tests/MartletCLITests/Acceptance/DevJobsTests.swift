@@ -1,6 +1,7 @@
 // The jobs that `martlet dev` runs beside downloads.
 
 import FoundationEssentials
+import MartletCommandSupport
 import Testing
 
 @testable import MartletCLI
@@ -8,7 +9,7 @@ import Testing
 @Suite struct DevJobsTests {
     @Test func `dev completes echo and sleep jobs of the queue default, and work does not take them`() async throws {
         try await TestStack.with(OriginContent(files: [], bytesPerSecond: 100 << 20)) { stack in
-            let port = try await DemoStage.freePort()
+            let port = try await LoopbackPort.free()
             let environment = Subprocess.plainEnvironment.merging(["HTTP_PORT": String(port)]) { $1 }
             _ = try stack.startBare(["dev"], environment)
             let server = ["MARTLET_SERVER": "http://127.0.0.1:\(port)"]

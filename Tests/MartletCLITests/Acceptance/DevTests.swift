@@ -1,6 +1,8 @@
 // `martlet dev`: one process for each directory, files for nobody else, and a word for whoever presses Ctrl-C.
 
 import FoundationEssentials
+import MartletCommandSupport
+import MartletJSON
 import MartletRedis
 import TestSupport
 import Testing
@@ -15,7 +17,7 @@ private final class Dev: Sendable {
 
     /// Starts it and waits until it has said where it listens.
     init(_ scratch: String, _ arguments: String..., environment: [String: String] = [:]) async throws {
-        let port = try await DemoStage.freePort()
+        let port = try await LoopbackPort.free()
         base = "http://127.0.0.1:\(port)"
         log = "\(scratch)/dev-\(port)"
         process = try Subprocess(

@@ -1,5 +1,6 @@
 // `martlet doctor` against a Redis that is set up otherwise, refuses the password, or is not there.
 
+import MartletJSON
 import MartletRedis
 import Testing
 

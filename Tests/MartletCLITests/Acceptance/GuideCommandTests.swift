@@ -1,6 +1,8 @@
 // Runs the shell commands of the README and the guides against a real installation.
 
 import FoundationEssentials
+import MartletCommandSupport
+import MartletJSON
 import MartletJobs
 import MartletQueue
 import MartletRedis
@@ -31,7 +33,7 @@ private let skipped: [(prefix: String, reason: String)] = [
     ("martlet serve", "runs until it is stopped; every test of this suite runs it"),
     ("martlet work ", "runs until it is stopped; every test of this suite runs it"),
     ("martlet dev", "runs until it is stopped; DevTests run it"),
-    ("martlet bench", "takes minutes; BenchCommandTests run it"),
+    ("martlet-bench", "takes minutes; BenchCommandTests run it"),
 ]
 
 private func treatment(of command: String) -> CommandHandling {

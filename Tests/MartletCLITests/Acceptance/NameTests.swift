@@ -1,6 +1,8 @@
 // Names of files and spellings of URLs, with real processes: nothing is fetched in vain.
 
 import FoundationEssentials
+import MartletCommandSupport
+import MartletJSON
 import MartletJobs
 import MartletQueue
 import Testing

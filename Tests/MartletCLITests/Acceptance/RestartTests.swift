@@ -1,6 +1,8 @@
 // Restarts: of Redis in the middle of the load, and of everything during a pause.
 
 import FoundationEssentials
+import MartletCommandSupport
+import MartletJSON
 import MartletQueue
 import MartletRedis
 import Testing

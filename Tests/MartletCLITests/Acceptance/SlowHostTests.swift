@@ -1,6 +1,7 @@
 // Slow origins and downloads of others: with real processes and real sockets, nobody is kept waiting by a slow host.
 
 import FoundationEssentials
+import MartletJSON
 import MartletJobs
 import MartletQueue
 import Testing

@@ -4,6 +4,8 @@ import AsyncHTTPClient
 import FoundationEssentials
 import Logging
 import MartletChecks
+import MartletCommandSupport
+import MartletJSON
 import MartletQueue
 import MartletRedis
 import NIOCore

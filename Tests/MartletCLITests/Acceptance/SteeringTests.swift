@@ -1,6 +1,8 @@
 // Steering by operators, over HTTP and with real workers: limits, priorities, pauses, retries by hand.
 
 import FoundationEssentials
+import MartletCommandSupport
+import MartletJSON
 import MartletJobs
 import MartletQueue
 import Testing

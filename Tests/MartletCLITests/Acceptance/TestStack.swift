@@ -4,6 +4,8 @@ import AsyncHTTPClient
 import Crypto
 import FoundationEssentials
 import Logging
+import MartletCommandSupport
+import MartletJSON
 import MartletJobs
 import MartletQueue
 import MartletRedis
@@ -63,7 +65,7 @@ final class TestStack: Sendable {
         directory = temporaryDirectory("stack")
         redis = try await PrivateRedisServer.start(directory: directory + "/redis", options: PrivateRedis.options)
         origin = try await OriginServer.start(content)
-        port = try await DemoStage.freePort()
+        port = try await LoopbackPort.free()
         serverURL = "http://127.0.0.1:\(port)"
         store = JobStore(redis: try RedisConfiguration(url: redis.url), logger: Logger(label: "test"))
         running = Task { [store] in try await store.run() }

@@ -1,6 +1,8 @@
 // The file of tokens while the server runs, and the listener for probes of a real server.
 
 import FoundationEssentials
+import MartletCommandSupport
+import MartletJSON
 import TestSupport
 import Testing
 
@@ -83,7 +85,7 @@ import Testing
 
     @Test func `a server with a port for probes answers them there`() async throws {
         try await TestStack.with(OriginContent(files: [], bytesPerSecond: 1)) { stack in
-            let port = try await DemoStage.freePort()
+            let port = try await LoopbackPort.free()
             try await stack.serve(["HTTP_PROBE_PORT": String(port)])
             let ready = try await APIClient.with("http://127.0.0.1:\(port)", token: nil) { try await $0.get("/readyz") }
             #expect(ready["status"].string == "ok")

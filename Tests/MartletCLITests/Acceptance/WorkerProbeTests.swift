@@ -2,6 +2,7 @@
 
 import AsyncHTTPClient
 import FoundationEssentials
+import MartletCommandSupport
 import MartletRedis
 import NIOCore
 import NIOHTTP1
@@ -17,7 +18,7 @@ import Testing
 
     @Test func `a worker with a port answers probes, and is not ready without Redis`() async throws {
         try await TestStack.with(OriginContent(files: [], bytesPerSecond: 100 << 20)) { stack in
-            let port = try await DemoStage.freePort()
+            let port = try await LoopbackPort.free()
             let base = "http://127.0.0.1:\(port)"
             try stack.work(["WORKER_HTTP_PORT": String(port)])
             try await stack.until("the worker is ready") { await (try? ask(base + "/readyz"))?.status == 200 }

@@ -3,6 +3,8 @@
 import ArgumentParser
 import AsyncHTTPClient
 import FoundationEssentials
+import MartletCommandSupport
+import MartletJSON
 import NIOCore
 import NIOHTTP1
 import NIOPosix

@@ -1,6 +1,7 @@
 // What does not fit is refused: all of it at once, with name, value and range, and without showing a secret.
 
 import FoundationEssentials
+import MartletJSON
 import Testing
 
 @testable import MartletCLI

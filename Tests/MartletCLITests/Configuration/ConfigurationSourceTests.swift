@@ -3,6 +3,7 @@
 import ArgumentParser
 import FoundationEssentials
 import Logging
+import MartletJSON
 import MartletRedis
 import MartletTelemetry
 import Testing

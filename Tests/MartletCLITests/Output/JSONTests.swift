@@ -1,5 +1,7 @@
 // JSON in and out: what came goes out as it came, and what is no JSON is named with its place.
 
+import MartletCommandSupport
+import MartletJSON
 import Testing
 
 @testable import MartletCLI

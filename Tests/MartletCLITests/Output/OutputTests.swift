@@ -1,6 +1,8 @@
 // Tables, numbers for people, and JSON in and out.
 
 import ArgumentParser
+import MartletCommandSupport
+import MartletJSON
 import Synchronization
 import Testing
 

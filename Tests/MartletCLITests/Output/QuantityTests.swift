@@ -1,6 +1,8 @@
 // Sizes and times as people write them, on the command line and in settings alike.
 
 import ArgumentParser
+import MartletCommandSupport
+import MartletJSON
 import Testing
 
 @testable import MartletCLI

@@ -1,6 +1,8 @@
 // Tables and lists of fields at 80 columns: what matters most is readable, and a pipe gets everything.
 
 import ArgumentParser
+import MartletCommandSupport
+import MartletJSON
 import Testing
 
 @testable import MartletCLI

@@ -1,6 +1,8 @@
 // Texts from outside on a terminal: nothing moves the cursor, changes colours or turns a line around.
 
 import ArgumentParser
+import MartletCommandSupport
+import MartletJSON
 import Testing
 
 @testable import MartletCLI

@@ -1,6 +1,7 @@
 // A directory that one process uses at a time, and whose files are for one user alone.
 
 import FoundationEssentials
+import MartletCommandSupport
 
 #if canImport(Glibc)
     import Glibc

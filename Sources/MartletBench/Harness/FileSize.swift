@@ -1,0 +1,19 @@
+// How large a file is, asked from the system: the types of Foundation's attributes depend on what a program is linked with.
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Darwin
+#endif
+
+/// Sizes of files.
+enum FileSize {
+    /// The bytes of a file; `nil` when it is not there.
+    static func of(_ path: String) -> Int? {
+        var status = stat()
+        guard stat(path, &status) == 0 else { return nil }
+        return Int(status.st_size)
+    }
+}

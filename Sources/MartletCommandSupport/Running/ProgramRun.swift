@@ -1,0 +1,49 @@
+// From the command line to an exit code: parses, runs, and turns every failure into a sentence.
+
+package import ArgumentParser
+
+/// Runs a program that consists of commands.
+package enum ProgramRun {
+    /// Runs the command that the arguments of this process name, and shows why it failed if it does.
+    ///
+    /// - Parameter root: the root of all commands; its name stands before failures.
+    /// - Returns: the exit code of the process.
+    package static func run(_ root: any ParsableCommand.Type) async -> Int32 {
+        do {
+            var command = try root.parseAsRoot()
+            if var waiting = command as? any AsyncParsableCommand {
+                try await waiting.run()
+            } else {
+                try command.run()
+            }
+            return 0
+        } catch {
+            return finish(error, of: root, .asked(in: CommandLine.arguments))
+        }
+    }
+
+    /// Says what went wrong, or what was asked for, and returns the exit code.
+    private static func finish(
+        _ error: any Error, of root: any ParsableCommand.Type, _ format: OutputFormat
+    ) -> Int32 {
+        let console = Console.standard
+        let name = root.configuration.commandName ?? "martlet"
+        if let code = error as? ExitCode { return code.rawValue }
+        switch root.exitCode(for: error) {
+        case .success:
+            // A request for help, for the version or for a script of completions.
+            console.out(root.fullMessage(for: error))
+            return 0
+        case .validationFailure where format == .table:
+            console.note(root.fullMessage(for: error))
+            return Ending.usage.rawValue
+        case .validationFailure:
+            console.note(CommandFailure(.usage, root.message(for: error)).shown(as: format, by: name))
+            return Ending.usage.rawValue
+        default:
+            let failure = CommandFailure(error)
+            console.note(failure.shown(as: format, by: name))
+            return failure.code.rawValue
+        }
+    }
+}

@@ -1,0 +1,32 @@
+// A port for a server on this machine that somebody else will start.
+
+import NIOCore
+import NIOPosix
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Darwin
+#endif
+
+/// Ports of the loopback interface.
+package enum LoopbackPort {
+    /// A port of the loopback interface that nobody uses now.
+    ///
+    /// From below the range out of which systems take ports for outgoing connections, so that it stays free.
+    package static func free() async throws -> Int {
+        while true {
+            let port = Int.random(in: 20_000..<32_000)
+            do {
+                let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+                    .bind(host: "127.0.0.1", port: port).get()
+                try await channel.close().get()
+                return port
+            } catch let error as IOError where error.errnoCode == EADDRINUSE {
+                continue
+            }
+        }
+    }
+}

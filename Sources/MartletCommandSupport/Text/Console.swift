@@ -1,0 +1,91 @@
+// What people and scripts read: data on standard output, everything else on standard error.
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Darwin
+#endif
+
+/// The two streams of this process.
+///
+/// This is the one place where text leaves the process, and every text is cleaned here: nothing that came from outside
+/// reaches a terminal as a command.
+package struct Console: Sendable {
+    /// Whether standard output is a terminal.
+    package var isTerminal: Bool
+    /// The terminal's width in columns; `nil` where nothing may be cut.
+    package var width: Int?
+    /// The width of the terminal that shows standard error; `nil` without one.
+    package var noteWidth: Int?
+    private let write: @Sendable (_ text: String, _ descriptor: Int32) -> Void
+
+    /// Streams of the caller's, for tests.
+    package init(
+        isTerminal: Bool = false, width: Int? = nil, noteWidth: Int? = nil,
+        write: @escaping @Sendable (_ text: String, _ descriptor: Int32) -> Void
+    ) {
+        self.isTerminal = isTerminal
+        self.width = width
+        self.noteWidth = noteWidth
+        self.write = write
+    }
+
+    /// The streams of this process.
+    package static var standard: Console {
+        Console(
+            isTerminal: isatty(STDOUT_FILENO) == 1, width: terminalWidth(STDOUT_FILENO),
+            noteWidth: terminalWidth(STDERR_FILENO), write: writeAll)
+    }
+
+    /// Whether a person can answer a question here.
+    package static var canAsk: Bool { isatty(STDIN_FILENO) == 1 && isatty(STDERR_FILENO) == 1 }
+
+    /// Writes a line of data.
+    package func out(_ text: String) { write(TerminalText.clean(text) + "\n", STDOUT_FILENO) }
+
+    /// Writes lines of data that have their ends.
+    package func text(_ text: String) { write(TerminalText.clean(text), STDOUT_FILENO) }
+
+    /// Writes a line that is no data.
+    package func note(_ text: String) { write(TerminalText.clean(text) + "\n", STDERR_FILENO) }
+
+    /// Moves the cursor of the terminal up and erases what stands below it.
+    package func erase(lines: Int) { write("\u{1B}[\(lines)A\u{1B}[J", STDOUT_FILENO) }
+
+    /// Shows a line on the terminal of standard error until the next text; nothing where there is no terminal.
+    package func status(_ text: String) {
+        guard let noteWidth else { return }
+        let line = TerminalText.oneLine(text).prefix(columns: noteWidth - 1)
+        write("\r\u{1B}[K\(line)", STDERR_FILENO)
+    }
+
+    private static func terminalWidth(_ descriptor: Int32) -> Int? {
+        guard isatty(descriptor) == 1 else { return nil }
+        var size = winsize()
+        guard ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 20 else { return 80 }
+        return Int(size.ws_col)
+    }
+
+    /// Writes everything; gives up when nobody reads any more.
+    private static func writeAll(_ text: String, to descriptor: Int32) {
+        var rest = Array(text.utf8)[...]
+        while !rest.isEmpty {
+            let count = rest.withUnsafeBytes { posixWrite(descriptor, $0.baseAddress, $0.count) }
+            if count > 0 {
+                rest = rest.dropFirst(count)
+            } else if errno == EAGAIN {
+                var request = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+                _ = poll(&request, 1, 1000)
+            } else if errno != EINTR {
+                return
+            }
+        }
+    }
+}
+
+/// The system's `write`, under a name that no method hides.
+private func posixWrite(_ descriptor: Int32, _ bytes: UnsafeRawPointer?, _ count: Int) -> Int {
+    write(descriptor, bytes, count)
+}

@@ -1,0 +1,76 @@
+// One object as people read it: a line for each field, inner objects by dotted names, long values on several lines.
+
+package import MartletJSON
+
+/// The fields of one object.
+package struct FieldList {
+    /// Fields whose content belongs to users and is shown as the JSON that it is.
+    package static let opaque: Set<String> = ["payload", "metadata", "result", "output", "checkpoint"]
+
+    private let rows: [(name: String, value: String)]
+
+    /// A list of names with a text for each.
+    package init(rows: [(name: String, value: String)]) {
+        self.rows = rows.map { (TerminalText.oneLine($0.name), TerminalText.oneLine($0.value)) }
+    }
+
+    /// A list of all fields; the named ones come first.
+    package init(_ item: JSON, first names: [String]) {
+        guard let object = item.object else {
+            rows = [("", Self.text(item))]
+            return
+        }
+        let leading = names.filter { object[$0] != nil }
+        let others = object.names.filter { !names.contains($0) }
+        rows = (leading + others).flatMap { Self.rows($0, object[$0] ?? .null) }
+    }
+
+    /// The lines; values wrap at `width`, and never without one.
+    package func lines(width: Int?) -> [String] {
+        let left = rows.map(\.name.columns).max() ?? 0
+        return rows.flatMap { row -> [String] in
+            let parts = Self.wrapped(row.value, width.map { max(20, $0 - left - 2) })
+            return parts.enumerated().map { index, part in
+                let name = index == 0 ? row.name : ""
+                let line = name + String(repeating: " ", count: left + 2 - name.columns) + part
+                return String(line.reversed().drop { $0 == " " }.reversed())
+            }
+        }
+    }
+
+    private static func rows(_ name: String, _ value: JSON) -> [(name: String, value: String)] {
+        let label = TerminalText.oneLine(name)
+        guard !opaque.contains(name) else { return [(label, value.isNull ? "" : value.line)] }
+        if let object = value.object, !object.fields.isEmpty {
+            return object.names.flatMap { inner in rows("\(name).\(inner)", object[inner] ?? .null) }
+        }
+        return [(label, text(value))]
+    }
+
+    /// A value on one line.
+    private static func text(_ value: JSON) -> String {
+        if let items = value.array, items.allSatisfy({ $0.array == nil && $0.object == nil }) {
+            return items.map(OutputOptions.cell).joined(separator: ", ")
+        }
+        if value.object?.fields.isEmpty == true { return "" }
+        return TerminalText.oneLine(OutputOptions.cell(value))
+    }
+
+    /// Cuts a text at spaces where there are some, else where the room ends.
+    private static func wrapped(_ text: String, _ room: Int?) -> [String] {
+        guard let room, text.columns > room else { return [text] }
+        var lines: [String] = []
+        var rest = text[...]
+        while rest.columns > room {
+            var line = rest.prefix(columns: room)
+            if rest[line.endIndex...].first != " ", let space = line.lastIndex(of: " "),
+                line.distance(from: space, to: line.endIndex) < room / 2
+            {
+                line = line[..<space]
+            }
+            lines.append(String(line))
+            rest = rest[line.endIndex...].drop { $0 == " " }
+        }
+        return lines + (rest.isEmpty ? [] : [String(rest)])
+    }
+}

@@ -1,0 +1,131 @@
+// `-o`: how a command shows its answer.
+
+package import ArgumentParser
+package import MartletJSON
+
+/// The forms of an answer.
+package enum OutputFormat: String, ExpressibleByArgument, CaseIterable, Sendable {
+    /// For people.
+    case table
+    /// The server's answer.
+    case json
+    /// One line of JSON for each item.
+    case jsonl
+
+    /// The form that a command line asks for, also where the rest of it is wrong.
+    package static func asked(in arguments: [String]) -> OutputFormat {
+        for (index, argument) in arguments.enumerated() {
+            if argument == "--" { break }
+            for name in ["-o", "--output"] {
+                if argument == name { return arguments.dropFirst(index + 1).first.flatMap(Self.init) ?? .table }
+                if argument.hasPrefix(name + "=") {
+                    return Self(rawValue: String(argument.dropFirst(name.count + 1))) ?? .table
+                }
+            }
+        }
+        return .table
+    }
+}
+
+/// `-o table|json|jsonl`.
+package struct OutputOptions: ParsableArguments {
+    @Option(
+        name: [.customShort("o"), .customLong("output")],
+        help: ArgumentHelp("Form of the answer: table, json or jsonl (one line for each item).", valueName: "form"))
+    package var format: OutputFormat = .table
+
+    package init() {}
+
+    /// Shows a list.
+    package func show(_ items: [JSON], as view: ItemView, console: Console = .standard) {
+        switch format {
+        case .json: console.out(JSON.array(items).pretty)
+        case .jsonl: for item in items { console.out(item.line) }
+        case .table:
+            let table = TextTable(columns: view.columns, rows: items.map(view.row))
+            for line in table.lines(width: console.width) { console.out(line) }
+            let hidden = table.hidden(width: console.width)
+            if !hidden.isEmpty { console.note("Hidden columns (narrow terminal): \(hidden.joined(separator: ", ")).") }
+        }
+    }
+
+    /// Shows one object, field by field.
+    package func show(_ item: JSON, first names: [String] = [], console: Console = .standard) {
+        switch format {
+        case .json: console.out(item.pretty)
+        case .jsonl: console.out(item.line)
+        case .table:
+            for line in FieldList(item, first: names).lines(width: console.width) { console.out(line) }
+        }
+    }
+
+    /// A value in a cell.
+    package static func cell(_ value: JSON) -> String {
+        if value.isNull { return "" }
+        return value.string ?? value.line
+    }
+}
+
+/// Which fields of an item stand in which column.
+package struct ItemView: Sendable {
+    /// A column and how its cell comes from an item.
+    package struct Field: Sendable {
+        package var column: TextTable.Column
+        package var cell: @Sendable (JSON) -> String
+
+        /// A column with a field as it is.
+        package static func text(_ title: String, _ names: String...) -> Field {
+            Field(column: .init(title: title)) { item in OutputOptions.cell(first(names, item)) }
+        }
+
+        /// A column of numbers.
+        package static func number(_ title: String, _ names: String...) -> Field {
+            Field(column: .init(title: title, isNumber: true)) { item in OutputOptions.cell(first(names, item)) }
+        }
+
+        /// A column of numbers in another form.
+        package static func number(
+            _ title: String, _ name: String, _ form: @escaping @Sendable (Double) -> String
+        ) -> Field {
+            Field(column: .init(title: title, isNumber: true)) { item in item[name].double.map(form) ?? "" }
+        }
+
+        /// A column of texts that are computed.
+        package static func text(_ title: String, _ cell: @escaping @Sendable (JSON) -> String) -> Field {
+            Field(column: .init(title: title), cell: cell)
+        }
+
+        /// A column of numbers that are computed.
+        package static func number(_ title: String, _ cell: @escaping @Sendable (JSON) -> String) -> Field {
+            Field(column: .init(title: title, isNumber: true), cell: cell)
+        }
+
+        /// The column with cells that may be shortened to so many columns of the terminal.
+        package func shortened(to least: Int, _ cut: TextTable.Column.Cut = .end) -> Field {
+            var field = self
+            field.column.least = least
+            field.column.cut = cut
+            return field
+        }
+
+        /// The column as one that is left out where there is little room; a larger rank goes first.
+        package func optional(_ rank: Int) -> Field {
+            var field = self
+            field.column.rank = rank
+            return field
+        }
+
+        private static func first(_ names: [String], _ item: JSON) -> JSON {
+            names.lazy.map { item[$0] }.first { !$0.isNull } ?? .null
+        }
+    }
+
+    package var fields: [Field]
+
+    package init(_ fields: Field...) { self.fields = fields }
+
+    package var columns: [TextTable.Column] { fields.map(\.column) }
+
+    /// The cells of an item.
+    package func row(_ item: JSON) -> [String] { fields.map { $0.cell(item) } }
+}

@@ -1,0 +1,82 @@
+// Spells characters that a terminal could take for a command, or that reorder a line, as visible escapes.
+
+import MartletJobs
+
+/// Texts from outside on their way to a terminal.
+package enum TerminalText {
+    /// Whether a character is spelled as an escape; see `disturbsDisplay`.
+    package static func isUnsafe(_ scalar: Unicode.Scalar) -> Bool {
+        !(0x20..<0x7F).contains(scalar.value) && scalar.disturbsDisplay
+    }
+
+    /// The text with every unsafe character spelled as `\u{9b}`; the ends of lines and tabs stay.
+    package static func clean(_ text: String) -> String {
+        spelled(text) { scalar in scalar == "\n" || scalar == "\t" ? String(scalar) : nil }
+    }
+
+    /// The same on one line: the ends of lines and tabs become spaces.
+    package static func oneLine(_ text: String) -> String {
+        spelled(text) { scalar in
+            switch scalar {
+            case "\n", "\t": " "
+            case "\r": ""
+            default: nil
+            }
+        }
+    }
+
+    /// Spells unsafe characters; `exception` gives those that are spelled otherwise.
+    private static func spelled(_ text: String, _ exception: (Unicode.Scalar) -> String?) -> String {
+        // Most texts have nothing to spell.
+        if text.utf8.allSatisfy({ (0x20..<0x7F).contains($0) }) { return text }
+        var result = ""
+        for scalar in text.unicodeScalars {
+            if isUnsafe(scalar) {
+                result += exception(scalar) ?? scalar.visibleEscape
+            } else {
+                result.unicodeScalars.append(scalar)
+            }
+        }
+        return result
+    }
+}
+
+extension StringProtocol {
+    /// How many columns of a terminal the text takes: two for wide characters, none for marks on others.
+    package var columns: Int {
+        if utf8.allSatisfy({ $0 < 0x80 }) { return utf8.count }
+        return reduce(0) { $0 + $1.columns }
+    }
+
+    /// The longest beginning that takes at most so many columns.
+    package func prefix(columns limit: Int) -> SubSequence {
+        var used = 0
+        return prefix { character in
+            used += character.columns
+            return used <= limit
+        }
+    }
+}
+
+extension Character {
+    /// How many columns of a terminal the character takes.
+    fileprivate var columns: Int {
+        guard let first = unicodeScalars.first else { return 0 }
+        switch first.properties.generalCategory {
+        case .nonspacingMark, .enclosingMark: return 0
+        default: break
+        }
+        if unicodeScalars.contains(where: { $0.properties.isEmojiPresentation || $0.value == 0xFE0F }) { return 2 }
+        return Self.isWide(first.value) ? 2 : 1
+    }
+
+    /// The blocks of East Asian wide and full-width characters (Unicode Standard Annex 11).
+    private static func isWide(_ value: UInt32) -> Bool {
+        switch value {
+        case 0x1100...0x115F, 0x2E80...0x303E, 0x3041...0xA4CF, 0xA960...0xA97F, 0xAC00...0xD7A3, 0xF900...0xFAFF,
+            0xFE30...0xFE6F, 0xFF00...0xFF60, 0xFFE0...0xFFE6, 0x20000...0x3FFFD:
+            true
+        default: false
+        }
+    }
+}

@@ -1,0 +1,162 @@
+// JSON that keeps how it was written: the order of fields, every digit of a number, every escape of a text.
+
+/// Any JSON value.
+///
+/// A value that came from outside goes out again as it came. So a field that this version does not know is still
+/// shown, and a number that fits no integer type loses no digit.
+package enum JSON: Sendable {
+    /// A value as it is spelled: a number, a text in its quotes, `null`, `true` or `false`; or JSON that was checked
+    /// and need not be looked into.
+    case spelled(String)
+    case array([JSON])
+    case object(JSONObject)
+}
+
+// MARK: - Making
+
+extension JSON {
+    package static let null = JSON.spelled("null")
+
+    package static func bool(_ value: Bool) -> JSON { .spelled(value ? "true" : "false") }
+
+    package static func integer(_ number: Int) -> JSON { .spelled(String(number)) }
+
+    /// A number; `null` for what JSON has no number for.
+    package static func number(_ number: Double) -> JSON {
+        guard number.isFinite else { return .null }
+        return .spelled(Int(exactly: number).map { String($0) } ?? "\(number)")
+    }
+
+    package static func string(_ text: String) -> JSON { .spelled(JSONSpelling.quoted(text)) }
+
+    /// An object of the fields that have a value.
+    package static func fields(_ pairs: KeyValuePairs<String, JSON?>) -> JSON {
+        var object = JSONObject()
+        for (name, value) in pairs {
+            if let value { object[name] = value }
+        }
+        return .object(object)
+    }
+
+    /// The object with another field; as it is when there is nothing to add.
+    package func adding(_ name: String, _ value: JSON?) -> JSON {
+        guard let value, case .object(var object) = self else { return self }
+        object[name] = value
+        return .object(object)
+    }
+}
+
+extension JSON: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, ExpressibleByBooleanLiteral {
+    package init(stringLiteral text: String) { self = .string(text) }
+    package init(integerLiteral number: Int) { self = .integer(number) }
+    package init(booleanLiteral value: Bool) { self = .bool(value) }
+}
+
+// MARK: - Reading
+
+extension JSON {
+    /// The field of an object; `null` for what is not there.
+    package subscript(name: String) -> JSON { object?[name] ?? .null }
+
+    package var isNull: Bool { spelling == "null" }
+    package var array: [JSON]? { if case .array(let items) = self { items } else { nil } }
+    package var object: JSONObject? { if case .object(let object) = self { object } else { nil } }
+
+    /// The text without its quotes and escapes; `nil` for what is no text.
+    package var string: String? { spelling.flatMap(JSONSpelling.text) }
+
+    package var bool: Bool? {
+        switch spelling {
+        case "true": true
+        case "false": false
+        default: nil
+        }
+    }
+
+    /// A whole number that fits; `nil` for everything else.
+    package var int: Int? {
+        guard let spelling, Self.isNumber(spelling) else { return nil }
+        return Int(spelling) ?? Double(spelling).flatMap { Int(exactly: $0) }
+    }
+
+    /// A number; `nil` for everything else and for one that is too large.
+    package var double: Double? {
+        guard let spelling, Self.isNumber(spelling), let number = Double(spelling) else { return nil }
+        return number.isFinite ? number : nil
+    }
+
+    private var spelling: String? { if case .spelled(let text) = self { text } else { nil } }
+
+    private static func isNumber(_ spelling: String) -> Bool {
+        spelling.utf8.first.map { $0 == UInt8(ascii: "-") || (0x30...0x39).contains($0) } ?? false
+    }
+}
+
+/// Two values are equal when they are spelled alike, whatever the order of fields.
+extension JSON: Equatable {
+    package static func == (one: JSON, other: JSON) -> Bool {
+        switch (one, other) {
+        case (.spelled(let one), .spelled(let other)): one.utf8.elementsEqual(other.utf8)
+        case (.array(let one), .array(let other)): one == other
+        case (.object(let one), .object(let other)): one == other
+        default: false
+        }
+    }
+}
+
+/// The fields of a JSON object in the order in which they were written.
+///
+/// Names are compared by their bytes: Swift takes two spellings of `é` for one text, JSON does not.
+package struct JSONObject: Sendable {
+    /// A field with its name as it is spelled between the quotes.
+    package struct Field: Sendable {
+        package var spelledName: String
+        package var value: JSON
+
+        package var name: String { JSONSpelling.text("\"\(spelledName)\"") ?? spelledName }
+
+        fileprivate func has(_ name: String) -> Bool {
+            let isPlain = !spelledName.utf8.contains(UInt8(ascii: "\\"))
+            return (isPlain ? spelledName : self.name).utf8.elementsEqual(name.utf8)
+        }
+    }
+
+    package private(set) var fields: [Field] = []
+
+    /// An object without fields.
+    package init() {}
+
+    /// The names in their order.
+    package var names: [String] { fields.map(\.name) }
+
+    /// The value of a field; of several with the same name the last one's.
+    package subscript(name: String) -> JSON? {
+        get { fields.last { $0.has(name) }?.value }
+        set {
+            let place = fields.lastIndex { $0.has(name) }
+            switch (place, newValue) {
+            case (let place?, let value?): fields[place].value = value
+            case (let place?, nil): fields.remove(at: place)
+            case (nil, let value?): append(spelled: String(JSONSpelling.quoted(name).dropFirst().dropLast()), value)
+            case (nil, nil): break
+            }
+        }
+    }
+
+    /// Adds a field whose name is spelled already.
+    package mutating func append(spelled name: String, _ value: JSON) {
+        fields.append(Field(spelledName: name, value: value))
+    }
+}
+
+extension JSONObject: ExpressibleByDictionaryLiteral {
+    package init(dictionaryLiteral fields: (String, JSON)...) {
+        for (name, value) in fields { self[name] = value }
+    }
+}
+
+extension JSONObject: Equatable {
+    package static func == (one: JSONObject, other: JSONObject) -> Bool {
+        one.fields.count == other.fields.count && one.names.allSatisfy { one[$0] == other[$0] }
+    }
+}
