@@ -1,6 +1,7 @@
 // The manual page martlet(1) in the man macros of roff, made from the commands and settings themselves.
 
 import ArgumentParser
+import MartletJSON
 
 /// Writes `martlet.1`.
 enum ManualPage {
