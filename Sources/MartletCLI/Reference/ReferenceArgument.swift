@@ -1,5 +1,7 @@
 // One argument, option or flag of a command, as the parser describes it.
 
+import MartletJSON
+
 /// One argument, option or flag of a command.
 struct ReferenceArgument {
     private let json: JSON
