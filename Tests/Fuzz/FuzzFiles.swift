@@ -5,7 +5,8 @@ import MartletJobs
 
 @testable import MartletDownloads
 
-private let rules = try? DownloadRequestRules(sourceURL: "https://a.example/{track_id}/file?x={track_id}")
+private let tracks = try? TrackTemplate("https://a.example/{track_id}/file?x={track_id}")
+private let rules = DownloadRequestRules(tracks: tracks)
 
 /// Lines: a URL, a file name, a track's id, a checksum, a token, a name of a part, a checkpoint.
 func fuzzFiles(_ input: Input) {
@@ -13,9 +14,9 @@ func fuzzFiles(_ input: Input) {
     let (url, name, track) = (input.words(), input.words(), input.words())
     let (checksum, token, part) = (input.words(), input.words(), input.words())
     if let checked = try? FileNames.checked(name) { checkName(checked) }
-    if let job = try? rules?.job(url: url, checksum: checksum) { checkJob(job) }
-    if let job = try? rules?.job(url: "https://a.example/x", filename: name) { checkJob(job) }
-    if let job = try? rules?.job(trackID: track) {
+    if let job = try? rules.job(url: url, checksum: checksum) { checkJob(job) }
+    if let job = try? rules.job(url: "https://a.example/x", filename: name) { checkJob(job) }
+    if let job = try? rules.job(trackID: track) {
         checkJob(job)
         checkTrack(job, track)
     }
@@ -43,14 +44,15 @@ private func checkJob(_ job: DownloadJob) {
     let back = try? JSONDecoder().decode(DownloadJob.self, from: Data(job.payload))
     check(back == job && back?.payload == job.payload, "\(job) became \(String(describing: back))")
     if let sum = job.checksum { check((try? DownloadRequestRules.checksum(sum)) == sum, "the checksum \(sum)") }
-    check((try? rules?.url(job.url)) == job.url, "the URL \(job.url) has another normal form")
+    if case .url(let url) = job.source { check((try? rules.url(url)) == url, "the URL \(url) has another normal form") }
 }
 
 /// A track's id chooses neither the host nor a path beside its own.
 private func checkTrack(_ job: DownloadJob, _ track: String) {
-    let path = job.url.dropFirst("https://a.example/".count).prefix { $0 != "?" }
-    check(job.url.hasPrefix("https://a.example/"), "\(track) leads to \(job.url)")
-    check(path.utf8.count { $0 == UInt8(ascii: "/") } == 1 && path.hasSuffix("/file"), "\(track) leads to \(job.url)")
+    let url = (try? rules.url(of: job.source)) ?? ""
+    let path = url.dropFirst("https://a.example/".count).prefix { $0 != "?" }
+    check(url.hasPrefix("https://a.example/"), "\(track) leads to \(url)")
+    check(path.utf8.count { $0 == UInt8(ascii: "/") } == 1 && path.hasSuffix("/file"), "\(track) leads to \(url)")
 }
 
 private func checkPart(_ name: String, _ id: JobID, _ token: String) {

@@ -31,7 +31,7 @@ import Testing
         let (one, two) = (content(40_000), content(50_000, seed: 2))
         let origin = try await Origin.start { asked, _ in .file(asked.path.hasPrefix("/x") ? one : two) }
         let handler = DownloadHandler(harness.settings())
-        let rules = try DownloadRequestRules(allowPrivateAddresses: true)
+        let rules = DownloadRequestRules(allowPrivateAddresses: true)
         try await withThrowingTaskGroup(of: DownloadResult.self) { group in
             for path in ["/x/a.flac", "/y/a.flac"] {
                 let context = harness.context(TestRuntime(), checkpoint: nil)
@@ -105,7 +105,7 @@ import Testing
         "http://example.com/b/%2e%2E/a",
     ])
     func `spellings of one URL have one identity`(url: String) throws {
-        let rules = try DownloadRequestRules()
+        let rules = DownloadRequestRules()
         #expect(try rules.identity(ofURL: url) == "http://example.com/a")
     }
 
@@ -120,11 +120,31 @@ import Testing
         #expect(try DownloadRequestRules().identity(ofURL: url) == identity)
     }
 
-    @Test func `the URL of a track is shown without its query`() throws {
-        let rules = try DownloadRequestRules(sourceURL: "https://m.example/{track_id}?key=secret")
+    @Test func `a track's job holds its id and no URL, and its URL is shown without the template's query`() throws {
+        let rules = DownloadRequestRules(tracks: try TrackTemplate("https://m.example/{track_id}?key=secret"))
         let job = try rules.job(trackID: "7")
-        #expect(job.url == "https://m.example/7?key=secret")
-        #expect(job.shownURL == "https://m.example/7")
-        #expect(try rules.job(url: "https://m.example/7?a=b").shownURL == "https://m.example/7?a=b")
+        #expect(String(decoding: job.payload, as: UTF8.self) == #"{"filename":"7","track_id":"7"}"#)
+        #expect(try rules.url(of: job.source) == "https://m.example/7?key=secret")
+        #expect(rules.shownURL(of: job.source) == "https://m.example/7")
+        #expect(rules.host(ofPayload: job.payload) == "m.example")
+        let other = try rules.job(url: "https://n.example/7?a=b")
+        #expect(rules.shownURL(of: other.source) == "https://n.example/7?a=b")
+        #expect(rules.host(ofPayload: other.payload) == "n.example")
+        #expect(DownloadRequestRules().shownURL(of: job.source).isEmpty)
+        #expect(DownloadRequestRules().host(ofPayload: job.payload) == nil)
+    }
+
+    @Test func `a worker makes the URL of a track from its own template, and without one the job waits`() async throws {
+        let origin = try await Origin.start { _, _ in .file(Array("track".utf8)) }
+        let bench = try Bench()
+        let job = DownloadJob(source: .track("7"), filename: "a")
+        let error = await bench.failure(job)
+        #expect(error?.code == .noTemplate && error?.retryAdvice == .release(after: .seconds(30)))
+        let tracks = try TrackTemplate(origin.url("/{track_id}?key=secret"), allowPrivateAddresses: true)
+        let settings = bench.settings { $0.tracks = tracks }
+        #expect(try await bench.run(job, settings: settings).bytes == 5)
+        #expect(origin.asked.last?.path == "/7?key=secret")
+        let bad = await bench.failure(DownloadJob(source: .track(".."), filename: "b"), settings: settings)
+        #expect(bad?.code == .badRequest && bad?.message.contains("secret") == false)
     }
 }

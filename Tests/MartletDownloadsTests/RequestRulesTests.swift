@@ -7,8 +7,8 @@ import Testing
 @testable import MartletDownloads
 
 @Suite struct RequestRulesTests {
-    private let rules = try? DownloadRequestRules()
-    private let openRules = try? DownloadRequestRules(allowPrivateAddresses: true)
+    private let rules = DownloadRequestRules()
+    private let openRules = DownloadRequestRules(allowPrivateAddresses: true)
 
     @Test(arguments: [
         ("http://Example.COM", "http://example.com/"),
@@ -21,7 +21,7 @@ import Testing
         ("http://xn--mnchen-3ya.example/", "http://xn--mnchen-3ya.example/"),
     ])
     func `a URL is brought to its normal form`(given: String, normal: String) throws {
-        #expect(try rules?.url(given) == normal)
+        #expect(try rules.url(given) == normal)
     }
 
     @Test(arguments: [
@@ -33,7 +33,7 @@ import Testing
         let jobs = [
             DownloadJob(url: "https://a.example/" + text, filename: text),
             DownloadJob(
-                url: text, filename: "f", trackID: text, checksum: "sha256:0", maxBytes: .max, bytesPerSecond: -1),
+                source: .track(text), filename: "f", checksum: "sha256:0", maxBytes: .max, bytesPerSecond: -1),
         ]
         for job in jobs {
             #expect(
@@ -49,7 +49,7 @@ import Testing
         ("https://a.example/a?b={track_id}", "ä", "https://a.example/a?b=%C3%A4"),
     ])
     func `a track's id stands wherever the template wants it`(template: String, track: String, url: String) throws {
-        #expect(try DownloadRequestRules(sourceURL: template).url(forTrack: track) == url)
+        #expect(try TrackTemplate(template).url(of: track) == url)
     }
 
     @Test(arguments: [
@@ -72,7 +72,7 @@ import Testing
     ])
     func `a malformed URL is refused whatever addresses are allowed`(url: String) {
         for rules in [rules, openRules] {
-            #expect { try rules?.url(url) } throws: { ($0 as? DownloadRuleError)?.field == "url" }
+            #expect { try rules.url(url) } throws: { ($0 as? DownloadRuleError)?.field == "url" }
         }
     }
 
@@ -85,14 +85,14 @@ import Testing
         "instance-data.ec2.example", "example.com:6379", "example.com:22", "example.com:25",
     ])
     func `a private or local address is refused`(authority: String) {
-        #expect { try rules?.url("http://\(authority)/") } throws: { error in
+        #expect { try rules.url("http://\(authority)/") } throws: { error in
             (error as? DownloadRuleError)?.isAddressRefusal == true
         }
     }
 
     @Test(arguments: ["localhost", "127.0.0.1:6379", "127.1", "[::1]:8080", "db.internal", "10.0.0.1"])
     func `private addresses pass once they are allowed`(authority: String) throws {
-        #expect(try openRules?.url("http://\(authority)/a") == "http://\(authority)/a")
+        #expect(try openRules.url("http://\(authority)/a") == "http://\(authority)/a")
     }
 
     @Test func `a checksum is sha256 and 64 digits`() throws {
@@ -143,7 +143,7 @@ import Testing
         ("http://h.example/%20%20", "download"), ("http://h.example/%E2%80%A5", "download"),
     ])
     func `a name is made from the URL and is always safe`(url: String, name: String) throws {
-        let made = try #require(try rules?.job(url: url)).filename
+        let made = try rules.job(url: url).filename
         #expect(made == (name == "_" ? "download" : name))
         #expect(try FileNames.checked(made) == made)
     }
@@ -157,13 +157,14 @@ import Testing
             ("https://media.example/{track_id}.mp3", "/\(id).mp3", "\(id).mp3"),
         ]
         for (template, target, name) in cases {
-            let job = try DownloadRequestRules(sourceURL: template).job(trackID: id)
-            #expect(job.url == "https://media.example" + target)
+            let rules = DownloadRequestRules(tracks: try TrackTemplate(template))
+            let job = try rules.job(trackID: id)
+            #expect(try rules.url(of: job.source) == "https://media.example" + target)
             #expect(job.filename == name)
-            #expect(job.trackID == id)
+            #expect(job.source == .track(id))
         }
-        let rules = try DownloadRequestRules(sourceURL: "https://media.example/{track_id}")
-        #expect(try rules.url(forTrack: "a/b c?") == "https://media.example/a%2Fb%20c%3F")
+        let rules = DownloadRequestRules(tracks: try TrackTemplate("https://media.example/{track_id}"))
+        #expect(try rules.url(of: .track("a/b c?")) == "https://media.example/a%2Fb%20c%3F")
         #expect(try rules.job(trackID: "1", filename: "mine.mp3").filename == "mine.mp3")
         for bad in ["", ".", "..", "a\u{1}", String(repeating: "x", count: 65)] {
             #expect { try rules.job(trackID: bad) } throws: { ($0 as? DownloadRuleError)?.field == "track_id" }
@@ -171,7 +172,7 @@ import Testing
     }
 
     @Test func `tracks are refused without a template, with the setting's name`() {
-        #expect { try rules?.job(trackID: "1") } throws: { error in
+        #expect { try rules.job(trackID: "1") } throws: { error in
             (error as? DownloadRuleError)?.message.contains("DOWNLOAD__SOURCE_URL") == true
         }
     }
@@ -181,20 +182,20 @@ import Testing
         "http://localhost/{track_id}", "{track_id}", "https://media.example:808{track_id}/",
     ])
     func `a template that cannot work is refused at once`(template: String) {
-        #expect { try DownloadRequestRules(sourceURL: template) } throws: {
+        #expect { try TrackTemplate(template) } throws: {
             ($0 as? DownloadRuleError)?.field == "source_url"
         }
     }
 
     @Test func `numbers have their ranges`() throws {
-        #expect { try rules?.job(url: "http://h.example/a", maxBytes: 0) } throws: {
+        #expect { try rules.job(url: "http://h.example/a", maxBytes: 0) } throws: {
             ($0 as? DownloadRuleError)?.field == "max_bytes"
         }
-        #expect { try rules?.job(url: "http://h.example/a", bytesPerSecond: 1023) } throws: {
+        #expect { try rules.job(url: "http://h.example/a", bytesPerSecond: 1023) } throws: {
             ($0 as? DownloadRuleError)?.field == "bytes_per_second"
         }
-        let job = try rules?.job(url: "http://h.example/a", maxBytes: 1, bytesPerSecond: 1024)
-        #expect(job?.maxBytes == 1 && job?.bytesPerSecond == 1024)
+        let job = try rules.job(url: "http://h.example/a", maxBytes: 1, bytesPerSecond: 1024)
+        #expect(job.maxBytes == 1 && job.bytesPerSecond == 1024)
     }
 
     @Test func `a UUID has its 36 characters`() {
@@ -215,12 +216,17 @@ import Testing
             String(decoding: try encoder.encode(bare), as: UTF8.self)
                 == #"{"filename":"a","url":"http://h.example/a"}"#)
         let full = DownloadJob(
-            url: "u", filename: "f", trackID: "t", checksum: "c", maxBytes: 1, bytesPerSecond: 2)
+            source: .track("t"), filename: "f", checksum: "c", maxBytes: 1, bytesPerSecond: 2)
         let text = try encoder.encode(full)
         #expect(
             String(decoding: text, as: UTF8.self)
-                == #"{"bytes_per_second":2,"checksum":"c","filename":"f","max_bytes":1,"track_id":"t","url":"u"}"#)
+                == #"{"bytes_per_second":2,"checksum":"c","filename":"f","max_bytes":1,"track_id":"t"}"#)
         #expect(try JSONDecoder().decode(DownloadJob.self, from: text) == full)
+        let both = Data(#"{"filename":"f","track_id":"t","url":"http://h.example/t?key=secret"}"#.utf8)
+        #expect(try JSONDecoder().decode(DownloadJob.self, from: both).source == .track("t"))
+        #expect(throws: DecodingError.self) {
+            try JSONDecoder().decode(DownloadJob.self, from: Data(#"{"filename":"f"}"#.utf8))
+        }
         #expect(DownloadJob.name == "download" && DownloadJob.defaults.queue == "downloads")
     }
 }

@@ -10,7 +10,7 @@ func requestOperations() throws -> [Operation] {
     let body = Array(
         #"{"queue": "mail", "type": "mail.send", "payload": \#(payload), "priority": 5, "tags": ["a"]}"#.utf8)
     let url = "https://files.example.org/music/2026/a%20song.flac?quality=high"
-    let rules = try DownloadRequestRules()
+    let rules = DownloadRequestRules()
     return [
         Operation("MartletHTTP", "find a route") { try probe.route(postTo: "/api/v1/jobs") },
         Operation("MartletHTTP", "find a route with an id") { try probe.route(postTo: "/api/v1/jobs/abc/cancel") },

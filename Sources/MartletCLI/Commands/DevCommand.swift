@@ -49,7 +49,7 @@ struct DevCommand: AsyncParsableCommand {
     private static func runOneJob(_ settings: ServiceSettings) async throws {
         let telemetry = Telemetry.start(settings)
         let composition = try Composition(settings, telemetry)
-        try await Launch.run(composition.working(DevJobs.handlers), logger: telemetry.logger)
+        try await Launch.run(try composition.working(DevJobs.handlers), logger: telemetry.logger)
     }
 }
 
@@ -87,10 +87,11 @@ struct DevHouse {
             let serving = try composition.serving { port in
                 Self.welcome(host: host, port: port, redis: redis.url, downloads: directory)
             }
+            let working = try composition.working(DevJobs.handlers)
             try await Launch.run(
-                [ClosingService { await redis.stop() }, composition.store] + composition.working(DevJobs.handlers)
-                    + serving,
-                logger: telemetry.logger, untilEOF: untilEOF, farewell: farewell(settings, composition.store, redis))
+                [ClosingService { await redis.stop() }, composition.store] + working + serving.services,
+                logger: telemetry.logger, reload: serving.reload, untilEOF: untilEOF,
+                farewell: farewell(settings, composition.store, redis))
             Console.standard.note(isTemporary ? "Stopped." : "Stopped. Everything is kept in \(path).")
         } catch {
             await redis.stop()

@@ -26,8 +26,10 @@ struct ServeCommand: AsyncParsableCommand {
         let telemetry = Telemetry.start(settings)
         // Callers should soon hear that Redis cannot be reached; workers have nobody to tell.
         let composition = try Composition(settings, telemetry, offlinePatience: .milliseconds(300))
+        let serving = try composition.serving()
         try await Launch.run(
-            [composition.store] + composition.serving(), logger: telemetry.logger, untilEOF: life.untilEOF)
+            [composition.store] + serving.services, logger: telemetry.logger, reload: serving.reload,
+            untilEOF: life.untilEOF)
     }
 }
 
@@ -52,7 +54,7 @@ struct WorkCommand: AsyncParsableCommand {
         let telemetry = Telemetry.start(settings)
         let composition = try Composition(settings, telemetry)
         try await Launch.run(
-            [composition.store] + composition.working(), logger: telemetry.logger, untilEOF: life.untilEOF,
+            [composition.store] + (try composition.working()), logger: telemetry.logger, untilEOF: life.untilEOF,
             farewell: .worker(settings))
     }
 }

@@ -38,8 +38,15 @@ struct Composition {
         gate = StartGate(try settings.redis.checked, store: store, logger: logger)
     }
 
+    /// The services of a server, and what it reads again on SIGHUP.
+    struct Serving {
+        var services: [any Service]
+        /// Reads the file of tokens again; `nil` where there is none.
+        var reload: (@Sendable () -> Void)?
+    }
+
     /// A server and its housekeeping; `onRunning` gets the port once it listens.
-    func serving(onRunning: @escaping @Sendable (Int) async -> Void = { _ in }) throws -> [any Service] {
+    func serving(onRunning: @escaping @Sendable (Int) async -> Void = { _ in }) throws -> Serving {
         try settings.checkExposure()
         let change = QueueSettingsChange(
             limit: settings.download.maxConcurrentDownloads, lease: settings.download.lease)
@@ -57,11 +64,13 @@ struct Composition {
         ]
         if let tokens { services.append(tokens) }
         services.append(try server(tokens?.tokens, { losses.findings + room.findings }, onRunning))
-        return services
+        guard let tokens else { return Serving(services: services) }
+        return Serving(services: services) { tokens.reload() }
     }
 
     /// A worker with the built-in handlers, and those of `more`.
-    func working(_ more: Handlers = Handlers {}) -> [any Service] {
+    func working(_ more: Handlers = Handlers {}) throws -> [any Service] {
+        let downloads = try downloads
         let handler = DownloadHandler(downloads)
         var configuration = WorkerConfiguration()
         configuration.grace = settings.worker.shutdownGrace
@@ -119,10 +128,8 @@ struct Composition {
         server.defaultConcurrency = settings.download.maxConcurrentDownloads
         server.defaultMaxRetries = settings.download.defaultMaxRetries
         let registry = registry
-        do {
-            let rules = try DownloadRequestRules(
-                allowPrivateAddresses: settings.download.allowPrivateAddresses,
-                sourceURL: settings.download.sourceURL)
+        let rules = try rules
+        do throws(ServerConfigurationError) {
             return ListeningService(
                 server: try MartletServer(
                     store: store, settings: server, tokens: tokens, downloads: DownloadCatalog(rules),
@@ -130,10 +137,24 @@ struct Composition {
                     findings: { [gate] in gate.checks.map(\.finding) + findings() },
                     logger: logger, onRunning: onRunning),
                 address: addresses)
-        } catch let error as ServerConfigurationError {
+        } catch {
             throw CommandFailure(.configuration, error.description)
-        } catch let error as DownloadRuleError {
-            throw CommandFailure(.configuration, "DOWNLOAD__SOURCE_URL \(error.message)")
+        }
+    }
+
+    /// What downloads may ask for, and where tracks come from.
+    private var rules: DownloadRequestRules {
+        get throws(CommandFailure) {
+            let isOpen = settings.download.allowPrivateAddresses
+            do throws(DownloadRuleError) {
+                let template = settings.download.sourceURL
+                let tracks = try template.map { url throws(DownloadRuleError) in
+                    try TrackTemplate(url, allowPrivateAddresses: isOpen)
+                }
+                return DownloadRequestRules(allowPrivateAddresses: isOpen, tracks: tracks)
+            } catch {
+                throw CommandFailure(.configuration, "DOWNLOAD__SOURCE_URL \(error.message)")
+            }
         }
     }
 
@@ -145,25 +166,28 @@ struct Composition {
     }
 
     private var downloads: DownloadConfiguration {
-        var path = settings.download.directory
-        if !path.hasPrefix("/") { path = "\(FileManager.default.currentDirectoryPath)/\(path)" }
-        var configuration = DownloadConfiguration(directory: path)
-        configuration.maxBytes = Int64(settings.download.maxBytes)
-        let speed = settings.download.bytesPerSecond
-        configuration.globalBytesPerSecond = speed > 0 ? Int64(speed) : nil
-        configuration.allowPrivateAddresses = settings.download.allowPrivateAddresses
-        configuration.userAgent = "martlet/\(Version.current)"
-        let bytes = Counter(label: "martlet_download_bytes_total")
-        configuration.bytesReceived = { bytes.increment(by: $0) }
-        configuration.minBytesPerSecond = Int64(settings.download.minBytesPerSecond)
-        configuration.minSpeedWindow = settings.download.minSpeedWindow
-        configuration.deadlineBytesPerSecond = Int64(settings.download.deadlineBytesPerSecond)
-        configuration.maxPerHost = settings.download.maxPerHost
-        let look = DownloadLook(store.queue(.downloads))
-        configuration.snapshot = { await look.take() }
-        let gaveWay = Counter(label: "martlet_download_gave_way_total")
-        configuration.gaveWay = { gaveWay.increment() }
-        return configuration
+        get throws {
+            var path = settings.download.directory
+            if !path.hasPrefix("/") { path = "\(FileManager.default.currentDirectoryPath)/\(path)" }
+            var configuration = DownloadConfiguration(directory: path)
+            configuration.maxBytes = Int64(settings.download.maxBytes)
+            let speed = settings.download.bytesPerSecond
+            configuration.globalBytesPerSecond = speed > 0 ? Int64(speed) : nil
+            configuration.allowPrivateAddresses = settings.download.allowPrivateAddresses
+            configuration.tracks = try rules.tracks
+            configuration.userAgent = "martlet/\(Version.current)"
+            let bytes = Counter(label: "martlet_download_bytes_total")
+            configuration.bytesReceived = { bytes.increment(by: $0) }
+            configuration.minBytesPerSecond = Int64(settings.download.minBytesPerSecond)
+            configuration.minSpeedWindow = settings.download.minSpeedWindow
+            configuration.deadlineBytesPerSecond = Int64(settings.download.deadlineBytesPerSecond)
+            configuration.maxPerHost = settings.download.maxPerHost
+            let look = DownloadLook(store.queue(.downloads), try rules)
+            configuration.snapshot = { await look.take() }
+            let gaveWay = Counter(label: "martlet_download_gave_way_total")
+            configuration.gaveWay = { gaveWay.increment() }
+            return configuration
+        }
     }
 }
 

@@ -14,7 +14,7 @@ extension DownloadCatalog {
             renamed: { payload, filename, onConflict throws(DownloadRefusal) in
                 try Self.renamed(payload, filename, onConflict)
             },
-            facts: { payload, output in Self.facts(payload, output) })
+            facts: { payload, output in Self.facts(payload, output, rules) })
     }
 
     private static func plan(
@@ -53,12 +53,16 @@ extension DownloadCatalog {
         return job.payload
     }
 
-    private static func facts(_ payload: [UInt8], _ output: [UInt8]?) -> DownloadFacts? {
+    private static func facts(
+        _ payload: [UInt8], _ output: [UInt8]?, _ rules: DownloadRequestRules
+    ) -> DownloadFacts? {
         let decoder = JSONDecoder()
         guard let job = try? decoder.decode(DownloadJob.self, from: Data(payload)) else { return nil }
         let result = output.flatMap { try? decoder.decode(DownloadResult.self, from: Data($0)) }
+        var trackID: String?
+        if case .track(let id) = job.source { trackID = id }
         return DownloadFacts(
-            url: job.shownURL, filename: result?.filename ?? job.filename, trackID: job.trackID,
+            url: rules.shownURL(of: job.source), filename: result?.filename ?? job.filename, trackID: trackID,
             checksum: result.map { "sha256:" + $0.sha256 } ?? job.checksum,
             totalBytes: result.map { Int($0.bytes) })
     }

@@ -5,7 +5,7 @@ import Logging
 import MartletCommandSupport
 import MartletHTTP
 import ServiceLifecycle
-import UnixSignals
+import Synchronization
 
 /// The file of hashed tokens that AUTH_TOKENS_FILE names.
 struct TokenFile: Sendable {
@@ -40,7 +40,7 @@ struct TokenFile: Sendable {
     }
 }
 
-/// Reads the file of tokens again when it has changed, and on SIGHUP.
+/// Reads the file of tokens again when it has changed, and when ``TokenFileService/reload()`` asks for it.
 ///
 /// A file that is not valid changes nothing: the tokens that were valid stay so, and a log entry says why.
 struct TokenFileService: Service {
@@ -49,6 +49,8 @@ struct TokenFileService: Service {
     private let first: TokenFile.Look
     private let logger: Logger
     private let interval: Duration
+    private let isAsked = Flag()
+    private let looks = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
 
     /// The tokens of the file as they are now; throws a failure when they cannot be used.
     init(path: String, interval: Duration = .milliseconds(500), logger: Logger) throws(CommandFailure) {
@@ -65,20 +67,24 @@ struct TokenFileService: Service {
     /// The tokens that are valid at any moment.
     var tokens: TokenSource { source }
 
+    /// Reads the file now, whether or not it has changed.
+    func reload() {
+        isAsked.set()
+        looks.continuation.yield()
+    }
+
     func run() async throws {
-        let signals = await UnixSignalsSequence(trapping: .sighup)
         await cancelWhenGracefulShutdown {
             await withTaskGroup(of: Void.self) { group in
                 var changes = TokenFileChanges(first)
-                let (looks, announce) = AsyncStream.makeStream(of: Bool.self, bufferingPolicy: .bufferingNewest(1))
-                group.addTask { for await _ in signals { announce.yield(true) } }
                 group.addTask {
                     while !Task.isCancelled {
                         try? await Task.sleep(for: interval)
-                        announce.yield(false)
+                        looks.continuation.yield()
                     }
                 }
-                for await isAsked in looks {
+                for await _ in looks.stream {
+                    let isAsked = isAsked.take()
                     guard let look = changes.next(file.look(), isAsked: isAsked) else { continue }
                     apply(look)
                 }
@@ -101,6 +107,16 @@ struct TokenFileService: Service {
                 "AUTH_TOKENS_FILE is invalid, keeping the previous tokens", metadata: ["error": "\(error.message)"])
         }
     }
+}
+
+/// A wish that stays until somebody takes it up.
+private final class Flag: Sendable {
+    private let value = Atomic(false)
+
+    func set() { value.store(true, ordering: .releasing) }
+
+    /// Whether it was set since the last time.
+    func take() -> Bool { value.exchange(false, ordering: .acquiring) }
 }
 
 /// Which looks at a file are to be acted upon.

@@ -36,10 +36,18 @@ package struct Farewell: Sendable {
 
 /// Runs services until a signal or the end of standard input.
 package enum Launch {
-    /// Starts the services in their order and ends them in reverse; the first signal ends them in order, the second
-    /// one ends the process at once.
+    /// Starts the services in their order and ends them in reverse; the first SIGTERM or SIGINT ends them in order, the
+    /// second one ends the process at once.
+    ///
+    /// - Parameters:
+    ///   - services: the services in the order in which they start.
+    ///   - reload: what SIGHUP asks for; without it the signal is only noted. It never ends the process: `systemctl reload`
+    ///     sends it to processes that have nothing to read again, too.
+    ///   - untilEOF: whether the end of standard input ends the services too.
+    ///   - farewell: what is said and done at the end.
     package static func run(
-        _ services: [any Service], logger: Logger, untilEOF: Bool = false, farewell: Farewell? = nil
+        _ services: [any Service], logger: Logger, reload: (@Sendable () -> Void)? = nil, untilEOF: Bool = false,
+        farewell: Farewell? = nil
     ) async throws {
         let group = ServiceGroup(
             configuration: .init(
@@ -48,12 +56,16 @@ package enum Launch {
                         service: $0, successTerminationBehavior: .gracefullyShutdownGroup,
                         failureTerminationBehavior: .gracefullyShutdownGroup)
                 }, logger: logger))
-        let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
+        let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint, .sighup)
         try await withThrowingTaskGroup(of: Void.self) { tasks in
             tasks.addTask { try await group.run() }
             tasks.addTask {
                 var count = 0
                 for await signal in signals {
+                    if signal == .sighup {
+                        Self.reload(reload, logger)
+                        continue
+                    }
                     count += 1
                     guard count == 1 else {
                         farewell?.cleanUp()
@@ -76,6 +88,13 @@ package enum Launch {
             try await tasks.next()
             tasks.cancelAll()
         }
+    }
+}
+
+extension Launch {
+    private static func reload(_ reload: (@Sendable () -> Void)?, _ logger: Logger) {
+        if let reload { return reload() }
+        logger.notice("SIGHUP ignored: there is nothing to read again")
     }
 }
 

@@ -16,6 +16,8 @@ public struct DownloadError: RetryAdvising, Sendable, CustomStringConvertible {
     public enum Code: String, Sendable, CaseIterable {
         /// The job's fields are invalid.
         case badRequest = "bad_request"
+        /// The worker has no template for the URLs of tracks.
+        case noTemplate = "no_template"
         /// The URL or a redirect leads to a forbidden address.
         case addressRefused = "address_refused"
         /// The host name cannot be resolved.
@@ -144,6 +146,12 @@ extension DownloadError {
         transient(
             .resolveFailed, "the name \(host) could not be resolved to an address that may be reached", detail: detail)
     }
+
+    /// A track on a worker without a template: the worker is at fault, so the job loses no retry.
+    static let noTemplate = DownloadError(
+        .noTemplate,
+        "this worker has no template for the URLs of tracks; set DOWNLOAD__SOURCE_URL for workers as for servers",
+        advice: .release(after: .seconds(30)))
 
     /// Not enough disk space for the rest of a file.
     static func noRoom(needed: Int64, free: Int64) -> DownloadError {

@@ -44,7 +44,7 @@ public struct DownloadHandler: JobHandler {
         if dependencies.isClosed.isSet { throw JobOutcome.release() }
         let url: DownloadURL
         do {
-            url = try DownloadURL(job.url, allowPrivateAddresses: dependencies.configuration.allowPrivateAddresses)
+            url = try self.url(of: job.source)
             guard try FileNames.checked(job.filename) == job.filename else {
                 throw DownloadRuleError(field: "filename", message: "must be at most \(FileNames.longest) bytes long")
             }
@@ -57,6 +57,15 @@ public struct DownloadHandler: JobHandler {
         return try await hosts.inSlot(of: url.host, context.id, stopReason: { context.stopReason }) {
             try await attempt.run()
         }
+    }
+
+    /// The URL of a source by the rules of this worker.
+    private func url(of source: DownloadSource) throws -> DownloadURL {
+        let configuration = dependencies.configuration
+        if case .track = source, configuration.tracks == nil { throw DownloadError.noTemplate }
+        let rules = DownloadRequestRules(
+            allowPrivateAddresses: configuration.allowPrivateAddresses, tracks: configuration.tracks)
+        return try DownloadURL(rules.url(of: source), allowPrivateAddresses: rules.allowPrivateAddresses)
     }
 
     /// Starts no further attempts: later jobs are released to their queue; attempts in progress continue.

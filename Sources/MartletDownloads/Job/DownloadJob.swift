@@ -21,12 +21,10 @@ public struct DownloadJob: Job, Hashable {
     /// The queue `downloads`, three retries after 1 s, 2 s and 4 s, no timeout.
     public static var defaults: JobDefaults { JobDefaults(queue: "downloads") }
 
-    /// The absolute `http` or `https` URL.
-    public var url: String
+    /// The file's URL or track.
+    public var source: DownloadSource
     /// The file's name in the download directory, chosen when the job is pushed.
     public var filename: String
-    /// The caller's track id, if the URL was made from one.
-    public var trackID: String?
     /// The expected digest: `sha256:` and 64 hexadecimal digits.
     public var checksum: String?
     /// The largest accepted size in bytes, below the worker's limit.
@@ -40,45 +38,49 @@ public struct DownloadJob: Job, Hashable {
     /// Creates a download without validation; use ``DownloadRequestRules`` for external values.
     ///
     /// - Parameters:
-    ///   - url: the absolute `http` or `https` URL.
+    ///   - source: the file's URL or track.
     ///   - filename: the file's name in the download directory.
-    ///   - trackID: the caller's track id, if the URL was made from one.
-    ///   - checksum: `sha256:` and 64 hexadecimal digits.
-    ///   - maxBytes: the largest accepted size in bytes.
-    ///   - bytesPerSecond: the speed limit in bytes per second.
+    ///   - checksum: `sha256:` and 64 hexadecimal digits; `nil` checks no digest.
+    ///   - maxBytes: the largest accepted size in bytes; `nil` applies the worker's limit only.
+    ///   - bytesPerSecond: the speed limit in bytes per second; `nil` applies the worker's limit only.
     ///   - onConflict: what to do when another file has the name.
     public init(
-        url: String, filename: String, trackID: String? = nil, checksum: String? = nil, maxBytes: Int64? = nil,
+        source: DownloadSource, filename: String, checksum: String? = nil, maxBytes: Int64? = nil,
         bytesPerSecond: Int64? = nil, onConflict: NameConflict? = nil
     ) {
-        self.url = url
+        self.source = source
         self.filename = filename
-        self.trackID = trackID
         self.checksum = checksum
         self.maxBytes = maxBytes
         self.bytesPerSecond = bytesPerSecond
         self.onConflict = onConflict
     }
 
-    /// The URL for display: a track's URL is shown without its query, which may hold a secret of the service.
-    public var shownURL: String { trackID == nil ? url : String(url.prefix { $0 != "?" }) }
-
-    /// The host that a payload of this type downloads from.
+    /// Creates a download of a URL without validation; use ``DownloadRequestRules`` for external values.
     ///
-    /// - Parameter payload: the payload of a download job.
-    /// - Returns: the host in lower case; `nil` when the payload cannot be read.
-    public static func host(ofPayload payload: [UInt8]) -> String? {
-        guard let job = try? JSONDecoder().decode(DownloadJob.self, from: Data(payload)) else { return nil }
-        return (try? DownloadURL(job.url, allowPrivateAddresses: true))?.host
+    /// - Parameters:
+    ///   - url: the absolute `http` or `https` URL.
+    ///   - filename: the file's name in the download directory.
+    ///   - checksum: `sha256:` and 64 hexadecimal digits; `nil` checks no digest.
+    ///   - maxBytes: the largest accepted size in bytes; `nil` applies the worker's limit only.
+    ///   - bytesPerSecond: the speed limit in bytes per second; `nil` applies the worker's limit only.
+    ///   - onConflict: what to do when another file has the name.
+    public init(
+        url: String, filename: String, checksum: String? = nil, maxBytes: Int64? = nil, bytesPerSecond: Int64? = nil,
+        onConflict: NameConflict? = nil
+    ) {
+        self.init(
+            source: .url(url), filename: filename, checksum: checksum, maxBytes: maxBytes,
+            bytesPerSecond: bytesPerSecond, onConflict: onConflict)
     }
+}
 
-    private enum CodingKeys: String, CodingKey {
-        case url, filename, checksum
-        case trackID = "track_id"
-        case maxBytes = "max_bytes"
-        case bytesPerSecond = "bytes_per_second"
-        case onConflict = "on_conflict"
-    }
+/// Where a download's file comes from.
+public enum DownloadSource: Sendable, Hashable {
+    /// An absolute `http` or `https` URL.
+    case url(String)
+    /// The id of a track. The worker makes the URL from its ``TrackTemplate``, whose secrets are therefore never stored.
+    case track(String)
 }
 
 /// What to do when another file has a download's name.

@@ -9,9 +9,47 @@ extension DownloadJob {
         json.add("filename", filename)
         json.add("max_bytes", maxBytes)
         json.add("on_conflict", onConflict?.rawValue)
-        json.add("track_id", trackID)
-        json.add("url", url)
+        switch source {
+        case .track(let id): json.add("track_id", id)
+        case .url(let url): json.add("url", url)
+        }
         return json.finished()
+    }
+}
+
+extension DownloadJob: Codable {
+    private enum CodingKeys: String, CodingKey {
+        case url, filename, checksum
+        case trackID = "track_id"
+        case maxBytes = "max_bytes"
+        case bytesPerSecond = "bytes_per_second"
+        case onConflict = "on_conflict"
+    }
+
+    /// Reads a payload; if it has a track's id and a URL, the id counts.
+    public init(from decoder: any Decoder) throws {
+        let fields = try decoder.container(keyedBy: CodingKeys.self)
+        let track = try fields.decodeIfPresent(String.self, forKey: .trackID)
+        source = try track.map(DownloadSource.track) ?? .url(fields.decode(String.self, forKey: .url))
+        filename = try fields.decode(String.self, forKey: .filename)
+        checksum = try fields.decodeIfPresent(String.self, forKey: .checksum)
+        maxBytes = try fields.decodeIfPresent(Int64.self, forKey: .maxBytes)
+        bytesPerSecond = try fields.decodeIfPresent(Int64.self, forKey: .bytesPerSecond)
+        onConflict = try fields.decodeIfPresent(NameConflict.self, forKey: .onConflict)
+    }
+
+    /// Writes the payload: the URL or the track's id, without the fields that are `nil`.
+    public func encode(to encoder: any Encoder) throws {
+        var fields = encoder.container(keyedBy: CodingKeys.self)
+        switch source {
+        case .track(let id): try fields.encode(id, forKey: .trackID)
+        case .url(let url): try fields.encode(url, forKey: .url)
+        }
+        try fields.encode(filename, forKey: .filename)
+        try fields.encodeIfPresent(checksum, forKey: .checksum)
+        try fields.encodeIfPresent(maxBytes, forKey: .maxBytes)
+        try fields.encodeIfPresent(bytesPerSecond, forKey: .bytesPerSecond)
+        try fields.encodeIfPresent(onConflict, forKey: .onConflict)
     }
 }
 

@@ -1,13 +1,14 @@
 // Validates a download before it is pushed.
 
-import MartletJobs
+import FoundationEssentials
 
 /// Turns the fields of a request into a ``DownloadJob``, or reports which field breaks which rule.
 ///
 /// Pure: it resolves no names and touches no files. The worker checks addresses and files again when it runs the job.
 ///
 /// ```swift
-/// let rules = try DownloadRequestRules(sourceURL: "https://media.example.com/tracks/{track_id}")
+/// let tracks = try TrackTemplate("https://media.example.com/tracks/{track_id}")
+/// let rules = DownloadRequestRules(tracks: tracks)
 /// let job = try rules.job(trackID: "4711", maxBytes: 100 << 20)
 /// ```
 public struct DownloadRequestRules: Sendable, Hashable {
@@ -16,24 +17,17 @@ public struct DownloadRequestRules: Sendable, Hashable {
 
     /// Whether private, loopback and link-local addresses are allowed.
     public let allowPrivateAddresses: Bool
-    /// The URL template of tracks, with `{track_id}` for the id; `nil` refuses tracks.
-    public let sourceURL: String?
-    /// The parts of ``sourceURL`` around the id.
-    private let pieces: [String]
+    /// Makes the URL of a track; `nil` refuses tracks.
+    public let tracks: TrackTemplate?
 
     /// Creates the rules of a service.
     ///
     /// - Parameters:
     ///   - allowPrivateAddresses: whether private, loopback and link-local addresses are allowed.
-    ///   - sourceURL: the URL template of tracks, with `{track_id}` in its path or query; `nil` refuses tracks.
-    /// - Throws: ``DownloadRuleError`` when the template lacks `{track_id}`, has it before the path, or is not an
-    ///   allowed URL.
-    public init(allowPrivateAddresses: Bool = false, sourceURL: String? = nil) throws(DownloadRuleError) {
+    ///   - tracks: makes the URL of a track; `nil` refuses tracks.
+    public init(allowPrivateAddresses: Bool = false, tracks: TrackTemplate? = nil) {
         self.allowPrivateAddresses = allowPrivateAddresses
-        self.sourceURL = sourceURL
-        pieces = sourceURL.map(Self.pieces) ?? []
-        guard let sourceURL else { return }
-        try Self.checkTemplate(sourceURL, allowPrivateAddresses: allowPrivateAddresses)
+        self.tracks = tracks
     }
 
     /// Creates the job for a URL.
@@ -59,7 +53,7 @@ public struct DownloadRequestRules: Sendable, Hashable {
                 bytesPerSecond: bytesPerSecond, onConflict: onConflict))
     }
 
-    /// Creates the job for a track, with a URL from the service's template.
+    /// Creates the job for a track. It holds the track's id; the worker makes the URL from its own template.
     ///
     /// - Parameters:
     ///   - trackID: the track's id, 1 to 64 bytes.
@@ -74,12 +68,12 @@ public struct DownloadRequestRules: Sendable, Hashable {
         trackID: String, filename: String? = nil, checksum: String? = nil, maxBytes: Int64? = nil,
         bytesPerSecond: Int64? = nil, onConflict: NameConflict? = nil
     ) throws(DownloadRuleError) -> DownloadJob {
-        let address = try DownloadURL(url(forTrack: trackID), allowPrivateAddresses: allowPrivateAddresses)
+        let address = try DownloadURL(url(of: .track(trackID)), allowPrivateAddresses: allowPrivateAddresses)
         let name =
             if let filename { try Self.filename(filename) } else { FileNames.derived(from: address, track: trackID) }
         return try Self.checked(
             DownloadJob(
-                url: address.text, filename: name, trackID: trackID, checksum: checksum, maxBytes: maxBytes,
+                source: .track(trackID), filename: name, checksum: checksum, maxBytes: maxBytes,
                 bytesPerSecond: bytesPerSecond, onConflict: onConflict))
     }
 
@@ -104,33 +98,44 @@ public struct DownloadRequestRules: Sendable, Hashable {
         try DownloadURL(text, allowPrivateAddresses: allowPrivateAddresses).identity
     }
 
-    /// The URL of a track by the service's template, with its id percent-encoded.
+    /// The URL of a source: as given, or made from a track's id by the service's template.
     ///
-    /// - Parameter trackID: the track's id.
+    /// - Parameter source: the URL or track.
     /// - Returns: the URL.
-    /// - Throws: ``DownloadRuleError`` without a template or for an invalid id.
-    public func url(forTrack trackID: String) throws(DownloadRuleError) -> String {
-        guard sourceURL != nil else {
-            throw DownloadRuleError(
-                field: "track_id",
-                message: "cannot be used because download.source_url (DOWNLOAD__SOURCE_URL) is not set; "
-                    + "set it to a URL with {track_id} in it, or send a url instead")
+    /// - Throws: ``DownloadRuleError`` for a track without a template or with an invalid id.
+    public func url(of source: DownloadSource) throws(DownloadRuleError) -> String {
+        switch source {
+        case .url(let url): return url
+        case .track(let id):
+            guard let tracks else {
+                throw DownloadRuleError(
+                    field: "track_id",
+                    message: "cannot be used because download.source_url (DOWNLOAD__SOURCE_URL) is not set; "
+                        + "set it to a URL with {track_id} in it, or send a url instead")
+            }
+            return try tracks.url(of: id)
         }
-        try Self.checkTrackID(trackID)
-        return Self.expand(pieces, trackID: trackID)
     }
 
-    /// Validates a track's id: 1 to 64 bytes without control or format characters, not `.` or `..`.
+    /// The URL of a source for display: a track's URL is shown without its query, which may hold a secret of the service.
     ///
-    /// - Parameter trackID: the id.
-    /// - Throws: ``DownloadRuleError``.
-    public static func checkTrackID(_ trackID: String) throws(DownloadRuleError) {
-        let isVisible = !trackID.unicodeScalars.contains(where: \.disturbsDisplay)
-        guard (1...64).contains(trackID.utf8.count), isVisible, trackID != ".", trackID != ".." else {
-            throw DownloadRuleError(
-                field: "track_id",
-                message: "must be 1 to 64 bytes without control or format characters, and not a dot segment")
-        }
+    /// - Parameter source: the URL or track.
+    /// - Returns: the URL; empty for a track without a template.
+    public func shownURL(of source: DownloadSource) -> String {
+        guard let url = try? url(of: source) else { return "" }
+        guard case .track = source else { return url }
+        return String(url.prefix { $0 != "?" && $0 != "#" })
+    }
+
+    /// The host that a payload of a ``DownloadJob`` downloads from.
+    ///
+    /// - Parameter payload: the payload of a download job.
+    /// - Returns: the host in lower case; `nil` when the payload cannot be read or no template makes its URL.
+    public func host(ofPayload payload: [UInt8]) -> String? {
+        guard let job = try? JSONDecoder().decode(DownloadJob.self, from: Data(payload)),
+            let url = try? url(of: job.source)
+        else { return nil }
+        return (try? DownloadURL(url, allowPrivateAddresses: true))?.host
     }
 
     /// Whether a text is a UUID: 36 characters, hexadecimal digits with hyphens in the right positions.
@@ -187,36 +192,5 @@ public struct DownloadRequestRules: Sendable, Hashable {
             throw DownloadRuleError(field: "bytes_per_second", message: "must be at least \(slowestSpeed)")
         }
         return job
-    }
-
-    private static func checkTemplate(_ template: String, allowPrivateAddresses: Bool) throws(DownloadRuleError) {
-        let field = "source_url"
-        let template = pieces(template)
-        guard template.count > 1 else {
-            throw DownloadRuleError(field: field, message: "must contain {track_id}")
-        }
-        do throws(DownloadRuleError) {
-            // Two unrelated ids must lead to the same origin, so that no id can choose the host.
-            let one = try DownloadURL(
-                expand(template, trackID: "1"), allowPrivateAddresses: allowPrivateAddresses)
-            let two = try DownloadURL(
-                expand(template, trackID: "2"), allowPrivateAddresses: allowPrivateAddresses)
-            guard one.host == two.host, one.port == two.port else {
-                throw DownloadRuleError(field: field, message: "must have {track_id} in its path or query")
-            }
-        } catch {
-            throw DownloadRuleError(
-                field: field, message: error.message, isAddressRefusal: error.isAddressRefusal)
-        }
-    }
-
-    private static let placeholder = "{track_id}"
-
-    private static func pieces(_ template: String) -> [String] {
-        template.split(separator: placeholder, omittingEmptySubsequences: false).map(String.init)
-    }
-
-    private static func expand(_ pieces: [String], trackID: String) -> String {
-        pieces.joined(separator: Percent.encoded(trackID, keeping: Percent.isUnreserved))
     }
 }

@@ -124,6 +124,13 @@ final class TestStack: Sendable {
     func martlet(
         _ arguments: String..., environment extra: [String: String] = [:], within limit: Duration = .seconds(30)
     ) async throws -> CommandResult {
+        try await martlet(arguments, environment: extra, within: limit)
+    }
+
+    /// Runs a command to its end.
+    func martlet(
+        _ arguments: [String], environment extra: [String: String] = [:], within limit: Duration = .seconds(30)
+    ) async throws -> CommandResult {
         let name = "\(directory)/command-\(UUID().uuidString)"
         let process = try Subprocess(
             Program.path, arguments, environment: environment.merging(extra) { $1 }, output: name + ".out",

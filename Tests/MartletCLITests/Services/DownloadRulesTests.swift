@@ -10,7 +10,7 @@ import Testing
 
 @Suite struct DownloadRulesTests {
     private func catalog(_ sourceURL: String? = nil) throws -> DownloadCatalog {
-        DownloadCatalog(try DownloadRequestRules(sourceURL: sourceURL))
+        DownloadCatalog(DownloadRequestRules(tracks: try sourceURL.map { try TrackTemplate($0) }))
     }
 
     private func job(_ payload: [UInt8]) throws -> DownloadJob {
@@ -46,7 +46,7 @@ import Testing
         let old = try catalog.plan(
             DownloadRequest(url: "https://a.example/x", maxBytes: 7, onConflict: .error, id: .generate()))
         let new = try job(try #require(try catalog.renamed(old.payload, "y.bin", nil)))
-        #expect(new.filename == "y.bin" && new.url == "https://a.example/x" && new.maxBytes == 7)
+        #expect(new.filename == "y.bin" && new.source == .url("https://a.example/x") && new.maxBytes == 7)
         #expect(new.onConflict == .error)
         #expect(try job(try #require(try catalog.renamed(old.payload, nil, .replace))).onConflict == .replace)
         #expect { try catalog.renamed(old.payload, "../y", nil) } throws: {
@@ -67,7 +67,9 @@ import Testing
         #expect(error.map { "\($0)".contains("DOWNLOAD__SOURCE_URL") && !"\($0)".contains("secret") } == true)
         let catalog = try catalog(url)
         let plan = try catalog.plan(DownloadRequest(trackID: "7", id: .generate()))
-        #expect(try job(plan.payload).url == "https://m.example/7?key=secret")
+        #expect(!String(decoding: plan.payload, as: UTF8.self).contains("secret"))
+        let renamed = try #require(try catalog.renamed(plan.payload, "y", nil))
+        #expect(try job(renamed).source == .track("7"))
         let facts = try #require(catalog.facts(plan.payload, nil))
         #expect(facts.url == "https://m.example/7" && facts.trackID == "7")
     }
