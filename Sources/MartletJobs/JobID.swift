@@ -5,39 +5,59 @@ import Synchronization
 
 /// The id of a job, unique within its queue.
 ///
-/// An id has 1 to 128 letters, digits, `.`, `_`, `:` and `-`, and does not consist of dots alone: clients normalise
-/// such path segments, so that a request would reach another address.
+/// An id has 1 to 128 letters, digits, `.`, `_`, `:` and `-`. It does not consist of dots alone, since clients normalise
+/// such path segments, and it is not a ``reserved`` word: a request for such a job would reach another address.
 ///
 /// ```swift
 /// let id = try JobID(validating: "order-4711")
 /// let generated = JobID.generate()
 /// ```
-public struct JobID: Hashable, Sendable, LosslessStringConvertible {
+public struct JobID: Hashable, Sendable, CustomStringConvertible {
     /// The id as text, the same in Redis and in every interface.
     public let description: String
 
     /// The rule for ids, phrased to follow a field's name.
-    public static let rule = "must match ^[A-Za-z0-9._:-]{1,128}$ and must not be made of dots alone"
+    public static let rule =
+        "must match ^[A-Za-z0-9._:-]{1,128}$ and must not be made of dots alone nor be one of "
+        + reserved.sorted().joined(separator: ", ")
 
-    /// Creates an id from external text.
+    /// The words that the HTTP API uses in place of an id, such as `bulk` in `/api/v1/jobs/bulk`.
+    public static let reserved: Set<String> = [
+        "actions", "batch", "batch-action", "bulk", "concurrency", "pause", "resume", "status",
+    ]
+
+    /// Creates an id from external text; `nil` when it breaks the ``rule``.
     ///
-    /// - Parameter description: the text.
-    /// - Returns: `nil` when it is empty, too long, has an invalid character, or consists of dots.
-    public init?(_ description: String) {
-        self.init(stored: description)
-        guard description.utf8.contains(where: { $0 != UInt8(ascii: ".") }) else { return nil }
+    /// Not public: `JobID(text) ?? .generate()` would push the same job twice under two ids.
+    package init?(_ description: String) {
+        guard Self.isName(description), !Self.isReserved(description) else { return nil }
+        self.init(unchecked: description)
     }
 
+    /// Whether a text has the alphabet and the length of an id and does not consist of dots alone.
+    package static func isName(_ text: String) -> Bool {
+        JobID(stored: text) != nil && text.utf8.contains { $0 != UInt8(ascii: ".") }
+    }
+
+    private static func isReserved(_ text: String) -> Bool {
+        // Most ids are longer, and comparing lengths is cheaper than hashing.
+        text.utf8.count <= longestReserved && reserved.contains(text)
+    }
+
+    private static let longestReserved = reserved.map(\.utf8.count).max() ?? 0
+
     /// Creates an id from external text.
     ///
-    /// - Parameter text: the text.
-    /// - Throws: ``JobIDError`` when it is empty, too long, has an invalid character, or consists of dots.
+    /// No public initializer returns `nil`, so that an invalid id is never mistaken for a request to generate one.
+    ///
+    /// - Parameter text: 1 to 128 letters, digits, `.`, `_`, `:` and `-`; not dots alone, not a ``reserved`` word.
+    /// - Throws: ``JobIDError`` when it breaks the ``rule``.
     public init(validating text: String) throws(JobIDError) {
         guard let id = JobID(text) else { throw JobIDError(text: text) }
         self = id
     }
 
-    /// Creates an id from stored text; accepts ids of dots, which older versions allowed.
+    /// Creates an id from stored text; accepts ids of dots and reserved words, which older versions allowed.
     package init?(stored text: String) {
         guard (1...128).contains(text.utf8.count) else { return nil }
         var text = text

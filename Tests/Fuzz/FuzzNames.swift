@@ -35,7 +35,9 @@ private let small = "abcdefghijklmnopqrstuvwxyz"
 
 private func checkID(_ text: String) {
     let alphabet = Set((small + small.uppercased() + digits + "._:-").utf8)
-    let isID = (1...128).contains(text.utf8.count) && text.utf8.allSatisfy(alphabet.contains)
+    let isID =
+        (1...128).contains(text.utf8.count) && text.utf8.allSatisfy(alphabet.contains)
+        && text.utf8.contains { $0 != UInt8(ascii: ".") } && !JobID.reserved.contains(text)
     let id = JobID(text)
     check((id != nil) == isID, "an id of \(text)")
     guard let id else { return }

@@ -210,6 +210,23 @@ import Testing
         }
     }
 
+    @Test func `a verb takes no fields that it does not know, and a body that says nothing is none`() async throws {
+        try await withServer { server in
+            let id = try await server.addDownload()
+            let verbs = ["pause", "resume", "cancel", "retry"].map { "/api/downloads/\(id)/\($0)" }
+            for path in verbs + ["/api/downloads/pause", "/api/downloads/resume"] {
+                let answer = try await server.post(path, #"{"priority":5}"#)
+                #expect(answer.status == 422 && answer.pointers == ["/priority"], "\(path): \(answer.text)")
+            }
+            #expect(try await server.get("/api/downloads/\(id)")["status"] == "queued")
+            #expect(try await server.get("/api/downloads/status").bool("paused") == false)
+            #expect(try await server.post("/api/downloads/\(id)/pause", "{}")["status"] == "paused")
+            #expect(try await server.post("/api/downloads/pause", "{}")["status"] == "paused")
+            let form = [("content-type", "application/x-www-form-urlencoded"), ("content-length", "0")]
+            #expect(try await server.post("/api/downloads/\(id)/resume", headers: form).status == 200)
+        }
+    }
+
     @Test func `unknown downloads are 404, malformed ids 422`() async throws {
         try await withServer { server in
             for verb in ["pause", "resume", "cancel", "retry"] {

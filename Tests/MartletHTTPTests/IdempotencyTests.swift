@@ -191,6 +191,55 @@ import Testing
         }
     }
 
+    @Test func `a request that ended with 503 has ended, and the same may be tried again under its key`() async throws {
+        try await withServer { server in
+            let body = #"{"type":"t"}"#
+            #expect(try await server.post(Self.jobs, body).status == 201)
+            for (path, request) in [(Self.jobs, body), (Self.jobs + "/bulk?atomic=false", "{\"jobs\":[\(body)]}")] {
+                let key = [("Idempotency-Key", path)]
+                let meta = "\(server.harness.prefix):{default}:meta"
+                _ = try await server.harness.command("HSET", meta, "schema", "99")
+                let failed = try await server.post(path, request, headers: key)
+                #expect(failed.status == 503, "\(failed.text)")
+                #expect(failed.text.contains("not-executed"))
+                let other = try await server.post(Self.jobs, #"{"type":"u"}"#, headers: key)
+                #expect(other.status == 422 && other["code"] == "idempotency-key-reused", "\(other.text)")
+                _ = try await server.harness.command("HSET", meta, "schema", "1")
+                let again = try await server.post(path, request, headers: key)
+                #expect(again.status == 201, "\(again.text)")
+                let repeated = try await server.post(path, request, headers: key)
+                #expect(repeated.status == 200, "\(repeated.text)")
+            }
+            #expect(try await server.get("/api/v1/stats").int("total_jobs") == 3)
+        }
+    }
+
+    @Test func `a request that a full registry refuses has ended`() async throws {
+        try await withServer { server in
+            #expect(try await server.post(Self.jobs, #"{"type":"t","queue":"first"}"#).status == 201)
+            server.store.limitQueues(to: 1)
+            let refused = try await server.post(Self.jobs, #"{"type":"t"}"#, headers: Self.key)
+            #expect(refused.status == 422 && refused["code"] == "too-many-queues", "\(refused.text)")
+            let other = try await server.post(Self.jobs, #"{"type":"u"}"#, headers: Self.key)
+            #expect(other["code"] == "idempotency-key-reused", "\(other.text)")
+        }
+    }
+
+    @Test func `a request whose outcome is unknown has ended, and the same again meets its job`() async throws {
+        try await withServerBehindProxy { server, proxy in
+            #expect(try await server.post(Self.jobs, #"{"type":"t"}"#).status == 201)
+            proxy.add(FaultRule(Fault(.swallow), to: .containing("canary"), times: 2))
+            let unknown = try await server.post(Self.jobs, #"{"type":"canary"}"#, headers: Self.key)
+            #expect(unknown.status == 503 && unknown["outcome"] == "unknown", "\(unknown.text)")
+            proxy.heal()
+            try await eventually("the server is back") { server.store.isConnected }
+            let other = try await server.post(Self.jobs, #"{"type":"u"}"#, headers: Self.key)
+            #expect(other.status == 422, "\(other.text)")
+            #expect(try await server.post(Self.jobs, #"{"type":"canary"}"#, headers: Self.key).status == 200)
+            #expect(try await server.get("/api/v1/stats").int("total_jobs") == 2)
+        }
+    }
+
     @Test func `a key whose reply is lost is said again, and lost for good nothing was pushed`() async throws {
         try await withServerBehindProxy { server, proxy in
             proxy.add(FaultRule(Fault(.swallow), to: .command("SET"), times: 1))

@@ -87,6 +87,7 @@ import Testing
         (#"{"type":"download"}"#, "/type"), (#"{"type":"t","queue":"No"}"#, "/queue"),
         (#"{"type":"t","queue":"a}b"}"#, "/queue"), (#"{"type":"t","id":"a b"}"#, "/id"),
         (#"{"type":"t","id":"é"}"#, "/id"), (#"{"type":"t","id":""}"#, "/id"),
+        (#"{"type":"t","id":null}"#, "/id"), (#"{"type":"t","id":7}"#, "/id"),
         (#"{"type":"t","claims":9}"#, "/claims"), (#"{"type":"t","token":"x"}"#, "/token"),
         (#"{"type":"t","a/b~":9}"#, "/a~1b~0"), (#"{"type":"t","type":"u"}"#, "/type"),
         (#"{"type":"t","delay_seconds":31536001}"#, "/delay_seconds"),

@@ -27,7 +27,6 @@ import Testing
             #expect(answer.headers.first(name: "allow") == "GET, HEAD, OPTIONS, POST")
             let slashed = try await server.send(.PUT, "/api/downloads/")
             #expect(slashed.headers.first(name: "allow") == "GET, HEAD, OPTIONS, POST")
-            #expect(try await server.get("/api/v1/jobs/bulk").status == 404)
         }
     }
 

@@ -16,6 +16,7 @@ import Testing
     @Test(
         arguments: [
             "", " ", "a b", "a/b", "{a}", "é", "a\n", "\0", "*", String(repeating: "x", count: 129), ".", "..", "....",
+            "bulk", "batch-action", "status",
         ])
     func `other ids are refused everywhere`(text: String) throws {
         #expect(JobID(text) == nil)
@@ -25,10 +26,13 @@ import Testing
         #expect(error?.description.contains("must match") == true)
     }
 
-    @Test func `a good id passes the check, and ids of dots that are stored can be read`() throws {
+    @Test func `a good id passes the check, and refused ids that are stored can be read`() throws {
         #expect(try JobID(validating: "order-4711.") == JobID("order-4711."))
         #expect(JobID(stored: "..")?.description == "..")
         #expect(JobID(stored: "a b") == nil)
+        #expect(JobID(stored: "bulk")?.description == "bulk")
+        #expect(JobID.isName("bulk") && !JobID.isName("..") && !JobID.isName("a b"))
+        #expect(try JobID(validating: "BULK").description == "BULK")
     }
 
     @Test func `ids that we make rise, never repeat, and are 26 lower-case characters`() throws {

@@ -23,7 +23,7 @@ public struct AccessToken: Sendable {
         let key = Self.random(
             bytes: 32, alphabet: "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_", bits: 6)
         let name = name ?? id
-        guard JobID(name) != nil, name.utf8.count <= 64 else {
+        guard JobID.isName(name), name.utf8.count <= 64 else {
             throw TokenFileError(line: 0, message: "a token's name has 1 to 64 characters of A-Z a-z 0-9 . _ : -")
         }
         guard !roles.isEmpty else {

@@ -69,7 +69,7 @@ public struct TokenTable: Sendable {
             throw TokenFileError(
                 line: 0, message: "expected: name roles queues sha256:<64 hex digits> [expires=<time>]")
         }
-        guard JobID(words[0]) != nil else {
+        guard JobID.isName(words[0]) else {
             throw TokenFileError(line: 0, message: "a name has characters of A-Z a-z 0-9 . _ : - only")
         }
         var roles: Set<Role> = []

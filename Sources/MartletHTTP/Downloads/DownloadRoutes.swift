@@ -6,6 +6,7 @@ import MartletQueue
 
 extension API {
     func pauseDownloads(_ call: Call) async throws -> Reply {
+        try call.takesNothing()
         try await call.queue(.downloads).change { queue throws(QueueError) in
             try await queue.pause(by: call.caller.name)
         }
@@ -13,6 +14,7 @@ extension API {
     }
 
     func resumeDownloads(_ call: Call) async throws -> Reply {
+        try call.takesNothing()
         let queue = try call.queue(.downloads)
         try await queue.change { queue throws(QueueError) in try await queue.resume() }
         if try await queue.afterChange({ queue throws(QueueError) in try await queue.status() })?.isPaused ?? false {
@@ -96,6 +98,11 @@ extension API {
 
     /// Pauses, resumes, cancels or retries: 200 with the new status, 202 while a running download stops.
     func changeDownload(_ call: Call, _ verb: ControlVerb) async throws -> Reply {
+        try call.takesNothing()
+        return try await change(call, verb)
+    }
+
+    private func change(_ call: Call, _ verb: ControlVerb) async throws -> Reply {
         let id = try call.id()
         return try Self.reply(id, verb, try await call.queue(.downloads).steer(verb, [id])[0])
     }
@@ -116,12 +123,12 @@ extension API {
     /// Runs a failed or cancelled download again, optionally under another name; a waiting one gets the name and keeps
     /// waiting.
     func retryDownload(_ call: Call) async throws -> Reply {
-        guard case .json(let text) = call.body else { return try await changeDownload(call, .retry) }
+        guard case .json(let text) = call.body else { return try await change(call, .retry) }
         var fields = Fields(text)
         let filename = fields.text("filename", length: 1...1024)
         let onConflict = fields.onConflict()
         try fields.done()
-        guard filename != nil || onConflict != nil else { return try await changeDownload(call, .retry) }
+        guard filename != nil || onConflict != nil else { return try await change(call, .retry) }
         let (id, queue) = (try call.id(), try call.queue(.downloads))
         let payload = try await beforeWriting {
             guard let job = try await queue.job(id), isDownload(job) else { throw Self.noDownload(id) }
@@ -140,7 +147,7 @@ extension API {
         let priority = fields.integer("priority", in: -1000...1000, required: true)
         try fields.done()
         guard let priority else { throw HTTPProblem.invalid("/priority", "is required") }
-        return try await changeDownload(call, .priority(priority))
+        return try await change(call, .priority(priority))
     }
 
     private static func changed(

@@ -57,13 +57,22 @@ extension API {
             try await saidTwice { _ throws(QueueError) in try await store.claim(key, for: digest) }
         }
         guard case .own(let base) = claim else { throw HTTPProblem.keyReused(isRunning: claim == .running) }
-        let reply: Reply
-        do { reply = try await push(KeyedPush(base: base, digest: digest)) } catch let problem as HTTPProblem {
-            try? await store.end(key, of: digest, base: base)
-            throw problem
+        do {
+            let reply = try await push(KeyedPush(base: base, digest: digest))
+            await end(key, of: digest, base: base)
+            return reply
+        } catch {
+            await end(key, of: digest, base: base)
+            throw error
         }
-        try? await store.end(key, of: digest, base: base)
-        return reply
+    }
+
+    /// Records that a request has finished, whatever its result: a push, a refusal, or a 503 after which it may be retried.
+    private func end(_ key: IdempotencyKey, of digest: String, base: JobID) async {
+        // Without a connection it cannot be recorded, and the response must not wait for it.
+        guard store.connectionFailure == nil else { return }
+        // Not a child of the request's task, which a shutdown may cancel.
+        await Task { [store] in try? await store.end(key, of: digest, base: base) }.value
     }
 }
 

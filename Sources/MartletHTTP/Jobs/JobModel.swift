@@ -42,13 +42,16 @@ struct JobModel: Sendable {
         job.uniqueKey = Self.label("unique_key", NewJob.Limit.uniqueKey, &fields)
         job.tags = Self.tags(&fields)
         job.metadata = Self.metadata(&fields)
-        let id = Self.id(&fields)
-        job.id = id ?? job.id
+        let chosen = Self.chosenID(&fields)
+        // A bad id has been noted as a fault, so from here on no id means that none was sent.
         guard fields.close().isEmpty, let queue else { return nil }
-        if id != nil { job.digest = RequestDigest.of(text, owner: owner) }
+        if let chosen {
+            job.id = chosen
+            job.digest = RequestDigest.of(text, owner: owner)
+        }
         self.queue = queue
         self.job = job
-        hasOwnID = id != nil
+        hasOwnID = chosen != nil
     }
 
     static func queue(_ fields: inout Fields) -> QueueName? {
@@ -58,9 +61,17 @@ struct JobModel: Sendable {
         return name
     }
 
-    private static func id(_ fields: inout Fields) -> JobID? {
-        guard let text = fields.text("id") else { return nil }
-        let id = JobID(text)
+    /// The id that the caller chose.
+    ///
+    /// Only a description without the field asks for a new id. `null` is refused like every other bad id: a caller that has
+    /// lost its id would push another job with each repeat.
+    private static func chosenID(_ fields: inout Fields) -> JobID? {
+        guard let value = fields.anyValue("id") else { return nil }
+        guard value.kind != .null else {
+            fields.refuse("id", "must not be null; leave it out for a new id")
+            return nil
+        }
+        let id = fields.text("id").flatMap { JobID($0) }
         if id == nil { fields.refuse("id", JobID.rule) }
         return id
     }

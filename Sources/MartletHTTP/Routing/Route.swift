@@ -71,8 +71,8 @@ extension Route {
     var isProbe: Bool { roles == nil }
 
     private static let downloads: [Route] = [
-        .download(.pauseDownloads, .post, "/pause", [.operate]),
-        .download(.resumeDownloads, .post, "/resume", [.operate]),
+        .download(.pauseDownloads, .post, "/pause", [.operate], body: .optionalJSON),
+        .download(.resumeDownloads, .post, "/resume", [.operate], body: .optionalJSON),
         .download(.downloadStatus, .get, "/status", [.read, .operate]),
         .download(.setDownloadConcurrency, .put, "/concurrency", [.operate], body: .json),
         .download(.addDownload, .post, "", [.produce], body: .json),
@@ -80,9 +80,9 @@ extension Route {
         .download(.actOnDownloads, .post, "/batch-action", [.operate], body: .bulk),
         .download(.listDownloads, .get, "", [.read, .operate], query: ["status", "limit", "cursor"]),
         .download(.getDownload, .get, "/{id}", [.produce, .read, .operate]),
-        .download(.pauseDownload, .post, "/{id}/pause", [.operate]),
-        .download(.resumeDownload, .post, "/{id}/resume", [.operate]),
-        .download(.cancelDownload, .post, "/{id}/cancel", [.operate]),
+        .download(.pauseDownload, .post, "/{id}/pause", [.operate], body: .optionalJSON),
+        .download(.resumeDownload, .post, "/{id}/resume", [.operate], body: .optionalJSON),
+        .download(.cancelDownload, .post, "/{id}/cancel", [.operate], body: .optionalJSON),
         .download(.retryDownload, .post, "/{id}/retry", [.operate], body: .optionalJSON),
         .download(.postDownloadPriority, .post, "/{id}/priority", [.operate], body: .json),
         .download(.patchDownloadPriority, .patch, "/{id}/priority", [.operate], body: .json),

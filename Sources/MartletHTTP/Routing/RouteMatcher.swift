@@ -8,7 +8,10 @@ struct RouteMatch: Sendable {
     let parameters: [String: String]
 }
 
-/// Finds routes by path segments; a fixed segment takes precedence over a parameter.
+/// Finds routes by path segments.
+///
+/// A fixed segment takes precedence over a parameter, whatever the method: `/jobs/bulk` is never the job `bulk`. No id is
+/// such a word (`JobID.reserved`), so every job can be addressed.
 struct RouteMatcher: Sendable {
     private enum Segment: Sendable, Equatable {
         case fixed(String)
@@ -62,10 +65,8 @@ struct RouteMatcher: Sendable {
         if let route = plain[path]?.routes.first(where: { $0.method == wanted }) {
             return RouteMatch(route: route, parameters: [:])
         }
-        for (path, parameters) in candidates(Self.segments(path).map(Self.unescaped)) {
-            if let route = path.routes.first(where: { $0.method == wanted }) {
-                return RouteMatch(route: route, parameters: parameters)
-            }
+        if let (path, parameters) = found(at: path), let route = path.routes.first(where: { $0.method == wanted }) {
+            return RouteMatch(route: route, parameters: parameters)
         }
         let list = try allowed(at: path)
         throw HTTPProblem(.methodNotAllowed, "method-not-allowed", "this path answers to \(list)").with(.allow, list)
@@ -73,27 +74,21 @@ struct RouteMatcher: Sendable {
 
     /// The methods that a path supports, separated by commas; `*` is the whole server.
     func allowed(at path: String) throws(HTTPProblem) -> String {
-        let there =
-            path == "*"
-            ? paths.values.flatMap(\.self)
-            : candidates(Self.segments(path).map(Self.unescaped)).map(\.path)
-        if there.isEmpty { throw .notFound("there is nothing at this path") }
-        var allowed = Set(there.flatMap(\.routes).map(\.method.rawValue))
+        let routes = path == "*" ? paths.values.flatMap { $0.flatMap(\.routes) } : found(at: path)?.path.routes ?? []
+        if routes.isEmpty { throw .notFound("there is nothing at this path") }
+        var allowed = Set(routes.map(\.method.rawValue))
         allowed.insert("OPTIONS")
         if allowed.contains("GET") { allowed.insert("HEAD") }
         return allowed.sorted().joined(separator: ", ")
     }
 
-    /// The matching paths, most fixed segments first.
-    private func candidates(_ asked: [String]) -> [(path: Path, parameters: [String: String])] {
-        var found: [(path: Path, parameters: [String: String])] = []
+    /// The matching path with the most fixed segments.
+    private func found(at text: String) -> (path: Path, parameters: [String: String])? {
+        let asked = Self.segments(text).map(Self.unescaped)
         for path in paths[asked.count] ?? [] {
-            guard let parameters = path.parameters(of: asked) else { continue }
-            found.append((path, parameters))
-            // Download ids are generated, so `/api/downloads/pause` is never the download `pause`.
-            if path.fixed == asked.count, path.routes.allSatisfy({ $0.scope == .downloads }) { break }
+            if let parameters = path.parameters(of: asked) { return (path, parameters) }
         }
-        return found
+        return nil
     }
 
     private static func segments(_ path: String) -> [String] {
