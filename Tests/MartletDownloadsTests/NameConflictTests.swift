@@ -136,15 +136,15 @@ import Testing
 
     @Test func `a worker makes the URL of a track from its own template, and without one the job waits`() async throws {
         let origin = try await Origin.start { _, _ in .file(Array("track".utf8)) }
-        let bench = try Bench()
+        let harness = try DownloadHarness()
         let job = DownloadJob(source: .track("7"), filename: "a")
-        let error = await bench.failure(job)
+        let error = await harness.failure(job)
         #expect(error?.code == .noTemplate && error?.retryAdvice == .release(after: .seconds(30)))
         let tracks = try TrackTemplate(origin.url("/{track_id}?key=secret"), allowPrivateAddresses: true)
-        let settings = bench.settings { $0.tracks = tracks }
-        #expect(try await bench.run(job, settings: settings).bytes == 5)
+        let settings = harness.settings { $0.tracks = tracks }
+        #expect(try await harness.run(job, settings: settings).bytes == 5)
         #expect(origin.asked.last?.path == "/7?key=secret")
-        let bad = await bench.failure(DownloadJob(source: .track(".."), filename: "b"), settings: settings)
+        let bad = await harness.failure(DownloadJob(source: .track(".."), filename: "b"), settings: settings)
         #expect(bad?.code == .badRequest && bad?.message.contains("secret") == false)
     }
 }

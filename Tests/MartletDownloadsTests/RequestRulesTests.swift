@@ -56,7 +56,7 @@ import Testing
         "", ".", "..", "a\u{0}", "a\u{9B}b", "a\u{202E}b", "a\u{200B}", String(repeating: "a", count: 65),
     ])
     func `a track's id has nothing that is not shown as it is`(id: String) {
-        #expect { try DownloadRequestRules.checkTrackID(id) } throws: {
+        #expect { try TrackTemplate("https://a.example/{track_id}").url(of: id) } throws: {
             ($0 as? DownloadRuleError)?.field == "track_id"
         }
     }

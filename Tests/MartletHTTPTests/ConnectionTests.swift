@@ -42,16 +42,18 @@ import Testing
     @Test func `a connection that says nothing has as long as a head, and gets no answer`() async throws {
         try await withServer(settings: { $0.headDeadline = .milliseconds(300) }) { server in
             let held = try await Self.hold(20, server)
-            try await eventually("all are closed") { held.allSatisfy { !$0.isOpen } }
+            try await eventually(within: .seconds(30), "all are closed") { held.allSatisfy { !$0.isOpen } }
             #expect(held.allSatisfy { $0.received.isEmpty })
         }
     }
 
     @Test func `silent, slow and idle connections from everywhere keep nobody waiting`() async throws {
+        // What nobody may have to wait for is the end of an attacker's time.
+        let attackersTime = Duration.seconds(8)
         try await withServer(settings: {
             $0.maxConnections = 200
             $0.maxConnectionsPerAddress = 40
-            $0.headDeadline = .seconds(2)
+            $0.headDeadline = attackersTime
         }) { server in
             try await withThrowingTaskGroup(of: Void.self) { attack in
                 for number in 0..<300 {
@@ -63,7 +65,7 @@ import Testing
                         case 1: await connection.trickle(Self.endless, every: .milliseconds(80))
                         default: try? await connection.send(Self.get)
                         }
-                        try await eventually(within: .seconds(20), "its time is over") {
+                        try await eventually(within: .seconds(60), "its time is over") {
                             number % 3 == 2 || !connection.isOpen
                         }
                     }
@@ -71,7 +73,7 @@ import Testing
                 for _ in 0..<40 {
                     let start = ContinuousClock.now
                     #expect(try await server.get("/livez").status == 200)
-                    #expect(ContinuousClock.now - start < .seconds(2))
+                    #expect(ContinuousClock.now - start < attackersTime)
                 }
                 try await attack.waitForAll()
             }

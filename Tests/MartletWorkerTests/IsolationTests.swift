@@ -186,6 +186,26 @@ private final class Supervised: Sendable {
         }
     }
 
+    @Test func `lines that a handler in a process of its own logs name its job, type, attempt, queue and worker`()
+        async throws
+    {
+        try await withStore { harness in
+            let errors = temporaryDirectory("isolation") + "/errors"
+            let worker = try await Supervised(harness, slots: 1, ["logs"], errors: errors)
+            defer { worker.stop() }
+            let ids = try await push(["teller"], to: harness)
+            _ = try await wait(ids[0], .completed, harness, worker)
+            let text = try String(contentsOfFile: errors, encoding: .utf8)
+            let line = try #require(text.split(separator: "\n").first { $0.contains("told by the handler") }, "\(text)")
+            for label in ["job_id=\(ids[0])", "type=teller", "attempt=1", "queue=q"] {
+                #expect(line.contains(label), "no \(label) in \(line)")
+            }
+            let id = try #require(line.firstMatch(of: /worker_id=(\S+)/)).1
+            let known = try await harness.queue().workers().map(\.worker)
+            #expect(known.contains(String(id)), "\(id) is not among \(known)")
+        }
+    }
+
     @Test func `a handler in a process of its own may push`() async throws {
         try await with(apart: false) { harness, worker in
             let ids = try await push(["relay"], to: harness)

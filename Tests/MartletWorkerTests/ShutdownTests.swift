@@ -73,6 +73,33 @@ import Testing
         }
     }
 
+    @Test func `the last line of a worker says how many jobs it released at its stop, and counts no earlier ones`()
+        async throws
+    {
+        try await withStore { harness in
+            let (runLog, lines) = (RunLog(), RunLog())
+            var configuration = WorkerConfiguration.quick
+            configuration.grace = .milliseconds(50)
+            let worker = worker(harness, slots: 3, configuration, logger: lines.logger()) {
+                On(Note.self) { job, context in
+                    runLog.add("start \(job.number)")
+                    // Released once before the stop, which is not the stop's doing.
+                    if job.number == 0, context.claims == 1 { throw JobOutcome.release() }
+                    if job.number < 2 { try await Task.sleep(for: .seconds(600)) }
+                }
+            }
+            _ = try await harness.queue().enqueue(contentsOf: (0..<3).map { Note(number: $0) })
+            try await serving(worker) {
+                try await eventually(within: .seconds(20), "two run, one of them again, and the third has ended") {
+                    let isDone = try await harness.queue().status()?.jobs[.completed] == 1
+                    return isDone && runLog.count(of: "start 0") == 2 && runLog.count(of: "start 1") == 1
+                }
+            }
+            let last = try #require(lines.all.last { $0.contains("released_jobs") }, "\(lines.all)")
+            #expect(last.contains("\"released_jobs\":2") && last.contains("\"abandoned_handlers\":0"), "\(last)")
+        }
+    }
+
     @Test func `a cancelled run gives back at once and still settles`() async throws {
         try await withStore { harness in
             let runLog = RunLog()

@@ -35,7 +35,7 @@ private final class Program: Sendable {
     /// The status that `waitpid` gives when it has ended.
     func end() async throws -> Int32 {
         var status: Int32 = 0
-        try await eventually(within: .seconds(30), "the program ends") {
+        try await eventually(within: .seconds(60), "the program ends") {
             waitpid(processID, &status, WNOHANG) == processID
         }
         return status
@@ -47,14 +47,16 @@ private final class Program: Sendable {
     func `the first signal lets the running job finish, and the program ends with 0`(_ signal: Int32) async throws {
         try await withStore { harness in
             let queue = harness.queue()
-            let jobs = (0..<3).map { _ in NewJob(type: "steady", payload: []) }
+            let jobs = (0..<3).map { _ in NewJob(type: "gated", payload: []) }
             _ = try await queue.enqueue(jobs)
             let program = try Program("TestWorker", [try await SharedRedis.url(), harness.prefix, "1"])
             defer { program.send(SIGKILL) }
-            try await eventually(within: .seconds(20), "the first runs") {
+            try await eventually(within: .seconds(60), "the first runs") {
                 try await queue.job(jobs[0].id)?.checkpoint != nil
             }
             program.send(signal)
+            try await harness.waitForStop()
+            _ = try await harness.queue("gate").enqueue(NewJob(type: "open", payload: []))
             #expect(try await program.end() == 0)
             let states = try await queue.jobs(jobs.map(\.id))
             #expect(states.map { $0?.state } == [.completed, .queued, .queued])
@@ -70,11 +72,7 @@ private final class Program: Sendable {
             defer { program.send(SIGKILL) }
             try await harness.waitFor(job.id, .active, within: .seconds(20))
             program.send(SIGTERM)
-            try await eventually(within: .seconds(20), "it is stopping") {
-                try await harness.queue().workers().contains { card in
-                    String(decoding: card.says, as: UTF8.self).contains("\"state\":\"stopping\"")
-                }
-            }
+            try await harness.waitForStop()
             program.send(SIGTERM)
             #expect(try await program.end() >> 8 & 0xFF == 128 + SIGTERM)
         }
@@ -86,11 +84,22 @@ private final class Program: Sendable {
             let program = try Program("GuideProgram", [], variables)
             defer { program.send(SIGKILL) }
             let queue = harness.queue("default")
-            try await eventually(within: .seconds(20), "it has greeted") {
+            try await eventually(within: .seconds(60), "it has greeted") {
                 try await queue.status()?.jobs[.completed] == 1
             }
             program.send(SIGTERM)
             #expect(try await program.end() == 0)
+        }
+    }
+}
+
+extension QueueHarness {
+    /// Waits until a worker has said that it is stopping.
+    fileprivate func waitForStop() async throws {
+        try await eventually(within: .seconds(60), "it is stopping") {
+            try await queue().workers().contains { card in
+                String(decoding: card.says, as: UTF8.self).contains("\"state\":\"stopping\"")
+            }
         }
     }
 }

@@ -47,18 +47,22 @@ struct PermanentFailure: RetryAdvising, CustomStringConvertible {
 @main
 struct TestWorker {
     /// Arguments: URL of Redis, prefix, slots, `apart` where lost jobs run in processes of their own, `pushes` where the
-    /// program pushes a job before its worker runs.
+    /// program pushes a job before its worker runs, `logs` where it logs to standard error.
     static func main() async throws {
         let words = CommandLine.arguments
-        let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        let isLogging = words.contains("logs")
+        let logger = Logger(label: "test") { label -> any LogHandler in
+            guard isLogging else { return SwiftLogNoOpLogHandler() }
+            return StreamLogHandler.standardError(label: label)
+        }
         let store = JobStore(redis: try RedisConfiguration(url: words[1]), prefix: words[2], logger: logger)
         var configuration = WorkerConfiguration()
         configuration.pollInterval = .milliseconds(40)
         configuration.sweepInterval = .milliseconds(60)
         configuration.cancellationGrace = .milliseconds(300)
         configuration.isolatesLostJobs = words.contains("apart")
-        guard let name = QueueName("q") else { return }
-        let queue = store.queue(name)
+        guard let name = QueueName("q"), let gateName = QueueName("gate") else { return }
+        let (queue, gate) = (store.queue(name), store.queue(gateName))
         let worker = Worker(store, queues: ["q": Int(words[3]) ?? 1], configuration: configuration, logger: logger) {
             OnRaw("poison") { _, _ in
                 // Time enough for the bystanders to have begun.
@@ -70,6 +74,12 @@ struct TestWorker {
                 try await context.save(1)
                 try await Task.sleep(for: .milliseconds(300))
             }
+            OnRaw("gated") { _, context in
+                try await context.save(1)
+                // Whoever looks on opens the gate by a job in another queue.
+                while try await gate.status()?.total ?? 0 == 0 { try await Task.sleep(for: .milliseconds(20)) }
+            }
+            OnRaw("teller", runsOn: .process) { _, context in context.logger.notice("told by the handler") }
             OnRaw("trap", runsOn: .process) { _, _ in trap() }
             OnRaw("deaf", runsOn: .process) { _, _ in
                 while true { try? await Task.sleep(for: .seconds(1)) }

@@ -53,7 +53,9 @@ public struct DownloadRequestRules: Sendable, Hashable {
                 bytesPerSecond: bytesPerSecond, onConflict: onConflict))
     }
 
-    /// Creates the job for a track. It holds the track's id; the worker makes the URL from its own template.
+    /// Creates the job for a track.
+    ///
+    /// The job holds the track's id; the worker makes the URL from its own template.
     ///
     /// - Parameters:
     ///   - trackID: the track's id, 1 to 64 bytes.

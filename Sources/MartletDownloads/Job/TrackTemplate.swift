@@ -1,5 +1,7 @@
 // The template that makes a track's URL from its id.
 
+import MartletJobs
+
 /// A URL with `{track_id}` where a track's id stands, such as `https://media.example/{track_id}.flac?key=…`.
 ///
 /// Its query may hold a secret, so neither jobs nor answers hold what it makes; both hold the track's id.
@@ -35,13 +37,15 @@ public struct TrackTemplate: Sendable, Hashable {
 
     /// The URL of a track, its id percent-encoded.
     ///
-    /// - Parameter trackID: 1 to 64 bytes without control characters, not `.` nor `..`.
+    /// - Parameter trackID: 1 to 64 bytes without control or format characters, not `.` or `..`.
+    /// - Returns: the URL.
     /// - Throws: ``DownloadRuleError`` for any other id.
     public func url(of trackID: String) throws(DownloadRuleError) -> String {
-        let isControl = trackID.utf8.contains { $0 < 0x20 || $0 == 0x7F }
-        guard (1...64).contains(trackID.utf8.count), !isControl, trackID != ".", trackID != ".." else {
+        let isVisible = !trackID.unicodeScalars.contains(where: \.disturbsDisplay)
+        guard (1...64).contains(trackID.utf8.count), isVisible, trackID != ".", trackID != ".." else {
             throw DownloadRuleError(
-                field: "track_id", message: "must be 1 to 64 bytes without control characters, and not a dot segment")
+                field: "track_id",
+                message: "must be 1 to 64 bytes without control or format characters, and not a dot segment")
         }
         return expanded(trackID)
     }

@@ -113,6 +113,10 @@ extension HTTPProblem {
         .serviceUnavailable, "answers-full", "too many large answers wait to be read; ask again later"
     ).with("outcome", "not-executed").with(.retryAfter, "1")
 
+    /// 503: the server takes no more requests; the connection is closed after this response.
+    static let shuttingDown = HTTPProblem(.serviceUnavailable, "shutting-down", "the server is shutting down")
+        .with("outcome", "not-executed").with(.retryAfter, "1").with(.connection, "close")
+
     /// 500: an unexpected server error, without details.
     static let bug = HTTPProblem(.internalServerError, "internal", "an error of the server's own; its log has the rest")
 }

@@ -36,6 +36,8 @@ final class RequestGuard: ChannelDuplexHandler {
     /// Runs while a large response is unread, however steadily it is read.
     private var answerDeadline: Scheduled<Void>?
     private var largeAnswers = 0
+    /// Whether the server is shutting down; then no client has longer than ``ServerSettings/shutdownDeadline``.
+    private var isShuttingDown = false
 
     init(_ settings: ServerSettings, link: ClientConnection, connections: ConnectionTable) {
         self.settings = settings
@@ -69,6 +71,9 @@ final class RequestGuard: ChannelDuplexHandler {
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         switch event {
         case is BytesArrived: if !isReading { isBeginning = true }
+        case is ChannelShouldQuiesceEvent:
+            shutDown(context)
+            context.fireUserInboundEventTriggered(event)
         default:
             if let event = event as? ChannelEvent, event == .inputClosed { link.clientStopped() }
             context.fireUserInboundEventTriggered(event)
@@ -221,16 +226,35 @@ extension RequestGuard {
 
     private func closing(after limit: Duration, _ context: ChannelHandlerContext) -> Scheduled<Void> {
         let channel = context.channel
-        return context.eventLoop.scheduleTask(in: TimeAmount(limit)) { channel.close(promise: nil) }
+        return context.eventLoop.scheduleTask(in: allowed(limit)) { channel.close(promise: nil) }
     }
 }
 
 // MARK: - Deadlines and ends
 
 extension RequestGuard {
+    /// Shortens the deadlines that run, so that a client which sends or reads nothing holds up the shutdown only briefly.
+    private func shutDown(_ context: ChannelHandlerContext) {
+        isShuttingDown = true
+        if deadline != nil { expect(within: settings.shutdownDeadline, context) }
+        if let running = readingDeadline {
+            running.cancel()
+            readingDeadline = closing(after: settings.shutdownDeadline, context)
+        }
+        if let running = answerDeadline {
+            running.cancel()
+            answerDeadline = closing(after: settings.shutdownDeadline, context)
+        }
+    }
+
+    /// A deadline, or what is left of it in a shutdown.
+    private func allowed(_ limit: Duration) -> TimeAmount {
+        TimeAmount(isShuttingDown ? min(limit, settings.shutdownDeadline) : limit)
+    }
+
     private func expect(within limit: Duration, _ context: ChannelHandlerContext) {
         stopClock()
-        deadline = context.eventLoop.assumeIsolated().scheduleTask(in: TimeAmount(limit)) { self.runOut(context) }
+        deadline = context.eventLoop.assumeIsolated().scheduleTask(in: allowed(limit)) { self.runOut(context) }
     }
 
     private func stopClock() {

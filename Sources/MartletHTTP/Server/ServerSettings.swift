@@ -46,6 +46,8 @@ public struct ServerSettings: Sendable {
     public var readingDeadline = Duration.seconds(60)
     /// The time limit for reading a large response, however steadily it is read.
     public var answerDeadline = Duration.seconds(60)
+    /// How long a client may take to send a request or to read on while the server is shutting down.
+    public var shutdownDeadline = Duration.seconds(3)
     /// How long a connection may be idle.
     public var idleTimeout = Duration.seconds(60)
     /// The most connections; at the limit, a new one replaces the one that has been idle longest.

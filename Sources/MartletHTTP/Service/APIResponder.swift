@@ -8,6 +8,7 @@ import MartletJobs
 import MartletQueue
 import NIOCore
 import NIOHTTP1
+import ServiceLifecycle
 
 /// The context of a request's connection.
 struct Connection: InitializableFromSource, Sendable {
@@ -63,6 +64,7 @@ struct APIResponder: HTTPResponder {
     private func answer(
         _ request: Request, _ context: Connection, _ note: inout RequestLog.Note
     ) async throws -> Reply {
+        if Task.isShuttingDownGracefully { throw HTTPProblem.shuttingDown }
         if request.method == .options { return try options(request, &note) }
         let match = Result { () throws(HTTPProblem) in try matcher.match(request.method, request.uri.path) }
         if case .success(let match) = match { note.route = match.route.template }
@@ -182,7 +184,8 @@ struct APIResponder: HTTPResponder {
 
     /// The caller's request id if it is safe, otherwise a new one.
     private static func requestID(_ headers: HTTPFields) -> String {
-        (headers.value(of: .requestID).flatMap { JobID($0) } ?? .generate()).description
+        if let own = headers.value(of: .requestID), JobID.isName(own) { return own }
+        return JobID.generate().description
     }
 }
 

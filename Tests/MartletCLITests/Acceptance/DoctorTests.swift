@@ -5,6 +5,7 @@ import MartletRedis
 import Testing
 
 @testable import MartletCLI
+@testable import MartletChecks
 
 private let nothing = OriginContent(files: [], bytesPerSecond: 1)
 
@@ -27,6 +28,19 @@ private let nothing = OriginContent(files: [], bytesPerSecond: 1)
                 #expect(check["advice"].string?.hasPrefix("set ") == true)
             }
         }
+    }
+
+    @Test func `the order of texts is told, and no order is a fault`() async throws {
+        try await TestStack.with(nothing) { stack in
+            let check = try await stack.doctor("locale")
+            #expect(check["result"].string == "ok")
+            #expect(check["value"].string?.contains("texts compare by") == true, "\(check)")
+        }
+        // What a Redis with a language would say; the tests of the queue run one.
+        #expect(CollationCheckup.words(setting: nil, comparesBytes: true) == "texts compare by bytes")
+        #expect(
+            CollationCheckup.words(setting: "en_US.UTF-8", comparesBytes: false)
+                == "en_US.UTF-8: texts compare by a language, ids by bytes all the same")
     }
 
     @Test func `a value that cannot be read says so`() async throws {

@@ -32,19 +32,22 @@ import Testing
                 "/api/downloads", .object(["url": .string(url), "filename": "honest.bin", "priority": .integer(-5)]))
             let id = try #require(pushed["id"].string)
             let start = ContinuousClock.now
-            try await stack.until(id, is: "completed", within: .seconds(20))
-            #expect(ContinuousClock.now - start < .seconds(15))
+            // A download of the slow host takes 200 s; one that keeps the honest one waiting does so for that long.
+            try await stack.until(id, is: "completed", within: .seconds(100))
+            let waited = ContinuousClock.now - start
+            #expect(try await stack.downloads.status()?.completedEver == 1, "no slow download has ended")
             // With nobody else waiting the slow host gets its third slot again, and nobody spins.
-            try await stack.until("the slow host has all slots again") {
+            try await stack.until("the slow host has all slots again", within: .seconds(60)) {
                 try await stack.downloads.status()?.jobs[.active] == 3
             }
             let records = try await stack.downloads.jobs(try ids.map { try #require(JobID($0)) }).compactMap(\.self)
             #expect(records.allSatisfy { $0.failures == 0 }, "giving way costs no attempt")
             let before = records.reduce(0) { $0 + $1.claims }
-            #expect(before < 400, "\(before) claims")
+            // At most a hundred of a host come again in a second.
+            #expect(Double(before) < 100 + 100 * (waited / .seconds(1)), "\(before) claims in \(waited)")
             // Nobody waits, so nothing is given back any more: the claims come to rest.
             var claims = before
-            try await stack.until("no download is given back", every: .seconds(1)) {
+            try await stack.until("no download is given back", within: .seconds(60), every: .seconds(1)) {
                 let now = try await stack.downloads.jobs(records.map(\.id)).compactMap(\.self)
                     .reduce(0) { $0 + $1.claims }
                 defer { claims = now }
@@ -65,7 +68,7 @@ import Testing
                 "DOWNLOAD__MIN_BYTES_PER_SECOND": "100000", "DOWNLOAD__MIN_SPEED_WINDOW_SECONDS": "5",
             ])
             let id = try await stack.add("slow1.bin", maxRetries: 0)
-            try await stack.until(id, is: "failed", within: .seconds(20))
+            try await stack.until(id, is: "failed", within: .seconds(100))
             #expect(try await stack.record(id).error?.hasPrefix("too_slow: ") == true)
         }
     }
@@ -80,7 +83,7 @@ import Testing
             #expect(added.status == 0, "\(added.errors)")
             #expect(added.json["timeout_seconds"].int == 2)
             let id = try #require(added.json["id"].string)
-            try await stack.until(id, is: "failed", within: .seconds(15))
+            try await stack.until(id, is: "failed", within: .seconds(100))
             #expect(try await stack.record(id).error?.hasPrefix("timed out") == true)
             let retried = try await stack.martlet("download", "retry", id, "--filename", "other.bin")
             #expect(retried.status == 0, "\(retried.errors)")

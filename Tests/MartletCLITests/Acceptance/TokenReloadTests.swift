@@ -85,18 +85,18 @@ import Testing
 
     @Test(arguments: ["serve", "work", "dev"])
     func `SIGHUP ends no process, and one that has nothing to read again says so`(command: String) async throws {
-        try await House.with(OriginContent(files: [], bytesPerSecond: 1)) { house in
+        try await TestStack.with(OriginContent(files: [], bytesPerSecond: 1)) { stack in
             let port = try await DemoStage.freePort()
             let name = command == "work" ? "WORKER_HTTP_PORT" : "HTTP_PORT"
-            let process = try house.start([command], [name: String(port)])
+            let process = try stack.start([command], [name: String(port)])
             // Earlier than this the process may not have come to the point where it hears signals.
-            try await house.until("it is ready") {
-                try #require(process.status == nil, "\(house.log(command))")
+            try await stack.until("it is ready") {
+                try #require(process.status == nil, "\(stack.log(command))")
                 return await (try? Self.get("/readyz", at: port)) != nil
             }
             process.send(SIGHUP)
-            try await house.until("the log says so", within: .seconds(5)) {
-                house.log(command).contains("there is nothing to read again")
+            try await stack.until("the log says so", within: .seconds(5)) {
+                stack.log(command).contains("there is nothing to read again")
             }
             _ = try await Self.get("/livez", at: port)
             #expect(process.status == nil)

@@ -11,31 +11,31 @@ import Testing
 
     @Test func `the secret of the source URL reaches the origin and no surface`() async throws {
         let file = OriginFile(name: Self.tracks.good, size: 1000, seed: 1)
-        try await House.with(OriginContent(files: [file], bytesPerSecond: 1 << 30)) { house in
-            let source = house.origin.url(of: "{track_id}") + "?key=canary"
+        try await TestStack.with(OriginContent(files: [file], bytesPerSecond: 1 << 30)) { stack in
+            let source = stack.origin.url(of: "{track_id}") + "?key=canary"
             let settings = ["DOWNLOAD__SOURCE_URL": source, "LOG_LEVEL": "trace"]
-            try await house.serve(settings)
-            try house.work(settings)
+            try await stack.serve(settings)
+            try stack.work(settings)
             for track in [Self.tracks.good, Self.tracks.bad] {
                 let body = JSON.object(["track_id": .string(track), "filename": .string(track)])
-                let id = try #require(try await house.post("/api/downloads", body)["id"].string)
+                let id = try #require(try await stack.post("/api/downloads", body)["id"].string)
                 let isGood = track == Self.tracks.good
-                try await house.until(id, is: isGood ? "completed" : "failed")
-                let shown = try await house.download(id)
+                try await stack.until(id, is: isGood ? "completed" : "failed")
+                let shown = try await stack.download(id)
                 #expect(shown["track_id"].string == track)
-                #expect(shown["url"].string == house.origin.url(of: track))
+                #expect(shown["url"].string == stack.origin.url(of: track))
                 for path in ["/api/downloads/\(id)", "/api/v1/jobs/\(id)", "/api/v1/jobs?queue=downloads"] {
-                    #expect(try await !house.text(path).contains("canary"), "\(path)")
+                    #expect(try await !stack.text(path).contains("canary"), "\(path)")
                 }
-                #expect(try await !String(decoding: house.record(id).payload, as: UTF8.self).contains("canary"))
+                #expect(try await !String(decoding: stack.record(id).payload, as: UTF8.self).contains("canary"))
             }
-            #expect(try house.hasRightBytes(Self.tracks.good))
+            #expect(try stack.hasRightBytes(Self.tracks.good))
             for arguments in [["doctor"], ["job", "list"], ["download", "list"], ["audit"]] {
-                let result = try await house.martlet(arguments, environment: settings)
+                let result = try await stack.martlet(arguments, environment: settings)
                 #expect(!(result.output + result.errors).contains("canary"), "\(arguments)")
             }
             for log in ["serve", "work"] {
-                let text = House.text("\(house.directory)/\(log).log")
+                let text = TestStack.text("\(stack.directory)/\(log).log")
                 #expect(!text.isEmpty && !text.contains("canary"), "\(log)")
             }
         }

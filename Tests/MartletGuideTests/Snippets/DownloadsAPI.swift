@@ -24,7 +24,8 @@ func pushDownloads(_ downloads: Queue, _ checksum: String) async throws {
 }
 
 func pushTracks() throws {
-    let rules = try DownloadRequestRules(sourceURL: "https://media.example.com/tracks/{track_id}")
+    let tracks = try TrackTemplate("https://media.example.com/tracks/{track_id}")
+    let rules = DownloadRequestRules(tracks: tracks)
     let job = try rules.job(trackID: "4711", maxBytes: 100 << 20)
     print(job)
 }
