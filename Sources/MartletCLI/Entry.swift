@@ -1,4 +1,4 @@
-// The command `martlet` and the root of its commands.
+// The command `martlet`: parses, runs, and turns every failure into a sentence and an exit code.
 
 import ArgumentParser
 import MartletCommandSupport
@@ -16,7 +16,7 @@ struct Entry {
     static func main() async { exit(await ProgramRun.run(MartletCommand.self)) }
 }
 
-/// The root of all commands.
+/// The root command.
 struct MartletCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "martlet",

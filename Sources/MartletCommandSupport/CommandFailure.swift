@@ -1,16 +1,16 @@
-// Why a command did not do what was asked: a sentence for people and an exit code for scripts.
+// Why a command failed: a sentence for people and an exit code for scripts.
 
 import MartletChecks
 import MartletJSON
 import MartletQueue
 import MartletRedis
 
-/// The ways in which a command ends.
+/// The exit codes of commands.
 package enum Ending: Int32, Sendable {
     case failed = 1
-    /// Some of several things were done.
+    /// Some of several actions succeeded.
     case partial = 2
-    /// The wait was over first.
+    /// The wait exceeded its limit.
     case timedOut = 3
     case authentication = 4
     case notFound = 5
@@ -18,11 +18,11 @@ package enum Ending: Int32, Sendable {
     /// The awaited job failed or was cancelled.
     case jobFailed = 7
     case usage = 64
-    /// The server or Redis cannot be reached.
+    /// The server or Redis is unavailable.
     case unavailable = 69
     case configuration = 78
 
-    /// A stable word for programs.
+    /// A stable code for programs.
     package var word: String {
         switch self {
         case .failed: "failed"
@@ -59,7 +59,7 @@ package struct CommandFailure: Error, Equatable {
         self.word = word ?? code.word
     }
 
-    /// The failure that an error amounts to.
+    /// Converts any error.
     package init(_ error: any Error) {
         switch error {
         case let failure as CommandFailure: self = failure

@@ -1,12 +1,12 @@
-// JSON that keeps how it was written: the order of fields, every digit of a number, every escape of a text.
+// JSON that preserves its spelling: the order of fields, every digit, every escape.
 
 /// Any JSON value.
 ///
-/// A value that came from outside goes out again as it came. So a field that this version does not know is still
-/// shown, and a number that fits no integer type loses no digit.
+/// A received value is written as it was received. So unknown fields are still shown, and numbers that fit no integer
+/// type lose no digits.
 package enum JSON: Sendable {
-    /// A value as it is spelled: a number, a text in its quotes, `null`, `true` or `false`; or JSON that was checked
-    /// and need not be looked into.
+    /// A value in its spelling: a number, a quoted string, `null`, `true` or `false`; or validated JSON that is not
+    /// interpreted.
     case spelled(String)
     case array([JSON])
     case object(JSONObject)
@@ -21,7 +21,7 @@ extension JSON {
 
     package static func integer(_ number: Int) -> JSON { .spelled(String(number)) }
 
-    /// A number; `null` for what JSON has no number for.
+    /// A number; `null` for values that JSON cannot represent.
     package static func number(_ number: Double) -> JSON {
         guard number.isFinite else { return .null }
         return .spelled(Int(exactly: number).map { String($0) } ?? "\(number)")
@@ -38,7 +38,7 @@ extension JSON {
         return .object(object)
     }
 
-    /// The object with another field; as it is when there is nothing to add.
+    /// The object with another field; unchanged without a value.
     package func adding(_ name: String, _ value: JSON?) -> JSON {
         guard let value, case .object(var object) = self else { return self }
         object[name] = value
@@ -55,14 +55,14 @@ extension JSON: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, Express
 // MARK: - Reading
 
 extension JSON {
-    /// The field of an object; `null` for what is not there.
+    /// A field of an object; `null` when missing.
     package subscript(name: String) -> JSON { object?[name] ?? .null }
 
     package var isNull: Bool { spelling == "null" }
     package var array: [JSON]? { if case .array(let items) = self { items } else { nil } }
     package var object: JSONObject? { if case .object(let object) = self { object } else { nil } }
 
-    /// The text without its quotes and escapes; `nil` for what is no text.
+    /// The decoded string; `nil` for other values.
     package var string: String? { spelling.flatMap(JSONSpelling.text) }
 
     package var bool: Bool? {
@@ -73,13 +73,13 @@ extension JSON {
         }
     }
 
-    /// A whole number that fits; `nil` for everything else.
+    /// An integer that fits; `nil` for other values.
     package var int: Int? {
         guard let spelling, Self.isNumber(spelling) else { return nil }
         return Int(spelling) ?? Double(spelling).flatMap { Int(exactly: $0) }
     }
 
-    /// A number; `nil` for everything else and for one that is too large.
+    /// A number; `nil` for other values and for overflows.
     package var double: Double? {
         guard let spelling, Self.isNumber(spelling), let number = Double(spelling) else { return nil }
         return number.isFinite ? number : nil
@@ -92,7 +92,7 @@ extension JSON {
     }
 }
 
-/// Two values are equal when they are spelled alike, whatever the order of fields.
+/// Values are equal when their spellings are, regardless of field order.
 extension JSON: Equatable {
     package static func == (one: JSON, other: JSON) -> Bool {
         switch (one, other) {
@@ -104,11 +104,11 @@ extension JSON: Equatable {
     }
 }
 
-/// The fields of a JSON object in the order in which they were written.
+/// The fields of a JSON object in their original order.
 ///
-/// Names are compared by their bytes: Swift takes two spellings of `é` for one text, JSON does not.
+/// Names are compared by bytes: Swift treats two encodings of `é` as equal, JSON does not.
 package struct JSONObject: Sendable {
-    /// A field with its name as it is spelled between the quotes.
+    /// A field with its name as spelled between the quotes.
     package struct Field: Sendable {
         package var spelledName: String
         package var value: JSON
@@ -126,10 +126,10 @@ package struct JSONObject: Sendable {
     /// An object without fields.
     package init() {}
 
-    /// The names in their order.
+    /// The names in order.
     package var names: [String] { fields.map(\.name) }
 
-    /// The value of a field; of several with the same name the last one's.
+    /// The value of a field; the last one of a repeated name.
     package subscript(name: String) -> JSON? {
         get { fields.last { $0.has(name) }?.value }
         set {
@@ -143,7 +143,7 @@ package struct JSONObject: Sendable {
         }
     }
 
-    /// Adds a field whose name is spelled already.
+    /// Adds a field with an already spelled name.
     package mutating func append(spelled name: String, _ value: JSON) {
         fields.append(Field(spelledName: name, value: value))
     }

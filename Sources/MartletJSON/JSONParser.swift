@@ -1,15 +1,15 @@
-// Reads JSON and keeps how each value is spelled.
+// Parses JSON and preserves the spelling of each value.
 
 /// Why a text is not JSON.
 package struct JSONFault: Error, Equatable {
-    /// What is wrong, as the end of a sentence.
+    /// What is wrong, phrased as the end of a sentence.
     package var reason: String
-    /// The place of the byte where it shows, counted from 1.
+    /// The position of the byte, from 1.
     package var place: Int
 }
 
 extension JSON {
-    /// Reads a text.
+    /// Parses a text.
     package init(_ bytes: some Sequence<UInt8>) throws(JSONFault) {
         var parser = try JSONParser(Array(bytes))
         self = try parser.whole()
@@ -24,16 +24,16 @@ extension JSON {
     }
 }
 
-/// A cursor over JSON text with a stack of its own, so that no nesting exhausts the thread's.
+/// A cursor over JSON text with its own stack, so that nesting cannot exhaust the thread's.
 private struct JSONParser {
     static let depthLimit = 512
     static let spaces: [UInt8] = [0x20, 0x0A, 0x0D, 0x09]
 
-    /// An array or an object whose end is not reached yet.
+    /// An open array or object.
     private struct Container {
         var items: [JSON] = []
         var object: JSONObject?
-        /// The name of the field whose value comes next.
+        /// The name of the next value's field.
         var name = ""
 
         var value: JSON { object.map(JSON.object) ?? .array(items) }
@@ -60,7 +60,7 @@ private struct JSONParser {
 
     private func text(_ range: Range<Int>) -> String { String(decoding: bytes[range], as: UTF8.self) }
 
-    /// The one value of the text.
+    /// Parses exactly one value.
     mutating func whole() throws(JSONFault) -> JSON {
         while true {
             guard var value = try begin() else { continue }
@@ -72,7 +72,7 @@ private struct JSONParser {
         }
     }
 
-    /// Reads a scalar or an empty container; `nil` after a step into a container.
+    /// Parses a scalar or empty container; `nil` after entering a container.
     private mutating func begin() throws(JSONFault) -> JSON? {
         skipSpace()
         switch byte {
@@ -95,7 +95,7 @@ private struct JSONParser {
         at += 1
     }
 
-    /// Adds a value to the innermost container; the container when it ends here, `nil` when another value follows.
+    /// Adds a value to the innermost container; returns the container when it ends here, `nil` when more values follow.
     private mutating func add(_ value: JSON) throws(JSONFault) -> JSON? {
         let last = open.count - 1
         open[last].append(value)
@@ -106,7 +106,7 @@ private struct JSONParser {
         return nil
     }
 
-    /// The spelling of a field's name, with the colon behind it taken.
+    /// The spelling of a field's name; consumes the colon after it.
     private mutating func fieldName() throws(JSONFault) -> String {
         skipSpace()
         guard byte == UInt8(ascii: "\"") else { throw fault("the name of a field in double quotes should stand there") }
@@ -117,7 +117,7 @@ private struct JSONParser {
 
     private mutating func skipSpace() { while let byte, Self.spaces.contains(byte) { at += 1 } }
 
-    /// Steps over a byte, and the space before it, if it is there.
+    /// Consumes a byte and the whitespace before it, if present.
     private mutating func take(_ wanted: UInt8) -> Bool {
         skipSpace()
         guard byte == wanted else { return false }

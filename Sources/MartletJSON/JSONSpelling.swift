@@ -1,10 +1,10 @@
-// How texts are spelled in JSON: quotes, escapes, and characters that a terminal must not get.
+// The spelling of JSON strings: quotes, escapes, and characters that are unsafe for terminals.
 
 import MartletJobs
 
-/// The spelling of texts in JSON.
+/// Encodes and decodes JSON strings.
 package enum JSONSpelling {
-    /// A text in quotes, with what must be escaped.
+    /// A quoted and escaped string.
     package static func quoted(_ text: String) -> String {
         var result = "\""
         for scalar in text.unicodeScalars {
@@ -21,7 +21,7 @@ package enum JSONSpelling {
         return result + "\""
     }
 
-    /// The text that is spelled in quotes; `nil` for what is no text in quotes.
+    /// The decoded string; `nil` when it is not a quoted string.
     package static func text(_ spelling: String) -> String? {
         guard spelling.utf8.count >= 2, spelling.utf8.first == quote, spelling.utf8.last == quote else { return nil }
         let inner = spelling.utf8.dropFirst().dropLast()
@@ -29,7 +29,7 @@ package enum JSONSpelling {
         return unescaped(Array(inner))
     }
 
-    /// The spelling with characters that a terminal could take for a command as escapes; the value stays the same.
+    /// The spelling with terminal control characters escaped; the value is unchanged.
     package static func harmless(_ spelling: String) -> String {
         if spelling.utf8.allSatisfy({ (0x20..<0x7F).contains($0) }) { return spelling }
         var result = ""
@@ -46,7 +46,7 @@ package enum JSONSpelling {
     private static let quote = UInt8(ascii: "\"")
     private static let backslash = UInt8(ascii: "\\")
 
-    /// Inside a text they are escaped already, so what is left stands between values.
+    /// Inside strings they are escaped already, so the remaining ones are between values.
     private static func isSpace(_ scalar: Unicode.Scalar) -> Bool {
         scalar == "\n" || scalar == "\r" || scalar == "\t"
     }
@@ -58,7 +58,7 @@ package enum JSONSpelling {
         }
     }
 
-    /// The text of checked JSON; half of a surrogate pair becomes the replacement character.
+    /// The text of validated JSON; an unpaired surrogate becomes the replacement character.
     private static func unescaped(_ bytes: [UInt8]) -> String {
         var units: [UInt16] = []
         var rest = bytes[...]

@@ -1,7 +1,7 @@
-// JSON as text: as it is for the server, harmless for people.
+// Writes JSON: unchanged for the server, safe for terminals.
 
 extension JSON {
-    /// The bytes for the server, each value as it is spelled.
+    /// The bytes for the server, in the original spelling.
     package var bytes: [UInt8] {
         var text = ""
         append(to: &text, JSONLayout(isForPeople: false))
@@ -36,11 +36,11 @@ extension JSON {
     }
 }
 
-/// How JSON is laid out.
+/// The layout of JSON output.
 private struct JSONLayout {
-    /// Whether characters that a terminal could take for a command are escaped.
+    /// Whether terminal control characters are escaped.
     var isForPeople: Bool
-    /// What each level is moved by; `nil` for all on one line.
+    /// The indentation of each level; `nil` writes one line.
     var indent: String?
     private var margin = "\n"
 
@@ -51,7 +51,7 @@ private struct JSONLayout {
 
     func spelling(_ text: String) -> String { isForPeople ? JSONSpelling.harmless(text) : text }
 
-    /// Writes a list or an object; an empty one stays on its line.
+    /// Writes a list or an object; an empty one on one line.
     func list<Item>(
         _ items: [Item], _ opening: String, _ closing: String, to text: inout String,
         _ write: (Item, inout String, JSONLayout) -> Void

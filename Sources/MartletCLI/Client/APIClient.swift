@@ -1,4 +1,4 @@
-// Talks to the server: one request, one answer, and every failure as a sentence with its exit code.
+// The client of the HTTP API: one request, one response; every failure becomes a sentence with an exit code.
 
 import AsyncHTTPClient
 import MartletCommandSupport
@@ -15,7 +15,7 @@ import NIOSSL
     import Darwin
 #endif
 
-/// An answer of the server that is no error.
+/// A successful response.
 struct APIAnswer: Sendable {
     var status: Int
     var value: JSON
@@ -23,7 +23,7 @@ struct APIAnswer: Sendable {
 
 /// A client of one server.
 struct APIClient: Sendable {
-    /// Scheme, host and port, without a slash at the end.
+    /// Scheme, host and port, without a trailing slash.
     let base: String
     private let token: String?
     private let http: HTTPClient
@@ -43,21 +43,21 @@ struct APIClient: Sendable {
         return try result.get()
     }
 
-    /// Short waits, no redirects, and TLS 1.2 or newer.
+    /// Short timeouts, no redirects, TLS 1.2 or later.
     static var configuration: HTTPClient.Configuration {
         var configuration = HTTPClient.Configuration()
         var tls = TLSConfiguration.makeClientConfiguration()
         tls.minimumTLSVersion = .tlsv12
         configuration.tlsConfiguration = tls
         configuration.timeout.connect = .seconds(3)
-        // Without this a refused connection would be tried until the request's deadline.
+        // Otherwise a refused connection would be retried until the request's deadline.
         configuration.connectionPool.retryConnectionEstablishment = false
         configuration.redirectConfiguration = .disallow
         configuration.httpVersion = .http1Only
         return configuration
     }
 
-    /// Sends a request and returns what the server said; throws a ``CommandFailure`` for anything but success.
+    /// Sends a request and returns the response; throws ``CommandFailure`` unless it is successful.
     func send(
         _ method: HTTPMethod, _ path: String, query: [(String, String?)] = [], body: JSON? = nil,
         key: String? = nil, timeout: TimeAmount = .seconds(60)
@@ -83,19 +83,19 @@ struct APIClient: Sendable {
         throw Problem(status: status, bytes: bytes).failure(server: base)
     }
 
-    /// Reads.
+    /// Sends a GET.
     func get(_ path: String, query: [(String, String?)] = []) async throws -> JSON {
         try await send(.GET, path, query: query).value
     }
 
-    /// Posts.
+    /// Sends a POST.
     func post(
         _ path: String, query: [(String, String?)] = [], body: JSON? = nil, key: String? = nil
     ) async throws -> JSON {
         try await send(.POST, path, query: query, body: body, key: key).value
     }
 
-    /// Reads a list page by page until there are `limit` items.
+    /// Reads a list page by page, up to `limit` items.
     func list(
         _ path: String, items name: String, query: [(String, String?)], cursor: String?, limit: Int
     ) async throws -> (items: [JSON], cursor: String?) {
@@ -143,12 +143,12 @@ struct APIClient: Sendable {
         }
     }
 
-    /// What is to be said of a request that left and was never answered; nothing when it only reads.
+    /// The warning for a request without a response; empty for reads.
     private static func doubt(_ method: HTTPMethod) -> String {
         method == .GET ? "" : ". \(Problem.inDoubt)"
     }
 
-    /// Whether the request may have arrived although no answer came.
+    /// Whether the server may have received the request although no response came.
     private static func isLost(_ error: any Error) -> Bool {
         if let error = error as? HTTPClientError { return error == .remoteConnectionClosed }
         guard let error = error as? IOError else { return false }
@@ -166,13 +166,13 @@ struct APIClient: Sendable {
             || error.description.contains("unsupportedScheme")
     }
 
-    /// A query from the pairs that have a value.
+    /// A query of the pairs that have a value.
     static func query(_ pairs: [(String, String?)]) -> String {
         let parts = pairs.compactMap { name, value in value.map { "\(name)=\(escaped($0))" } }
         return parts.isEmpty ? "" : "?" + parts.joined(separator: "&")
     }
 
-    /// A text as one part of a path or query.
+    /// A percent-encoded part of a path or query.
     static func escaped(_ text: String) -> String {
         let digits = Array("0123456789ABCDEF".utf8)
         var bytes: [UInt8] = []

@@ -1,10 +1,10 @@
-// Which server a command asks, and as whom.
+// The server that a command talks to, and its credentials.
 
 import ArgumentParser
 import FoundationEssentials
 import MartletCommandSupport
 
-/// `--server`, `--token` and their variables.
+/// `--server`, `--token` and their environment variables.
 struct ClientOptions: ParsableArguments {
     @Option(help: ArgumentHelp("URL of the server (MARTLET_SERVER; http://127.0.0.1:8080).", valueName: "url"))
     var server: String?
@@ -23,7 +23,7 @@ struct ClientOptions: ParsableArguments {
         return try await APIClient.with(base(environment), token: try secret(environment), body)
     }
 
-    /// The server's URL without a slash at its end.
+    /// The server's URL without a trailing slash.
     func base(_ environment: [String: String]) -> String {
         var base = server ?? environment["MARTLET_SERVER"].flatMap { $0.isEmpty ? nil : $0 } ?? "http://127.0.0.1:8080"
         if !base.contains("://") { base = "http://" + base }
@@ -31,7 +31,7 @@ struct ClientOptions: ParsableArguments {
         return base
     }
 
-    /// The token: the flag, the flag's file, the variable, the variable's file.
+    /// The token from the flag, the flag's file, the variable, or the variable's file.
     func secret(_ environment: [String: String]) throws -> String? {
         if let token { return token }
         if let tokenFile { return try Self.read(tokenFile) }

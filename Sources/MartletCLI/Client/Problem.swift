@@ -1,14 +1,14 @@
-// An error answer of the server (problem+json) as a sentence.
+// An error response of the server (problem+json) as a sentence.
 
 import MartletCommandSupport
 import MartletJSON
 
-/// What the server says went wrong.
+/// An error response of the server.
 struct Problem: Sendable {
     let status: Int
     private let body: JSON
 
-    /// Reads an error answer; one without JSON is known by its status alone.
+    /// Parses an error response; without JSON it has only a status.
     init(status: Int, bytes: [UInt8]) {
         self.status = status
         body = (try? JSON(bytes)) ?? .null
@@ -19,10 +19,10 @@ struct Problem: Sendable {
         CommandFailure(code, sentence(server: server), word: word)
     }
 
-    /// A stable word for programs, such as `invalid-state`.
+    /// The stable code for programs, such as `invalid-state`.
     var word: String? { body["code"].string }
 
-    /// What to do when nobody knows whether a write was done.
+    /// The advice when the outcome of a write is unknown.
     static let inDoubt = """
         It may have been done or not. The same command again is safe for everything but a push; a push is safe again \
         with the same --id or --idempotency-key.
@@ -45,7 +45,7 @@ struct Problem: Sendable {
         }
     }
 
-    /// Where a fault is: a field of the body, with its line where each line is a job, a parameter or a header.
+    /// The location of an error: a body field, with its line in JSON lines, a parameter, or a header.
     private static func place(_ error: JSON) -> String? {
         let field = error["pointer"].string ?? error["parameter"].string ?? error["header"].string
         guard let line = error["line"].int else { return field }

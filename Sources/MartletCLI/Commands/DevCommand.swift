@@ -33,7 +33,7 @@ struct DevCommand: AsyncParsableCommand {
         var settings = try ServiceSettings.load(
             [http, worker, download, log], config: config, environment: ProcessInfo.processInfo.environment)
         if settings.isFallback(Settings.workerQueues.key) { settings.worker.queues.append(DevJobs.queue) }
-        // The process of one job has neither a Redis nor a server of its own.
+        // The process of an isolated job has neither a private Redis nor a server.
         if Worker.runsOneJob { return try await Self.runOneJob(settings) }
         try settings.checkExposure()
         let house = try DevHouse(data)
@@ -53,13 +53,13 @@ struct DevCommand: AsyncParsableCommand {
     }
 }
 
-/// The directory of a private installation, of one process at a time.
+/// The directory of a private installation, used by one process at a time.
 struct DevHouse {
     let path: String
     private let isTemporary: Bool
     private let lock: DirectoryLock
 
-    /// Uses `directory`, or makes a temporary one; throws when another process uses it.
+    /// Uses `directory`, or creates a temporary one; throws when another process uses it.
     init(_ directory: String?) throws {
         isTemporary = directory == nil
         path = directory ?? "/tmp/martlet-dev-\(UUID().uuidString.prefix(8).lowercased())"
@@ -67,17 +67,17 @@ struct DevHouse {
             throw CommandFailure(.usage, "--data \(path): \(SystemReason.text(error))")
         }
         lock = try DirectoryLock(path)
-        // Redis' files hold all payloads; the directory around them may be one that others may read.
+        // Redis' files contain all payloads, and the directory around them may be readable for others.
         try PrivateDirectory.make(path + "/redis", tightens: true)
     }
 
-    /// Runs everything until a signal.
+    /// Runs all services until a signal.
     func run(_ settings: inout ServiceSettings, untilEOF: Bool) async throws {
         let redis = try await PrivateRedisServer.start(directory: path + "/redis", options: PrivateRedis.options)
         settings.redis.url = redis.url
         if settings.isFallback(Settings.downloadDirectory.key) {
             settings.download.directory = path + "/downloads"
-            // For the processes of single jobs, which are started with this environment.
+            // The processes of isolated jobs inherit this environment.
             setenv(Settings.downloadDirectory.key.environment[0], settings.download.directory, 1)
         }
         do {
@@ -99,7 +99,7 @@ struct DevHouse {
         }
     }
 
-    /// How many jobs are waited for; all of them run in this process.
+    /// The notice at shutdown with the number of running jobs; all of them run in this process.
     private func farewell(_ settings: ServiceSettings, _ store: JobStore, _ redis: PrivateRedisServer) -> Farewell {
         let (queues, grace) = (settings.worker.queues.map(\.queue), settings.worker.shutdownGrace)
         return Farewell {
@@ -111,7 +111,7 @@ struct DevHouse {
         }
     }
 
-    /// How many jobs run; `nil` when Redis does not say.
+    /// The number of running jobs; `nil` when Redis does not answer.
     private static func running(_ queues: [QueueName], _ store: JobStore) async -> Int? {
         var count = 0
         for name in queues {
@@ -122,7 +122,7 @@ struct DevHouse {
         return count
     }
 
-    /// Removes the directory if it is ours.
+    /// Removes the directory if it is temporary.
     func remove() {
         if isTemporary { try? FileManager.default.removeItem(atPath: path) }
     }

@@ -1,4 +1,4 @@
-// `martlet download add`: one URL or many, or ids of tracks.
+// `martlet download add`: adds downloads by URLs or track ids.
 
 import ArgumentParser
 import MartletCommandSupport
@@ -58,7 +58,7 @@ extension DownloadCommand {
             }
         }
 
-        /// Adds and shows them; returns their ids.
+        /// Adds and shows the downloads; returns their ids.
         private func add(_ sources: [String], _ client: APIClient) async throws -> [String] {
             if sources.count == 1 {
                 let download = try await client.post(
@@ -100,7 +100,7 @@ extension DownloadCommand {
             ])
         }
 
-        /// The lines of a file that say something.
+        /// The non-empty lines of a file, without comments.
         private static func lines(_ path: String) throws -> [String] {
             String(decoding: try InputFile.read(path), as: UTF8.self).split(whereSeparator: \.isNewline)
                 .map { $0.trimmingPrefix { $0.isWhitespace } }.filter { !$0.isEmpty && !$0.hasPrefix("#") }

@@ -1,4 +1,4 @@
-// `martlet download …`: add downloads, look at them, steer them.
+// `martlet download …`: adds, lists and controls downloads.
 
 import ArgumentParser
 import MartletCommandSupport
@@ -108,20 +108,20 @@ extension DownloadCommand {
     }
 }
 
-/// Downloads by their ids.
+/// Downloads by id.
 struct DownloadBatch: ParsableArguments {
     @Argument(help: "Ids of downloads.")
     var ids: [String]
     @OptionGroup var client: ClientOptions
     @OptionGroup var output: OutputOptions
 
-    /// Does `action` with each of them.
+    /// Applies `action` to each of them.
     func act(_ action: String, priority: Int? = nil) async throws {
         try await DownloadAction(action: action, ids: ids, priority: priority).run(client, output)
     }
 }
 
-/// Downloads by their ids, or the whole queue.
+/// Downloads by id, or the whole queue.
 struct DownloadTarget: ParsableArguments {
     @Argument(help: "Ids of downloads.")
     var ids: [String] = []
@@ -130,12 +130,12 @@ struct DownloadTarget: ParsableArguments {
     @OptionGroup var client: ClientOptions
     @OptionGroup var output: OutputOptions
 
-    /// Refuses neither and both.
+    /// Throws when neither or both are given.
     func check() throws {
         guard all == ids.isEmpty else { throw ValidationError("Name downloads by their ids, or all with --all.") }
     }
 
-    /// Does `action` with each of them, or with the queue.
+    /// Applies `action` to each of them, or to the queue.
     func act(_ action: String) async throws {
         guard all else { return try await DownloadAction(action: action, ids: ids).run(client, output) }
         let answer = try await client.withClient { try await $0.post("/api/downloads/\(action)") }
@@ -143,13 +143,13 @@ struct DownloadTarget: ParsableArguments {
     }
 }
 
-/// One verb for one or many downloads.
+/// One action on one or many downloads.
 struct DownloadAction {
     var action: String
     var ids: [String]
     var priority: Int?
 
-    /// One download has an endpoint of its own with a telling error; many are one call.
+    /// A single download has its own route with a specific error; many are one request.
     func run(_ options: ClientOptions, _ output: OutputOptions) async throws {
         if ids.count == 1 {
             let path = "/api/downloads/\(APIClient.escaped(ids[0]))/\(action)"

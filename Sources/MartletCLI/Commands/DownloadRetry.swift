@@ -1,14 +1,14 @@
-// `martlet download retry`: failed or cancelled downloads again, one of them also under another name.
+// `martlet download retry`: runs failed or cancelled downloads again, one of them optionally under another name.
 
 import ArgumentParser
 import MartletCommandSupport
 import MartletJSON
 
-/// What is done when another file has the name.
+/// What to do when another file has the name.
 enum TakenName: String, ExpressibleByArgument, CaseIterable, Sendable {
     case rename, error, replace
 
-    /// The word for the server.
+    /// The value for the server.
     var json: JSON { .string(rawValue) }
 }
 

@@ -1,14 +1,14 @@
-// `martlet download add --wait`: waits until downloads have ended.
+// `martlet download add --wait`: waits until downloads have finished.
 
 import MartletCommandSupport
 import MartletJSON
 
-/// Waits until downloads have ended.
+/// Waits until downloads have finished.
 struct DownloadWait {
     var ids: [String]
     var within: Duration
 
-    /// Shows them when all have ended; throws when one did not complete or the time is over.
+    /// Shows them when all have finished; throws when one failed or the limit is reached.
     func run(_ client: APIClient, _ output: OutputOptions, console: Console = .standard) async throws {
         let report = WaitReport(output.format, console: console)
         let begin = ContinuousClock.now
@@ -57,7 +57,7 @@ struct DownloadWait {
             .timedOut, "\(open) of \(ids.count) have not finished in time. Look with: martlet download status ID")
     }
 
-    /// `2 of 5 ended, 3 run, 4.2 MiB of 9.0 MiB, 1.1 MiB/s`.
+    /// `2 of 5 finished, 3 run, 4.2 MiB of 9.0 MiB, 1.1 MiB/s`.
     private static func line(_ items: [JSON], _ open: Int) -> String {
         func sum(_ name: String) -> Double { items.reduce(0) { $0 + ($1[name].double ?? 0) } }
         var parts = ["\(items.count - open) of \(items.count) finished"]
@@ -69,7 +69,7 @@ struct DownloadWait {
         return parts.joined(separator: ", ")
     }
 
-    /// Whether it has ended.
+    /// Whether it has finished.
     static func isFinal(_ download: JSON?) -> Bool {
         ["completed", "failed", "cancelled"].contains(download?["status"].string)
     }

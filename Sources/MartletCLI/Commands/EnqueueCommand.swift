@@ -1,4 +1,4 @@
-// `martlet enqueue TYPE`: push one job of any type.
+// `martlet enqueue TYPE`: pushes one job of any type.
 
 import ArgumentParser
 import MartletCommandSupport
@@ -73,7 +73,7 @@ struct EnqueueCommand: AsyncParsableCommand {
         }
     }
 
-    /// It is pushed, and nobody has said that it is as safe as it should be.
+    /// Warns that the requested durability was not confirmed.
     static func noteUnconfirmed(_ answer: JSON, console: Console = .standard) {
         guard answer["durability"].string == "unconfirmed" else { return }
         console.note("It is pushed, but not confirmed: \(answer["durability_detail"].string ?? "no reason was given")")
@@ -90,7 +90,7 @@ struct EnqueueCommand: AsyncParsableCommand {
         ])
     }
 
-    /// JSON of the command line, of a file or of standard input, byte for byte.
+    /// JSON from the command line, a file or standard input, unchanged.
     private static func json(_ text: String?, _ name: String) throws -> JSON? {
         guard let text else { return nil }
         if text == "-" { return try .verbatim(InputFile.read("-"), source: "standard input") }
@@ -100,7 +100,7 @@ struct EnqueueCommand: AsyncParsableCommand {
     }
 }
 
-/// The waits between attempts on the command line: `base=1s,factor=2,cap=1h,jitter=0.1`.
+/// A retry policy on the command line: `base=1s,factor=2,cap=1h,jitter=0.1`.
 struct BackoffOption: ExpressibleByArgument, Sendable {
     let json: JSON
 

@@ -1,4 +1,4 @@
-// `martlet job …`: look at jobs and steer them.
+// `martlet job …`: lists and controls jobs.
 
 import ArgumentParser
 import MartletCommandSupport
@@ -149,11 +149,11 @@ struct JobCall {
     var path: String
     var body: JSON?
 
-    /// A verb of a job.
+    /// A verb on a job.
     static func post(_ path: String, _ verb: String) -> JobCall { JobCall(method: .POST, path: "\(path)/\(verb)") }
 }
 
-/// Jobs by their ids.
+/// Jobs by id.
 struct JobBatch: ParsableArguments {
     @Argument(help: "Ids of jobs.")
     var ids: [String]
@@ -162,7 +162,7 @@ struct JobBatch: ParsableArguments {
     @OptionGroup var client: ClientOptions
     @OptionGroup var output: OutputOptions
 
-    /// Makes a call for each of them; one that is refused does not stop the others.
+    /// Makes a request for each of them; a refused one does not stop the others.
     func act(_ call: (_ path: String) -> JobCall) async throws {
         var tally = Tally()
         var results: [JSON] = []
@@ -188,7 +188,7 @@ struct JobBatch: ParsableArguments {
         try tally.check()
     }
 
-    /// An answer without an id, such as the one to a deletion, gets it.
+    /// Adds the id to a response without one, such as that of a deletion.
     private static func result(_ id: String, _ answer: JSON) -> JSON {
         guard answer["id"].string != nil else { return .object(["id": .string(id)]) }
         return answer

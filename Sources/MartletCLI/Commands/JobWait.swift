@@ -1,12 +1,12 @@
-// `--wait`: says at once which jobs or downloads it waits for, how far they are, and what they became.
+// `--wait`: prints the ids at once, then the progress and the results.
 
 import MartletCommandSupport
 import MartletJSON
 
-/// What a waiting command says on the way.
+/// The output of a waiting command.
 ///
-/// The ids go to standard output before the wait begins, so that they are known however it ends. With `-o json`, where
-/// standard output is one value, they go to standard error.
+/// The ids are printed to standard output before the wait, so that they are known however it ends. With `-o json`,
+/// where standard output is one value, they are printed to standard error.
 struct WaitReport {
     private let format: OutputFormat
     private let console: Console
@@ -16,7 +16,7 @@ struct WaitReport {
         self.console = console
     }
 
-    /// Names what is waited for.
+    /// Prints the ids.
     func begin(_ ids: [String]) {
         switch format {
         case .table: for id in ids { console.out(id) }
@@ -25,36 +25,36 @@ struct WaitReport {
         }
     }
 
-    /// Shows how far it is, on a terminal only.
+    /// Shows the progress, on a terminal only.
     func progress(_ text: String) { console.status(text) }
 
-    /// Makes room for what comes next.
+    /// Clears the progress line.
     func clear() { console.status("") }
 
-    /// Says why nothing happens, above the line of the progress.
+    /// Prints a note above the progress line.
     func note(_ text: String) {
         clear()
         console.note(text)
     }
 }
 
-/// Why something that waits may wait for long, as far as that is known.
+/// Explains why a job may wait for long, if a reason is known.
 struct WaitHint {
     private var isGiven = false
 
-    /// Looks once, when the thing has not begun a while after the wait did.
+    /// Checks once, when the job has not started a while after the wait began.
     ///
     /// - Parameters:
-    ///   - queue: where it waits.
-    ///   - type: its type; `nil` for downloads.
-    ///   - error: what it says of its last attempt.
+    ///   - queue: the queue.
+    ///   - type: the job's type; `nil` for downloads.
+    ///   - error: the error of its last attempt.
     mutating func text(_ client: APIClient, queue: String, type: String?, error: String?) async -> String? {
         guard !isGiven else { return nil }
         if let type, error?.hasPrefix("waits for a worker that knows") == true {
             isGiven = true
             return "No worker that serves the queue \(queue) knows jobs of type \(type). It waits for one that does."
         }
-        // Who may push is perhaps not allowed to read this; the hint is left out then.
+        // The token may not allow reading the workers; then there is no hint.
         guard let answer = try? await client.get("/api/v1/workers") else { return nil }
         let serving = (answer["workers"].array ?? []).filter { worker in
             WorkerView.isServing(worker) && (worker["queues"].array ?? []).contains { $0["queue"].string == queue }
@@ -68,13 +68,13 @@ struct WaitHint {
     }
 }
 
-/// Waits until a job has ended.
+/// Waits until a job has finished.
 struct JobWait {
     var id: String
     var queue: String?
     var within: Duration
 
-    /// Shows the job when it has ended; throws when it did not complete or the time is over.
+    /// Shows the job when it has finished; throws when it failed or the limit is reached.
     func run(_ client: APIClient, _ output: OutputOptions, console: Console = .standard) async throws {
         let report = WaitReport(output.format, console: console)
         let begin = ContinuousClock.now
@@ -88,7 +88,7 @@ struct JobWait {
                 let text = await hint.text(client, queue: queue, type: type, error: job["error"].string)
                 if let text { report.note(text) }
             }
-            // A terminal sees the progress; nobody else needs to be told in between.
+            // Only a terminal shows progress, so others need no intermediate requests.
             job = try await look(client, seconds: min(console.noteWidth == nil ? 20 : 1, left))
         }
         report.clear()
@@ -96,7 +96,7 @@ struct JobWait {
         try Self.check(job)
     }
 
-    /// The job once it has ended or the time is over.
+    /// The job when it has finished or the limit is reached.
     private func look(_ client: APIClient, seconds: Double) async throws -> JSON {
         let whole = Humane.whole(seconds)
         if whole == 0 { try await Task.sleep(for: .seconds(min(max(seconds, 0), 0.1))) }
@@ -104,7 +104,7 @@ struct JobWait {
             "/api/v1/jobs/\(APIClient.escaped(id))", query: [("queue", queue), ("wait", String(whole))])
     }
 
-    /// How many seconds are left.
+    /// The seconds that are left.
     private func left(since begin: ContinuousClock.Instant) -> Double {
         (within - (ContinuousClock.now - begin)) / .seconds(1)
     }
@@ -133,7 +133,7 @@ struct JobWait {
         ["completed", "failed", "cancelled"].contains(JobCommand.state(job))
     }
 
-    /// Throws when the job did not complete.
+    /// Throws unless the job has completed.
     static func check(_ job: JSON) throws {
         let state = JobCommand.state(job) ?? "gone"
         guard state != "completed" else { return }

@@ -1,4 +1,4 @@
-// `martlet queue …` and what concerns all queues: `pause`, `resume`, `stats`, `worker list`.
+// `martlet queue …` and the commands for all queues: `pause`, `resume`, `stats`, `worker list`.
 
 import ArgumentParser
 import MartletCommandSupport
@@ -69,7 +69,7 @@ struct QueueCommand: ParsableCommand {
     }
 }
 
-/// How queues are shown.
+/// The display of queues.
 enum QueueView {
     static let order = ["name", "paused", "pause", "pause_all", "jobs", "total_jobs", "settings"]
 
@@ -82,7 +82,7 @@ enum QueueView {
         .number("LIMIT") { OutputOptions.cell($0["settings"]["concurrency"]) }.optional(5),
         .number("WAIT", "oldest_wait_seconds", Humane.seconds).optional(1))
 
-    /// A column of the jobs that a queue has in one index.
+    /// A column with the number of jobs in one index.
     private static func count(_ title: String, _ index: String) -> ItemView.Field {
         .number(title) { OutputOptions.cell($0["jobs"][index]) }
     }

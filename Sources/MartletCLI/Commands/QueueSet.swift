@@ -36,7 +36,7 @@ extension QueueCommand {
         func run() async throws {
             let path = "/api/v1/queues/\(APIClient.escaped(name))"
             let answer = try await client.withClient { client in
-                // The server sets a half that is not named to its default.
+                // The server resets an omitted half to its default.
                 let known = retention.hasHalves ? try? await client.get(path)["settings"]["retention"] : nil
                 let body = JSON.fields([
                     "concurrency": concurrency.map(JSON.integer), "lease_seconds": lease?.json,
@@ -50,7 +50,7 @@ extension QueueCommand {
     }
 }
 
-/// How long and how many ended jobs are kept.
+/// How long and how many finished jobs are kept.
 struct RetentionOptions: ParsableArguments {
     @Option(help: ArgumentHelp("How long completed jobs are kept, 0 to 365d.", valueName: "time"))
     var completedAge: TimeSpan?
@@ -74,10 +74,10 @@ struct RetentionOptions: ParsableArguments {
 
     var isEmpty: Bool { pairs.isEmpty }
 
-    /// Whether only one of age and count is named for a state.
+    /// Whether only one of age and count is given for a state.
     var hasHalves: Bool { pairs.contains { ($0.age == nil) != ($0.count == nil) } }
 
-    /// What to change; `known` is what counts today.
+    /// The change; `known` is the current value.
     func json(_ known: JSON) -> JSON? {
         var object = JSONObject()
         for (state, age, count) in pairs {

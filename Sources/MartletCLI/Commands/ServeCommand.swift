@@ -1,4 +1,4 @@
-// `martlet serve` and `martlet work`: the two kinds of processes of a deployment.
+// `martlet serve` and `martlet work`: the two processes of a deployment.
 
 import ArgumentParser
 import FoundationEssentials
@@ -24,7 +24,7 @@ struct ServeCommand: AsyncParsableCommand {
         let settings = try ServiceSettings.load(
             [redis, http, download, log], config: config, environment: ProcessInfo.processInfo.environment)
         let telemetry = Telemetry.start(settings)
-        // Callers should soon hear that Redis cannot be reached; workers have nobody to tell.
+        // API callers should learn soon that Redis is unavailable; a worker has no callers.
         let composition = try Composition(settings, telemetry, offlinePatience: .milliseconds(300))
         let serving = try composition.serving()
         try await Launch.run(
@@ -59,7 +59,7 @@ struct WorkCommand: AsyncParsableCommand {
     }
 }
 
-/// When a process ends besides a signal.
+/// When a process ends, besides signals.
 struct LifeOptions: ParsableArguments {
     @Flag(
         name: .customLong("until-eof"),

@@ -1,4 +1,4 @@
-// What several client commands share: pages, waits, consent and the count of what was done.
+// Options shared by client commands: pages, waits, confirmation, and counts of results.
 
 import ArgumentParser
 import MartletCommandSupport
@@ -16,10 +16,10 @@ struct PageOptions: ParsableArguments {
         guard limit > 0 else { throw ValidationError("--limit must be at least 1.") }
     }
 
-    /// How many items to read.
+    /// The number of items to read.
     var count: Int { all ? .max : limit }
 
-    /// Says how to see the rest.
+    /// Prints how to see the rest.
     func noteRest(_ cursor: String?, console: Console = .standard) {
         guard let cursor, !all else { return }
         console.note("There are more: --cursor \(cursor), or --all")
@@ -40,17 +40,17 @@ struct WaitOptions: ParsableArguments {
     var limit: Duration { .milliseconds(Humane.whole(time.seconds * 1000)) }
 }
 
-/// `--yes`, for verbs that cannot be undone.
+/// `--yes`, for actions that cannot be undone.
 struct ConsentOptions: ParsableArguments {
     @Flag(help: "Do it without asking.")
     var yes = false
 
-    /// Asks before more than one thing is touched; without a terminal somebody must have said yes.
+    /// Asks for confirmation before changing more than one thing; without a terminal, `--yes` is required.
     func ask(_ verb: String, _ count: Int, _ things: String) throws {
         if count > 1 { try ask("\(verb) \(count) \(things)") }
     }
 
-    /// Asks before something that cannot be undone; without a terminal somebody must have said yes.
+    /// Asks for confirmation of an irreversible action; without a terminal, `--yes` is required.
     func ask(_ deed: String) throws {
         guard !yes else { return }
         guard Console.canAsk else {
@@ -63,12 +63,12 @@ struct ConsentOptions: ParsableArguments {
     }
 }
 
-/// How many of several things were done.
+/// How many of several actions succeeded.
 struct Tally: Equatable {
     var done = 0
     var failed = 0
 
-    /// Throws unless all were done.
+    /// Throws unless all succeeded.
     func check() throws {
         guard failed > 0 else { return }
         throw CommandFailure(done > 0 ? .partial : .failed, "\(failed) of \(done + failed) failed")

@@ -1,4 +1,4 @@
-// `martlet token`: a new API token and the line of it that the server keeps.
+// `martlet token`: generates an API token and its line for the server's token file.
 
 import ArgumentParser
 import MartletCommandSupport

@@ -1,14 +1,14 @@
-// What is wrong with a configuration: everything at once, in words that say what to change.
+// Configuration errors: all at once, each with what to change.
 
 import MartletCommandSupport
 
-/// One thing to change.
+/// One invalid setting.
 struct ConfigurationProblem: Sendable, Equatable, CustomStringConvertible {
-    /// The variable, flag or key as the user wrote it, with the file it stands in.
+    /// The variable, flag or key as the user wrote it, with its file.
     var variable: String
-    /// What the user wrote; `nil` for a secret.
+    /// The given value; `nil` for a secret.
     var value: String?
-    /// What is wrong and which values fit.
+    /// What is wrong and which values are allowed.
     var message: String
 
     var description: String {
@@ -16,7 +16,7 @@ struct ConfigurationProblem: Sendable, Equatable, CustomStringConvertible {
         return "\(variable)=\(Self.shown(value)): \(message)"
     }
 
-    /// One line of bounded length, whatever was written.
+    /// The value on one line, truncated.
     private static func shown(_ value: String) -> String {
         let line = String(String.UnicodeScalarView(value.unicodeScalars.prefix(100).map { isPlain($0) ? $0 : "?" }))
         return value.isEmpty ? "\"\"" : line + (value.unicodeScalars.count > 100 ? "…" : "")
@@ -32,10 +32,10 @@ struct ConfigurationProblem: Sendable, Equatable, CustomStringConvertible {
 
 /// A configuration that cannot be used.
 struct ConfigurationError: CommandFailureConvertible, Equatable, CustomStringConvertible {
-    /// The exit code of a process that ends because of it (EX_CONFIG).
+    /// The exit code for it (EX_CONFIG).
     static let exitCode: Int32 = 78
 
-    /// All of them, never empty.
+    /// All problems, never empty.
     var problems: [ConfigurationProblem]
 
     var commandFailure: CommandFailure { CommandFailure(.configuration, description) }

@@ -1,17 +1,17 @@
-// Reads the configuration file and files that hold a secret.
+// Reads the configuration file and secret files.
 
 import FoundationEssentials
 import MartletJSON
 import MartletRedis
 
-/// Reading of files that belong to the configuration.
+/// Reads files of the configuration.
 enum ConfigurationFile {
-    /// A file that cannot be used.
+    /// An unusable file.
     struct Unusable: Error {
         var message: String
     }
 
-    /// The values of a JSON file as texts by the path of their key.
+    /// The values of a JSON file as texts by key path.
     static func values(at path: String) throws(Unusable) -> [String: String] {
         let data = try contents(of: path)
         let top: JSON
@@ -26,7 +26,7 @@ enum ConfigurationFile {
         return values
     }
 
-    /// The text of a file that holds one secret, without the line end behind it; of a URL the first line.
+    /// The text of a secret file without the trailing line end; the first line for a URL.
     static func secret(at path: String, isURL: Bool = false) throws(Unusable) -> String {
         do throws(SecretFile.Unusable) {
             return try isURL ? SecretFile.line(at: path) : SecretFile.text(at: path)
@@ -37,7 +37,7 @@ enum ConfigurationFile {
         do { return try SecretFile.contents(of: path) } catch { throw Unusable(message: "\(error)") }
     }
 
-    /// Null counts as not written; an object of numbers is the other spelling of `queue=slots` pairs.
+    /// Null means absent; an object of numbers is another form of `queue=slots` pairs.
     private static func flatten(_ name: String, _ value: JSON, into values: inout [String: String]) {
         guard !value.isNull else { return }
         guard let object = value.object else { return values[name] = text(value) }
@@ -48,6 +48,6 @@ enum ConfigurationFile {
         }
     }
 
-    /// The value as one would write it in the environment.
+    /// The value as in an environment variable.
     private static func text(_ value: JSON) -> String { value.string ?? value.line }
 }

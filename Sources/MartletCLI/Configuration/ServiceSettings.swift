@@ -1,25 +1,25 @@
-// The configuration as the rest of the program uses it: plain values, each already checked.
+// The validated configuration as plain values.
 
 import Logging
 import MartletQueue
 import MartletTelemetry
 
-/// Where Redis is and what our keys there begin with.
+/// The Redis server and the key prefix.
 struct RedisSettings: Sendable, Equatable {
-    /// Holds a password, perhaps: never print it.
+    /// May contain a password: never print it.
     var url: String
     var prefix: String
-    /// The name of the deployment to which they belong.
+    /// The name of the deployment that owns the keys.
     var environment = "default"
-    /// The file that held the URL; a changed password is read from it again.
+    /// The file with the URL; a changed password is read from it again.
     var urlFile: String?
-    /// The share of Redis' memory, in percent, from which on the server refuses pushes.
+    /// The share of Redis' memory in percent above which the server refuses pushes.
     var memoryLimitPercent = 90
-    /// How many queues there may be.
+    /// The most queues.
     var queueLimit = JobStore.standardQueueLimit
 }
 
-/// Where the server listens and whom it lets in.
+/// Where the server listens, and who may use it.
 struct HTTPSettings: Sendable, Equatable {
     var host: String
     var port: Int
@@ -28,10 +28,10 @@ struct HTTPSettings: Sendable, Equatable {
     var maxConnections = 1000
     var maxConnectionsPerAddress = 500
     var tokensFile: String?
-    /// Where the server remembers what Redis must not forget.
+    /// The directory of the loss detection's state.
     var stateDirectory: String?
 
-    /// Whether the host is this machine's loopback, written in one of its usual ways.
+    /// Whether the host is loopback in one of its usual spellings.
     var isLoopback: Bool {
         host == "localhost" || host == "::1" || host == "[::1]"
             || (host.hasPrefix("127.") && host.split(separator: ".").count == 4
@@ -39,7 +39,7 @@ struct HTTPSettings: Sendable, Equatable {
     }
 }
 
-/// A queue that a worker serves and how many of its jobs it runs at once.
+/// A queue that a worker serves, and its number of slots.
 struct QueueSlots: Sendable, Equatable {
     var queue: String
     var slots: Int
@@ -49,7 +49,7 @@ struct QueueSlots: Sendable, Equatable {
         self.slots = slots
     }
 
-    /// Reads `downloads=10,mail=5`.
+    /// Parses `downloads=10,mail=5`.
     static func list(_ text: String) throws -> [QueueSlots] {
         let list = try text.split(separator: ",", omittingEmptySubsequences: false).map { pair in
             let sides = pair.split(separator: "=", omittingEmptySubsequences: false)
@@ -68,27 +68,27 @@ struct QueueSlots: Sendable, Equatable {
     }
 }
 
-/// What a worker process serves and how long it may take to end.
+/// The queues of a worker process, and its shutdown limits.
 struct WorkerSettings: Sendable, Equatable {
     var queues: [QueueSlots]
     var shutdownGrace: Duration
-    /// Zero is for ever.
+    /// Zero is unlimited.
     var unknownTypeLimit = Duration.zero
     var httpHost = "127.0.0.1"
     var httpPort: Int?
 }
 
-/// The rules for downloads.
+/// The settings of downloads.
 struct DownloadSettings: Sendable, Equatable {
     var maxConcurrentDownloads: Int
     var defaultMaxRetries: Int
     var directory: String
-    /// A template with `{track_id}`.
+    /// A URL template with `{track_id}`.
     var sourceURL: String?
     var maxBytes: Int
-    /// For one worker process; 0 is without limit.
+    /// Per worker process; 0 is unlimited.
     var bytesPerSecond: Int
-    /// The lowest average speed of an origin over ``minSpeedWindow``; 0 allows any.
+    /// The lowest average speed of a server over ``minSpeedWindow``; 0 allows any.
     var minBytesPerSecond = 1024
     var minSpeedWindow = Duration.seconds(30)
     /// 0 sets no deadline.
@@ -99,28 +99,28 @@ struct DownloadSettings: Sendable, Equatable {
     var allowPrivateAddresses: Bool
 }
 
-/// How much is logged and in which form.
+/// Log level and format.
 struct LogSettings: Sendable, Equatable {
     var level: Logger.Level
     var format: LogFormat
 }
 
-/// The whole configuration of a process.
+/// The complete configuration of a process.
 struct ServiceSettings: Sendable {
     var redis: RedisSettings
     var http: HTTPSettings
     var worker: WorkerSettings
     var download: DownloadSettings
     var log: LogSettings
-    /// Where each value came from, in the order of the keys.
+    /// The source of each value, in the order of the keys.
     var origins: [SettingOrigin]
-    /// What looks like a mistake and is none for certain.
+    /// Probable mistakes.
     var warnings: [String]
 
-    /// Reads and checks everything.
+    /// Reads and validates everything.
     ///
-    /// `flags` are values by the names of keys, as ``SettingFlags/values`` gives them; `file` is the path of
-    /// `--config`. Throws all problems at once.
+    /// `flags` are values by key name, as in ``SettingFlags/values``; `file` is the path from `--config`. Throws all
+    /// problems at once.
     static func load(
         flags: [String: String] = [:], environment: [String: String], file: String? = nil
     ) throws(ConfigurationError) -> ServiceSettings {
@@ -132,10 +132,10 @@ struct ServiceSettings: Sendable {
         return settings
     }
 
-    /// Whether nobody gave this setting a value.
+    /// Whether the setting has its default.
     func isFallback(_ key: SettingKey) -> Bool { origins.contains { $0.key == key && $0.kind == .fallback } }
 
-    /// Refuses an address that others can reach while nobody needs a token; for the commands that listen.
+    /// Refuses to listen on a public address without tokens.
     func checkExposure() throws(ConfigurationError) {
         guard !http.isLoopback, http.tokensFile == nil else { return }
         let origin = origins.first { $0.key == Settings.httpHost.key }

@@ -1,17 +1,17 @@
-// The configuration's keys as options of the command line, in groups that commands take as they need them.
+// The settings as command line options, in groups.
 
 import ArgumentParser
 
-/// A group of options that are keys of the configuration.
+/// A group of options for settings.
 ///
-/// No option has a default: one would win over the environment and the file.
+/// Options have no defaults: a default would override the environment and the file.
 protocol SettingFlags: ParsableArguments {
-    /// What the user wrote, by the names of the keys.
+    /// The given values by key name.
     var values: [String: String] { get }
 }
 
 extension SettingFlags {
-    /// Leaves out what the user did not write.
+    /// Drops options that were not given.
     fileprivate func written(_ pairs: [(String, String?)]) -> [String: String] {
         Dictionary(pairs.compactMap { name, text in text.map { (name, $0) } }, uniquingKeysWith: { $1 })
     }
@@ -23,7 +23,7 @@ struct ConfigFlags: ParsableArguments {
     var file: String?
 }
 
-/// Where Redis is.
+/// The Redis server.
 struct RedisFlags: SettingFlags {
     @Option(name: Settings.redisURL.flag, help: Settings.redisURL.help)
     var url: String?
@@ -91,7 +91,7 @@ struct LogFlags: SettingFlags {
     }
 }
 
-/// What a worker process serves.
+/// The queues of a worker process.
 struct WorkerFlags: SettingFlags {
     @Option(name: Settings.workerQueues.flag, help: Settings.workerQueues.help)
     var queues: String?
@@ -113,7 +113,7 @@ struct WorkerFlags: SettingFlags {
     }
 }
 
-/// The rules for downloads.
+/// The settings of downloads.
 struct DownloadFlags: SettingFlags {
     @Option(name: Settings.downloadMaxConcurrent.flag, help: Settings.downloadMaxConcurrent.help)
     var maxConcurrent: String?
@@ -157,7 +157,7 @@ struct DownloadFlags: SettingFlags {
 }
 
 extension ServiceSettings {
-    /// Reads and checks everything for a command with these groups of options.
+    /// Reads and validates everything for a command with these groups of options.
     static func load(
         _ groups: [any SettingFlags], config: ConfigFlags, environment: [String: String]
     ) throws(ConfigurationError) -> ServiceSettings {

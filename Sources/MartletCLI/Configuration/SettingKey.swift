@@ -1,56 +1,56 @@
-// What is known of one key of the configuration: its names in every source, what fits it, what it means.
+// A setting's key: its names in every source, its allowed values, and its meaning.
 
 import ArgumentParser
 
-/// One key of the configuration as people see it.
+/// The key of a setting.
 struct SettingKey: Sendable, Hashable {
     /// Its path in the configuration file, such as `redis.url`.
     let name: String
-    /// What fits, as the rest of a sentence that begins with "must be".
+    /// The allowed values, phrased to follow "must be".
     let expectation: String
-    /// The default as a user would write it; `nil` when there is none.
+    /// The default as text; `nil` without one.
     let fallback: String?
-    /// What it is for.
+    /// What the setting does.
     let meaning: String
-    /// Whether its value must never be shown.
+    /// Whether the value must never be printed.
     let isSecret: Bool
 
-    /// Its environment variables, the one that wins first.
+    /// Its environment variables, highest precedence first.
     ///
-    /// The section `download` has a form with two underscores, which existing deployments use.
+    /// Keys of the section `download` also have a form with two underscores, which existing deployments use.
     var environment: [String] {
         let words = name.uppercased().split(separator: ".")
         let single = words.joined(separator: "_")
         return words.first == "DOWNLOAD" ? [words.joined(separator: "__"), single] : [single]
     }
 
-    /// The value as people may see it: the query of a URL may hold a secret.
+    /// The value for display, without the query of a URL, which may hold a secret.
     func shown(_ value: String) -> String {
         guard name == "download.source_url", let mark = value.firstIndex(of: "?") else { return value }
         return value[...mark] + "(hidden)"
     }
 
-    /// Variables that name a file which holds the value; secrets alone have them.
+    /// The variables that name a file with the value; only for secrets.
     var environmentOfFile: [String] { isSecret ? environment.map { $0 + "_FILE" } : [] }
 
-    /// The path in the configuration file for a file that holds the value; secrets alone have it.
+    /// The key of a file with the value; only for secrets.
     var nameOfFile: String? { isSecret ? name + "_file" : nil }
 
-    /// Its flag without the dashes.
+    /// Its flag without dashes.
     var flagName: String { Self.flagName(name) }
 
-    /// The flag for a key or for the name of its file.
+    /// The flag for a key or for the key of its file.
     static func flagName(_ name: String) -> String {
         String(name.map { $0 == "." || $0 == "_" ? "-" : $0 })
     }
 }
 
-/// A key together with how its text becomes a value.
+/// A key with the parser of its values.
 struct Setting<Value: Sendable>: Sendable {
     let key: SettingKey
-    /// The value where no source has one.
+    /// The default.
     let fallback: Value
-    /// Makes the value or throws ``Unfit``.
+    /// Parses a value; throws ``Unfit``.
     let parse: @Sendable (String) throws -> Value
 
     init(
@@ -63,12 +63,12 @@ struct Setting<Value: Sendable>: Sendable {
         self.parse = parse
     }
 
-    /// The name of the option for the argument parser.
+    /// The option's name for the argument parser.
     var flag: NameSpecification { .customLong(key.flagName) }
 
-    /// The help of the option for the argument parser.
+    /// The option's help for the argument parser.
     var help: ArgumentHelp { ArgumentHelp("\(key.meaning) (\(key.environment[0]))", valueName: "value") }
 }
 
-/// The text is not a value of its key.
+/// The text is not a valid value.
 struct Unfit: Error {}

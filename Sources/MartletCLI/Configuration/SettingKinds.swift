@@ -1,9 +1,9 @@
-// The kinds of values that keys have: numbers with a range, sizes, times, words out of a list, texts.
+// The kinds of setting values: numbers in a range, sizes, durations, enumerations, texts.
 
 import MartletCommandSupport
 
 extension Setting where Value == Int {
-    /// A whole number in a range.
+    /// An integer in a range.
     static func number(_ name: String, _ fallback: Int, in range: ClosedRange<Int>, meaning: String) -> Self {
         Setting(
             name, fallback: fallback, shownAs: String(fallback),
@@ -14,7 +14,7 @@ extension Setting where Value == Int {
         }
     }
 
-    /// A number of bytes: plain, or with a unit such as `MiB` behind it.
+    /// A number of bytes, plain or with a unit such as `MiB`.
     static func size(_ name: String, _ fallback: Int, shownAs: String, meaning: String) -> Self {
         let limit = 1 << 50
         return Setting(
@@ -28,7 +28,7 @@ extension Setting where Value == Int {
 }
 
 extension Setting where Value == Int? {
-    /// A whole number in a range that may be absent; an empty text counts as absent.
+    /// An optional integer in a range; an empty text means absent.
     static func optionalNumber(_ name: String, in range: ClosedRange<Int>, meaning: String) -> Self {
         Setting(
             name, fallback: nil, shownAs: nil,
@@ -42,7 +42,7 @@ extension Setting where Value == Int? {
 }
 
 extension Setting where Value == Duration {
-    /// A time in a range: a number of seconds, or with units such as `5m`.
+    /// A duration in a range: a number of seconds, or with units such as `5m`.
     static func seconds(_ name: String, _ fallback: Int, in range: ClosedRange<Int>, meaning: String) -> Self {
         Setting(
             name, fallback: .seconds(fallback), shownAs: String(fallback),
@@ -58,7 +58,7 @@ extension Setting where Value == Duration {
 }
 
 extension Setting where Value == Bool {
-    /// Yes or no.
+    /// A Boolean.
     static func flag(_ name: String, _ fallback: Bool, meaning: String) -> Self {
         Setting(name, fallback: fallback, shownAs: String(fallback), must: "true or false", meaning: meaning) { text in
             switch text.lowercased() {
@@ -71,7 +71,7 @@ extension Setting where Value == Bool {
 }
 
 extension Setting where Value == String {
-    /// A text that `isFit` accepts.
+    /// A text accepted by `isFit`.
     static func text(
         _ name: String, _ fallback: String, must expectation: String, meaning: String, isSecret: Bool = false,
         isFit: @escaping @Sendable (String) -> Bool
@@ -86,7 +86,7 @@ extension Setting where Value == String {
 }
 
 extension Setting where Value == String? {
-    /// A text that may be absent; an empty one counts as absent.
+    /// An optional text; an empty one means absent.
     static func optionalText(
         _ name: String, must expectation: String, meaning: String,
         isFit: @escaping @Sendable (String) -> Bool = { _ in true }

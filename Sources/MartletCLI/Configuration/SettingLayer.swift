@@ -1,19 +1,19 @@
-// One source of the configuration, read into texts by key: flags, environment or file.
+// One source of the configuration as texts by key: flags, environment or file.
 
 import Configuration
 import FoundationEssentials
 
-/// The values of one source, and what is wrong with the source itself.
+/// The values of one source, and its errors.
 struct SettingLayer: Sendable {
     struct Entry: Sendable {
         var text: String
         /// The variable, flag or key as the user wrote it.
         var spelling: String
-        /// The file that held it, if the user named one.
+        /// The file that held it, if the value came from one.
         var file: String?
     }
 
-    /// What the source is called: `flag`, `environment` or `file`.
+    /// The source's kind: `flag`, `environment` or `file`.
     let kind: SettingOrigin.Kind
     private(set) var entries: [String: Entry] = [:]
     private(set) var problems: [ConfigurationProblem] = []
@@ -21,7 +21,7 @@ struct SettingLayer: Sendable {
 
     private init(_ kind: SettingOrigin.Kind) { self.kind = kind }
 
-    /// The source as a provider; every value is a text, the one layer above gives it its type.
+    /// The source as a provider of texts; the next layer parses them.
     var provider: InMemoryProvider {
         let secrets = Set(Settings.all.filter(\.isSecret).map(\.name))
         let values = entries.map { name, entry in
@@ -30,7 +30,7 @@ struct SettingLayer: Sendable {
         return InMemoryProvider(name: kind.rawValue, values: Dictionary(values, uniquingKeysWith: { $1 }))
     }
 
-    /// Options of the command line by the names of their keys.
+    /// Command line options by key name.
     static func flags(_ values: [String: String]) -> SettingLayer {
         var layer = SettingLayer(.flag)
         layer.take { name in
@@ -39,7 +39,7 @@ struct SettingLayer: Sendable {
         return layer
     }
 
-    /// Variables of the environment; of two names of one key the first counts.
+    /// Environment variables; of two names of one key, the first one counts.
     static func environment(_ variables: [String: String]) -> SettingLayer {
         var layer = SettingLayer(.environment)
         var names: [String: [String]] = [:]
@@ -73,7 +73,7 @@ struct SettingLayer: Sendable {
         return layer
     }
 
-    /// Looks up every key and, for secrets, the file that holds it.
+    /// Looks up every key, and for secrets its file.
     private mutating func take(_ find: (String) -> Entry?) {
         for key in Settings.all {
             let direct = find(key.name)

@@ -1,9 +1,9 @@
-// The one place where the configuration is read: finds the winning source, checks the value, remembers both.
+// Reads the configuration: finds the effective source of each setting, validates the value, and records both.
 
 import Configuration
 import Synchronization
 
-/// Where the value of a key came from.
+/// The source of a value.
 struct SettingOrigin: Sendable, Equatable {
     enum Kind: String, Sendable {
         case flag, environment, file, fallback = "default"
@@ -13,16 +13,16 @@ struct SettingOrigin: Sendable, Equatable {
     var kind: Kind
     /// The variable, flag or key as the user wrote it; `nil` for a default.
     var spelling: String?
-    /// The value as written; `nil` for a secret and for nothing.
+    /// The value as written; `nil` for a secret or when absent.
     var value: String?
-    /// The file that held a secret, if the user named one.
+    /// The file of a secret, if it came from one.
     var file: String?
 }
 
-/// Reads keys and gathers what is wrong with them.
+/// Reads settings and collects their errors.
 ///
-/// The library's own typed getters return the default for a value that doesn't parse, which would hide a mistake: here
-/// every value is asked for as text and parsed by its key.
+/// The library's typed getters return the default for an invalid value, which would hide the mistake. So values are
+/// read as text and parsed by their setting.
 struct SettingReader {
     private(set) var problems: [ConfigurationProblem]
     private(set) var origins: [SettingOrigin] = []
@@ -31,7 +31,7 @@ struct SettingReader {
     private let reader: ConfigReader
     private let recorder = SourceRecorder()
 
-    /// A reader over sources, the one that wins first.
+    /// Creates a reader over sources, highest precedence first.
     init(_ layers: [SettingLayer]) {
         self.layers = layers
         problems = layers.flatMap(\.problems)
@@ -39,10 +39,10 @@ struct SettingReader {
         reader = ConfigReader(providers: layers.map(\.provider), accessReporter: recorder)
     }
 
-    /// The file that held the value of a secret that was read, if the user named one.
+    /// The file of a secret that was read, if it came from one.
     func file(of key: SettingKey) -> String? { origins.last { $0.key == key }?.file }
 
-    /// The value of a key, or its default when no source has it or the value does not fit.
+    /// The value of a setting; its default when absent or invalid.
     mutating func read<Value>(_ setting: Setting<Value>) -> Value {
         let key = setting.key
         let text = reader.string(forKey: ConfigKey(key.name), isSecret: key.isSecret)
@@ -63,12 +63,12 @@ struct SettingReader {
     }
 }
 
-/// Remembers which provider answered for a key.
+/// Records which provider supplied a key.
 private final class SourceRecorder: AccessReporter {
     private let sources = Mutex<[String: Int]>([:])
 
     func report(_ event: AccessEvent) {
-        // Providers are asked in order and no further than the first that has a value.
+        // Providers are queried in order up to the first with a value.
         let index = event.providerResults.lastIndex { (try? $0.result.get())?.value != nil }
         sources.withLock { $0[event.metadata.key.components.joined(separator: ".")] = index }
     }

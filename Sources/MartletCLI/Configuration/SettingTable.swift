@@ -1,10 +1,10 @@
-// The keys as tables: for the documentation, and for people who ask what a process would use and why.
+// The settings as tables: for the documentation, and for showing effective values and their sources.
 
 import MartletCommandSupport
 
-/// Tables of the configuration's keys.
+/// Tables of settings.
 enum SettingTable {
-    /// Every key with its names, default, range and meaning, as a table in Markdown.
+    /// All settings with names, default, range and meaning, as a Markdown table.
     static var markdown: String {
         var lines = [
             "| environment | flag | file | default | allowed | meaning |", "|---|---|---|---|---|---|",
@@ -20,7 +20,7 @@ enum SettingTable {
         return lines.joined(separator: "\n") + "\n"
     }
 
-    /// Each key with the value that counts and where it came from, in columns; cut to `width` on a terminal.
+    /// The effective value and source of each setting, in columns; cut to `width` on a terminal.
     static func text(_ origins: [SettingOrigin], width: Int? = nil) -> String {
         let columns: [TextTable.Column] = [
             .init(title: "SETTING"), .init(title: "VALUE", least: 16, cut: .middle), .init(title: "SOURCE", least: 12),
@@ -29,13 +29,13 @@ enum SettingTable {
         return TextTable(columns: columns, rows: rows).lines(width: width).joined(separator: "\n") + "\n"
     }
 
-    /// The value of an origin as people may see it.
+    /// The value for display.
     static func shown(_ origin: SettingOrigin) -> String {
         if origin.key.isSecret { return origin.kind == .fallback ? origin.key.fallback ?? "none" : "(secret)" }
         return origin.value ?? "none"
     }
 
-    /// Where a value came from, in words.
+    /// The source for display.
     static func source(_ origin: SettingOrigin) -> String {
         guard let spelling = origin.spelling else { return origin.kind.rawValue }
         return "\(origin.kind.rawValue) \(spelling)"

@@ -1,4 +1,4 @@
-// Every key of the configuration, in the order in which people read about them. There is no other list.
+// All settings, in documentation order; the only list of them.
 
 import Logging
 import MartletQueue
@@ -59,7 +59,7 @@ enum Settings {
         "auth.tokens_file", must: "the path of a file",
         meaning: "File with hashed tokens and their roles; without it only loopback is served.")
 
-    /// systemd names several directories behind each other; the first is the service's own.
+    /// systemd lists several directories; the first is the service's own.
     static let stateDirectory = Setting<String?>(
         "state.directory", fallback: nil, shownAs: nil, must: "the path of a directory",
         meaning: "Where the server remembers how far each queue has come, to notice what Redis has lost."

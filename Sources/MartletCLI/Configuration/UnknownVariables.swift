@@ -1,13 +1,13 @@
-// Variables that look like settings and are none: most are misspelt, so the nearest name is told.
+// Warns about environment variables that resemble settings; suggests the closest name.
 
-/// Finds variables that are named like settings and are none.
+/// Finds variables with names like settings that do not exist.
 enum UnknownVariables {
-    /// What the names of settings begin with.
+    /// The prefixes of setting names.
     static let prefixes = ["REDIS_", "HTTP_", "WORKER_", "DOWNLOAD_", "AUTH_", "LOG_"]
-    /// Variables of other programs that begin alike.
+    /// Variables of other programs with these prefixes.
     private static let foreign: Set<String> = ["HTTP_PROXY"]
 
-    /// A sentence for each of them, in the order of the alphabet.
+    /// A sentence per variable, in alphabetical order.
     static func warnings(_ variables: [String: String], known: Set<String>) -> [String] {
         variables.filter { name, value in
             prefixes.contains { name.hasPrefix($0) } && !known.contains(name) && !foreign.contains(name)
@@ -18,13 +18,13 @@ enum UnknownVariables {
         }
     }
 
-    /// Kubernetes sets these for a service of the name `redis` or `http`.
+    /// Kubernetes sets these for a service named `redis` or `http`.
     private static func isServiceLink(_ name: String, _ value: String) -> Bool {
         value.hasPrefix("tcp://") || name.contains("_SERVICE_HOST") || name.contains("_SERVICE_PORT")
             || name.firstMatch(of: /_PORT_[0-9]+_(TCP|UDP)/) != nil
     }
 
-    /// The name that differs in the fewest letters; `nil` when all differ in more than a third of them.
+    /// The closest name; `nil` when more than a third of its letters differ.
     static func nearest(to name: String, among known: Set<String>) -> String? {
         let distances = known.map { (name: $0, distance: distance(Array(name.utf8), Array($0.utf8))) }
         let best = distances.min { ($0.distance, $0.name) < ($1.distance, $1.name) }
@@ -32,7 +32,7 @@ enum UnknownVariables {
         return best.name
     }
 
-    /// How many letters must be changed, added or taken away.
+    /// The edit distance.
     private static func distance(_ one: [UInt8], _ other: [UInt8]) -> Int {
         var row = Array(0...other.count)
         for (index, letter) in one.enumerated() {

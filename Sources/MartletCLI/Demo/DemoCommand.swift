@@ -1,4 +1,4 @@
-// `martlet demo`: the main job shown, with everything that can go wrong on the way.
+// `martlet demo`: a demonstration of downloads with faults.
 
 import ArgumentParser
 import FoundationEssentials
@@ -28,7 +28,7 @@ struct DemoCommand: AsyncParsableCommand {
                 return nil
             }
             defer { group.cancelAll() }
-            // The first to end decides; leaving the group waits for the other to clean up.
+            // The first task to finish decides; leaving the group waits for the other's clean-up.
             return try await group.next() ?? nil
         }
         guard let result else { throw CommandFailure(.failed, "interrupted") }
@@ -36,12 +36,12 @@ struct DemoCommand: AsyncParsableCommand {
         guard result.isGood else { throw ExitCode(Ending.failed.rawValue) }
     }
 
-    /// Runs the whole of it and ends everything that it started.
+    /// Runs the demonstration and stops everything that it started.
     private func play(until signals: UnixSignalsSequence) async throws -> DemoResult {
         let stage = try await DemoStage()
         let result: Result<DemoResult, any Error>
         do { result = .success(try await perform(on: stage, until: signals)) } catch { result = .failure(error) }
-        // Not a child of this task, which may be cancelled.
+        // Not a child task, since this task may be cancelled.
         await Task { await stage.close() }.value
         return try result.get()
     }
@@ -66,7 +66,7 @@ struct DemoCommand: AsyncParsableCommand {
         }
     }
 
-    /// Whether Redis agrees with itself.
+    /// Whether the audit finds nothing.
     private func isClean(_ stage: DemoStage) async throws -> Bool {
         let redis = RedisSettings(url: stage.redis.url, prefix: "martlet")
         return try await StoreSession.withStore(redis) { store in

@@ -1,17 +1,17 @@
-// What the demonstration downloads and what goes wrong on the way: the same at every run.
+// The demonstration's files and faults: the same in every run.
 
 import MartletJSON
 
 /// The files, their priorities and the faults.
 enum DemoPlan {
     static let count = 24
-    /// The speed of one connection, so that the whole takes long enough to be watched.
+    /// The speed of one connection, so that the demonstration takes long enough to watch.
     static let bytesPerSecond = 1 << 20
-    /// How many downloads run at once, over all workers.
+    /// The number of concurrent downloads over all workers.
     static let concurrency = 6
-    /// The share of all bytes after which everything is paused.
+    /// The share of bytes after which everything is paused.
     static let pauseAt = 0.15
-    /// The share of all bytes after which a worker is killed.
+    /// The share of bytes after which a worker is killed.
     static let killAt = 0.4
 
     private static let kibibytes = [1100, 260, 2050, 520, 3100, 1500, 410, 5200]
@@ -24,13 +24,13 @@ enum DemoPlan {
             size: kibibytes[index % kibibytes.count] * 1024 + index * 977 + 1, seed: UInt64(index) + 20_240)
     }
 
-    /// All bytes of all files.
+    /// The size of all files.
     static let totalBytes = files.reduce(0) { $0 + $1.size }
 
-    /// The priority of a file by its place.
+    /// The priority of a file by its index.
     static func priority(_ index: Int) -> Int { priorities[index % priorities.count] }
 
-    /// What the origin server has and does: every fourth file is refused at first, others break in the middle.
+    /// The origin server's files and faults: every fourth file is refused at first, others are interrupted.
     static var content: OriginContent {
         let places = Dictionary(files.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { $1 })
         let sizes = files.map(\.size)
@@ -46,7 +46,7 @@ enum DemoPlan {
         }
     }
 
-    /// The body of the one call that pushes everything; `url` says where a file is.
+    /// The body of the request that pushes everything; `url` gives a file's URL.
     static func batch(url: (String) -> String) -> JSON {
         let items = files.enumerated().map { index, file in
             JSON.object([

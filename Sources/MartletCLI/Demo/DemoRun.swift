@@ -1,4 +1,4 @@
-// The course of the demonstration: push, pause, resume, kill a worker, wait, check every byte.
+// The steps of the demonstration: push, pause, resume, kill a worker, wait, verify every byte.
 
 import Crypto
 import FoundationEssentials
@@ -8,7 +8,7 @@ import MartletJobs
 import MartletQueue
 import MartletRedis
 
-/// How a demonstration ended.
+/// The result of a demonstration.
 struct DemoResult: Equatable {
     var downloaded = 0
     var lost = 0
@@ -20,7 +20,7 @@ struct DemoResult: Equatable {
     var line: String { "\(downloaded) downloaded, \(lost) lost, \(corrupted) corrupted" }
 }
 
-/// One demonstration on a stage.
+/// One run of the demonstration.
 struct DemoRun {
     let stage: DemoStage
     let client: APIClient
@@ -34,7 +34,7 @@ struct DemoRun {
         self.client = client
     }
 
-    /// Runs it to its end and checks the files.
+    /// Runs it and verifies the files.
     mutating func run() async throws -> DemoResult {
         let pids = [try await stage.startWorker(), try await stage.startWorker()]
         screen.tell("server at \(stage.serverURL), workers \(pids[0]) and \(pids[1]), Redis \(stage.redis.processID)")
@@ -54,7 +54,7 @@ struct DemoRun {
         return try await check(downloads)
     }
 
-    /// Reads all downloads and shows them.
+    /// Reads and shows all downloads.
     private mutating func look() async throws -> [JSON] {
         let page = try await client.list(
             "/api/downloads", items: "downloads", query: [], cursor: nil, limit: DemoPlan.count)
@@ -62,7 +62,7 @@ struct DemoRun {
         return page.items
     }
 
-    /// Pauses and kills when the time for it has come.
+    /// Pauses, and kills a worker, at the planned points.
     private mutating func disturb(_ downloads: [JSON]) async throws {
         let bytes = downloads.reduce(0) { $0 + ($1["bytes_downloaded"].double ?? 0) }
         let share = bytes / Double(DemoPlan.totalBytes)
@@ -90,7 +90,7 @@ struct DemoRun {
         screen.tell("POST /api/downloads/resume")
     }
 
-    /// Compares every file with what the origin has.
+    /// Compares every file with the origin's.
     private mutating func check(_ downloads: [JSON]) async throws -> DemoResult {
         tellOrigin()
         var status: [String: String] = [:]
@@ -118,7 +118,7 @@ struct DemoRun {
         return result
     }
 
-    /// What the origin saw.
+    /// Prints what the origin server recorded.
     private mutating func tellOrigin() {
         let all = stage.origin.servings
         let sent = all.reduce(0) { $0 + $1.sent }

@@ -1,4 +1,4 @@
-// What people see of the demonstration: a table that is drawn again and again, or plain lines in a pipe.
+// The demonstration's output: an updating table, or plain lines in a pipe.
 
 import MartletCommandSupport
 import MartletJSON
@@ -13,13 +13,13 @@ struct DemoScreen {
 
     init(_ console: Console = .standard) { self.console = console }
 
-    /// Says what happens; it stays above the table.
+    /// Prints a line above the table.
     mutating func tell(_ text: String) {
         erase()
         console.out("\(clock)  \(text)")
     }
 
-    /// Draws the downloads and the sum of them.
+    /// Draws the downloads and their totals.
     mutating func draw(_ downloads: [JSON]) {
         if console.isTerminal {
             erase()
@@ -32,14 +32,14 @@ struct DemoScreen {
         }
     }
 
-    /// Moves over the table, so that the next lines take its place.
+    /// Moves the cursor above the table, so that it is overwritten.
     private mutating func erase() {
         guard drawn > 0 else { return }
         console.erase(lines: drawn)
         drawn = 0
     }
 
-    /// Seconds since the beginning.
+    /// Seconds since the start.
     private var clock: String {
         let text = Humane.seconds((ContinuousClock.now - started).inSeconds)
         return String(repeating: " ", count: max(0, 6 - text.count)) + text

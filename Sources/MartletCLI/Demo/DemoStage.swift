@@ -1,4 +1,4 @@
-// The stage of the demonstration: Redis, an origin, a server and workers, each a real one, in a directory of its own.
+// The demonstration's processes: Redis, an origin server, a server and workers, in a temporary directory.
 
 import FoundationEssentials
 import MartletCommandSupport
@@ -14,7 +14,7 @@ import NIOPosix
     import Darwin
 #endif
 
-/// Everything that the demonstration starts and must end again.
+/// Everything that the demonstration starts and must stop.
 actor DemoStage {
     let directory: String
     let redis: PrivateRedisServer
@@ -25,10 +25,10 @@ actor DemoStage {
     private var server: Subprocess?
     private(set) var workers: [Subprocess] = []
 
-    /// Where finished files are.
+    /// The directory of finished files.
     nonisolated var downloads: String { directory + "/downloads" }
 
-    /// Starts Redis and the origin; further processes come after.
+    /// Starts Redis and the origin server.
     init() async throws {
         directory = try Self.makeDirectory()
         do {
@@ -63,7 +63,7 @@ actor DemoStage {
         }
     }
 
-    /// Starts one more worker process; returns its process id.
+    /// Starts a worker process; returns its process id.
     @discardableResult
     func startWorker() throws -> Int32 {
         let worker = try start("work")
@@ -71,7 +71,7 @@ actor DemoStage {
         return worker.processID
     }
 
-    /// Kills the worker that was started first, as a crash would; returns its process id.
+    /// Kills the first worker, as a crash would; returns its process id.
     func killWorker() async -> Int32 {
         guard let worker = workers.first else { return 0 }
         worker.send(9)
@@ -80,7 +80,7 @@ actor DemoStage {
         return worker.processID
     }
 
-    /// Ends everything, in order, and removes the directory.
+    /// Stops everything in order and removes the directory.
     func close() async {
         await withTaskGroup { group in
             for worker in workers { group.addTask { await worker.stop() } }
@@ -91,7 +91,7 @@ actor DemoStage {
         try? FileManager.default.removeItem(atPath: directory)
     }
 
-    /// The end of the log of our processes of one kind.
+    /// The end of the log of one kind of process.
     func logTail(_ command: String) -> String {
         let log = (try? String(contentsOfFile: "\(directory)/\(command).log", encoding: .utf8)) ?? ""
         return log.split(separator: "\n").suffix(8).joined(separator: "\n")
@@ -111,7 +111,7 @@ actor DemoStage {
     }
 }
 
-/// The settings that every private Redis has, those of the shipped `redis.conf`.
+/// The settings of every private Redis: those of the shipped `redis.conf`.
 enum PrivateRedis {
     static let options = [
         "--appendonly", "yes", "--appendfsync", "everysec", "--maxmemory-policy", "noeviction",

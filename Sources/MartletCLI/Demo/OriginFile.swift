@@ -1,21 +1,21 @@
-// A file that exists nowhere: every byte of it follows from its number, so both ends know what is right.
+// A generated file: its bytes follow from a number, so that both ends know the correct content.
 
 import Crypto
 import MartletQueue
 
-/// A file of made-up content.
+/// A file with generated content.
 struct OriginFile: Sendable {
-    /// Its name, which is also its path on the server.
+    /// Its name, also its path on the server.
     let name: String
     let size: Int
-    /// Its strong validator.
+    /// Its strong entity tag.
     let etag: String
     private let pattern: [UInt8]
 
-    /// The size of a block; each begins with its number, so that no two blocks of a file are alike.
+    /// The size of a block; each starts with its number, so that no two blocks are equal.
     private static let blockSize = 65_536
 
-    /// The file with this number.
+    /// Creates the file for a number.
     init(name: String, size: Int, seed: UInt64) {
         self.name = name
         self.size = size
@@ -33,7 +33,7 @@ struct OriginFile: Sendable {
         self.pattern = pattern
     }
 
-    /// The bytes from `offset` to the end of its block, of the file or of `limit`, whichever comes first.
+    /// The bytes from `offset` to the end of its block, of the file, or of `limit`.
     func bytes(from offset: Int, atMost limit: Int) -> [UInt8] {
         let start = offset % Self.blockSize
         let count = max(0, min(limit, Self.blockSize - start, size - offset))
@@ -45,7 +45,7 @@ struct OriginFile: Sendable {
         return bytes
     }
 
-    /// The SHA-256 of the whole, in hexadecimal digits.
+    /// The file's SHA-256 in hexadecimal digits.
     var sha256: String {
         var hash = SHA256()
         var offset = 0

@@ -1,19 +1,19 @@
-// One connection of the origin server: reads requests, sends files at a steady speed, breaks off as planned.
+// A connection of the origin server: reads requests, sends files at a constant speed, drops connections as planned.
 
 import NIOCore
 import NIOHTTP1
 
-/// Answers the requests of one connection.
+/// Handles the requests of one connection.
 final class OriginHandler: ChannelInboundHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias OutboundOut = HTTPServerResponsePart
 
-    /// A file on its way.
+    /// A file being sent.
     private struct Transfer {
         var file: OriginFile
         var position: Int
         var end: Int
-        /// Where the connection breaks.
+        /// The offset at which the connection is dropped.
         var breaksAt: Int?
         var place: Int
         var started: NIODeadline
@@ -84,7 +84,7 @@ final class OriginHandler: ChannelInboundHandler {
         context.write(wrapOutboundOut(.head(answer)), promise: nil)
     }
 
-    /// Sends the next chunk, then waits until the one after it is due.
+    /// Sends the next chunk and schedules the one after it.
     private func pump(_ transfer: Transfer, _ context: ChannelHandlerContext) {
         guard context.channel.isActive else { return }
         let stop = min(transfer.end, transfer.breaksAt ?? .max)
@@ -96,7 +96,7 @@ final class OriginHandler: ChannelInboundHandler {
             from: transfer.position, atMost: min(Self.chunkSize, stop - transfer.position))
         let body = wrapOutboundOut(.body(.byteBuffer(ByteBuffer(bytes: bytes))))
         if transfer.position + bytes.count == transfer.end {
-            // The client counts bytes: with the last one it may send its next request.
+            // The client counts bytes: after the last one it may send its next request.
             context.write(body, promise: nil)
             context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
             return journal.add(bytes.count, to: transfer.place)

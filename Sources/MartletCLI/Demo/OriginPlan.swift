@@ -1,24 +1,24 @@
-// What an origin server answers: a pure function of the request, the file and the fault that is due.
+// The origin server's responses: a pure function of the request, the file and the planned fault.
 
 import NIOHTTP1
 
-/// What goes wrong with a request, on purpose.
+/// A planned fault.
 enum OriginFault: Sendable, Equatable {
     case none
     /// 503 with `Retry-After` in seconds.
     case unavailable(retryAfter: Int)
-    /// The connection ends after this many bytes of the answer.
+    /// The connection is dropped after this many bytes of the response.
     case drop(afterBytes: Int)
 }
 
-/// What is sent as answer to a request.
+/// The response to a request.
 enum OriginPlan: Equatable {
-    /// No body.
+    /// Without a body.
     case refuse(HTTPResponseStatus, [String: String])
     /// A part of the file, or all of it.
     case send(status: HTTPResponseStatus, range: Range<Int>, headers: [String: String])
 
-    /// The answer to a request for `file`; `range` and `ifRange` are the headers of that name.
+    /// The response to a request for `file`; `range` and `ifRange` are the headers' values.
     init(file: OriginFile?, range: String?, ifRange: String?, fault: OriginFault) {
         guard let file else {
             self = .refuse(.notFound, [:])
@@ -43,10 +43,9 @@ enum OriginPlan: Equatable {
         self = .send(status: .partialContent, range: asked, headers: headers.merging(part) { $1 })
     }
 
-    /// The bytes that a header such as `bytes=100-` or `bytes=100-199` asks for.
+    /// The bytes requested by a header such as `bytes=100-` or `bytes=100-199`.
     ///
-    /// An empty range at the end of the file stands for one that begins beyond it; `nil` is a header that a server
-    /// ignores.
+    /// An empty range at the end of the file means one that begins after it; `nil` is a header to ignore.
     static func bounds(_ header: String, size: Int) -> Range<Int>? {
         guard header.hasPrefix("bytes=") else { return nil }
         let ends = header.dropFirst(6).split(separator: "-", omittingEmptySubsequences: false)

@@ -1,26 +1,26 @@
-// A small HTTP server on loopback with made-up files: the other end of the demonstration's downloads.
+// A small HTTP server on loopback with generated files: the source of the demonstration's downloads.
 
 import NIOCore
 import NIOHTTP1
 import NIOPosix
 import Synchronization
 
-/// One request as the server saw it.
+/// A request as the server recorded it.
 struct OriginServing: Sendable {
     var name: String
     var status: Int
     /// The first byte of the file that was sent.
     var from: Int
-    /// How many bytes of the file were written to the connection.
+    /// The number of bytes written to the connection.
     var sent = 0
 }
 
-/// What an origin server has and how it behaves.
+/// The files and behaviour of an origin server.
 struct OriginContent: Sendable {
     var files: [OriginFile]
     /// The speed of each connection.
     var bytesPerSecond: Int
-    /// What happens to the n-th request for a file, counted from 1.
+    /// The fault of the n-th request for a file, counted from 1.
     var fault: @Sendable (_ name: String, _ number: Int) -> OriginFault = { _, _ in .none }
 }
 
@@ -31,7 +31,7 @@ final class OriginServer: Sendable {
     private let channel: any Channel
     private let journal: OriginJournal
 
-    /// Starts a server on a free port of the loopback interface.
+    /// Starts a server on a free loopback port.
     static func start(_ content: OriginContent) async throws -> OriginServer {
         let journal = OriginJournal()
         let files = Dictionary(content.files.map { ("/" + $0.name, $0) }, uniquingKeysWith: { $1 })
@@ -58,20 +58,20 @@ final class OriginServer: Sendable {
         port = channel.localAddress?.port ?? 0
     }
 
-    /// Where a file is.
+    /// The URL of a file.
     func url(of name: String) -> String { "http://127.0.0.1:\(port)/\(name)" }
 
-    /// Every request so far, in order.
+    /// All requests so far, in order.
     var servings: [OriginServing] { journal.servings }
 
-    /// Ends the server and its connections.
+    /// Stops the server and closes its connections.
     func stop() async {
         try? await channel.close().get()
         for child in journal.channels { try? await child.close().get() }
     }
 }
 
-/// What the connections of a server have in common.
+/// The state shared by a server's connections.
 final class OriginJournal: Sendable {
     private struct State {
         var servings: [OriginServing] = []
@@ -84,7 +84,7 @@ final class OriginJournal: Sendable {
     var servings: [OriginServing] { state.withLock { $0.servings } }
     var channels: [any Channel] { state.withLock { Array($0.channels.values) } }
 
-    /// Remembers an open connection until it is closed.
+    /// Records an open connection until it closes.
     func keep(_ channel: any Channel) {
         let id = ObjectIdentifier(channel)
         state.withLock { $0.channels[id] = channel }
@@ -99,7 +99,7 @@ final class OriginJournal: Sendable {
         }
     }
 
-    /// Notes an answer; returns its place.
+    /// Records a response; returns its index.
     func begin(_ serving: OriginServing) -> Int {
         state.withLock {
             $0.servings.append(serving)
@@ -107,6 +107,6 @@ final class OriginJournal: Sendable {
         }
     }
 
-    /// Notes bytes that were written.
+    /// Records written bytes.
     func add(_ count: Int, to place: Int) { state.withLock { $0.servings[place].sent += count } }
 }

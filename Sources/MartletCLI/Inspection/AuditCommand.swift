@@ -1,4 +1,4 @@
-// `martlet audit`: whether the store agrees with itself. Talks to Redis, not to a server.
+// `martlet audit`: checks the consistency of the store. Connects to Redis, not to a server.
 
 import ArgumentParser
 import FoundationEssentials
@@ -52,7 +52,7 @@ struct AuditCommand: AsyncParsableCommand {
         }
     }
 
-    /// The audit of a queue, after what it found was mended where that is asked for.
+    /// The audit of a queue, after repairs if requested.
     private func audited(_ queue: Queue) async throws -> AuditReport {
         let report = try await queue.audit()
         guard repair, !report.isClean else { return report }

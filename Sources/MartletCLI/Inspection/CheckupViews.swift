@@ -1,4 +1,4 @@
-// The result of a check as commands print it and as `/readyz` shows it.
+// The display of checks in commands and in `/readyz`.
 
 import MartletChecks
 import MartletCommandSupport
@@ -13,7 +13,7 @@ extension Checkup {
         ])
     }
 
-    /// The check for everybody who may ask whether the server is ready: no names of queues, no values.
+    /// The check for the public `/readyz`: without queue names or values.
     var finding: ReadinessFinding {
         let isQueue = name.hasPrefix(QueueCheckup.namePrefix)
         return ReadinessFinding(
@@ -23,7 +23,7 @@ extension Checkup {
 }
 
 extension RedisSettings {
-    /// The keys that the checks are about; throws a failure that names the setting when the URL is none.
+    /// The keys to check; throws a failure that names the setting when the URL is invalid.
     var checked: CheckedStore {
         get throws {
             CheckedStore(redis: try StoreSession.configuration(self), prefix: prefix, environment: environment)

@@ -1,4 +1,4 @@
-// `martlet doctor`: whether Redis and the configuration are fit, and where every setting came from.
+// `martlet doctor`: checks Redis and the configuration, and shows the source of every setting.
 
 import ArgumentParser
 import FoundationEssentials
@@ -46,12 +46,12 @@ struct DoctorCommand: AsyncParsableCommand {
         guard bad == 0 else { throw CommandFailure(.failed, "\(bad) of \(checks.count) checks failed") }
     }
 
-    /// What Redis and the queues say; with the failure when Redis cannot be asked.
+    /// The findings about Redis and the queues; with the failure when Redis is unavailable.
     private func redisChecks(_ settings: ServiceSettings) async throws -> ([Checkup], CommandFailure?) {
         do {
             let checks = try await StoreSession.withStore(settings.redis) { store in
                 let checks = try await RedisCheckup(try settings.redis.checked).run()
-                // Neither who is denied scripts nor a cluster's node answers for queues.
+                // Without permission for scripts, or on a cluster node, the queues cannot be read.
                 let isClosed = checks.contains {
                     [PermissionCheckup.name, RedisCheckup.modeName].contains($0.name) && $0.result == .bad
                 }
@@ -95,9 +95,9 @@ struct DoctorCommand: AsyncParsableCommand {
     }
 }
 
-/// Checks of the directory for downloads.
+/// Checks the download directory.
 enum DirectoryCheckup {
-    /// Whether files can be made there.
+    /// Checks whether files can be created in it.
     static func check(_ path: String) -> Checkup {
         let files = FileManager.default
         if !files.fileExists(atPath: path) {

@@ -1,4 +1,4 @@
-// Where a server keeps what it remembers: one small file, replaced as a whole and synced before it counts.
+// The state file of loss detection: replaced atomically and synced.
 
 import FoundationEssentials
 import MartletCommandSupport
@@ -13,22 +13,22 @@ import MartletCommandSupport
 
 /// The file of one server and prefix in its state directory.
 ///
-/// A second server in the same directory is refused: each needs a memory of its own.
+/// A second server with the same directory is refused, since each needs its own state.
 struct LossFile: Sendable {
-    /// Why there is no file.
+    /// Why the file is unusable.
     struct Unusable: Error, CustomStringConvertible {
         var description: String
     }
 
     let path: String
-    /// Its presence says that an operator has accepted what was noticed before its time.
+    /// Its existence means that an operator accepted the losses detected before its time.
     var acceptancePath: String { path + ".accepted" }
 
     private var parent: String { path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "." }
 
     init(directory: String, prefix: String) { path = "\(directory)/acknowledged-\(prefix).json" }
 
-    /// Keeps other servers out as long as it is there.
+    /// A lock that excludes other servers while it exists.
     final class Hold: Sendable {
         private let file: Int32
 
@@ -37,7 +37,7 @@ struct LossFile: Sendable {
         deinit { close(file) }
     }
 
-    /// Makes the directory, and keeps others out.
+    /// Creates the directory and takes the lock.
     func hold() throws(Unusable) -> Hold {
         do {
             try FileManager.default.createDirectory(atPath: parent, withIntermediateDirectories: true)
@@ -51,13 +51,13 @@ struct LossFile: Sendable {
         return Hold(lock)
     }
 
-    /// What was remembered; empty when there is no file yet or none that can be read.
+    /// The stored state; empty when there is no readable file.
     func read() -> LossMemory {
         guard let data = FileManager.default.contents(atPath: path) else { return LossMemory() }
         return (try? JSONDecoder().decode(LossMemory.self, from: data)) ?? LossMemory()
     }
 
-    /// Replaces the file; when this returns it outlives a power failure.
+    /// Replaces the file durably.
     func write(_ memory: LossMemory) throws(Unusable) {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .prettyPrinted]
@@ -74,10 +74,10 @@ struct LossFile: Sendable {
         }
     }
 
-    /// Has the server accept at its next look what it has noticed by `moment`, in ms since 1970.
+    /// Makes the server accept, at its next check, the losses detected by `moment`, in ms since 1970.
     func accept(at moment: Int) throws(Unusable) { try Self.write(Array("\(moment)\n".utf8), to: acceptancePath) }
 
-    /// The moment that was accepted, once.
+    /// The accepted time, once.
     func takeAcceptance() -> Int? {
         guard let data = FileManager.default.contents(atPath: acceptancePath) else { return nil }
         unlink(acceptancePath)
@@ -104,5 +104,5 @@ struct LossFile: Sendable {
     private static func openFile(_ path: String, _ flags: Int32) -> Int32 { open(path, flags, 0o600) }
 }
 
-/// The system's `write`, whose name the file's own method has.
+/// The system's `write`, which the file's own method hides.
 private func writeBytes(_ file: Int32, _ bytes: UnsafeRawPointer?, _ count: Int) -> Int { write(file, bytes, count) }

@@ -1,58 +1,59 @@
-// What a server remembers of Redis outside Redis, and what follows when Redis knows less. Pure: no I/O, no clock.
+// What a server remembers about Redis, and how it detects losses. Pure.
 
 import MartletQueue
 
-/// Jobs that were there and are not any more, as far as a server can tell.
+/// Jobs that have disappeared, as far as a server can tell.
 struct PossibleLoss: Sendable, Hashable, Codable {
-    /// What gave it away.
+    /// How the loss was detected.
     enum Sign: String, Sendable, Codable {
-        /// The queue counts fewer jobs than it did: an older state came back.
+        /// The queue counts fewer jobs than before: an older state was restored.
         case olderState = "older-state"
-        /// The queue was made anew.
+        /// The queue was created again.
         case newQueue = "new-queue"
         /// The queue has no data.
         case noQueue = "no-queue"
     }
 
     var queue: String
-    /// How many jobs.
+    /// The number of jobs.
     var missing: Int
     var sign: Sign
-    /// The last look at which all was there, in ms since 1970.
+    /// The last check without the loss, in ms since 1970.
     var since: Int
-    /// When it was noticed, in ms since 1970.
+    /// When it was detected, in ms since 1970.
     var noticed: Int
 }
 
 /// What a server remembers.
 struct LossMemory: Sendable, Equatable, Codable {
-    /// The identity of the registry of queues, and how many queues it ever took.
+    /// The identity of the queue registry, and the total of registered queues.
     var epoch = ""
     var registered = 0
     var queues: [String: QueueMark] = [:]
-    /// The last look, in ms since 1970.
+    /// The last check, in ms since 1970.
     var lookedAt = 0
-    /// What nobody has accepted yet.
+    /// The losses that have not been accepted.
     var losses: [PossibleLoss] = []
 
-    /// What one look brought.
+    /// The result of one check.
     struct Findings: Equatable {
         var losses: [PossibleLoss] = []
-        /// The queues that an operator has removed, or removed and made anew.
+        /// The queues that an operator removed, or removed and created again.
         var removed: [String] = []
-        /// The queues whose count must begin again.
+        /// The queues whose count must be reset.
         var restarted: [String: Int] = [:]
     }
 
-    /// Compares with what Redis says now, and remembers that.
+    /// Compares with Redis' current state and stores it.
     ///
     /// - Parameters:
-    ///   - marks: what Redis says.
-    ///   - pushes: what answers to our own pushes had named before Redis was asked, and what they showed missing since.
+    ///   - marks: Redis' current state.
+    ///   - pushes: the acknowledged totals of this process's pushes before Redis was read, and the missing jobs they
+    ///     showed.
     ///   - now: ms since 1970.
     mutating func look(_ marks: StoreMarks, _ pushes: [String: PushMarks], now: Int) -> Findings {
         var findings = Findings()
-        // A registry that is the old one and counts no less: what it does not list any more was taken from it.
+        // With the same registry and no lower count, a missing name was removed on purpose.
         let isSame = epoch.isEmpty || (marks.epoch == epoch && marks.registered >= registered)
         let isLonger = isSame && marks.registered > registered
         for name in Set(queues.keys).union(marks.queues.keys).union(pushes.keys).sorted() {
@@ -78,7 +79,7 @@ struct LossMemory: Sendable, Equatable, Codable {
         return findings
     }
 
-    /// What was known of a queue; one that only our pushes know has come as far as their answers said.
+    /// The known state of a queue; for one known only from pushes, what their replies said.
     private func before(_ name: String, _ pushes: PushMarks?, _ found: QueueMark?) -> QueueMark? {
         if let known = queues[name] { return known }
         guard let pushes else { return nil }
@@ -97,13 +98,13 @@ struct LossMemory: Sendable, Equatable, Codable {
         guard let before else { return Verdict() }
         let regress = pushes?.missing ?? 0
         var acknowledged = pushes?.acknowledged ?? 0
-        // An answer that came while Redis was asked is one from before the loss, unless it was itself too low.
+        // A reply that came while Redis was read dates from before the loss, unless it was itself too low.
         if regress == 0, let pushes, max(before.created, acknowledged) > found?.created ?? 0 {
             acknowledged = max(acknowledged, pushes.latest)
         }
         guard let found, found.epoch == before.epoch else {
             if wasRemoved { return Verdict(isRemoved: true, restarts: true) }
-            // What came after the last look counts too, where an answer shows that it was in the old queue.
+            // Jobs pushed after the last check count too, if a reply shows that they were in the old queue.
             let reached = max(regress, acknowledged > (found?.created ?? 0) ? acknowledged : 0)
             let missing = before.kept + max(0, reached - before.created)
             return Verdict(
@@ -114,19 +115,19 @@ struct LossMemory: Sendable, Equatable, Codable {
         return Verdict(loss: (missing, .olderState), restarts: true)
     }
 
-    /// Forgets the losses that were noticed up to a moment; answers how many.
+    /// Drops the losses detected up to a time; returns how many.
     mutating func accept(until moment: Int) -> Int {
         let count = losses.count
         losses.removeAll { $0.noticed <= moment }
         return count - losses.count
     }
 
-    /// The jobs of each queue whose loss nobody has accepted.
+    /// The missing jobs per queue that have not been accepted.
     var missing: [String: Int] { losses.reduce(into: [:]) { $0[$1.queue, default: 0] += $1.missing } }
 }
 
 extension QueueMark {
-    /// A queue of which nothing is known but the answers to pushes.
+    /// The state of a queue known only from the replies to pushes.
     fileprivate func raised(by pushes: PushMarks) -> QueueMark {
         QueueMark(epoch: epoch, created: pushes.acknowledged, kept: pushes.acknowledged)
     }

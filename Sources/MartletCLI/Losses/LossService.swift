@@ -1,4 +1,4 @@
-// Notices when Redis has forgotten jobs that it had acknowledged: after a failover, a restore, a flush.
+// Loss detection: notices when Redis has lost acknowledged jobs after a failover, a restore or a flush.
 
 import FoundationEssentials
 import Logging
@@ -10,7 +10,7 @@ import MartletTelemetry
 import ServiceLifecycle
 import Synchronization
 
-/// Compares what Redis knows with what it once acknowledged, every second or so and as soon as it is back.
+/// Compares Redis' state with what it acknowledged, about every second and after each reconnect.
 final class LossService: Service {
     private let store: JobStore
     private let file: LossFile?
@@ -19,11 +19,13 @@ final class LossService: Service {
     private let onLook: @Sendable () -> Void
     private let state = Mutex((memory: LossMemory(), total: [String: Int]()))
 
+    /// Creates the service.
+    ///
     /// - Parameters:
-    ///   - store: what is watched.
-    ///   - directory: where to remember; `nil` remembers for as long as the process lives.
-    ///   - interval: the pause between two looks.
-    ///   - onLook: called when Redis has answered a look.
+    ///   - store: the store to watch.
+    ///   - directory: the state directory; `nil` keeps the state in memory.
+    ///   - interval: the time between two checks.
+    ///   - onLook: called after each successful check.
     init(
         store: JobStore, directory: String?, interval: Duration = .seconds(1), logger: Logger,
         onLook: @escaping @Sendable () -> Void = {}
@@ -35,9 +37,9 @@ final class LossService: Service {
         file = directory.map { LossFile(directory: $0, prefix: store.prefix) }
     }
 
-    /// What it has noticed and nobody has accepted.
+    /// The detected losses that have not been accepted.
     var losses: [PossibleLoss] { memory.losses }
-    /// What it remembers.
+    /// The current state.
     var memory: LossMemory { state.withLock { $0.memory } }
 
     func run() async throws {
@@ -47,7 +49,7 @@ final class LossService: Service {
                 var pause = self.interval
                 do { try await self.look(file) } catch {
                     self.logger.debug("loss check failed, will retry", error: error)
-                    // It must be looked at before much is pushed again.
+                    // The check must happen before much is pushed again.
                     pause = min(pause, .milliseconds(200))
                 }
                 try? await Task.sleep(for: pause)
@@ -56,7 +58,7 @@ final class LossService: Service {
         withExtendedLifetime(hold) {}
     }
 
-    /// The file with what it holds in memory; `nil` where there is none to use, which is said once.
+    /// The file with its stored state; `nil` when there is none, which is logged once.
     private func openedFile() -> (LossFile?, LossFile.Hold?) {
         guard let file else {
             logger.info("STATE_DIRECTORY is not set, losses are detected only while this process runs")
@@ -74,13 +76,13 @@ final class LossService: Service {
         return (file, hold)
     }
 
-    /// Looks once.
+    /// Checks once.
     private func look(_ file: LossFile?) async throws {
         let acknowledged = store.acknowledgedPushes()
         let marks = try await store.marks()
         let pushes = store.takePushMarks(acknowledged)
         onLook()
-        // Where Redis takes no writes it is looked at all the same.
+        // A read-only Redis is checked too.
         if marks.epoch.isEmpty, !marks.queues.isEmpty { try? await store.identify() }
         let now = Int((Date().timeIntervalSince1970 * 1000).rounded())
         let accepted = file?.takeAcceptance()
@@ -97,7 +99,7 @@ final class LossService: Service {
         if count > 0 { logger.notice("losses accepted", metadata: ["count": .stringConvertible(count)]) }
         var unmoved = after
         unmoved.lookedAt = before.lookedAt
-        // A quiet store costs no write; since when something is missing is then a little older than it need be.
+        // An idle store causes no writes; the time of the last check is then slightly older than necessary.
         if let file, unmoved != before { try file.write(after) }
     }
 
@@ -114,16 +116,16 @@ final class LossService: Service {
         Date(timeIntervalSince1970: Double(milliseconds) / 1000).formatted(.iso8601)
     }
 
-    /// For `/readyz?verbose`: whether jobs are missing, and how many.
+    /// The findings for `/readyz?verbose`: whether jobs are missing, and how many.
     ///
-    /// Anybody may ask there, so no queue is named.
+    /// The route is public, so no queue is named.
     var findings: [ReadinessFinding] {
         let missing = memory.missing.values.reduce(0, +)
         let advice = "\(missing) jobs that Redis had acknowledged are missing; run martlet doctor"
         return [Checkup("possible loss", missing > 0 ? .bad : .good, "\(missing)", advice).finding]
     }
 
-    /// How many jobs this process saw missing, and how many of those nobody has accepted.
+    /// The number of missing jobs seen by this process, and of those that have not been accepted.
     var samples: [MetricSample] {
         let (total, open) = state.withLock { ($0.total, $0.memory.missing) }
         func sample(_ name: String, _ kind: MetricSample.Kind, _ queue: String, _ value: Int) -> MetricSample {
@@ -134,9 +136,9 @@ final class LossService: Service {
     }
 }
 
-/// The losses that the server of a state directory has noticed, for `martlet doctor`.
+/// The losses detected by the server of a state directory, for `martlet doctor`.
 enum LossCheckup {
-    /// A line for each of them; without a directory none.
+    /// A line per loss; none without a directory.
     static func run(directory: String?, prefix: String, isAccepted: Bool = false) -> [Checkup] {
         guard let directory else { return [] }
         let memory = LossFile(directory: directory, prefix: prefix).read()
@@ -151,7 +153,7 @@ enum LossCheckup {
         }
     }
 
-    /// Accepts what was noticed until now: the server forgets it at its next look.
+    /// Accepts the losses detected until now; the server drops them at its next check.
     static func accept(directory: String?, prefix: String) throws {
         guard let directory else {
             throw CommandFailure(.usage, "--accept-losses needs the server's STATE_DIRECTORY or --state-directory")

@@ -1,4 +1,4 @@
-// Says when the server stops taking pushes because Redis' memory is nearly full, and when it takes them again.
+// Reports when the server stops accepting pushes because Redis' memory is nearly full, and when it accepts them again.
 
 import Logging
 import MartletChecks
@@ -7,7 +7,7 @@ import MartletQueue
 import MartletTelemetry
 import Synchronization
 
-/// What the log, the metrics and `/readyz?verbose` say of the room in Redis.
+/// The log lines, metrics and `/readyz?verbose` findings about Redis' memory.
 final class RoomReport: Sendable {
     private let store: JobStore
     private let logger: Logger
@@ -18,7 +18,7 @@ final class RoomReport: Sendable {
         self.logger = logger
     }
 
-    /// Logs a change since the last look.
+    /// Logs a change since the last check.
     func look() {
         let isShut = store.refusesPushes
         let isNews = wasShut.withLock { was in

@@ -1,14 +1,14 @@
-// The reference of the command line as Markdown, made from the commands themselves.
+// The command line reference as Markdown, generated from the commands.
 
 import ArgumentParser
 import MartletJSON
 
-/// Writes the part of the article `CommandLine` that lists all commands.
+/// Generates the part of the article `CommandLine` that lists all commands.
 enum CommandReference {
-    /// What stands before it in the article; whatever stands behind it is generated.
+    /// The marker in the article; everything after it is generated.
     static let marker = "<!-- What follows is the output of `martlet reference`. -->"
 
-    /// All commands that people see, each with its arguments and options.
+    /// All visible commands with their arguments and options.
     static var markdown: String {
         let commands = visible(tool["command"]["subcommands"])
         let sections = commands.flatMap { section($0, path: ["martlet"]) }
@@ -23,7 +23,7 @@ enum CommandReference {
         (commands.array ?? []).filter { $0["shouldDisplay"].bool != false && $0["commandName"].string != "help" }
     }
 
-    /// A command, and those below it.
+    /// A command and its subcommands.
     private static func section(_ command: JSON, path: [String]) -> [String] {
         let name = command["commandName"].string ?? ""
         let path = path + [name]
@@ -52,7 +52,7 @@ enum CommandReference {
         return "\n| argument | meaning |\n|---|---|\n" + rows.joined(separator: "\n") + "\n"
     }
 
-    /// The options that many commands share, by their names alone.
+    /// The names of the shared options.
     private static func rest(_ arguments: [ReferenceArgument]) -> String {
         let settings = arguments.filter(\.isSetting).map { "`\($0.name)`" }
         let shared = arguments.filter(\.isShared).map { "`\($0.name)`" }
@@ -62,7 +62,7 @@ enum CommandReference {
         return text
     }
 
-    /// The options that many commands share, once.
+    /// The shared options, once.
     private static func shared(_ commands: [JSON]) -> String {
         let all = (commands + commands.flatMap { visible($0["subcommands"]) }).flatMap(ReferenceArgument.all)
         var seen: Set<String> = []

@@ -1,4 +1,4 @@
-// `martlet completion SHELL` and `martlet reference`: the commands as shells and readers need them.
+// `martlet completion SHELL` and `martlet reference`: the commands for shells and for documentation.
 
 import ArgumentParser
 import MartletCommandSupport
@@ -30,7 +30,7 @@ struct CompletionCommand: ParsableCommand {
     func run() { Console.standard.out(MartletCommand.completionScript(for: shell.completion)) }
 }
 
-/// For the article `CommandLine` and for packages.
+/// Generates the article `CommandLine` and the manual page of packages.
 struct ReferenceCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "reference", abstract: "Print the reference of all commands as Markdown or as a manual page.",

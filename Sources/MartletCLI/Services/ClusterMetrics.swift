@@ -1,11 +1,11 @@
-// What only a server says of the whole: depths, waits and pauses of all queues.
+// The metrics that only a server exposes: depths, waits and pauses of all queues.
 
 import MartletQueue
 import MartletTelemetry
 
-/// The gauges of all queues, computed when somebody asks for the metrics.
+/// The gauges of all queues, computed at scrape time.
 enum ClusterMetrics {
-    /// Adds them to a registry.
+    /// Adds the gauges to a registry.
     static func add(to registry: PrometheusRegistry, store: JobStore) {
         registry.addCollector {
             [
@@ -16,7 +16,7 @@ enum ClusterMetrics {
         registry.addCollector {
             var samples: [MetricSample] = []
             for name in try await store.queueNames() {
-                // One queue that cannot be read hides no other.
+                // An unreadable queue does not hide others.
                 guard let status = try? await store.queue(name).status() else { continue }
                 samples += Self.samples(status)
             }

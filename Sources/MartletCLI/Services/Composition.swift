@@ -1,4 +1,4 @@
-// The composition root: which services a process consists of, in their order, and with which settings.
+// The composition root: the services of a process, in order, with their settings.
 
 import CoreMetrics
 import FoundationEssentials
@@ -14,9 +14,9 @@ import MartletWorker
 import NIOCore
 import ServiceLifecycle
 
-/// Puts the services of a process together.
+/// Creates the services of a process.
 ///
-/// Services are listed in the order in which they start; they end in reverse: what takes in work first, Redis last.
+/// Services start in order and stop in reverse: those that accept work first, Redis last.
 struct Composition {
     let settings: ServiceSettings
     let store: JobStore
@@ -24,9 +24,9 @@ struct Composition {
     private let logger: Logger
     private let registry: PrometheusRegistry
 
-    /// A process with these settings; makes no connection yet.
+    /// Creates the composition without connecting.
     ///
-    /// - Parameter offlinePatience: how long a command waits for Redis once it cannot be reached; `nil` is the usual time.
+    /// - Parameter offlinePatience: how long a command waits for an unavailable Redis; `nil` means the default.
     init(_ settings: ServiceSettings, _ telemetry: Telemetry, offlinePatience: Duration? = nil) throws {
         self.settings = settings
         logger = telemetry.logger
@@ -38,14 +38,14 @@ struct Composition {
         gate = StartGate(try settings.redis.checked, store: store, logger: logger)
     }
 
-    /// The services of a server, and what it reads again on SIGHUP.
+    /// The services of a server, and what it reloads on SIGHUP.
     struct Serving {
         var services: [any Service]
-        /// Reads the file of tokens again; `nil` where there is none.
+        /// Reloads the token file; `nil` without one.
         var reload: (@Sendable () -> Void)?
     }
 
-    /// A server and its housekeeping; `onRunning` gets the port once it listens.
+    /// A server with its maintenance services; `onRunning` receives the port when it listens.
     func serving(onRunning: @escaping @Sendable (Int) async -> Void = { _ in }) throws -> Serving {
         try settings.checkExposure()
         let change = QueueSettingsChange(
@@ -68,7 +68,7 @@ struct Composition {
         return Serving(services: services) { tokens.reload() }
     }
 
-    /// A worker with the built-in handlers, and those of `more`.
+    /// A worker with the built-in handlers and those of `more`.
     func working(_ more: Handlers = Handlers {}) throws -> [any Service] {
         let downloads = try downloads
         let handler = DownloadHandler(downloads)
@@ -95,13 +95,13 @@ struct Composition {
         ]
     }
 
-    /// What machines ask of a worker, where it has a port for them; listed first, so that it answers until the end.
+    /// The probe server of a worker, if it has a port; listed first, so that it answers until the end.
     private func probes(of health: WorkerHealth) -> [any Service] {
         guard let port = settings.worker.httpPort else { return [] }
         let claims = ReadinessCheck(name: "claims") {
             switch health.obstacle {
             case nil: nil
-            // The name of a queue is not for everybody.
+            // Queue names are not public.
             case .claimsFail: "claims fail"
             case let obstacle?: obstacle.description
             }
@@ -158,7 +158,7 @@ struct Composition {
         }
     }
 
-    /// Where the server listens, for people.
+    /// The listening addresses for display.
     private var addresses: String {
         let http = settings.http
         let probes = http.probePort.map { " and \(http.probeHost):\($0)" } ?? ""
@@ -191,7 +191,7 @@ struct Composition {
     }
 }
 
-/// Closes something when all services after it have ended.
+/// Closes something after all later services have stopped.
 struct ClosingService: Service {
     let close: @Sendable () async -> Void
 
@@ -199,12 +199,12 @@ struct ClosingService: Service {
 
     func run() async throws {
         try? await gracefulShutdown()
-        // Not a child of a task that may be cancelled: closing must come to its end.
+        // Not a child of a task that may be cancelled: closing must finish.
         await Task { await close() }.value
     }
 }
 
-/// A server, with a sentence for the commonest reason not to start.
+/// A server with a clear message when its address is in use.
 struct ListeningService: Service {
     let server: any Service
     let address: String

@@ -1,4 +1,4 @@
-// The jobs that `martlet dev` runs beside downloads, so that the first job of a newcomer completes.
+// The example jobs of `martlet dev`, so that a newcomer's first job completes.
 
 import FoundationEssentials
 import MartletJobs
@@ -6,10 +6,10 @@ import MartletWorker
 
 /// Jobs for trying the service out.
 enum DevJobs {
-    /// The queue that they are taken from.
+    /// The queue of the example jobs.
     static let queue = QueueSlots("default", 10)
 
-    /// `echo`, which returns its payload, and `sleep`, which takes so many seconds.
+    /// `echo`, which returns its payload, and `sleep`, which takes a number of seconds.
     static var handlers: Handlers {
         Handlers {
             On(Echo.self) { job, _ in job.payload }
@@ -17,7 +17,7 @@ enum DevJobs {
         }
     }
 
-    /// Sleeps in steps of at most a second and tells how far it is.
+    /// Sleeps in steps of at most a second and reports progress.
     private static func sleep(_ job: Sleep, _ context: JobContext) async throws {
         let total = min(max(job.seconds ?? 1, 0), 86_400)
         let end = ContinuousClock.now + .milliseconds(Int64(total * 1000))
@@ -30,7 +30,7 @@ enum DevJobs {
         }
     }
 
-    /// Returns its payload, whatever JSON it is.
+    /// Returns its payload, any JSON.
     private struct Echo: Job {
         typealias Output = AnyJSON
         static let name = "echo"
@@ -41,7 +41,7 @@ enum DevJobs {
         func encode(to encoder: any Encoder) throws { try payload.encode(to: encoder) }
     }
 
-    /// Takes `seconds`, 1 where it does not say.
+    /// Takes `seconds`; 1 by default.
     private struct Sleep: Job {
         static let name = "sleep"
         var seconds: Double?

@@ -1,31 +1,31 @@
-// Looks at the queue of downloads, so that its slots can be shared between hosts.
+// Reads snapshots of the download queue, so that slots can be shared between hosts.
 
 import MartletDownloads
 import MartletJobs
 import MartletQueue
 
-/// Takes looks at the queue of downloads: what runs, and which hosts wait.
+/// Reads snapshots: the running downloads, and the hosts of waiting ones.
 ///
-/// A look reads what runs, the next 200 in line and 200 more from where the look before it ended, so that a host far
-/// behind in a long line is found too.
+/// A snapshot reads the running downloads, the next 200 waiting ones, and 200 more from where the previous snapshot
+/// stopped, so that hosts far back in a long queue are found too.
 actor DownloadLook {
     private static let pageSize = 200
-    /// How many hosts far behind in line are remembered.
+    /// The number of hosts far back in the queue that are remembered.
     private static let memory = 50
 
     private let queue: Queue
     private let rules: DownloadRequestRules
     private var place: JobCursor?
-    /// A waiting download of each host that was found far behind.
+    /// One waiting download per such host.
     private var found: [JobID] = []
 
-    /// Looks at a queue whose downloads come from the hosts that these rules name.
+    /// Reads a queue whose downloads come from the hosts that these rules allow.
     init(_ queue: Queue, _ rules: DownloadRequestRules) {
         self.queue = queue
         self.rules = rules
     }
 
-    /// The queue as it is; `nil` when it cannot be read.
+    /// The current snapshot; `nil` when the queue cannot be read.
     func take() async -> DownloadQueueSnapshot? {
         do {
             let limit = try await queue.status()?.settings.limit
@@ -55,7 +55,7 @@ actor DownloadLook {
         jobs.compactMap { host($0) }.reduce(into: [:]) { $0[$1, default: 0] += 1 }
     }
 
-    /// In the order in which they started, which every process sees alike.
+    /// In starting order, which is the same for all processes.
     private func inOrder(_ jobs: [JobRecord]) -> [DownloadQueueSnapshot.Running] {
         jobs.sorted { one, other in
             let (a, b) = (one.startedAt ?? one.createdAt, other.startedAt ?? other.createdAt)

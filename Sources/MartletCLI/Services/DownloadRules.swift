@@ -1,11 +1,11 @@
-// Gives the HTTP surface the rules of downloads, which know nothing of each other.
+// Connects the HTTP API with the rules of downloads.
 
 import FoundationEssentials
 import MartletDownloads
 import MartletHTTP
 
 extension DownloadCatalog {
-    /// The catalog of the built-in download job.
+    /// Creates the catalog of the built-in download job.
     init(_ rules: DownloadRequestRules) {
         self.init(
             type: DownloadJob.name,

@@ -3,7 +3,7 @@
 import MartletChecks
 import ServiceLifecycle
 
-/// Begins when Redis has passed its checks, and looks at Redis again every minute.
+/// Starts a service when Redis has passed its checks, and repeats the checks every minute.
 struct GatedService: Service {
     let gate: StartGate
     let service: any Service

@@ -1,4 +1,4 @@
-// What a server does besides answering: applies the environment's limits, and sweeps the queues.
+// A server's maintenance: applies the environment's limits and sweeps the queues.
 
 import FoundationEssentials
 import Logging
@@ -7,9 +7,9 @@ import MartletCommandSupport
 import MartletQueue
 import ServiceLifecycle
 
-/// Applies the environment's settings of the queue `downloads` once Redis is there, then rests.
+/// Applies the environment's settings of the queue `downloads` once Redis is available.
 ///
-/// Before that it makes sure that Redis is fit, and looks again every minute.
+/// It first checks Redis, and repeats the checks every minute.
 struct SettingsService: Service {
     let store: JobStore
     let gate: StartGate
@@ -24,7 +24,7 @@ struct SettingsService: Service {
         }
     }
 
-    /// Does it; false when Redis is away, or when this process ends.
+    /// Applies the settings; false when Redis is unavailable or the process is stopping.
     private func isApplied() async throws -> Bool {
         if Task.isCancelled { return true }
         do {
@@ -39,7 +39,7 @@ struct SettingsService: Service {
     }
 }
 
-/// Sweeps all queues, so that jobs fall due and dead workers' jobs come back also while no worker runs.
+/// Sweeps all queues, so that delayed jobs become due and jobs of dead workers are requeued even without a worker.
 struct SweepService: Service {
     let store: JobStore
     let logger: Logger
@@ -50,7 +50,7 @@ struct SweepService: Service {
             var failing: Set<QueueName> = []
             while !Task.isCancelled {
                 do throws(QueueError) {
-                    // What a worker or another server swept just now has no need of this process.
+                    // Queues that another process has just swept are skipped.
                     for name in try await store.queuesToSweep(unsweptFor: interval * 0.7) where !Task.isCancelled {
                         let isKnown = failing.contains(name)
                         let succeeded = await sweepAlone(store.queue(name), level: isKnown ? .debug : .warning)
@@ -64,7 +64,7 @@ struct SweepService: Service {
         }
     }
 
-    /// Sweeps one queue; its failure is logged and keeps no other queue from its sweep.
+    /// Sweeps one queue; its failure is logged and does not affect others.
     private func sweepAlone(_ queue: Queue, level: Logger.Level) async -> Bool {
         do {
             try await sweep(queue)
@@ -79,7 +79,7 @@ struct SweepService: Service {
         }
     }
 
-    /// Sweeps until nothing is left to do, within reason.
+    /// Sweeps until no work is left, up to a limit.
     private func sweep(_ queue: Queue) async throws {
         for _ in 0..<50 {
             let report = try await queue.sweep()

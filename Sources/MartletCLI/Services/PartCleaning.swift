@@ -1,4 +1,4 @@
-// Removes what dead downloads left in the directory: at start and every minute.
+// Removes part files of dead downloads: at the start and every minute.
 
 import Logging
 import MartletDownloads
@@ -6,7 +6,7 @@ import MartletJobs
 import MartletQueue
 import ServiceLifecycle
 
-/// Runs the cleaner of part files.
+/// Runs the part file cleaner.
 struct PartCleaningService: Service {
     let store: JobStore
     let directory: String
@@ -33,9 +33,9 @@ struct PartCleaningService: Service {
         }
     }
 
-    /// Which of the ids belong to jobs that have not ended, in any queue.
+    /// The ids whose jobs are unfinished in any queue.
     ///
-    /// The queue of downloads is asked first: mostly no other has to be asked then.
+    /// The download queue is read first; usually no other needs to be.
     static func live(_ ids: [JobID], in store: JobStore) async throws -> Set<JobID> {
         var live: Set<JobID> = []
         var others = ids

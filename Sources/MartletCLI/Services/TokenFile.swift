@@ -1,4 +1,4 @@
-// The file of tokens: read and checked when the server starts, and again whenever it changes or somebody asks for it.
+// The token file: read at the start, when it changes, and on SIGHUP.
 
 import FoundationEssentials
 import Logging
@@ -7,9 +7,9 @@ import MartletHTTP
 import ServiceLifecycle
 import Synchronization
 
-/// The file of hashed tokens that AUTH_TOKENS_FILE names.
+/// The token file named by AUTH_TOKENS_FILE.
 struct TokenFile: Sendable {
-    /// What a look at the file found; two looks that are equal need no second reading.
+    /// The state of the file; equal states need no new read.
     enum Look: Sendable, Equatable {
         case absent
         case found(Data, everybodyReads: Bool, everybodyWrites: Bool)
@@ -17,14 +17,14 @@ struct TokenFile: Sendable {
 
     let path: String
 
-    /// Looks at the file.
+    /// Reads the file's state.
     func look() -> Look {
         guard let data = FileManager.default.contents(atPath: path) else { return .absent }
         let rights = FileRights(of: path)
         return .found(data, everybodyReads: rights.everybodyReads, everybodyWrites: rights.everybodyWrites)
     }
 
-    /// The tokens that a look found; throws a failure that names the setting and what is wrong.
+    /// The tokens of a state; throws a failure that names the setting and the error.
     func table(_ look: Look) throws(CommandFailure) -> TokenTable {
         guard case .found(let data, _, let everybodyWrites) = look else { throw failure("cannot be read") }
         guard !everybodyWrites else {
@@ -40,9 +40,9 @@ struct TokenFile: Sendable {
     }
 }
 
-/// Reads the file of tokens again when it has changed, and when ``TokenFileService/reload()`` asks for it.
+/// Reloads the token file when it changes, and on ``TokenFileService/reload()``.
 ///
-/// A file that is not valid changes nothing: the tokens that were valid stay so, and a log entry says why.
+/// An invalid file changes nothing: the previous tokens remain valid, and the log has the reason.
 struct TokenFileService: Service {
     private let file: TokenFile
     private let source: TokenSource
@@ -52,7 +52,7 @@ struct TokenFileService: Service {
     private let isAsked = Flag()
     private let looks = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
 
-    /// The tokens of the file as they are now; throws a failure when they cannot be used.
+    /// Reads the file; throws a failure when it is unusable.
     init(path: String, interval: Duration = .milliseconds(500), logger: Logger) throws(CommandFailure) {
         file = TokenFile(path: path)
         first = file.look()
@@ -64,10 +64,10 @@ struct TokenFileService: Service {
         }
     }
 
-    /// The tokens that are valid at any moment.
+    /// The current tokens.
     var tokens: TokenSource { source }
 
-    /// Reads the file now, whether or not it has changed.
+    /// Reads the file now, even if it has not changed.
     func reload() {
         isAsked.set()
         looks.continuation.yield()
@@ -109,30 +109,31 @@ struct TokenFileService: Service {
     }
 }
 
-/// A wish that stays until somebody takes it up.
+/// A flag that stays set until it is taken.
 private final class Flag: Sendable {
     private let value = Atomic(false)
 
     func set() { value.store(true, ordering: .releasing) }
 
-    /// Whether it was set since the last time.
+    /// Returns whether it was set since the last call.
     func take() -> Bool { value.exchange(false, ordering: .acquiring) }
 }
 
-/// Which looks at a file are to be acted upon.
+/// Decides which states of the file to load.
 struct TokenFileChanges: Sendable {
     private var applied: TokenFile.Look
     private var seen: TokenFile.Look
 
-    /// Begins with what is in use.
+    /// Starts with the loaded state.
     init(_ first: TokenFile.Look) {
         applied = first
         seen = first
     }
 
-    /// The look to act upon; `nil` when there is nothing to do.
+    /// The state to load; `nil` when there is none.
     ///
-    /// A change must be seen twice, since some editors write a file in several steps; who asks has finished writing.
+    /// A change must be seen twice, since some editors write a file in several steps; a signal means that writing is
+    /// done.
     mutating func next(_ look: TokenFile.Look, isAsked: Bool) -> TokenFile.Look? {
         defer { seen = look }
         guard isAsked || (look != applied && look == seen) else { return nil }

@@ -1,7 +1,7 @@
-// Which version this is.
+// The version of the program.
 
 /// The version of the program.
 enum Version {
-    /// As semantic versioning has it.
+    /// The semantic version.
     static let current = "0.1.0"
 }

@@ -1,4 +1,4 @@
-// What the long-running commands have in common: signals and the group of services.
+// Shared by the long-running commands: logs, metrics, signals, the service group.
 
 import Dispatch
 package import Logging
@@ -13,9 +13,9 @@ import UnixSignals
     import Darwin
 #endif
 
-/// What a process says and does when it is told to end.
+/// The notice and clean-up of a process that is told to stop.
 package struct Farewell: Sendable {
-    /// What it waits for, in a sentence; nothing where nobody reads it.
+    /// What it waits for; `nil` when nobody reads it.
     package var text: @Sendable () async -> String?
     /// What must be done before it ends at once.
     package var cleanUp: @Sendable () -> Void
@@ -25,7 +25,7 @@ package struct Farewell: Sendable {
         self.cleanUp = cleanUp
     }
 
-    /// What is said of jobs that run; `count` is `nil` where it is not known.
+    /// The text about running jobs; `count` is `nil` when unknown.
     package static func jobs(_ count: Int?, within grace: Duration) -> String {
         let time = Humane.seconds(grace / .seconds(1))
         let subject = count.map { $0 == 1 ? "1 running job has" : "\($0) running jobs have" } ?? "Running jobs have"
@@ -36,15 +36,16 @@ package struct Farewell: Sendable {
 
 /// Runs services until a signal or the end of standard input.
 package enum Launch {
-    /// Starts the services in their order and ends them in reverse; the first SIGTERM or SIGINT ends them in order, the
-    /// second one ends the process at once.
+    /// Starts the services in order and stops them in reverse.
+    ///
+    /// The first SIGTERM or SIGINT starts a graceful stop, the second ends the process at once.
     ///
     /// - Parameters:
-    ///   - services: the services in the order in which they start.
-    ///   - reload: what SIGHUP asks for; without it the signal is only noted. It never ends the process: `systemctl reload`
-    ///     sends it to processes that have nothing to read again, too.
-    ///   - untilEOF: whether the end of standard input ends the services too.
-    ///   - farewell: what is said and done at the end.
+    ///   - services: the services in starting order.
+    ///   - reload: called on SIGHUP; without it the signal is only logged. SIGHUP never ends the process, because
+    ///     `systemctl reload` also sends it to processes that have nothing to reload.
+    ///   - untilEOF: whether the end of standard input also stops the services.
+    ///   - farewell: what is printed and done at the end.
     package static func run(
         _ services: [any Service], logger: Logger, reload: (@Sendable () -> Void)? = nil, untilEOF: Bool = false,
         farewell: Farewell? = nil
@@ -72,7 +73,7 @@ package enum Launch {
                         _exit(128 + signal.rawValue)
                     }
                     logger.info("shutting down", metadata: ["signal": "\(signal)"])
-                    // Beside the shutdown: a Redis that does not answer must not hold it up.
+                    // Concurrent with the shutdown: an unresponsive Redis must not delay it.
                     if let farewell { Task { await farewell.text().map { Console.standard.note($0) } } }
                     await group.triggerGracefulShutdown()
                 }
@@ -98,9 +99,9 @@ extension Launch {
     }
 }
 
-/// Standard input as a line to the process that started this one.
+/// Standard input as a pipe from the parent process.
 package enum StandardInput {
-    /// Returns when nobody holds the other end any more, or when the task is cancelled.
+    /// Returns when the pipe is closed, or when the task is cancelled.
     package static func end() async {
         let (stream, continuation) = AsyncStream.makeStream(of: Void.self)
         DispatchQueue(label: "martlet.stdin").async {

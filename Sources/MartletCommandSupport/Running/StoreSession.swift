@@ -1,19 +1,15 @@
-// The store for the length of one command.
+// The store connection of one command.
 
 import Logging
 package import MartletQueue
 package import MartletRedis
 
-/// Connections to Redis that live as long as a command needs them.
+/// Connections to Redis for the duration of a command.
 package enum StoreSession {
     /// How long a command waits for Redis.
     package static let patience = Duration.seconds(5)
 
-    /// Calls `body` with a connected store; throws a failure when Redis is away.
-    ///
-    /// - Parameters:
-    ///   - redis: where Redis is.
-    ///   - prefix: what all keys begin with.
+    /// Calls `body` with a connected store; throws a failure when Redis is unavailable.
     package static func withStore<Value: Sendable>(
         _ redis: RedisConfiguration, prefix: String, _ body: @Sendable (JobStore) async throws -> Value
     ) async throws -> Value {
@@ -27,7 +23,7 @@ package enum StoreSession {
         }
     }
 
-    /// Why there is no Redis to talk to: a wrong password is no absence.
+    /// The failure for an unreachable Redis; a wrong password is a different failure.
     package static func unreachable(_ error: QueueError) -> CommandFailure {
         guard case .notExecuted(.denied) = error.kind else {
             return CommandFailure(.unavailable, "Redis cannot be reached: \(error.message)")
@@ -43,7 +39,7 @@ package enum StoreSession {
         }
     }
 
-    /// Runs `service` as long as `body` takes.
+    /// Runs `service` while `body` runs.
     package static func beside<Value: Sendable>(
         _ service: @escaping @Sendable () async throws -> Void, _ body: @Sendable () async throws -> Value
     ) async throws -> Value {

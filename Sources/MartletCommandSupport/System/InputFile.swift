@@ -1,4 +1,4 @@
-// Reads a file that a user named: a plain one, standard input, a pipe, or what the shell puts in for `<(…)`.
+// Reads a file named by the user: a regular file, standard input, a pipe, or a `<(…)` substitution.
 
 #if canImport(Glibc)
     import Glibc
@@ -10,7 +10,7 @@
 
 /// Files that a command reads; `-` is standard input.
 package enum InputFile {
-    /// The most bytes that are read.
+    /// The most bytes to read.
     package static let limit = 64 << 20
 
     /// The bytes of a file; throws a failure that names it.

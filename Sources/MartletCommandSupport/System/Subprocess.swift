@@ -1,4 +1,4 @@
-// A process that we start and can end.
+// A child process: another `martlet`.
 
 import FoundationEssentials
 import MartletProcess
@@ -12,16 +12,16 @@ import Synchronization
     import Darwin
 #endif
 
-/// A process that we started.
+/// A child process.
 ///
-/// It is in a group of its own, so that ^C reaches it only through us, and its standard input is a line that closes
-/// when this process ends, however it ends.
+/// It has its own process group, so that ^C does not reach it directly, and its standard input is a pipe that closes
+/// when this process ends.
 package final class Subprocess: Sendable {
     package let processID: Int32
     private let lifeline: Int32
     private let ending = Mutex<Int32?>(nil)
 
-    /// Starts `program`; its output and its errors are appended to files.
+    /// Starts `program`; appends its output and errors to files.
     package init(
         _ program: String, _ arguments: [String], environment: [String: String] = [:],
         output: String = "/dev/null", errors: String = "/dev/null"
@@ -49,12 +49,12 @@ package final class Subprocess: Sendable {
         close(lifeline)
     }
 
-    /// The path of the program that runs now.
+    /// The path of the running program.
     package static var ownPath: String {
         (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? CommandLine.arguments[0]
     }
 
-    /// How it ended: its exit code, or 128 and the number of the signal; `nil` while it runs.
+    /// The exit code, or 128 plus the signal's number; `nil` while it runs.
     package var status: Int32? {
         ending.withLock { ending in
             if let ending { return ending }
@@ -66,12 +66,12 @@ package final class Subprocess: Sendable {
         }
     }
 
-    /// Sends a signal, if it still runs.
+    /// Sends a signal if the process is still running.
     package func send(_ signal: Int32) {
         if status == nil { _ = kill(processID, signal) }
     }
 
-    /// Waits until it has ended; `nil` when the time is over first.
+    /// Waits for its end; `nil` after the limit.
     package func wait(within limit: Duration) async -> Int32? {
         let end = ContinuousClock.now + limit
         while true {
@@ -81,7 +81,7 @@ package final class Subprocess: Sendable {
         }
     }
 
-    /// Ends it in order and, when that takes too long, at once.
+    /// Stops the process, and kills it after the limit.
     package func stop(within limit: Duration = .seconds(10)) async {
         send(SIGCONT)
         send(SIGTERM)

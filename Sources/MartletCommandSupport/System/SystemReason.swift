@@ -1,4 +1,4 @@
-// What went wrong below us, in plain words: the system's error numbers, and errors of libraries.
+// Plain words for system error numbers and library errors.
 
 import FoundationEssentials
 import NIOCore
@@ -14,7 +14,7 @@ import NIOPosix
 
 /// Reasons in plain words.
 package enum SystemReason {
-    /// What an error number of the system means.
+    /// The meaning of a system error number.
     package static func text(_ number: Int32) -> String {
         switch number {
         case ENOENT: "there is no such file or directory"
@@ -36,7 +36,7 @@ package enum SystemReason {
         }
     }
 
-    /// What an error of a library means; no library's own text is shown.
+    /// The meaning of a library error, without the library's text.
     package static func text(_ error: any Error) -> String {
         switch error {
         case let error as IOError: text(error.errnoCode)

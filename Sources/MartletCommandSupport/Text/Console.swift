@@ -1,4 +1,4 @@
-// What people and scripts read: data on standard output, everything else on standard error.
+// Output: data to standard output, everything else to standard error.
 
 #if canImport(Glibc)
     import Glibc
@@ -8,20 +8,19 @@
     import Darwin
 #endif
 
-/// The two streams of this process.
+/// The two output streams of this process.
 ///
-/// This is the one place where text leaves the process, and every text is cleaned here: nothing that came from outside
-/// reaches a terminal as a command.
+/// All text leaves the process here and is cleaned here, so that external text cannot control a terminal.
 package struct Console: Sendable {
     /// Whether standard output is a terminal.
     package var isTerminal: Bool
-    /// The terminal's width in columns; `nil` where nothing may be cut.
+    /// The terminal's width in columns; `nil` when nothing may be cut.
     package var width: Int?
-    /// The width of the terminal that shows standard error; `nil` without one.
+    /// The width of the terminal on standard error; `nil` without one.
     package var noteWidth: Int?
     private let write: @Sendable (_ text: String, _ descriptor: Int32) -> Void
 
-    /// Streams of the caller's, for tests.
+    /// Creates streams for tests.
     package init(
         isTerminal: Bool = false, width: Int? = nil, noteWidth: Int? = nil,
         write: @escaping @Sendable (_ text: String, _ descriptor: Int32) -> Void
@@ -39,22 +38,22 @@ package struct Console: Sendable {
             noteWidth: terminalWidth(STDERR_FILENO), write: writeAll)
     }
 
-    /// Whether a person can answer a question here.
+    /// Whether a person can answer a question.
     package static var canAsk: Bool { isatty(STDIN_FILENO) == 1 && isatty(STDERR_FILENO) == 1 }
 
     /// Writes a line of data.
     package func out(_ text: String) { write(TerminalText.clean(text) + "\n", STDOUT_FILENO) }
 
-    /// Writes lines of data that have their ends.
+    /// Writes lines of data that include their line ends.
     package func text(_ text: String) { write(TerminalText.clean(text), STDOUT_FILENO) }
 
-    /// Writes a line that is no data.
+    /// Writes a line to standard error.
     package func note(_ text: String) { write(TerminalText.clean(text) + "\n", STDERR_FILENO) }
 
-    /// Moves the cursor of the terminal up and erases what stands below it.
+    /// Moves the terminal's cursor up and erases everything below it.
     package func erase(lines: Int) { write("\u{1B}[\(lines)A\u{1B}[J", STDOUT_FILENO) }
 
-    /// Shows a line on the terminal of standard error until the next text; nothing where there is no terminal.
+    /// Shows a line on standard error's terminal until the next text; nothing without a terminal.
     package func status(_ text: String) {
         guard let noteWidth else { return }
         let line = TerminalText.oneLine(text).prefix(columns: noteWidth - 1)
@@ -68,7 +67,7 @@ package struct Console: Sendable {
         return Int(size.ws_col)
     }
 
-    /// Writes everything; gives up when nobody reads any more.
+    /// Writes everything, or gives up when nobody reads.
     private static func writeAll(_ text: String, to descriptor: Int32) {
         var rest = Array(text.utf8)[...]
         while !rest.isEmpty {

@@ -1,20 +1,20 @@
-// One object as people read it: a line for each field, inner objects by dotted names, long values on several lines.
+// One object for display: a line per field, nested objects with dotted names, long values wrapped.
 
 package import MartletJSON
 
 /// The fields of one object.
 package struct FieldList {
-    /// Fields whose content belongs to users and is shown as the JSON that it is.
+    /// Fields with user content, shown as JSON.
     package static let opaque: Set<String> = ["payload", "metadata", "result", "output", "checkpoint"]
 
     private let rows: [(name: String, value: String)]
 
-    /// A list of names with a text for each.
+    /// Creates a list of names and texts.
     package init(rows: [(name: String, value: String)]) {
         self.rows = rows.map { (TerminalText.oneLine($0.name), TerminalText.oneLine($0.value)) }
     }
 
-    /// A list of all fields; the named ones come first.
+    /// Creates a list of all fields, the given ones first.
     package init(_ item: JSON, first names: [String]) {
         guard let object = item.object else {
             rows = [("", Self.text(item))]
@@ -25,7 +25,7 @@ package struct FieldList {
         rows = (leading + others).flatMap { Self.rows($0, object[$0] ?? .null) }
     }
 
-    /// The lines; values wrap at `width`, and never without one.
+    /// The lines; values wrap at `width` if there is one.
     package func lines(width: Int?) -> [String] {
         let left = rows.map(\.name.columns).max() ?? 0
         return rows.flatMap { row -> [String] in
@@ -56,7 +56,7 @@ package struct FieldList {
         return TerminalText.oneLine(OutputOptions.cell(value))
     }
 
-    /// Cuts a text at spaces where there are some, else where the room ends.
+    /// Wraps at spaces if possible.
     private static func wrapped(_ text: String, _ room: Int?) -> [String] {
         guard let room, text.columns > room else { return [text] }
         var lines: [String] = []

@@ -1,8 +1,8 @@
-// Numbers as people read them. No number traps, however large: it may come from anywhere.
+// Formats numbers for people. Any value is accepted without trapping, since it may be external.
 
-/// Sizes, shares and times in words.
+/// Formats sizes, percentages and durations.
 package enum Humane {
-    /// `4.2 MiB`; nothing for what is no number.
+    /// `4.2 MiB`; empty for NaN.
     package static func bytes(_ count: Double) -> String {
         guard count.isFinite else { return "" }
         let units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"]
@@ -16,12 +16,12 @@ package enum Humane {
         return (index == 0 ? String(whole(value)) : tenths(value)) + " " + units[index]
     }
 
-    /// `45.2%`; nothing for what is no number.
+    /// `45.2%`; empty for NaN.
     package static func percent(_ value: Double) -> String {
         value.isNaN ? "" : tenths(min(max(value, 0), 100)) + "%"
     }
 
-    /// `3d 4h`, `1h 5m`, `2m 3s` or `1.4s`; nothing for what is no number or longer than 30,000 years.
+    /// `3d 4h`, `1h 5m`, `2m 3s` or `1.4s`; empty for NaN and for more than 30,000 years.
     package static func seconds(_ value: Double) -> String {
         guard value.isFinite, value < 1e12 else { return "" }
         if value < 9.95 { return tenths(max(0, value)) + "s" }
@@ -32,13 +32,13 @@ package enum Humane {
         return "\(whole / 86_400)d \(whole % 86_400 / 3600)h"
     }
 
-    /// With one digit after the point.
+    /// With one decimal.
     private static func tenths(_ value: Double) -> String {
         let tenths = whole((value * 10).rounded())
         return "\(tenths / 10).\(tenths % 10)"
     }
 
-    /// The whole number without what stands behind the point; the nearest that there is.
+    /// The integer part, clamped.
     package static func whole(_ value: Double) -> Int {
         Int(exactly: value.rounded(.towardZero)) ?? (value > 0 ? .max : value < 0 ? .min : 0)
     }

@@ -1,18 +1,18 @@
-// `-o`: how a command shows its answer.
+// `-o`: the output format of a command.
 
 package import ArgumentParser
 package import MartletJSON
 
-/// The forms of an answer.
+/// The output formats.
 package enum OutputFormat: String, ExpressibleByArgument, CaseIterable, Sendable {
     /// For people.
     case table
-    /// The server's answer.
+    /// The server's response.
     case json
-    /// One line of JSON for each item.
+    /// One line of JSON per item.
     case jsonl
 
-    /// The form that a command line asks for, also where the rest of it is wrong.
+    /// The format requested on a command line, even if the rest of it is invalid.
     package static func asked(in arguments: [String]) -> OutputFormat {
         for (index, argument) in arguments.enumerated() {
             if argument == "--" { break }
@@ -59,21 +59,21 @@ package struct OutputOptions: ParsableArguments {
         }
     }
 
-    /// A value in a cell.
+    /// A value as a table cell.
     package static func cell(_ value: JSON) -> String {
         if value.isNull { return "" }
         return value.string ?? value.line
     }
 }
 
-/// Which fields of an item stand in which column.
+/// The columns of an item and their fields.
 package struct ItemView: Sendable {
-    /// A column and how its cell comes from an item.
+    /// A column and how its cell is computed.
     package struct Field: Sendable {
         package var column: TextTable.Column
         package var cell: @Sendable (JSON) -> String
 
-        /// A column with a field as it is.
+        /// A column with an unchanged field.
         package static func text(_ title: String, _ names: String...) -> Field {
             Field(column: .init(title: title)) { item in OutputOptions.cell(first(names, item)) }
         }
@@ -83,24 +83,24 @@ package struct ItemView: Sendable {
             Field(column: .init(title: title, isNumber: true)) { item in OutputOptions.cell(first(names, item)) }
         }
 
-        /// A column of numbers in another form.
+        /// A column of formatted numbers.
         package static func number(
             _ title: String, _ name: String, _ form: @escaping @Sendable (Double) -> String
         ) -> Field {
             Field(column: .init(title: title, isNumber: true)) { item in item[name].double.map(form) ?? "" }
         }
 
-        /// A column of texts that are computed.
+        /// A column of computed texts.
         package static func text(_ title: String, _ cell: @escaping @Sendable (JSON) -> String) -> Field {
             Field(column: .init(title: title), cell: cell)
         }
 
-        /// A column of numbers that are computed.
+        /// A column of computed numbers.
         package static func number(_ title: String, _ cell: @escaping @Sendable (JSON) -> String) -> Field {
             Field(column: .init(title: title, isNumber: true), cell: cell)
         }
 
-        /// The column with cells that may be shortened to so many columns of the terminal.
+        /// The column with cells that may be shortened to `least` terminal columns.
         package func shortened(to least: Int, _ cut: TextTable.Column.Cut = .end) -> Field {
             var field = self
             field.column.least = least
@@ -108,7 +108,7 @@ package struct ItemView: Sendable {
             return field
         }
 
-        /// The column as one that is left out where there is little room; a larger rank goes first.
+        /// The column as an optional one; a larger rank is hidden first.
         package func optional(_ rank: Int) -> Field {
             var field = self
             field.column.rank = rank

@@ -1,13 +1,13 @@
-// Sizes and times as people write them: plain numbers, or numbers with units. Settings and options read them alike.
+// Sizes and durations with or without units, for settings and options.
 
 import ArgumentParser
 package import MartletJSON
 
-/// Reading of sizes and times.
+/// Parses sizes and durations.
 package enum Quantity {
-    /// A number of bytes: plain, or with `KiB`, `MiB`, `GiB`, `TiB` or `kB`, `MB`, `GB`, `TB` behind it.
+    /// A number of bytes, plain or with `KiB`, `MiB`, `GiB`, `TiB` or `kB`, `MB`, `GB`, `TB`.
     ///
-    /// - Returns: at least 0 and at most 2^62; `nil` for every other text.
+    /// - Returns: 0 to 2^62; `nil` for other texts.
     package static func bytes(_ text: String) -> Int? {
         let units: [(String, Double)] = [
             ("KiB", 0x1p10), ("MiB", 0x1p20), ("GiB", 0x1p30), ("TiB", 0x1p40),
@@ -20,9 +20,9 @@ package enum Quantity {
         return bytes <= 0x1p62 ? Int(exactly: bytes) : nil
     }
 
-    /// A time in seconds: a plain number, or numbers with `ms`, `s`, `m`, `h` or `d`, such as `1h30m`.
+    /// A duration in seconds: a plain number, or numbers with `ms`, `s`, `m`, `h` or `d`, such as `1h30m`.
     ///
-    /// - Returns: at least 0; `nil` for every other text.
+    /// - Returns: at least 0; `nil` for other texts.
     package static func seconds(_ text: String) -> Double? {
         if let number = decimal(text) { return number }
         let units = ["ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86_400]
@@ -43,7 +43,7 @@ package enum Quantity {
         return last.isFinite ? sum : nil
     }
 
-    /// A number of digits and at most one point; Swift reads hexadecimal numbers, "inf" and "nan" too.
+    /// Digits and at most one point; Swift would also parse hexadecimal numbers, "inf" and "nan".
     private static func decimal(_ text: String) -> Double? {
         guard !text.isEmpty, text.utf8.allSatisfy({ (0x30...0x39).contains($0) || $0 == UInt8(ascii: ".") }) else {
             return nil
@@ -51,7 +51,7 @@ package enum Quantity {
         return Double(text).flatMap { $0.isFinite ? $0 : nil }
     }
 
-    /// The digits and the unit behind them.
+    /// The digits and the unit after them.
     private static func split(_ text: String) -> (digits: String, unit: String) {
         let digits = text.prefix { $0.isASCII && ($0.isNumber || $0 == ".") }
         return (String(digits), String(text.dropFirst(digits.count).drop { $0 == " " }))
@@ -71,7 +71,7 @@ package struct ByteCount: ExpressibleByArgument, Sendable, Equatable {
     package var json: JSON { .integer(bytes) }
 }
 
-/// A time on the command line.
+/// A duration on the command line.
 package struct TimeSpan: ExpressibleByArgument, Sendable, Equatable {
     package var seconds: Double
 

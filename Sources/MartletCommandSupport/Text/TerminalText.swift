@@ -1,20 +1,20 @@
-// Spells characters that a terminal could take for a command, or that reorder a line, as visible escapes.
+// Escapes characters that could control a terminal or reorder a line.
 
 import MartletJobs
 
-/// Texts from outside on their way to a terminal.
+/// Makes external text safe for a terminal.
 package enum TerminalText {
-    /// Whether a character is spelled as an escape; see `disturbsDisplay`.
+    /// Whether a character is escaped; see `disturbsDisplay`.
     package static func isUnsafe(_ scalar: Unicode.Scalar) -> Bool {
         !(0x20..<0x7F).contains(scalar.value) && scalar.disturbsDisplay
     }
 
-    /// The text with every unsafe character spelled as `\u{9b}`; the ends of lines and tabs stay.
+    /// The text with every unsafe character as an escape such as `\u{9b}`; line ends and tabs are kept.
     package static func clean(_ text: String) -> String {
         spelled(text) { scalar in scalar == "\n" || scalar == "\t" ? String(scalar) : nil }
     }
 
-    /// The same on one line: the ends of lines and tabs become spaces.
+    /// The same on one line: line ends and tabs become spaces.
     package static func oneLine(_ text: String) -> String {
         spelled(text) { scalar in
             switch scalar {
@@ -25,9 +25,9 @@ package enum TerminalText {
         }
     }
 
-    /// Spells unsafe characters; `exception` gives those that are spelled otherwise.
+    /// Escapes unsafe characters; `exception` overrides the spelling of some.
     private static func spelled(_ text: String, _ exception: (Unicode.Scalar) -> String?) -> String {
-        // Most texts have nothing to spell.
+        // Most texts need no escaping.
         if text.utf8.allSatisfy({ (0x20..<0x7F).contains($0) }) { return text }
         var result = ""
         for scalar in text.unicodeScalars {
@@ -42,13 +42,13 @@ package enum TerminalText {
 }
 
 extension StringProtocol {
-    /// How many columns of a terminal the text takes: two for wide characters, none for marks on others.
+    /// The number of terminal columns: two for wide characters, none for combining marks.
     package var columns: Int {
         if utf8.allSatisfy({ $0 < 0x80 }) { return utf8.count }
         return reduce(0) { $0 + $1.columns }
     }
 
-    /// The longest beginning that takes at most so many columns.
+    /// The longest prefix that fits the given number of columns.
     package func prefix(columns limit: Int) -> SubSequence {
         var used = 0
         return prefix { character in
@@ -59,7 +59,7 @@ extension StringProtocol {
 }
 
 extension Character {
-    /// How many columns of a terminal the character takes.
+    /// The number of terminal columns of the character.
     fileprivate var columns: Int {
         guard let first = unicodeScalars.first else { return 0 }
         switch first.properties.generalCategory {

@@ -1,15 +1,15 @@
-// Tables: columns under a heading, fitted to the terminal and never cut in a pipe.
+// Tables: columns under headings, fitted to a terminal and never cut in a pipe.
 
 /// Rows under headings.
 package struct TextTable: Sendable {
-    /// A column's heading, on which side its cells stand, and what may happen to it where there is little room.
+    /// A column's heading, alignment and shortening rules.
     package struct Column: Sendable {
-        /// Which part of a cell gives way.
+        /// The part of a cell that is cut.
         package enum Cut: Sendable { case end, middle }
 
         package var title: String
         package var isNumber: Bool
-        /// The columns that a shortened cell keeps at least; `nil` for cells that are worth nothing when shortened.
+        /// The least columns of a shortened cell; `nil` for cells that must not be shortened.
         package var least: Int?
         package var cut: Cut
         /// Columns of a larger rank are left out first; 0 is never left out.
@@ -32,7 +32,7 @@ package struct TextTable: Sendable {
         self.rows = rows.map { $0.map(TerminalText.oneLine) }
     }
 
-    /// The lines, each at most `width` columns wide when there is a width.
+    /// The lines, at most `width` columns wide if given.
     package func lines(width: Int?) -> [String] {
         let layout = TableLayout(self, width: width)
         return ([columns.map(\.title)] + rows).map { row in
@@ -48,7 +48,7 @@ package struct TextTable: Sendable {
         }
     }
 
-    /// The headings of the columns for which there is no room.
+    /// The headings of the hidden columns.
     package func hidden(width: Int?) -> [String] {
         let shown = Set(TableLayout(self, width: width).columns)
         return columns.indices.filter { index in
@@ -56,7 +56,7 @@ package struct TextTable: Sendable {
         }.map { columns[$0].title }
     }
 
-    /// The text with an ellipsis where something was left out.
+    /// The text with an ellipsis for the removed part.
     private static func shortened(_ text: String, to room: Int, _ cut: Column.Cut) -> String {
         guard text.columns > room else { return text }
         guard cut == .middle, room > 4 else { return text.prefix(columns: max(0, room - 1)) + "…" }
@@ -65,7 +65,7 @@ package struct TextTable: Sendable {
     }
 }
 
-/// Which columns of a table are shown and how wide each is.
+/// The visible columns of a table and their widths.
 private struct TableLayout {
     private(set) var columns: [Int]
     private(set) var widths: [Int]
@@ -91,7 +91,7 @@ private struct TableLayout {
 
     private var total: Int { widths.reduce(2 * max(0, widths.count - 1), +) }
 
-    /// How narrow the columns can be together.
+    /// The least total width.
     private var least: Int {
         zip(columns, widths).reduce(2 * max(0, widths.count - 1)) { $0 + leastWidth($1.0, $1.1) }
     }
@@ -106,7 +106,7 @@ private struct TableLayout {
         widths.remove(at: place)
     }
 
-    /// Takes room from the widest column that can give some, again and again.
+    /// Repeatedly narrows the widest column that can be shortened.
     private mutating func shorten(to width: Int) {
         while total > width {
             let givers = widths.indices.filter { widths[$0] > leastWidth(columns[$0], widths[$0]) }

@@ -1,4 +1,4 @@
-// A directory that one process uses at a time, and whose files are for one user alone.
+// A directory that one process uses at a time, readable by one user only.
 
 import FoundationEssentials
 import MartletCommandSupport
@@ -11,7 +11,7 @@ import MartletCommandSupport
     import Darwin
 #endif
 
-/// The lock of a directory, held until this process ends, however it ends.
+/// The lock of a directory, held until the process ends.
 final class DirectoryLock: Sendable {
     private let descriptor: Int32
 
@@ -34,7 +34,7 @@ final class DirectoryLock: Sendable {
 
     deinit { close(descriptor) }
 
-    /// The process that wrote its number into the file.
+    /// The process id in the lock file.
     private static func holder(_ descriptor: Int32) -> String {
         var bytes = [UInt8](repeating: 0, count: 20)
         let count = bytes.withUnsafeMutableBytes { pread(descriptor, $0.baseAddress, $0.count, 0) }
@@ -43,11 +43,11 @@ final class DirectoryLock: Sendable {
     }
 }
 
-/// Directories that nobody else may read.
+/// Directories that only their owner may read.
 enum PrivateDirectory {
-    /// Makes the directory for this user alone; one that is there stays as it is unless `tightens` is true.
+    /// Creates the directory with access for this user only; an existing one is unchanged unless `tightens` is true.
     ///
-    /// With `tightens` all rights of others to it and to everything in it are taken away.
+    /// With `tightens`, access of others to it and its contents is removed.
     static func make(_ path: String, tightens: Bool = false) throws {
         let files = FileManager.default
         try files.createDirectory(

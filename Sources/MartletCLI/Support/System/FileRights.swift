@@ -1,13 +1,13 @@
-// Who besides its owner may read or change a file that should be nobody else's.
+// Checks who besides its owner can read or change a file.
 
 import FoundationEssentials
 
-/// What everybody on this machine may do with a file.
+/// The access of everyone on this machine to a file.
 struct FileRights: Sendable, Equatable {
     var everybodyReads: Bool
     var everybodyWrites: Bool
 
-    /// The rights of a file; none when it cannot be asked.
+    /// The access to a file; none when it cannot be determined.
     init(of path: String) {
         let attributes = try? FileManager.default.attributesOfItem(atPath: path)
         let mode = attributes?[.posixPermissions]
