@@ -6,7 +6,7 @@ package import MartletRedis
 /// The keys that a process is about to use.
 package struct CheckedStore: Sendable {
     /// How long a check waits for Redis.
-    package static let patience = Duration.seconds(5)
+    package static let timeout = Duration.seconds(5)
 
     /// The Redis server.
     package var redis: RedisConfiguration
@@ -30,7 +30,7 @@ package struct CheckedStore: Sendable {
         let running = Task { try await client.run() }
         let result: Result<Value, any Error>
         do {
-            try await client.waitUntilConnected(within: Self.patience)
+            try await client.waitUntilConnected(within: Self.timeout)
             result = .success(try await body(client))
         } catch { result = .failure(error) }
         running.cancel()

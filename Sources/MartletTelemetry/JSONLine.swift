@@ -15,13 +15,13 @@ struct JSONLine {
     }
 
     /// The bytes left for fields.
-    private var room: Int { LogText.lineLimit - bytes.count - Self.end.count }
+    private var spaceLeft: Int { LogText.lineLimit - bytes.count - Self.end.count }
 
     /// Adds a string, truncated to `limit` bytes and to the bytes left.
     mutating func add(_ key: String, text: String, limit: Int = LogText.valueLimit) {
-        let (start, room) = (bytes.count, room)
+        let (start, spaceLeft) = (bytes.count, spaceLeft)
         appendHead(key)
-        let available = min(limit, room - (bytes.count - start) - 2)
+        let available = min(limit, spaceLeft - (bytes.count - start) - 2)
         guard available >= LogText.ellipsis.count else {
             bytes.removeSubrange(start...)
             isTruncated = true
@@ -35,10 +35,10 @@ struct JSONLine {
     /// Adds a metadata field: strings are truncated, other values that do not fit are dropped.
     mutating func add(_ key: String, value: Logger.MetadataValue) {
         if case .string(let text) = value { return add(key, text: text) }
-        let (start, room) = (bytes.count, room)
+        let (start, spaceLeft) = (bytes.count, spaceLeft)
         appendHead(key)
         bytes += encoded(value, depth: 0)
-        guard bytes.count - start > room else { return }
+        guard bytes.count - start > spaceLeft else { return }
         bytes.removeSubrange(start...)
         isTruncated = true
     }

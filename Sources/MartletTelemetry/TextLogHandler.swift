@@ -47,8 +47,8 @@ public struct TextLogHandler: LogHandler {
         var line = Array("\(Timestamp.now()) \(level(event.level)) ".utf8)
         // One byte is reserved for the line end.
         func append(_ text: String, limit: Int = LogText.valueLimit) {
-            let room = LogText.lineLimit - 1 - line.count
-            _ = LogText.append(text, to: &line, limit: min(limit, room), quotes: false)
+            let spaceLeft = LogText.lineLimit - 1 - line.count
+            _ = LogText.append(text, to: &line, limit: min(limit, spaceLeft), quotes: false)
         }
         append(event.message.description)
         for field in fields.ordered { append(" \(field.key)=\(Self.word(fields.value(of: field).description))") }

@@ -73,9 +73,9 @@ import Testing
         let calls = known.calls(name) {
             QueueCalls(QueueKeys(prefix: "p", queue: name), connection: nil)
         }
-        #expect(known.firstLook() == nil, "nothing was answered yet")
+        #expect(known.initialRequests() == nil, "nothing was answered yet")
         calls.note(created: 50, born: 50, after: calls.reached)
-        let looks = try (0..<2).map { _ in try #require(known.firstLook()) }
+        let looks = try (0..<2).map { _ in try #require(known.initialRequests()) }
         #expect(looks[0].requests == [.command("HELLO", "2"), .command("HGET", "p:{q}:meta", "created")])
         func hello(_ role: String) -> RedisValue {
             .array([text("mode"), text("standalone"), text("role"), text(role)])
@@ -93,7 +93,7 @@ import Testing
         looks[1].take([hello("master"), text("41")])
         #expect(calls.missing.load(ordering: .relaxed) == 10)
         #expect(calls.acknowledged.load(ordering: .relaxed) == 40)
-        try #require(known.firstLook()).take([hello("master"), .null])
+        try #require(known.initialRequests()).take([hello("master"), .null])
         #expect(calls.missing.load(ordering: .relaxed) == 40, "a queue that is not there has no jobs")
     }
 }

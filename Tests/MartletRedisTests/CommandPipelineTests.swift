@@ -56,7 +56,7 @@ import Testing
 
     @Test func `once an attempt to connect has failed, a command waits for a connection as long as it has patience`() {
         var pipeline = Pipeline()
-        let terms = Pipeline.Terms(timeout: 100, offlinePatience: 10)
+        let terms = Pipeline.Terms(timeout: 100, offlineTimeout: 10)
         for id in 1...2 as ClosedRange<UInt64> {
             _ = pipeline.submit(
                 id: id, waiter: Int(id), terms: terms, isCancelled: false, now: Int64(id * 5)

@@ -25,7 +25,7 @@ struct ServeCommand: AsyncParsableCommand {
             [redis, http, download, log], config: config, environment: ProcessInfo.processInfo.environment)
         let telemetry = Telemetry.start(settings)
         // API callers should learn soon that Redis is unavailable; a worker has no callers.
-        let composition = try Composition(settings, telemetry, offlinePatience: .milliseconds(300))
+        let composition = try Composition(settings, telemetry, offlineTimeout: .milliseconds(300))
         let serving = try composition.serving()
         try await Launch.run(
             [composition.store] + serving.services, logger: telemetry.logger, reload: serving.reload,

@@ -27,12 +27,12 @@ struct Composition {
     /// Creates the composition without connecting.
     ///
     /// - Parameter offlinePatience: how long a command waits for an unavailable Redis; `nil` means the default.
-    init(_ settings: ServiceSettings, _ telemetry: Telemetry, offlinePatience: Duration? = nil) throws {
+    init(_ settings: ServiceSettings, _ telemetry: Telemetry, offlineTimeout: Duration? = nil) throws {
         self.settings = settings
         logger = telemetry.logger
         registry = telemetry.registry
         var redis = try StoreSession.configuration(settings.redis)
-        redis.offlinePatience = offlinePatience
+        redis.offlineTimeout = offlineTimeout
         store = JobStore(redis: redis, prefix: settings.redis.prefix, logger: logger)
         store.limitQueues(to: settings.redis.queueLimit)
         gate = StartGate(try settings.redis.checked, store: store, logger: logger)

@@ -7,7 +7,7 @@ package import MartletRedis
 /// Connections to Redis for the duration of a command.
 package enum StoreSession {
     /// How long a command waits for Redis.
-    package static let patience = Duration.seconds(5)
+    package static let timeout = Duration.seconds(5)
 
     /// Calls `body` with a connected store; throws a failure when Redis is unavailable.
     package static func withStore<Value: Sendable>(
@@ -16,7 +16,7 @@ package enum StoreSession {
         let store = JobStore(
             redis: redis, prefix: prefix, logger: Logger(label: "martlet") { _ in SwiftLogNoOpLogHandler() })
         return try await beside(store.run) {
-            do throws(QueueError) { try await store.waitUntilConnected(within: patience) } catch {
+            do throws(QueueError) { try await store.waitUntilConnected(within: timeout) } catch {
                 throw unreachable(error)
             }
             return try await body(store)

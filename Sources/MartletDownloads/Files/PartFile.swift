@@ -133,10 +133,10 @@ final class PartFile: Sendable {
         guard missing > 0 else { return }
         try Self.reserving.withLock { _ in
             let free = try file.freeBytes()
-            if let free, free < missing { throw DownloadError.noRoom(needed: missing, free: free) }
+            if let free, free < missing { throw DownloadError.notEnoughSpace(needed: missing, free: free) }
             guard try file.reserve(missing, at: offset) else {
                 try truncate()
-                throw DownloadError.noRoom(needed: missing, free: free ?? 0)
+                throw DownloadError.notEnoughSpace(needed: missing, free: free ?? 0)
             }
         }
     }

@@ -154,7 +154,7 @@ extension DownloadError {
         advice: .release(after: .seconds(30)))
 
     /// Not enough disk space for the rest of a file.
-    static func noRoom(needed: Int64, free: Int64) -> DownloadError {
+    static func notEnoughSpace(needed: Int64, free: Int64) -> DownloadError {
         DownloadError(
             .diskFull,
             "the download directory has no room for this file: \(needed) bytes are needed and \(free) are free; "

@@ -104,7 +104,7 @@ extension API {
 
     private func change(_ call: Call, _ verb: ControlVerb) async throws -> Reply {
         let id = try call.id()
-        return try Self.reply(id, verb, try await call.queue(.downloads).steer(verb, [id])[0])
+        return try Self.reply(id, verb, try await call.queue(.downloads).apply(verb, [id])[0])
     }
 
     private static func reply(_ id: JobID, _ verb: ControlVerb, _ verdict: ControlVerdict) throws(HTTPProblem) -> Reply
@@ -138,7 +138,7 @@ extension API {
                 throw HTTPProblem.invalid("/\(error.field)", error.detail)
             }
         }
-        let verdict = try await saidTwice { _ throws(QueueError) in try await queue.retry(id, payload: payload) }
+        let verdict = try await repeatedOnce { _ throws(QueueError) in try await queue.retry(id, payload: payload) }
         return try Self.reply(id, .retry, verdict)
     }
 

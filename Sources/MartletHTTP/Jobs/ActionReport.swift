@@ -36,12 +36,12 @@ struct ActionReport {
         let verb = verb
         for part in jobs.chunks(of: Queue.batchLimit) {
             if let trouble {
-                for job in part { fail(job.index, job.id, trouble.asUntried) }
+                for job in part { fail(job.index, job.id, trouble.asNotAttempted) }
                 continue
             }
             let ids = part.map(\.id)
             do throws(QueueError) {
-                let verdicts = dryRun ? try await queue.look(verb, ids) : try await queue.steer(verb, ids)
+                let verdicts = dryRun ? try await queue.look(verb, ids) : try await queue.apply(verb, ids)
                 for (job, verdict) in zip(part, verdicts) { add(job.index, job.id, verdict) }
             } catch {
                 for job in part { fail(job.index, job.id, error) }

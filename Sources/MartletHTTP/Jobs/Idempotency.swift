@@ -54,7 +54,7 @@ extension API {
         guard let key else { return try await push(nil) }
         let digest = call.digest(of: body())
         let claim = try await beforeWriting {
-            try await saidTwice { _ throws(QueueError) in try await store.claim(key, for: digest) }
+            try await repeatedOnce { _ throws(QueueError) in try await store.claim(key, for: digest) }
         }
         guard case .own(let base) = claim else { throw HTTPProblem.keyReused(isRunning: claim == .running) }
         do {

@@ -40,7 +40,7 @@ extension API {
     }
 
     private func change(_ id: JobID, in queue: Queue, _ verb: ControlVerb) async throws -> Reply {
-        let verdict = try await queue.steer(verb, [id])[0]
+        let verdict = try await queue.apply(verb, [id])[0]
         switch verdict {
         case .done(nil): return Reply(.object(["id": .string(id.description), "status": "deleted"]))
         case .done(let state): return try await changed(id, in: queue, state)

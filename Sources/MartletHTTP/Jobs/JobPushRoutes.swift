@@ -83,7 +83,7 @@ extension API {
             for part in indexes.chunks(of: Queue.batchLimit) {
                 let jobs = part.compactMap { batch.job(at: $0) }
                 if let error = report.trouble {
-                    for (index, job) in zip(part, jobs) { report.fail(index, job.id, error.asUntried) }
+                    for (index, job) in zip(part, jobs) { report.fail(index, job.id, error.asNotAttempted) }
                     continue
                 }
                 let (results, confirmation) = await call.store.queue(name).pushEach(jobs, batch.durability)

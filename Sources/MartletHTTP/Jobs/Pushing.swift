@@ -7,7 +7,7 @@ import MartletQueue
 extension Queue {
     /// Pushes one job, as ``pushEach(_:_:)`` does; concurrent pushes are sent together.
     func push(_ job: NewJob, _ durability: Durability?) async throws(QueueError) -> Pushed<EnqueueVerdict> {
-        try await saidTwice { isRepeat throws(QueueError) in
+        try await repeatedOnce { isRepeat throws(QueueError) in
             var pushed = try await enqueue(job, durability: durability)
             if isRepeat { pushed.outcome = Self.asFirst([pushed.outcome], [job])[0] }
             return pushed
@@ -32,7 +32,7 @@ extension Queue {
             return (Self.asFirst(pushed.outcome, jobs).map { .success($0) }, pushed.durability)
         } catch {
             let end = max(reached, Self.reached(error, jobs))
-            return (jobs.indices.map { .failure($0 < end ? first.afterPart : first.asUntried) }, nil)
+            return (jobs.indices.map { .failure($0 < end ? first.afterPart : first.asNotAttempted) }, nil)
         }
     }
 
@@ -48,7 +48,7 @@ extension Queue {
     func pushAtomically(
         _ jobs: [NewJob], _ durability: Durability?
     ) async throws(QueueError) -> Pushed<AtomicEnqueueResult> {
-        try await saidTwice { isRepeat throws(QueueError) in
+        try await repeatedOnce { isRepeat throws(QueueError) in
             var pushed = try await enqueueAtomically(jobs, durability: durability)
             guard isRepeat, case .accepted(let verdicts) = pushed.outcome else { return pushed }
             pushed.outcome = .accepted(Self.asFirst(verdicts, jobs))

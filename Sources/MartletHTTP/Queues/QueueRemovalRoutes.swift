@@ -48,7 +48,7 @@ extension API {
         _ queue: Queue, _ change: (_ queue: Queue, _ isRepeat: Bool) async throws(QueueError) -> Value
     ) async throws(WriteError) -> Value {
         do throws(QueueError) {
-            return try await saidTwice { isRepeat throws(QueueError) in try await change(queue, isRepeat) }
+            return try await repeatedOnce { isRepeat throws(QueueError) in try await change(queue, isRepeat) }
         } catch {
             throw WriteError(error: error, more: [("queue", .string(queue.name.description))])
         }

@@ -83,7 +83,7 @@ extension API {
     ) async throws {
         let store = store
         do throws(QueueError) {
-            try await saidTwice { _ throws(QueueError) in try await change(store) }
+            try await repeatedOnce { _ throws(QueueError) in try await change(store) }
         } catch {
             throw WriteError(error: error, more: [("queues", "all")])
         }

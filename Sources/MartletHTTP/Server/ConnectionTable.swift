@@ -34,7 +34,7 @@ final class ConnectionTable: Sendable {
     /// How long a new connection is not evicted, since its first head may be on its way.
     static let grace = TimeAmount.milliseconds(250)
     /// How long a response must have waited before it is dropped for another.
-    static let patience = TimeAmount.seconds(1)
+    static let leastUnreadTime = TimeAmount.seconds(1)
 
     private let limit: Int
     private let limitPerAddress: Int
@@ -123,7 +123,7 @@ extension ConnectionTable {
     ///
     /// - Parameter isOwed: whether the response reports a completed write; it is sent in any case.
     /// - Returns: whether the response may be sent.
-    func makeRoom(for count: Int, on link: ClientConnection, isOwed: Bool) -> Bool {
+    func reserve(for count: Int, on link: ClientConnection, isOwed: Bool) -> Bool {
         while !answers.take(count) {
             guard let slowest = longestUnread(but: link, mayBeNew: isOwed) else {
                 guard isOwed else { return false }
@@ -144,7 +144,7 @@ extension ConnectionTable {
     func wasRead(_ count: Int, by link: ClientConnection) { answers.give(link.removeUnread(count)) }
 
     private func longestUnread(but link: ClientConnection, mayBeNew: Bool) -> ClientConnection? {
-        let latest = mayBeNew ? NIODeadline.distantFuture : .now() - Self.patience
+        let latest = mayBeNew ? NIODeadline.distantFuture : .now() - Self.leastUnreadTime
         let waiting = state.withLock { state in state.entries.values.map(\.link) }
             .filter { $0 !== link }
             .compactMap { link in link.unreadSince.map { (link: link, since: $0) } }

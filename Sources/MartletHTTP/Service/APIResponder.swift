@@ -50,11 +50,13 @@ struct APIResponder: HTTPResponder {
         var reply: Reply
         do {
             reply = try await answer(request, context, &note)
-            if !takeRoom(for: reply, request.method, isOwed: request.method != .get) { throw HTTPProblem.answersFull }
+            if !reserveMemory(for: reply, request.method, isOwed: request.method != .get) {
+                throw HTTPProblem.answersFull
+            }
         } catch {
             let problem = self.problem(error, request, note)
             reply = Reply(problem.body(instance: request.uri.path, requestID: note.requestID), problem)
-            _ = takeRoom(for: reply, request.method, isOwed: true)
+            _ = reserveMemory(for: reply, request.method, isOwed: true)
         }
         note.status = reply.status.code
         requestLog.write(note, took: ContinuousClock.now - start)
@@ -112,16 +114,16 @@ struct APIResponder: HTTPResponder {
     }
 
     /// Reserves memory for a large response; false when too many are unread.
-    private func takeRoom(for reply: Reply, _ method: HTTPRequest.Method, isOwed: Bool) -> Bool {
+    private func reserveMemory(for reply: Reply, _ method: HTTPRequest.Method, isOwed: Bool) -> Bool {
         guard reply.bytes.count >= RequestGuard.largeAnswer, method != .head, let link = ClientConnection.current else {
             return true
         }
-        return connections.makeRoom(for: reply.bytes.count, on: link, isOwed: isOwed)
+        return connections.reserve(for: reply.bytes.count, on: link, isOwed: isOwed)
     }
 
     /// The caller, if the route table allows it.
     private func admit(_ request: Request, _ context: Connection, _ route: Route) throws(HTTPProblem) -> Caller {
-        guard let roles = route.roles else { return prober(request, context) }
+        guard let roles = route.roles else { return publicCaller(request, context) }
         let caller = try authenticator.caller(of: request.head, from: context.address)
         guard caller.has(anyOf: roles) else {
             let needed = roles.union([.admin]).map(\.rawValue).sorted().joined(separator: ", ")
@@ -137,7 +139,7 @@ struct APIResponder: HTTPResponder {
     }
 
     /// The caller of a public route: identified by a token if one is sent, or as local if none is required.
-    private func prober(_ request: Request, _ context: Connection) -> Caller {
+    private func publicCaller(_ request: Request, _ context: Connection) -> Caller {
         let isKnown = authenticator.isOpen ? !isForProbes : request.headers.value(of: .authorization) != nil
         return isKnown ? (try? authenticator.caller(of: request.head, from: context.address)) ?? .anybody : .anybody
     }

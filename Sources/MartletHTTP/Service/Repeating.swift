@@ -14,7 +14,7 @@ struct WriteError: Error {
 ///
 /// `write` is told whether it is the repeat. The first error is thrown: the second attempt may have failed before it
 /// was sent.
-func saidTwice<Value>(
+func repeatedOnce<Value>(
     _ write: (_ isRepeat: Bool) async throws(QueueError) -> Value
 ) async throws(QueueError) -> Value {
     do throws(QueueError) { return try await write(false) } catch {
@@ -33,7 +33,7 @@ func beforeWriting<Value>(_ read: () async throws -> Value) async throws -> Valu
 
 extension QueueError {
     /// The error of work that was not attempted, because Redis had already failed.
-    var asUntried: QueueError {
+    var asNotAttempted: QueueError {
         var copy = self
         copy.kind = .notExecuted(.unavailable)
         copy.message = "not tried, because Redis did not answer before"
@@ -43,8 +43,8 @@ extension QueueError {
 
 extension Queue {
     /// Applies a verb to the jobs, with one repeat after a lost reply.
-    func steer(_ verb: ControlVerb, _ ids: [JobID]) async throws(QueueError) -> [ControlVerdict] {
-        try await saidTwice { isRepeat throws(QueueError) in
+    func apply(_ verb: ControlVerb, _ ids: [JobID]) async throws(QueueError) -> [ControlVerdict] {
+        try await repeatedOnce { isRepeat throws(QueueError) in
             let verdicts = try await control(verb, ids)
             // The lost first attempt may have deleted it.
             guard verb == .delete, isRepeat else { return verdicts }
@@ -67,7 +67,7 @@ extension Queue {
         _ write: (Queue) async throws(QueueError) -> Void
     ) async throws(WriteError) {
         do throws(QueueError) {
-            try await saidTwice { _ throws(QueueError) in try await write(self) }
+            try await repeatedOnce { _ throws(QueueError) in try await write(self) }
         } catch {
             throw WriteError(error: error, more: [("queue", .string(name.description))])
         }

@@ -46,14 +46,14 @@ final class DurableConnection: Sendable {
 
     init(
         _ configuration: RedisConfiguration, beside neighbour: RedisClient, limit: Duration, logger: Logger,
-        firstLook: @escaping @Sendable () -> FirstLook?
+        initialRequests: @escaping @Sendable () -> InitialRequests?
     ) {
         var own = configuration
         // Two batches are under way at most, and the second one waits for the first.
         own.commandTimeout += limit * 2
         own.clientName = configuration.clientName.map { "\($0)-durable" }
         self.limit = limit
-        client = RedisClient(own, beside: neighbour, logger: logger, firstLook: firstLook)
+        client = RedisClient(own, beside: neighbour, logger: logger, initialRequests: initialRequests)
         batches = Coalescer(limit: Queue.batchLimit, connection: neighbour.executor)
     }
 

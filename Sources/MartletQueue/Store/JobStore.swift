@@ -56,11 +56,11 @@ public final class JobStore: Service, Sendable {
             !prefix.isEmpty && !prefix.contains { "{}".contains($0) }, "a prefix has no braces and is not empty")
         self.prefix = prefix
         self.scripts = scripts
-        let firstLook: @Sendable () -> FirstLook? = { [known] in known.firstLook() }
-        redis = RedisClient(configuration, logger: logger, firstLook: firstLook)
+        let initialRequests: @Sendable () -> InitialRequests? = { [known] in known.initialRequests() }
+        redis = RedisClient(configuration, logger: logger, initialRequests: initialRequests)
         waiter = RedisListWaiter(configuration, beside: redis, logger: logger)
         durable = DurableConnection(
-            configuration, beside: redis, limit: confirmationLimit, logger: logger, firstLook: firstLook)
+            configuration, beside: redis, limit: confirmationLimit, logger: logger, initialRequests: initialRequests)
         queuesKey = prefix + ":queues"
         globalKey = prefix + ":global"
     }

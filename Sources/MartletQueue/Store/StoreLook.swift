@@ -41,11 +41,11 @@ final class KnownQueues: Sendable {
     ///
     /// Pushes that wait for the connection do not count yet then. Their answers alone would not tell: they were made, and
     /// with them what they are compared with, maybe before others were answered that are lost now.
-    func firstLook() -> FirstLook? {
+    func initialRequests() -> InitialRequests? {
         let known = all.values.map { (calls: $0, floor: $0.reached) }.filter { $0.floor.created > 0 }
         guard !known.isEmpty else { return nil }
         let requests = known.map { RedisRequest.command("HGET", $0.calls.keys.meta, "created") }
-        return FirstLook([.command("HELLO", "2")] + requests) { replies in
+        return InitialRequests([.command("HELLO", "2")] + requests) { replies in
             // A replica may be behind without anything being lost; a server that does not say what it is may be one.
             guard replies.count == known.count + 1, Self.isPrimary(replies[0]) else { return }
             for (queue, reply) in zip(known, replies.dropFirst()) {

@@ -15,7 +15,7 @@ import Synchronization
 /// ```
 public final class ConnectionExecutor: TaskExecutor {
     /// How long tasks may run, in nanoseconds, before the connection's I/O is served.
-    static let patience: Int64 = 1_000_000
+    static let timeSlice: Int64 = 1_000_000
 
     private struct State {
         var waiting: [UnownedJob] = []
@@ -57,7 +57,7 @@ public final class ConnectionExecutor: TaskExecutor {
 
     /// Runs waiting jobs, including new ones, until none is left or the time is used up.
     private func drain() {
-        let end = NIODeadline.now() + .nanoseconds(Self.patience)
+        let end = NIODeadline.now() + .nanoseconds(Self.timeSlice)
         var batch: [UnownedJob] = []
         while true {
             batch.removeAll(keepingCapacity: true)

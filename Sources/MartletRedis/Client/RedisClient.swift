@@ -41,30 +41,31 @@ public final class RedisClient: Service, Sendable {
 
     /// Creates a client that sends requests of its owner first on every new connection.
     ///
-    /// - Parameter firstLook: called for each connection attempt; its requests are sent before all others.
+    /// - Parameter initialRequests: called for each connection attempt; its requests are sent before all others.
     package convenience init(
-        _ configuration: RedisConfiguration, logger: Logger, firstLook: @escaping @Sendable () -> FirstLook?
+        _ configuration: RedisConfiguration, logger: Logger, initialRequests: @escaping @Sendable () -> InitialRequests?
     ) {
         self.init(
-            configuration, loop: MultiThreadedEventLoopGroup.singleton.any(), logger: logger, firstLook: firstLook)
+            configuration, loop: MultiThreadedEventLoopGroup.singleton.any(), logger: logger,
+            initialRequests: initialRequests)
     }
 
     /// Creates a client with its own connection on the thread of `neighbour`; only `neighbour` reports metrics.
     package convenience init(
         _ configuration: RedisConfiguration, beside neighbour: RedisClient, logger: Logger,
-        firstLook: @escaping @Sendable () -> FirstLook? = { nil }
+        initialRequests: @escaping @Sendable () -> InitialRequests? = { nil }
     ) {
         var own = configuration
         own.reportsMetrics = false
-        self.init(own, loop: neighbour.core.loop, logger: logger, firstLook: firstLook)
+        self.init(own, loop: neighbour.core.loop, logger: logger, initialRequests: initialRequests)
     }
 
     /// Creates a client whose connection lives on `loop`.
     init(
         _ configuration: RedisConfiguration, loop: any EventLoop, logger: Logger,
-        firstLook: @escaping @Sendable () -> FirstLook? = { nil }
+        initialRequests: @escaping @Sendable () -> InitialRequests? = { nil }
     ) {
-        core = RedisCore(configuration, loop: loop, firstLook: firstLook)
+        core = RedisCore(configuration, loop: loop, initialRequests: initialRequests)
         executor = ConnectionExecutor(loop)
         connector = RedisConnector(configuration, loop: loop)
         self.logger = logger

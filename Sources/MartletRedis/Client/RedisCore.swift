@@ -23,26 +23,26 @@ final class RedisCore: Sendable {
     let configuration: RedisConfiguration
     let loop: any EventLoop
     /// The requests to send first on a new connection.
-    let firstLook: @Sendable () -> FirstLook?
+    let initialRequests: @Sendable () -> InitialRequests?
     private let state = Mutex(State())
     private let renewed = Mutex<RedisConfiguration?>(nil)
     private let identifiers = Atomic<UInt64>(0)
     private let commandTimeout: Int64
-    private let offlinePatience: Int64?
+    private let offlineTimeout: Int64?
     private let checkInterval: TimeAmount
     private let commandTimer: CoreMetrics.Timer?
     private let upGauge: Gauge?
 
     init(
         _ configuration: RedisConfiguration, loop: any EventLoop,
-        firstLook: @escaping @Sendable () -> FirstLook? = { nil }
+        initialRequests: @escaping @Sendable () -> InitialRequests? = { nil }
     ) {
         self.configuration = configuration
         self.loop = loop
-        self.firstLook = firstLook
+        self.initialRequests = initialRequests
         commandTimeout = TimeAmount(configuration.commandTimeout).nanoseconds
-        offlinePatience = configuration.offlinePatience.map { TimeAmount($0).nanoseconds }
-        let shortest = min(commandTimeout, offlinePatience.map { $0 * 4 } ?? commandTimeout)
+        offlineTimeout = configuration.offlineTimeout.map { TimeAmount($0).nanoseconds }
+        let shortest = min(commandTimeout, offlineTimeout.map { $0 * 4 } ?? commandTimeout)
         checkInterval = .nanoseconds(min(max(shortest / 10, 2_000_000), 250_000_000))
         commandTimer = configuration.reportsMetrics ? CoreMetrics.Timer(label: "martlet_redis_command_seconds") : nil
         upGauge = configuration.reportsMetrics ? Gauge(label: "martlet_redis_up") : nil
@@ -96,7 +96,7 @@ extension RedisCore {
             replies: replies, isBatch: isBatch,
             timeout: timeout.map { TimeAmount($0).nanoseconds } ?? commandTimeout,
             // A command with its own timeout also waits that long for an unavailable server.
-            offlinePatience: timeout == nil ? offlinePatience : nil, endsOnRefusal: endsOnRefusal)
+            offlineTimeout: timeout == nil ? offlineTimeout : nil, endsOnRefusal: endsOnRefusal)
         // Under the lock, a cancellation comes either before this check or in cancel(id:) after it.
         let submission = state.withLock {
             $0.pipeline.submit(

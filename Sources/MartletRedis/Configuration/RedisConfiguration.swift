@@ -27,7 +27,7 @@ public struct RedisConfiguration: Sendable, Hashable {
     /// How long a command waits for a connection after an attempt has failed; `nil` means ``commandTimeout``.
     ///
     /// A server that answers people should report sooner that Redis is unavailable than a worker.
-    public var offlinePatience: Duration?
+    public var offlineTimeout: Duration?
     /// The time limit for connecting, including TLS and authentication; 3 s by default.
     public var connectTimeout: Duration = .seconds(3)
     /// The delay before the first reconnect; 50 ms by default.

@@ -70,7 +70,7 @@ extension CommandPipeline {
         var isBatch = false
         var timeout: Int64
         /// How long to wait for a connection after an attempt has failed; `nil` means `timeout`.
-        var offlinePatience: Int64?
+        var offlineTimeout: Int64?
         var endsOnRefusal = false
     }
 
@@ -97,7 +97,7 @@ extension CommandPipeline {
             Entry(
                 id: id, waiter: waiter, isBatch: terms.isBatch, missing: terms.replies,
                 byteCount: outgoing.writerIndex - start, timeout: terms.timeout,
-                offlineDeadline: now + (terms.offlinePatience ?? terms.timeout), deadline: now + terms.timeout,
+                offlineDeadline: now + (terms.offlineTimeout ?? terms.timeout), deadline: now + terms.timeout,
                 endsOnRefusal: terms.endsOnRefusal))
         let arm = !isTimerArmed
         isTimerArmed = true

@@ -21,7 +21,7 @@ final class RedisChannelHandler: ChannelInboundHandler {
     private let opened: EventLoopPromise<Void>
     private let reader: ReplyReader
     private var handshake: HandshakeMachine
-    private let look: FirstLook?
+    private let look: InitialRequests?
     private var phase = Phase.opening
     private var replies: [RedisValue] = []
 
@@ -36,7 +36,7 @@ final class RedisChannelHandler: ChannelInboundHandler {
         self.waitsForTLS = waitsForTLS
         self.opened = opened
         reader = try ReplyReader(maximumReplyBytes: core.configuration.maximumReplyBytes)
-        look = core.firstLook()
+        look = core.initialRequests()
         handshake = HandshakeMachine(core.credentials, look: look?.requests ?? [])
     }
 

@@ -10,14 +10,14 @@ import Synchronization
 /// payload that fails on the fast path, so results and errors are always those of `JSONDecoder`.
 final class PayloadReader<Payload: Decodable>: Sendable {
     /// After this many consecutive payloads that the fast path cannot decode, it is no longer tried.
-    private static var patience: Int { 64 }
+    private static var missLimit: Int { 64 }
 
     private let decoder = JSONDecoder()
     private let misses = Atomic(0)
 
     func read(_ payload: [UInt8]) throws -> Payload {
         let missed = misses.load(ordering: .relaxed)
-        if missed < Self.patience {
+        if missed < Self.missLimit {
             if let value = Self.readFlat(payload) {
                 if missed > 0 { misses.store(0, ordering: .relaxed) }
                 return value

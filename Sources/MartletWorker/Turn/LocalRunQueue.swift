@@ -18,12 +18,12 @@ final class LocalRunQueue: Sendable {
 
     private let slots: Int
     /// How long the queue may make no progress before its jobs are released.
-    private let patience: Duration
+    private let waitLimit: Duration
     private let state = Mutex(State())
 
-    init(slots: Int, patience: Duration) {
+    init(slots: Int, waitLimit: Duration) {
         self.slots = slots
-        self.patience = patience
+        self.waitLimit = waitLimit
     }
 
     /// Takes a slot for the attempt and returns true; otherwise the attempt waits.
@@ -53,13 +53,13 @@ final class LocalRunQueue: Sendable {
 
     /// When waiting attempts are released if no slot becomes free.
     var releaseTime: Instant? {
-        state.withLock { $0.waiting.isEmpty ? nil : $0.movedAt + patience }
+        state.withLock { $0.waiting.isEmpty ? nil : $0.movedAt + waitLimit }
     }
 
     /// Removes attempts that waited too long, or with `all` every waiting attempt.
     func leave(at now: Instant, all: Bool) -> [Attempt] {
         state.withLock { state in
-            guard !state.waiting.isEmpty, all || state.movedAt + patience <= now else { return [] }
+            guard !state.waiting.isEmpty, all || state.movedAt + waitLimit <= now else { return [] }
             defer { state.waiting.removeAll() }
             return Array(state.waiting)
         }

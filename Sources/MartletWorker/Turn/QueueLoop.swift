@@ -33,7 +33,7 @@ final class QueueLoop: Sendable {
         metrics = QueueMetrics(queue: queue.name, types: context.handlers.types)
         table = JobTable(on: context.thread)
         inbox = TurnInbox(on: context.connection)
-        runQueue = LocalRunQueue(slots: slots, patience: context.configuration.claimAhead * 4)
+        runQueue = LocalRunQueue(slots: slots, waitLimit: context.configuration.claimAhead * 4)
         heartbeats = HeartbeatLoop(context, queue: queue, slots: slots, table: table, metrics: metrics, logger: logger)
     }
 

@@ -78,27 +78,27 @@ struct TurnMachine: ~Copyable {
     }
 
     /// A sequence of claims, one at a time.
-    private struct Line {
+    private struct ClaimSequence {
         let worker: String
         var number = 0
         /// The claim in flight, or one with an unknown outcome that must be repeated unchanged.
         var asked: ClaimRequest?
-        var isUnderWay = false
+        var isInFlight = false
         var isReplay = false
     }
 
     private struct InFlightTurn {
         let turn: Turn
-        let line: Int?
+        let sequence: Int?
         let round: Int
     }
 
     /// When this many settlements wait, the worker stops claiming.
-    static let debtLimit = 2 * Queue.batchLimit
+    static let unsettledLimit = 2 * Queue.batchLimit
     /// The most turns in flight.
     static let width = 2
     /// The suffix of the claimer's name in the second sequence.
-    static let secondLine = "#2"
+    static let secondSequence = "#2"
 
     private let slots: Int
     private let pollInterval: Duration
@@ -109,12 +109,12 @@ struct TurnMachine: ~Copyable {
 
     /// The number of jobs that were claimed and have not finished.
     private var busy = 0
-    private var pace = HandlerDurationEstimate()
+    private var durations = HandlerDurationEstimate()
     /// The number of running jobs in their last chance.
     private var lastChances = 0
-    private var owed: [FinishedAttempt] = []
-    private var lines: [Line]
-    private var flights: [InFlightTurn] = []
+    private var unsettled: [FinishedAttempt] = []
+    private var sequences: [ClaimSequence]
+    private var inFlight: [InFlightTurn] = []
     private var turns = 0
     private var claimAt: Instant
     /// Whether a wake token came after the last claim was sent.
@@ -138,20 +138,22 @@ struct TurnMachine: ~Copyable {
         self.claimAhead = claimAhead
         self.isolatesLostJobs = isolatesLostJobs
         self.chance = chance
-        lines = [Line(worker: worker), Line(worker: worker + Self.secondLine)]
+        sequences = [ClaimSequence(worker: worker), ClaimSequence(worker: worker + Self.secondSequence)]
         claimAt = now
     }
 
     /// The most jobs here at once: the slots, plus jobs that will start soon.
-    private var capacity: Int { slots + pace.ahead(slots: slots, within: claimAhead) }
+    private var capacity: Int { slots + durations.ahead(slots: slots, within: claimAhead) }
 
     /// How many more jobs can be claimed.
-    private var room: Int { isStopping ? 0 : capacity - busy - lines.reduce(0) { $0 + ($1.asked?.upTo ?? 0) } }
+    private var freeCapacity: Int {
+        isStopping ? 0 : capacity - busy - sequences.reduce(0) { $0 + ($1.asked?.upTo ?? 0) }
+    }
 
     /// How many last-chance jobs a claim may return: one at a time, unless they run in isolated processes.
     private var chances: Int {
         if isolatesLostJobs { return slots }
-        return lastChances == 0 && lines.allSatisfy { $0.asked?.lastChances ?? 0 == 0 } ? 1 : 0
+        return lastChances == 0 && sequences.allSatisfy { $0.asked?.lastChances ?? 0 == 0 } ? 1 : 0
     }
 
     /// The number of turns that may be in flight now.
@@ -167,9 +169,9 @@ extension TurnMachine {
     /// Adds a finished or released attempt: its slot is free and its settlement pending.
     mutating func ended(_ ended: FinishedAttempt) {
         busy -= 1
-        if let took = ended.took { pace.note(took) }
+        if let took = ended.took { durations.note(took) }
         if ended.wasLastChance { lastChances -= 1 }
-        owed.append(ended)
+        unsettled.append(ended)
     }
 
     /// Records that jobs may be available.
@@ -179,7 +181,7 @@ extension TurnMachine {
     }
 
     /// Records that jobs claimed ahead waited too long.
-    mutating func stalled() { pace.stalled() }
+    mutating func stalled() { durations.stalled() }
 
     /// Stops claiming and starting jobs.
     mutating func stop() { isStopping = true }
@@ -190,59 +192,62 @@ extension TurnMachine {
     /// The next action.
     mutating func next(at now: Instant) -> Action {
         if isAbandoned || isDone { return .finish }
-        guard flights.isEmpty else { return nextBeside(at: now) }
+        guard inFlight.isEmpty else { return nextBeside(at: now) }
         if let notBefore, now < notBefore { return .wait(until: notBefore, listens: false, ended: nil) }
         let claim = nextClaim(at: now)
-        guard !owed.isEmpty || claim != nil else {
-            return .wait(until: room > 0 ? claimAt : nil, listens: room > 0, ended: 1)
+        guard !unsettled.isEmpty || claim != nil else {
+            return .wait(until: freeCapacity > 0 ? claimAt : nil, listens: freeCapacity > 0, ended: 1)
         }
         return .turn(turn(claim))
     }
 
     private var isDone: Bool {
-        isStopping && busy == 0 && owed.isEmpty && flights.isEmpty && lines.allSatisfy { $0.asked == nil }
+        isStopping && busy == 0 && unsettled.isEmpty && inFlight.isEmpty && sequences.allSatisfy { $0.asked == nil }
     }
 
     /// The next action while a turn is in flight.
     private mutating func nextBeside(at now: Instant) -> Action {
-        guard flights.count < limit else { return .wait(until: nil, listens: nil, ended: nil) }
-        let missing = half - room
+        guard inFlight.count < limit else { return .wait(until: nil, listens: nil, ended: nil) }
+        let missing = half - freeCapacity
         guard missing <= 0, let claim = nextClaim(at: now) else {
             return .wait(until: nil, listens: nil, ended: max(missing, 1))
         }
         return .turn(turn(claim))
     }
 
-    private mutating func turn(_ claim: (request: ClaimRequest, line: Int)?) -> Turn {
+    private mutating func turn(_ claim: (request: ClaimRequest, sequence: Int)?) -> Turn {
         turns += 1
-        let turn = Turn(number: turns, settle: Array(owed.prefix(Queue.batchLimit)), claim: claim?.request)
-        owed.removeFirst(turn.settle.count)
-        flights.append(InFlightTurn(turn: turn, line: claim?.line, round: round))
+        let turn = Turn(number: turns, settle: Array(unsettled.prefix(Queue.batchLimit)), claim: claim?.request)
+        unsettled.removeFirst(turn.settle.count)
+        inFlight.append(InFlightTurn(turn: turn, sequence: claim?.sequence, round: round))
         return turn
     }
 
     /// The next claim.
     ///
     /// One with an unknown outcome comes first, even during shutdown: it may have claimed jobs.
-    private mutating func nextClaim(at now: Instant) -> (request: ClaimRequest, line: Int)? {
-        if let line = lines.firstIndex(where: { $0.asked != nil && !$0.isUnderWay }), let asked = lines[line].asked {
-            lines[line].isUnderWay = true
-            return (asked, line)
+    private mutating func nextClaim(at now: Instant) -> (request: ClaimRequest, sequence: Int)? {
+        if let sequence = sequences.firstIndex(where: { $0.asked != nil && !$0.isInFlight }),
+            let asked = sequences[sequence].asked
+        {
+            sequences[sequence].isInFlight = true
+            return (asked, sequence)
         }
-        guard room > 0, owed.count < Self.debtLimit, !owed.isEmpty || claimAt <= now,
-            let line = lines.firstIndex(where: { $0.asked == nil })
+        guard freeCapacity > 0, unsettled.count < Self.unsettledLimit, !unsettled.isEmpty || claimAt <= now,
+            let sequence = sequences.firstIndex(where: { $0.asked == nil })
         else { return nil }
         // When more jobs wait than there is capacity, one turn claims half and leaves the rest to the other.
         let most = limit > 1 ? half : capacity
-        lines[line].number += 1
+        sequences[sequence].number += 1
         let request = ClaimRequest(
-            worker: lines[line].worker, number: lines[line].number, upTo: min(room, most), lastChances: chances,
+            worker: sequences[sequence].worker, number: sequences[sequence].number, upTo: min(freeCapacity, most),
+            lastChances: chances,
             nonce: ClaimRequest.freshNonce(isolatesLostJobs: isolatesLostJobs))
-        lines[line].asked = request
-        lines[line].isUnderWay = true
-        lines[line].isReplay = false
+        sequences[sequence].asked = request
+        sequences[sequence].isInFlight = true
+        sequences[sequence].isReplay = false
         isWoken = false
-        return (request, line)
+        return (request, sequence)
     }
 }
 
@@ -251,36 +256,36 @@ extension TurnMachine {
 extension TurnMachine {
     /// Processes the reply to turn `number`.
     mutating func replied(_ number: Int, _ result: Result<TurnReply, QueueError>, at now: Instant) -> Outcome {
-        guard let index = flights.firstIndex(where: { $0.turn.number == number }) else { return Outcome() }
-        let flight = flights.remove(at: index)
-        if let line = flight.line { lines[line].isUnderWay = false }
+        guard let index = inFlight.firstIndex(where: { $0.turn.number == number }) else { return Outcome() }
+        let inFlightTurn = inFlight.remove(at: index)
+        if let sequence = inFlightTurn.sequence { sequences[sequence].isInFlight = false }
         switch result {
-        case .success(let reply): return took(reply, of: flight, now)
-        case .failure(let error): return failed(error, flight, now)
+        case .success(let reply): return took(reply, of: inFlightTurn, now)
+        case .failure(let error): return failed(error, inFlightTurn, now)
         }
     }
 
-    private mutating func took(_ reply: TurnReply, of flight: InFlightTurn, _ now: Instant) -> Outcome {
+    private mutating func took(_ reply: TurnReply, of inFlightTurn: InFlightTurn, _ now: Instant) -> Outcome {
         failures = 0
         notBefore = nil
         var outcome = Outcome(
-            verdicts: Array(zip(flight.turn.settle, reply.settled.verdicts)), stops: reply.settled.stops)
-        guard let line = flight.line, let claimed = reply.claimed else { return outcome }
+            verdicts: Array(zip(inFlightTurn.turn.settle, reply.settled.verdicts)), stops: reply.settled.stops)
+        guard let sequence = inFlightTurn.sequence, let claimed = reply.claimed else { return outcome }
         outcome.lease = claimed.lease
-        plan(after: claimed, to: line, now)
-        lines[line].asked = nil
+        plan(after: claimed, to: sequence, now)
+        sequences[sequence].asked = nil
         take(claimed.jobs, &outcome)
         return outcome
     }
 
-    private mutating func failed(_ error: QueueError, _ flight: InFlightTurn, _ now: Instant) -> Outcome {
-        owed = flight.turn.settle + owed
-        if let line = flight.line {
-            lines[line].isReplay = lines[line].isReplay || error.kind == .unknown
+    private mutating func failed(_ error: QueueError, _ inFlightTurn: InFlightTurn, _ now: Instant) -> Outcome {
+        unsettled = inFlightTurn.turn.settle + unsettled
+        if let sequence = inFlightTurn.sequence {
+            sequences[sequence].isReplay = sequences[sequence].isReplay || error.kind == .unknown
             // A claim that was not executed, or that was refused, is not repeated.
-            if !lines[line].isReplay || error.isRefusal { lines[line].asked = nil }
+            if !sequences[sequence].isReplay || error.isRefusal { sequences[sequence].asked = nil }
         }
-        if flight.round == round {
+        if inFlightTurn.round == round {
             failures += 1
             round += 1
             notBefore = now + pause(error)
@@ -295,19 +300,19 @@ extension TurnMachine {
             outcome.started = jobs
             return
         }
-        owed += jobs.map { FinishedAttempt($0, .released(after: nil)) }
+        unsettled += jobs.map { FinishedAttempt($0, .released(after: nil)) }
     }
 
     /// Computes when to claim again.
-    private mutating func plan(after reply: ClaimReply, to line: Int, _ now: Instant) {
-        hasBacklog = reply.status == .ok && reply.jobs.count >= lines[line].asked?.upTo ?? 0
+    private mutating func plan(after reply: ClaimReply, to sequence: Int, _ now: Instant) {
+        hasBacklog = reply.status == .ok && reply.jobs.count >= sequences[sequence].asked?.upTo ?? 0
         switch reply.status {
         case .stale:
             // Another caller executed a later number under this name; only a higher number is accepted.
-            lines[line].number += 1 << 20
+            sequences[sequence].number += 1 << 20
             claimAt = now
         // A token that came after this claim was sent may announce a job that the claim did not see.
-        case .ok where lines[line].isReplay || hasBacklog || isWoken: claimAt = now
+        case .ok where sequences[sequence].isReplay || hasBacklog || isWoken: claimAt = now
         case .ok: claimAt = now + idleTime(due: reply.nextDue)
         case .paused, .full: claimAt = now + idleTime(due: nil)
         }

@@ -9,7 +9,7 @@ import Synchronization
 /// free slots it is withdrawn, so that it does not take tokens from workers that could use them.
 final class WakeListener: Sendable {
     /// Longer than any poll interval: the loop's own timer polls.
-    private static let patience = Duration.seconds(30)
+    private static let waitLimit = Duration.seconds(30)
 
     private let queue: Queue
     private let inbox: TurnInbox
@@ -39,7 +39,7 @@ final class WakeListener: Sendable {
     }
 
     private func listen(_ number: Int) async {
-        let hasToken = (try? await queue.waitForWork(atMost: Self.patience)) ?? false
+        let hasToken = (try? await queue.waitForWork(atMost: Self.waitLimit)) ?? false
         task.withLock { task in
             if task?.number == number { task = nil }
         }

@@ -1,7 +1,7 @@
 // Requests that a client's owner sends first on every new connection.
 
 /// The first requests on a new connection, possibly to another server than before.
-package struct FirstLook: Sendable {
+package struct InitialRequests: Sendable {
     package let requests: [RedisRequest]
     package let take: @Sendable ([RedisValue]) -> Void
 
