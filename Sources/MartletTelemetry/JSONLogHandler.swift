@@ -35,6 +35,8 @@ public struct JSONLogHandler: LogHandler {
     }
 
     /// One metadata field of every entry.
+    ///
+    /// - Parameter key: the field's name.
     public subscript(metadataKey key: String) -> Logger.Metadata.Value? {
         get { metadata[key] }
         set { metadata[key] = newValue }

@@ -34,6 +34,8 @@ public struct TextLogHandler: LogHandler {
     }
 
     /// One metadata field of every entry.
+    ///
+    /// - Parameter key: the field's name.
     public subscript(metadataKey key: String) -> Logger.Metadata.Value? {
         get { metadata[key] }
         set { metadata[key] = newValue }

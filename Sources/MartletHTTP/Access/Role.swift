@@ -25,7 +25,10 @@ public struct QueueGlob: Sendable, Hashable, LosslessStringConvertible {
     /// All queues.
     public static let everything = QueueGlob(words: [Array("*".utf8)])
 
-    /// Parses patterns of `a-z 0-9 . _ - *`; `nil` for anything else.
+    /// Parses patterns of `a-z 0-9 . _ - *`.
+    ///
+    /// - Parameter description: the patterns, separated by commas.
+    /// - Returns: `nil` for invalid patterns.
     public init?(_ description: String) {
         let words = description.split(separator: ",", omittingEmptySubsequences: false).map { Array($0.utf8) }
         let allowed = Set("abcdefghijklmnopqrstuvwxyz0123456789._-*".utf8)
@@ -39,6 +42,9 @@ public struct QueueGlob: Sendable, Hashable, LosslessStringConvertible {
     }
 
     /// Whether the queue matches.
+    ///
+    /// - Parameter name: the queue.
+    /// - Returns: whether the token has access to it.
     public func matches(_ name: QueueName) -> Bool {
         if self == .everything { return true }
         let name = Array(name.description.utf8)

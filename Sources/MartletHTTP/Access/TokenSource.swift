@@ -9,11 +9,15 @@ public final class TokenSource: Sendable {
     private let table: Mutex<TokenTable>
 
     /// Creates a source with these tokens.
+    ///
+    /// - Parameter table: the valid tokens.
     public init(_ table: TokenTable) { self.table = Mutex(table) }
 
     /// The currently valid tokens.
     public var current: TokenTable { table.withLock { $0 } }
 
     /// Replaces all tokens.
+    ///
+    /// - Parameter table: the valid tokens from now on.
     public func replace(with table: TokenTable) { self.table.withLock { $0 = table } }
 }

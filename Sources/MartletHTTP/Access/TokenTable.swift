@@ -39,6 +39,9 @@ public struct TokenTable: Sendable {
     public var count: Int { entries.count }
 
     /// Parses the text of a file.
+    ///
+    /// - Parameter text: the lines of a token file.
+    /// - Throws: ``TokenFileError`` for the first invalid line.
     public init(_ text: String) throws(TokenFileError) {
         var lines: [Int] = []
         for (index, line) in text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).enumerated() {

@@ -32,6 +32,16 @@ public struct DownloadRequest: Sendable, Hashable {
     public var id: JobID
 
     /// Creates a request.
+    ///
+    /// - Parameters:
+    ///   - url: the URL.
+    ///   - trackID: the track id, for the server's URL template.
+    ///   - filename: the file's name, if the client chose one.
+    ///   - checksum: `sha256:…`, if the client knows it.
+    ///   - maxBytes: the size limit in bytes, if the client sets one.
+    ///   - bytesPerSecond: the speed limit in bytes per second, if the client sets one.
+    ///   - onConflict: what to do when the name is taken, if the client chose it.
+    ///   - id: the id of the download.
     public init(
         url: String? = nil, trackID: String? = nil, filename: String? = nil, checksum: String? = nil,
         maxBytes: Int? = nil, bytesPerSecond: Int? = nil, onConflict: NameConflict? = nil, id: JobID
@@ -55,6 +65,10 @@ public struct DownloadRefusal: Error, Sendable, Hashable {
     public var detail: String
 
     /// Creates a refusal.
+    ///
+    /// - Parameters:
+    ///   - field: the JSON field.
+    ///   - detail: what is wrong and what is expected.
     public init(field: String, detail: String) {
         self.field = field
         self.detail = detail
@@ -71,6 +85,11 @@ public struct DownloadPlan: Sendable, Hashable {
     public var source: String
 
     /// Creates a plan.
+    ///
+    /// - Parameters:
+    ///   - payload: the job's payload.
+    ///   - filename: the file's name, unless another file has it.
+    ///   - source: the source in canonical spelling.
     public init(payload: [UInt8], filename: String, source: String) {
         self.payload = payload
         self.filename = filename
@@ -92,6 +111,13 @@ public struct DownloadFacts: Sendable, Hashable {
     public var totalBytes: Int?
 
     /// Creates facts.
+    ///
+    /// - Parameters:
+    ///   - url: the URL for display.
+    ///   - filename: the file's name.
+    ///   - trackID: the track id, if any.
+    ///   - checksum: `sha256:…`, if known.
+    ///   - totalBytes: the file's size, once the download is complete.
     public init(
         url: String, filename: String, trackID: String? = nil, checksum: String? = nil, totalBytes: Int? = nil
     ) {
@@ -120,6 +146,13 @@ public struct DownloadCatalog: Sendable {
     public var facts: @Sendable (_ payload: [UInt8], _ output: [UInt8]?) -> DownloadFacts?
 
     /// Creates a catalog from these rules.
+    ///
+    /// - Parameters:
+    ///   - type: the wire name of the download job.
+    ///   - plan: the plan for a request, or the refused field.
+    ///   - numbered: the name with a number, for a file whose name is taken.
+    ///   - renamed: the payload with another name or conflict rule.
+    ///   - facts: the facts in a payload and a result.
     public init(
         type: String, plan: @escaping @Sendable (DownloadRequest) throws(DownloadRefusal) -> DownloadPlan,
         numbered: @escaping @Sendable (_ filename: String, _ number: Int) -> String,

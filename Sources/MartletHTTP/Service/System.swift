@@ -11,6 +11,10 @@ public struct ReadinessCheck: Sendable {
     public var failure: @Sendable () async -> String?
 
     /// Creates a check.
+    ///
+    /// - Parameters:
+    ///   - name: the name under which a failure is reported.
+    ///   - failure: returns the reason of a failure, or `nil`.
     public init(name: String, failure: @escaping @Sendable () async -> String?) {
         self.name = name
         self.failure = failure
@@ -27,6 +31,11 @@ public struct ReadinessFinding: Sendable, Hashable {
     public var advice: String
 
     /// Creates a finding; it must contain no secrets, since the route is public.
+    ///
+    /// - Parameters:
+    ///   - name: the name of the check.
+    ///   - result: `ok`, `warning` or `failed`.
+    ///   - advice: what to do; empty when there is nothing to do.
     public init(name: String, result: String, advice: String) {
         self.name = name
         self.result = result

@@ -24,9 +24,12 @@ public struct JobRef<Output: Codable & Sendable>: Sendable {
     /// - Throws: ``QueueError``.
     public func record() async throws(QueueError) -> JobRecord? { try await queue.job(id) }
 
-    /// Waits for the result, asking less often as time goes by.
+    /// Waits for the result, polling less often over time.
     ///
-    /// Throws ``JobWaitError`` when the job failed, was cancelled, is gone, or has not finished in time.
+    /// - Parameter limit: the longest wait.
+    /// - Returns: the decoded output.
+    /// - Throws: ``JobWaitError`` when the job failed, was cancelled, is no longer kept, or has not finished in time;
+    ///   ``QueueError``; `DecodingError`.
     public func result(within limit: Duration) async throws -> Output {
         let record = try await queue.waitUntilFinal(id, within: limit)
         switch record?.state {
