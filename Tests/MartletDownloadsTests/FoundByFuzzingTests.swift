@@ -12,7 +12,7 @@ import Testing
         let known = DownloadCheckpoint(offset: 5, version: RemoteVersion(etag: "\"v\""))
         let rules = ResponseRules(
             request: .rest(from: 5, ifRange: "\"v\""), known: known, limit: 1000, source: "origin")
-        let answer = rules.judge(ResponseHead(status: 206, headers: headers, receivedAt: 0))
+        let answer = rules.action(ResponseHead(status: 206, headers: headers, receivedAt: 0))
         guard case .requestWhole = answer else {
             Issue.record("\(answer)")
             return

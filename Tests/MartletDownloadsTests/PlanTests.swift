@@ -76,7 +76,7 @@ import Testing
         #expect(request(held: 0, offset: 0, total: 0) == .whole)
     }
 
-    private func judge(
+    private func action(
         _ status: Int, _ headers: [(String, String)] = [], request: Request = .rest(from: 5, ifRange: "\"v\""),
         known: DownloadCheckpoint? = nil, limit: Int64 = 100
     ) -> ResponseAction {
@@ -85,15 +85,15 @@ import Testing
             ?? DownloadCheckpoint(
                 part: part, offset: 5, version: RemoteVersion(etag: "\"v\""), total: 10)
         let rules = ResponseRules(request: request, known: known, limit: limit, source: "http://h.example/a")
-        return rules.judge(ResponseHead(status: status, headers: HTTPHeaders(headers), receivedAt: 1_000_000))
+        return rules.action(ResponseHead(status: status, headers: HTTPHeaders(headers), receivedAt: 1_000_000))
     }
 
     @Test func `a whole file that was asked for begins at zero`() {
         let plan = BodyPlan(start: 0, end: 7, total: 7, version: RemoteVersion(etag: "\"w\""))
-        #expect(judge(200, [("Content-Length", "7"), ("ETag", "\"w\"")], request: .whole) == .write(plan))
-        #expect(judge(200, request: .whole) == .write(BodyPlan(start: 0, version: RemoteVersion())))
-        #expect(judge(200, [("Content-Length", "100")], request: .whole) != .fail(.tooLarge(limit: 100)))
-        #expect(judge(200, [("Content-Length", "101")], request: .whole) == .fail(.tooLarge(limit: 100)))
+        #expect(action(200, [("Content-Length", "7"), ("ETag", "\"w\"")], request: .whole) == .write(plan))
+        #expect(action(200, request: .whole) == .write(BodyPlan(start: 0, version: RemoteVersion())))
+        #expect(action(200, [("Content-Length", "100")], request: .whole) != .fail(.tooLarge(limit: 100)))
+        #expect(action(200, [("Content-Length", "101")], request: .whole) == .fail(.tooLarge(limit: 100)))
     }
 
     @Test(
@@ -109,7 +109,7 @@ import Testing
         ] as [(String?, String?, String?, Bool)])
     func `206 continues only what fits`(range: String?, length: String?, etag: String?, fits: Bool) {
         let headers = [("Content-Range", range), ("Content-Length", length), ("ETag", etag)]
-        switch judge(206, headers.compactMap { name, value in value.map { (name, $0) } }) {
+        switch action(206, headers.compactMap { name, value in value.map { (name, $0) } }) {
         case .write(let plan): #expect(fits && plan.start == 5 && plan.total == 10)
         case .requestWhole: #expect(!fits)
         default: Issue.record("neither written nor asked again")
@@ -121,42 +121,42 @@ import Testing
         let request = Request.rest(from: 5, ifRange: "d")
         let range = ("Content-Range", "bytes 5-9/10")
         let plan = BodyPlan(start: 5, end: 10, total: 10, version: RemoteVersion(modified: "d"))
-        #expect(judge(206, [range], request: request, known: known) == .write(plan))
+        #expect(action(206, [range], request: request, known: known) == .write(plan))
         let later = ("Last-Modified", "Sun, 06 Nov 1994 08:49:37 GMT")
         let date = ("Date", "Sun, 06 Nov 1994 08:49:39 GMT")
-        guard case .requestWhole = judge(206, [range, later, date], request: request, known: known) else {
+        guard case .requestWhole = action(206, [range, later, date], request: request, known: known) else {
             Issue.record("another date was taken for the same version")
             return
         }
     }
 
     @Test func `206 that was not asked for, or is too large, is refused`() {
-        guard case .fail(let error) = judge(206, [("Content-Range", "bytes 0-8/10")], request: .whole) else {
+        guard case .fail(let error) = action(206, [("Content-Range", "bytes 0-8/10")], request: .whole) else {
             Issue.record("accepted")
             return
         }
         #expect(error.code == .badResponse)
         let range = [("Content-Range", "bytes 5-9/10"), ("ETag", "\"v\"")]
-        #expect(judge(206, range, limit: 9) == .fail(.tooLarge(limit: 9)))
+        #expect(action(206, range, limit: 9) == .fail(.tooLarge(limit: 9)))
     }
 
     @Test func `416 completes only what is all here`() {
         let all = Request.rest(from: 10, ifRange: "\"v\"")
         let unknown = DownloadCheckpoint(part: part, offset: 10, version: RemoteVersion(etag: "\"v\""))
-        #expect(judge(416, [("Content-Range", "bytes */10")], request: all) == .complete)
-        #expect(judge(416, request: all) == .complete)
-        #expect(judge(416, [("Content-Range", "bytes */10")], request: all, known: unknown) == .complete)
+        #expect(action(416, [("Content-Range", "bytes */10")], request: all) == .complete)
+        #expect(action(416, request: all) == .complete)
+        #expect(action(416, [("Content-Range", "bytes */10")], request: all, known: unknown) == .complete)
         for headers in [[("Content-Range", "bytes */9")], [("Content-Range", "bytes */10"), ("ETag", "\"w\"")]] {
-            guard case .requestWhole = judge(416, headers, request: all) else {
+            guard case .requestWhole = action(416, headers, request: all) else {
                 Issue.record("completed by \(headers)")
                 continue
             }
         }
-        guard case .requestWhole = judge(416, request: all, known: unknown) else {
+        guard case .requestWhole = action(416, request: all, known: unknown) else {
             Issue.record("completed without a size")
             return
         }
-        guard case .fail = judge(416, request: .whole) else {
+        guard case .fail = action(416, request: .whole) else {
             Issue.record("416 to a whole request")
             return
         }
@@ -164,19 +164,19 @@ import Testing
 
     @Test func `redirects and codings are seen in the head`() {
         for status in [301, 302, 303, 307, 308] {
-            #expect(judge(status, [("Location", "/b")]) == .redirect(location: "/b"))
-            guard case .fail(let error) = judge(status) else { continue }
+            #expect(action(status, [("Location", "/b")]) == .redirect(location: "/b"))
+            guard case .fail(let error) = action(status) else { continue }
             #expect(error.code == .badResponse)
         }
         for (name, value) in [("Content-Encoding", "br"), ("Transfer-Encoding", "gzip")] {
-            guard case .fail(let error) = judge(200, [(name, value)], request: .whole) else {
+            guard case .fail(let error) = action(200, [(name, value)], request: .whole) else {
                 Issue.record("\(value) was accepted")
                 continue
             }
             #expect(error.code == .badEncoding && error.retryAdvice == .never)
         }
         let plain = [("Content-Encoding", "identity"), ("Transfer-Encoding", "chunked")]
-        guard case .write = judge(200, plain, request: .whole) else {
+        guard case .write = action(200, plain, request: .whole) else {
             Issue.record("a plain body was refused")
             return
         }

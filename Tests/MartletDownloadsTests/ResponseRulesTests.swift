@@ -54,10 +54,10 @@ struct Case: CustomTestStringConvertible, Sendable {
     private static let old = "Sun, 06 Nov 1994 08:49:37 GMT"
     private static let new = "Sun, 06 Nov 1994 08:49:39 GMT"
 
-    private func judge(_ one: Case, _ request: Request, _ version: RemoteVersion?, total: Int64?) -> ExpectedAction {
+    private func action(_ one: Case, _ request: Request, _ version: RemoteVersion?, total: Int64?) -> ExpectedAction {
         let known = DownloadCheckpoint(offset: 100, version: version, total: total)
         return ExpectedAction(
-            ResponseRules(request: request, known: known, limit: 1000, source: "http://h.example/a").judge(one.head))
+            ResponseRules(request: request, known: known, limit: 1000, source: "http://h.example/a").action(one.head))
     }
 
     /// 100 of 300 bytes are here, of the version "v".
@@ -112,7 +112,7 @@ struct Case: CustomTestStringConvertible, Sendable {
     ])
     func `an answer to a request for the rest`(one: Case) {
         let request = Request.rest(from: 100, ifRange: "\"v\"")
-        #expect(judge(one, request, RemoteVersion(etag: "\"v\""), total: 300) == one.fate)
+        #expect(action(one, request, RemoteVersion(etag: "\"v\""), total: 300) == one.fate)
     }
 
     /// 100 bytes are here of the version "v", whose size was never named.
@@ -127,7 +127,7 @@ struct Case: CustomTestStringConvertible, Sendable {
     ])
     func `an answer to a request for the rest of a file of unknown size`(one: Case) {
         let request = Request.rest(from: 100, ifRange: "\"v\"")
-        #expect(judge(one, request, RemoteVersion(etag: "\"v\""), total: nil) == one.fate)
+        #expect(action(one, request, RemoteVersion(etag: "\"v\""), total: nil) == one.fate)
     }
 
     /// 100 of 300 bytes are here, known by their date.
@@ -142,7 +142,7 @@ struct Case: CustomTestStringConvertible, Sendable {
     ])
     func `an answer to a request for the rest by date`(one: Case) {
         let request = Request.rest(from: 100, ifRange: Self.old)
-        #expect(judge(one, request, RemoteVersion(modified: Self.old), total: 300) == one.fate)
+        #expect(action(one, request, RemoteVersion(modified: Self.old), total: 300) == one.fate)
     }
 
     /// Whatever was known of an earlier version says nothing about this one.
@@ -168,7 +168,7 @@ struct Case: CustomTestStringConvertible, Sendable {
         Case(204, "", .fail(.badResponse)), Case(202, "L:200", .fail(.badResponse)),
     ])
     func `an answer to a request for the whole file`(one: Case) {
-        #expect(judge(one, .whole, RemoteVersion(etag: "\"v\""), total: 300) == one.fate)
+        #expect(action(one, .whole, RemoteVersion(etag: "\"v\""), total: 300) == one.fate)
     }
 
     @Test func `blanks around a header's value do not belong to it`() {
@@ -188,7 +188,7 @@ struct Case: CustomTestStringConvertible, Sendable {
         let head = ResponseHead(status: 200, headers: ["Content-Encoding": hostile], receivedAt: 0)
         let rules = ResponseRules(
             request: .whole, known: DownloadCheckpoint(), limit: 1000, source: "http://h.example/a")
-        guard case .fail(let error) = rules.judge(head) else {
+        guard case .fail(let error) = rules.action(head) else {
             Issue.record("accepted")
             return
         }

@@ -88,7 +88,7 @@ final class CheckpointWriter: Sendable {
             try checkLease()
             let checkpoint = try await syncedCheckpoint()
             try checkLease()
-            try await tell(checkpoint)
+            try await saveCheckpoint(checkpoint)
         }
     }
 
@@ -99,7 +99,7 @@ final class CheckpointWriter: Sendable {
     func restart(as version: RemoteVersion?, total: Int64?) async throws {
         try checkLease()
         adopt(version: version, total: total)
-        try await tellInOwnTask(checkpoint(nil))
+        try await saveInOwnTask(checkpoint(nil))
         try checkLease()
         try await Disk.run { [part] in try part.restart() }
     }
@@ -111,7 +111,7 @@ final class CheckpointWriter: Sendable {
         checkpoint.total = final.size
         checkpoint.final = final
         try checkLease()
-        try await tellInOwnTask(checkpoint)
+        try await saveInOwnTask(checkpoint)
         try checkLease()
     }
 
@@ -119,14 +119,14 @@ final class CheckpointWriter: Sendable {
     func discard() async throws {
         try checkLease()
         try await Disk.run { [part] in try part.remove() }
-        try await tellInOwnTask(facts.withLock { DownloadCheckpoint(free: $0.free, yielded: $0.yielded) })
+        try await saveInOwnTask(facts.withLock { DownloadCheckpoint(free: $0.free, yielded: $0.yielded) })
     }
 
-    private func tellInOwnTask(_ checkpoint: DownloadCheckpoint) async throws {
-        try await Task { try await tell(checkpoint) }.value
+    private func saveInOwnTask(_ checkpoint: DownloadCheckpoint) async throws {
+        try await Task { try await saveCheckpoint(checkpoint) }.value
     }
 
-    private func tell(_ checkpoint: DownloadCheckpoint) async throws {
+    private func saveCheckpoint(_ checkpoint: DownloadCheckpoint) async throws {
         do {
             try await context.save(checkpoint)
         } catch {

@@ -95,7 +95,7 @@ struct Fetcher: Sendable {
         // A failed connection refuses the write; reading then reports the reason.
         try? await outbound.write(contentsOf: [.head(head), .end(nil)])
         let response = try await reader.head()
-        let answer = rules.judge(
+        let answer = rules.action(
             ResponseHead(
                 status: Int(response.status.code), headers: response.headers,
                 receivedAt: Int64(Date().timeIntervalSince1970)))

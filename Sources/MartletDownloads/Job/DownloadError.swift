@@ -71,7 +71,7 @@ public struct DownloadError: RetryAdvising, Sendable, CustomStringConvertible {
     /// Details for the log only: internal addresses, library texts.
     var detail: String?
     /// Whether the existing bytes are unusable, so that no attempt may resume from them.
-    var spoilsPart = false
+    var invalidatesPart = false
 
     /// Creates an error.
     ///
@@ -121,16 +121,16 @@ extension DownloadError {
     }
 
     /// The same failure, with the existing bytes marked as unusable.
-    var spoilingPart: DownloadError {
+    var invalidatingPart: DownloadError {
         var error = self
-        error.spoilsPart = true
+        error.invalidatesPart = true
         return error
     }
 
     /// The same failure with other advice.
     func advising(_ advice: RetryAdvice) -> DownloadError {
         var error = DownloadError(code, message, advice: advice)
-        (error.detail, error.spoilsPart) = (detail, spoilsPart)
+        (error.detail, error.invalidatesPart) = (detail, invalidatesPart)
         return error
     }
 
@@ -179,7 +179,7 @@ extension DownloadError {
 
     /// A body that exceeds its announced length: none of it can be trusted.
     static func tooLong(end: Int64) -> DownloadError {
-        transient(.badResponse, "the server sent more than the \(end) bytes that it had announced").spoilingPart
+        transient(.badResponse, "the server sent more than the \(end) bytes that it had announced").invalidatingPart
     }
 
     static func fileExists(_ name: String) -> DownloadError {

@@ -110,14 +110,14 @@ struct DownloadAttempt: Sendable {
         case .leaseLost:
             return CancellationError()
         case .cancel:
-            await attemptToTidy("remove the part file") {
+            await cleanUp("remove the part file") {
                 try await Disk.run { [part = checkpoints.part] in try part.remove() }
             }
             return CancellationError()
         case nil where !Task.isCancelled:
             return await failed(checkpoints, error, from: start)
         case .timeout where context.isLastAttempt:
-            await attemptToTidy("discard the part file") { try await checkpoints.discard() }
+            await cleanUp("discard the part file") { try await checkpoints.discard() }
             return CancellationError()
         case nil, .pause, .shutdown, .timeout:
             await keep(checkpoints)
@@ -135,8 +135,8 @@ struct DownloadAttempt: Sendable {
         let yields = await yields(checkpoints, after: failure)
         if yields { failure = .yielding(before: checkpoints.countAsYielded()) }
         log(failure)
-        if failure.spoilsPart || endsJob(failure) || yields {
-            await attemptToTidy("discard the part file") { try await checkpoints.discard() }
+        if failure.invalidatesPart || endsJob(failure) || yields {
+            await cleanUp("discard the part file") { try await checkpoints.discard() }
             // The record of a job that goes on says what is on disk.
             if !endsJob(failure) { context.progress(0, of: checkpoints.total) }
         } else {
@@ -147,8 +147,8 @@ struct DownloadAttempt: Sendable {
 
     /// Saves the position and frees reserved space, since the time of the next attempt is unknown.
     private func keep(_ checkpoints: CheckpointWriter) async {
-        await attemptToTidy("save the position") { try await checkpoints.save() }
-        await attemptToTidy("release reserved disk space") {
+        await cleanUp("save the position") { try await checkpoints.save() }
+        await cleanUp("release reserved disk space") {
             try checkpoints.checkLease()
             try await Disk.run { [part = checkpoints.part] in try part.truncate() }
         }
@@ -182,7 +182,7 @@ struct DownloadAttempt: Sendable {
     }
 
     /// Runs clean-up after a failed attempt; an error is only logged.
-    private func attemptToTidy(_ what: String, _ work: () async throws -> Void) async {
+    private func cleanUp(_ what: String, _ work: () async throws -> Void) async {
         do {
             try await work()
         } catch {

@@ -46,7 +46,7 @@ struct ResponseRules: Sendable {
     /// The server's name in messages.
     var source: String
 
-    func judge(_ head: ResponseHead) -> ResponseAction {
+    func action(_ head: ResponseHead) -> ResponseAction {
         switch head.status {
         case 200, 203: whole(head)
         case 206: part(head)

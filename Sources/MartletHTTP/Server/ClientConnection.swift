@@ -68,12 +68,12 @@ extension ClientConnection {
 
 extension ClientConnection {
     /// Records that the client has closed its sending side.
-    func clientStopped() { tell(.stopped) }
+    func clientStopped() { notify(.stopped) }
 
     /// Records that the connection is closed.
-    func connectionClosed() { tell(.closed) }
+    func connectionClosed() { notify(.closed) }
 
-    private func tell(_ event: Event) {
+    private func notify(_ event: Event) {
         let calls = state.withLock { state in
             state.hasStopped = true
             if event == .closed { state.isClosed = true }

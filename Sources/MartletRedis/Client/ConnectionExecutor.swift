@@ -82,6 +82,6 @@ public final class ConnectionExecutor: TaskExecutor {
             if state.waiting.isEmpty { state.isScheduled = false }
             return state.waiting.isEmpty
         }
-        if !isEmpty { notifier.afterNextLook { self.drain() } }
+        if !isEmpty { notifier.afterNextPoll { self.drain() } }
     }
 }

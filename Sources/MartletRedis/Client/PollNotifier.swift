@@ -27,7 +27,7 @@ final class PollNotifier: Sendable {
     private static let pause = TimeAmount.microseconds(10)
 
     private let loop: any EventLoop
-    private let ear = PollListener()
+    private let listener = PollListener()
     private let state = Mutex(State())
 
     init(_ loop: any EventLoop) { self.loop = loop }
@@ -35,39 +35,39 @@ final class PollNotifier: Sendable {
     deinit { state.withLock { $0.pipe.take() }?.close(promise: nil) }
 
     /// Calls `body` on the loop after its next poll; call it on the loop, and only after the previous callback has run.
-    func afterNextLook(_ body: @escaping @Sendable () -> Void) {
-        ear.listen(body)
+    func afterNextPoll(_ body: @escaping @Sendable () -> Void) {
+        listener.listen(body)
         let (pipe, isFirst) = state.withLock { state in
             defer { state.isAsked = true }
             return (state.pipe, !state.isAsked)
         }
-        if let pipe, pipe.isActive { return Self.ring(pipe) }
-        if !isFirst || !open() { loop.scheduleTask(in: Self.pause) { [ear] in ear.hear() } }
+        if let pipe, pipe.isActive { return Self.notify(pipe) }
+        if !isFirst || !open() { loop.scheduleTask(in: Self.pause) { [listener] in listener.fire() } }
     }
 
-    private static func ring(_ pipe: any Channel) { pipe.writeAndFlush(ByteBuffer(integer: UInt8(0)), promise: nil) }
+    private static func notify(_ pipe: any Channel) { pipe.writeAndFlush(ByteBuffer(integer: UInt8(0)), promise: nil) }
 
     /// Creates the pipe and writes to it; returns false when no pipe can be created.
     private func open() -> Bool {
         guard let bootstrap = NIOPipeBootstrap(validatingGroup: loop), let ends = Self.ends() else { return false }
         bootstrap
             .channelOption(.maxMessagesPerRead, value: 1)
-            .channelInitializer { [ear] channel in
+            .channelInitializer { [listener] channel in
                 channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.addHandler(PollListenerHandler(ear))
+                    try channel.pipeline.syncOperations.addHandler(PollListenerHandler(listener))
                 }
             }
             .takingOwnershipOfDescriptors(input: ends.read, output: ends.write)
-            .whenComplete { [weak self, ear, loop] result in
+            .whenComplete { [weak self, listener, loop] result in
                 guard case .success(let pipe) = result else {
                     close(ends.read)
                     close(ends.write)
-                    loop.scheduleTask(in: Self.pause) { ear.hear() }
+                    loop.scheduleTask(in: Self.pause) { listener.fire() }
                     return
                 }
                 guard let self else { return pipe.close(promise: nil) }
                 self.state.withLock { $0.pipe = pipe }
-                Self.ring(pipe)
+                Self.notify(pipe)
             }
         return true
     }
@@ -88,22 +88,22 @@ private final class PollListener: Sendable {
     func listen(_ body: @escaping @Sendable () -> Void) { self.body.withLock { $0 = body } }
 
     /// Calls the callback once.
-    func hear() { body.withLock { $0.take() }?() }
+    func fire() { body.withLock { $0.take() }?() }
 }
 
 /// The last handler of the pipe's channel pipeline.
 private final class PollListenerHandler: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
 
-    private let ear: PollListener
+    private let listener: PollListener
 
-    init(_ ear: PollListener) { self.ear = ear }
+    init(_ listener: PollListener) { self.listener = listener }
 
     /// The loop is polling; the callback runs after it.
-    func channelRead(context: ChannelHandlerContext, data: NIOAny) { hear(context) }
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) { fire(context) }
 
     /// A closed pipe cannot notify any more.
-    func channelInactive(context: ChannelHandlerContext) { hear(context) }
+    func channelInactive(context: ChannelHandlerContext) { fire(context) }
 
-    private func hear(_ context: ChannelHandlerContext) { context.eventLoop.execute { [ear] in ear.hear() } }
+    private func fire(_ context: ChannelHandlerContext) { context.eventLoop.execute { [listener] in listener.fire() } }
 }

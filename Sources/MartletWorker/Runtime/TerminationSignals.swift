@@ -32,7 +32,7 @@ final class TerminationSignals: Sendable {
         var lastNumber = 0
         var savedActions: [SavedAction] = []
         var source: (any DispatchSourceRead)?
-        var hasHeard = false
+        var hasReceived = false
     }
 
     /// The shared instance of this process.
@@ -57,7 +57,7 @@ final class TerminationSignals: Sendable {
             guard state.listeners.isEmpty else { return }
             for var trap in state.savedActions { sigaction(trap.signal, &trap.before, nil) }
             state.savedActions = []
-            state.hasHeard = false
+            state.hasReceived = false
         }
     }
 
@@ -88,16 +88,16 @@ final class TerminationSignals: Sendable {
             fileDescriptor: ends[0], queue: DispatchQueue(label: "martlet.signals", qos: .userInitiated))
         source.setEventHandler { [self] in
             var number: UInt8 = 0
-            while read(ends[0], &number, 1) == 1 { heard(Int32(number)) }
+            while read(ends[0], &number, 1) == 1 { received(Int32(number)) }
         }
         source.resume()
         return source
     }
 
-    private func heard(_ signal: Int32) {
+    private func received(_ signal: Int32) {
         let (listeners, isFirst) = state.withLock { state in
-            defer { state.hasHeard = true }
-            return (Array(state.listeners.values), !state.hasHeard)
+            defer { state.hasReceived = true }
+            return (Array(state.listeners.values), !state.hasReceived)
         }
         guard isFirst else { _exit(128 + signal) }
         for listener in listeners { listener(signal) }

@@ -47,22 +47,22 @@ final class WakeTimer: Sendable {
             if isAwake {
                 continuation.resume()
             } else if let instant {
-                arm(instant)
+                schedule(instant)
             }
         }
     }
 
-    private func arm(_ instant: Instant) {
+    private func schedule(_ instant: Instant) {
         let isNew = state.withLock { state in
             if let timer = state.timer, timer <= instant { return false }
             state.timer = instant
             return true
         }
         guard isNew else { return }
-        executor.call(at: instant) { [weak self] in self?.ring(instant) }
+        executor.call(at: instant) { [weak self] in self?.timerFired(instant) }
     }
 
-    private func ring(_ instant: Instant) {
+    private func timerFired(_ instant: Instant) {
         let sleeper = state.withLock { state in
             if state.timer == instant { state.timer = nil }
             return state.sleeper.take()

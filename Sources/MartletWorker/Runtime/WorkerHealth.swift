@@ -84,7 +84,7 @@ extension WorkerHealth {
     /// The worker has stopped; its loops no longer count.
     func stopped() { state.withLock { $0.loops = [:] } }
 
-    func wentRound(_ queue: QueueName) { state.withLock { $0.loops[queue]?.round = .now } }
+    func loopRan(_ queue: QueueName) { state.withLock { $0.loops[queue]?.round = .now } }
 
-    func turned(_ queue: QueueName, failed: Bool) { state.withLock { $0.loops[queue]?.claims = !failed } }
+    func turnFinished(_ queue: QueueName, failed: Bool) { state.withLock { $0.loops[queue]?.claims = !failed } }
 }

@@ -48,7 +48,7 @@ final class QueueLoop: Sendable {
         var hasYielded = false
         while true {
             let now = Instant.now
-            context.configuration.health?.wentRound(queue.name)
+            context.configuration.health?.loopRan(queue.name)
             let events = inbox.take(withAnswer: !hasYielded)
             hasYielded = false
             // A stop before the reply applies to it: jobs in the reply are released without being started.
@@ -181,7 +181,7 @@ extension QueueLoop {
         }
         if isFailing, outcome.error == nil { logger.info("claim/settle requests succeed again") }
         isFailing = outcome.error != nil
-        context.configuration.health?.turned(queue.name, failed: isFailing)
+        context.configuration.health?.turnFinished(queue.name, failed: isFailing)
         if let lease = outcome.lease { heartbeats.leaseIs(lease) }
         heartbeats.noteStops(outcome.stops)
         for (ended, verdict) in outcome.verdicts { report(ended, verdict) }
