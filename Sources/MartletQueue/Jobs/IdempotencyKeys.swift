@@ -1,4 +1,4 @@
-// What is kept of a request that carries an idempotency key: what it asked for, and the id that its jobs' ids begin with.
+// The records of idempotency keys: what a request asked for, and the prefix of its jobs' ids.
 
 import Crypto
 public import MartletJobs
@@ -30,10 +30,10 @@ public enum IdempotencyClaim: Sendable, Hashable {
 public struct IdempotencyKey: Sendable, Hashable {
     /// How long a key is bound to its first request.
     public static let lifetime = Duration.seconds(86_400)
-    /// How long a request counts as running when nobody says that it has ended.
+    /// How long a request counts as running without reporting its end.
     static let longestRun = Duration.seconds(60)
 
-    /// The part of the Redis key that tells keys apart; nobody can read the caller's key from it.
+    /// Distinguishes the keys in Redis without revealing the caller's key.
     private let digest: String
 
     /// Creates a key; equal keys of different callers are distinct.
@@ -46,11 +46,11 @@ public struct IdempotencyKey: Sendable, Hashable {
         digest = hex(SHA256.hash(data: Array(owned.utf8)).prefix(20))
     }
 
-    /// The key of its record; each has a slot of its own.
+    /// The Redis key of its record; each has its own slot.
     func redisKey(prefix: String) -> String { "\(prefix):{idempotency:\(digest)}" }
 }
 
-/// What Redis keeps of the first request of a key, as one text.
+/// The stored record of a key's first request.
 private struct IdempotencyRecord {
     var request: String
     var base: JobID
@@ -91,7 +91,7 @@ extension JobStore {
         guard let first = IdempotencyRecord(stored: text) else { throw .broken("SET", reply) }
         if first.request == request { return .own(first.base) }
         if first.hasEnded { return .ended }
-        // A process that died in the middle of its request never says that it has ended.
+        // A process that died during its request never reports its end.
         let rest = try await command("PTTL", name).int ?? 0
         return lifetime - rest < IdempotencyKey.longestRun.inMilliseconds ? .running : .ended
     }

@@ -1,12 +1,13 @@
-// What a job says beyond its type and payload: the one list of it, for those who write it and those who only ask.
+// The optional fields of a job beyond type and payload, listed once for writing and for checking.
 
 import MartletJobs
 import MartletRedis
 
 extension NewJob {
-    /// Shows `reader` all that is said of the job beyond its id, type and payload and differs from what holds unsaid.
+    /// Passes to `reader` every field of the job, beyond id, type and payload, that differs from its default.
     ///
-    /// What is not in this list is neither sent nor stored. Every push comes by here: no value is made before it is asked for.
+    /// Fields missing here are neither sent nor stored. Every push passes through this function, so values are computed
+    /// only when needed.
     @inline(__always)
     private func showExtras(_ reader: inout some ExtraReader) {
         if priority != 0 { reader.read(priority: priority) }
@@ -21,14 +22,14 @@ extension NewJob {
         if let owner { reader.read(.owner, .text(owner)) }
     }
 
-    /// Whether nothing is said of the job but its type and payload: then nothing else is sent and stored.
+    /// Whether the job has only a type and a payload, so that nothing else is sent and stored.
     var isPlain: Bool {
         var reader = ExtraDetector()
         showExtras(&reader)
         return !reader.hasFound
     }
 
-    /// Appends a run of one job that is not plain, as the script `enqueue` reads it.
+    /// Appends a run of one job with extra fields, in the form that the script `enqueue` reads.
     func appendAlone(to arguments: inout RedisArguments) {
         var extras = ExtraWriter()
         showExtras(&extras)
@@ -40,21 +41,21 @@ extension NewJob {
     }
 }
 
-/// The value of a field that a job says.
+/// The value of an extra field.
 private enum ExtraValue {
     case number(Int)
     case text(String)
     case bytes([UInt8])
 }
 
-/// Who is shown what a job says.
+/// Receives the extra fields of a job.
 private protocol ExtraReader {
     mutating func read(priority: Int)
     mutating func read(wait: @autoclosure () -> String)
     mutating func read(_ field: JobField, _ value: @autoclosure () -> ExtraValue)
 }
 
-/// Finds out whether it says anything.
+/// Detects whether there are extra fields.
 private struct ExtraDetector: ExtraReader {
     private(set) var hasFound = false
 
@@ -63,7 +64,7 @@ private struct ExtraDetector: ExtraReader {
     mutating func read(_ field: JobField, _ value: @autoclosure () -> ExtraValue) { hasFound = true }
 }
 
-/// Writes what it says: fields by name and value, and what the script needs to put the job in its place.
+/// Writes extra fields as names and values, and what the script needs to place the job.
 private struct ExtraWriter: ExtraReader {
     private(set) var priority = 0
     private(set) var wait = "0"

@@ -1,4 +1,4 @@
-// What a push says of a typed job beyond its payload, and the job as the queue takes it.
+// The options of a typed push, and the conversion to a queue's job.
 
 public import FoundationEssentials
 public import MartletJobs
@@ -84,7 +84,7 @@ extension NewJob {
         digest = requestDigest()
     }
 
-    /// The payload is JSON with sorted keys, so that equal jobs are equal bytes.
+    /// Encodes the payload as JSON with sorted keys, so that equal jobs have equal bytes.
     private init<J: Job>(_ job: J, id: JobID, _ options: JobOptions) throws {
         let defaults = J.defaults
         self.init(

@@ -1,4 +1,4 @@
-// Where a job is: the eight states, the index that each stands for, and what operators may do in each.
+// The eight states of a job, their indexes, and the verbs allowed in each.
 
 /// The state of a job.
 ///

@@ -1,4 +1,4 @@
-// A job as it is pushed, and what becomes of the push.
+// A job to push, and the results of a push.
 
 import Crypto
 public import FoundationEssentials
@@ -196,12 +196,12 @@ extension NewJob {
         return hex(hash.finalize().prefix(16))
     }
 
-    /// Seconds from now, by our own clock, beyond which no moment can be right whatever Redis' clock says.
+    /// The most seconds from now, by the local clock, that a start time can be ahead, whatever Redis' clock shows.
     private static let farthest = 366.0 * 86_400
 
-    /// How long it waits as the scripts read it: ms, or the moment in ms behind an `@`.
+    /// The delay for the scripts: ms, or the time in ms after an `@`.
     var waitWord: String { runAt.map { "@\($0.roundedUpMilliseconds)" } ?? "\(delay.inMilliseconds)" }
 
-    /// About how many bytes the job is on the wire.
+    /// The approximate size of the job on the wire, in bytes.
     var wireSize: Int { payload.count + type.utf8.count + (metadata?.json.count ?? 0) + 160 }
 }

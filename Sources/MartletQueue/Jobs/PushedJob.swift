@@ -1,12 +1,12 @@
-// A job's record without reading it: what is known of a job that was accepted a moment ago.
+// The record of a newly created job, without reading it back.
 
 import FoundationEssentials
 import MartletJobs
 
 extension JobRecord {
-    /// The record of a job that a push has just created and that may run at once, so that nobody has to read it back.
+    /// Creates the record of a job that was just pushed and may run at once.
     ///
-    /// `nil` where Redis' own clock is part of the record: for ids that do not say when they were made.
+    /// `nil` when Redis' clock is part of the record: for ids that do not contain the time.
     package init?(queued job: NewJob, in queue: QueueName) {
         guard let createdAt = job.id.generatedAt, job.digest == nil, job.delay <= .zero, job.runAt == nil else {
             return nil

@@ -1,4 +1,4 @@
-// Pushing jobs as their authors write them, and waiting for what they return.
+// Pushing typed jobs, and waiting for their results.
 
 public import FoundationEssentials
 public import MartletJobs
@@ -176,7 +176,7 @@ extension Queue {
     ) async throws -> [JobRef<J.Output>] {
         let new = try jobs.map { try NewJob($0, options: options) }
         let pushed = try await enqueue(new, durability: durability)
-        // By index: a job is large, and handing it round costs as much as encoding it.
+        // By index: a job is large, and copying it costs as much as encoding it.
         return try new.indices.map { index in
             let id = new[index].id
             return try JobRef(
@@ -211,7 +211,7 @@ extension Queue {
 }
 
 extension EnqueueVerdict {
-    /// Whether the push met an earlier one; throws where it was refused.
+    /// Whether the push found an earlier one; throws when it was refused.
     fileprivate func isRepeat(of id: JobID) throws(EnqueueError) -> Bool {
         switch self {
         case .created: false

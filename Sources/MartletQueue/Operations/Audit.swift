@@ -1,4 +1,4 @@
-// The audit: whether every fact stands once and all agree. Reads only, a bounded page at a time, while work goes on.
+// The audit: checks that all stored facts agree. Read-only, in bounded pages, while work continues.
 
 import FoundationEssentials
 import MartletJobs

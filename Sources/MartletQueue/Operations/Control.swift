@@ -1,4 +1,4 @@
-// What operators ask of single jobs, many at once, each judged by itself.
+// Operators' verbs on jobs, in batches; each job is decided separately.
 
 public import FoundationEssentials
 public import MartletJobs
@@ -168,7 +168,7 @@ extension ControlVerb {
 }
 
 extension JobStart {
-    /// As the script reads it.
+    /// The verb for the script.
     fileprivate var word: String {
         switch self {
         case .after(let delay): String(delay.inMilliseconds)

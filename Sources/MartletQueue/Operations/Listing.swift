@@ -1,4 +1,4 @@
-// Reading jobs: by id, and page by page in the order of their index.
+// Reading jobs: by id, and page by page in index order.
 
 public import MartletJobs
 import MartletRedis
@@ -22,9 +22,9 @@ public struct JobPage: Sendable {
 ///
 /// Opaque to clients; remains valid while jobs come and go.
 public struct JobCursor: Sendable, Hashable, LosslessStringConvertible {
-    /// The index that the next page begins in; for finished jobs of all three kinds, `completed`.
+    /// The index that the next page starts in; `completed` for the merged indexes of finished jobs.
     var index: JobIndex
-    /// The score and id of the last job seen, `nil` at the beginning of the index.
+    /// The score and id of the last listed job; `nil` at the start of the index.
     var after: (score: String, id: String)?
 
     init(index: JobIndex, after: (score: String, id: String)? = nil) {

@@ -1,4 +1,4 @@
-// A queue's settings, its pause flags and its counts.
+// The settings, pause flags and counts of a queue.
 
 public import FoundationEssentials
 import MartletJobs
@@ -122,7 +122,7 @@ public struct QueueSettingsChange: Sendable, Hashable {
         self.defaults = defaults
     }
 
-    /// Fields and values as the script takes them; an empty value stands for the default.
+    /// Fields and values for the script; an empty value means the default.
     fileprivate var words: [(String, String)] {
         values.map { ($0, String($1)) } + defaults.flatMap(\.fields).sorted().map { ($0, "") }
     }
@@ -280,7 +280,7 @@ extension Queue {
 extension QueueStatus {
     init(name: QueueName, counts: [String: String], meta: [String: String]) {
         func number(_ words: [String: String], _ key: String, _ standard: Int = 0) -> Int {
-            // Broken ones are so bounded that the numbers of all queues can be summed up.
+            // Broken values are clamped so that sums over all queues cannot overflow.
             words[key].flatMap { Int($0) }.map { min(max($0, -(1 << 53)), 1 << 53) } ?? standard
         }
         func pause(_ flag: String) -> QueuePause? {

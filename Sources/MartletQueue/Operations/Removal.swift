@@ -1,4 +1,4 @@
-// Draining a queue, and deleting one: no acknowledged job goes unless it has ended and that is asked for.
+// Draining and deleting queues; unfinished jobs are never deleted.
 
 import MartletRedis
 
@@ -33,7 +33,7 @@ extension Queue {
     public func drain() async throws(QueueError) -> DrainReport? {
         guard let found = try await removal("count") else { return nil }
         var report = DrainReport()
-        // As many steps as the jobs that waited need: who pushes meanwhile does not keep this going.
+        // The number of steps is bounded by the jobs that waited, so that new pushes cannot extend it.
         for _ in 0...(found.waiting / Queue.batchLimit) {
             guard let step = try await removal("drain", atMost: Queue.batchLimit) else { return report }
             report.cancelled += step.done
@@ -62,7 +62,7 @@ extension Queue {
             forgotten += step.done
             if step.finished == 0 { break }
         }
-        // The name goes first: whoever notices losses asks for it again when a queue's data is gone.
+        // The name is removed first: loss detection checks it again when a queue's data is missing.
         _ = try await store.unregister(name)
         let last: RemovalStep?
         do throws(QueueError) { last = try await removal("delete") } catch {
@@ -86,7 +86,7 @@ extension Queue {
     }
 }
 
-/// What a step did and what it left.
+/// The result of a step.
 private struct RemovalStep {
     var done, waiting, running, finished: Int
 
@@ -94,7 +94,7 @@ private struct RemovalStep {
 }
 
 extension JobStore {
-    /// Takes a name out of the registry; whether it was there.
+    /// Removes a name from the registry; returns whether it was there.
     fileprivate func unregister(_ name: QueueName) async throws(QueueError) -> Bool {
         try await command("SREM", queuesKey, name.description).int == 1
     }

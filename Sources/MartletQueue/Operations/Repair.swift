@@ -1,4 +1,4 @@
-// Repair: what an audit found is mended, one thing in one script, only towards a state in which jobs run again.
+// Repair: fixes an audit's findings, one per script, only towards states in which jobs can run again.
 
 import MartletRedis
 
@@ -47,7 +47,7 @@ extension Queue {
         where seen.insert([finding.kind.rawValue, finding.subject]).inserted {
             repairs += try await repair(finding.kind.rawValue, finding.subject, dryRun)
         }
-        // What was mended may have closed the ledger; a dry run says what it would be closed by as it stands.
+        // Repairs may have balanced the ledger; a dry run reports the current difference.
         return repairs + (try await repair("ledger", "", dryRun))
     }
 

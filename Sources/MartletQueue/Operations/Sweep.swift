@@ -1,4 +1,4 @@
-// Sweeping: the housekeeping that any process may do at any time.
+// Sweeping: periodic maintenance that any process may do at any time.
 
 public import MartletJobs
 import MartletRedis
@@ -35,7 +35,7 @@ extension Queue {
             guard let pair = part.array, pair.count == 2, let name = pair[0].string else {
                 throw .broken("sweep", part)
             }
-            // An index may hold a word that is no id.
+            // An index may contain an invalid id.
             if let id = JobID(stored: name) { takenBack[id] = pair[1].string.flatMap(JobState.init) }
         }
         return SweepReport(more: more == 1, promoted: promoted, forgotten: forgotten, takenBack: takenBack)
@@ -67,7 +67,7 @@ extension JobStore {
         }
         let now = seconds * 1000 + micros / 1000
         return zip(names, replies.dropFirst()).filter { _, reply in
-            // A queue that cannot be asked is swept: that says what is wrong with it.
+            // A queue that cannot be read is swept: the sweep reports what is wrong.
             guard let fields = try? reply.get().array, let swept = fields.first?.int else { return true }
             let (ago, isTooFar) = (now &+ (fields.last?.int ?? 0)).subtractingReportingOverflow(swept)
             return isTooFar || ago < 0 || ago >= pause.inMilliseconds

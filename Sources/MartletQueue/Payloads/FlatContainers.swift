@@ -1,6 +1,6 @@
-// What a type that encodes itself sees of a flat encoder: its keys, and values without a structure of their own.
+// The containers of a flat encoder: keyed, and single values.
 
-/// The fields of the object by the keys of a type.
+/// A keyed container over the fields of the object.
 struct FlatKeys<Key: CodingKey>: KeyedEncodingContainerProtocol {
     let encoder: FlatEncoder
 
@@ -38,9 +38,9 @@ struct FlatKeys<Key: CodingKey>: KeyedEncodingContainerProtocol {
     }
 }
 
-/// The value of one field, for the types that are one: raw values, dates, ids.
+/// The value of one field, for types that are one value: raw values, dates, ids.
 ///
-/// It cannot refuse to be taken for a list or an object; then nothing that is written counts.
+/// It cannot refuse to be used as a list or object; the result is then discarded.
 struct FlatItem: Encoder, SingleValueEncodingContainer, UnkeyedEncodingContainer {
     private let encoder: FlatEncoder
     private let name: String

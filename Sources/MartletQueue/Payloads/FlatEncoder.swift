@@ -1,20 +1,20 @@
-// Encodes flat objects of plain values, as most payloads are, at a fraction of what a general encoder costs.
+// Encodes flat objects of plain values, the most common payloads, faster than a general encoder.
 
-/// Encodes one flat object, or finds that it is none.
+/// Encodes one flat object, or reports that the value is not one.
 final class FlatEncoder: Encoder {
     private struct Field {
         let name: String
-        /// Where the field, with its name, stands among the bytes.
+        /// The range of the field with its name.
         let place: Range<Int>
     }
 
-    /// Thrown where a general encoder is to have its say; nobody sees it.
+    /// Thrown to fall back to the general encoder; callers never see it.
     struct NotHere: Error {}
 
     private var bytes: [UInt8] = []
     private var fields: [Field] = []
     private var isOpen = false
-    /// Whether anything was asked that is not done here; a type may catch the error and go on.
+    /// Whether something unsupported was requested; a type may catch the error and continue.
     private var hasRefused = false
 
     init() {
@@ -22,7 +22,7 @@ final class FlatEncoder: Encoder {
         fields.reserveCapacity(4)
     }
 
-    /// Empty, as it is with an encoder that nobody set up.
+    /// Empty, as in an encoder without configuration.
     var userInfo: [CodingUserInfoKey: Any] { [:] }
 
     var codingPath: [any CodingKey] {
@@ -37,7 +37,7 @@ final class FlatEncoder: Encoder {
     }
 
     func container<Key: CodingKey>(keyedBy type: Key.Type) -> KeyedEncodingContainer<Key> {
-        // A second one may mean the same object or an error; not here.
+        // A second container may mean the same object or an error; unsupported here.
         if isOpen { hasRefused = true }
         isOpen = true
         return KeyedEncodingContainer(FlatKeys<Key>(encoder: self))
@@ -66,7 +66,7 @@ extension FlatEncoder {
 
     func add(_ name: String, _ text: String) { add(name) { Self.append(text, to: &$0) } }
 
-    /// Writes a field whose value is the same in every JSON: digits or a word.
+    /// Writes a field with a fixed JSON spelling: digits or a literal.
     func add(_ name: String, word: String) {
         add(name) { bytes in
             bytes.append(contentsOf: word.utf8)
@@ -87,7 +87,7 @@ extension FlatEncoder {
         if fields.count != count + 1 { hasRefused = true }
     }
 
-    /// Appends a text in quotes; false when it needs more than the common escapes.
+    /// Appends a quoted string; false when it needs uncommon escapes.
     private static func append(_ text: String, to bytes: inout [UInt8]) -> Bool {
         var text = text
         bytes.append(UInt8(ascii: "\""))
@@ -120,9 +120,9 @@ extension FlatEncoder {
         }
     }
 
-    /// The object, its fields sorted by name; `nil` when it is not one for here.
+    /// The object with sorted fields; `nil` when it cannot be encoded here.
     func finished() -> [UInt8]? {
-        // Names are sorted by their bytes, and texts beyond ASCII compare otherwise.
+        // Names are sorted by bytes; strings outside ASCII compare differently.
         guard isOpen, !hasRefused, fields.count < 2 || fields.allSatisfy({ $0.name.utf8.allSatisfy { $0 < 0x80 } })
         else {
             return nil
@@ -133,7 +133,7 @@ extension FlatEncoder {
         object.append(UInt8(ascii: "{"))
         for (index, field) in fields.enumerated() {
             if index > 0 {
-                // Of a field that is written twice the last one counts.
+                // The last value of a repeated field counts.
                 guard fields[index - 1].name != field.name else { return nil }
                 object.append(UInt8(ascii: ","))
             }

@@ -1,13 +1,13 @@
-// How jobs become payloads: JSON with sorted keys, so that equal jobs are equal bytes.
+// Encodes jobs as payloads: JSON with sorted keys, so that equal jobs have equal bytes.
 
 import FoundationEssentials
 
-/// Writes payloads.
+/// Encodes payloads.
 ///
-/// Flat ones are written by a ``FlatEncoder``, all others by `JSONEncoder`; so is each that asks anything unusual, and
-/// each that fails: bytes and errors are always those of `JSONEncoder`.
+/// Flat ones take a fast path. `JSONEncoder` encodes all others, and every payload that fails on the fast path, so
+/// bytes and errors are always those of `JSONEncoder`.
 enum PayloadWriter {
-    /// Made once: making an encoder costs as much as encoding a small job.
+    /// Created once: creating an encoder costs as much as encoding a small job.
     private static let encoder: JSONEncoder = {
         let encoder = JSONEncoder()
         encoder.outputFormatting = .sortedKeys
@@ -18,7 +18,7 @@ enum PayloadWriter {
         try writeFlat(payload) ?? Array(encoder.encode(payload))
     }
 
-    /// The bytes; `nil` when only `JSONEncoder` knows them.
+    /// The bytes; `nil` when only `JSONEncoder` can encode the payload.
     static func writeFlat<Payload: Encodable>(_ payload: Payload) -> [UInt8]? {
         guard !SpecialPayloads.contain(Payload.self) else { return nil }
         let encoder = FlatEncoder()
@@ -27,9 +27,9 @@ enum PayloadWriter {
     }
 }
 
-/// What payloads may hold that Foundation's JSON treats in a way of its own.
+/// The types that Foundation's JSON coders treat specially.
 package enum SpecialPayloads {
-    /// Whether `JSONEncoder` and `JSONDecoder` code values of the type otherwise than they would code themselves.
+    /// Whether `JSONEncoder` and `JSONDecoder` code the type differently from its own `Codable` implementation.
     package static func contain(_ type: Any.Type) -> Bool {
         type == Data.self || type == URL.self || type == Decimal.self
     }

@@ -1,4 +1,4 @@
-// Gathers what many callers ask at once into batches, since a batch costs Redis and the wire a fraction of its parts.
+// Coalesces concurrent requests into batches, which cost Redis and the network a fraction of single ones.
 
 import DequeModule
 import MartletRedis
@@ -6,27 +6,27 @@ import Synchronization
 
 /// Sends requests of many callers in batches.
 ///
-/// A lone caller pays nothing: its request goes out at once while fewer than two batches are under way; those that come
-/// meanwhile go together when one of them has returned. Where callers come in crowds, the one that could go lets those of the same
-/// round of its executor come along, since a batch of one costs Redis as much as one of a dozen.
-/// A caller that gives up never takes others along.
+/// A lone caller pays nothing: its request is sent at once while fewer than two batches are in flight. Requests that
+/// arrive meanwhile are sent together when one returns. With many concurrent callers, a request that could be sent
+/// waits for those of the same executor round, since a batch of one costs Redis as much as one of a dozen. Cancelling a
+/// caller never affects others.
 final class Coalescer<Request: Sendable, Reply: Sendable>: Sendable {
     typealias Send = @Sendable ([Request]) async throws(QueueError) -> [Reply]
 
     private struct State {
         var underWay = 0
         var waiting: Deque<Ticket<Request, Reply>> = []
-        /// How many batches in a row were of one caller; those who went alone do not count.
+        /// The number of consecutive batches with one caller; requests sent directly do not count.
         var loners = State.fewLoners
         private static var fewLoners: Int { 4 }
-        /// Whether others come soon: one that finds no company may be chance.
+        /// Whether more callers are likely; a single batch of one may be chance.
         private var isCrowded: Bool { loners < State.fewLoners }
-        /// Whether a caller lets others come along just now.
+        /// Whether a caller is waiting for others.
         var isGathering = false
-        /// How often that has been so.
+        /// The number of such waits so far.
         var gatherings = 0
 
-        /// The place of one who comes now.
+        /// Decides how a new request is sent.
         mutating func admit() -> Place {
             if isCrowded, mayStart {
                 isGathering = true
@@ -38,10 +38,10 @@ final class Coalescer<Request: Sendable, Reply: Sendable>: Sendable {
             return .alone
         }
 
-        /// Whether another batch may go now.
+        /// Whether another batch may be sent.
         var mayStart: Bool { underWay < Coalescer.maximumInFlight && !isGathering }
 
-        /// Takes a place for a batch of those who wait, if there is one.
+        /// Reserves a batch for the waiting requests, if possible.
         mutating func start() -> Bool {
             guard mayStart, !waiting.isEmpty else { return false }
             underWay += 1
@@ -49,7 +49,7 @@ final class Coalescer<Request: Sendable, Reply: Sendable>: Sendable {
         }
     }
 
-    /// How a caller's request goes out.
+    /// How a request is sent.
     private enum Place {
         /// At once and alone.
         case alone
@@ -59,7 +59,7 @@ final class Coalescer<Request: Sendable, Reply: Sendable>: Sendable {
         case amongOthers
     }
 
-    /// While one batch is on its way, the next is worked on at this end.
+    /// While one batch is in flight, the next is prepared.
     private static var maximumInFlight: Int { 2 }
 
     private let limit: Int
@@ -67,11 +67,13 @@ final class Coalescer<Request: Sendable, Reply: Sendable>: Sendable {
     private let soon: (@Sendable (@escaping @Sendable () -> Void) -> Void)?
     private let state = Mutex(State())
 
+    /// Creates a coalescer.
+    ///
     /// - Parameters:
     ///   - limit: the most requests of a batch.
-    ///   - executor: where batches are written and their replies handed out: the thread on which the replies arrive.
-    ///   - soon: calls what it is given after a moment, however busy the callers' executors are; without it callers in a
-    ///     crowd wait for the executor of the one that goes ahead.
+    ///   - executor: where batches are written and replies distributed: the thread on which replies arrive.
+    ///   - soon: calls its argument after a moment, however busy the callers' executors are; without it, callers wait
+    ///     for the executor of the one that collects them.
     init(
         limit: Int, executor: (any TaskExecutor)? = nil,
         soon: (@Sendable (@escaping @Sendable () -> Void) -> Void)? = nil
@@ -81,17 +83,17 @@ final class Coalescer<Request: Sendable, Reply: Sendable>: Sendable {
         self.soon = soon
     }
 
-    /// A coalescer whose batches travel over the connection of `connection`, if they travel.
+    /// Creates a coalescer whose batches are sent over `connection`, if given.
     convenience init(limit: Int, connection: ConnectionExecutor?) {
         self.init(limit: limit, executor: connection) { connection?.call(at: .now + .milliseconds(5), $0) }
     }
 
-    /// How many wait for a batch to return.
+    /// The number of requests that wait for a batch.
     var waitingCount: Int { state.withLock { $0.waiting.count } }
 
-    /// Sends `request`, alone or in a batch.
+    /// Sends a request, alone or in a batch.
     ///
-    /// - Parameter send: sends a batch, one reply for each request; the same for all callers.
+    /// - Parameter send: sends a batch and returns one reply per request; the same for all callers.
     func call(_ request: Request, by send: @escaping Send) async throws(QueueError) -> Reply {
         switch state.withLock({ $0.admit() }) {
         case .alone:
@@ -113,7 +115,7 @@ final class Coalescer<Request: Sendable, Reply: Sendable>: Sendable {
                 let isWaiting = ticket.await(continuation)
                 let isFree = state.withLock { state in
                     if isWaiting { state.waiting.append(ticket) }
-                    // Also one that has given up sees to those whom it let come along.
+                    // A cancelled caller still serves those that it let wait.
                     if gathering == state.gatherings { state.isGathering = false }
                     return state.start()
                 }
@@ -124,7 +126,7 @@ final class Coalescer<Request: Sendable, Reply: Sendable>: Sendable {
         }
     }
 
-    /// The executor of the one that went ahead has not come to it for long: nobody waits for it any more.
+    /// The collecting caller's executor is busy: its batch is sent without it.
     private func end(_ gathering: Int, _ send: @escaping Send) {
         let isFree = state.withLock { state in
             guard state.isGathering, state.gatherings == gathering else { return false }
@@ -134,7 +136,7 @@ final class Coalescer<Request: Sendable, Reply: Sendable>: Sendable {
         if isFree { start(send) }
     }
 
-    /// A direct request has returned: its place goes to those who wait.
+    /// A direct request has returned; waiting requests may use its slot.
     private func free(_ send: @escaping Send) {
         let isFree = state.withLock { state in
             state.underWay -= 1
@@ -143,14 +145,14 @@ final class Coalescer<Request: Sendable, Reply: Sendable>: Sendable {
         if isFree { start(send) }
     }
 
-    /// Not a child of any caller's task: whoever gives up must not end what others wait for.
+    /// Not a child of a caller's task: a cancelled caller must not affect others.
     private func start(_ send: @escaping Send) {
         Task(executorPreference: executor) { while let batch = self.next() { await Self.send(batch, send) } }
     }
 
     private func next() -> [Ticket<Request, Reply>]? {
         state.withLock { state in
-            // Those who gather go when they are all there; half of them now would make two batches of one.
+            // Collected requests are sent when all are there; sending half of them now would make two batches of one.
             guard !state.waiting.isEmpty, !state.isGathering else {
                 state.underWay -= 1
                 return nil
@@ -174,7 +176,7 @@ final class Coalescer<Request: Sendable, Reply: Sendable>: Sendable {
     }
 }
 
-/// One caller's place in a batch.
+/// One caller's entry in a batch.
 private final class Ticket<Request: Sendable, Reply: Sendable>: Sendable {
     private struct State {
         var continuation: CheckedContinuation<Result<Reply, QueueError>, Never>?
@@ -187,7 +189,7 @@ private final class Ticket<Request: Sendable, Reply: Sendable>: Sendable {
 
     init(_ request: Request) { self.request = request }
 
-    /// Takes the caller's continuation; false when the caller has given up and was answered.
+    /// Stores the caller's continuation; false when the caller was cancelled and already resumed.
     func await(_ continuation: CheckedContinuation<Result<Reply, QueueError>, Never>) -> Bool {
         let isCancelled = state.withLock { state in
             if !state.isCancelled { state.continuation = continuation }
@@ -197,7 +199,7 @@ private final class Ticket<Request: Sendable, Reply: Sendable>: Sendable {
         return !isCancelled
     }
 
-    /// The request is about to be sent; false when nobody waits for it any more.
+    /// Called before the request is sent; false when the caller was cancelled.
     func take() -> Bool {
         state.withLock { state in
             state.isSent = state.continuation != nil

@@ -1,4 +1,4 @@
-// How safe a push must be before it is answered, and what was confirmed of it.
+// The durability of pushes, and its confirmation.
 
 /// How durable a push must be before it returns.
 ///
@@ -16,7 +16,7 @@ public enum Durability: String, Sendable, Hashable, CaseIterable, Comparable {
     /// At least one replica has it too.
     case replicated
 
-    /// The level as the scripts know it.
+    /// The level's number for the scripts.
     var level: Int {
         switch self {
         case .memory: 0
@@ -64,7 +64,7 @@ public enum Confirmation: Sendable, Hashable, CustomStringConvertible {
         return reason
     }
 
-    /// The confirmation of two pushes together.
+    /// The combined confirmation of two pushes.
     package func and(_ other: Confirmation) -> Confirmation {
         switch (self, other) {
         case (.unconfirmed, _): self

@@ -1,14 +1,14 @@
-// What is asked of Redis behind a push, to know how safe the push is, and how the answer is read. Pure.
+// The commands that prove a push's durability, and how to read their replies. Pure.
 
 import MartletJobs
 import MartletRedis
 
-/// A Redis version, as far as it matters here.
+/// A Redis version.
 struct RedisVersion: Sendable, Hashable, Comparable {
     var major: Int
     var minor: Int
 
-    /// Reads `7.0.15`; `nil` for anything that does not begin with two numbers.
+    /// Parses `7.0.15`; `nil` unless the text begins with two numbers.
     init?(_ text: String) {
         let parts = text.split(separator: ".").prefix(2).compactMap { Int($0) }
         guard parts.count == 2 else { return nil }
@@ -20,9 +20,9 @@ struct RedisVersion: Sendable, Hashable, Comparable {
     }
 }
 
-/// What shows that all writes of a connection are as safe as `durability` says.
+/// The proof that all writes of a connection are as durable as required.
 ///
-/// It is sent right behind the writes on the connection that wrote.
+/// It is sent directly after the writes on the same connection.
 enum DurabilityProof: Sendable, Hashable {
     /// WAITAOF: the server and this many replicas have it on disk.
     case synced(replicas: Int, milliseconds: Int)
@@ -31,10 +31,10 @@ enum DurabilityProof: Sendable, Hashable {
     /// The server's settings guarantee that it answers no write before it is on disk.
     case settings
 
-    /// The settings that make each answer of a server a confirmation, with their values.
+    /// The settings, with values, that make every answer a confirmation.
     static let safeSettings = ["appendonly": "yes", "appendfsync": "always", "no-appendfsync-on-rewrite": "no"]
 
-    /// What a server of this version is asked; `nil` where memory is enough.
+    /// The proof for a server of this version; `nil` where memory is enough.
     init?(of durability: Durability, version: RedisVersion?, within limit: Duration) {
         let milliseconds = max(1, limit.inMilliseconds)
         let knowsWaitAOF = version.map { ($0.major, $0.minor) >= (7, 2) } ?? false
@@ -55,7 +55,7 @@ enum DurabilityProof: Sendable, Hashable {
         }
     }
 
-    /// Why the answer shows nothing; `nil` when it shows what was asked.
+    /// Why the reply is no proof; `nil` when it is one.
     func objection(to answer: Result<RedisValue, RedisError>) -> String? {
         switch answer {
         case .failure(let error): objection(to: error)

@@ -1,4 +1,4 @@
-// The connection on which pushes wait for more than Redis' memory, so that nobody else's commands wait with them.
+// A dedicated connection for pushes that wait for more than Redis' memory, so that other commands do not wait too.
 
 import Logging
 import MartletJobs
@@ -6,7 +6,7 @@ import MartletRedis
 import ServiceLifecycle
 import Synchronization
 
-/// One push on its way over the connection that waits.
+/// A push on that connection.
 struct DurablePush: Sendable {
     var queue: Queue
     var jobs: ArraySlice<NewJob>
@@ -14,30 +14,30 @@ struct DurablePush: Sendable {
     var durability: Durability
 }
 
-/// Why a push is to be made again in another way; it never leaves this module.
+/// Why a push must be repeated differently; never leaves this module.
 enum PushAgain: Error {
     case afterCreatingTheQueue
     case with(Durability)
 }
 
 extension QueueError {
-    /// Why the push is to be made again; `nil` for a fault.
+    /// Why the push must be repeated; `nil` for another error.
     var again: PushAgain? { underlying as? PushAgain }
 
-    /// An error that asks for another try.
+    /// An error that asks for a repeat.
     static func again(_ reason: PushAgain) -> QueueError {
         QueueError(.notExecuted(.unavailable), message: "the push must be made otherwise", underlying: reason)
     }
 }
 
-/// Pushes that are answered when they are as safe as was asked for.
+/// Sends pushes that return when they are as durable as requested.
 ///
-/// They have a connection of their own, opened by the first of them, since a wait holds up everything behind it. Those
-/// that come while others are under way share the next write and one wait.
+/// They use a dedicated connection, opened on first use, since waiting blocks all later commands. Pushes that arrive
+/// while others are in flight share the next write and one wait.
 final class DurableConnection: Sendable {
     typealias Answer = Result<Pushed<AtomicEnqueueResult>, QueueError>
 
-    /// How long the server may take to confirm.
+    /// The time limit of a confirmation.
     private let limit: Duration
     private let client: RedisClient
     private let batches: Coalescer<DurablePush, Answer>
@@ -49,7 +49,7 @@ final class DurableConnection: Sendable {
         initialRequests: @escaping @Sendable () -> InitialRequests?
     ) {
         var own = configuration
-        // Two batches are under way at most, and the second one waits for the first.
+        // At most two batches are in flight, and the second waits for the first.
         own.commandTimeout += limit * 2
         own.clientName = configuration.clientName.map { "\($0)-durable" }
         self.limit = limit
@@ -57,13 +57,13 @@ final class DurableConnection: Sendable {
         batches = Coalescer(limit: Queue.batchLimit, connection: neighbour.executor)
     }
 
-    /// Holds the connection, from when it is first needed until the service shuts down or the task is cancelled.
+    /// Keeps the connection, from its first use until shutdown or cancellation.
     func run() async throws {
         let isNeeded = await cancelWhenGracefulShutdown { await self.needed.stream.first { true } != nil }
         if isNeeded == true { try await client.run() }
     }
 
-    /// Pushes, and waits.
+    /// Pushes and waits.
     func push(_ push: DurablePush) async throws(QueueError) -> Pushed<AtomicEnqueueResult> {
         needed.continuation.yield()
         return try await batches.call(push) { batch throws(QueueError) in try await self.send(batch) }.get()
@@ -84,7 +84,7 @@ final class DurableConnection: Sendable {
             var confirmation = Confirmation.confirmed(call.durability)
             if let (place, proof) = proofs[call.durability], let reason = proof.objection(to: reply.closing[place]) {
                 confirmation = .unconfirmed(call.durability, reason: reason)
-                // Perhaps it is another server by now, which has another way to say it.
+                // The connection may be to another server that needs another proof.
                 self.version.withLock { $0 = nil }
             }
             for (index, answer) in call.answers(reply.result, confirmation) { answers[index] = answer }
@@ -93,7 +93,7 @@ final class DurableConnection: Sendable {
         return answers.map { $0 ?? .failure(lost) }
     }
 
-    /// The server's version; asked for once, and again after something went wrong.
+    /// The server's version, cached until an error.
     private func serverVersion() async throws(QueueError) -> RedisVersion? {
         if let known = version.withLock({ $0 }) { return known }
         do throws(RedisError) {
@@ -102,7 +102,7 @@ final class DurableConnection: Sendable {
             version.withLock { $0 = found }
             return found
         } catch {
-            // Whoever may not ask is taken for one who talks to an old server: what is asked of those, all understand.
+            // Without permission to ask, an old server is assumed: its commands work everywhere.
             if error.outcome == .verdict { return nil }
             throw QueueError(error)
         }

@@ -1,4 +1,4 @@
-// Pushing jobs: one, many each by itself, or many all or nothing.
+// Pushing jobs: one, many separately, or many atomically.
 
 import MartletJobs
 import MartletRedis
@@ -102,7 +102,7 @@ extension Queue {
         return all
     }
 
-    // Not a frame of its own: this is the way of every push that asks for nothing.
+    // Not a separate stack frame: every push without durability passes here.
     @inline(__always)
     private func pushPlainly(_ job: NewJob) async throws(QueueError) -> EnqueueVerdict {
         do throws(QueueError) {
@@ -110,20 +110,20 @@ extension Queue {
                 jobs.count > 1 ? try await enqueueTogether(jobs) : try await enqueueInSlices(jobs)
             }
         } catch {
-            // The others of the batch are none of this caller's business.
+            // The other ids of the batch do not belong to this caller.
             var own = error
             own.ids = [job.id]
             throw own
         }
     }
 
-    /// Keeps the level that the queue wants, where that is why nothing happened; throws every other error.
+    /// Stores the queue's level if that is why nothing happened; throws every other error.
     private func heed(_ error: QueueError) throws(QueueError) {
         guard case .with(let more) = error.again else { throw error }
         calls.level.store(more.level, ordering: .relaxed)
     }
 
-    /// Pushes over the connection that waits; creates the queue or asks for more where the script says so.
+    /// Pushes over the waiting connection; creates the queue or raises the level if the script asks for it.
     private func pushDurably(
         _ jobs: ArraySlice<NewJob>, isAtomic: Bool, _ asked: Durability?
     ) async throws(QueueError) -> Pushed<AtomicEnqueueResult> {
@@ -148,9 +148,9 @@ extension Queue {
             .notExecuted(.unavailable), ids: jobs.map(\.id), message: "the queue is deleted or changed all the time")
     }
 
-    /// Pushes jobs of callers none of whom waited for another, so none of them has to run first.
+    /// Pushes jobs of independent callers, whose order is free.
     ///
-    /// With ids of our own they go in the order of the ids, in which they were made: ids that rise cost Redis least.
+    /// Generated ids are sent in order of creation, since rising ids cost Redis least.
     private func enqueueTogether(_ jobs: [NewJob]) async throws(QueueError) -> [EnqueueVerdict] {
         let isInOrder = zip(jobs, jobs.dropFirst()).allSatisfy { $0.id.description < $1.id.description }
         guard !isInOrder, jobs.allSatisfy({ $0.digest == nil }) else {
@@ -171,7 +171,8 @@ extension Queue {
         var next = PushCall(slices.first ?? [], mode: mode, after: calls.reached)
         for following in slices.dropFirst() {
             let call = next
-            // While one slice is on its way the next is written. Never two on the way: their order is the jobs' order.
+            // While one slice is in flight, the next is prepared. Only one is in flight, so that the jobs keep their
+            // order.
             async let reply = pushed(call)
             next = PushCall(following, mode: mode, after: calls.reached)
             verdicts += try call.verdicts(await reply.get(), noting: calls)
@@ -231,7 +232,7 @@ extension Queue {
         return try await pushDurably(jobs[...], isAtomic: true, durability)
     }
 
-    /// Longer than the push before may take, which is said twice when its first reply is lost.
+    /// Longer than the previous push can take, including a repeat after a lost reply.
     private static let longestWaitForOthers = Duration.seconds(8)
 
     private func enterAlone(_ jobs: [NewJob]) async throws(QueueError) {
@@ -251,12 +252,12 @@ extension Queue {
 
     /// The most jobs of one call.
     static let pushLimit = 200
-    /// About the most bytes of one call.
+    /// The approximate size limit of one call in bytes.
     static let pushBytes = 1 << 20
 
-    /// Slices of at most 200 jobs and about a MiB.
+    /// Slices of at most 200 jobs and about 1 MiB.
     ///
-    /// Larger ones cost Redis no less for each job, and leave it idle for longer while the next is written.
+    /// Larger ones do not save Redis any work, and leave it idle longer while the next one is prepared.
     private static func bySize(_ jobs: [NewJob]) -> [ArraySlice<NewJob>] {
         var slices: [ArraySlice<NewJob>] = []
         var start = 0
@@ -273,14 +274,14 @@ extension Queue {
     }
 }
 
-/// A call of the script `enqueue` and how its answer is read.
+/// A call of the script `enqueue` and the parser for its reply.
 struct PushCall: Sendable {
     let arguments: RedisArguments
     private let jobs: ArraySlice<NewJob>
-    /// How far the queue had come before this call was made.
+    /// The queue's state before this call.
     private let floor: PushFloor
 
-    /// The call for these jobs; `mode` is `each` or `atomic`, with a level behind it where the script must compare.
+    /// The call for these jobs; `mode` is `each` or `atomic`, followed by a level if the script must compare it.
     init(_ jobs: ArraySlice<NewJob>, mode: String = "each", after floor: PushFloor = PushFloor()) {
         var arguments = RedisArguments(mode)
         arguments.reserveCapacity(jobs.reduce(0) { $0 + $1.wireSize })
@@ -290,7 +291,7 @@ struct PushCall: Sendable {
         self.floor = floor
     }
 
-    /// Appends the jobs in runs: plain ones of one type that follow each other share their head.
+    /// Appends the jobs in runs: consecutive plain jobs of one type share their head.
     private static func append(_ jobs: ArraySlice<NewJob>, to arguments: inout RedisArguments) {
         var start = jobs.startIndex
         while start < jobs.endIndex {
@@ -313,9 +314,9 @@ struct PushCall: Sendable {
 
     var ids: [JobID] { jobs.map(\.id) }
 
-    /// What became of all of them together.
+    /// The result of all jobs together.
     ///
-    /// Throws an error that asks for another try when the queue wants a higher level.
+    /// Throws an error that asks for a repeat when the queue requires a higher level.
     func result(_ value: RedisValue, noting calls: QueueCalls? = nil) throws(QueueError) -> AtomicEnqueueResult {
         guard let parts = value.array, parts.first?.string == "refused" else {
             return .accepted(try verdicts(value, noting: calls))
@@ -326,7 +327,7 @@ struct PushCall: Sendable {
         return .refused(index: position - 1, try EnqueueVerdict(.array(Array(parts[2...]))))
     }
 
-    /// Reads how many jobs were ever created, then position from 1 and verdict of each job that was not simply put in line.
+    /// Parses the total of created jobs, then position from 1 and verdict of every job that was not simply queued.
     func verdicts(_ value: RedisValue, noting calls: QueueCalls? = nil) throws(QueueError) -> [EnqueueVerdict] {
         guard let parts = value.array, case .integer(let created)? = parts.first, !parts.count.isMultiple(of: 2) else {
             throw Self.wanted(value).map { .again(.with($0)) } ?? .broken("enqueue", value)
@@ -344,7 +345,7 @@ struct PushCall: Sendable {
         return verdicts
     }
 
-    /// The level that the queue wants, where that is why nothing happened.
+    /// The level that the queue requires, if that is why nothing happened.
     private static func wanted(_ value: RedisValue) -> Durability? {
         guard let parts = value.array, parts.count == 2, parts[0].string == "durable" else { return nil }
         return parts[1].int.flatMap { Durability(level: $0) }

@@ -1,4 +1,4 @@
-// Claiming: how a worker gets jobs, and how it gets them again when the reply was lost.
+// Claiming: how a worker gets jobs, including again after a lost reply.
 
 public import FoundationEssentials
 public import MartletJobs
@@ -42,9 +42,9 @@ public struct ClaimRequest: Sendable, Hashable {
         self.lastChances = min(max(lastChances, 0), 128)
     }
 
-    /// A nonce for a worker that runs lost jobs in processes of their own: `i` before the digits says so.
+    /// A nonce for a worker that isolates lost jobs: it starts with `i`.
     ///
-    /// The loss of such a job by its worker's death says little against the job.
+    /// A lost isolated job says little about the job when the worker itself died.
     package static func freshNonce(isolatesLostJobs: Bool) -> String {
         isolatesLostJobs ? "i" + freshNonce() : freshNonce()
     }
@@ -84,7 +84,7 @@ public struct ClaimedJob: Sendable {
     public var timeout: Duration?
     /// The checkpoint of an earlier attempt.
     public var checkpoint: [UInt8]?
-    /// When it was pushed, as stored with the job; `nil` where its id tells.
+    /// When it was pushed, as stored with the job; `nil` if its id contains the time.
     var storedCreation: Date?
     /// The labels from the push.
     public var tags: [String] = []
@@ -133,8 +133,8 @@ public struct ClaimReply: Sendable {
 }
 
 extension ClaimedJob {
-    /// Reads `id, claims, place in line (empty in a replay), hash as flat list`; `nil` for a job whose id, type or payload
-    /// cannot be read.
+    /// Parses `id, claims, position (empty in a replay), hash as flat list`; `nil` for a job whose id, type or payload
+    /// is unreadable.
     init?(_ words: ArraySlice<RedisValue>, nonce: String, firstToken: String, now: Int) throws(QueueError) {
         let at = words.startIndex
         guard let name = words[at].string, let claims = words[at + 1].int, let pairs = words[at + 3].array else {
@@ -176,7 +176,7 @@ extension ClaimedJob {
 }
 
 extension RedisValue {
-    /// The field of a job's hash with this name; all but one of them are single letters.
+    /// The field with this name; all but one are single letters.
     fileprivate var jobField: JobField? {
         guard let name = bytes, let first = name.first else { return nil }
         if name.count == 1 { return JobField.byLetter[Int(first)] }
@@ -185,7 +185,7 @@ extension RedisValue {
 }
 
 extension JobField {
-    /// The fields by the byte of their one letter: nothing is hashed nor compared when a job is read.
+    /// The fields by the byte of their letter: parsing a job needs no hashing or comparing.
     fileprivate static let byLetter: [JobField?] = {
         var table = [JobField?](repeating: nil, count: 256)
         for field in allCases where field.rawValue.utf8.count == 1 {

@@ -1,4 +1,4 @@
-// Settling: how an attempt ends, once, with the proof that its worker still holds the job.
+// Settling: how an attempt ends, once, with the token that proves the lease.
 
 public import MartletJobs
 import MartletRedis
@@ -95,9 +95,10 @@ public struct SettleReply: Sendable {
 }
 
 extension Settlement {
-    /// Whether the attempt just completed and has nothing more to say.
+    /// Whether the attempt completed without output or progress.
     ///
-    /// A spent token, behind a minus, is stored of every job that has ended: only the longer way tells it from a live one.
+    /// A spent token, with a leading minus, is stored for every finished job: only the longer form distinguishes it
+    /// from a live one.
     var isPlain: Bool { outcome == .completed(output: nil) && progress == nil && token.utf8.first != UInt8(ascii: "-") }
 
     func appendProof(to arguments: inout RedisArguments) {
@@ -138,10 +139,10 @@ extension Settlement {
         }
     }
 
-    /// A wait in ms as the script takes it: no odd number of a handler turns it into none.
+    /// A delay in ms for the script, clamped, since a handler's value may be anything.
     private static func bounded(_ wait: Duration) -> Int { min(max(wait, .zero), NewJob.Limit.delay).inMilliseconds }
 
-    /// An error's text within its limit, with a mark where it was cut.
+    /// An error's text within its limit, with a mark where it was truncated.
     private static func cut(_ text: String) -> String {
         guard text.utf8.count > errorLimit else { return text }
         return String(decoding: text.utf8.prefix(errorLimit - 4), as: UTF8.self) + "…"

@@ -1,4 +1,4 @@
-// A worker's turn: what has ended is settled and what has room is claimed, in one call of one script.
+// A turn: settles finished attempts and claims jobs for free slots, in one script call.
 
 import MartletJobs
 import MartletRedis
@@ -57,15 +57,15 @@ extension Queue {
     }
 }
 
-/// A turn on its way: the claim's five words, then the plain completions with two words each, then the others with six.
+/// A turn in wire form: five words for the claim, then two per plain completion, then six per other settlement.
 struct TurnCall {
-    /// Where each settlement stands among the words, the plain ones first.
+    /// The position of each settlement among the words; plain ones first.
     private var order: [Int] = []
     private let claim: ClaimRequest?
-    /// The turn as the script reads it.
+    /// The words for the script.
     private(set) var arguments: RedisArguments
 
-    /// The turn that settles these and then claims.
+    /// Creates the call that settles these attempts and then claims.
     init(_ settlements: ArraySlice<Settlement>, claim: ClaimRequest?) {
         self.claim = claim
         arguments = RedisArguments(claim?.worker ?? "")
@@ -86,12 +86,12 @@ struct TurnCall {
         order += others
     }
 
-    /// The words before the jobs, and those of each job.
+    /// The number of words before the jobs, and per job.
     private static let headWords = 7
     private static let jobWords = 4
 
-    /// Reads `{status, lease, due, stops, now, nonce, {position from 1, verdict, …} of what did not simply complete}` and
-    /// four words for each job; allocates for each job its id, its type and its array, and takes the payload as it is.
+    /// Parses `{status, lease, due, stops, now, nonce, {position from 1, verdict, …} of settlements that did not simply
+    /// complete}` and four words per job; allocates only the id, type and array of each job and reuses the payload.
     func reply(_ value: RedisValue) throws(QueueError) -> TurnReply {
         guard let parts = value.array, parts.count >= Self.headWords,
             (parts.count - Self.headWords).isMultiple(of: Self.jobWords), let stops = parts[3].int,
@@ -125,11 +125,12 @@ struct TurnCall {
     {
         var jobs: [ClaimedJob] = []
         jobs.reserveCapacity(words.count / jobWords)
-        // Most jobs are claimed for the first time: they share one token.
+        // Most jobs are claimed for the first time and share one token.
         let firstToken = "1:" + nonce
         for index in stride(from: words.startIndex, to: words.endIndex, by: jobWords) {
             let part = words[index..<(index + jobWords)]
-            // A job that cannot be read is left to its lease: lost with each claim, it fails, and keeps no other from running.
+            // An unreadable job is left to its lease: it is lost with each claim, finally fails, and does not block
+            // others.
             if let job = try ClaimedJob(part, nonce: nonce, firstToken: firstToken, now: now) { jobs.append(job) }
         }
         return jobs

@@ -1,11 +1,11 @@
-// Lets so many callers in at a time, in the order in which they came; nobody waits for ever, nor with too much in memory.
+// A semaphore for tasks: admits a limited number of callers in order, with limits on waiting time and memory.
 
 import DequeModule
 import Synchronization
 
-/// A lock for tasks: `acquire` waits without blocking a thread, until its time is over or the caller's task is cancelled.
+/// A semaphore for tasks: `acquire` waits without blocking a thread, until its deadline or the task's cancellation.
 package final class AsyncSemaphore: Sendable {
-    /// Why a caller was not let in.
+    /// Why a caller was not admitted.
     package enum Refusal: Error {
         /// The waiting callers already hold too much memory.
         case full
@@ -25,27 +25,30 @@ package final class AsyncSemaphore: Sendable {
         var free: Int
         var tickets: UInt64 = 0
         var waiters = Deque<Waiter>()
-        /// What the waiters hold in memory.
+        /// The bytes that waiting callers hold.
         var bytes = 0
     }
 
     private let limit: Int
     private let state: Mutex<State>
 
-    /// A lock with room for so many.
+    /// Creates a semaphore.
     ///
     /// - Parameters:
-    ///   - places: how many may be inside.
-    ///   - limit: how many bytes may wait; one caller may always wait.
+    ///   - permits: the most concurrent holders.
+    ///   - limit: the most bytes that waiting callers may hold; one caller may always wait.
     package init(permits: Int = 1, bytes limit: Int = .max) {
         state = Mutex(State(free: permits))
         self.limit = limit
     }
 
-    /// How many callers wait.
+    /// The number of waiting callers.
     var waitingCount: Int { state.withLock { $0.waiters.count } }
 
-    /// Waits for the turn of the caller; whether it has come: then the caller must ``release()``.
+    /// Waits for a permit; on success the caller must ``release()`` it.
+    ///
+    /// - Parameter limit: the longest wait.
+    /// - Returns: whether a permit was acquired.
     package func acquire(within limit: Duration) async -> Bool {
         do throws(Refusal) {
             try await acquire(holding: 0, within: limit)
@@ -53,11 +56,11 @@ package final class AsyncSemaphore: Sendable {
         } catch { return false }
     }
 
-    /// Waits for the turn of the caller, which then must ``release()``.
+    /// Waits for a permit, which the caller must ``release()``.
     ///
     /// - Parameters:
-    ///   - bytes: what the caller holds in memory while it waits.
-    ///   - limit: how long to wait.
+    ///   - bytes: the memory that the caller holds while it waits.
+    ///   - limit: the longest wait.
     package func acquire(holding bytes: Int, within limit: Duration) async throws(Refusal) {
         let ticket = state.withLock { state in
             state.tickets += 1
@@ -68,7 +71,7 @@ package final class AsyncSemaphore: Sendable {
                 if let answer = admit(Waiter(ticket: ticket, bytes: bytes, continuation: continuation)) {
                     return continuation.resume(returning: answer)
                 }
-                // Cancelled before it waited: then nobody has looked for it among the waiters.
+                // A task that was cancelled earlier is not found among the waiters by its cancellation handler.
                 if Task.isCancelled { return giveUp(ticket, .cancelled) }
                 Task {
                     try? await Task.sleep(for: limit)
@@ -78,11 +81,11 @@ package final class AsyncSemaphore: Sendable {
         } onCancel: {
             giveUp(ticket, .cancelled)
         }
-        // One that was let in before it was cancelled goes on; its own requests see to the rest.
+        // A caller that was admitted before its cancellation continues; its own requests handle the rest.
         try result.get()
     }
 
-    /// What a caller is told at once; `nil` when it waits.
+    /// The immediate result; `nil` when the caller waits.
     private func admit(_ waiter: Waiter) -> Result<Void, Refusal>? {
         state.withLock { state in
             guard state.free == 0 else {
@@ -96,7 +99,7 @@ package final class AsyncSemaphore: Sendable {
         }
     }
 
-    /// Lets the next one in.
+    /// Releases a permit to the next caller.
     package func release() {
         let next = state.withLock { state in
             let next = state.waiters.popFirst()

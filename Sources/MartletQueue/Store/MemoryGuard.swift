@@ -1,16 +1,16 @@
-// A limit of our own below that of Redis' memory: pushes stop while there is room to work off what waits.
+// A memory limit below Redis' own: pushes are refused while there is still memory to process waiting jobs.
 
 import MartletJobs
 import MartletRedis
 import Synchronization
 
-/// Whether this process takes pushes, as far as Redis' memory goes.
+/// Decides whether this process accepts pushes, based on Redis' memory.
 ///
-/// Redis itself refuses pushes only when its memory is full, and then whatever else writes there fails too.
+/// Redis itself refuses pushes only when its memory is full, and then all other writes fail too.
 final class MemoryGuard: Sendable {
-    /// In percent of Redis' `maxmemory`; 100 leaves it to Redis.
+    /// In percent of Redis' `maxmemory`; 100 disables the limit.
     private let limit = Atomic(100)
-    /// What Redis used at the last look, in percent, while that is too much; otherwise 0.
+    /// The memory used at the last check, in percent, if it exceeds the limit; otherwise 0.
     private let excess = Atomic(0)
 
     var isOn: Bool { limit.load(ordering: .relaxed) < 100 }
@@ -21,7 +21,7 @@ final class MemoryGuard: Sendable {
         excess.store(0, ordering: .relaxed)
     }
 
-    /// Takes note of what `INFO` says of memory; without a limit in Redis there is none here.
+    /// Reads the memory fields of `INFO`; without `maxmemory` there is no limit.
     func note(_ info: [String: String]) {
         let used = info["used_memory"].flatMap { Double($0) } ?? 0
         let most = info["maxmemory"].flatMap { Double($0) } ?? 0
@@ -29,7 +29,7 @@ final class MemoryGuard: Sendable {
         excess.store(share >= limit.load(ordering: .relaxed) ? share : 0, ordering: .relaxed)
     }
 
-    /// Refuses a push while Redis uses too much.
+    /// Refuses a push while Redis uses too much memory.
     func check(_ ids: @autoclosure () -> [JobID]) throws(QueueError) {
         let share = excess.load(ordering: .relaxed)
         guard share > 0 else { return }
@@ -41,15 +41,15 @@ final class MemoryGuard: Sendable {
 }
 
 extension JobStore {
-    /// Refuses pushes of this process while Redis uses so much of its `maxmemory` or more; 100 leaves that to Redis.
+    /// Refuses pushes of this process while Redis uses this share of its `maxmemory` or more; 100 disables the limit.
     ///
-    /// Each call of ``marks()`` looks. Everything else goes on, so that what waits is worked off.
+    /// Each call of ``marks()`` updates it. Everything else continues, so that waiting jobs are processed.
     package func refusePushes(abovePercentOfMemory percent: Int) { memory.set(limit: percent) }
 
-    /// Refuses a push while Redis' memory is nearly full, and one that a program makes again only for the sake of a job.
+    /// Refuses pushes while Redis' memory is nearly full, and pushes of a program that only runs for an isolated job.
     ///
-    /// A worker starts its program anew for each job with `runsOn: .process`. What the program pushes before its worker
-    /// takes over was pushed when it ran first; pushed again it would make a job for each job.
+    /// A worker starts its program again for each job with `runsOn: .process`. What the program pushes before its
+    /// worker takes over was already pushed by the first run; pushing it again would create a job per job.
     func admit(_ ids: @autoclosure () -> [JobID]) throws(QueueError) {
         guard !OneJobProcess.isBesideJob else {
             throw QueueError(
@@ -60,6 +60,6 @@ extension JobStore {
         try memory.check(ids())
     }
 
-    /// Whether pushes are refused now for the sake of Redis' memory.
+    /// Whether pushes are refused because of Redis' memory.
     package var refusesPushes: Bool { memory.isShut }
 }

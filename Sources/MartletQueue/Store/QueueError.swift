@@ -1,4 +1,4 @@
-// What can go wrong between a caller and the queue, in three kinds that tell what to do next.
+// The error type of queue operations, in three kinds that tell what to do next.
 
 public import MartletJobs
 import MartletRedis
@@ -91,7 +91,7 @@ public struct QueueError: Error, Sendable, CustomStringConvertible {
 }
 
 extension QueueError {
-    /// The queue's view of a transport fault.
+    /// Converts a transport error.
     init(_ error: RedisError, ids: [JobID] = []) {
         switch error.outcome {
         case .notExecuted:
@@ -125,7 +125,7 @@ extension QueueError {
 }
 
 extension QueueError {
-    /// The same fault in a call that had already done a part of its work.
+    /// The same error in a call that had already done a part of its work.
     package var afterPart: QueueError {
         var copy = self
         if case .notExecuted = kind { copy.kind = .unknown }

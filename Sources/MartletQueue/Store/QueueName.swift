@@ -1,4 +1,4 @@
-// The name of a queue, checked wherever it enters.
+// A validated queue name.
 
 /// The name of a queue, matching `^[a-z0-9][a-z0-9._-]{0,63}$`.
 ///

@@ -1,4 +1,4 @@
-// The thread on which a store's replies arrive, for those who talk to it all the time.
+// The executor on the thread that reads a store's replies.
 
 import MartletRedis
 
@@ -14,7 +14,7 @@ extension JobStore {
     /// switches. Code on it must not block or compute for long, since that blocks the connection.
     public var executor: any TaskExecutor { redis.executor }
 
-    /// Calls `body` on that thread at `instant` or soon after.
+    /// Calls `body` on that thread at or soon after `instant`.
     package func call(at instant: ContinuousClock.Instant, _ body: @escaping @Sendable () -> Void) {
         redis.executor.call(at: instant, body)
     }

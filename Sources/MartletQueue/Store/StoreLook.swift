@@ -1,19 +1,19 @@
-// The look at a Redis that has come back: has it forgotten pushes that were answered?
+// Checks whether a Redis that has come back lost acknowledged pushes.
 
 import MartletRedis
 import Synchronization
 
-/// The queues that a store was asked for, with what their callers share.
+/// The queues that a store has opened, with their shared state.
 ///
-/// Apart from the store, since the connections look at it too. Names that were only read are forgotten when there are many:
-/// anybody may ask for a queue by any name.
+/// Separate from the store, since the connections use it too. Names that were only read are dropped when there are
+/// many: anybody may ask for any name.
 final class KnownQueues: Sendable {
-    /// From how many on those are forgotten to which nothing was pushed.
+    /// The number of names above which unused ones are dropped.
     static let bound = 1024
 
     private struct State {
         var calls: [QueueName: QueueCalls] = [:]
-        /// How many there may be before the next look at all of them.
+        /// The number of names at which the next clean-up happens.
         var most = KnownQueues.bound
     }
 
@@ -21,9 +21,9 @@ final class KnownQueues: Sendable {
 
     var all: [QueueName: QueueCalls] { state.withLock { $0.calls } }
 
-    /// What the callers of a queue share; made when it is first asked for.
+    /// The shared state of a queue, created on first use.
     ///
-    /// Callers of a queue that was forgotten meanwhile keep what they have and share no batches with those who come later.
+    /// Callers that hold the state of a dropped queue keep it and share no batches with later callers.
     func calls(_ name: QueueName, _ make: () -> QueueCalls) -> QueueCalls {
         state.withLock { state in
             if let known = state.calls[name] { return known }
@@ -37,16 +37,16 @@ final class KnownQueues: Sendable {
         }
     }
 
-    /// Asks how far the queues have come to which pushes were answered; `nil` where there were none.
+    /// The requests that compare each queue's count with the acknowledged pushes; `nil` without pushes.
     ///
-    /// Pushes that wait for the connection do not count yet then. Their answers alone would not tell: they were made, and
-    /// with them what they are compared with, maybe before others were answered that are lost now.
+    /// Pushes that wait for the connection are not counted yet. Their own replies would not be enough, since the
+    /// baseline may have been recorded before others were acknowledged that are lost now.
     func initialRequests() -> InitialRequests? {
         let known = all.values.map { (calls: $0, floor: $0.reached) }.filter { $0.floor.created > 0 }
         guard !known.isEmpty else { return nil }
         let requests = known.map { RedisRequest.command("HGET", $0.calls.keys.meta, "created") }
         return InitialRequests([.command("HELLO", "2")] + requests) { replies in
-            // A replica may be behind without anything being lost; a server that does not say what it is may be one.
+            // A replica may lag behind without a loss; a server of unknown role may be one.
             guard replies.count == known.count + 1, Self.isPrimary(replies[0]) else { return }
             for (queue, reply) in zip(known, replies.dropFirst()) {
                 guard let created = Self.created(reply) else { continue }
@@ -57,14 +57,14 @@ final class KnownQueues: Sendable {
 
     private static func isPrimary(_ hello: RedisValue) -> Bool { role(hello) == "master" }
 
-    /// The role of a server in a replication, as it says in its answer to `HELLO`; `nil` when it does not say.
+    /// The replication role from the reply to `HELLO`; `nil` when it is missing.
     static func role(_ hello: RedisValue) -> String? {
         let words = hello.array ?? []
         guard let place = words.firstIndex(where: { $0.string == "role" }), place + 1 < words.count else { return nil }
         return words[place + 1].string
     }
 
-    /// How many jobs were created; none in a queue that is not there.
+    /// The total of created jobs; 0 for a missing queue.
     private static func created(_ reply: RedisValue) -> Int? {
         if case .null = reply { return 0 }
         return reply.int?.asLedgerCount

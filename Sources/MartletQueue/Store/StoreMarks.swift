@@ -1,15 +1,15 @@
-// How far a store has come: what a server remembers outside Redis, to notice when Redis has forgotten something.
+// Marks of a store's progress: what a server remembers outside Redis to detect losses.
 
 import MartletRedis
 import Synchronization
 
-/// How far a queue has come.
+/// The progress of a queue.
 package struct QueueMark: Sendable, Hashable, Codable {
-    /// A random word, made when the queue was created; empty for queues that have none.
+    /// A random text created with the queue; empty for queues without one.
     package var epoch: String
-    /// How many jobs were ever created.
+    /// The total of created jobs.
     package var created: Int
-    /// How many jobs are kept.
+    /// The number of kept jobs.
     package var kept: Int
 
     package init(epoch: String, created: Int, kept: Int) {
@@ -19,13 +19,13 @@ package struct QueueMark: Sendable, Hashable, Codable {
     }
 }
 
-/// How far a store has come, at one look.
+/// The progress of a store at one moment.
 package struct StoreMarks: Sendable, Equatable {
-    /// A random word, made with the store's first queue; empty when there is none.
+    /// A random text created with the store's first queue; empty without one.
     package var epoch: String
-    /// How many queues were ever registered.
+    /// The total of registered queues.
     package var registered: Int
-    /// All registered queues; `nil` for one that has no data.
+    /// All registered queues; `nil` for one without data.
     package var queues: [String: QueueMark?]
 
     package init(epoch: String, registered: Int, queues: [String: QueueMark?]) {
@@ -35,13 +35,13 @@ package struct StoreMarks: Sendable, Equatable {
     }
 }
 
-/// What this process was told of a queue in the answers to its pushes.
+/// What the replies to this process's pushes said about a queue.
 package struct PushMarks: Sendable, Equatable {
-    /// The highest number of jobs ever created that an answer named.
+    /// The highest total of created jobs in a reply.
     package var acknowledged: Int
-    /// By how much an answer lay below one that had been there before its push was sent; 0 as long as none did.
+    /// By how much a reply was below one that existed before its push was sent; 0 if none was.
     package var missing: Int
-    /// The same as `acknowledged` when Redis had answered; what came between counts only where no answer lay below.
+    /// `acknowledged` after Redis had answered; what came in between counts only if no reply was too low.
     package var latest: Int
 
     package init(acknowledged: Int, missing: Int, latest: Int? = nil) {
@@ -51,36 +51,35 @@ package struct PushMarks: Sendable, Equatable {
     }
 }
 
-/// How far a queue had come when a push was sent.
+/// The progress of a queue when a push was sent.
 struct PushFloor: Sendable {
-    /// How many jobs an answer had named.
+    /// The total of created jobs in the replies so far.
     var created = 0
-    /// How often its count had begun again.
+    /// How often the count was reset.
     var generation = 0
 }
 
 extension JobStore {
-    /// How far all queues have come; two round trips.
+    /// Reads the progress of all queues; two round trips.
     package func marks() async throws(QueueError) -> StoreMarks {
-        // Again only when Redis has lost its registry in between, which does not happen twice in a row.
+        // Repeats only if Redis lost its registry meanwhile, which does not happen twice in a row.
         while true {
             if let marks = try await marksOfOneRegistry() { return marks }
         }
     }
 
-    /// The same; `nil` when the registry was replaced while its queues were read, so that a queue that was lost with it
-    /// would look like a deleted one.
+    /// Reads once; `nil` when the registry was replaced meanwhile, since a queue lost with it would look deleted.
     private func marksOfOneRegistry() async throws(QueueError) -> StoreMarks? {
-        // The registry's own numbers first: a queue that comes or goes meanwhile is then seen the next time.
+        // The registry's totals are read first: a queue that comes or goes meanwhile is seen the next time.
         let room: [RedisRequest] = memory.isOn ? [.command("INFO", "memory")] : []
         let head = await send([registryRequest, .command("SMEMBERS", queuesKey)] + room)
-        // Who may not ask for it is left to Redis' own limit.
+        // Without permission to read it, Redis' own limit applies.
         if head.count > 2, let info = try? head[2].get() { memory.note(info.informationFields) }
         let names = (try Self.value(head[1]).array ?? []).compactMap { $0.string.flatMap { QueueName($0) } }
         var marks = try Self.registryMarks(head[0])
         var empty = try await read(names, into: &marks)
-        // A deletion takes the name out of the registry before the data goes, and a creation puts it in before the data
-        // comes. So a name without data is looked at again: most often there is none.
+        // A deletion removes the name before the data, and a creation adds it before the data. So a name without data
+        // is checked again; usually there is none then.
         for attempt in 0..<5 where !empty.isEmpty {
             if attempt > 0 { try? await Task.sleep(for: .milliseconds(10)) }
             let replies = await send(
@@ -102,13 +101,13 @@ extension JobStore {
 
     private var registryRequest: RedisRequest { .command("HMGET", globalKey, "epoch", "registered") }
 
-    /// What the registry says of itself, without its queues.
+    /// The registry's own marks, without its queues.
     private static func registryMarks(_ reply: Result<RedisValue, RedisError>) throws(QueueError) -> StoreMarks {
         let fields = try value(reply).array ?? []
         return StoreMarks(epoch: fields.first?.string ?? "", registered: fields.last?.int ?? 0, queues: [:])
     }
 
-    /// Reads how far these queues have come; answers those that have no data.
+    /// Reads the progress of these queues; returns those without data.
     private func read(_ names: [QueueName], into marks: inout StoreMarks) async throws(QueueError) -> [QueueName] {
         let rows = await send(names.map { .command("HMGET", "\(prefix):{\($0)}:meta", "created", "deleted", "epoch") })
         var empty: [QueueName] = []
@@ -120,7 +119,7 @@ extension JobStore {
         return empty
     }
 
-    /// How far a queue has come; `nil` when it has no data, or a key of another type in its place.
+    /// The progress of a queue; `nil` when it has no data, or a key of another type.
     private static func mark(_ row: Result<RedisValue, RedisError>) throws(QueueError) -> QueueMark? {
         if case .failure(let error) = row, error.outcome == .verdict { return nil }
         let fields = try value(row).array ?? []
@@ -129,19 +128,20 @@ extension JobStore {
         return QueueMark(epoch: fields[2].string ?? "", created: created, kept: kept)
     }
 
-    /// How many jobs of each queue the answers to this process' pushes have named so far.
+    /// The total of created jobs per queue in the replies to this process's pushes so far.
     package func acknowledgedPushes() -> [String: Int] {
         knownCalls.reduce(into: [:]) { $0[$1.key.description] = $1.value.acknowledged.load(ordering: .relaxed) }
     }
 
-    /// What the answers to this process' pushes said of each queue; what was missing begins again.
+    /// What the replies to this process's pushes said about each queue; resets the missing count.
     ///
-    /// - Parameter acknowledged: what they had named before Redis was asked, since it may count more by now. What is missing
-    ///   is taken behind that: a count that shows a loss often comes in the same moment as the answer that tells its size.
+    /// - Parameter acknowledged: the totals before Redis was asked, since more may be acknowledged by now. The missing
+    ///   count is read afterwards, since a count that reveals a loss often arrives together with the reply that tells
+    ///   its size.
     package func takePushMarks(_ acknowledged: [String: Int]) -> [String: PushMarks] {
         var marks: [String: PushMarks] = [:]
         for (name, calls) in knownCalls {
-            // In this order: the answer that shows a loss takes the count back to its own.
+            // In this order: the reply that reveals a loss resets the count to its own.
             let latest = calls.acknowledged.load(ordering: .acquiring)
             let mark = PushMarks(
                 acknowledged: acknowledged[name.description] ?? 0,
@@ -151,15 +151,15 @@ extension JobStore {
         return marks
     }
 
-    /// Gives the registry of queues an identity where it has none yet.
+    /// Creates the registry's identity if it has none.
     package func identify() async throws(QueueError) {
         _ = try Self.value(await send([.command("HSETNX", globalKey, "epoch", Self.newEpoch())])[0])
     }
 
-    /// A word that no other store or queue has.
+    /// A random text that no other store or queue has.
     static func newEpoch() -> String { String(UInt64.random(in: 0 ... .max), radix: 36) }
 
-    /// Begins again for a queue that Redis knows another way: nothing more is known of it than this count.
+    /// Resets the marks of a queue that Redis now knows differently.
     package func restartPushMarks(of name: String, at created: Int) {
         for (known, calls) in knownCalls where known.description == name {
             calls.generation.add(1, ordering: .relaxed)
@@ -178,12 +178,12 @@ extension JobStore {
 }
 
 extension QueueCalls {
-    /// Takes note of where a queue stands when a connection begins, before anything that waits for it is sent.
+    /// Records a queue's total at the start of a connection, before waiting requests are sent.
     ///
     /// - Parameters:
-    ///   - created: how many jobs were ever created.
-    ///   - floor: what was acknowledged before Redis was asked. What is less is lost; what is pushed from now on, and what
-    ///     waited, says nothing of that any more.
+    ///   - created: the total of created jobs.
+    ///   - floor: the acknowledged total before Redis was asked. Anything below it is lost; later pushes say nothing
+    ///     about it.
     func begin(at created: Int, after floor: PushFloor) {
         guard created < floor.created, floor.generation == generation.load(ordering: .relaxed) else { return }
         generation.add(1, ordering: .relaxed)
@@ -191,29 +191,29 @@ extension QueueCalls {
         acknowledged.store(created, ordering: .releasing)
     }
 
-    /// How far the queue had come by the answers so far.
+    /// The queue's progress by the replies so far.
     var reached: PushFloor {
         PushFloor(created: acknowledged.load(ordering: .relaxed), generation: generation.load(ordering: .relaxed))
     }
 
-    /// Takes note of the answer to a push.
+    /// Records the reply to a push.
     ///
     /// - Parameters:
-    ///   - created: how many jobs were ever created, as the answer says; 0 when the push created none.
-    ///   - born: how many of them this push created.
-    ///   - floor: what was acknowledged before the push was sent. Redis counts upwards, so an answer below it shows that
-    ///     Redis has forgotten something in between, whatever other processes did meanwhile.
+    ///   - created: the total of created jobs in the reply; 0 when the push created none.
+    ///   - born: the number of jobs created by this push.
+    ///   - floor: the acknowledged total before the push was sent. Redis' total only grows, so a lower one in the reply
+    ///     shows that Redis lost data in between, whatever other processes did.
     func note(created: Int, born: Int, after floor: PushFloor) {
         guard created > 0 else { return }
         let created = created.asLedgerCount
         let before = created - born
-        // A loss that was told since the push was sent is not told again.
+        // A loss reported since the push was sent is not reported again.
         let isTold = floor.generation != generation.load(ordering: .relaxed)
         guard before < floor.created, !isTold else {
             acknowledged.max(created, ordering: .relaxed)
             return
         }
-        // The first such answer counts from all that was named before it, also after its push was sent.
+        // The first such reply counts from everything acknowledged before it, including after its push was sent.
         let isFirst = missing.load(ordering: .relaxed) == 0
         let reached = isFirst ? Swift.max(floor.created, acknowledged.load(ordering: .relaxed)) : floor.created
         missing.max(reached - before, ordering: .relaxed)
@@ -222,7 +222,6 @@ extension QueueCalls {
 }
 
 extension Int {
-    /// The number as one of the ledger's: what no script writes is the nearest that one could, so that sums and
-    /// differences stay numbers.
+    /// The number clamped to a valid ledger count, so that sums and differences cannot overflow.
     var asLedgerCount: Int { Swift.min(Swift.max(self, 0), 1 << 53) }
 }
