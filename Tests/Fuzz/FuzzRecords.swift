@@ -42,7 +42,7 @@ private func answers(_ input: Input) {
         show(value, now: 1_700_000_000_000)
         turn(value)
         push(value)
-        _ = try? BeatReply(value)
+        _ = try? HeartbeatReply(value)
         _ = ControlVerdict(value)
         if let cursor = value.string.flatMap({ JobCursor($0) }) {
             check(JobCursor(cursor.description) == cursor, "a cursor that cannot be read again: \(cursor)")

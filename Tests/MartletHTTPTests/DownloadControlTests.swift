@@ -139,10 +139,11 @@ import Testing
         try await withServer { server in
             let id = try await server.addDownload()
             let job = try #require(try await server.claim().first)
-            _ = try await server.downloads.beat(
+            _ = try await server.downloads.heartbeat(
                 worker: "w",
                 [
-                    Beat(id: job.id, token: job.token, progress: JobProgress(completed: 250, total: 1000, rate: 50))
+                    Heartbeat(
+                        id: job.id, token: job.token, progress: JobProgress(completed: 250, total: 1000, rate: 50))
                 ])
             let running = try await server.get("/api/downloads/\(id)")
             #expect(running.int("progress_percent") == 25)

@@ -196,8 +196,8 @@ import Testing
             }
             func beat(_ job: ClaimedJob, _ done: Int64?) async throws {
                 let progress = done.map { JobProgress(completed: $0, total: 100) }
-                _ = try await server.downloads.beat(
-                    worker: "w", says: nil, [Beat(id: job.id, token: job.token, progress: progress)])
+                _ = try await server.downloads.heartbeat(
+                    worker: "w", info: nil, [Heartbeat(id: job.id, token: job.token, progress: progress)])
             }
             try await look("queued")
             var job = try #require(try await server.claim().first)

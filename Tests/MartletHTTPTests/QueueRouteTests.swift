@@ -156,7 +156,7 @@ import Testing
             for name in ["a", "b"] {
                 let queue = server.harness.queue(name)
                 try await queue.create()
-                _ = try await queue.beat(worker: "w1", says: #"{"host":"h","pid":7,"slots":2}"#, [])
+                _ = try await queue.heartbeat(worker: "w1", info: #"{"host":"h","pid":7,"slots":2}"#, [])
             }
             let workers = try await server.get("/api/v1/workers").list("workers")
             #expect(workers.count == 1)

@@ -108,7 +108,7 @@ import Testing
     @Test func `workers are read page by page, and so many at most`() async throws {
         try await withStore { harness in
             let queue = harness.queue()
-            for number in 0..<700 { _ = try await queue.beat(worker: "w\(1000 + number)", says: #"{"a":1}"#, []) }
+            for number in 0..<700 { _ = try await queue.heartbeat(worker: "w\(1000 + number)", info: #"{"a":1}"#, []) }
             _ = try await harness.claim(from: queue, worker: "silent")
             _ = try await queue.sweep()
             let all = try await queue.workers()

@@ -50,8 +50,8 @@ import Testing
             let known = try await claim(new, "b")
             #expect(forgotten.id == known.id && forgotten.claims == known.claims)
             #expect(forgotten.token != known.token, "the numbers are the same, the nonces are not")
-            let beat = Beat(id: id, token: forgotten.token)
-            #expect(try await new.beat(worker: "a", [beat]).verdicts == [.fenced])
+            let beat = Heartbeat(id: id, token: forgotten.token)
+            #expect(try await new.heartbeat(worker: "a", [beat]).verdicts == [.fenced])
             #expect(try await new.settle(forgotten, .completed(output: nil)) == .fenced)
             #expect(try await new.state(id) == .active)
             #expect(try await new.settle(known, .completed(output: nil)) == .settled(.completed))
@@ -91,8 +91,8 @@ import Testing
             let claimed = try await harness.claim(2, from: queue)
             try await harness.setClock(.seconds(-3))
             #expect(try await queue.sweep().takenBack.isEmpty)
-            let beats = claimed.map { Beat(id: $0.id, token: $0.token) }
-            for verdict in try await queue.beat(worker: "w", says: nil, beats).verdicts {
+            let beats = claimed.map { Heartbeat(id: $0.id, token: $0.token) }
+            for verdict in try await queue.heartbeat(worker: "w", info: nil, beats).verdicts {
                 guard case .held(let left, nil) = verdict else {
                     Issue.record("\(verdict)")
                     continue

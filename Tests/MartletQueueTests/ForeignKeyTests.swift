@@ -127,8 +127,8 @@ private struct Step: Sendable {
             }
         },
         Step(name: "beat") { queue, id in
-            let beat = Beat(id: id, token: "1:x", progress: JobProgress(completed: 1), checkpoint: [1])
-            let reply = try await queue.beat(worker: "w", says: "{}", [beat])
+            let beat = Heartbeat(id: id, token: "1:x", progress: JobProgress(completed: 1), checkpoint: [1])
+            let reply = try await queue.heartbeat(worker: "w", info: "{}", [beat])
             #expect(reply.verdicts == [.gone])
         },
         Step(name: "sweep") { queue, _ in

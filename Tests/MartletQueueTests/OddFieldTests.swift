@@ -92,7 +92,7 @@ import Testing
     private func useEverything(
         _ queue: Queue, _ ids: [JobID], _ held: [ClaimedJob], _ harness: QueueHarness
     ) async throws {
-        _ = try await queue.beat(worker: "w", held.map { Beat(id: $0.id, token: $0.token, checkpoint: [1]) })
+        _ = try await queue.heartbeat(worker: "w", held.map { Heartbeat(id: $0.id, token: $0.token, checkpoint: [1]) })
         for record in try await queue.jobs(ids) {
             guard let record else { continue }
             _ = record.retryPolicy.delay(afterFailure: record.attempt)

@@ -17,7 +17,7 @@ import Testing
             let claimed = try await harness.claim(from: queue)
             try await queue.configure(QueueSettingsChange(limit: 3, completed: Retention.none))
             _ = try await queue.settle(claimed.map(\.completion))
-            _ = try await queue.beat(worker: "w", says: #"{"a":1}"#, [])
+            _ = try await queue.heartbeat(worker: "w", info: #"{"a":1}"#, [])
             #expect(try await queue.delete() == .deleted(finished: 0))
             #expect(try await queue.status() == nil)
             #expect(try await harness.store.queueNames().isEmpty)

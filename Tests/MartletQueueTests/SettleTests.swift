@@ -132,7 +132,9 @@ import Testing
             let before = try await harness.snapshot(of: new.id)
             #expect(try await queue.settle(zombie, .completed(output: nil)) == .fenced)
             #expect(
-                try await queue.beat(worker: "zombie", [Beat(id: new.id, token: zombie.token)]).verdicts == [.fenced])
+                try await queue.heartbeat(worker: "zombie", [Heartbeat(id: new.id, token: zombie.token)]).verdicts == [
+                    .fenced
+                ])
             #expect(try await harness.snapshot(of: new.id) == before)
             #expect(try await queue.settle(holder, .completed(output: Array("1".utf8))) == .settled(.completed))
             #expect(try await queue.job(new.id)?.output == Array("1".utf8))
@@ -148,7 +150,10 @@ import Testing
             #expect(try await queue.settle(claimed, .completed(output: nil)) == .settled(.completed))
             #expect(try await queue.job(claimed.id) == nil)
             #expect(try await queue.settle(claimed, .completed(output: nil)) == .gone)
-            #expect(try await queue.beat(worker: "w", [Beat(id: claimed.id, token: claimed.token)]).verdicts == [.gone])
+            #expect(
+                try await queue.heartbeat(worker: "w", [Heartbeat(id: claimed.id, token: claimed.token)]).verdicts == [
+                    .gone
+                ])
             #expect(try await harness.command("EXISTS", harness.key("job:\(claimed.id)")).int == 0)
             #expect(try await queue.status()?.completedEver == 1)
         }

@@ -193,7 +193,7 @@ import Testing
             }
             let claimed = try await harness.claim(10, from: queue)
             #expect(claimed.count == 10)
-            _ = try await queue.beat(worker: "w", [Beat(id: claimed[0].id, token: claimed[0].token)])
+            _ = try await queue.heartbeat(worker: "w", [Heartbeat(id: claimed[0].id, token: claimed[0].token)])
             #expect(
                 try await queue.settle(claimed.map(\.completion)).verdicts
                     == Array(repeating: .settled(.completed), count: 10))

@@ -147,7 +147,7 @@ import Testing
                     // The far worker works again, and what it says of the old job is refused.
                     try await eventually("it is back") {
                         let cards = try await harness.queue().workers()
-                        return cards.count == 2 && cards.allSatisfy { $0.silentFor < .milliseconds(500) }
+                        return cards.count == 2 && cards.allSatisfy { $0.sinceHeartbeat < .milliseconds(500) }
                     }
                     #expect(try await harness.command("HGETALL", harness.key("job:\(ref.id)")) == before)
                 }
@@ -315,7 +315,7 @@ import Testing
                 try await harness.waitFor(id, .cancelled)
                 let other = try await queue.enqueue(Note()).id
                 try await eventually("the slot shows as leaked") {
-                    let cards = try await queue.workers().map { String(decoding: $0.says, as: UTF8.self) }
+                    let cards = try await queue.workers().map { String(decoding: $0.info, as: UTF8.self) }
                     return cards.contains { $0.contains("\"leaked\":1") }
                 }
                 #expect(try await queue.job(other)?.state == .queued, "there is no other slot")

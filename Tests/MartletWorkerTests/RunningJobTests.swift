@@ -155,16 +155,16 @@ private struct Boom: Error, CustomStringConvertible { var description: String { 
 
     @Test func `heartbeats carry events once, and again when they were not heard`() throws {
         let job = running().job
-        #expect(job.beat(onlyUrgent: true) == nil)
+        #expect(job.heartbeat(onlyUrgent: true) == nil)
         job.report(JobProgress(completed: 1))
-        let first = try #require(job.beat(onlyUrgent: false))
-        #expect(first.beat.progress == JobProgress(completed: 1))
-        let again = try #require(job.beat(onlyUrgent: false))
-        #expect(again.beat.progress == JobProgress(completed: 1), "the first was not answered")
+        let first = try #require(job.heartbeat(onlyUrgent: false))
+        #expect(first.heartbeat.progress == JobProgress(completed: 1))
+        let again = try #require(job.heartbeat(onlyUrgent: false))
+        #expect(again.heartbeat.progress == JobProgress(completed: 1), "the first was not answered")
         job.report(JobProgress(completed: 2))
         job.held(.seconds(1), from: .now, by: again)
         #expect(job.end().progress == JobProgress(completed: 2), "what came after the beat is still to be told")
-        #expect(job.beat(onlyUrgent: false) == nil)
+        #expect(job.heartbeat(onlyUrgent: false) == nil)
     }
 
     @Test(arguments: [Double.infinity, -.infinity, .nan, -1, 1e300])
@@ -182,23 +182,23 @@ private struct Boom: Error, CustomStringConvertible { var description: String { 
         }
         var beat: SentHeartbeat?
         try await eventually("all three wait") {
-            beat = job.beat(onlyUrgent: true)
+            beat = job.heartbeat(onlyUrgent: true)
             return beat?.checkpointNumber == 3
         }
         job.held(.seconds(60), from: .now, by: try #require(beat))
         try await saves
-        #expect(job.beat(onlyUrgent: true) == nil)
+        #expect(job.heartbeat(onlyUrgent: true) == nil)
     }
 
     @Test func `saves fail when the lease is lost, and when the attempt has ended`() async throws {
         let (lost, over) = (running().job, running().job)
         let waiting = Task { try await lost.save(checkpoint: [1]) }
-        try await eventually("it waits") { lost.beat(onlyUrgent: true) != nil }
+        try await eventually("it waits") { lost.heartbeat(onlyUrgent: true) != nil }
         lost.stop(.leaseLost)
         await #expect(throws: CheckpointError.leaseLost) { try await waiting.value }
         await #expect(throws: CheckpointError.leaseLost) { try await lost.save(checkpoint: [1]) }
         let late = Task { try await over.save(checkpoint: [1]) }
-        try await eventually("it waits") { over.beat(onlyUrgent: true) != nil }
+        try await eventually("it waits") { over.heartbeat(onlyUrgent: true) != nil }
         _ = over.end()
         await #expect(throws: CheckpointError.attemptEnded) { try await late.value }
         await #expect(throws: CheckpointError.attemptEnded) { try await over.save(checkpoint: [1]) }

@@ -34,7 +34,7 @@ import Testing
                 Task {
                     // Opened only after the shutdown has begun.
                     try await eventually("it stops") {
-                        let cards = try await harness.queue().workers().map { String(decoding: $0.says, as: UTF8.self) }
+                        let cards = try await harness.queue().workers().map { String(decoding: $0.info, as: UTF8.self) }
                         return cards.contains { $0.contains("\"state\":\"stopping\"") }
                     }
                     gate.open()
@@ -130,7 +130,7 @@ import Testing
             }
             let cards = try await harness.store.queue(.init("a") ?? .default).workers()
             #expect(cards.count == 100)
-            #expect(cards.allSatisfy { String(decoding: $0.says, as: UTF8.self).contains("\"state\":\"stopped\"") })
+            #expect(cards.allSatisfy { String(decoding: $0.info, as: UTF8.self).contains("\"state\":\"stopped\"") })
         }
     }
 

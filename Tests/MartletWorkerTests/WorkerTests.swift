@@ -200,7 +200,7 @@ import Testing
             let gate = Gate()
             @Sendable func card() async throws -> Card? {
                 let report = try await harness.queue().workers().first
-                return try report.map { try JSONDecoder().decode(Card.self, from: Data($0.says)) }
+                return try report.map { try JSONDecoder().decode(Card.self, from: Data($0.info)) }
             }
             var configuration = WorkerConfiguration.quick
             configuration.heartbeatInterval = .milliseconds(30)

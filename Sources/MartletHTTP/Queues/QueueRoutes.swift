@@ -135,13 +135,13 @@ extension API {
     }
 
     private static func worker(_ id: String, _ reports: [WorkerReport]) -> JSONOutput {
-        let silence = reports.map(\.silentFor).min() ?? .zero
+        let silence = reports.map(\.sinceHeartbeat).min() ?? .zero
         return .object([
-            "id": .string(id), "last_seen_at": reports.map(\.lastBeat).max().map(JSONOutput.time),
+            "id": .string(id), "last_seen_at": reports.map(\.lastHeartbeat).max().map(JSONOutput.time),
             "last_seen_seconds": .seconds(silence), "alive": .bool(silence < .seconds(15)),
             "queues": .array(
                 reports.map { report in
-                    .object(["queue": .string(report.queue.description), "info": .opaque(report.says)])
+                    .object(["queue": .string(report.queue.description), "info": .opaque(report.info)])
                 }),
         ])
     }

@@ -1,29 +1,39 @@
-// The workers of a queue, as they spoke of themselves at their last beat.
+// The workers of a queue, from their last heartbeats.
 
 public import FoundationEssentials
 import MartletRedis
 
 /// A worker process as a queue knows it.
+///
+/// ```swift
+/// for report in try await queue.workers() {
+///     print(report.worker, report.sinceHeartbeat, String(decoding: report.info, as: UTF8.self))
+/// }
+/// ```
 public struct WorkerReport: Sendable {
     /// The worker's id, random for each start.
     public var worker: String
     /// The queue that it reported to.
     public var queue: QueueName
-    /// When it last beat, by Redis' clock.
-    public var lastBeat: Date
-    /// How long that is ago.
-    public var silentFor: Duration
-    /// What it said of itself: a JSON object.
-    public var says: [UInt8]
+    /// The time of its last heartbeat, by Redis' clock.
+    public var lastHeartbeat: Date
+    /// The time since then.
+    public var sinceHeartbeat: Duration
+    /// The worker's information, a JSON object.
+    public var info: [UInt8]
 }
 
 extension Queue {
-    /// How many workers of a queue are listed.
+    /// The most workers of a queue that are listed.
     public static let workerLimit = 1000
 
-    /// The workers that beat here within the last hour or so, sorted; at most so many.
+    /// Lists the workers that sent a heartbeat here within the last hour, sorted by id.
     ///
-    /// One round trip for about 200 of them.
+    /// One round trip per 200.
+    ///
+    /// - Parameter most: the most workers to list; 1 000 by default.
+    /// - Returns: the workers.
+    /// - Throws: ``QueueError``.
     public func workers(atMost most: Int = Queue.workerLimit) async throws(QueueError) -> [WorkerReport] {
         var reports: [String: WorkerReport] = [:]
         var cursor = "0"
@@ -38,12 +48,12 @@ extension Queue {
         return Array(reports.values.sorted { $0.worker < $1.worker }.prefix(most))
     }
 
-    /// `<ms> <JSON>`; `nil` for a worker that only claims: its entry holds the number of a claim and an empty object.
+    /// Parses `<ms> <JSON>`; `nil` for a worker that only claims: its entry is a claim number and an empty object.
     private func report(_ worker: String, _ text: String, now: Int) -> WorkerReport? {
         let split = text.split(separator: " ", maxSplits: 1)
         guard split.count == 2, let at = Int(split[0]), split[1] != "{}" else { return nil }
         return WorkerReport(
-            worker: worker, queue: name, lastBeat: Date(milliseconds: at),
-            silentFor: .milliseconds(now) - .milliseconds(at), says: Array(split[1].utf8))
+            worker: worker, queue: name, lastHeartbeat: Date(milliseconds: at),
+            sinceHeartbeat: .milliseconds(now) - .milliseconds(at), info: Array(split[1].utf8))
     }
 }

@@ -185,23 +185,23 @@ extension RunningJob {
     /// The next heartbeat for the job; `nil` when there is nothing to send.
     ///
     /// With `onlyUrgent`, only a checkpoint justifies a heartbeat.
-    func beat(onlyUrgent: Bool) -> SentHeartbeat? {
+    func heartbeat(onlyUrgent: Bool) -> SentHeartbeat? {
         state.withLock { state in
             guard !state.hasEnded, state.lostAt == nil, !onlyUrgent || state.checkpoint != nil else { return nil }
             let progress = state.hasNewProgress ? state.progress : nil
-            let beat = Beat(id: id, token: token, progress: progress, checkpoint: state.checkpoint?.bytes)
-            return SentHeartbeat(job: self, beat: beat, checkpointNumber: state.checkpoint?.number ?? 0)
+            let heartbeat = Heartbeat(id: id, token: token, progress: progress, checkpoint: state.checkpoint?.bytes)
+            return SentHeartbeat(job: self, heartbeat: heartbeat, checkpointNumber: state.checkpoint?.number ?? 0)
         }
     }
 
     /// The queue accepted a heartbeat sent at `sent`; the lease lasts `left` from then.
-    func held(_ left: Duration, from sent: Instant, by beat: SentHeartbeat) {
+    func held(_ left: Duration, from sent: Instant, by heartbeat: SentHeartbeat) {
         let savers = state.withLock { state -> [CheckedContinuation<Void, any Error>] in
             state.heldUntil = max(state.heldUntil, sent + left)
-            if beat.beat.progress == state.progress { state.hasNewProgress = false }
-            if state.checkpoint?.number == beat.checkpointNumber { state.checkpoint = nil }
-            let done = state.savers.filter { $0.number <= beat.checkpointNumber }
-            state.savers.removeAll { $0.number <= beat.checkpointNumber }
+            if heartbeat.heartbeat.progress == state.progress { state.hasNewProgress = false }
+            if state.checkpoint?.number == heartbeat.checkpointNumber { state.checkpoint = nil }
+            let done = state.savers.filter { $0.number <= heartbeat.checkpointNumber }
+            state.savers.removeAll { $0.number <= heartbeat.checkpointNumber }
             return done.map(\.waiter)
         }
         for saver in savers { saver.resume() }
@@ -211,7 +211,7 @@ extension RunningJob {
 /// A heartbeat for one job, with the data needed to process its answer.
 struct SentHeartbeat: Sendable {
     let job: RunningJob
-    let beat: Beat
+    let heartbeat: Heartbeat
     let checkpointNumber: Int
 }
 

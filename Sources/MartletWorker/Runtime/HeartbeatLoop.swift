@@ -49,7 +49,7 @@ final class HeartbeatLoop: Sendable {
             let (card, wantsLook, interval) = take()
             // The interval may have become shorter since the last heartbeat.
             let isDue = lastFull.map { $0 + interval <= now } ?? true || card == .stopped
-            let heartbeats = table.all.compactMap { $0.beat(onlyUrgent: !isDue && !wantsLook) }
+            let heartbeats = table.all.compactMap { $0.heartbeat(onlyUrgent: !isDue && !wantsLook) }
             var isHeard = true
             if isDue || !heartbeats.isEmpty { isHeard = await send(heartbeats, card: isDue ? card : nil) }
             if card == .stopped { return }
@@ -105,9 +105,9 @@ final class HeartbeatLoop: Sendable {
         }
         let sent = Instant.now
         do throws(QueueError) {
-            let reply = try await queue.beat(worker: context.worker, says: text, heartbeats.map(\.beat))
+            let reply = try await queue.heartbeat(worker: context.worker, info: text, heartbeats.map(\.heartbeat))
             state.withLock { $0.stops = max($0.stops, reply.stops) }
-            for (beat, verdict) in zip(heartbeats, reply.verdicts) { apply(verdict, to: beat, sent: sent) }
+            for (heartbeat, verdict) in zip(heartbeats, reply.verdicts) { apply(verdict, to: heartbeat, sent: sent) }
             return true
         } catch {
             logger.debug("heartbeat failed, will retry", metadata: ["error": "\(error)"])
@@ -115,16 +115,16 @@ final class HeartbeatLoop: Sendable {
         }
     }
 
-    private func apply(_ verdict: BeatVerdict, to beat: SentHeartbeat, sent: Instant) {
+    private func apply(_ verdict: HeartbeatVerdict, to heartbeat: SentHeartbeat, sent: Instant) {
         switch verdict {
         case .held(let left, let wanted):
-            beat.job.held(left, from: sent, by: beat)
-            if let wanted { beat.job.stop(wanted) }
+            heartbeat.job.held(left, from: sent, by: heartbeat)
+            if let wanted { heartbeat.job.stop(wanted) }
         case .fenced, .gone:
             // A handler that has returned meanwhile may have been settled before this heartbeat.
-            guard beat.job.stop(.leaseLost) else { return }
+            guard heartbeat.job.stop(.leaseLost) else { return }
             metrics.leasesLost(1)
-            logger.warning("lease lost, handler cancelled", metadata: beat.job.labels)
+            logger.warning("lease lost, handler cancelled", metadata: heartbeat.job.labels)
         }
     }
 }

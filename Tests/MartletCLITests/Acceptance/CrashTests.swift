@@ -85,8 +85,8 @@ extension TestStack {
             zombie.send(SIGCONT)
             try await stack.until("the stopped worker has noticed") {
                 try await stack.downloads.workers().count { report in
-                    let says = try JSON.parse(report.says, source: "worker")
-                    return says["busy"].int == 0 && report.silentFor < .seconds(2)
+                    let says = try JSON.parse(report.info, source: "worker")
+                    return says["busy"].int == 0 && report.sinceHeartbeat < .seconds(2)
                 } == 2
             }
             let after = try await stack.record(id)

@@ -70,7 +70,7 @@ extension TestStack {
     /// Waits until a worker has said that it lives.
     fileprivate func untilWorking() async throws {
         try await until("a worker is there") {
-            try await downloads.workers().contains { $0.silentFor < .seconds(1) }
+            try await downloads.workers().contains { $0.sinceHeartbeat < .seconds(1) }
         }
     }
 }

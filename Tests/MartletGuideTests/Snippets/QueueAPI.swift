@@ -145,3 +145,15 @@ func settleJobs(_ queue: Queue, _ job: ClaimedJob) async throws {
     let reply = try await queue.settle([settlement])
     print(reply.verdicts)
 }
+
+func sendHeartbeats(_ queue: Queue, _ worker: String, _ job: ClaimedJob) async throws {
+    let reply = try await queue.heartbeat(
+        worker: worker, [Heartbeat(id: job.id, token: job.token, progress: JobProgress(completed: 3))])
+    print(reply.verdicts)
+}
+
+func listWorkers(_ queue: Queue) async throws {
+    for report in try await queue.workers() {
+        print(report.worker, report.sinceHeartbeat, String(decoding: report.info, as: UTF8.self))
+    }
+}

@@ -242,7 +242,7 @@ extension Generator {
     private mutating func beat(_ model: Model) -> Operation {
         let beats = (0..<random.pick([0, 1, 1, 2, 4])).map { _ in
             let (id, token) = proof(model)
-            var beat = Beat(id: id, token: token)
+            var beat = Heartbeat(id: id, token: token)
             if random.chance(30) { beat.progress = JobProgress(completed: Int64(nonces)) }
             if random.chance(20) { beat.checkpoint = Array("c\(nonces)".utf8) }
             return beat

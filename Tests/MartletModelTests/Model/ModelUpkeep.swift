@@ -6,7 +6,7 @@ import MartletJobs
 @testable import MartletQueue
 
 extension Model {
-    mutating func beat(_ worker: String, says: String?, _ beats: [Beat]) -> [BeatVerdict] {
+    mutating func beat(_ worker: String, says: String?, _ beats: [Heartbeat]) -> [HeartbeatVerdict] {
         if let says { (workers[worker], workerBeats[worker], notedClaims[worker]) = (says, now, nil) }
         return beats.map { beat in
             let id = beat.id.description

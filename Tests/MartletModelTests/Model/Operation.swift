@@ -14,7 +14,7 @@ enum Operation: Sendable {
     case claim(ClaimRequest)
     case settle([Settlement])
     case turn([Settlement], ClaimRequest)
-    case beat(worker: String, says: String?, [Beat])
+    case beat(worker: String, says: String?, [Heartbeat])
     case control(ControlVerb, [JobID])
     case retryWith([UInt8], JobID)
     case configure([Setting])

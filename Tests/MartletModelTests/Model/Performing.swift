@@ -38,7 +38,7 @@ extension Stage {
             let turn = try await queue.turn(settle: ends, claim: request)
             return Words.settled(turn.settled) + "; " + (turn.claimed.map { Words.claim($0) } ?? "nothing")
         case .beat(let worker, let says, let beats):
-            let reply = try await queue.beat(worker: worker, says: says, beats)
+            let reply = try await queue.heartbeat(worker: worker, info: says, beats)
             return "\(reply.verdicts) stops \(reply.stops)"
         case .control(let verb, let ids): return "\(try await queue.control(verb, ids))"
         case .retryWith(let payload, let id): return "\([try await queue.retry(id, payload: payload)])"

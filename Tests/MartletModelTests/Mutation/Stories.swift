@@ -16,15 +16,17 @@ extension Scenario {
         },
         Scenario(name: "a beat with another's token is fenced") { stage in
             let job = try await stage.pushAndClaim()
-            let beat = Beat(id: job.id, token: "1:other")
-            return try await stage.queue.beat(worker: "v", [beat]).verdicts == [.fenced]
+            let beat = Heartbeat(id: job.id, token: "1:other")
+            return try await stage.queue.heartbeat(worker: "v", [beat]).verdicts == [.fenced]
         },
         Scenario(name: "a wanted stop ends renewals") { stage in
             let job = try await stage.pushAndClaim()
             _ = try await stage.queue.control(.cancel, job.id)
             try await stage.setClock(Stage.start + 20_000)
-            let beat = Beat(id: job.id, token: job.token)
-            return try await stage.queue.beat(worker: "w", [beat]).verdicts == [.held(.seconds(10), wanted: .cancel)]
+            let beat = Heartbeat(id: job.id, token: job.token)
+            return try await stage.queue.heartbeat(worker: "w", [beat]).verdicts == [
+                .held(.seconds(10), wanted: .cancel)
+            ]
         },
         Scenario(name: "a job that was set aside comes back to its place") { stage in
             let first = NewJob(type: "test", payload: [1], priority: 5)
@@ -62,14 +64,14 @@ extension Scenario {
             // So early that a beat alone would not renew it.
             try await stage.setClock(Stage.start + 5000)
             _ = try await stage.queue.claim(request)
-            let beat = Beat(id: job.id, token: job.token)
-            return try await stage.queue.beat(worker: "w", [beat]).verdicts == [.held(.seconds(30), wanted: nil)]
+            let beat = Heartbeat(id: job.id, token: job.token)
+            return try await stage.queue.heartbeat(worker: "w", [beat]).verdicts == [.held(.seconds(30), wanted: nil)]
         },
         Scenario(name: "a beat never shortens a lease") { stage in
             let job = try await stage.pushAndClaim(NewJob(type: "test", payload: [1], timeout: .seconds(1)))
             try await stage.setClock(Stage.start + 15_000)
-            let beat = Beat(id: job.id, token: job.token)
-            return try await stage.queue.beat(worker: "w", [beat]).verdicts == [.held(.seconds(15), wanted: nil)]
+            let beat = Heartbeat(id: job.id, token: job.token)
+            return try await stage.queue.heartbeat(worker: "w", [beat]).verdicts == [.held(.seconds(15), wanted: nil)]
         },
         Scenario(name: "a higher priority comes first") { stage in
             let jobs = (0..<2).map { _ in NewJob(type: "test", payload: [1]) }

@@ -15,8 +15,8 @@ extension Scenario {
         Scenario(name: "a token with a star does not beat") { stage in
             let job = try await stage.pushAndClaim()
             _ = try await stage.queue.control(.cancel, job.id)
-            let beat = Beat(id: job.id, token: job.token + "*")
-            return try await stage.queue.beat(worker: "w", [beat]).verdicts == [.fenced]
+            let beat = Heartbeat(id: job.id, token: job.token + "*")
+            return try await stage.queue.heartbeat(worker: "w", [beat]).verdicts == [.fenced]
         },
         Scenario(name: "a spent token completes nothing, however it comes") { stage in
             let job = try await stage.pushAndClaim()
@@ -62,8 +62,8 @@ extension Scenario {
             var job = try await stage.pushAndClaim()
             for round in 1...3 {
                 if round == 2 {
-                    _ = try await stage.queue.beat(
-                        worker: "w", [Beat(id: job.id, token: job.token, checkpoint: [1])])
+                    _ = try await stage.queue.heartbeat(
+                        worker: "w", [Heartbeat(id: job.id, token: job.token, checkpoint: [1])])
                 }
                 for tick in [0, 60] {
                     try await stage.setClock(Stage.start + 1000 * round + tick)
@@ -105,8 +105,8 @@ extension Scenario {
                 try await stage.command("HSET", stage.key("meta"), "grace", "0")
             }
             guard let id = JobID("foreign-paused") else { return false }
-            let beats = [Beat(id: id, token: "1:x"), Beat(id: good.id, token: good.token)]
-            guard try await stage.queue.beat(worker: "w", beats).verdicts.first == .gone,
+            let beats = [Heartbeat(id: id, token: "1:x"), Heartbeat(id: good.id, token: good.token)]
+            guard try await stage.queue.heartbeat(worker: "w", beats).verdicts.first == .gone,
                 try await stage.queue.control(.cancel, id) == .missing,
                 try await stage.queue.enqueue(NewJob(id: id, type: "test", payload: [1])) == .conflict
             else { return false }

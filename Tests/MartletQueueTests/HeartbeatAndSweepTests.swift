@@ -6,7 +6,7 @@ import MartletRedis
 import TestSupport
 import Testing
 
-@Suite struct BeatAndSweepTests {
+@Suite struct HeartbeatAndSweepTests {
     @Test func `a dead worker's job comes back to its old place, with lost counted and no failure`() async throws {
         try await withStore { harness in
             let queue = harness.queue()
@@ -62,8 +62,8 @@ import Testing
             _ = try await queue.sweep()
             let claimed = try #require(try await harness.claim(from: queue).first)
             #expect(claimed.lost == 1)
-            let beat = Beat(id: new.id, token: claimed.token, checkpoint: Array("half".utf8))
-            #expect(try await queue.beat(worker: "w", [beat]).verdicts.count == 1)
+            let beat = Heartbeat(id: new.id, token: claimed.token, checkpoint: Array("half".utf8))
+            #expect(try await queue.heartbeat(worker: "w", [beat]).verdicts.count == 1)
             let record = try #require(try await queue.job(new.id))
             #expect(record.lost == 1, "what happened is shown")
             #expect(record.checkpoint == Array("half".utf8))
@@ -84,15 +84,15 @@ import Testing
             let queue = harness.queue()
             _ = try await queue.enqueue(job())
             let claimed = try #require(try await harness.claim(from: queue).first)
-            let beat = Beat(id: claimed.id, token: claimed.token, progress: JobProgress(completed: 3, total: 9))
+            let beat = Heartbeat(id: claimed.id, token: claimed.token, progress: JobProgress(completed: 3, total: 9))
             try await harness.setClock(.seconds(5))
-            guard case .held(let early, nil) = try await queue.beat(worker: "w", [beat]).verdicts[0] else {
+            guard case .held(let early, nil) = try await queue.heartbeat(worker: "w", [beat]).verdicts[0] else {
                 Issue.record("not held")
                 return
             }
             #expect(early <= .seconds(25))
             try await harness.setClock(.seconds(12))
-            #expect(try await queue.beat(worker: "w", [beat]).verdicts == [.held(.seconds(30), wanted: nil)])
+            #expect(try await queue.heartbeat(worker: "w", [beat]).verdicts == [.held(.seconds(30), wanted: nil)])
             #expect(try await queue.job(claimed.id)?.progress == JobProgress(completed: 3, total: 9))
         }
     }
@@ -106,8 +106,10 @@ import Testing
             let claimed = try #require(try await harness.claim(from: queue).first)
             try await harness.setClock(.seconds(25))
             guard
-                case .held(let left, _) = try await queue.beat(worker: "w", [Beat(id: new.id, token: claimed.token)])
-                    .verdicts[0]
+                case .held(let left, _) = try await queue.heartbeat(
+                    worker: "w", [Heartbeat(id: new.id, token: claimed.token)]
+                )
+                .verdicts[0]
             else {
                 Issue.record("not held")
                 return
@@ -121,17 +123,17 @@ import Testing
             let queue = harness.queue()
             _ = try await queue.enqueue(job())
             let claimed = try #require(try await harness.claim(from: queue).first)
-            let before = try await queue.beat(worker: "w", []).stops
+            let before = try await queue.heartbeat(worker: "w", []).stops
             #expect(try await queue.control(.cancel, claimed.id) == .asked)
-            let beat = Beat(id: claimed.id, token: claimed.token)
-            let reply = try await queue.beat(worker: "w", [beat])
+            let beat = Heartbeat(id: claimed.id, token: claimed.token)
+            let reply = try await queue.heartbeat(worker: "w", [beat])
             #expect(reply.stops == before + 1)
             guard case .held(_, wanted: .cancel) = reply.verdicts[0] else {
                 Issue.record("no word of the stop")
                 return
             }
             try await harness.setClock(.seconds(29))
-            guard case .held(let left, _) = try await queue.beat(worker: "w", [beat]).verdicts[0] else {
+            guard case .held(let left, _) = try await queue.heartbeat(worker: "w", [beat]).verdicts[0] else {
                 Issue.record("not held")
                 return
             }
@@ -160,7 +162,7 @@ import Testing
             try await harness.setClock(.seconds(3600))
             #expect(try await queue.sweep().takenBack.isEmpty)
             #expect(
-                try await queue.beat(worker: "w", [Beat(id: claimed.id, token: claimed.token)]).verdicts == [
+                try await queue.heartbeat(worker: "w", [Heartbeat(id: claimed.id, token: claimed.token)]).verdicts == [
                     .held(.seconds(30), wanted: nil)
                 ])
             #expect(try await queue.sweep().takenBack.isEmpty)
@@ -227,11 +229,11 @@ import Testing
     @Test func `workers report themselves and are forgotten after an hour`() async throws {
         try await withStore { harness in
             let queue = harness.queue()
-            _ = try await queue.beat(worker: "w1", says: #"{"host":"h"}"#, [])
+            _ = try await queue.heartbeat(worker: "w1", info: #"{"host":"h"}"#, [])
             _ = try await harness.claim(from: queue, worker: "w2")
             let reports = try await queue.workers()
             #expect(reports.map(\.worker) == ["w1"])
-            #expect(reports.first?.says == Array(#"{"host":"h"}"#.utf8))
+            #expect(reports.first?.info == Array(#"{"host":"h"}"#.utf8))
             _ = try await queue.sweep()
             try await harness.setClock(.seconds(3700))
             _ = try await queue.sweep()
