@@ -15,10 +15,10 @@ enum CommandReference {
         return ([shared(commands)] + sections).joined(separator: "\n") + "\n"
     }
 
-    /// What the parser knows of the command and of all below it.
+    /// The parser's description of the command and its subcommands.
     static var tool: JSON { (try? JSON(MartletCommand._dumpHelp().utf8)) ?? .null }
 
-    /// Those commands that people see.
+    /// The visible ones of these commands.
     static func visible(_ commands: JSON) -> [JSON] {
         (commands.array ?? []).filter { $0["shouldDisplay"].bool != false && $0["commandName"].string != "help" }
     }

@@ -1,9 +1,9 @@
-// The manual page martlet(1) in the man macros of roff, made from the commands and settings themselves.
+// The manual page martlet(1) in the man macros of roff, generated from the commands and settings.
 
 import ArgumentParser
 import MartletJSON
 
-/// Writes `martlet.1`.
+/// Generates `martlet.1`.
 enum ManualPage {
     /// The whole page.
     static var text: String {
@@ -21,7 +21,7 @@ enum ManualPage {
         return parts.joined().joined(separator: "\n") + "\n"
     }
 
-    /// A command with its arguments, or the commands below it.
+    /// A command with its arguments, or its subcommands.
     private static func command(_ json: JSON, path: [String]) -> [String] {
         let path = path + [json["commandName"].string ?? ""]
         let inner = CommandReference.visible(json["subcommands"])
@@ -45,20 +45,20 @@ enum ManualPage {
             + paragraphs(key.meaning + fallback)
     }
 
-    /// The lines of a text; those that are set off by blanks or form a table stay as they are.
+    /// The lines of a text; indented lines and tables keep their form.
     private static func paragraphs(_ text: String) -> [String] {
         let lines = text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
         guard lines.count > 1 else { return lines.map(escaped) }
         return [".nf"] + lines.map { $0.isEmpty ? ".sp" : escaped($0) } + [".fi"]
     }
 
-    /// A text that roff prints as it is.
+    /// A text escaped for roff.
     private static func escaped(_ text: String) -> String {
         let plain = text.replacing("\\", with: "\\e").replacing("-", with: "\\-").replacing("\"", with: "\\(dq")
         return plain.hasPrefix(".") || plain.hasPrefix("'") ? "\\&" + plain : plain
     }
 
-    /// A summary without the capital and the full stop that whatis(1) does not want.
+    /// A summary without its capital and full stop, as whatis(1) expects.
     private static func lowered(_ text: String) -> String {
         let text = text.hasSuffix(".") ? String(text.dropLast()) : text
         return text.prefix(1).lowercased() + text.dropFirst()

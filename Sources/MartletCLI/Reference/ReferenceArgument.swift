@@ -6,7 +6,7 @@ import MartletJSON
 struct ReferenceArgument {
     private let json: JSON
 
-    /// Those of a command that people see, without help and version.
+    /// The visible ones of a command, without help and version.
     static func all(of command: JSON) -> [ReferenceArgument] {
         (command["arguments"].array ?? []).map(ReferenceArgument.init).filter { argument in
             argument.json["shouldDisplay"].bool != false && !["--help", "--version"].contains(argument.name)
@@ -22,7 +22,7 @@ struct ReferenceArgument {
         return (path + operands + (hasOptions ? ["[options]"] : [])).joined(separator: " ")
     }
 
-    /// Named the same and meaning the same in every command that has it.
+    /// The names with the same meaning in every command.
     private static let sharedNames: Set<String> = [
         "--server", "--token", "--token-file", "--output", "--config", "--limit", "--all", "--cursor", "--yes",
         "--wait-seconds",
@@ -30,7 +30,7 @@ struct ReferenceArgument {
 
     var isOperand: Bool { json["kind"].string == "positional" }
     var isNeeded: Bool { json["isOptional"].bool != true }
-    /// `--all` of `download pause` is another one than that of lists.
+    /// `--all` of `download pause` differs from that of lists.
     var isShared: Bool {
         guard Self.sharedNames.contains(name) else { return false }
         if name == "--all" { return json["abstract"].string == "All of them." }
@@ -42,13 +42,13 @@ struct ReferenceArgument {
         }
     }
 
-    /// The longest name with its dashes; of an operand its name in capitals.
+    /// The longest name with its dashes; an operand's name in capitals.
     var name: String {
         guard !isOperand else { return (json["valueName"].string ?? "").uppercased() }
         return names.last { $0.hasPrefix("--") } ?? names.last ?? ""
     }
 
-    /// Every name, the longest last and followed by the value.
+    /// All names, followed by the value.
     var spellings: [String] {
         let value = json["kind"].string == "option" ? " " + (json["valueName"].string ?? "").uppercased() : ""
         let all = isOperand ? [name] : names.sorted { $0.count < $1.count }
@@ -61,7 +61,7 @@ struct ReferenceArgument {
         return isNeeded ? many : "[\(many)]"
     }
 
-    /// What it is for, on one line.
+    /// Its description, on one line.
     var meaning: String { (json["abstract"].string ?? "").replacing("\n", with: " ") }
     /// Its default as a user would write it.
     var fallback: String? { json["defaultValue"].string }
