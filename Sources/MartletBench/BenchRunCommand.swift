@@ -117,7 +117,7 @@ struct BenchRunCommand: AsyncParsableCommand {
         case .jsonl: break
         case .json:
             let text = String(decoding: try JSONEncoder().encode(summaries), as: UTF8.self)
-            output.show(try JSON.parse(text.utf8, source: "the result"))
+            output.show(try JSONValue.parse(text.utf8, source: "the result"))
         case .table: for line in BenchTable.lines(summaries, width: nil) { Console.standard.out(line) }
         }
         let bad = results.count { $0.error.map { !$0.hasPrefix(BenchUnsupported.prefix) } ?? false }

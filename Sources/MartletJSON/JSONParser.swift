@@ -1,23 +1,23 @@
 // Parses JSON and preserves the spelling of each value.
 
 /// Why a text is not JSON.
-package struct JSONFault: Error, Equatable {
+package struct JSONParseError: Error, Equatable {
     /// What is wrong, phrased as the end of a sentence.
     package var reason: String
     /// The position of the byte, from 1.
     package var place: Int
 }
 
-extension JSON {
+extension JSONValue {
     /// Parses a text.
-    package init(_ bytes: some Sequence<UInt8>) throws(JSONFault) {
+    package init(_ bytes: some Sequence<UInt8>) throws(JSONParseError) {
         var parser = try JSONParser(Array(bytes))
         self = try parser.whole()
     }
 
     /// A text that is JSON, kept byte for byte without the space around it.
-    package static func verbatim(_ bytes: [UInt8]) throws(JSONFault) -> JSON {
-        _ = try JSON(bytes)
+    package static func verbatim(_ bytes: [UInt8]) throws(JSONParseError) -> JSONValue {
+        _ = try JSONValue(bytes)
         let isSpace: (UInt8) -> Bool = { JSONParser.spaces.contains($0) }
         let inner = bytes.drop(while: isSpace).reversed().drop(while: isSpace).reversed()
         return .spelled(String(decoding: Array(inner), as: UTF8.self))
@@ -31,14 +31,14 @@ private struct JSONParser {
 
     /// An open array or object.
     private struct Container {
-        var items: [JSON] = []
+        var items: [JSONValue] = []
         var object: JSONObject?
         /// The name of the next value's field.
         var name = ""
 
-        var value: JSON { object.map(JSON.object) ?? .array(items) }
+        var value: JSONValue { object.map(JSONValue.object) ?? .array(items) }
 
-        mutating func append(_ value: JSON) {
+        mutating func append(_ value: JSONValue) {
             if object == nil { items.append(value) } else { object?.append(spelled: name, value) }
         }
     }
@@ -47,21 +47,21 @@ private struct JSONParser {
     private var at = 0
     private var open: [Container] = []
 
-    init(_ bytes: [UInt8]) throws(JSONFault) {
+    init(_ bytes: [UInt8]) throws(JSONParseError) {
         self.bytes = bytes
         guard String(validating: bytes, as: UTF8.self) != nil else {
-            throw JSONFault(reason: "it holds bytes that are not UTF-8", place: 1)
+            throw JSONParseError(reason: "it holds bytes that are not UTF-8", place: 1)
         }
     }
 
     private var byte: UInt8? { at < bytes.count ? bytes[at] : nil }
 
-    private func fault(_ reason: String) -> JSONFault { JSONFault(reason: reason, place: at + 1) }
+    private func fault(_ reason: String) -> JSONParseError { JSONParseError(reason: reason, place: at + 1) }
 
     private func text(_ range: Range<Int>) -> String { String(decoding: bytes[range], as: UTF8.self) }
 
     /// Parses exactly one value.
-    mutating func whole() throws(JSONFault) -> JSON {
+    mutating func whole() throws(JSONParseError) -> JSONValue {
         while true {
             guard var value = try begin() else { continue }
             while !open.isEmpty, let closed = try add(value) { value = closed }
@@ -73,7 +73,7 @@ private struct JSONParser {
     }
 
     /// Parses a scalar or empty container; `nil` after entering a container.
-    private mutating func begin() throws(JSONFault) -> JSON? {
+    private mutating func begin() throws(JSONParseError) -> JSONValue? {
         skipSpace()
         switch byte {
         case UInt8(ascii: "["):
@@ -90,13 +90,13 @@ private struct JSONParser {
         }
     }
 
-    private mutating func enter() throws(JSONFault) {
+    private mutating func enter() throws(JSONParseError) {
         guard open.count < Self.depthLimit else { throw fault("it is nested deeper than \(Self.depthLimit) levels") }
         at += 1
     }
 
     /// Adds a value to the innermost container; returns the container when it ends here, `nil` when more values follow.
-    private mutating func add(_ value: JSON) throws(JSONFault) -> JSON? {
+    private mutating func add(_ value: JSONValue) throws(JSONParseError) -> JSONValue? {
         let last = open.count - 1
         open[last].append(value)
         let isObject = open[last].object != nil
@@ -107,7 +107,7 @@ private struct JSONParser {
     }
 
     /// The spelling of a field's name; consumes the colon after it.
-    private mutating func fieldName() throws(JSONFault) -> String {
+    private mutating func fieldName() throws(JSONParseError) -> String {
         skipSpace()
         guard byte == UInt8(ascii: "\"") else { throw fault("the name of a field in double quotes should stand there") }
         let name = try quoted()
@@ -129,7 +129,7 @@ private struct JSONParser {
 // MARK: - Scalars
 
 extension JSONParser {
-    private mutating func scalar() throws(JSONFault) -> String {
+    private mutating func scalar() throws(JSONParseError) -> String {
         guard let byte else { throw fault("it ends where a value should stand") }
         switch byte {
         case UInt8(ascii: "\""): return try quoted()
@@ -138,7 +138,7 @@ extension JSONParser {
         }
     }
 
-    private mutating func word() throws(JSONFault) -> String {
+    private mutating func word() throws(JSONParseError) -> String {
         for word in ["null", "true", "false"] where bytes[at...].starts(with: word.utf8) {
             at += word.utf8.count
             return word
@@ -146,7 +146,7 @@ extension JSONParser {
         throw fault("a value should stand there")
     }
 
-    private mutating func number() throws(JSONFault) -> String {
+    private mutating func number() throws(JSONParseError) -> String {
         let start = at
         if byte == UInt8(ascii: "-") { at += 1 }
         if byte == UInt8(ascii: "0") { at += 1 } else { try digits() }
@@ -162,13 +162,13 @@ extension JSONParser {
         return text(start..<at)
     }
 
-    private mutating func digits() throws(JSONFault) {
+    private mutating func digits() throws(JSONParseError) {
         let start = at
         while let byte, (0x30...0x39).contains(byte) { at += 1 }
         guard at > start else { throw fault("a digit should stand there") }
     }
 
-    private mutating func quoted() throws(JSONFault) -> String {
+    private mutating func quoted() throws(JSONParseError) -> String {
         let start = at
         at += 1
         while let byte {
@@ -184,7 +184,7 @@ extension JSONParser {
         throw fault("a text has no end")
     }
 
-    private mutating func escape() throws(JSONFault) {
+    private mutating func escape() throws(JSONParseError) {
         at += 1
         switch byte {
         case UInt8(ascii: "u"):

@@ -1,6 +1,6 @@
 // Writes JSON: unchanged for the server, safe for terminals.
 
-extension JSON {
+extension JSONValue {
     /// The bytes for the server, in the original spelling.
     package var bytes: [UInt8] {
         var text = ""
@@ -49,7 +49,7 @@ private struct JSONLayout {
         self.indent = indent
     }
 
-    func spelling(_ text: String) -> String { isForPeople ? JSONSpelling.harmless(text) : text }
+    func spelling(_ text: String) -> String { isForPeople ? JSONStringEscapes.harmless(text) : text }
 
     /// Writes a list or an object; an empty one on one line.
     func list<Item>(

@@ -98,7 +98,7 @@ extension QueueHarness {
     fileprivate func waitForStop() async throws {
         try await eventually(within: .seconds(60), "it is stopping") {
             try await queue().workers().contains { card in
-                String(decoding: card.says, as: UTF8.self).contains("\"state\":\"stopping\"")
+                String(decoding: card.info, as: UTF8.self).contains("\"state\":\"stopping\"")
             }
         }
     }

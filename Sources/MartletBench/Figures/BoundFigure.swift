@@ -73,7 +73,7 @@ struct BoundFigure: Sendable {
             var best: [BoundPhase] = []
             // What is possible is the best that was seen: a disturbance must not lower the bound.
             for _ in 0..<(session.options.isQuick ? 1 : 2) {
-                let phases = try await BenchStage.with(.martlet, kind, given: session.options.redisURL) { stage in
+                let phases = try await BenchEnvironment.with(.martlet, kind, given: session.options.redisURL) { stage in
                     try await stage.redis.use { try BoundPhase.run($0, jobs: jobs, batch: batch, keep: keep) }
                 }
                 best = best.isEmpty ? phases : zip(best, phases).map { $0.seconds < $1.seconds ? $0 : $1 }

@@ -30,7 +30,7 @@ struct DownloadFigure: Sendable {
         let directory = try BenchDirectory.make(onDisk: true)
         defer { BenchDirectory.remove(directory) }
         let order = OriginOrder(port: try await LoopbackPort.free(), bigSize: bigSize)
-        try await BenchStage.with(.martlet, given: session.options.redisURL) { stage in
+        try await BenchEnvironment.with(.martlet, given: session.options.redisURL) { stage in
             let text = String(decoding: try JSONEncoder().encode(order), as: UTF8.self)
             let origin = try stage.process(
                 Subprocess.ownPath, ["target", "origin", text], named: "origin", environment: [:])
@@ -69,7 +69,7 @@ struct DownloadFigure: Sendable {
         }
     }
 
-    private func measure(_ place: Place, _ stage: BenchStage) async throws {
+    private func measure(_ place: Place, _ stage: BenchEnvironment) async throws {
         if let curl = Programs.find("curl") {
             try await other("big", "curl", place, size: bigSize, files: 1) {
                 try stage.process(
@@ -116,7 +116,7 @@ struct DownloadFigure: Sendable {
 // MARK: - Ours
 
 extension DownloadFigure {
-    private func own(_ place: Place, _ stage: BenchStage) async throws {
+    private func own(_ place: Place, _ stage: BenchEnvironment) async throws {
         let worker = try stage.martlet(
             "work",
             [

@@ -12,7 +12,7 @@ struct HTTPFigure: Sendable {
     private static let connections = 64
 
     func measure() async throws {
-        try await BenchStage.with(.martlet, given: session.options.redisURL) { stage in
+        try await BenchEnvironment.with(.martlet, given: session.options.redisURL) { stage in
             let server = try await BenchServer.start(on: stage)
             let result: Result<Void, any Error>
             do { result = .success(try await measure(server, stage)) } catch { result = .failure(error) }
@@ -21,7 +21,7 @@ struct HTTPFigure: Sendable {
         }
     }
 
-    private func measure(_ server: BenchServer, _ stage: BenchStage) async throws {
+    private func measure(_ server: BenchServer, _ stage: BenchEnvironment) async throws {
         // The first requests of a server are slower than all that follow.
         _ = try await load(server, stage, "GET", "/livez", nil, seconds: 0.3)
         let empty = try await session.measure(.http, "empty", "bound", run) {
@@ -40,10 +40,10 @@ struct HTTPFigure: Sendable {
     }
 
     /// Ten thousand tracks in one request, beside the push of as many jobs by the Swift client.
-    private func measureBatch(_ server: BenchServer, _ stage: BenchStage) async throws {
+    private func measureBatch(_ server: BenchServer, _ stage: BenchEnvironment) async throws {
         let (count, times) = (session.options.isQuick ? 500 : 10_000, session.options.isQuick ? 2 : 5)
         let tracks = (0..<count).map { _ in UUID().uuidString.lowercased() }
-        let body = JSON.object(["track_ids": .array(tracks.map { .string($0) })]).line
+        let body = JSONValue.object(["track_ids": .array(tracks.map { .string($0) })]).line
         try await session.measure(.http, "batch", BenchSystem.own, run) {
             let pushed = try await stage.push(PushOrder(mode: .bulk, jobs: count * times, batch: 500)).report.seconds
             let before = try await BenchServer.created(stage.redis.url, "downloads")
@@ -64,7 +64,8 @@ struct HTTPFigure: Sendable {
     }
 
     private func load(
-        _ server: BenchServer, _ stage: BenchStage, _ method: String, _ path: String, _ body: String?, seconds: Double?
+        _ server: BenchServer, _ stage: BenchEnvironment, _ method: String, _ path: String, _ body: String?,
+        seconds: Double?
     ) async throws -> [BenchMetric: Double] {
         let seconds = seconds ?? (session.options.isQuick ? 0.3 : 4)
         let order = LoadOrder(
@@ -98,7 +99,7 @@ struct BenchServer: Sendable {
     let port: Int
 
     /// Starts a server and waits until it is ready.
-    static func start(on stage: BenchStage) async throws -> BenchServer {
+    static func start(on stage: BenchEnvironment) async throws -> BenchServer {
         let port = try await LoopbackPort.free()
         let process = try stage.martlet(
             "serve",
@@ -134,7 +135,7 @@ struct BenchServer: Sendable {
     }
 }
 
-extension BenchStage {
+extension BenchEnvironment {
     /// Starts `martlet` on this stage's Redis; its standard error is in a file by its name.
     func martlet(_ command: String, _ variables: [String: String]) throws -> Subprocess {
         try process(

@@ -50,7 +50,7 @@ struct LatencyFigure: Sendable {
 
     /// Pushes at a rate while a warm worker waits.
     private func paced(_ system: BenchSystem, jobs: Int, rate: Double) async throws -> [BenchMetric: Double] {
-        try await BenchStage.with(system, given: session.options.redisURL) { stage in
+        try await BenchEnvironment.with(system, given: session.options.redisURL) { stage in
             try await stage.withWarmCrew(Self.worker) { crew in
                 let (before, cpu) = (try await stage.redis.read(), crew.cpu)
                 let pushed = try await stage.push(PushOrder(mode: .paced, jobs: jobs, rate: rate))
@@ -83,7 +83,7 @@ struct ScheduledFigure: Sendable {
             let bulk = session.options.isQuick ? 2000 : try await session.pace(of: system).bulk
             let lead = Double(jobs) / bulk * 1.6 + 2
             try await session.measure(.scheduled, "at-once", system.name, run) {
-                try await BenchStage.with(system, given: session.options.redisURL) { stage in
+                try await BenchEnvironment.with(system, given: session.options.redisURL) { stage in
                     try await stage.withWarmCrew(worker) { crew in
                         var metrics = try await fallDue(jobs, in: lead, on: stage, crew)
                         // What the goal allows: twice the time of a drain, and 20 ms.
@@ -96,7 +96,7 @@ struct ScheduledFigure: Sendable {
     }
 
     private func fallDue(
-        _ jobs: Int, in lead: Double, on stage: BenchStage, _ crew: BenchCrew
+        _ jobs: Int, in lead: Double, on stage: BenchEnvironment, _ crew: BenchWorkers
     ) async throws -> [BenchMetric: Double] {
         let due = Int((BenchClock.now + lead) * 1000)
         let before = try await stage.redis.read()
@@ -114,9 +114,9 @@ struct ScheduledFigure: Sendable {
     }
 }
 
-extension BenchStage {
+extension BenchEnvironment {
     /// Calls `body` with a worker that has run one job and now waits; ends it if `body` has not.
-    func withWarmCrew<Value>(_ order: WorkOrder, _ body: (BenchCrew) async throws -> Value) async throws -> Value {
+    func withWarmCrew<Value>(_ order: WorkOrder, _ body: (BenchWorkers) async throws -> Value) async throws -> Value {
         let crew = try work(order)
         do {
             _ = try await push(PushOrder(mode: .single, jobs: 1))

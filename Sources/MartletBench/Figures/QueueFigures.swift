@@ -25,7 +25,7 @@ struct PushFigure: Sendable {
         _ system: BenchSystem, _ variant: String, _ order: PushOrder, bound: BenchResult
     ) async throws {
         try await session.measure(.push, variant, system.name, run) {
-            try await BenchStage.with(system, given: session.options.redisURL) { stage in
+            try await BenchEnvironment.with(system, given: session.options.redisURL) { stage in
                 try await stage.push(order).metrics.compared(with: bound)
             }
         }
@@ -65,7 +65,7 @@ struct DrainFigure: Sendable {
         let bound = try await BoundFigure(session: session, run: run).throughput(kind)
         let jobs = try await session.jobs(200_000, for: system, at: \.drain)
         return try await session.measure(.drain, variant, system.name, run) {
-            try await BenchStage.with(system, given: session.options.redisURL) { stage in
+            try await BenchEnvironment.with(system, given: session.options.redisURL) { stage in
                 _ = try await stage.push(PushOrder(mode: .bulk, jobs: jobs, batch: 500))
                 return try await DrainMeter(order: order).run(jobs, on: stage).compared(with: bound)
             }

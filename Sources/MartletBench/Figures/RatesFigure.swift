@@ -28,7 +28,7 @@ struct RatesFigure: Sendable {
     private func steady(jobs: Int, rate: Double) async throws -> [BenchMetric: Double] {
         var order = PushOrder(mode: .steady, jobs: jobs, rate: rate)
         order.tasks = Self.tasks
-        return try await BenchStage.with(.martlet, given: session.options.redisURL) { stage in
+        return try await BenchEnvironment.with(.martlet, given: session.options.redisURL) { stage in
             try await stage.withWarmCrew(Self.worker) { crew in
                 let (before, cpu) = (try await stage.redis.read(), crew.cpu)
                 let pushed = try await stage.push(order)

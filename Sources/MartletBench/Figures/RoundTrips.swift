@@ -13,7 +13,7 @@ extension BoundFigure {
         if let known = session.result(.bound, variant, Self.system, run) { return known }
         let rounds = session.options.isQuick ? 20 : isSpaced ? 100 : 5000
         return try await session.measure(.bound, variant, Self.system, run) {
-            try await BenchStage.with(.martlet, given: session.options.redisURL) { stage in
+            try await BenchEnvironment.with(.martlet, given: session.options.redisURL) { stage in
                 let redis = stage.redis
                 async let far = redis.use { try PingPong.play($0, from: "pong", to: "ping", rounds, isSpaced, true) }
                 async let near = redis.use { try PingPong.play($0, from: "ping", to: "pong", rounds, isSpaced, false) }
@@ -29,7 +29,7 @@ extension BoundFigure {
         if let known = session.result(.bound, "evalsha-c1", Self.system, run) { return known }
         let count = session.options.count(20_000)
         return try await session.measure(.bound, "evalsha-c1", Self.system, run) {
-            try await BenchStage.with(.martlet, given: session.options.redisURL) { stage in
+            try await BenchEnvironment.with(.martlet, given: session.options.redisURL) { stage in
                 let sha = try await stage.redis.use {
                     try $0.command(["SCRIPT", "LOAD", BoundScripts.enqueue]).text ?? ""
                 }

@@ -64,7 +64,7 @@ struct ScaleFigure: Sendable {
         )
         for system in session.options.systems {
             let jobs = try await session.jobs(200_000, for: system, at: \.drain)
-            try await BenchStage.with(system, .appendOnly) { stage in
+            try await BenchEnvironment.with(system, .appendOnly) { stage in
                 try await session.measure(.aof, "push", system.name, run) {
                     try await stage.push(PushOrder(mode: .bulk, jobs: jobs, batch: 500)).metrics
                         .compared(with: most.push)
@@ -79,13 +79,13 @@ struct ScaleFigure: Sendable {
     /// Measures variants on a stage each; all but the first say by how much they differ from the first.
     private func compare(
         _ figure: BenchFigure, _ system: BenchSystem, _ variants: [String],
-        _ body: @escaping @Sendable (String, BenchStage) async throws -> [BenchMetric: Double]
+        _ body: @escaping @Sendable (String, BenchEnvironment) async throws -> [BenchMetric: Double]
     ) async throws {
         var first: Double?
         for variant in variants {
             let base = first
             let result = try await session.measure(figure, variant, system.name, run) {
-                var metrics = try await BenchStage.with(system, given: session.options.redisURL) { stage in
+                var metrics = try await BenchEnvironment.with(system, given: session.options.redisURL) { stage in
                     try await body(variant, stage)
                 }
                 if let base, let own = metrics[.jobsPerSecond] { metrics[.change] = own / base - 1 }
@@ -108,7 +108,7 @@ struct MemoryFigure: Sendable {
             for system in session.options.systems {
                 let jobs = try await session.jobs(100_000, for: system, at: \.bulk)
                 try await session.measure(.memory, variant, system.name, run) {
-                    try await BenchStage.with(system, kind, given: session.options.redisURL) { stage in
+                    try await BenchEnvironment.with(system, kind, given: session.options.redisURL) { stage in
                         let pushed = try await stage.push(PushOrder(mode: .bulk, jobs: jobs, batch: 500))
                         let bytes = Double(pushed.redis.memory) / Double(jobs)
                         return [BenchMetric.jobs: Double(jobs), .memory: bytes].compared(with: bound, by: .memory)

@@ -9,7 +9,7 @@ struct StartFigure: Sendable {
         let times = session.options.isQuick ? 2 : 7
         for system in session.options.systems {
             try await session.measure(.start, "worker", system.name, run) {
-                let samples = try await BenchStage.with(system, given: session.options.redisURL) { stage in
+                let samples = try await BenchEnvironment.with(system, given: session.options.redisURL) { stage in
                     var delays: [Double] = []
                     for number in 1...times { delays.append(try await start(stage, number)) }
                     return Samples(delays)
@@ -23,7 +23,7 @@ struct StartFigure: Sendable {
     }
 
     /// Seconds from the start of a process to that of its first handler.
-    private func start(_ stage: BenchStage, _ number: Int) async throws -> Double {
+    private func start(_ stage: BenchEnvironment, _ number: Int) async throws -> Double {
         _ = try await stage.push(PushOrder(mode: .single, jobs: 1))
         let begin = BenchClock.now
         // As it comes: without a change of the queue's settings before the work begins.

@@ -98,7 +98,7 @@ struct BenchPace: Sendable, Equatable {
 
     /// Measures it with a few jobs.
     static func find(_ system: BenchSystem, redisURL: String?) async throws -> BenchPace {
-        try await BenchStage.with(system, given: redisURL) { stage in
+        try await BenchEnvironment.with(system, given: redisURL) { stage in
             let single = try await stage.push(PushOrder(mode: .single, jobs: 300)).report
             let bulk = try await stage.push(PushOrder(mode: .bulk, jobs: 3000, batch: 500)).report
             let drain = try await DrainMeter(order: WorkOrder(concurrency: 100)).run(3300, on: stage)

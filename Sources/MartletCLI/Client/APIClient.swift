@@ -18,7 +18,7 @@ import NIOSSL
 /// A successful response.
 struct APIAnswer: Sendable {
     var status: Int
-    var value: JSON
+    var value: JSONValue
 }
 
 /// A client of one server.
@@ -59,7 +59,7 @@ struct APIClient: Sendable {
 
     /// Sends a request and returns the response; throws ``CommandFailure`` unless it is successful.
     func send(
-        _ method: HTTPMethod, _ path: String, query: [(String, String?)] = [], body: JSON? = nil,
+        _ method: HTTPMethod, _ path: String, query: [(String, String?)] = [], body: JSONValue? = nil,
         key: String? = nil, timeout: TimeAmount = .seconds(60)
     ) async throws -> APIAnswer {
         var request = HTTPClientRequest(url: base + path + Self.query(query))
@@ -75,31 +75,31 @@ struct APIClient: Sendable {
         let (status, bytes) = try await exchange(request, timeout: timeout)
         if (200..<300).contains(status) {
             if bytes.isEmpty { return APIAnswer(status: status, value: .null) }
-            guard let value = try? JSON(bytes) else {
+            guard let value = try? JSONValue(bytes) else {
                 throw CommandFailure(.failed, "\(base) answered something that is not JSON; is it a Martlet server?")
             }
             return APIAnswer(status: status, value: value)
         }
-        throw Problem(status: status, bytes: bytes).failure(server: base)
+        throw APIProblem(status: status, bytes: bytes).failure(server: base)
     }
 
     /// Sends a GET.
-    func get(_ path: String, query: [(String, String?)] = []) async throws -> JSON {
+    func get(_ path: String, query: [(String, String?)] = []) async throws -> JSONValue {
         try await send(.GET, path, query: query).value
     }
 
     /// Sends a POST.
     func post(
-        _ path: String, query: [(String, String?)] = [], body: JSON? = nil, key: String? = nil
-    ) async throws -> JSON {
+        _ path: String, query: [(String, String?)] = [], body: JSONValue? = nil, key: String? = nil
+    ) async throws -> JSONValue {
         try await send(.POST, path, query: query, body: body, key: key).value
     }
 
     /// Reads a list page by page, up to `limit` items.
     func list(
         _ path: String, items name: String, query: [(String, String?)], cursor: String?, limit: Int
-    ) async throws -> (items: [JSON], cursor: String?) {
-        var items: [JSON] = []
+    ) async throws -> (items: [JSONValue], cursor: String?) {
+        var items: [JSONValue] = []
         var cursor = cursor
         repeat {
             let size = min(200, limit - items.count)
@@ -145,7 +145,7 @@ struct APIClient: Sendable {
 
     /// The warning for a request without a response; empty for reads.
     private static func doubt(_ method: HTTPMethod) -> String {
-        method == .GET ? "" : ". \(Problem.inDoubt)"
+        method == .GET ? "" : ". \(APIProblem.inDoubt)"
     }
 
     /// Whether the server may have received the request although no response came.

@@ -36,7 +36,7 @@ struct DevCommand: AsyncParsableCommand {
         // The process of an isolated job has neither a private Redis nor a server.
         if Worker.runsOneJob { return try await Self.runOneJob(settings) }
         try settings.checkExposure()
-        let house = try DevHouse(data)
+        let house = try DevEnvironment(data)
         do {
             try await house.run(&settings, untilEOF: life.untilEOF)
             house.remove()
@@ -54,7 +54,7 @@ struct DevCommand: AsyncParsableCommand {
 }
 
 /// The directory of a private installation, used by one process at a time.
-struct DevHouse {
+struct DevEnvironment {
     let path: String
     private let isTemporary: Bool
     private let lock: DirectoryLock
@@ -100,11 +100,12 @@ struct DevHouse {
     }
 
     /// The notice at shutdown with the number of running jobs; all of them run in this process.
-    private func farewell(_ settings: ServiceSettings, _ store: JobStore, _ redis: PrivateRedisServer) -> Farewell {
+    private func farewell(_ settings: ServiceSettings, _ store: JobStore, _ redis: PrivateRedisServer) -> ShutdownNotice
+    {
         let (queues, grace) = (settings.worker.queues.map(\.queue), settings.worker.shutdownGrace)
-        return Farewell {
+        return ShutdownNotice {
             let names = queues.compactMap { QueueName($0) }
-            return "Stopping. " + Farewell.jobs(await Self.running(names, store), within: grace)
+            return "Stopping. " + ShutdownNotice.jobs(await Self.running(names, store), within: grace)
         } cleanUp: {
             redis.kill()
             remove()

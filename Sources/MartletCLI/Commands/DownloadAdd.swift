@@ -62,14 +62,14 @@ extension DownloadCommand {
         private func add(_ sources: [String], _ client: APIClient) async throws -> [String] {
             if sources.count == 1 {
                 let download = try await client.post(
-                    "/api/downloads", body: item(sources[0]).adding("durability", durability.map(JSON.string)),
+                    "/api/downloads", body: item(sources[0]).adding("durability", durability.map(JSONValue.string)),
                     key: idempotencyKey)
                 EnqueueCommand.noteUnconfirmed(download)
                 if !wait { output.show(download, first: DownloadCommand.order) }
                 return [download["id"].string].compactMap(\.self)
             }
             let answer = try await client.post(
-                "/api/downloads/batch", body: batch(sources).adding("durability", durability.map(JSON.string)),
+                "/api/downloads/batch", body: batch(sources).adding("durability", durability.map(JSONValue.string)),
                 key: idempotencyKey)
             EnqueueCommand.noteUnconfirmed(answer)
             let ids = (answer["job_ids"].array ?? []).compactMap(\.string)
@@ -79,24 +79,24 @@ extension DownloadCommand {
             return ids
         }
 
-        private func batch(_ sources: [String]) -> JSON {
+        private func batch(_ sources: [String]) -> JSONValue {
             let isPlain =
                 maxBytes == nil && delay == nil && timeout == nil && maxRetries == nil && onConflict == nil && !unique
             if track && isPlain {
                 return .fields([
-                    "track_ids": .array(sources.map(JSON.string)), "priority": priority.map(JSON.integer),
+                    "track_ids": .array(sources.map(JSONValue.string)), "priority": priority.map(JSONValue.integer),
                 ])
             }
             return .object(["downloads": .array(sources.map(item))])
         }
 
-        private func item(_ source: String) -> JSON {
+        private func item(_ source: String) -> JSONValue {
             .fields([
-                track ? "track_id" : "url": .string(source), "filename": filename.map(JSON.string),
-                "priority": priority.map(JSON.integer), "checksum": checksum.map(JSON.string),
+                track ? "track_id" : "url": .string(source), "filename": filename.map(JSONValue.string),
+                "priority": priority.map(JSONValue.integer), "checksum": checksum.map(JSONValue.string),
                 "max_bytes": maxBytes?.json, "delay_seconds": delay?.json,
                 "timeout_seconds": timeout?.json, "on_conflict": onConflict?.json,
-                "max_retries": maxRetries.map(JSON.integer), "unique": unique ? true : nil,
+                "max_retries": maxRetries.map(JSONValue.integer), "unique": unique ? true : nil,
             ])
         }
 

@@ -14,10 +14,10 @@ struct DownloadCommand: ParsableCommand {
     /// The columns of a list of downloads.
     static let view = ItemView(
         .text("ID", "id"), .text("STATUS", "status"), .number("PRIORITY", "priority").optional(5),
-        .number("DONE", "progress_percent", Humane.percent).optional(1),
-        .number("SIZE", "total_bytes", Humane.bytes).optional(3),
-        .number("SPEED", "speed_bytes_per_second") { Humane.bytes($0) + "/s" }.optional(4),
-        .number("ETA", "eta_seconds", Humane.seconds).optional(6), .number("ATTEMPT", "attempt").optional(7),
+        .number("DONE", "progress_percent", HumanReadable.percent).optional(1),
+        .number("SIZE", "total_bytes", HumanReadable.bytes).optional(3),
+        .number("SPEED", "speed_bytes_per_second") { HumanReadable.bytes($0) + "/s" }.optional(4),
+        .number("ETA", "eta_seconds", HumanReadable.seconds).optional(6), .number("ATTEMPT", "attempt").optional(7),
         .text("FILE", "filename").shortened(to: 14, .middle), .text("ERROR", "error").shortened(to: 16).optional(2))
 
     /// The order of the fields of one download.
@@ -153,13 +153,13 @@ struct DownloadAction {
     func run(_ options: ClientOptions, _ output: OutputOptions) async throws {
         if ids.count == 1 {
             let path = "/api/downloads/\(APIClient.escaped(ids[0]))/\(action)"
-            let body = priority.map { JSON.object(["priority": .integer($0)]) }
+            let body = priority.map { JSONValue.object(["priority": .integer($0)]) }
             let answer = try await options.withClient { try await $0.post(path, body: body) }
             return output.show(answer, first: ["download_id", "status", "message"])
         }
-        let body = JSON.fields([
-            "download_ids": .array(ids.map(JSON.string)), "action": .string(action),
-            "priority": priority.map(JSON.integer),
+        let body = JSONValue.fields([
+            "download_ids": .array(ids.map(JSONValue.string)), "action": .string(action),
+            "priority": priority.map(JSONValue.integer),
         ])
         let answer = try await options.withClient { try await $0.post("/api/downloads/batch-action", body: body) }
         let items = (answer["results"].array ?? []) + (answer["errors"].array ?? [])

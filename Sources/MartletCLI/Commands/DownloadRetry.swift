@@ -9,7 +9,7 @@ enum TakenName: String, ExpressibleByArgument, CaseIterable, Sendable {
     case rename, error, replace
 
     /// The value for the server.
-    var json: JSON { .string(rawValue) }
+    var json: JSONValue { .string(rawValue) }
 }
 
 extension DownloadCommand {
@@ -33,7 +33,7 @@ extension DownloadCommand {
         func run() async throws {
             guard changesName else { return try await batch.act("retry") }
             let path = "/api/downloads/\(APIClient.escaped(batch.ids[0]))/retry"
-            let body = JSON.fields(["filename": filename.map(JSON.string), "on_conflict": onConflict?.json])
+            let body = JSONValue.fields(["filename": filename.map(JSONValue.string), "on_conflict": onConflict?.json])
             let answer = try await batch.client.withClient { try await $0.post(path, body: body) }
             batch.output.show(answer, first: ["download_id", "status", "message"])
         }

@@ -13,7 +13,7 @@ struct DownloadWait {
         let report = WaitReport(output.format, console: console)
         let begin = ContinuousClock.now
         var hint = WaitHint()
-        var seen: [String: JSON] = [:]
+        var seen: [String: JSONValue] = [:]
         while true {
             for id in ids where !Self.isFinal(seen[id]) {
                 seen[id] = try await client.get("/api/downloads/\(APIClient.escaped(id))")
@@ -40,7 +40,7 @@ struct DownloadWait {
         throw CommandFailure(.jobFailed, "\(bad) of \(ids.count) did not complete\(reason)")
     }
 
-    private func show(_ items: [JSON], _ output: OutputOptions, _ console: Console) {
+    private func show(_ items: [JSONValue], _ output: OutputOptions, _ console: Console) {
         if items.count == 1 {
             output.show(items[0], first: DownloadCommand.order, console: console)
         } else {
@@ -49,7 +49,7 @@ struct DownloadWait {
     }
 
     private func timeout(
-        _ items: [JSON], _ open: Int, _ report: WaitReport, _ output: OutputOptions
+        _ items: [JSONValue], _ open: Int, _ report: WaitReport, _ output: OutputOptions
     ) -> CommandFailure {
         report.clear()
         if output.format != .table { show(items, output, .standard) }
@@ -58,19 +58,19 @@ struct DownloadWait {
     }
 
     /// `2 of 5 finished, 3 run, 4.2 MiB of 9.0 MiB, 1.1 MiB/s`.
-    private static func line(_ items: [JSON], _ open: Int) -> String {
+    private static func line(_ items: [JSONValue], _ open: Int) -> String {
         func sum(_ name: String) -> Double { items.reduce(0) { $0 + ($1[name].double ?? 0) } }
         var parts = ["\(items.count - open) of \(items.count) finished"]
         let running = items.count { $0["status"].string == "downloading" }
         if running > 0 { parts.append("\(running) running") }
         let (done, total, speed) = (sum("bytes_downloaded"), sum("total_bytes"), sum("speed_bytes_per_second"))
-        if done > 0 { parts.append(Humane.bytes(done) + (total > 0 ? " of " + Humane.bytes(total) : "")) }
-        if speed > 0, running > 0 { parts.append(Humane.bytes(speed) + "/s") }
+        if done > 0 { parts.append(HumanReadable.bytes(done) + (total > 0 ? " of " + HumanReadable.bytes(total) : "")) }
+        if speed > 0, running > 0 { parts.append(HumanReadable.bytes(speed) + "/s") }
         return parts.joined(separator: ", ")
     }
 
     /// Whether it has finished.
-    static func isFinal(_ download: JSON?) -> Bool {
+    static func isFinal(_ download: JSONValue?) -> Bool {
         ["completed", "failed", "cancelled"].contains(download?["status"].string)
     }
 }

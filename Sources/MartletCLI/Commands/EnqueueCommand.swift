@@ -74,24 +74,26 @@ struct EnqueueCommand: AsyncParsableCommand {
     }
 
     /// Warns that the requested durability was not confirmed.
-    static func noteUnconfirmed(_ answer: JSON, console: Console = .standard) {
+    static func noteUnconfirmed(_ answer: JSONValue, console: Console = .standard) {
         guard answer["durability"].string == "unconfirmed" else { return }
         console.note("It is pushed, but not confirmed: \(answer["durability_detail"].string ?? "no reason was given")")
     }
 
-    private func request() throws -> JSON {
+    private func request() throws -> JSONValue {
         .fields([
-            "type": .string(type), "payload": try Self.json(data, "the payload"), "queue": queue.map(JSON.string),
-            "priority": priority.map(JSON.integer), "delay_seconds": delay?.json, "run_at": runAt.map(JSON.string),
-            "max_retries": maxRetries.map(JSON.integer), "backoff": backoff?.json,
-            "timeout_seconds": timeout?.json, "id": id.map(JSON.string), "unique_key": uniqueKey.map(JSON.string),
-            "tags": tags.isEmpty ? nil : .array(tags.map(JSON.string)),
-            "metadata": try Self.json(metadata, "the metadata"), "durability": durability.map(JSON.string),
+            "type": .string(type), "payload": try Self.json(data, "the payload"), "queue": queue.map(JSONValue.string),
+            "priority": priority.map(JSONValue.integer), "delay_seconds": delay?.json,
+            "run_at": runAt.map(JSONValue.string),
+            "max_retries": maxRetries.map(JSONValue.integer), "backoff": backoff?.json,
+            "timeout_seconds": timeout?.json, "id": id.map(JSONValue.string),
+            "unique_key": uniqueKey.map(JSONValue.string),
+            "tags": tags.isEmpty ? nil : .array(tags.map(JSONValue.string)),
+            "metadata": try Self.json(metadata, "the metadata"), "durability": durability.map(JSONValue.string),
         ])
     }
 
     /// JSON from the command line, a file or standard input, unchanged.
-    private static func json(_ text: String?, _ name: String) throws -> JSON? {
+    private static func json(_ text: String?, _ name: String) throws -> JSONValue? {
         guard let text else { return nil }
         if text == "-" { return try .verbatim(InputFile.read("-"), source: "standard input") }
         guard text.hasPrefix("@") else { return try .verbatim(Array(text.utf8), source: name) }
@@ -102,7 +104,7 @@ struct EnqueueCommand: AsyncParsableCommand {
 
 /// A retry policy on the command line: `base=1s,factor=2,cap=1h,jitter=0.1`.
 struct BackoffOption: ExpressibleByArgument, Sendable {
-    let json: JSON
+    let json: JSONValue
 
     init?(argument: String) {
         var object = JSONObject()

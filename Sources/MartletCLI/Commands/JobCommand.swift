@@ -24,7 +24,7 @@ struct JobCommand: ParsableCommand {
     static let order = ["id", "queue", "type", "state", "status", "priority", "attempt", "max_retries", "payload"]
 
     /// The state of a job.
-    static func state(_ job: JSON) -> String? { job["state"].string ?? job["status"].string }
+    static func state(_ job: JSONValue) -> String? { job["state"].string ?? job["status"].string }
 }
 
 extension JobCommand {
@@ -125,7 +125,7 @@ extension JobCommand {
         @OptionGroup var batch: JobBatch
 
         func run() async throws {
-            let body = JSON.object(["priority": .integer(to)])
+            let body = JSONValue.object(["priority": .integer(to)])
             try await batch.act { JobCall(method: .PATCH, path: $0, body: body) }
         }
     }
@@ -147,7 +147,7 @@ extension JobCommand {
 struct JobCall {
     var method: HTTPMethod
     var path: String
-    var body: JSON?
+    var body: JSONValue?
 
     /// A verb on a job.
     static func post(_ path: String, _ verb: String) -> JobCall { JobCall(method: .POST, path: "\(path)/\(verb)") }
@@ -165,7 +165,7 @@ struct JobBatch: ParsableArguments {
     /// Makes a request for each of them; a refused one does not stop the others.
     func act(_ call: (_ path: String) -> JobCall) async throws {
         var tally = Tally()
-        var results: [JSON] = []
+        var results: [JSONValue] = []
         try await client.withClient { client in
             for id in ids {
                 let call = call("/api/v1/jobs/\(APIClient.escaped(id))")
@@ -189,7 +189,7 @@ struct JobBatch: ParsableArguments {
     }
 
     /// Adds the id to a response without one, such as that of a deletion.
-    private static func result(_ id: String, _ answer: JSON) -> JSON {
+    private static func result(_ id: String, _ answer: JSONValue) -> JSONValue {
         guard answer["id"].string != nil else { return .object(["id": .string(id)]) }
         return answer
     }

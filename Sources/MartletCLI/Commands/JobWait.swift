@@ -20,7 +20,7 @@ struct WaitReport {
     func begin(_ ids: [String]) {
         switch format {
         case .table: for id in ids { console.out(id) }
-        case .jsonl: for id in ids { console.out(JSON.fields(["id": .string(id)]).line) }
+        case .jsonl: for id in ids { console.out(JSONValue.fields(["id": .string(id)]).line) }
         case .json: console.note("Waiting for \(ids.joined(separator: " "))")
         }
     }
@@ -97,8 +97,8 @@ struct JobWait {
     }
 
     /// The job when it has finished or the limit is reached.
-    private func look(_ client: APIClient, seconds: Double) async throws -> JSON {
-        let whole = Humane.whole(seconds)
+    private func look(_ client: APIClient, seconds: Double) async throws -> JSONValue {
+        let whole = HumanReadable.whole(seconds)
         if whole == 0 { try await Task.sleep(for: .seconds(min(max(seconds, 0), 0.1))) }
         return try await client.get(
             "/api/v1/jobs/\(APIClient.escaped(id))", query: [("queue", queue), ("wait", String(whole))])
@@ -109,7 +109,7 @@ struct JobWait {
         (within - (ContinuousClock.now - begin)) / .seconds(1)
     }
 
-    private func timeout(_ job: JSON, _ report: WaitReport, _ output: OutputOptions) -> CommandFailure {
+    private func timeout(_ job: JSONValue, _ report: WaitReport, _ output: OutputOptions) -> CommandFailure {
         report.clear()
         if output.format != .table { output.show(job) }
         let state = JobCommand.state(job) ?? "unknown"
@@ -118,23 +118,23 @@ struct JobWait {
     }
 
     /// `active, attempt 2, 45.2%`.
-    private static func line(_ job: JSON) -> String {
+    private static func line(_ job: JSONValue) -> String {
         let attempt = job["attempt"].int ?? 0
         let parts = [
             JobCommand.state(job), attempt > 1 ? "attempt \(attempt)" : nil,
-            job["progress"]["percent"].double.map(Humane.percent),
+            job["progress"]["percent"].double.map(HumanReadable.percent),
         ]
         return parts.compactMap(\.self).joined(separator: ", ")
     }
 
-    private static func isWaiting(_ job: JSON) -> Bool { ["queued", "retrying"].contains(JobCommand.state(job)) }
+    private static func isWaiting(_ job: JSONValue) -> Bool { ["queued", "retrying"].contains(JobCommand.state(job)) }
 
-    private static func isFinal(_ job: JSON) -> Bool {
+    private static func isFinal(_ job: JSONValue) -> Bool {
         ["completed", "failed", "cancelled"].contains(JobCommand.state(job))
     }
 
     /// Throws unless the job has completed.
-    static func check(_ job: JSON) throws {
+    static func check(_ job: JSONValue) throws {
         let state = JobCommand.state(job) ?? "gone"
         guard state != "completed" else { return }
         let reason = job["error"].string.map { ": \(TerminalText.oneLine($0))" } ?? ""

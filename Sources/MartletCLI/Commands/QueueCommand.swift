@@ -48,7 +48,7 @@ struct QueueCommand: ParsableCommand {
         @OptionGroup var output: OutputOptions
 
         func run() async throws {
-            let body = reason.map { JSON.object(["reason": .string($0)]) }
+            let body = reason.map { JSONValue.object(["reason": .string($0)]) }
             let path = "/api/v1/queues/\(APIClient.escaped(name))/pause"
             output.show(try await client.withClient { try await $0.post(path, body: body) }, first: QueueView.order)
         }
@@ -80,7 +80,7 @@ enum QueueView {
         count("COMPLETED", "completed").optional(3), count("FAILED", "failed"),
         count("CANCELLED", "cancelled").optional(6),
         .number("LIMIT") { OutputOptions.cell($0["settings"]["concurrency"]) }.optional(5),
-        .number("WAIT", "oldest_wait_seconds", Humane.seconds).optional(1))
+        .number("WAIT", "oldest_wait_seconds", HumanReadable.seconds).optional(1))
 
     /// A column with the number of jobs in one index.
     private static func count(_ title: String, _ index: String) -> ItemView.Field {
@@ -98,7 +98,7 @@ struct PauseCommand: AsyncParsableCommand {
     @OptionGroup var output: OutputOptions
 
     func run() async throws {
-        let body = reason.map { JSON.object(["reason": .string($0)]) }
+        let body = reason.map { JSONValue.object(["reason": .string($0)]) }
         output.show(try await client.withClient { try await $0.post("/api/v1/pause", body: body) })
     }
 }
@@ -154,18 +154,18 @@ enum WorkerView {
         }.shortened(to: 16),
         .number("BUSY") { worker in
             String(queues(worker).reduce(0) { $0 &+ max(0, $1["info"]["busy"].int ?? 0) })
-        }.optional(1), .number("LAST SEEN", "last_seen_seconds", Humane.seconds).optional(2))
+        }.optional(1), .number("LAST SEEN", "last_seen_seconds", HumanReadable.seconds).optional(2))
 
     /// The reported state of a process, or `unresponsive` without a recent heartbeat.
-    static func state(_ worker: JSON) -> String {
+    static func state(_ worker: JSONValue) -> String {
         let state = queues(worker).first?["info"]["state"].string ?? "unknown"
         return state == "stopped" || worker["alive"].bool == true ? state : "unresponsive"
     }
 
     /// Whether a process claims jobs.
-    static func isServing(_ worker: JSON) -> Bool { state(worker) == "running" }
+    static func isServing(_ worker: JSONValue) -> Bool { state(worker) == "running" }
 
-    private static func queues(_ worker: JSON) -> [JSON] { worker["queues"].array ?? [] }
+    private static func queues(_ worker: JSONValue) -> [JSONValue] { worker["queues"].array ?? [] }
 
     /// A column with information that a process reports to all its queues alike.
     private static func info(_ title: String, _ name: String) -> ItemView.Field {

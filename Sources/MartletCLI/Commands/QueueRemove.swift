@@ -43,7 +43,7 @@ extension QueueCommand {
             let path = "/api/v1/queues/\(APIClient.escaped(name))"
             let query = [("confirm", Optional(name)), ("finished", finished ? "true" : nil)]
             let answer = try await client.withClient { try await $0.send(.DELETE, path, query: query).value }
-            let shown = answer.object == nil ? JSON.object(["name": .string(name)]) : answer
+            let shown = answer.object == nil ? JSONValue.object(["name": .string(name)]) : answer
             output.show(shown, first: ["name", "deleted_jobs"])
         }
     }

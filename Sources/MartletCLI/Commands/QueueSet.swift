@@ -38,9 +38,9 @@ extension QueueCommand {
             let answer = try await client.withClient { client in
                 // The server resets an omitted half to its default.
                 let known = retention.hasHalves ? try? await client.get(path)["settings"]["retention"] : nil
-                let body = JSON.fields([
-                    "concurrency": concurrency.map(JSON.integer), "lease_seconds": lease?.json,
-                    "ageing_seconds": ageing?.json, "durability": durability.map(JSON.string),
+                let body = JSONValue.fields([
+                    "concurrency": concurrency.map(JSONValue.integer), "lease_seconds": lease?.json,
+                    "ageing_seconds": ageing?.json, "durability": durability.map(JSONValue.string),
                     "retention": retention.json(known ?? .null),
                 ])
                 return try await client.send(.PUT, path, body: body).value
@@ -78,12 +78,12 @@ struct RetentionOptions: ParsableArguments {
     var hasHalves: Bool { pairs.contains { ($0.age == nil) != ($0.count == nil) } }
 
     /// The change; `known` is the current value.
-    func json(_ known: JSON) -> JSON? {
+    func json(_ known: JSONValue) -> JSONValue? {
         var object = JSONObject()
         for (state, age, count) in pairs {
-            func kept(_ name: String) -> JSON? { known[state][name].isNull ? nil : known[state][name] }
+            func kept(_ name: String) -> JSONValue? { known[state][name].isNull ? nil : known[state][name] }
             object[state] = .fields([
-                "age_seconds": age?.json ?? kept("age_seconds"), "count": count.map(JSON.integer) ?? kept("count"),
+                "age_seconds": age?.json ?? kept("age_seconds"), "count": count.map(JSONValue.integer) ?? kept("count"),
             ])
         }
         return isEmpty ? nil : .object(object)

@@ -37,7 +37,7 @@ struct WaitOptions: ParsableArguments {
         }
     }
 
-    var limit: Duration { .milliseconds(Humane.whole(time.seconds * 1000)) }
+    var limit: Duration { .milliseconds(HumanReadable.whole(time.seconds * 1000)) }
 }
 
 /// `--yes`, for actions that cannot be undone.

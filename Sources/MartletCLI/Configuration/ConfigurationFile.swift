@@ -14,8 +14,8 @@ enum ConfigurationFile {
     /// The values of a JSON file as texts by key path.
     static func values(at path: String) throws(Unusable) -> [String: String] {
         let data = try contents(of: path)
-        let top: JSON
-        do throws(JSONFault) { top = try JSON(data) } catch {
+        let top: JSONValue
+        do throws(JSONParseError) { top = try JSONValue(data) } catch {
             throw Unusable(message: "must be a file of well-formed JSON; at byte \(error.place) \(error.reason)")
         }
         guard let sections = top.object else {
@@ -38,7 +38,7 @@ enum ConfigurationFile {
     }
 
     /// Null means absent; an object of numbers is another form of `queue=slots` pairs.
-    private static func flatten(_ name: String, _ value: JSON, into values: inout [String: String]) {
+    private static func flatten(_ name: String, _ value: JSONValue, into values: inout [String: String]) {
         guard !value.isNull else { return }
         guard let object = value.object else { return values[name] = text(value) }
         if name == Settings.workerQueues.key.name {
@@ -49,5 +49,5 @@ enum ConfigurationFile {
     }
 
     /// The value as in an environment variable.
-    private static func text(_ value: JSON) -> String { value.string ?? value.line }
+    private static func text(_ value: JSONValue) -> String { value.string ?? value.line }
 }

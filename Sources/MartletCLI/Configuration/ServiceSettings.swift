@@ -55,11 +55,11 @@ struct QueueSlots: Sendable, Equatable {
             let sides = pair.split(separator: "=", omittingEmptySubsequences: false)
                 .map { String($0.drop { $0 == " " }.reversed().drop { $0 == " " }.reversed()) }
             guard sides.count == 2, isQueueName(sides[0]), let slots = Int(sides[1]), (1...1000).contains(slots) else {
-                throw Unfit()
+                throw InvalidValue()
             }
             return QueueSlots(sides[0], slots)
         }
-        guard Set(list.map(\.queue)).count == list.count else { throw Unfit() }
+        guard Set(list.map(\.queue)).count == list.count else { throw InvalidValue() }
         return list
     }
 

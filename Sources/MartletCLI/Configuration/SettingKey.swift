@@ -50,7 +50,7 @@ struct Setting<Value: Sendable>: Sendable {
     let key: SettingKey
     /// The default.
     let fallback: Value
-    /// Parses a value; throws ``Unfit``.
+    /// Parses a value; throws ``InvalidValue``.
     let parse: @Sendable (String) throws -> Value
 
     init(
@@ -71,4 +71,4 @@ struct Setting<Value: Sendable>: Sendable {
 }
 
 /// The text is not a valid value.
-struct Unfit: Error {}
+struct InvalidValue: Error {}

@@ -9,7 +9,7 @@ extension Setting where Value == Int {
             name, fallback: fallback, shownAs: String(fallback),
             must: "a whole number from \(range.lowerBound) to \(range.upperBound)", meaning: meaning
         ) { text in
-            guard let number = Int(text), range.contains(number) else { throw Unfit() }
+            guard let number = Int(text), range.contains(number) else { throw InvalidValue() }
             return number
         }
     }
@@ -21,7 +21,7 @@ extension Setting where Value == Int {
             name, fallback: fallback, shownAs: shownAs,
             must: "a whole number of bytes from 1 to \(limit), or a number with KiB, MiB, GiB or TiB", meaning: meaning
         ) { text in
-            guard let number = Quantity.bytes(text), (1...limit).contains(number) else { throw Unfit() }
+            guard let number = Quantity.bytes(text), (1...limit).contains(number) else { throw InvalidValue() }
             return number
         }
     }
@@ -35,7 +35,7 @@ extension Setting where Value == Int? {
             must: "a whole number from \(range.lowerBound) to \(range.upperBound)", meaning: meaning
         ) { text in
             if text.isEmpty { return nil }
-            guard let number = Int(text), range.contains(number) else { throw Unfit() }
+            guard let number = Int(text), range.contains(number) else { throw InvalidValue() }
             return number
         }
     }
@@ -50,9 +50,9 @@ extension Setting where Value == Duration {
                 "a number of seconds from \(range.lowerBound) to \(range.upperBound), or a time such as 90s, 5m or 1h30m",
             meaning: meaning
         ) { text in
-            guard let number = Quantity.seconds(text) else { throw Unfit() }
-            guard number >= Double(range.lowerBound), number <= Double(range.upperBound) else { throw Unfit() }
-            return .milliseconds(Humane.whole((number * 1000).rounded()))
+            guard let number = Quantity.seconds(text) else { throw InvalidValue() }
+            guard number >= Double(range.lowerBound), number <= Double(range.upperBound) else { throw InvalidValue() }
+            return .milliseconds(HumanReadable.whole((number * 1000).rounded()))
         }
     }
 }
@@ -64,7 +64,7 @@ extension Setting where Value == Bool {
             switch text.lowercased() {
             case "true", "yes", "on", "1": true
             case "false", "no", "off", "0": false
-            default: throw Unfit()
+            default: throw InvalidValue()
             }
         }
     }
@@ -79,7 +79,7 @@ extension Setting where Value == String {
         Setting(
             name, fallback: fallback, shownAs: fallback, must: expectation, meaning: meaning, isSecret: isSecret
         ) { text in
-            guard isFit(text) else { throw Unfit() }
+            guard isFit(text) else { throw InvalidValue() }
             return text
         }
     }
@@ -93,7 +93,7 @@ extension Setting where Value == String? {
     ) -> Self {
         Setting(name, fallback: nil, shownAs: nil, must: expectation, meaning: meaning) { text in
             if text.isEmpty { return nil }
-            guard isFit(text) else { throw Unfit() }
+            guard isFit(text) else { throw InvalidValue() }
             return text
         }
     }

@@ -64,7 +64,7 @@ enum Settings {
         "state.directory", fallback: nil, shownAs: nil, must: "the path of a directory",
         meaning: "Where the server remembers how far each queue has come, to notice what Redis has lost."
     ) { text in
-        guard !text.contains("\0") else { throw Unfit() }
+        guard !text.contains("\0") else { throw InvalidValue() }
         return text.split(separator: ":").first.map(String.init)
     }
 
@@ -73,7 +73,7 @@ enum Settings {
         must: "one of " + Logger.Level.allCases.map(\.rawValue).joined(separator: ", "),
         meaning: "Log entries below this level are not written."
     ) { text in
-        guard let level = Logger.Level(rawValue: text.lowercased()) else { throw Unfit() }
+        guard let level = Logger.Level(rawValue: text.lowercased()) else { throw InvalidValue() }
         return level
     }
 
@@ -82,7 +82,7 @@ enum Settings {
         meaning: "Form of log lines; text on a terminal and json elsewhere when it is not set."
     ) { text in
         if text.isEmpty { return nil }
-        guard let format = LogFormat(rawValue: text.lowercased()) else { throw Unfit() }
+        guard let format = LogFormat(rawValue: text.lowercased()) else { throw InvalidValue() }
         return format
     }
 

@@ -33,12 +33,12 @@ struct DemoCommand: AsyncParsableCommand {
         }
         guard let result else { throw CommandFailure(.failed, "interrupted") }
         Console.standard.out(result.line)
-        guard result.isGood else { throw ExitCode(Ending.failed.rawValue) }
+        guard result.isGood else { throw ExitCode(ExitStatus.failed.rawValue) }
     }
 
     /// Runs the demonstration and stops everything that it started.
     private func play(until signals: UnixSignalsSequence) async throws -> DemoResult {
-        let stage = try await DemoStage()
+        let stage = try await DemoEnvironment()
         let result: Result<DemoResult, any Error>
         do { result = .success(try await perform(on: stage, until: signals)) } catch { result = .failure(error) }
         // Not a child task, since this task may be cancelled.
@@ -46,7 +46,7 @@ struct DemoCommand: AsyncParsableCommand {
         return try result.get()
     }
 
-    private func perform(on stage: DemoStage, until signals: UnixSignalsSequence) async throws -> DemoResult {
+    private func perform(on stage: DemoEnvironment, until signals: UnixSignalsSequence) async throws -> DemoResult {
         try await APIClient.with(stage.serverURL, token: nil) { client in
             try await stage.startServer(client)
             var run = DemoRun(stage: stage, client: client)
@@ -67,7 +67,7 @@ struct DemoCommand: AsyncParsableCommand {
     }
 
     /// Whether the audit finds nothing.
-    private func isClean(_ stage: DemoStage) async throws -> Bool {
+    private func isClean(_ stage: DemoEnvironment) async throws -> Bool {
         let redis = RedisSettings(url: stage.redis.url, prefix: "martlet")
         return try await StoreSession.withStore(redis) { store in
             let report = try await store.queue(.downloads).audit()

@@ -47,9 +47,9 @@ enum DemoPlan {
     }
 
     /// The body of the request that pushes everything; `url` gives a file's URL.
-    static func batch(url: (String) -> String) -> JSON {
+    static func batch(url: (String) -> String) -> JSONValue {
         let items = files.enumerated().map { index, file in
-            JSON.object([
+            JSONValue.object([
                 "url": .string(url(file.name)), "filename": .string(file.name),
                 "priority": .integer(priority(index)),
             ])

@@ -22,14 +22,14 @@ struct DemoResult: Equatable {
 
 /// One run of the demonstration.
 struct DemoRun {
-    let stage: DemoStage
+    let stage: DemoEnvironment
     let client: APIClient
     private var screen = DemoScreen()
     private var ids: [String] = []
     private var hasPaused = false
     private var hasKilled = false
 
-    init(stage: DemoStage, client: APIClient) {
+    init(stage: DemoEnvironment, client: APIClient) {
         self.stage = stage
         self.client = client
     }
@@ -41,7 +41,7 @@ struct DemoRun {
         let origin = stage.origin
         let answer = try await client.post("/api/downloads/batch", body: DemoPlan.batch(url: origin.url))
         ids = (answer["job_ids"].array ?? []).compactMap(\.string)
-        let size = Humane.bytes(Double(DemoPlan.totalBytes))
+        let size = HumanReadable.bytes(Double(DemoPlan.totalBytes))
         screen.tell("POST /api/downloads/batch: \(ids.count) files, \(size), priorities from -10 to 10")
         let deadline = ContinuousClock.now + .seconds(120)
         var downloads = try await look()
@@ -55,7 +55,7 @@ struct DemoRun {
     }
 
     /// Reads and shows all downloads.
-    private mutating func look() async throws -> [JSON] {
+    private mutating func look() async throws -> [JSONValue] {
         let page = try await client.list(
             "/api/downloads", items: "downloads", query: [], cursor: nil, limit: DemoPlan.count)
         screen.draw(page.items)
@@ -63,7 +63,7 @@ struct DemoRun {
     }
 
     /// Pauses, and kills a worker, at the planned points.
-    private mutating func disturb(_ downloads: [JSON]) async throws {
+    private mutating func disturb(_ downloads: [JSONValue]) async throws {
         let bytes = downloads.reduce(0) { $0 + ($1["bytes_downloaded"].double ?? 0) }
         let share = bytes / Double(DemoPlan.totalBytes)
         if !hasPaused, share >= DemoPlan.pauseAt {
@@ -91,7 +91,7 @@ struct DemoRun {
     }
 
     /// Compares every file with the origin's.
-    private mutating func check(_ downloads: [JSON]) async throws -> DemoResult {
+    private mutating func check(_ downloads: [JSONValue]) async throws -> DemoResult {
         tellOrigin()
         var status: [String: String] = [:]
         for download in downloads {
@@ -125,7 +125,7 @@ struct DemoRun {
         screen.tell(
             """
             the origin had \(all.count) requests, refused \(all.count { $0.status == 503 }) with 503, \
-            continued \(all.count { $0.status == 206 }) with Range, and sent \(Humane.bytes(Double(sent)))
+            continued \(all.count { $0.status == 206 }) with Range, and sent \(HumanReadable.bytes(Double(sent)))
             """)
     }
 }

@@ -20,7 +20,7 @@ struct DemoScreen {
     }
 
     /// Draws the downloads and their totals.
-    mutating func draw(_ downloads: [JSON]) {
+    mutating func draw(_ downloads: [JSONValue]) {
         if console.isTerminal {
             erase()
             let lines = table(downloads).lines(width: console.width) + ["", sum(downloads)]
@@ -41,11 +41,11 @@ struct DemoScreen {
 
     /// Seconds since the start.
     private var clock: String {
-        let text = Humane.seconds((ContinuousClock.now - started).inSeconds)
+        let text = HumanReadable.seconds((ContinuousClock.now - started).inSeconds)
         return String(repeating: " ", count: max(0, 6 - text.count)) + text
     }
 
-    private func table(_ downloads: [JSON]) -> TextTable {
+    private func table(_ downloads: [JSONValue]) -> TextTable {
         let columns: [TextTable.Column] = [
             .init(title: "FILE", least: 12, cut: .middle), .init(title: "PRIORITY", isNumber: true, rank: 2),
             .init(title: "STATUS"), .init(title: "", rank: 4), .init(title: "DONE", isNumber: true),
@@ -59,29 +59,31 @@ struct DemoScreen {
             let speed = download["speed_bytes_per_second"].double
             return [
                 download["filename"].string ?? "", OutputOptions.cell(download["priority"]), Self.status(download),
-                Self.bar(share), Humane.percent(share * 100), download["total_bytes"].double.map(Humane.bytes) ?? "",
-                isRunning ? speed.map { Humane.bytes($0) + "/s" } ?? "" : "", OutputOptions.cell(download["attempt"]),
+                Self.bar(share), HumanReadable.percent(share * 100),
+                download["total_bytes"].double.map(HumanReadable.bytes) ?? "",
+                isRunning ? speed.map { HumanReadable.bytes($0) + "/s" } ?? "" : "",
+                OutputOptions.cell(download["attempt"]),
             ]
         }
         return TextTable(columns: columns, rows: rows)
     }
 
-    private static func status(_ download: JSON) -> String {
+    private static func status(_ download: JSONValue) -> String {
         let status = download["status"].string ?? ""
         return status == "queued" && download["retry_at"].string != nil ? "retrying" : status
     }
 
     private static func bar(_ share: Double) -> String {
-        let full = Humane.whole((min(max(share, 0), 1) * 20).rounded())
+        let full = HumanReadable.whole((min(max(share, 0), 1) * 20).rounded())
         return String(repeating: "█", count: full) + String(repeating: "░", count: 20 - full)
     }
 
-    private func sum(_ downloads: [JSON]) -> String {
+    private func sum(_ downloads: [JSONValue]) -> String {
         let counts = Dictionary(grouping: downloads) { Self.status($0) }.mapValues(\.count)
         let words = ["downloading", "queued", "retrying", "pending", "paused", "completed", "failed", "cancelled"]
             .compactMap { word in counts[word].map { "\($0) \(word)" } }
         let bytes = downloads.reduce(0) { $0 + ($1["bytes_downloaded"].double ?? 0) }
-        return words.joined(separator: ", ") + "; \(Humane.bytes(bytes)) of "
-            + Humane.bytes(Double(DemoPlan.totalBytes))
+        return words.joined(separator: ", ") + "; \(HumanReadable.bytes(bytes)) of "
+            + HumanReadable.bytes(Double(DemoPlan.totalBytes))
     }
 }

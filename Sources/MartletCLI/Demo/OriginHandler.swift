@@ -23,10 +23,10 @@ final class OriginHandler: ChannelInboundHandler {
     private static let chunkSize = 16_384
     private let content: OriginContent
     private let files: [String: OriginFile]
-    private let journal: OriginJournal
+    private let journal: OriginLog
     private var request: HTTPRequestHead?
 
-    init(content: OriginContent, files: [String: OriginFile], journal: OriginJournal) {
+    init(content: OriginContent, files: [String: OriginFile], journal: OriginLog) {
         self.content = content
         self.files = files
         self.journal = journal

@@ -29,11 +29,11 @@ final class OriginServer: Sendable {
     let content: OriginContent
     let port: Int
     private let channel: any Channel
-    private let journal: OriginJournal
+    private let journal: OriginLog
 
     /// Starts a server on a free loopback port.
     static func start(_ content: OriginContent) async throws -> OriginServer {
-        let journal = OriginJournal()
+        let journal = OriginLog()
         let files = Dictionary(content.files.map { ("/" + $0.name, $0) }, uniquingKeysWith: { $1 })
         let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .serverChannelOption(.backlog, value: 256)
@@ -51,7 +51,7 @@ final class OriginServer: Sendable {
         return OriginServer(content, channel, journal)
     }
 
-    private init(_ content: OriginContent, _ channel: any Channel, _ journal: OriginJournal) {
+    private init(_ content: OriginContent, _ channel: any Channel, _ journal: OriginLog) {
         self.content = content
         self.channel = channel
         self.journal = journal
@@ -72,7 +72,7 @@ final class OriginServer: Sendable {
 }
 
 /// The state shared by a server's connections.
-final class OriginJournal: Sendable {
+final class OriginLog: Sendable {
     private struct State {
         var servings: [OriginServing] = []
         var counts: [String: Int] = [:]

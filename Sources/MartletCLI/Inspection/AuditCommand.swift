@@ -77,9 +77,9 @@ struct AuditCommand: AsyncParsableCommand {
         }
     }
 
-    private static func json(_ report: AuditReport) -> JSON {
+    private static func json(_ report: AuditReport) -> JSONValue {
         let findings = report.findings.map { finding in
-            JSON.object(["subject": .string(finding.subject), "what": .string(finding.what)])
+            JSONValue.object(["subject": .string(finding.subject), "what": .string(finding.what)])
         }
         return .object([
             "queue": .string(report.queue.description), "clean": .bool(report.isClean),

@@ -6,7 +6,7 @@ import MartletHTTP
 import MartletJSON
 
 extension Checkup {
-    var json: JSON {
+    var json: JSONValue {
         .object([
             "check": .string(name), "result": .string(result.rawValue), "value": .string(value),
             "advice": .string(advice),

@@ -79,7 +79,7 @@ struct DoctorCommand: AsyncParsableCommand {
             console.out("")
             console.text(SettingTable.text(settings.origins, width: console.width))
         case .json:
-            let all: JSON = .object([
+            let all: JSONValue = .object([
                 "checks": .array(checks.map(\.json)), "settings": .array(settings.origins.map(Self.json)),
             ])
             output.show(all)
@@ -87,7 +87,7 @@ struct DoctorCommand: AsyncParsableCommand {
         }
     }
 
-    private static func json(_ origin: SettingOrigin) -> JSON {
+    private static func json(_ origin: SettingOrigin) -> JSONValue {
         .object([
             "setting": .string(origin.key.name), "value": .string(SettingTable.shown(origin)),
             "source": .string(SettingTable.source(origin)),

@@ -29,7 +29,7 @@ struct LossFile: Sendable {
     init(directory: String, prefix: String) { path = "\(directory)/acknowledged-\(prefix).json" }
 
     /// A lock that excludes other servers while it exists.
-    final class Hold: Sendable {
+    final class LockHandle: Sendable {
         private let file: Int32
 
         init(_ file: Int32) { self.file = file }
@@ -38,7 +38,7 @@ struct LossFile: Sendable {
     }
 
     /// Creates the directory and takes the lock.
-    func hold() throws(Unusable) -> Hold {
+    func hold() throws(Unusable) -> LockHandle {
         do {
             try FileManager.default.createDirectory(atPath: parent, withIntermediateDirectories: true)
         } catch { throw Unusable(description: "the directory \(parent) cannot be made") }
@@ -48,17 +48,17 @@ struct LossFile: Sendable {
             close(lock)
             throw Unusable(description: "another server uses \(path); give this one another directory")
         }
-        return Hold(lock)
+        return LockHandle(lock)
     }
 
     /// The stored state; empty when there is no readable file.
-    func read() -> LossMemory {
-        guard let data = FileManager.default.contents(atPath: path) else { return LossMemory() }
-        return (try? JSONDecoder().decode(LossMemory.self, from: data)) ?? LossMemory()
+    func read() -> LossState {
+        guard let data = FileManager.default.contents(atPath: path) else { return LossState() }
+        return (try? JSONDecoder().decode(LossState.self, from: data)) ?? LossState()
     }
 
     /// Replaces the file durably.
-    func write(_ memory: LossMemory) throws(Unusable) {
+    func write(_ memory: LossState) throws(Unusable) {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .prettyPrinted]
         guard let data = try? encoder.encode(memory) else {

@@ -17,7 +17,7 @@ final class LossService: Service {
     private let logger: Logger
     private let interval: Duration
     private let onLook: @Sendable () -> Void
-    private let state = Mutex((memory: LossMemory(), total: [String: Int]()))
+    private let state = Mutex((memory: LossState(), total: [String: Int]()))
 
     /// Creates the service.
     ///
@@ -40,7 +40,7 @@ final class LossService: Service {
     /// The detected losses that have not been accepted.
     var losses: [PossibleLoss] { memory.losses }
     /// The current state.
-    var memory: LossMemory { state.withLock { $0.memory } }
+    var memory: LossState { state.withLock { $0.memory } }
 
     func run() async throws {
         let (file, hold) = openedFile()
@@ -59,12 +59,12 @@ final class LossService: Service {
     }
 
     /// The file with its stored state; `nil` when there is none, which is logged once.
-    private func openedFile() -> (LossFile?, LossFile.Hold?) {
+    private func openedFile() -> (LossFile?, LossFile.LockHandle?) {
         guard let file else {
             logger.info("STATE_DIRECTORY is not set, losses are detected only while this process runs")
             return (nil, nil)
         }
-        let hold: LossFile.Hold
+        let hold: LossFile.LockHandle
         do throws(LossFile.Unusable) { hold = try file.hold() } catch {
             logger.warning(
                 "state file unusable, losses are detected only while this process runs",

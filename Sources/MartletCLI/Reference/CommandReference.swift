@@ -16,15 +16,15 @@ enum CommandReference {
     }
 
     /// The parser's description of the command and its subcommands.
-    static var tool: JSON { (try? JSON(MartletCommand._dumpHelp().utf8)) ?? .null }
+    static var tool: JSONValue { (try? JSONValue(MartletCommand._dumpHelp().utf8)) ?? .null }
 
     /// The visible ones of these commands.
-    static func visible(_ commands: JSON) -> [JSON] {
+    static func visible(_ commands: JSONValue) -> [JSONValue] {
         (commands.array ?? []).filter { $0["shouldDisplay"].bool != false && $0["commandName"].string != "help" }
     }
 
     /// A command and its subcommands.
-    private static func section(_ command: JSON, path: [String]) -> [String] {
+    private static func section(_ command: JSONValue, path: [String]) -> [String] {
         let name = command["commandName"].string ?? ""
         let path = path + [name]
         let inner = visible(command["subcommands"])
@@ -63,12 +63,12 @@ enum CommandReference {
     }
 
     /// The shared options, once.
-    private static func shared(_ commands: [JSON]) -> String {
+    private static func shared(_ commands: [JSONValue]) -> String {
         let all = (commands + commands.flatMap { visible($0["subcommands"]) }).flatMap(ReferenceArgument.all)
         var seen: Set<String> = []
         let shared = all.filter { $0.isShared && seen.insert($0.name).inserted }
         return "## Options of many commands\n" + table(shared)
     }
 
-    private static func sentence(_ text: JSON) -> String { text.string ?? "" }
+    private static func sentence(_ text: JSONValue) -> String { text.string ?? "" }
 }

@@ -22,7 +22,7 @@ enum ManualPage {
     }
 
     /// A command with its arguments, or its subcommands.
-    private static func command(_ json: JSON, path: [String]) -> [String] {
+    private static func command(_ json: JSONValue, path: [String]) -> [String] {
         let path = path + [json["commandName"].string ?? ""]
         let inner = CommandReference.visible(json["subcommands"])
         guard inner.isEmpty else { return inner.flatMap { command($0, path: path) } }

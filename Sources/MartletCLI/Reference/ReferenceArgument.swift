@@ -4,16 +4,16 @@ import MartletJSON
 
 /// One argument, option or flag of a command.
 struct ReferenceArgument {
-    private let json: JSON
+    private let json: JSONValue
 
     /// The visible ones of a command, without help and version.
-    static func all(of command: JSON) -> [ReferenceArgument] {
+    static func all(of command: JSONValue) -> [ReferenceArgument] {
         (command["arguments"].array ?? []).map(ReferenceArgument.init).filter { argument in
             argument.json["shouldDisplay"].bool != false && !["--help", "--version"].contains(argument.name)
         }
     }
 
-    private init(_ json: JSON) { self.json = json }
+    private init(_ json: JSONValue) { self.json = json }
 
     /// How a command is called, such as `martlet job show ID [options]`.
     static func usage(of path: [String], _ arguments: [ReferenceArgument]) -> String {

@@ -52,7 +52,7 @@ struct Composition {
             limit: settings.download.maxConcurrentDownloads, lease: settings.download.lease)
         ClusterMetrics.add(to: registry, store: store)
         store.refusePushes(abovePercentOfMemory: settings.redis.memoryLimitPercent)
-        let room = RoomReport(store: store, logger: logger)
+        let room = MemoryReport(store: store, logger: logger)
         let losses = LossService(
             store: store, directory: settings.http.stateDirectory, logger: logger, onLook: { room.look() })
         registry.addCollector { losses.samples + room.samples }
@@ -182,7 +182,7 @@ struct Composition {
             configuration.minSpeedWindow = settings.download.minSpeedWindow
             configuration.deadlineBytesPerSecond = Int64(settings.download.deadlineBytesPerSecond)
             configuration.maxPerHost = settings.download.maxPerHost
-            let look = DownloadLook(store.queue(.downloads), try rules)
+            let look = DownloadSnapshotReader(store.queue(.downloads), try rules)
             configuration.snapshot = { await look.take() }
             let gaveWay = Counter(label: "martlet_download_gave_way_total")
             configuration.gaveWay = { gaveWay.increment() }

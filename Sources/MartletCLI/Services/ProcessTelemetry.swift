@@ -22,10 +22,10 @@ struct Telemetry: Sendable {
     }
 }
 
-extension Farewell {
+extension ShutdownNotice {
     /// For processes with workers: how long running jobs may go on.
-    static func worker(_ settings: ServiceSettings) -> Farewell {
-        Farewell {
+    static func worker(_ settings: ServiceSettings) -> ShutdownNotice {
+        ShutdownNotice {
             guard Console.standard.noteWidth != nil else { return nil }
             return "Stopping. " + jobs(nil, within: settings.worker.shutdownGrace)
         }

@@ -14,7 +14,7 @@ import UnixSignals
 #endif
 
 /// The notice and clean-up of a process that is told to stop.
-package struct Farewell: Sendable {
+package struct ShutdownNotice: Sendable {
     /// What it waits for; `nil` when nobody reads it.
     package var text: @Sendable () async -> String?
     /// What must be done before it ends at once.
@@ -27,7 +27,7 @@ package struct Farewell: Sendable {
 
     /// The text about running jobs; `count` is `nil` when unknown.
     package static func jobs(_ count: Int?, within grace: Duration) -> String {
-        let time = Humane.seconds(grace / .seconds(1))
+        let time = HumanReadable.seconds(grace / .seconds(1))
         let subject = count.map { $0 == 1 ? "1 running job has" : "\($0) running jobs have" } ?? "Running jobs have"
         guard count != 0 else { return "No job is running. Press Ctrl-C again to stop at once." }
         return "\(subject) \(time) to finish; what is left then runs again later. Press Ctrl-C again to stop at once."

@@ -15,7 +15,7 @@ package struct FieldList {
     }
 
     /// Creates a list of all fields, the given ones first.
-    package init(_ item: JSON, first names: [String]) {
+    package init(_ item: JSONValue, first names: [String]) {
         guard let object = item.object else {
             rows = [("", Self.text(item))]
             return
@@ -38,7 +38,7 @@ package struct FieldList {
         }
     }
 
-    private static func rows(_ name: String, _ value: JSON) -> [(name: String, value: String)] {
+    private static func rows(_ name: String, _ value: JSONValue) -> [(name: String, value: String)] {
         let label = TerminalText.oneLine(name)
         guard !opaque.contains(name) else { return [(label, value.isNull ? "" : value.line)] }
         if let object = value.object, !object.fields.isEmpty {
@@ -48,7 +48,7 @@ package struct FieldList {
     }
 
     /// A value on one line.
-    private static func text(_ value: JSON) -> String {
+    private static func text(_ value: JSONValue) -> String {
         if let items = value.array, items.allSatisfy({ $0.array == nil && $0.object == nil }) {
             return items.map(OutputOptions.cell).joined(separator: ", ")
         }

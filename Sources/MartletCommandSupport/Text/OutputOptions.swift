@@ -37,9 +37,9 @@ package struct OutputOptions: ParsableArguments {
     package init() {}
 
     /// Shows a list.
-    package func show(_ items: [JSON], as view: ItemView, console: Console = .standard) {
+    package func show(_ items: [JSONValue], as view: ItemView, console: Console = .standard) {
         switch format {
-        case .json: console.out(JSON.array(items).pretty)
+        case .json: console.out(JSONValue.array(items).pretty)
         case .jsonl: for item in items { console.out(item.line) }
         case .table:
             let table = TextTable(columns: view.columns, rows: items.map(view.row))
@@ -50,7 +50,7 @@ package struct OutputOptions: ParsableArguments {
     }
 
     /// Shows one object, field by field.
-    package func show(_ item: JSON, first names: [String] = [], console: Console = .standard) {
+    package func show(_ item: JSONValue, first names: [String] = [], console: Console = .standard) {
         switch format {
         case .json: console.out(item.pretty)
         case .jsonl: console.out(item.line)
@@ -60,7 +60,7 @@ package struct OutputOptions: ParsableArguments {
     }
 
     /// A value as a table cell.
-    package static func cell(_ value: JSON) -> String {
+    package static func cell(_ value: JSONValue) -> String {
         if value.isNull { return "" }
         return value.string ?? value.line
     }
@@ -71,7 +71,7 @@ package struct ItemView: Sendable {
     /// A column and how its cell is computed.
     package struct Field: Sendable {
         package var column: TextTable.Column
-        package var cell: @Sendable (JSON) -> String
+        package var cell: @Sendable (JSONValue) -> String
 
         /// A column with an unchanged field.
         package static func text(_ title: String, _ names: String...) -> Field {
@@ -91,12 +91,12 @@ package struct ItemView: Sendable {
         }
 
         /// A column of computed texts.
-        package static func text(_ title: String, _ cell: @escaping @Sendable (JSON) -> String) -> Field {
+        package static func text(_ title: String, _ cell: @escaping @Sendable (JSONValue) -> String) -> Field {
             Field(column: .init(title: title), cell: cell)
         }
 
         /// A column of computed numbers.
-        package static func number(_ title: String, _ cell: @escaping @Sendable (JSON) -> String) -> Field {
+        package static func number(_ title: String, _ cell: @escaping @Sendable (JSONValue) -> String) -> Field {
             Field(column: .init(title: title, isNumber: true), cell: cell)
         }
 
@@ -115,7 +115,7 @@ package struct ItemView: Sendable {
             return field
         }
 
-        private static func first(_ names: [String], _ item: JSON) -> JSON {
+        private static func first(_ names: [String], _ item: JSONValue) -> JSONValue {
             names.lazy.map { item[$0] }.first { !$0.isNull } ?? .null
         }
     }
@@ -127,5 +127,5 @@ package struct ItemView: Sendable {
     package var columns: [TextTable.Column] { fields.map(\.column) }
 
     /// The cells of an item.
-    package func row(_ item: JSON) -> [String] { fields.map { $0.cell(item) } }
+    package func row(_ item: JSONValue) -> [String] { fields.map { $0.cell(item) } }
 }

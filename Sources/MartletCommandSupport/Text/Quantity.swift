@@ -68,7 +68,7 @@ package struct ByteCount: ExpressibleByArgument, Sendable, Equatable {
     }
 
     /// The number of bytes for the server.
-    package var json: JSON { .integer(bytes) }
+    package var json: JSONValue { .integer(bytes) }
 }
 
 /// A duration on the command line.
@@ -83,7 +83,7 @@ package struct TimeSpan: ExpressibleByArgument, Sendable, Equatable {
     }
 
     /// The number of seconds for the server.
-    package var json: JSON { .number(seconds) }
+    package var json: JSONValue { .number(seconds) }
 
-    package var defaultValueDescription: String { Humane.seconds(seconds) }
+    package var defaultValueDescription: String { HumanReadable.seconds(seconds) }
 }

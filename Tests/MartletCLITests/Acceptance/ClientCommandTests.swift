@@ -108,19 +108,19 @@ private let content = OriginContent(
         }
     }
 
-    @Test func `with JSON as output errors are JSON`() async throws {
+    @Test func `with JSONValue as output errors are JSONValue`() async throws {
         try await TestStack.with(content) { stack in
             try await stack.serve()
             let missing = try await stack.martlet("job", "get", "nobody", "-o", "json")
-            let error = try JSON(missing.errors.utf8)
+            let error = try JSONValue(missing.errors.utf8)
             #expect(missing.status == 5 && missing.output.isEmpty)
             #expect(error["exit_code"].int == 5 && error["code"].string?.isEmpty == false)
             #expect(error["message"].string?.contains("nobody") == true)
             let away = try await stack.martlet(
                 "stats", "-o", "jsonl", environment: ["MARTLET_SERVER": "http://127.0.0.1:1"])
-            #expect(try JSON(away.errors.utf8)["code"].string == "unavailable")
+            #expect(try JSONValue(away.errors.utf8)["code"].string == "unavailable")
             let usage = try await stack.martlet("download", "pause", "--output=json")
-            #expect(try JSON(usage.errors.utf8)["exit_code"].int == 64)
+            #expect(try JSONValue(usage.errors.utf8)["exit_code"].int == 64)
         }
     }
 

@@ -85,7 +85,7 @@ extension TestStack {
             zombie.send(SIGCONT)
             try await stack.until("the stopped worker has noticed") {
                 try await stack.downloads.workers().count { report in
-                    let says = try JSON.parse(report.info, source: "worker")
+                    let says = try JSONValue.parse(report.info, source: "worker")
                     return says["busy"].int == 0 && report.sinceHeartbeat < .seconds(2)
                 } == 2
             }

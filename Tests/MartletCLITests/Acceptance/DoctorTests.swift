@@ -87,7 +87,7 @@ private let nothing = OriginContent(files: [], bytesPerSecond: 1)
 
 extension TestStack {
     /// One check of `doctor`.
-    fileprivate func doctor(_ name: String) async throws -> JSON {
+    fileprivate func doctor(_ name: String) async throws -> JSONValue {
         let result = try await martlet("doctor", "-o", "json")
         return try #require(result.json["checks"].array?.first { $0["check"].string == name }, "\(result.errors)")
     }

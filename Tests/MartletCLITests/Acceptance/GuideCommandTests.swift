@@ -147,7 +147,7 @@ private struct GuideShell {
         let isDownload = command.contains("download")
         if isDownload {
             // Far in the future, so that the worker leaves it alone.
-            let body = JSON.object([
+            let body = JSONValue.object([
                 "url": .string(stack.origin.url(of: "a.flac")), "filename": .string(UUID().uuidString),
                 "delay_seconds": .integer(3600),
             ])

@@ -21,7 +21,7 @@ import Testing
         try await TestStack.with(content) { stack in
             try await stack.serve()
             try stack.work()
-            func add(_ name: String, _ more: (String, JSON)...) async throws -> String {
+            func add(_ name: String, _ more: (String, JSONValue)...) async throws -> String {
                 var fields: JSONObject = ["url": .string(stack.origin.url(of: name)), "filename": "same.bin"]
                 for (key, value) in more { fields[key] = value }
                 let answer = try await stack.post("/api/downloads", .object(fields))

@@ -219,7 +219,7 @@ private let nothing = OriginContent(files: [], bytesPerSecond: 100 << 20)
     @Test func `what was lost is in the verbose answer, with its number and without the queue's name`() async throws {
         try await TestStack.with(nothing) { stack in
             try await stack.serve(["STATE_DIRECTORY": stack.directory + "/state"])
-            func finding() async throws -> JSON? {
+            func finding() async throws -> JSONValue? {
                 let ready = try await stack.get("/readyz?verbose")
                 return ready["findings"].array?.first { $0["check"].string == "possible loss" }
             }
@@ -358,7 +358,7 @@ private struct Canaries {
     let token: String
 
     func sendAll(origin: String) async throws {
-        let secret = JSON.object(["password": .string("canary-payload"), "ansi": .string("\u{1B}[31mcanary\n")])
+        let secret = JSONValue.object(["password": .string("canary-payload"), "ansi": .string("\u{1B}[31mcanary\n")])
         try await APIClient.with(url, token: token) { client in
             _ = try await client.post(
                 "/api/v1/jobs",
@@ -368,7 +368,7 @@ private struct Canaries {
             _ = try await client.post(
                 "/api/downloads", body: .object(["url": .string(origin), "max_retries": .integer(0)]))
             for (path, body) in [
-                ("/api/v1/jobs", JSON.object(["type": .string("t"), "canary": .string("canary")])),
+                ("/api/v1/jobs", JSONValue.object(["type": .string("t"), "canary": .string("canary")])),
                 ("/api/v1/jobs", .string("canary")), ("/canary-path", .null), ("/api/v1/jobs/canary%20id/pause", .null),
                 ("/api/downloads", .object(["url": .string("http://canary:canary@a.example/")])),
             ] {

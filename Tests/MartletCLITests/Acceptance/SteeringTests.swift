@@ -141,7 +141,7 @@ import Testing
             #expect(fromFile.status == 78)
             #expect(fromFile.errors.contains("max_concurrent_downloads") && fromFile.errors.contains("1 to 10"))
             try await stack.serve()
-            let body = JSON.object(["max_concurrent_downloads": .integer(try #require(Int(value)))])
+            let body = JSONValue.object(["max_concurrent_downloads": .integer(try #require(Int(value)))])
             let failure = await #expect(throws: CommandFailure.self) {
                 try await stack.put("/api/downloads/concurrency", body)
             }

@@ -31,7 +31,7 @@ struct CommandResult: Sendable {
     var output: String
     var errors: String
 
-    var json: JSON { (try? JSON.parse(output.utf8, source: "output")) ?? .null }
+    var json: JSONValue { (try? JSONValue.parse(output.utf8, source: "output")) ?? .null }
 }
 
 /// A whole installation.
@@ -187,15 +187,15 @@ final class TestStack: Sendable {
 
 extension TestStack {
     /// One request; throws a ``CommandFailure`` for anything but success.
-    func post(_ path: String, _ body: JSON? = nil) async throws -> JSON {
+    func post(_ path: String, _ body: JSONValue? = nil) async throws -> JSONValue {
         try await APIClient.with(serverURL, token: nil) { try await $0.post(path, body: body) }
     }
 
-    func put(_ path: String, _ body: JSON) async throws -> JSON {
+    func put(_ path: String, _ body: JSONValue) async throws -> JSONValue {
         try await APIClient.with(serverURL, token: nil) { try await $0.send(.PUT, path, body: body).value }
     }
 
-    func get(_ path: String) async throws -> JSON {
+    func get(_ path: String) async throws -> JSONValue {
         try await APIClient.with(serverURL, token: nil) { try await $0.get(path) }
     }
 
@@ -213,13 +213,13 @@ extension TestStack {
     /// Adds downloads of files in one call; returns their ids.
     func add(_ names: [String], priority: Int = 0) async throws -> [String] {
         let items = names.map { name in
-            JSON.object(["url": .string(origin.url(of: name)), "filename": .string(name)])
+            JSONValue.object(["url": .string(origin.url(of: name)), "filename": .string(name)])
         }
-        let body = JSON.object(["downloads": .array(items), "priority": .integer(priority)])
+        let body = JSONValue.object(["downloads": .array(items), "priority": .integer(priority)])
         return try await post("/api/downloads/batch", body)["job_ids"].array?.compactMap(\.string) ?? []
     }
 
-    func download(_ id: String) async throws -> JSON { try await get("/api/downloads/\(id)") }
+    func download(_ id: String) async throws -> JSONValue { try await get("/api/downloads/\(id)") }
 
     func status(_ id: String) async throws -> String { try await download(id)["status"].string ?? "" }
 

@@ -86,7 +86,7 @@ import Testing
     @Test(arguments: ["serve", "work", "dev"])
     func `SIGHUP ends no process, and one that has nothing to read again says so`(command: String) async throws {
         try await TestStack.with(OriginContent(files: [], bytesPerSecond: 1)) { stack in
-            let port = try await DemoStage.freePort()
+            let port = try await DemoEnvironment.freePort()
             let name = command == "work" ? "WORKER_HTTP_PORT" : "HTTP_PORT"
             let process = try stack.start([command], [name: String(port)])
             // Earlier than this the process may not have come to the point where it hears signals.
@@ -103,7 +103,7 @@ import Testing
         }
     }
 
-    private static func get(_ path: String, at port: Int) async throws -> JSON {
+    private static func get(_ path: String, at port: Int) async throws -> JSONValue {
         try await APIClient.with("http://127.0.0.1:\(port)", token: nil) { try await $0.get(path) }
     }
 

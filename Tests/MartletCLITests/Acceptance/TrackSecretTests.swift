@@ -17,7 +17,7 @@ import Testing
             try await stack.serve(settings)
             try stack.work(settings)
             for track in [Self.tracks.good, Self.tracks.bad] {
-                let body = JSON.object(["track_id": .string(track), "filename": .string(track)])
+                let body = JSONValue.object(["track_id": .string(track), "filename": .string(track)])
                 let id = try #require(try await stack.post("/api/downloads", body)["id"].string)
                 let isGood = track == Self.tracks.good
                 try await stack.until(id, is: isGood ? "completed" : "failed")

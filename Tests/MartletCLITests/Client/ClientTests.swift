@@ -45,12 +45,12 @@ import Testing
     }
 
     @Test(arguments: [
-        (401, Ending.authentication), (403, .authentication), (404, .notFound), (409, .wrongState), (422, .failed),
+        (401, ExitStatus.authentication), (403, .authentication), (404, .notFound), (409, .wrongState), (422, .failed),
         (413, .failed), (503, .unavailable), (500, .failed),
     ])
-    func `each status has its exit code`(_ status: Int, _ ending: Ending) {
+    func `each status has its exit code`(_ status: Int, _ ending: ExitStatus) {
         let body = Array(#"{"title":"No","code":"some-code"}"#.utf8)
-        #expect(Problem(status: status, bytes: body).failure(server: "s").code == ending)
+        #expect(APIProblem(status: status, bytes: body).failure(server: "s").code == ending)
     }
 
     @Test func `a problem becomes a sentence with the fields that are wrong`() {
@@ -59,7 +59,7 @@ import Testing
              "errors":[{"pointer":"#/priority","detail":"must be from -1000 to 1000"},{"detail":"no url"},
               {"parameter":"limit","detail":"is too large"},{"line":4,"pointer":"#/type","detail":"is required"}]}
             """#
-        let failure = Problem(status: 422, bytes: Array(body.utf8)).failure(server: "s")
+        let failure = APIProblem(status: 422, bytes: Array(body.utf8)).failure(server: "s")
         let lines = [
             "2 fields are wrong", "  #/priority: must be from -1000 to 1000", "  no url", "  limit: is too large",
             "  line 4, #/type: is required",
@@ -69,22 +69,22 @@ import Testing
 
     @Test func `an ambiguous id asks for the queue, and strangers are named by their status`() {
         let body = Array(#"{"detail":"two queues","code":"ambiguous"}"#.utf8)
-        let failure = Problem(status: 409, bytes: body).failure(server: "s")
+        let failure = APIProblem(status: 409, bytes: body).failure(server: "s")
         #expect(failure.code == .failed && failure.message.contains("--queue"))
-        let stranger = Problem(status: 404, bytes: Array("<html>".utf8)).failure(server: "http://s")
+        let stranger = APIProblem(status: 404, bytes: Array("<html>".utf8)).failure(server: "http://s")
         #expect(stranger == CommandFailure(.failed, "http://s answered with status 404"))
     }
 
     @Test func `an unknown outcome says so, names the jobs to ask for, and says what is safe`() {
         let ids = (1...12).map { "\"j\($0)\"" }.joined(separator: ",")
         let body = #"{"detail":"no reply","code":"outcome-unknown","outcome":"unknown","ids":[\#(ids)]}"#
-        let failure = Problem(status: 503, bytes: Array(body.utf8)).failure(server: "s")
+        let failure = APIProblem(status: 503, bytes: Array(body.utf8)).failure(server: "s")
         #expect(failure.code == .unavailable)
         #expect(failure.message.contains("may have been done or not"))
         #expect(failure.message.contains("--idempotency-key"))
         #expect(failure.message.hasSuffix("Ask for: j1 j2 j3 j4 j5 j6 j7 j8 j9 j10 and 2 more"))
         let known = Array(#"{"detail":"nothing was done","outcome":"not-executed"}"#.utf8)
-        #expect(Problem(status: 503, bytes: known).failure(server: "s").message == "nothing was done")
+        #expect(APIProblem(status: 503, bytes: known).failure(server: "s").message == "nothing was done")
     }
 
     @Test(arguments: [HTTPMethod.GET, .POST])

@@ -223,7 +223,7 @@ struct KeyCase: Sendable, CustomTestStringConvertible {
         #expect(example.log == defaults.log)
         for origin in example.origins { #expect((origin.kind == .file) == (origin.key.fallback != nil)) }
         let text = try #require(FileManager.default.contents(atPath: file))
-        let sections = try #require(JSON(text).object)
+        let sections = try #require(JSONValue(text).object)
         let keys = sections.fields.flatMap { section in
             (section.value.object?.names ?? []).map { "\(section.name).\($0)" }
         }

@@ -15,39 +15,39 @@ import Testing
             #""\u00fc\/\ud83d\ude00""#, #"["\ud800"]"#, "[]", "{}", #""""#, "[[],{},[[]]]",
         ])
     func `a value goes out as it came in`(_ text: String) throws {
-        let json = try JSON(text.utf8)
+        let json = try JSONValue(text.utf8)
         #expect(json.bytes == Array(text.utf8))
         #expect(json.line == text)
-        let again = try JSON(json.pretty.utf8)
+        let again = try JSONValue(json.pretty.utf8)
         #expect(again.line == text, "laid out for people it is the same value")
     }
 
     @Test func `space between values goes, space in texts stays`() throws {
-        #expect(try JSON(" { \"a b\" : [ 1 , \"c  d\" ] } \n".utf8).line == #"{"a b":[1,"c  d"]}"#)
-        #expect(try JSON.verbatim(Array(" {\"a\" :  1} \n".utf8), source: "x").bytes == Array("{\"a\" :  1}".utf8))
+        #expect(try JSONValue(" { \"a b\" : [ 1 , \"c  d\" ] } \n".utf8).line == #"{"a b":[1,"c  d"]}"#)
+        #expect(try JSONValue.verbatim(Array(" {\"a\" :  1} \n".utf8), source: "x").bytes == Array("{\"a\" :  1}".utf8))
     }
 
     @Test func `numbers are read only where they fit`() throws {
-        #expect(try JSON("9007199254740993".utf8).int == 9_007_199_254_740_993)
-        #expect(try JSON("9223372036854775808".utf8).int == nil)
-        #expect(try JSON("1e400".utf8).double == nil)
-        #expect(try JSON("1e400".utf8).int == nil)
-        #expect(try JSON("2.0".utf8).int == 2)
-        #expect(try JSON("-1e300".utf8).double == -1e300)
-        #expect(try JSON("\"12\"".utf8).int == nil, "a text is no number")
-        #expect(JSON.number(.infinity).isNull)
+        #expect(try JSONValue("9007199254740993".utf8).int == 9_007_199_254_740_993)
+        #expect(try JSONValue("9223372036854775808".utf8).int == nil)
+        #expect(try JSONValue("1e400".utf8).double == nil)
+        #expect(try JSONValue("1e400".utf8).int == nil)
+        #expect(try JSONValue("2.0".utf8).int == 2)
+        #expect(try JSONValue("-1e300".utf8).double == -1e300)
+        #expect(try JSONValue("\"12\"".utf8).int == nil, "a text is no number")
+        #expect(JSONValue.number(.infinity).isNull)
     }
 
     @Test func `texts are read with their escapes and written with what must be escaped`() throws {
-        #expect(try JSON(#""a\"\\\/\b\f\n\r\tü😀""#.utf8).string == "a\"\\/\u{8}\u{C}\n\r\tü😀")
-        #expect(try JSON(#""\ud800x""#.utf8).string == "\u{FFFD}x")
+        #expect(try JSONValue(#""a\"\\\/\b\f\n\r\tü😀""#.utf8).string == "a\"\\/\u{8}\u{C}\n\r\tü😀")
+        #expect(try JSONValue(#""\ud800x""#.utf8).string == "\u{FFFD}x")
         let text = "\"\\\n\r\t\u{1}ü"
-        #expect(JSON.string(text).line == #""\"\\\n\r\t\u0001ü""#)
-        #expect(JSON.string(text).string == text)
+        #expect(JSONValue.string(text).line == #""\"\\\n\r\t\u0001ü""#)
+        #expect(JSONValue.string(text).string == text)
     }
 
     @Test func `fields are found by the bytes of their names, the last of several counts`() throws {
-        let json = try JSON("{\"a\":1,\"a\":2,\"\u{E9}\":3,\"e\u{301}\":4,\"\\u0062\":5}".utf8)
+        let json = try JSONValue("{\"a\":1,\"a\":2,\"\u{E9}\":3,\"e\u{301}\":4,\"\\u0062\":5}".utf8)
         #expect(json["a"].int == 2)
         #expect(json["\u{E9}"].int == 3 && json["e\u{301}"].int == 4)
         #expect(json["b"].int == 5)
@@ -56,13 +56,13 @@ import Testing
         object["a"] = nil
         #expect(object["a"]?.int == 1)
         object["new"] = 7
-        #expect(JSON.object(object).line.hasSuffix(#","new":7}"#))
+        #expect(JSONValue.object(object).line.hasSuffix(#","new":7}"#))
     }
 
     @Test func `what a terminal could take for a command is escaped, and the value stays`() throws {
-        let json = JSON.object(["na\u{9B}me": .string("a\u{9B}31m\u{202E}b\u{E0001}")])
+        let json = JSONValue.object(["na\u{9B}me": .string("a\u{9B}31m\u{202E}b\u{E0001}")])
         #expect(json.line == #"{"na\u009bme":"a\u009b31m\u202eb\udb40\udc01"}"#)
-        #expect(try JSON(json.line.utf8)["na\u{9B}me"].string == "a\u{9B}31m\u{202E}b\u{E0001}")
+        #expect(try JSONValue(json.line.utf8)["na\u{9B}me"].string == "a\u{9B}31m\u{202E}b\u{E0001}")
         #expect(
             json.bytes == Array("{\"na\u{9B}me\":\"a\u{9B}31m\u{202E}b\u{E0001}\"}".utf8), "the server gets it as it is"
         )
@@ -74,18 +74,18 @@ import Testing
             ("01", 2), ("1.", 3), ("-", 2), ("+1", 1), ("1e", 3), ("\"a", 3), ("\"\u{1}\"", 2), (#""\x""#, 3),
             (#""\u12g4""#, 3), ("1 2", 3), ("nan", 1), ("[1", 3), ("'a'", 1),
         ])
-    func `what is no JSON is named with its place`(_ text: String, _ place: Int) {
-        let fault = #expect(throws: JSONFault.self) { try JSON(text.utf8) }
+    func `what is no JSONValue is named with its place`(_ text: String, _ place: Int) {
+        let fault = #expect(throws: JSONParseError.self) { try JSONValue(text.utf8) }
         #expect(fault?.place == place, "\(fault?.reason ?? "")")
-        let failure = #expect(throws: CommandFailure.self) { try JSON.parse(text.utf8, source: "the payload") }
+        let failure = #expect(throws: CommandFailure.self) { try JSONValue.parse(text.utf8, source: "the payload") }
         #expect(failure?.code == .usage && failure?.message.hasPrefix("the payload is not JSON: ") == true)
     }
 
     @Test func `bytes that are not UTF-8 and bottomless nesting are refused`() {
-        #expect(throws: JSONFault.self) { try JSON([0x22, 0xFF, 0x22]) }
-        #expect(throws: JSONFault.self) { try JSON(String(repeating: "[", count: 100_000).utf8) }
+        #expect(throws: JSONParseError.self) { try JSONValue([0x22, 0xFF, 0x22]) }
+        #expect(throws: JSONParseError.self) { try JSONValue(String(repeating: "[", count: 100_000).utf8) }
         #expect(throws: Never.self) {
-            try JSON((String(repeating: "[", count: 500) + String(repeating: "]", count: 500)).utf8)
+            try JSONValue((String(repeating: "[", count: 500) + String(repeating: "]", count: 500)).utf8)
         }
     }
 }

@@ -34,7 +34,7 @@ import Testing
         (1e300, "over 1000000 EiB"), (.infinity, ""), (.nan, ""), (-.infinity, ""),
     ])
     func `bytes are shown in units of 1024`(_ count: Double, _ text: String) {
-        #expect(Humane.bytes(count) == text)
+        #expect(HumanReadable.bytes(count) == text)
     }
 
     @Test(arguments: [
@@ -42,22 +42,22 @@ import Testing
         (9.96, "10s"), (273_600, "3d 4h"), (1e300, ""), (-1e300, "0.0s"),
     ])
     func `times are shown in at most two units`(_ seconds: Double, _ text: String) {
-        #expect(Humane.seconds(seconds) == text)
+        #expect(HumanReadable.seconds(seconds) == text)
     }
 
     @Test func `an object is shown field by field, the important ones first`() throws {
         let written = Written()
-        let item: JSON = .object(["a": "x", "b": 1, "id": "job-1", "nothing": .null])
+        let item: JSONValue = .object(["a": "x", "b": 1, "id": "job-1", "nothing": .null])
         try OutputOptions.parse([]).show(item, first: ["id"], console: written.console)
         #expect(written.text == "id       job-1\na        x\nb        1\nnothing\n")
         try OutputOptions.parse(["-o", "jsonl"]).show(item, console: written.console)
         #expect(written.text.hasSuffix("{\"a\":\"x\",\"b\":1,\"id\":\"job-1\",\"nothing\":null}\n"))
     }
 
-    @Test func `a list in JSON is an array, also when it is empty`() throws {
+    @Test func `a list in JSONValue is an array, also when it is empty`() throws {
         let written = Written()
         try OutputOptions.parse(["-o", "json"]).show([], as: ItemView(.text("ID", "id")), console: written.console)
-        #expect(try JSON.parse(written.text.utf8, source: "output") == .array([]))
+        #expect(try JSONValue.parse(written.text.utf8, source: "output") == .array([]))
     }
 }
 

@@ -10,7 +10,7 @@ import Testing
 private let id = "01k9yq3v6mb2f4z8x0c7d5e1ga"
 private let reason = "server_error: the server answered 503 Service Unavailable and asks to wait for 120 s"
 
-private let download = JSON.object([
+private let download = JSONValue.object([
     "id": .string(id), "status": "failed", "priority": -1000, "progress_percent": .number(45.25),
     "total_bytes": 123_456_789,
     "speed_bytes_per_second": 1_234_567, "eta_seconds": 3700, "attempt": 4,
@@ -18,7 +18,7 @@ private let download = JSON.object([
 ])
 
 @Suite struct TableTests {
-    private func shown(_ items: [JSON], _ view: ItemView, width: Int?) throws -> Written {
+    private func shown(_ items: [JSONValue], _ view: ItemView, width: Int?) throws -> Written {
         let written = Written(width: width)
         try OutputOptions.parse([]).show(items, as: view, console: written.console)
         return written
@@ -36,7 +36,7 @@ private let download = JSON.object([
     }
 
     @Test func `columns without anything in them go first, and nobody misses them`() throws {
-        let waiting = JSON.object(["id": .string(id), "status": "queued", "priority": 0, "filename": "f.bin"])
+        let waiting = JSONValue.object(["id": .string(id), "status": "queued", "priority": 0, "filename": "f.bin"])
         let written = try shown([waiting], DownloadCommand.view, width: 60)
         #expect(written.lines[0].contains("PRIORITY") && !written.lines[0].contains("SPEED"))
         #expect(written.notes.isEmpty)
@@ -50,7 +50,7 @@ private let download = JSON.object([
 
     @Test(arguments: [21, 40, 60, 80, 100, 132, 200])
     func `no line is wider than the terminal`(_ width: Int) throws {
-        let job = JSON.object([
+        let job = JSONValue.object([
             "id": .string(id), "queue": "a-queue-with-a-long-name", "type": "some.type.of.job.日本語", "state": "retrying",
             "priority": 5, "attempt": 2, "created_at": "2026-11-29T22:41:00.000Z", "error": .string(reason),
         ])
@@ -60,8 +60,8 @@ private let download = JSON.object([
         }
     }
 
-    @Test func `counts of a queue are lines of their own and JSON of users stays JSON`() throws {
-        let queue = try JSON(
+    @Test func `counts of a queue are lines of their own and JSONValue of users stays JSONValue`() throws {
+        let queue = try JSONValue(
             #"{"name":"q","paused":false,"jobs":{"queued":1,"active":2},"settings":{"retention":{"failed":{"count":7}}}}"#
                 .utf8)
         let written = Written(width: 80)
@@ -69,7 +69,7 @@ private let download = JSON.object([
         let words = written.lines.map { $0.split(separator: " ").map(String.init) }
         #expect(words.contains(["jobs.queued", "1"]) && words.contains(["settings.retention.failed.count", "7"]))
         #expect(!written.text.contains("{"))
-        let job = try JSON(#"{"id":"j","payload":{"z":1e400,"a":[1,2]},"tags":["x","y"]}"#.utf8)
+        let job = try JSONValue(#"{"id":"j","payload":{"z":1e400,"a":[1,2]},"tags":["x","y"]}"#.utf8)
         let other = Written()
         try OutputOptions.parse([]).show(job, console: other.console)
         #expect(other.text == "id       j\npayload  {\"z\":1e400,\"a\":[1,2]}\ntags     x, y\n")
@@ -91,7 +91,7 @@ private let download = JSON.object([
     func `a worker has one state, and one that has stopped is not alive`(
         _ said: String, _ isAlive: Bool, _ state: String
     ) throws {
-        let worker = JSON.object([
+        let worker = JSONValue.object([
             "id": "w", "alive": .bool(isAlive), "last_seen_seconds": 1,
             "queues": .array([
                 .object([
@@ -121,7 +121,7 @@ private let download = JSON.object([
         let fields = names.map { "\"\($0)\":\(number)" }.joined(separator: ",")
         let info = "{\"slots\":\(number),\"busy\":\(number)}"
         let card = "{\"queue\":\"q\",\"info\":\(info)}"
-        let item = try JSON("{\"id\":\"x\",\(fields),\"queues\":[\(card),\(card)]}".utf8)
+        let item = try JSONValue("{\"id\":\"x\",\(fields),\"queues\":[\(card),\(card)]}".utf8)
         for view in [DownloadCommand.view, JobCommand.view, QueueView.list, WorkerView.list] {
             let written = Written(width: 80)
             try OutputOptions.parse([]).show([item], as: view, console: written.console)

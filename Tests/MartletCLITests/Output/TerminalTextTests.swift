@@ -19,7 +19,9 @@ private let directions: [Unicode.Scalar] = [
     @Test func `no control or direction character reaches a stream, whichever way it is written`() throws {
         for scalar in controls + directions where scalar != "\n" && scalar != "\t" {
             let hostile = "a\(Character(scalar))b"
-            let item = JSON.object(["id": .string(hostile), "\(hostile)": .object(["\(hostile)": .string(hostile)])])
+            let item = JSONValue.object([
+                "id": .string(hostile), "\(hostile)": .object(["\(hostile)": .string(hostile)]),
+            ])
             for form in OutputFormat.allCases {
                 let written = Written(width: 80)
                 let output = try OutputOptions.parse(["-o", form.rawValue])
@@ -51,7 +53,7 @@ private let directions: [Unicode.Scalar] = [
 
     @Test func `an error of an origin cannot draw on the terminal of whoever lists it`() throws {
         let written = Written(width: 80)
-        let download = JSON.object([
+        let download = JSONValue.object([
             "id": "01k", "status": "failed", "filename": "\u{202E}gpj.exe", "error": "404 \u{1B}]0;owned\u{7} \u{9B}2J",
         ])
         try OutputOptions.parse([]).show([download], as: DownloadCommand.view, console: written.console)

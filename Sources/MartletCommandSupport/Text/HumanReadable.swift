@@ -1,7 +1,7 @@
 // Formats numbers for people. Any value is accepted without trapping, since it may be external.
 
 /// Formats sizes, percentages and durations.
-package enum Humane {
+package enum HumanReadable {
     /// `4.2 MiB`; empty for NaN.
     package static func bytes(_ count: Double) -> String {
         guard count.isFinite else { return "" }

@@ -4,14 +4,14 @@ import FoundationEssentials
 import MartletCommandSupport
 
 /// Running worker processes.
-final class BenchCrew: Sendable {
+final class BenchWorkers: Sendable {
     /// How long no job may end before we give up.
     private static let patience = Duration.seconds(30)
 
-    private let stage: BenchStage
+    private let stage: BenchEnvironment
     private let processes: [Subprocess]
 
-    init(stage: BenchStage, processes: [Subprocess]) {
+    init(stage: BenchEnvironment, processes: [Subprocess]) {
         self.stage = stage
         self.processes = processes
     }
@@ -29,7 +29,7 @@ final class BenchCrew: Sendable {
             if done != last { (last, since) = (done, now) }
             let hasEnded = processes.contains { $0.status != nil }
             guard !hasEnded, now - since < Self.patience else {
-                if processes.contains(where: { $0.status == Ending.usage.rawValue }) {
+                if processes.contains(where: { $0.status == ExitStatus.usage.rawValue }) {
                     throw BenchUnsupported(stage.tail("work.err"))
                 }
                 let reason = hasEnded ? "a worker ended" : "nothing happened for \(Self.patience)"
@@ -65,7 +65,7 @@ struct DrainMeter: Sendable {
     var window: Int?
 
     /// Runs the `jobs` that wait on `stage`; the rate is that from the first handler's start to the last one's.
-    func run(_ jobs: Int, on stage: BenchStage) async throws -> [BenchMetric: Double] {
+    func run(_ jobs: Int, on stage: BenchEnvironment) async throws -> [BenchMetric: Double] {
         let before = try await stage.redis.read()
         let crew = try stage.work(order, processes: processes)
         do {

@@ -4,33 +4,33 @@
 ///
 /// A received value is written as it was received. So unknown fields are still shown, and numbers that fit no integer
 /// type lose no digits.
-package enum JSON: Sendable {
+package enum JSONValue: Sendable {
     /// A value in its spelling: a number, a quoted string, `null`, `true` or `false`; or validated JSON that is not
     /// interpreted.
     case spelled(String)
-    case array([JSON])
+    case array([JSONValue])
     case object(JSONObject)
 }
 
 // MARK: - Making
 
-extension JSON {
-    package static let null = JSON.spelled("null")
+extension JSONValue {
+    package static let null = JSONValue.spelled("null")
 
-    package static func bool(_ value: Bool) -> JSON { .spelled(value ? "true" : "false") }
+    package static func bool(_ value: Bool) -> JSONValue { .spelled(value ? "true" : "false") }
 
-    package static func integer(_ number: Int) -> JSON { .spelled(String(number)) }
+    package static func integer(_ number: Int) -> JSONValue { .spelled(String(number)) }
 
     /// A number; `null` for values that JSON cannot represent.
-    package static func number(_ number: Double) -> JSON {
+    package static func number(_ number: Double) -> JSONValue {
         guard number.isFinite else { return .null }
         return .spelled(Int(exactly: number).map { String($0) } ?? "\(number)")
     }
 
-    package static func string(_ text: String) -> JSON { .spelled(JSONSpelling.quoted(text)) }
+    package static func string(_ text: String) -> JSONValue { .spelled(JSONStringEscapes.quoted(text)) }
 
     /// An object of the fields that have a value.
-    package static func fields(_ pairs: KeyValuePairs<String, JSON?>) -> JSON {
+    package static func fields(_ pairs: KeyValuePairs<String, JSONValue?>) -> JSONValue {
         var object = JSONObject()
         for (name, value) in pairs {
             if let value { object[name] = value }
@@ -39,14 +39,14 @@ extension JSON {
     }
 
     /// The object with another field; unchanged without a value.
-    package func adding(_ name: String, _ value: JSON?) -> JSON {
+    package func adding(_ name: String, _ value: JSONValue?) -> JSONValue {
         guard let value, case .object(var object) = self else { return self }
         object[name] = value
         return .object(object)
     }
 }
 
-extension JSON: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, ExpressibleByBooleanLiteral {
+extension JSONValue: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, ExpressibleByBooleanLiteral {
     package init(stringLiteral text: String) { self = .string(text) }
     package init(integerLiteral number: Int) { self = .integer(number) }
     package init(booleanLiteral value: Bool) { self = .bool(value) }
@@ -54,16 +54,16 @@ extension JSON: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, Express
 
 // MARK: - Reading
 
-extension JSON {
+extension JSONValue {
     /// A field of an object; `null` when missing.
-    package subscript(name: String) -> JSON { object?[name] ?? .null }
+    package subscript(name: String) -> JSONValue { object?[name] ?? .null }
 
     package var isNull: Bool { spelling == "null" }
-    package var array: [JSON]? { if case .array(let items) = self { items } else { nil } }
+    package var array: [JSONValue]? { if case .array(let items) = self { items } else { nil } }
     package var object: JSONObject? { if case .object(let object) = self { object } else { nil } }
 
     /// The decoded string; `nil` for other values.
-    package var string: String? { spelling.flatMap(JSONSpelling.text) }
+    package var string: String? { spelling.flatMap(JSONStringEscapes.text) }
 
     package var bool: Bool? {
         switch spelling {
@@ -93,8 +93,8 @@ extension JSON {
 }
 
 /// Values are equal when their spellings are, regardless of field order.
-extension JSON: Equatable {
-    package static func == (one: JSON, other: JSON) -> Bool {
+extension JSONValue: Equatable {
+    package static func == (one: JSONValue, other: JSONValue) -> Bool {
         switch (one, other) {
         case (.spelled(let one), .spelled(let other)): one.utf8.elementsEqual(other.utf8)
         case (.array(let one), .array(let other)): one == other
@@ -111,9 +111,9 @@ package struct JSONObject: Sendable {
     /// A field with its name as spelled between the quotes.
     package struct Field: Sendable {
         package var spelledName: String
-        package var value: JSON
+        package var value: JSONValue
 
-        package var name: String { JSONSpelling.text("\"\(spelledName)\"") ?? spelledName }
+        package var name: String { JSONStringEscapes.text("\"\(spelledName)\"") ?? spelledName }
 
         fileprivate func has(_ name: String) -> Bool {
             let isPlain = !spelledName.utf8.contains(UInt8(ascii: "\\"))
@@ -130,27 +130,28 @@ package struct JSONObject: Sendable {
     package var names: [String] { fields.map(\.name) }
 
     /// The value of a field; the last one of a repeated name.
-    package subscript(name: String) -> JSON? {
+    package subscript(name: String) -> JSONValue? {
         get { fields.last { $0.has(name) }?.value }
         set {
             let place = fields.lastIndex { $0.has(name) }
             switch (place, newValue) {
             case (let place?, let value?): fields[place].value = value
             case (let place?, nil): fields.remove(at: place)
-            case (nil, let value?): append(spelled: String(JSONSpelling.quoted(name).dropFirst().dropLast()), value)
+            case (nil, let value?):
+                append(spelled: String(JSONStringEscapes.quoted(name).dropFirst().dropLast()), value)
             case (nil, nil): break
             }
         }
     }
 
     /// Adds a field with an already spelled name.
-    package mutating func append(spelled name: String, _ value: JSON) {
+    package mutating func append(spelled name: String, _ value: JSONValue) {
         fields.append(Field(spelledName: name, value: value))
     }
 }
 
 extension JSONObject: ExpressibleByDictionaryLiteral {
-    package init(dictionaryLiteral fields: (String, JSON)...) {
+    package init(dictionaryLiteral fields: (String, JSONValue)...) {
         for (name, value) in fields { self[name] = value }
     }
 }

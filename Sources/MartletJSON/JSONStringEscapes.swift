@@ -3,7 +3,7 @@
 import MartletJobs
 
 /// Encodes and decodes JSON strings.
-package enum JSONSpelling {
+package enum JSONStringEscapes {
     /// A quoted and escaped string.
     package static func quoted(_ text: String) -> String {
         var result = "\""

@@ -8,7 +8,7 @@ import MartletQueue
 ///
 /// A snapshot reads the running downloads, the next 200 waiting ones, and 200 more from where the previous snapshot
 /// stopped, so that hosts far back in a long queue are found too.
-actor DownloadLook {
+actor DownloadSnapshotReader {
     private static let pageSize = 200
     /// The number of hosts far back in the queue that are remembered.
     private static let memory = 50

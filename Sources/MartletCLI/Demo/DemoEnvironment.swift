@@ -15,7 +15,7 @@ import NIOPosix
 #endif
 
 /// Everything that the demonstration starts and must stop.
-actor DemoStage {
+actor DemoEnvironment {
     let directory: String
     let redis: PrivateRedisServer
     let origin: OriginServer

@@ -23,7 +23,7 @@ struct Pushed: Sendable {
 }
 
 /// Everything that one measurement of one system needs; nothing of it is used twice.
-final class BenchStage: Sendable {
+final class BenchEnvironment: Sendable {
     let system: BenchSystem
     let redis: BenchRedis
     let records: BenchRecordFile
@@ -32,14 +32,14 @@ final class BenchStage: Sendable {
     /// Calls `body` on a fresh stage and clears it afterwards.
     static func with<Value: Sendable>(
         _ system: BenchSystem, _ kind: BenchRedisKind = .stock, given: String? = nil,
-        _ body: (BenchStage) async throws -> Value
+        _ body: (BenchEnvironment) async throws -> Value
     ) async throws -> Value {
         try Task.checkCancellation()
         let directory = try BenchDirectory.make(onDisk: kind == .appendOnly)
         let result: Result<Value, any Error>
         do {
             let redis = try await BenchRedis.start(kind, given: given, directory: directory + "/redis")
-            do { result = .success(try await body(BenchStage(system, redis, directory))) } catch {
+            do { result = .success(try await body(BenchEnvironment(system, redis, directory))) } catch {
                 result = .failure(error)
             }
             await Task { await redis.stop() }.value
@@ -84,7 +84,7 @@ final class BenchStage: Sendable {
         let pusher = try start("push", order)
         let status = await pusher.wait(within: .seconds(600))
         let (after, used) = (try await redis.read(), ProcessTable.endedChildren - cpu)
-        if status == Ending.usage.rawValue { throw BenchUnsupported(tail("push.err")) }
+        if status == ExitStatus.usage.rawValue { throw BenchUnsupported(tail("push.err")) }
         guard status == 0, let report = lastReport() else {
             try Task.checkCancellation()
             throw CommandFailure(.failed, "the pusher ended with \(status ?? -1): \(tail("push.err"))")
@@ -96,8 +96,8 @@ final class BenchStage: Sendable {
     }
 
     /// Starts worker processes.
-    func work(_ order: WorkOrder, processes count: Int = 1) throws -> BenchCrew {
-        BenchCrew(stage: self, processes: try (0..<count).map { _ in try start("work", order) })
+    func work(_ order: WorkOrder, processes count: Int = 1) throws -> BenchWorkers {
+        BenchWorkers(stage: self, processes: try (0..<count).map { _ in try start("work", order) })
     }
 
     /// Writes a file for the processes; its path.

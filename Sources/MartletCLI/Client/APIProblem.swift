@@ -4,14 +4,14 @@ import MartletCommandSupport
 import MartletJSON
 
 /// An error response of the server.
-struct Problem: Sendable {
+struct APIProblem: Sendable {
     let status: Int
-    private let body: JSON
+    private let body: JSONValue
 
     /// Parses an error response; without JSON it has only a status.
     init(status: Int, bytes: [UInt8]) {
         self.status = status
-        body = (try? JSON(bytes)) ?? .null
+        body = (try? JSONValue(bytes)) ?? .null
     }
 
     /// The failure that ends a command.
@@ -35,7 +35,7 @@ struct Problem: Sendable {
         return "\n\(Self.inDoubt)\nAsk for: \(ids.prefix(10).joined(separator: " "))\(more)"
     }
 
-    private var code: Ending {
+    private var code: ExitStatus {
         switch status {
         case 401, 403: .authentication
         case 404: word == nil && body.isNull ? .failed : .notFound
@@ -46,7 +46,7 @@ struct Problem: Sendable {
     }
 
     /// The location of an error: a body field, with its line in JSON lines, a parameter, or a header.
-    private static func place(_ error: JSON) -> String? {
+    private static func place(_ error: JSONValue) -> String? {
         let field = error["pointer"].string ?? error["parameter"].string ?? error["header"].string
         guard let line = error["line"].int else { return field }
         return field.map { "line \(line), \($0)" } ?? "line \(line)"

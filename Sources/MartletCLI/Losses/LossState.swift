@@ -25,7 +25,7 @@ struct PossibleLoss: Sendable, Hashable, Codable {
 }
 
 /// What a server remembers.
-struct LossMemory: Sendable, Equatable, Codable {
+struct LossState: Sendable, Equatable, Codable {
     /// The identity of the queue registry, and the total of registered queues.
     var epoch = ""
     var registered = 0

@@ -8,7 +8,7 @@ import MartletTelemetry
 import Synchronization
 
 /// The log lines, metrics and `/readyz?verbose` findings about Redis' memory.
-final class RoomReport: Sendable {
+final class MemoryReport: Sendable {
     private let store: JobStore
     private let logger: Logger
     private let wasShut = Mutex(false)
