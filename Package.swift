@@ -1,5 +1,5 @@
 // swift-tools-version: 6.2
-// The house of Martlet: which rooms there are and which may know which. Arrows only go down (see Architecture).
+// The targets of Martlet and their dependencies. A target depends only on layers below its own (see Architecture).
 
 import PackageDescription
 
@@ -356,8 +356,8 @@ let package = Package(
     swiftLanguageModes: [.v6]
 )
 
-// What scripts/fuzz alone builds: it says where libFuzzer is. The command becomes a library then, since a program has
-// room for one main function only, and our rooms are built so that the fuzzer sees where its inputs lead.
+// Only for scripts/fuzz, which sets the path of libFuzzer. The command is then built as a library, because a program has
+// one main function, and Martlet's targets are built with coverage for the fuzzer.
 if let libFuzzer = Context.environment["MARTLET_LIBFUZZER"] {
     package.products.removeAll { $0.name == "martlet" }
     package.targets = package.targets.map { target in
@@ -366,11 +366,11 @@ if let libFuzzer = Context.environment["MARTLET_LIBFUZZER"] {
         return .target(
             name: target.name, dependencies: target.dependencies, swiftSettings: [.unsafeFlags(noMain)])
     }
-    let rooms = package.targets.filter { $0.type == .regular && $0.name.hasPrefix("Martlet") && $0.name != "Martlet" }
+    let fuzzed = package.targets.filter { $0.type == .regular && $0.name.hasPrefix("Martlet") && $0.name != "Martlet" }
     package.targets.append(
         .executableTarget(
             name: "MartletFuzz",
-            dependencies: rooms.map { .target(name: $0.name) } + [
+            dependencies: fuzzed.map { .target(name: $0.name) } + [
                 .product(name: "Logging", package: "swift-log"), .product(name: "NIOCore", package: nio),
                 .product(name: "NIOHTTP1", package: nio),
             ],
@@ -378,13 +378,13 @@ if let libFuzzer = Context.environment["MARTLET_LIBFUZZER"] {
             linkerSettings: [
                 .unsafeFlags(["-sanitize=address", "-use-ld=lld", libFuzzer, "-lstdc++"])
             ]))
-    for target in rooms + package.targets.suffix(1) {
+    for target in fuzzed + package.targets.suffix(1) {
         let watched = ["-O", "-sanitize=fuzzer,address"]
         target.swiftSettings = (target.swiftSettings ?? []) + [.unsafeFlags(watched)]
     }
 }
 
-// What the guides show is compiled as in a package of its readers: with the language's own settings.
+// The snippets of guides are compiled with Swift's default settings, as in a reader's package.
 let shownToReaders: Set = ["GuideProgram", "MartletGuideTests"]
 // One dialect in every other target (Swift Evolution 335, 409, 444, 470 and 461).
 for target in package.targets where target.type != .system && !shownToReaders.contains(target.name) {
@@ -397,7 +397,7 @@ for target in package.targets where target.type != .system && !shownToReaders.co
         .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
         .treatAllWarnings(as: .error),
     ]
-    // Unsafe memory lives in one room alone; there each use is marked.
+    // Only MartletRedis may use unsafe memory, and it marks each use.
     if target.name == "MartletRedis" { settings.append(.strictMemorySafety()) }
     target.swiftSettings = settings
 }

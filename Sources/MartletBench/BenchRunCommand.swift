@@ -1,4 +1,4 @@
-// `martlet-bench run`: what this machine and this Redis allow, and how much of it Martlet makes.
+// `martlet-bench run`: measures the limits of this machine and Redis, and how close Martlet comes to them.
 
 import ArgumentParser
 import FoundationEssentials
@@ -84,7 +84,7 @@ struct BenchRunCommand: AsyncParsableCommand {
                 return false
             }
             defer { group.cancelAll() }
-            // The first to end decides; leaving the group waits until the measurement has cleared up.
+            // The first task to finish decides. Leaving the group waits until the measurement has cleaned up.
             return try await group.next() ?? false
         }
         guard isDone else { throw CommandFailure(.failed, "interrupted") }

@@ -1,4 +1,4 @@
-// Which figure is measured by what.
+// Which code measures which figure.
 
 extension BenchFigure {
     /// Measures the figure once, for every system.

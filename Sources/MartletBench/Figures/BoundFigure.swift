@@ -1,17 +1,17 @@
-// The bound: what one core of Redis can do at most, measured beside everything else.
+// The bound: the most that one core of Redis can do, measured beside everything else.
 
 import FoundationEssentials
 import MartletCommandSupport
 
 /// What Redis allows, by minimal scripts in deep pipelines and by round trips of bare sockets.
 struct BoundFigure: Sendable {
-    /// The system that bounds are filed under.
+    /// The name under which bounds are recorded.
     static let system = "bound"
 
     let session: BenchSession
     let run: Int
 
-    /// Measures all of it that was not measured in this run before.
+    /// Measures every bound that this run has not measured yet.
     func measure() async throws {
         for batch in [1, 10, 100] {
             _ = try await throughput(.push(batch))
@@ -22,7 +22,7 @@ struct BoundFigure: Sendable {
         _ = try await roundTrips()
     }
 
-    /// What scripts can be measured on.
+    /// The Redis settings with which scripts are measured.
     enum Kind {
         case push(Int)
         case drain(Int, keep: Bool)
@@ -41,7 +41,9 @@ struct BoundFigure: Sendable {
         }
     }
 
-    /// The bound of a kind in this run; all that go with its batch size are measured when the first is asked for.
+    /// Returns the bound of a kind in this run.
+    ///
+    /// The first call measures all bounds with its batch size.
     func throughput(_ kind: Kind, on redis: BenchRedisKind = .stock) async throws -> BenchResult {
         let prefix = redis == .stock ? "" : redis.name + "-"
         if let known = session.result(.bound, prefix + kind.variant, Self.system, run) { return known }
@@ -65,13 +67,13 @@ struct BoundFigure: Sendable {
         return result
     }
 
-    /// Takes jobs through their life on a Redis of its own: push, claim, finish.
+    /// Measures push, claim and finish on a private Redis.
     private func phases(
         _ jobs: Int, _ batch: Int, keep: Bool, _ kind: BenchRedisKind
     ) async throws -> Result<[BoundPhase], any Error> {
         do {
             var best: [BoundPhase] = []
-            // What is possible is the best that was seen: a disturbance must not lower the bound.
+            // The best of two attempts counts: a disturbance must not lower the bound.
             for _ in 0..<(session.options.isQuick ? 1 : 2) {
                 let phases = try await BenchEnvironment.with(.martlet, kind, given: session.options.redisURL) { stage in
                     try await stage.redis.use { try BoundPhase.run($0, jobs: jobs, batch: batch, keep: keep) }
@@ -90,7 +92,7 @@ struct BoundFigure: Sendable {
 struct BoundPhase: Sendable {
     /// By the wall clock.
     var seconds: Double
-    /// What Redis used of the processor.
+    /// The processor time of Redis.
     var cpu: Double
     /// By how much Redis' memory grew.
     var memory: Int

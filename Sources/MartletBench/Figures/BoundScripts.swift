@@ -1,4 +1,4 @@
-// The least that scripts over one hash for each job and sorted sets can do: no checks, no counters, no settings.
+// The minimum that scripts over one hash per job and sorted sets can do: no checks, no counters, no settings.
 
 import FoundationEssentials
 
@@ -30,7 +30,7 @@ enum BoundScripts {
         return answer
         """
 
-    /// Arguments: the ids of jobs that are done; nothing of them stays.
+    /// Arguments: the ids of finished jobs, which are deleted.
     static let finish = """
         local done = redis.call('ZREM', 'b:a', unpack(ARGV))
         local keys = {}
@@ -39,7 +39,7 @@ enum BoundScripts {
         return done
         """
 
-    /// Arguments: the ids of jobs that are done; they stay.
+    /// Arguments: the ids of finished jobs, which are kept.
     static let keep = """
         local done = redis.call('ZREM', 'b:a', unpack(ARGV))
         local completed = {}

@@ -43,7 +43,7 @@ struct DownloadFigure: Sendable {
         }
     }
 
-    /// Waits until somebody listens.
+    /// Waits until a process listens on the port.
     private static func wait(for port: Int) async throws {
         let address = try RedisAddress("redis://127.0.0.1:\(port)")
         let end = ContinuousClock.now + .seconds(10)
@@ -90,7 +90,7 @@ struct DownloadFigure: Sendable {
         try await own(place, stage)
     }
 
-    /// A program that ends when it has everything.
+    /// Runs a program that exits when its downloads are complete.
     private func other(
         _ variant: String, _ name: String, _ place: Place, size: Int, files: Int, _ start: () throws -> Subprocess
     ) async throws {
@@ -168,7 +168,7 @@ extension DownloadFigure {
         }
     }
 
-    /// Seconds from the moment when the downloads may begin to the one when all are complete.
+    /// Returns the seconds from the moment when the downloads may start until all are complete.
     private static func download(
         _ place: Place, _ queue: Queue, _ name: String, count: Int, _ worker: Subprocess, checksum: String? = nil
     ) async throws -> Double {

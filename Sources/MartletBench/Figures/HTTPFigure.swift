@@ -118,7 +118,7 @@ struct BenchServer: Sendable {
         return BenchServer(process: process, port: port)
     }
 
-    /// Whether the server answers a request with success.
+    /// Returns whether the server answers a request with success.
     private static func isAnswered(_ question: LoadOrder) async throws -> Bool {
         try await Blocking.run {
             guard var load = try? LoadGenerator(question), let report = try? load.run() else { return false }
@@ -126,7 +126,7 @@ struct BenchServer: Sendable {
         }
     }
 
-    /// How many jobs a queue ever got.
+    /// Returns how many jobs a queue has ever received.
     static func created(_ url: String, _ name: String) async throws -> Int {
         try await StoreSession.withStore(StoreSession.configuration(url: url), prefix: "martlet") { store in
             guard let name = QueueName(name) else { return 0 }
@@ -136,7 +136,7 @@ struct BenchServer: Sendable {
 }
 
 extension BenchEnvironment {
-    /// Starts `martlet` on this stage's Redis; its standard error is in a file by its name.
+    /// Starts `martlet` with this Redis; its standard error goes to a file with its name.
     func martlet(_ command: String, _ variables: [String: String]) throws -> Subprocess {
         try process(
             Programs.martlet(), [command, "--until-eof"], named: command,

@@ -121,7 +121,7 @@ extension BenchEnvironment {
         do {
             _ = try await push(PushOrder(mode: .single, jobs: 1))
             try await crew.wait(for: 1)
-            // Long enough for whatever follows a first job to be over.
+            // Long enough for the work after the first job to finish.
             try await Task.sleep(for: .milliseconds(500))
             return try await body(crew)
         } catch {

@@ -42,9 +42,10 @@ struct DrainFigure: Sendable {
         ("c100", WorkOrder(concurrency: 100)), ("c100-kept", WorkOrder(concurrency: 100, keep: true)),
         ("c10", WorkOrder(concurrency: 10)),
     ]
-    /// What only our own worker can do: handlers that take the payload's bytes and run where the replies arrive.
+    /// The variants that only Martlet's worker supports: handlers that take the payload's bytes and run where replies
+    /// arrive.
     ///
-    /// That is what the bound does, which decodes nothing and changes no thread.
+    /// The bound does the same: it decodes nothing and does not switch threads.
     static let bareVariants: [(name: String, order: WorkOrder)] = variants.map { name, order in
         var order = order
         order.bare = true
@@ -58,7 +59,7 @@ struct DrainFigure: Sendable {
         }
     }
 
-    /// One drain; that of the same variant in this run if there was one.
+    /// Runs one drain, or returns the result of the same variant in this run.
     func drain(_ system: BenchSystem, _ variant: String, _ order: WorkOrder) async throws -> BenchResult {
         if let known = session.result(.drain, variant, system.name, run) { return known }
         let kind = BoundFigure.Kind.drain(order.concurrency, keep: order.keep)

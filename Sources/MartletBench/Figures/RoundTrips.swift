@@ -1,4 +1,4 @@
-// The bounds of what waits: a ping-pong of two blocked clients, and one script call after another.
+// The bounds of waiting: a ping-pong of two blocked clients, and one script call after another.
 
 import FoundationEssentials
 import MartletCommandSupport
@@ -53,7 +53,7 @@ extension BoundFigure {
 
 /// One side of a ping-pong over two lists.
 enum PingPong {
-    /// Plays `rounds` rounds; how long each value that came was on its way.
+    /// Plays `rounds` rounds; returns how long each value took to arrive.
     static func play(
         _ redis: RawRedis, from: String, to: String, _ rounds: Int, _ isSpaced: Bool, _ hasService: Bool
     ) throws -> [Double] {

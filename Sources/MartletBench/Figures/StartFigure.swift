@@ -26,7 +26,7 @@ struct StartFigure: Sendable {
     private func start(_ stage: BenchEnvironment, _ number: Int) async throws -> Double {
         _ = try await stage.push(PushOrder(mode: .single, jobs: 1))
         let begin = BenchClock.now
-        // As it comes: without a change of the queue's settings before the work begins.
+        // Unprepared: the queue's settings are not changed before the work begins.
         let crew = try stage.work(WorkOrder(concurrency: 100, keep: true))
         do { try await crew.wait(for: number) } catch {
             await crew.stop()

@@ -20,7 +20,7 @@ enum BenchClock {
     /// Blocks this thread for so many seconds.
     static func pause(_ seconds: Double) { usleep(UInt32(seconds * 1e6)) }
 
-    /// What this process has used of the processor, in seconds.
+    /// The processor time of this process, in seconds.
     static var ownCPU: Double {
         var time = timespec()
         clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)

@@ -1,15 +1,15 @@
-// The stage of one measurement: an empty Redis, a system under test, and the file of its records.
+// The environment of one measurement: an empty Redis, a system under test, and the file of its records.
 
 import FoundationEssentials
 import MartletCommandSupport
 import MartletRedis
 
-/// What a push took and cost.
+/// The result and the cost of a push.
 struct Pushed: Sendable {
     var report: PushReport
     /// What happened in Redis meanwhile.
     var redis: RedisReading
-    /// Seconds of the processor that the pusher used.
+    /// The processor time of the pusher, in seconds.
     var cpu: Double
 
     /// The rate and what each job cost.
@@ -22,14 +22,16 @@ struct Pushed: Sendable {
     }
 }
 
-/// Everything that one measurement of one system needs; nothing of it is used twice.
+/// Everything that one measurement of one system needs.
+///
+/// Each is used once.
 final class BenchEnvironment: Sendable {
     let system: BenchSystem
     let redis: BenchRedis
     let records: BenchRecordFile
     private let directory: String
 
-    /// Calls `body` on a fresh stage and clears it afterwards.
+    /// Calls `body` with a new environment and removes it afterwards.
     static func with<Value: Sendable>(
         _ system: BenchSystem, _ kind: BenchRedisKind = .stock, given: String? = nil,
         _ body: (BenchEnvironment) async throws -> Value
@@ -78,7 +80,7 @@ final class BenchEnvironment: Sendable {
             output: "\(directory)/\(name).out", errors: "\(directory)/\(name).err")
     }
 
-    /// Has a process push what `order` says, and waits for it.
+    /// Starts a process that pushes as `order` describes, and waits for it.
     func push(_ order: PushOrder) async throws -> Pushed {
         let (before, cpu) = (try await redis.read(), ProcessTable.endedChildren)
         let pusher = try start("push", order)

@@ -10,9 +10,9 @@ enum BenchFigure: String, Sendable, CaseIterable, ExpressibleByArgument {
     case push
     /// Jobs that wait already, as fast as a worker runs them.
     case drain
-    /// From the push of a job to the start of its handler while nothing else happens.
+    /// The time from a push to the start of its handler on an idle system.
     case latency
-    /// The same while half of what is possible goes on.
+    /// The same at half of the possible load.
     case half
     /// What a job costs Redis at fixed rates.
     case rates

@@ -1,4 +1,4 @@
-// The records that workers leave: when each job's handler started, and the time that its payload carried.
+// The records that workers write: when each handler started, and the time in the job's payload.
 
 import FoundationEssentials
 
@@ -9,7 +9,7 @@ struct BenchRecord: Sendable, Equatable {
 
     /// When the handler started, in seconds since 1970.
     var started: Double
-    /// What the payload said: when the job was pushed, or was due.
+    /// The time in the payload: when the job was pushed, or was due.
     var stamped: Double
 
     /// Seconds between the two.

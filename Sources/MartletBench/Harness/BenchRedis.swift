@@ -1,20 +1,20 @@
-// The Redis of one measurement: a fresh one of our own, or the given one, which must be empty.
+// The Redis of one measurement: a private new one, or the given one, which must be empty.
 
 import Dispatch
 import FoundationEssentials
 import MartletCommandSupport
 import MartletRedis
 
-/// With which settings our own Redis runs.
+/// The settings of a private Redis.
 enum BenchRedisKind: Sendable, Hashable {
-    /// As Redis comes, without persistence.
+    /// Redis' default settings, without persistence.
     case stock
-    /// As `stock`, with the memory settings that we ship.
+    /// As `stock`, with the memory settings that Martlet recommends.
     case shipped
     /// As `stock`, with an append-only file that is synced every second.
     case appendOnly
 
-    /// What stands before the names of bounds that were measured with it.
+    /// The prefix of the names of bounds that were measured with it.
     var name: String {
         switch self {
         case .stock: "stock"
@@ -75,14 +75,15 @@ final class BenchRedis: Sendable {
         return try await Blocking.run { try body(RawRedis(address)) }
     }
 
-    /// What Redis counts just now.
+    /// Reads Redis' counters.
     func read() async throws -> RedisReading {
         try await use { RedisReading(try $0.command(["INFO", "everything"]).text ?? "") }
     }
 
-    /// Waits until Redis has moved its keys into the larger table that it made for them; only on our own.
+    /// Waits until a private Redis has finished rehashing its keys into a larger table.
     ///
-    /// It does that bit by bit, with each command and ten times a second, and all commands cost more until it is done.
+    /// Redis rehashes in small steps, with each command and ten times a second. All commands cost more until it has
+    /// finished.
     func waitUntilGrown() async throws {
         guard server != nil else { return }
         let limit = BenchClock.now + 120
@@ -94,7 +95,7 @@ final class BenchRedis: Sendable {
         _ = try await use { try $0.command(["CONFIG", "SET", "hz", "10"]) }
     }
 
-    /// Ends it if it is our own; else leaves it as empty as it was.
+    /// Stops a private Redis; deletes all keys of a given one.
     func stop() async {
         if let server { return await server.stop() }
         try? await use { _ = try $0.command(["FLUSHALL"]) }

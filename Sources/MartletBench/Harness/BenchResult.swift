@@ -8,9 +8,9 @@ import FoundationEssentials
 struct BenchResult: Codable, Sendable, Equatable {
     /// What was measured, a ``BenchFigure`` by its name: `drain`.
     var figure: String
-    /// In which manner: `c100`, `c100-kept`, `batch100`.
+    /// The variant: `c100`, `c100-kept`, `batch100`.
     var variant: String
-    /// What was measured there: `martlet`, `bound`, or the name of a peer.
+    /// The system: `martlet`, `bound`, or the name of a peer.
     var system: String
     /// Which run this is, from 1.
     var run: Int
@@ -43,7 +43,7 @@ struct BenchResult: Codable, Sendable, Equatable {
         return String(decoding: data, as: UTF8.self)
     }
 
-    /// Six digits say all that a measurement can.
+    /// Rounds to six digits, which is more than a measurement is precise to.
     private static func rounded(_ value: Double) -> Double {
         guard value != 0 else { return 0 }
         var scale = 1.0
@@ -132,7 +132,7 @@ struct BenchSummary: Codable, Sendable, Equatable {
     /// How many runs have values.
     var runs: Int
     var metrics: [String: BenchSpread]
-    /// What went wrong, once for each run in which something did.
+    /// The errors, one for each run that had one.
     var errors: [String]
 
     subscript(metric: BenchMetric) -> BenchSpread? { metrics[metric.rawValue] }

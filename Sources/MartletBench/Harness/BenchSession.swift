@@ -1,21 +1,21 @@
-// One call of the benchmark: what was asked for, what was found so far, and what figures have in common.
+// One call of the benchmark: its options, its results so far, and what the figures share.
 
 import MartletCommandSupport
 import Synchronization
 
-/// What was asked for.
+/// The options of a run.
 struct BenchOptions: Sendable {
     var figures: [BenchFigure]
     var runs = 3
     /// How many jobs each figure takes; `nil` leaves that to the figure.
     var jobs: Int?
-    /// A tenth of the work and less, to see that all works.
+    /// Runs a tenth of the work or less, to check that everything works.
     var isQuick = false
-    /// Also what takes minutes and gigabytes.
+    /// Also runs figures that take minutes and gigabytes.
     var isLarge = false
-    /// A Redis of the caller's.
+    /// The URL of a Redis that the caller provides.
     var redisURL: String?
-    /// Ours first, then peers.
+    /// Martlet first, then peers.
     var systems: [BenchSystem] = [.martlet]
 
     /// How many jobs a figure takes that by itself would take `standard`.
@@ -57,7 +57,7 @@ final class BenchSession: Sendable {
         }
     }
 
-    /// Measures, and keeps what was found or why nothing was; returns the result.
+    /// Measures, and records the result or the error; returns the result.
     @discardableResult
     func measure(
         _ figure: BenchFigure, _ variant: String, _ system: String, _ run: Int,
@@ -74,7 +74,7 @@ final class BenchSession: Sendable {
         return result
     }
 
-    /// How fast a system is, about; measured when first asked for.
+    /// Returns the approximate speed of a system, measured on the first call.
     func pace(of system: BenchSystem) async throws -> BenchPace {
         if let pace = state.withLock({ $0.paces[system.name] }) { return pace }
         let pace = try await BenchPace.find(system, redisURL: options.redisURL)

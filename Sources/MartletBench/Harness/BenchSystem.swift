@@ -1,4 +1,4 @@
-// A system under test: a command that pushes and works, ours and every peer by the same contract.
+// A system under test: a command that pushes and works. Martlet and every peer follow the same contract.
 
 import FoundationEssentials
 import MartletCommandSupport
@@ -38,7 +38,7 @@ struct BenchSystem: Sendable, Equatable {
     }
 }
 
-/// What a pusher is to do.
+/// What a pusher has to do.
 struct PushOrder: Codable, Sendable, Equatable {
     enum Mode: String, Codable, Sendable {
         /// One job a call, each awaited before the next.
@@ -76,12 +76,12 @@ struct PushOrder: Codable, Sendable, Equatable {
     }
 }
 
-/// What a pusher says when it is done.
+/// The result of a pusher.
 struct PushReport: Codable, Sendable, Equatable {
     var jobs: Int
     /// From before the first call to after the last one's answer.
     var seconds: Double
-    /// What the process used of the processor meanwhile, if it knows.
+    /// The processor time of the process, if it is known.
     var cpu: Double?
 
     enum CodingKeys: String, CodingKey {
@@ -90,13 +90,13 @@ struct PushReport: Codable, Sendable, Equatable {
     }
 }
 
-/// What a worker is to do.
+/// What a worker has to do.
 struct WorkOrder: Codable, Sendable, Equatable {
     /// How many jobs it runs at once.
     var concurrency: Int
-    /// Whether finished jobs stay.
+    /// Whether finished jobs are kept.
     var keep = false
-    /// End after so many jobs; without it only a signal ends the worker.
+    /// The worker exits after so many jobs; without it only a signal ends it.
     var jobs: Int?
     /// How many priorities there are.
     var priorities: Int?
@@ -104,9 +104,11 @@ struct WorkOrder: Codable, Sendable, Equatable {
     var bare: Bool?
 }
 
-/// A system cannot do what was asked of it, and says why; this is no failure.
+/// A system does not support an order; the description says why.
+///
+/// This is not a failure.
 struct BenchUnsupported: Error, CustomStringConvertible {
-    /// With what every such description begins.
+    /// The prefix of every such description.
     static let prefix = "unsupported: "
     let description: String
 

@@ -1,4 +1,4 @@
-// Figures as people read them: a line for each, with the median of the runs, its ends, and what it cost.
+// Figures as a table: a line for each, with the median, minimum and maximum of the runs and the cost.
 
 import MartletCommandSupport
 
@@ -54,7 +54,7 @@ enum BenchTable {
             .joined(separator: ", ")
     }
 
-    /// A number with as many digits as it deserves: 123456, 1234, 12.3, 0.123.
+    /// Formats a number with three digits: 123456, 1234, 12.3, 0.123.
     static func number(_ value: Double) -> String {
         let size = value.magnitude
         if size >= 100 { return String(Int(value.rounded())) }

@@ -5,7 +5,7 @@ import MartletCommandSupport
 
 /// Running worker processes.
 final class BenchWorkers: Sendable {
-    /// How long no job may end before we give up.
+    /// How long to wait for the next finished job before giving up.
     private static let patience = Duration.seconds(30)
 
     private let stage: BenchEnvironment
@@ -39,7 +39,7 @@ final class BenchWorkers: Sendable {
         }
     }
 
-    /// Ends them, and throws unless exactly `count` jobs were handled, or at least so many if `more` may be.
+    /// Stops them, and throws unless exactly `count` jobs were handled, or at least so many if `more` is set.
     func finish(_ count: Int, orMore more: Bool = false) async throws -> [BenchRecord] {
         await stop()
         let records = stage.records.records()
@@ -49,7 +49,7 @@ final class BenchWorkers: Sendable {
         return records
     }
 
-    /// Ends them in order.
+    /// Stops all of them.
     func stop() async {
         await withTaskGroup { group in
             for process in processes { group.addTask { await process.stop() } }
@@ -69,11 +69,12 @@ struct DrainMeter: Sendable {
         let before = try await stage.redis.read()
         let crew = try stage.work(order, processes: processes)
         do {
-            // What a process needs to start is no cost of a job.
+            // The start of a process is not part of a job's cost.
             try await crew.wait(for: 1)
             let cpu = crew.cpu
             try await crew.wait(for: window ?? jobs)
-            // The file may be behind its workers: only when they have ended is it known how many jobs Redis has seen.
+            // The file may lag behind its workers: the number of jobs that Redis has seen is known only when they have
+            // exited.
             let isPart = window != nil
             let early = try await stage.redis.read()
             let used = crew.cpu - cpu

@@ -1,4 +1,4 @@
-// How large a file is, asked from the system: the types of Foundation's attributes depend on what a program is linked with.
+// The size of a file, read with a system call: the types of Foundation's attributes differ by how a program is linked.
 
 #if canImport(Glibc)
     import Glibc

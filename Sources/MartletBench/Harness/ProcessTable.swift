@@ -1,4 +1,4 @@
-// What processes have used of the processor, from /proc: a process with all that it has started.
+// The processor time of processes and their descendants, from /proc.
 
 import FoundationEssentials
 
@@ -15,7 +15,7 @@ enum ProcessTable {
     /// One line of `/proc/<pid>/stat`.
     struct Entry: Equatable {
         var parent: Int32
-        /// Ticks of the processor, those of its children that have ended too.
+        /// Ticks of the processor, including those of its children that have exited.
         var ticks: Int
 
         /// The name may have spaces and parentheses, so the fields are counted from behind it.

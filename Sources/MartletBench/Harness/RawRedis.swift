@@ -1,4 +1,4 @@
-// A connection to Redis that does as little as can be: what is measured beside it must not share our client's costs.
+// A minimal connection to Redis, so that what is measured beside it does not share the cost of Martlet's client.
 
 import FoundationEssentials
 import MartletCommandSupport
@@ -68,9 +68,10 @@ final class RawRedis {
         }
     }
 
-    /// Sends all commands at once and reads replies meanwhile until the last one has come; the seconds that took.
+    /// Sends all commands at once, reads replies until the last one has arrived, and returns the seconds that this
+    /// took.
     ///
-    /// An `ECHO` at the end shows where the replies end, so that they need not be read one by one.
+    /// An `ECHO` at the end marks the end of the replies, so that they need not be parsed one by one.
     func pipeline(_ commands: [UInt8]) throws -> Double {
         let mark = Array("end-\(UInt64.random(in: .min ... .max))\r\n".utf8)
         var bytes = commands

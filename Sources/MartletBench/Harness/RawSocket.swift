@@ -1,4 +1,4 @@
-// Sockets as the system has them, for connections that must cost nothing else.
+// Sockets through system calls, for connections with the least possible cost.
 
 import FoundationEssentials
 import MartletCommandSupport
@@ -41,7 +41,7 @@ struct RedisAddress: Sendable, Equatable {
     }
 }
 
-/// The system's calls, each as a function that says what went wrong.
+/// The system calls, each as a function that throws its error.
 enum RawSocket {
     #if canImport(Glibc)
         private static let stream = Int32(SOCK_STREAM.rawValue)
@@ -145,7 +145,7 @@ enum RawSocket {
     }
 }
 
-/// The system's `send`, under a name that no method hides.
+/// The C function `send`, under a name that no method hides.
 private func sendBytes(_ descriptor: Int32, _ bytes: UnsafeRawPointer?, _ count: Int, _ flags: Int32) -> Int {
     send(descriptor, bytes, count, flags)
 }

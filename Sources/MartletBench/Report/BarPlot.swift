@@ -25,11 +25,11 @@ struct BarPlot: Sendable {
         var value: Double
         /// The ends of the thin line over it: of several runs, or of a range.
         var range: ClosedRange<Double>?
-        /// What stands behind the bar.
+        /// The text after the bar.
         var text: String
     }
 
-    /// What of a picture is where, in its own units.
+    /// The positions and sizes within the picture, in its units.
     private enum Measure {
         static let width = 760.0
         static let left = 150.0

@@ -1,6 +1,6 @@
 // What systems are compared by, and how their values stand in the table.
 
-/// What systems are compared by.
+/// A value by which systems are compared.
 struct BenchComparison: Sendable {
     var title: String
     var values: [BenchValue]

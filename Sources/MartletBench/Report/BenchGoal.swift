@@ -2,7 +2,7 @@
 
 /// What a figure has to reach.
 struct BenchGoal: Sendable {
-    /// What is measured, as people say it.
+    /// The name of the figure in a report.
     var name: String
     /// The values that the report shows for it; peers are compared by the first.
     var shown: [BenchValue]
@@ -32,17 +32,17 @@ struct BenchGoal: Sendable {
         }
     }
 
-    /// With what a value is compared.
+    /// What a value is compared with.
     enum Yardstick: Sendable {
         /// With a number.
         case absolute
         /// With another value of Martlet's, or of the bound, in the same run.
         case ratio(BenchValue, system: String, name: String)
-        /// The value is a share of something already.
+        /// The value is already a share of something.
         case share(String)
-        /// The value is a multiple of something already.
+        /// The value is already a multiple of something.
         case multiple(String)
-        /// The value is a limit of its own, which the same result says.
+        /// The limit is another value of the same result.
         case own(BenchMetric, String)
 
         var isRatio: Bool {
@@ -99,7 +99,9 @@ struct BenchVerdict: Sendable {
     /// The ratio for each term that has one.
     var ratios: [BenchSpread?]
 
-    /// Judges a goal by a report: a single value that is missing leaves it open, unless another one has missed already.
+    /// Judges a goal by a report.
+    ///
+    /// A missing value leaves the goal open, unless another value has already missed it.
     init(_ goal: BenchGoal, by report: BenchReport) {
         self.goal = goal
         values = goal.shown.map { report.spread($0) }
@@ -143,7 +145,7 @@ extension BenchMetric {
 }
 
 extension BenchNumber {
-    /// A round number without zeros at its end: `0.95`, `60`, `25,000`, `−5`.
+    /// A rounded number without trailing zeros: `0.95`, `60`, `25,000`, `−5`.
     static func limit(_ number: Double) -> String {
         var text = text(number)
         guard text.contains(".") else { return text }

@@ -7,10 +7,10 @@ enum BenchNames {
         "celery": "Celery", "dramatiq": "Dramatiq", "huey": "huey", "rq": "RQ", "saq": "SAQ", "sidekiq": "Sidekiq",
         "streaq": "streaq", "taskiq": "taskiq",
     ]
-    /// Those that pop a job before they run it, so that a crash loses it.
+    /// Systems that pop a job before they run it, so that a crash loses it.
     private static let unsafe: Set = ["sidekiq", "huey"]
 
-    /// Its name, with a word when it loses jobs.
+    /// The system's name, marked when it can lose jobs.
     static func system(_ name: String) -> String { (known[name] ?? name) + (unsafe.contains(name) ? " (no ack)" : "") }
 }
 
@@ -52,9 +52,9 @@ extension BenchMetric {
     }
 }
 
-/// Numbers as a report has them.
+/// Formats numbers for a report.
 enum BenchNumber {
-    /// Three digits that mean something: `123,000`, `12,300`, `123`, `12.3`, `1.23`, `0.123`.
+    /// Formats three significant digits: `123,000`, `12,300`, `123`, `12.3`, `1.23`, `0.123`.
     static func text(_ value: Double) -> String {
         guard value.isFinite else { return "–" }
         let size = value.magnitude

@@ -1,4 +1,4 @@
-// The whole report: on what it was measured, the goals, Martlet beside the peers.
+// The whole report: where it was measured, the goals, and Martlet beside the peers.
 
 /// The whole report.
 struct BenchPage: Sendable {
@@ -63,7 +63,7 @@ struct BenchPage: Sendable {
 
     private func row(_ verdict: BenchVerdict) -> [String] {
         let goal = verdict.goal
-        // Half of a rate is another load for each system.
+        // Half of the rate is a different load for each system.
         let best = goal.shown.first.flatMap { $0.figure == .half ? nil : report.best($0) }
         return [
             goal.name, Self.values(verdict), goal.terms.map(\.text).joined(separator: ", "), Self.ratios(verdict),
@@ -98,7 +98,7 @@ struct BenchPage: Sendable {
         return "\(BenchNames.system(peer)) \(texts.joined(separator: " / "))"
     }
 
-    /// How many times better than a peer; what cannot be a multiple has none.
+    /// How many times better than a peer; empty for values that are not multiples.
     private func times(_ verdict: BenchVerdict, _ peer: Double?) -> String? {
         guard let metric = verdict.goal.shown.first?.metric, metric != .change, let peer, peer > 0,
             let own = verdict.values.first.flatMap({ $0?.median }), own > 0

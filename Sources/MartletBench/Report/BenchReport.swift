@@ -3,7 +3,7 @@
 import FoundationEssentials
 import MartletCommandSupport
 
-/// On what the results were found; a line of its own among them.
+/// Where the results were measured; one line of a results file.
 struct BenchAbout: Codable, Sendable, Equatable {
     /// The day: `2026-11-22`.
     var date: String?
@@ -14,7 +14,7 @@ struct BenchAbout: Codable, Sendable, Equatable {
     /// The versions of peers by their names.
     var peers: [String: String]?
 
-    /// The same with what `later` says instead.
+    /// Returns a copy with the fields that `later` sets.
     func updated(with later: BenchAbout) -> BenchAbout {
         BenchAbout(
             date: later.date ?? date, machine: later.machine ?? machine, software: later.software ?? software,
@@ -79,7 +79,7 @@ struct BenchReport: Sendable {
         return found
     }
 
-    /// The peers, those that run jobs fastest first; programs that only download are none.
+    /// The peers, the fastest at running jobs first, without programs that only download.
     var peers: [String] {
         var names: [String] = []
         for result in results where ![BenchSystem.own, BoundFigure.system].contains(result.system) {

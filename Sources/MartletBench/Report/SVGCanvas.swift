@@ -1,4 +1,4 @@
-// The few shapes of which our pictures consist, in colours that can be read by day and by night.
+// The shapes of Martlet's pictures, in colours that are readable in light and dark mode.
 
 /// Shapes of a picture.
 struct SVGCanvas: Sendable {
@@ -69,7 +69,7 @@ struct SVGCanvas: Sendable {
 
     private func kind(_ name: String) -> String { name.isEmpty ? "" : " class=\"\(name)\"" }
 
-    /// A length to a tenth, without a needless zero.
+    /// Rounds a length to a tenth, without a trailing zero.
     private func place(_ value: Double) -> String {
         let tenths = Int((value * 10).rounded())
         let sign = tenths < 0 ? "-" : ""
@@ -77,7 +77,7 @@ struct SVGCanvas: Sendable {
         return sign + String(tenths.magnitude / 10) + (rest == 0 ? "" : ".\(rest)")
     }
 
-    /// Text as XML has it; what XML has no character for is left out.
+    /// Escapes text for XML and drops characters that XML does not allow.
     static func escaped(_ text: String) -> String {
         var result = ""
         for scalar in text.unicodeScalars {

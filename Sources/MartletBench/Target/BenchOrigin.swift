@@ -1,4 +1,4 @@
-// Where the files of the download figure come from: a server that does nothing but send bytes from memory.
+// The origin of the download figure: a server that sends bytes from memory.
 
 import Crypto
 import FoundationEssentials

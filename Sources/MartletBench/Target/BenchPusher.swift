@@ -17,11 +17,11 @@ struct BenchPusher: Sendable {
         pad = String(repeating: "x", count: max(0, order.payload - BenchJob.overhead))
     }
 
-    /// Pushes, and says how long that took.
+    /// Pushes, and returns how long that took.
     func run() async throws -> PushReport {
         let (start, cpu) = (BenchClock.now, BenchClock.ownCPU)
         switch order.mode {
-        // A lone client that pushes all the time does so on the connection's thread, as the guide advises.
+        // A single client that pushes all the time does so on the connection's thread, as the guide advises.
         case .single: try await withTaskExecutorPreference(queue.executor) { try await pushOneByOne(order.jobs) }
         case .bulk: try await pushInBulk()
         case .concurrent: try await pushAtOnce()

@@ -1,4 +1,4 @@
-// The working side of the benchmark: what its handler does, which is to note two times.
+// The working side of the benchmark: its handler records two times.
 
 import ServiceLifecycle
 import Synchronization
@@ -46,7 +46,7 @@ final class BenchTally: Service {
         if isFirst { write([record]) }
     }
 
-    /// Writes what is there whenever it is time to.
+    /// Writes the collected records regularly until the service stops.
     func run() async throws {
         try? await cancelWhenGracefulShutdown {
             var (last, age) = (0, 0)
@@ -85,5 +85,5 @@ final class BenchTally: Service {
     }
 }
 
-/// The system's `write`, under a name that no method hides.
+/// The C function `write`, under a name that no method hides.
 private func writeBytes(_ file: Int32, _ bytes: UnsafeRawPointer?, _ count: Int) -> Int { write(file, bytes, count) }

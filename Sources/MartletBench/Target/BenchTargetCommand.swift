@@ -1,4 +1,4 @@
-// `martlet-bench target`: Martlet as a system under test, by the contract that peers follow too.
+// `martlet-bench target`: Martlet as a system under test, by the same contract as peers.
 
 import ArgumentParser
 import FoundationEssentials
@@ -9,7 +9,7 @@ import MartletQueue
 import MartletRedis
 import MartletWorker
 
-/// Pushes or works for `martlet-bench run`, in a process of its own.
+/// Pushes or works for `martlet-bench run`, in a separate process.
 struct BenchTargetCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "target", abstract: "Push and work for a benchmark.", shouldDisplay: false,
@@ -38,7 +38,7 @@ struct BenchJob: Job {
         Array((#"{"at":1700000000.1234567,"pad":""# + String(repeating: "x", count: padding) + #""}"#).utf8)
     }
 
-    /// What of the payload is not padding.
+    /// The size of a payload without padding.
     static let overhead = sample(padding: 0).count
 }
 

@@ -23,13 +23,13 @@ struct LoadOrder: Codable, Sendable, Equatable {
     var body: String?
 }
 
-/// What came of it.
+/// The result of a load.
 struct LoadReport: Codable, Sendable, Equatable {
     var requests = 0
     /// Answers other than 2xx.
     var failed = 0
     var seconds = 0.0
-    /// What the generator used of the processor.
+    /// The processor time of the generator, in seconds.
     var cpu = 0.0
     /// Times from a request to its whole answer, in seconds.
     var p50 = 0.0
@@ -68,7 +68,7 @@ struct LoadGenerator {
         }
     }
 
-    /// Runs to its end.
+    /// Runs until all requests are answered.
     mutating func run() throws -> LoadReport {
         let (start, cpu) = (BenchClock.now, BenchClock.ownCPU)
         let end = order.seconds.map { start + $0 }
@@ -115,7 +115,7 @@ struct LoadGenerator {
     }
 }
 
-/// Just enough of HTTP to see where an answer ends.
+/// The minimal HTTP parsing that finds where a response ends.
 enum HTTPAnswer {
     private static let lengthField = Array("content-length:".utf8)
 

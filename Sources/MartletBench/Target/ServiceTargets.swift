@@ -1,4 +1,4 @@
-// The processes beside the figures of the services: a load on the HTTP server, and an origin of files.
+// The processes of the services' figures: a load on the HTTP server, and an origin of files.
 
 import ArgumentParser
 import FoundationEssentials
