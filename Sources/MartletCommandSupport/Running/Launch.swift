@@ -48,7 +48,7 @@ package enum Launch {
     ///   - farewell: what is printed and done at the end.
     package static func run(
         _ services: [any Service], logger: Logger, reload: (@Sendable () -> Void)? = nil, untilEOF: Bool = false,
-        farewell: Farewell? = nil
+        farewell: ShutdownNotice? = nil
     ) async throws {
         let group = ServiceGroup(
             configuration: .init(
