@@ -9,6 +9,8 @@ import MartletRedis
 /// check is itself a script, because any user may run it; `ACL DRYRUN` is reserved for administrators.
 package enum PermissionCheckup {
     package static let name = "permissions"
+    /// The check of how scripts are called.
+    package static let callsName = "functions"
     /// Commands that are called outside scripts, always with one of Martlet's keys.
     package static let outside = [
         "SADD", "SREM", "SISMEMBER", "SMEMBERS", "HGETALL", "HGET", "HSETNX", "BLPOP", "SET", "PTTL",
@@ -24,38 +26,39 @@ package enum PermissionCheckup {
         return names.sorted()
     }()
 
-    private static let question = """
-        local answer = {0}
-        for index = 1, #ARGV do
-            local name = ARGV[index]
-            local isKnown, isAllowed
-            if name == 'TIME' then
-                isKnown, isAllowed = pcall(redis.acl_check_cmd, name)
-            else
-                isKnown, isAllowed = pcall(redis.acl_check_cmd, name, KEYS[1], KEYS[1], KEYS[1])
-            end
-            if isKnown then answer[1] = answer[1] + 1 end
-            if isKnown and not isAllowed then answer[#answer + 1] = name end
-        end
-        return answer
-        """
-
-    /// Checks the commands on a key with this prefix.
-    static func check(_ client: RedisClient, prefix: String) async throws(RedisError) -> Checkup {
+    /// Checks the commands on a key with this prefix, and how scripts are called.
+    static func check(_ client: RedisClient, prefix: String) async throws(RedisError) -> [Checkup] {
         let advice = "grant them to the user of REDIS_URL, for the keys \(prefix):*"
-        var arguments = RedisArguments("EVAL", question, "1", "\(prefix):{permissions}:probe")
-        let names = Set(commands + outside).sorted()
-        for name in names { arguments.append(name) }
+        var arguments = RedisArguments()
+        for name in Set(commands + outside).sorted() { arguments.append(name) }
+        let request = RedisRequest.function(
+            ScriptTable.shipped[.permissions], keys: RedisArguments("\(prefix):{permissions}:probe"),
+            arguments: arguments)
         do throws(RedisError) {
-            let answer = try await client.send(.command(arguments)).array ?? []
+            let answer = try await client.send(request).array ?? []
             let denied = answer.dropFirst().compactMap(\.string)
-            guard !denied.isEmpty else { return Checkup(name, .good, "all \(answer.first?.int ?? 0) commands") }
-            return Checkup(name, .bad, "denied: \(denied.joined(separator: ", "))", advice, refusesStart: true)
-        } catch  where error.outcome == .verdict {
-            if error.code == .noPermission {
-                return Checkup(name, .bad, "scripts are denied", "grant @scripting", refusesStart: true)
+            let calls = calls(client)
+            guard !denied.isEmpty else {
+                return [Checkup(name, .good, "all \(answer.first?.int ?? 0) commands"), calls]
             }
-            return Checkup(name, .warning, "cannot be asked here: \(error.message)", advice)
+            let found = "denied: \(denied.joined(separator: ", "))"
+            return [Checkup(name, .bad, found, advice, refusesStart: true), calls]
+        } catch  where error.outcome == .verdict || error.code == .noScript {
+            if error.code == .noPermission {
+                let advice = "grant +fcall +function|load, or @scripting"
+                return [Checkup(name, .bad, "scripts are denied", advice, refusesStart: true)]
+            }
+            return [Checkup(name, .warning, "cannot be asked here: \(error.message)", advice)]
         }
+    }
+
+    /// How the scripts are called, as the client found when it asked.
+    private static func calls(_ client: RedisClient) -> Checkup {
+        guard let reason = client.scriptReason else {
+            return Checkup(callsName, .good, ScriptTable.shipped.library.name)
+        }
+        return Checkup(
+            callsName, .warning, "not used, scripts run by their digest: \(reason)",
+            "use Redis 7.0 or newer and grant +fcall +function|load: each call costs less then")
     }
 }

@@ -32,9 +32,9 @@ package struct RedisCheckup: Sendable {
         let first = [Self.version(info), Self.mode(info), Self.role(info), Self.memory(info)]
         // Older servers do not support the remaining checks.
         if first.contains(where: \.refusesStart) { return first }
-        return first + (try await policies(client)) + [
-            Self.writing(info), try await PermissionCheckup.check(client, prefix: store.prefix),
-            try await EnvironmentCheckup.check(client, store, claims: claims),
+        let permissions = try await PermissionCheckup.check(client, prefix: store.prefix)
+        return first + (try await policies(client)) + [Self.writing(info)] + permissions + [
+            try await EnvironmentCheckup.check(client, store, claims: claims)
         ]
     }
 

@@ -122,7 +122,7 @@ struct WriteCase: Sendable, CustomTestStringConvertible {
             try await Self.prepare(write.from, in: queue)
             let created = try #require(try await queue.status()?.createdEver)
             let key = [("Idempotency-Key", "one")]
-            let marker = write.script.map { ScriptTable.shipped[$0].sha1 } ?? ScriptTable.shipped.global.sha1
+            let marker = ScriptTable.shipped[write.script ?? .global].mark
             proxy.add(FaultRule(Fault(.swallow), to: .containing(marker), times: nil))
             let lost = try await server.send(write.method, write.path, write.body, headers: key)
             #expect(proxy.lostReplies == 2, "it is said twice")
@@ -156,7 +156,7 @@ struct WriteCase: Sendable, CustomTestStringConvertible {
         try await withServerBehindProxy { server, proxy in
             let queue = server.harness.queue(write.queue)
             try await Self.prepare(write.from, in: queue)
-            let marker = write.script.map { ScriptTable.shipped[$0].sha1 } ?? ScriptTable.shipped.global.sha1
+            let marker = ScriptTable.shipped[write.script ?? .global].mark
             proxy.loseReply(toRequestWith: marker)
             let answer = try await server.send(write.method, write.path, write.body)
             #expect(proxy.lostReplies == 1)
@@ -197,7 +197,7 @@ struct WriteCase: Sendable, CustomTestStringConvertible {
             let list = ids.map { #""\#($0)""# }.joined(separator: ",")
             let body = #"{"action":"pause","download_ids":[\#(list)]}"#
             proxy.add(
-                FaultRule(Fault(.swallow), to: .containing(ScriptTable.shipped[.control].sha1), times: 2))
+                FaultRule(Fault(.swallow), to: .containing(ScriptTable.shipped[.control].mark), times: 2))
             let answer = try await server.post("/api/downloads/batch-action", body)
             #expect(answer.status == 503)
             #expect(answer.strings("ids") == Array(ids.prefix(500)))
@@ -218,7 +218,7 @@ struct WriteCase: Sendable, CustomTestStringConvertible {
     {
         try await withServerBehindProxy { server, proxy in
             try await Self.prepare(.queued, in: server.downloads)
-            let read = ScriptTable.shipped[.read].sha1
+            let read = ScriptTable.shipped[.read].mark
             proxy.add(FaultRule(Fault(.swallow), to: .containing(read), times: nil))
             let before = try await server.post("/api/v1/jobs/j/pause")
             #expect(before.status == 503)

@@ -54,9 +54,10 @@ import Testing
     }
 
     @Test func `a list of mistakes that is out of date says so`() {
-        #expect(throws: NoSuchText.self) {
-            try ScriptTable.withClockThatStands(Change(file: .turn, text: "not there", replacement: ""))
-        }
+        for change in [
+            Change(file: .turn, anchor: "not there", edit: .removed),
+            Change(file: .turn, anchor: "turn-held", edit: .replaced("not there", "")),
+        ] { #expect(throws: NoSuchLine.self) { try ScriptTable.withClockThatStands(change) } }
     }
 
     private static func chosen() -> [Mutant] {

@@ -266,7 +266,8 @@ extension QueueHarness {
     /// How many scripts the server has run by their digest.
     fileprivate func scriptCalls() async throws -> Int {
         let text = try #require(try await command("INFO", "commandstats").string)
-        let line = try #require(text.split(whereSeparator: \.isNewline).first { $0.hasPrefix("cmdstat_evalsha:") })
+        let line = try #require(
+            text.split(whereSeparator: \.isNewline).first { $0.hasPrefix("cmdstat_\(callCommand):") })
         return try #require(line.split { ":=,".contains($0) }.dropFirst(2).first.flatMap { Int($0) })
     }
 }

@@ -174,7 +174,7 @@ import Testing
             await #expect { try await queue.enqueue(job()) } throws: {
                 ($0 as? QueueError)?.kind == .refused(.newerSchema("2"))
             }
-            try await harness.command("HSET", harness.key("meta"), "schema", "1")
+            try await harness.command("HSET", harness.key("meta"), "schema", Schema.stored)
         }
     }
 
@@ -329,7 +329,7 @@ import Testing
 
     @Test func `no script reads JSON, keeps user text in an error, or sets an expiry`() throws {
         for script in QueueScript.allCases {
-            let text = String(decoding: ScriptTable.shipped[script].source, as: UTF8.self)
+            let text = String(decoding: ScriptTable.shipped[script].script.source, as: UTF8.self)
             #expect(text.hasPrefix("#!lua"), "\(script)")
             for word in ["cjson", "loadstring", "EXPIRE", "PUBLISH", "set_repl", "math.random"] {
                 #expect(!text.contains(word), "\(script) has \(word)")

@@ -35,14 +35,14 @@ import Testing
     @Test func `an audit that is killed says so, has changed nothing, and can be asked for again`()
         async throws
     {
-        let loop = "while call('EXISTS', META .. ':slow') == 1 do end\n"
-        try await withSlowed(.audit, at: "local INDEXES", loop) { harness, slow in
+        let loop = "while call('EXISTS', q.keys.meta .. ':slow') == 1 do end\n"
+        try await withSlowed(.audit, at: "local answer = audits", loop) { harness, slow in
             let queue = harness.queue()
             _ = try await queue.enqueue((0..<300).map { _ in job() })
             try await harness.command("SET", harness.key("meta:slow"), "1")
             let audit = Task { () async throws(QueueError) in try await slow.audit() }
             try await eventually("Redis says that it is busy") { try await Self.isBusy(harness) }
-            try await harness.command("SCRIPT", "KILL")
+            try await harness.command("FUNCTION", "KILL")
             let error = await #expect(throws: QueueError.self) { try await audit.value }
             #expect(error?.kind == .notExecuted(.busy), "\(String(describing: error))")
             #expect(error?.message.contains("killed") == true)
@@ -56,7 +56,7 @@ import Testing
     @Test func `while a script keeps Redis busy nothing is done and all is told so, and afterwards it is`()
         async throws
     {
-        let loop = "repeat local t = call('TIME') until t[1] * 1000 + floor(t[2] / 1000) > now + 1500\n"
+        let loop = "repeat local t = call('TIME') until t[1] * 1000 + floor(t[2] / 1000) > q.now + 1500\n"
         try await withSlowed(.sweep, at: "results[2] =", loop) { harness, slow in
             let queue = harness.queue()
             _ = try await queue.enqueue(job())
@@ -67,7 +67,7 @@ import Testing
             #expect(error?.kind == .notExecuted(.busy))
             #expect(error?.ids == [refused.id])
             // It has written already, so that nobody may end it.
-            let kill = await #expect(throws: RedisError.self) { try await harness.command("SCRIPT", "KILL") }
+            let kill = await #expect(throws: RedisError.self) { try await harness.command("FUNCTION", "KILL") }
             #expect(kill?.message.contains("UNKILLABLE") == true)
             #expect(try await sweep.value.promoted == 0)
             #expect(try await queue.state(refused.id) == nil, "not executed means that")

@@ -6,9 +6,9 @@ import Testing
 @testable import MartletRedis
 
 @Suite struct RequestEncoderTests {
-    private func encoded(_ request: RedisRequest, asSource: Bool = false) -> String {
+    private func encoded(_ request: RedisRequest, as form: RequestForm = .named) -> String {
         var buffer = ByteBuffer()
-        buffer.writeRequest(request, asSource: asSource)
+        buffer.writeRequest(request, as: form)
         return String(buffer: buffer)
     }
 
@@ -51,7 +51,7 @@ import Testing
         let request = RedisRequest.script(script, keys: RedisArguments("k"), arguments: RedisArguments("a", "b"))
         let tail = "$1\r\n1\r\n$1\r\nk\r\n$1\r\na\r\n$1\r\nb\r\n"
         #expect(encoded(request) == "*6\r\n$7\r\nEVALSHA\r\n$40\r\n\(script.sha1)\r\n" + tail)
-        #expect(encoded(request, asSource: true) == "*6\r\n$4\r\nEVAL\r\n$8\r\nreturn 1\r\n" + tail)
+        #expect(encoded(request, as: .source) == "*6\r\n$4\r\nEVAL\r\n$8\r\nreturn 1\r\n" + tail)
     }
 
     @Test func `the number of keys can have two digits`() {

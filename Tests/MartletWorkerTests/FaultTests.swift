@@ -32,7 +32,7 @@ import Testing
             let handlers = Handlers { On(Note.self) { job, _ in runLog.add(job.number) } }
             try await runningBehind(proxy, harness, configuration, handlers) {
                 _ = try await harness.queue().enqueue(Note(number: 0)).result(within: .seconds(5))
-                proxy.loseReply(toRequestWith: ScriptTable.shipped[.turn].sha1)
+                proxy.loseReply(toRequestWith: ScriptTable.shipped[.turn].mark)
                 let start = ContinuousClock.now
                 let id = try await harness.queue().enqueue(Note(number: 1)).id
                 let job = try await harness.waitFor(id, .completed)
@@ -63,7 +63,7 @@ import Testing
             let refs = try await harness.queue().enqueue(contentsOf: (0..<3000).map { Note(number: $0) })
             try await runningBehind(proxy, harness, .quick, handlers, slots: 16) {
                 for round in 1...4 {
-                    proxy.loseReply(toRequestWith: ScriptTable.shipped[.turn].sha1)
+                    proxy.loseReply(toRequestWith: ScriptTable.shipped[.turn].mark)
                     try await eventually("reply \(round) is lost") { proxy.lostReplies == round }
                 }
                 try await eventually("all are done") {
@@ -96,7 +96,7 @@ import Testing
                 _ = try await harness.queue().enqueue(Note(number: 0)).result(within: .seconds(5))
                 let id = try await harness.queue().enqueue(Note(number: 1)).id
                 try await harness.waitFor(id, .active)
-                proxy.loseReply(toRequestWith: ScriptTable.shipped[.turn].sha1)
+                proxy.loseReply(toRequestWith: ScriptTable.shipped[.turn].mark)
                 gate.open()
                 try await eventually("a reply is lost") { proxy.lostReplies == 1 }
                 try await harness.waitFor(id, .completed)

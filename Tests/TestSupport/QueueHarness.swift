@@ -156,7 +156,7 @@ private struct TestConnections {
     }
 
     private func store(_ url: String, _ prefix: String, _ logger: Logger) throws -> JobStore {
-        var configuration = try RedisConfiguration(url: url)
+        var configuration = try RedisConfiguration.ofTests(url: url)
         if let commandTimeout { configuration.commandTimeout = commandTimeout }
         // Where replies may be lost nobody waits three seconds for one.
         let isFaulty = url != direct && (direct != nil || url == far)

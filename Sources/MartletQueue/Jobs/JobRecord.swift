@@ -223,9 +223,9 @@ extension Int {
     /// The number as a count that can be counted on from: what no count can be is the nearest that can.
     var asCount: Int { Swift.min(Swift.max(self, 0), Int(Int32.max)) }
     /// The number as a priority; what is stored may be any number.
-    var asPriority: Int { Swift.min(Swift.max(self, -1000), 1000) }
+    var asPriority: Int { Swift.min(Swift.max(self, Schema.priorities.lowerBound), Schema.priorities.upperBound) }
     /// The number as a wait in milliseconds, at least 1 and at most a year.
-    var asWait: Int { Swift.min(Swift.max(self, 1), 31_536_000_000) }
+    var asWait: Int { Swift.min(Swift.max(self, 1), Schema.longestWait) }
 }
 
 /// The field `l`: all losses, and how many of them count towards poison.

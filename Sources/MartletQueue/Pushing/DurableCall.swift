@@ -63,7 +63,7 @@ struct DurableCall {
     }
 
     var request: RedisRequest {
-        .script(queue.store.scripts[.enqueue], keys: queue.keys.arguments, arguments: call.arguments)
+        .function(queue.store.scripts[.enqueue], keys: queue.keys.arguments, arguments: call.arguments)
     }
 
     /// What each of the pushes is answered.

@@ -1,18 +1,12 @@
-// The keys of a queue, all under one hash tag, in the order in which every script takes them.
+// The keys of a queue, all under one hash tag.
 
 import MartletRedis
 
 /// The keys of one queue.
 struct QueueKeys: Sendable {
-    /// The names behind the queue's prefix, in the scripts' order; the first is the prefix of the jobs' own keys.
-    static let names = [
-        "job:", "queued", "delayed", "active", "paused", "completed", "failed", "cancelled", "meta", "wake", "claims",
-        "unique", "tomb", "tombs", "workers",
-    ]
-
-    /// `<prefix>:{<queue>}:`.
+    /// `<prefix>:{<queue>}:`; the scripts make the names of all other keys of it.
     let prefix: String
-    /// All keys, encoded once.
+    /// The one key that the scripts take, encoded once.
     let arguments: RedisArguments
     /// The hash of the queue's own numbers.
     let meta: String
@@ -21,9 +15,7 @@ struct QueueKeys: Sendable {
 
     init(prefix: String, queue: QueueName) {
         self.prefix = "\(prefix):{\(queue)}:"
-        var arguments = RedisArguments()
-        for name in Self.names { arguments.append(self.prefix + name) }
-        self.arguments = arguments
+        arguments = RedisArguments(self.prefix)
         meta = self.prefix + "meta"
         wake = self.prefix + "wake"
     }

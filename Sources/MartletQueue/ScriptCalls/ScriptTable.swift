@@ -1,45 +1,67 @@
-// The scripts as a store sends them: composed of their files once, known to Redis by their digest.
+// The scripts as a store sends them: one library of Redis functions, and each function as a script of the same source.
 
 import Crypto
-import MartletRedis
+package import MartletRedis
 
 /// All scripts of a store.
 package struct ScriptTable: Sendable {
     /// The scripts of this version.
     package static let shipped = ScriptTable { $0.source }
 
-    /// The scripts that do not work on a queue: they have no prelude.
-    let global, register: RedisScript
-    private let scripts: [RedisScript]
+    /// How the names of all our libraries begin; the digest of the source follows.
+    package static let libraryPrefix = "martlet_"
+    /// How many digits of the digest there are.
+    package static let digestLength = 12
 
-    /// The scripts composed of what `source` says each file holds; those who try other texts bring their own.
+    /// The library that defines the functions.
+    package let library: RedisLibrary
+    private let functions: [RedisFunction]
+
+    /// The scripts made of what `source` says each file holds; those who try other texts bring their own.
+    ///
+    /// The library's name and those of its functions carry the digest of its source: names of functions are unique over
+    /// all libraries of a server, and several versions are at work while a deployment is replaced.
     package init(_ source: (ScriptFile) -> [UInt8]) {
-        scripts = QueueScript.allCases.map { Self.script($0.name, Self.expanded(source($0.file), source)) }
-        global = Self.script(ScriptFile.global.rawValue, source(.global))
-        register = Self.script(ScriptFile.register.rawValue, source(.register))
+        let files = LibraryFiles(source)
+        let body = files.text(ScriptFile.allCases)
+        let whole = Insecure.SHA1.hash(data: Self.librarySource(body, digest: ""))
+        let digest = hex(whole.prefix(Self.digestLength / 2))
+        let library = RedisLibrary(
+            name: Self.libraryPrefix + digest, source: Self.librarySource(body, digest: digest))
+        self.library = library
+        functions = QueueScript.allCases.map { script in
+            RedisFunction(
+                name: Self.functionName(script, digest), library: library, script: Self.script(script, files))
+        }
     }
 
-    /// One of the queue's scripts.
-    subscript(_ script: QueueScript) -> RedisScript { scripts[script.rawValue] }
+    /// One of the scripts.
+    package subscript(_ script: QueueScript) -> RedisFunction { functions[script.rawValue] }
 
-    /// A script with its parts: a line `--@ names prelude …` stands for these files, one behind the other.
-    private static func expanded(_ body: [UInt8], _ source: (ScriptFile) -> [UInt8]) -> [UInt8] {
-        let newline = UInt8(ascii: "\n")
-        var text: [UInt8] = []
-        for line in body.split(separator: newline, omittingEmptySubsequences: false) {
-            let words = line.split(separator: UInt8(ascii: " "))
-            guard words.first.map(Array.init) == Array("--@".utf8) else {
-                text += line + [newline]
-                continue
-            }
-            for word in words.dropFirst() {
-                guard let file = ScriptFile(rawValue: String(decoding: word, as: UTF8.self)) else {
-                    preconditionFailure("a script names a part that is none")
-                }
-                text += source(file)
-            }
+    private static func functionName(_ script: QueueScript, _ digest: String) -> String {
+        "\(libraryPrefix)\(digest)_\(script.name)"
+    }
+
+    // MARK: Source
+
+    private static func librarySource(_ body: [UInt8], digest: String) -> [UInt8] {
+        var text = Array("#!lua name=\(libraryPrefix)\(digest)\n".utf8) + body
+        for script in QueueScript.allCases {
+            let flags = script.flags.map { "'\($0)'" }.joined(separator: ", ")
+            let line =
+                "redis.register_function{ function_name = '\(functionName(script, digest))', "
+                + "callback = functions.\(script.name), flags = { \(flags) } }\n"
+            text += Array(line.utf8)
         }
         return text
+    }
+
+    /// The same function as a script: what the function needs of the library, and behind it the call.
+    private static func script(_ script: QueueScript, _ files: LibraryFiles) -> RedisScript {
+        let flags = script.flags.isEmpty ? "" : " flags=\(script.flags.joined(separator: ","))"
+        let call = "return functions.\(script.name)(KEYS, ARGV)\n"
+        let body = files.text(files.needed(by: script.file))
+        return Self.script(script.name, Array("#!lua\(flags)\n".utf8) + body + Array(call.utf8))
     }
 
     /// A script of this source.

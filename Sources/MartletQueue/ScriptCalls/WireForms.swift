@@ -6,13 +6,13 @@ package import MartletRedis
 package enum WireForms {
     /// The call that pushes jobs, each judged by itself.
     package static func push(_ jobs: [NewJob], to queue: Queue) -> RedisRequest {
-        .script(
+        .function(
             queue.store.scripts[.enqueue], keys: queue.keys.arguments, arguments: PushCall(jobs[...]).arguments)
     }
 
     /// The call that settles a batch and claims again.
     package static func turn(_ settlements: [Settlement], claim: ClaimRequest?, in queue: Queue) -> RedisRequest {
-        .script(
+        .function(
             ScriptTable.shipped[.turn], keys: queue.keys.arguments,
             arguments: TurnCall(settlements[...], claim: claim).arguments)
     }

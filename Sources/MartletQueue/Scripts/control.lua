@@ -1,180 +1,190 @@
-#!lua flags=allow-oom
 -- What operators ask of single jobs, many at once, each judged by itself.
 --
--- ARGV: verb, priority, delay ms or `@<due ms>`, max retries (the last three for `patch`, else empty), then ids, at most 500.
+-- needs: runtime values changes places dues wake locate finish
+-- args: verb, priority, delay ms or `@<due ms>`, max retries (the last three for `patch`, else empty), then ids, at most 500.
 --       `retry` may have a new payload in the place of the priority.
 -- Verbs: `pause`, `resume`, `cancel`, `retry`, `run`, `delete`, `patch`; behind `dry ` nothing is written, and the answer is
 -- what it would be.
 -- Answer: `ok`, then for each id {verdict, state}: `done`, `asked` (a running job was asked to stop), `state` (not possible
 -- in that state), `missing`, {`unique`, holder} or {`invalid`, field}.
 -- Cost for each id: HMGET, up to 7 ZSCORE, and 1 to 4 writes; O(log n).
---@ names prelude values order places dues due wake alarm locate changes finish
-if REFUSED then return REFUSED end
+-- `task` is what one call asks for and what it gathers: `ready` jobs that came into line, the `earliest` that waits, the
+-- `stops` that were asked for, and the unique keys that it gave to jobs: a dry run finds those nowhere else.
+local function new_task(q, args)
+    local is_dry = sub(args[1], 1, 4) == 'dry '
+    local task = {
+        is_dry = is_dry, verb = is_dry and sub(args[1], 5) or args[1], priority = whole(args[2], LEAST_PRIORITY, MOST_PRIORITY),
+        delay = wait_of(q, args[3]), retries = whole(args[4], 0, MOST_RETRIES), ready = 0, earliest = nil, stops = 0,
+        taken = {}, met = {},
+    }
+    if task.verb == 'retry' and args[2] ~= '' then task.payload = args[2] end
+    task.is_too_late = not task.delay and byte(args[3]) == 64
+    task.is_bad = task.verb == 'patch' and not task.is_too_late and ((args[2] ~= '' and not task.priority)
+        or (args[3] ~= '' and not task.delay) or (args[4] ~= '' and not task.retries))
+    return task
+end
 
-local is_dry = sub(ARGV[1], 1, 4) == 'dry '
-local verb = is_dry and sub(ARGV[1], 5) or ARGV[1]
-local priority, delay, retries = whole(ARGV[2], -1000, 1000), wait_of(ARGV[3]), whole(ARGV[4], 0, 100)
-local payload = verb == 'retry' and ARGV[2] ~= '' and ARGV[2]
-local results, ready, earliest, stop_asked = { 'ok' }, 0, nil, 0
--- The unique keys that this call gives to jobs: a dry run finds them nowhere else.
-local taken = {}
-
-local function run_now(id, from, priority_)
-    line_up(id, from, priority_)
-    ready = ready + 1
+local function run_now(q, task, job, from, priority)
+    line_up(q, job, from, priority)
+    task.ready = task.ready + 1
     return 'queued'
 end
 
-local function wait(id, from, due, token)
-    move(id, from, DELAYED, due)
-    earliest = lower(earliest, due)
-    return claims_of(token) > 0 and 'retrying' or 'scheduled'
+local function wait(q, task, job, from, due)
+    move(q, job, from, 'delayed', due)
+    task.earliest = lower(task.earliest, due)
+    return state_of('delayed', job.k)
 end
 
-local function ask_to_stop(id, job, what)
-    if wants(job.w, 'cancel') then return what == 'cancel' and 'asked' or 'state' end
+local function ask_to_stop(q, task, job, what)
+    if wants(job.w, 'cancel') then return what == 'cancel' and 'asked' or 'state' end --@ stop-cancel
     if not wants(job.w, what) then
-        local starred = byte(job.k, -1) == 42 and job.k or job.k .. '*'
-        write('HSET', JOB .. id, 'w', what .. ':' .. now, 'k', starred)
-        stop_asked = stop_asked + 1
+        local key = q.keys.job .. job.id
+        local token = is_starred(job.k) and job.k or job.k .. '*' --@ stop-starred
+        write(q, 'HSET', key, 'w', what .. ':' .. q.now, 'k', token)
+        task.stops = task.stops + 1
     end
     return 'asked'
 end
 
-local verbs = {}
+local operations = {}
 
-function verbs.pause(id, job, state, index, place)
+function operations.pause(q, task, job, state, index, place)
     if state == 'paused' then return 'done', 'paused' end
-    if state == 'active' then return ask_to_stop(id, job, 'pause'), 'active' end
-    if state ~= 'queued' and index ~= DELAYED then return 'state', state end
-    if state == 'queued' then place = place + priority_of(job.r) * step end
-    write('HSET', JOB .. id, 'at', moved(job.at, place))
-    move(id, index, PAUSED, now)
+    if state == 'active' then return ask_to_stop(q, task, job, 'pause'), 'active' end
+    if state ~= 'queued' and index ~= 'delayed' then return 'state', state end
+    if state == 'queued' then place = place + priority_of(job.r) * q.step end --@ pause-place
+    write(q, 'HSET', q.keys.job .. job.id, 'at', moved(job.at, place))
+    move(q, job, index, 'paused', q.now)
     return 'done', 'paused'
 end
 
-function verbs.resume(id, job, state)
+function operations.resume(q, task, job, state)
     if state == 'active' then
-        if wants(job.w, 'cancel') then return 'state', state end
-        if job.w then write('HDEL', JOB .. id, 'w') end
+        if wants(job.w, 'cancel') then return 'state', state end --@ resume-cancel
+        if job.w then write(q, 'HDEL', q.keys.job .. job.id, 'w') end
         return 'done', 'active'
     end
     if state == 'queued' or state == 'scheduled' or state == 'retrying' then return 'done', state end
     if state ~= 'paused' then return 'state', state end
-    -- Back by its own place: its due time, or where it stood in line.
-    local place = place_of(job.at) or place_now(job.r)
-    if is_early(place) then return 'done', wait(id, PAUSED, place, job.k) end
-    move(id, PAUSED, QUEUED, score(place, job.r))
-    ready = ready + 1
+    -- Back to the job's own place: its due time, or where it stood in line.
+    local place = place_of(job.at) or place_now(q, job.r)
+    if is_early(q, place) then return 'done', wait(q, task, job, 'paused', place) end --@ resume-early
+    move(q, job, 'paused', 'queued', score(q, place, job.r))
+    task.ready = task.ready + 1
     return 'done', 'queued'
 end
 
-function verbs.cancel(id, job, state, index)
+function operations.cancel(q, task, job, state, index)
     if state == 'cancelled' then return 'done', 'cancelled' end
-    if state == 'active' then return ask_to_stop(id, job, 'cancel'), 'active' end
+    if state == 'active' then return ask_to_stop(q, task, job, 'cancel'), 'active' end
     if state == 'completed' or state == 'failed' then return 'state', state end
-    finish(id, index, CANCELLED, 'cancelled', job.u, job.d)
+    finish(q, job, index, 'cancelled')
     return 'done', 'cancelled'
 end
 
-function verbs.retry(id, job, state, index)
+function operations.retry(q, task, job, state, index)
+    local key = q.keys.job .. job.id
     if state == 'queued' then
         -- Nobody has begun it, or a repetition of this call finds what it did.
-        if payload then write('HSET', JOB .. id, 'p', payload) end
+        if task.payload then write(q, 'HSET', key, 'p', task.payload) end --@ queued-payload
         return 'done', 'queued'
     end
     if state ~= 'failed' and state ~= 'cancelled' then return 'state', state end
     if job.u then
-        local holder = taken[job.u] or call('HGET', UNIQUE, job.u)
-        if holder and holder ~= id then return 'unique', holder end
-        taken[job.u] = id
-        write('HSET', UNIQUE, job.u, id)
+        local holder = task.taken[job.u] or call('HGET', q.keys.unique, job.u)
+        if holder and holder ~= job.id then return 'unique', holder end --@ retry-unique
+        task.taken[job.u] = job.id --@ retry-taken
+        write(q, 'HSET', q.keys.unique, job.u, job.id) --@ retry-holds
     end
-    write('HDEL', JOB .. id, 'f', 'l', 'e', 's')
-    if payload then write('HSET', JOB .. id, 'p', payload) end
-    return 'done', run_now(id, index, job.r)
+    write(q, 'HDEL', key, 'f', 'l', 'e', 's') --@ retry-fresh
+    if task.payload then write(q, 'HSET', key, 'p', task.payload) end --@ retry-payload
+    return 'done', run_now(q, task, job, index, job.r)
 end
 
-function verbs.run(id, job, state, index)
+function operations.run(q, task, job, state, index)
     if state == 'queued' or state == 'active' then return 'done', state end
-    if index ~= DELAYED then return 'state', state end
-    return 'done', run_now(id, DELAYED, job.r)
+    if index ~= 'delayed' then return 'state', state end
+    return 'done', run_now(q, task, job, 'delayed', job.r)
 end
 
-function verbs.delete(id, job, state, index)
-    if index ~= COMPLETED and index ~= FAILED and index ~= CANCELLED then return 'state', state end
-    forget(id, index, job.d)
+function operations.delete(q, _, job, state, index)
+    if not IS_FINAL[index] then return 'state', state end --@ delete-final
+    forget(q, job, index)
     return 'done', 'deleted'
 end
 
-local function reschedule(id, job, state, index)
+local function reschedule(q, task, job, state, index)
+    local delay, priority = task.delay, task.priority or job.r
     if state == 'paused' then
-        write('HSET', JOB .. id, 'at', moved(job.at, delay > 0 and due_at(now + delay, id) or place_now(priority or job.r)))
+        local place = delay > 0 and due_at(q, q.now + delay, job.id) or place_now(q, priority)
+        write(q, 'HSET', q.keys.job .. job.id, 'at', moved(job.at, place))
         return 'paused'
     end
-    if delay == 0 then return run_now(id, index, priority or job.r) end
-    return wait(id, index, due_at(now + delay, id), job.k)
+    if delay == 0 then return run_now(q, task, job, index, priority) end
+    return wait(q, task, job, index, due_at(q, q.now + delay, job.id))
 end
 
-function verbs.patch(id, job, state, index, place)
-    local key = JOB .. id
-    if index == COMPLETED or index == FAILED or index == CANCELLED then return 'state', state end
-    if delay and state == 'active' then return 'state', state end
+function operations.patch(q, task, job, state, index, place)
+    local key, priority = q.keys.job .. job.id, task.priority
+    if IS_FINAL[index] then return 'state', state end
+    if task.delay and state == 'active' then return 'state', state end
     if priority == 0 then
-        write('HDEL', key, 'r')
+        write(q, 'HDEL', key, 'r')
     elseif priority then
-        write('HSET', key, 'r', priority)
+        write(q, 'HSET', key, 'r', priority) --@ patch-priority
     end
-    if retries then write('HSET', key, 'm', retries) end
-    if delay then
-        state = reschedule(id, job, state, index)
+    if task.retries then write(q, 'HSET', key, 'm', task.retries) end
+    if task.delay then
+        state = reschedule(q, task, job, state, index)
     elseif priority and state == 'queued' then
-        move(id, nil, QUEUED, place + (priority_of(job.r) - priority) * step)
+        enter(q, job.id, 'queued', place + (priority_of(job.r) - priority) * q.step) --@ patch-score
     end
     return 'done', state
 end
 
-local act = verbs[verb]
-if not act then return redis.error_reply('BADVERB') end
-local is_too_late = not delay and byte(ARGV[3]) == 64
-if verb == 'patch' and not is_too_late and ((ARGV[2] ~= '' and not priority) or (ARGV[3] ~= '' and not delay) or (ARGV[4] ~= '' and not retries)) then
-    return redis.error_reply('BADARG patch')
+-- What a dry run would find of an id that it has met before; nothing of what was gathered is written.
+local function pretend(q, task, job, result)
+    if #changes_of(q).dropped > 0 then
+        result = task.verb == 'delete' and job.d and { 'done', 'deleted' } or { 'missing' }
+    end
+    task.met[job.id], q.changes = result, nil
 end
 
--- What a dry run would find of ids that it has met before.
-local met = {}
-local function pretend(id, digest, result)
-    if #dropped == 0 then
-        met[id] = result
-    else
-        met[id] = verb == 'delete' and digest and { 'done', 'deleted' } or { 'missing' }
+local JUDGED = { 't', 'k', 'w', 'u', 'd', 'r', 'at' }
+
+-- Judges one id and does what was asked; each is done before the next is looked at, so that an id named twice is judged as
+-- it stands then.
+local function operate(q, task, act, id)
+    if task.is_too_late then return { 'invalid', 'run_at' } end
+    local job = read_job(q, id, JUDGED) --@ control-look
+    local state, index, place = locate(q, id, job.k)
+    if task.met[id] then return task.met[id] end
+    if not state or not job.t then
+        local buried = task.verb == 'delete' and call('ZSCORE', q.keys.tomb, id)
+        return buried and { 'done', 'deleted' } or { 'missing' }
     end
-    added, removed, writes, dropped, counts, stamped = {}, {}, {}, {}, {}, nil
+    local verdict, now = act(q, task, job, state, index, place)
+    local changes, result = changes_of(q), { verdict, now }
+    -- Whatever is written changes what people see of the job.
+    local is_changed = #changes.dropped == 0 and (#changes.writes > 0 or next(changes.added))
+    if is_changed then write(q, 'HSET', q.keys.job .. id, 'v', q.stamp) end --@ control-changed
+    if task.is_dry then pretend(q, task, job, result) else commit(q) end --@ control-commit
+    return result
 end
 
-for i = 5, #ARGV do
-    local id = ARGV[i]
-    local f = look('HMGET', JOB .. id, 't', 'k', 'w', 'u', 'd', 'r', 'at')
-    local state, index, place = locate(id, f[2])
-    if is_too_late then
-        results[#results + 1] = { 'invalid', 'run_at' }
-    elseif met[id] then
-        results[#results + 1] = met[id]
-    elseif not state or not f[1] then
-        local buried = verb == 'delete' and call('ZSCORE', TOMB, id)
-        results[#results + 1] = buried and { 'done', 'deleted' } or { 'missing' }
-    else
-        local job = { k = f[2], w = f[3], u = f[4], d = f[5], r = f[6], at = f[7] }
-        local verdict, after = act(id, job, state, index, place)
-        results[#results + 1] = { verdict, after }
-        -- Whatever is written changes what people see of the job.
-        if #dropped == 0 and (#writes > 0 or next(added)) then write('HSET', JOB .. id, 'v', stamp) end
-        -- Each is done before the next is looked at, so that an id named twice is judged as it stands then.
-        if is_dry then pretend(id, f[5], results[#results]) else commit() end
-    end
+local function control(q, args)
+    local task = new_task(q, args)
+    local act = operations[task.verb]
+    if not act then return error_reply('BADVERB') end
+    if task.is_bad then return error_reply('BADARG patch') end
+    local results = { 'ok' }
+    for i = 5, #args do results[#results + 1] = operate(q, task, act, args[i]) end --@ control-each
+    if task.is_dry then return results end
+    if task.stops > 0 then call('HINCRBY', q.keys.meta, 'stops', task.stops) end --@ control-stops
+    wake(q, task.ready) --@ control-wakes
+    wake_for_due(q, task.earliest)
+    return results
 end
-if is_dry then return results end
-if stop_asked > 0 then call('HINCRBY', META, 'stops', stop_asked) end
-wake(ready)
-wake_for_due(earliest)
-return results
+
+functions.control = of_queue(control)

@@ -1,7 +1,7 @@
-#!lua
 -- Pushes jobs. All or nothing with mode `atomic`, each judged by itself with `each`.
 --
--- ARGV: mode, then runs of jobs: terms, type, and for each job of the run: id, payload, and n further words of its hash.
+-- needs: runtime values order places dues wake locate
+-- args: mode, then runs of jobs: terms, type, and for each job of the run: id, payload, and n further words of its hash.
 -- The mode may have a number behind it, the level of durability that the caller will wait for (0 to 2). Then a queue that
 -- asks for more answers {`durable`, its level} and nothing happens. From 1 on something is written whatever becomes of
 -- the jobs, since Redis lets a connection wait only for what this connection wrote itself.
@@ -12,228 +12,249 @@
 -- each job that was not simply put in line; in atomic mode `refused`, index from 1, verdict, detail when one of them cannot be.
 -- Cost for a batch: 8 commands, two of them with a share for each job; for each job one HSET, O(log n) in the index.
 -- A job with a digest costs HMGET, HGET and a second HSET more, one with a unique key HGET and HSET.
---@ names prelude wake
-if REFUSED then return REFUSED end
 
-local is_atomic, level = ARGV[1] == 'atomic', 0
-if not is_atomic and ARGV[1] ~= 'each' then
-    local word, asked = match(ARGV[1], '^(%a+) ([012])$')
-    if not word then return redis.error_reply('BADARG mode') end
-    is_atomic, level = word == 'atomic', tonumber(asked)
-    local wanted = tonumber(call('HGET', META, 'durability')) or 0
-    if wanted > level then return { 'durable', wanted } end
+-- A place with the id that has it, so that the next push can share it; a long one would unfold the hash of `meta`.
+local LONGEST_REMEMBERED = 40
+
+-- The mode, and the level that the caller waits for; a third word is an answer to give instead.
+local function mode_of(q, text)
+    if text == 'each' or text == 'atomic' then return text == 'atomic', 0 end
+    local word, asked = match(text, '^(%a+) ([012])$')
+    if not word then return nil, 0, error_reply('BADARG mode') end
+    local level, wanted = tonumber(asked), tonumber(call('HGET', q.keys.meta, 'durability')) or 0
+    return word == 'atomic', level, wanted > level and { 'durable', wanted } or nil
 end
 
--- What is asked for, read once: ids, keys, types, where in ARGV each payload stands, and the terms of those that have any.
--- Almost every push is of new jobs with all defaults and ids of our own making, which rise; for these this pass is all.
-local ids, keys, kinds, from, special, line, n = {}, {}, {}, {}, {}, {}, 0
--- Whether Lua compares texts by their bytes, as Redis does; see `order`.
-local in_bytes, is_above = 'Z' < 'a', nil
-if not in_bytes then
-    local function ordering()
-        --@ order
-        return is_behind
-    end
-    is_above = ordering()
-end
 -- The place of a push of common jobs: now. Where that was given out already, it is shared if these ids stand behind those
 -- that have it, else it is the next one.
-local place, is_fraction = stamp, false
-if clock >= now then
-    local first, before = ARGV[4] or '', sub(meta[2], 15)
+local function first_place(q, first)
+    if q.clock < q.now then return q.stamp, false end --@ push-clock
+    local place, before = q.stamp, sub(q.last_place, 15)
     -- Most often it is the very ms, and cheaper to cut out than to match.
-    if clock > now or byte(meta[2], 14) ~= 32 then place, before = match(meta[2], '^(%S+) ?(.*)$') end
-    if before == '' or not (in_bytes and first > before or is_above and is_above(first, before)) then
-        place, is_fraction = format('%.17g', (floor(tonumber(place) * 2048) + 1) / 2048), true
-    end
+    if q.clock > q.now or byte(q.last_place, 14) ~= 32 then place, before = match(q.last_place, '^(%S+) ?(.*)$') end
+    if before ~= '' and is_behind(first, before) then return place, false end --@ push-shares
+    return format('%.17g', (floor(tonumber(place) * 2048) + 1) / 2048), true --@ push-next
 end
-local is_common, last = true, ''
-local i, words = 2, #ARGV
-while i < words do
-    local terms, kind = ARGV[i], ARGV[i + 1]
-    local many = tonumber(terms)
-    i = i + 2
-    if many and many >= 1 then
-        for k = i, i + 2 * many - 2, 2 do
-            local id = ARGV[k]
-            n = n + 1
-            ids[n], keys[n], kinds[n], from[n] = id, JOB .. id, kind, k + 1
-            line[2 * n - 1], line[2 * n] = place, id
-            local rises = in_bytes and id > last or is_above and is_above(id, last)
-            if not (rises and #id <= 128 and find(id, '^%w+$')) then is_common = false end
-            last = id
-        end
-        i = i + 2 * many
-    else
-        local priority, delay, more = match(terms, '^(.*) (%S*) (%d+)$')
-        if not more then return redis.error_reply('BADARG terms') end
-        local id = ARGV[i]
-        local job = { priority = whole(priority, -1000, 1000), wait = delay, delay = 0, last = i + 1 + more }
-        for k = i + 2, job.last, 2 do job[ARGV[k]] = ARGV[k + 1] end
+
+-- One job with terms of its own: which word is the first behind it.
+local function read_special(push, args, i)
+    local terms, kind, id = args[i], args[i + 1], args[i + 2]
+    local priority, delay, more = match(terms, '^(.*) (%S*) (%d+)$')
+    if not more then return nil end
+    local job = {
+        priority = whole(priority, LEAST_PRIORITY, MOST_PRIORITY), wait = delay, delay = 0, last = i + 3 + more, --@ push-priority
+    }
+    for k = i + 4, job.last, 2 do job[args[k]] = args[k + 1] end
+    local n = push.n + 1
+    push.n, push.is_common = n, false
+    push.ids[n], push.keys[n], push.kinds[n], push.from[n], push.special[n] = id, push.prefix .. id, kind, i + 3, job
+    return job.last + 1
+end
+
+-- A run of jobs with all defaults: which word is the first behind it. Almost every push is of such jobs, with ids of our
+-- own making, which rise; for these this pass is all.
+local function read_run(push, args, i, many, place)
+    local kind, prefix, n, last, is_common = args[i + 1], push.prefix, push.n, push.last, push.is_common
+    local ids, keys, kinds, from, line = push.ids, push.keys, push.kinds, push.from, push.line
+    -- Whether Lua compares texts by their bytes, as Redis does; see `order`.
+    local in_bytes = 'Z' < 'a'
+    for k = i + 2, i + 2 * many, 2 do
+        local id = args[k]
         n = n + 1
-        ids[n], keys[n], kinds[n], from[n], special[n] = id, JOB .. id, kind, i + 1, job
-        is_common = false
-        i = job.last + 1
+        ids[n], keys[n], kinds[n], from[n] = id, prefix .. id, kind, k + 1
+        line[2 * n - 1], line[2 * n] = place, id
+        local rises = in_bytes and id > last or not in_bytes and is_behind(id, last)
+        if not (rises and #id <= 128 and find(id, '^%w+$')) then is_common = false end
+        last = id
     end
+    push.n, push.last, push.is_common = n, last, is_common
+    return i + 2 + 2 * many
 end
 
--- The common push meets none of its ids: one look for all of them.
-local crowded = n > 0 and n <= CHUNK and call('EXISTS', unpack(keys)) > 0
-if n > CHUNK then
+-- What is asked for, read once: ids, keys, types, where in args each payload stands, and the terms of those that have any.
+local function read_push(q, args)
+    local place, is_fraction = first_place(q, args[4] or '')
+    local push = {
+        ids = {}, keys = {}, kinds = {}, from = {}, special = {}, line = {}, n = 0, prefix = q.keys.job, is_common = true,
+        last = '', place = place, is_fraction = is_fraction,
+    }
+    local i, words = 2, #args
+    while i and i < words do
+        local many = tonumber(args[i])
+        if many and many >= 1 then i = read_run(push, args, i, many, place) else i = read_special(push, args, i) end
+    end
+    return i and push
+end
+
+-- Whether any of the ids is known already. The common push meets none of them: one look for all.
+local function is_crowded(push)
+    local keys, n = push.keys, push.n
+    if n <= CHUNK then return n > 0 and call('EXISTS', unpack(keys)) > 0 end
+    local crowded = false
     for j = 1, n, CHUNK do crowded = crowded or call('EXISTS', unpack(keys, j, min(j + CHUNK - 1, n))) > 0 end
+    return crowded
 end
 
-local results, born, ready, later, scheduled, earliest = { 0 }, nil, n, nil, 0, nil
--- What a push of common jobs does without; `turn` says why it stands in functions. First what judges a job, then places
--- and due times where more is needed than now, behind the last place that was given out.
-local judge, rare, judging, placing
-if crowded or not is_common or is_fraction then
-    function judging()
-        --@ names values locate
-        local function existing(id, digest)
-            local stored = look('HMGET', JOB .. id, 'd', 't', 'k')
-            if stored[2] then
-                -- An id of our own making, without a digest, meets only itself.
-                if stored[1] ~= (digest or false) then return { 'conflict' } end
-                return { 'exists', locate(id, stored[3]) or 'queued' }
-            end
-            if call('EXISTS', JOB .. id) == 1 then return { 'conflict' } end
-            local buried = digest and call('HGET', TOMBS, id)
-            if not buried then return nil end
-            return buried == digest and { 'deleted' } or { 'conflict' }
-        end
-
-        local taken = {}
-        local function refusal(id, job)
-            if not job.priority then return { 'invalid', 'priority' } end
-            if not job.delay then return { 'invalid', byte(job.wait) == 64 and 'run_at' or 'delay' } end
-            local found = existing(id, job.d)
-            if found then return found end
-            local holder = job.u and (taken[job.u] or call('HGET', UNIQUE, job.u))
-            if holder then return { 'unique', holder } end
-            if job.u then taken[job.u] = id end
-            return nil
-        end
-        return { existing = existing, refusal = refusal }
+local KNOWN = { 'd', 't', 'k' }
+-- What became of a job of this id that came before, or nothing.
+local function existing(q, id, digest)
+    local stored = read_job(q, id, KNOWN) --@ push-look
+    if stored.t then
+        -- An id of our own making, without a digest, meets only itself.
+        if stored.d ~= digest then return { 'conflict' } end --@ push-digest
+        return { 'exists', locate(q, id, stored.k) or 'queued' }
     end
-
-    function placing(last_place)
-        --@ names values order places dues due alarm
-        latest = last_place
-        -- A short line is a list in Redis, which reads all of it for each entry that is added, and fractions are slow to
-        -- read. One long entry makes a tree of it, also when that entry has gone again. No job's id has this character.
-        local function widen()
-            if call('ZCARD', QUEUED) < 16 or call('OBJECT', 'ENCODING', QUEUED) ~= 'listpack' then return end
-            local long = string.rep('!', 65)
-            call('ZADD', QUEUED, now, long)
-            call('ZREM', QUEUED, long)
-        end
-        return {
-            spacing = spacing, next_place = next_place, due_at = due_at, wait_of = wait_of, in_chunks = in_chunks,
-            wake_for_due = wake_for_due, widen = widen,
-        }
-    end
+    if call('EXISTS', q.keys.job .. id) == 1 then return { 'conflict' } end
+    local buried = digest and call('HGET', q.keys.tombs, id)
+    if not buried then return nil end
+    return buried == digest and { 'deleted' } or { 'conflict' } --@ push-tombstone
 end
 
-if crowded or not is_common then
-    local seen = {}
-    -- The last place that was given out, and the one that the next job shares where its id stands behind the one that has
-    -- it, as Redis orders both then, and where scores of its priority can tell that place.
-    local last_place, before = tonumber(match(meta[2] or '', '^%S+')) or 0, match(meta[2] or '', ' (.+)$')
-    local shared = last_place
-    if last_place < now then before = nil end
-    born, line, ready, later = {}, {}, 0, {}
-    for j = 1, n do
-        local id, job = ids[j], special[j]
-        local digest = job and job.d or ''
-        local no
-        if #id > 128 or not find(id, '^[%w._:-]+$') or not find(id, '[^.]') then
-            no = { 'invalid', 'id' }
-        elseif seen[id] then
-            -- Named before in this call.
-            local twin = special[seen[id]] or {}
-            no = (twin.d or '') == digest and { 'exists', (twin.delay or 0) > 0 and 'scheduled' or 'queued' } or { 'conflict' }
-        elseif job then
-            if job.wait ~= '0' then
-                rare = rare or placing(last_place)
-                job.delay = rare.wait_of(job.wait)
-            end
-            judge = judge or judging()
-            no = judge.refusal(id, job)
-        elseif crowded then
-            judge = judge or judging()
-            no = judge.existing(id, nil)
-        end
+-- Why a job with terms cannot be taken, or nothing.
+local function refusal_of(q, push, id, job)
+    if not job.priority then return { 'invalid', 'priority' } end
+    if not job.delay then return { 'invalid', byte(job.wait) == 64 and 'run_at' or 'delay' } end
+    local found = existing(q, id, job.d)
+    if found then return found end
+    local holder = job.u and (push.taken[job.u] or call('HGET', q.keys.unique, job.u))
+    if holder then return { 'unique', holder } end --@ push-unique
+    if job.u then push.taken[job.u] = id end --@ push-taken
+    return nil
+end
+
+-- Why the job at this position cannot be born, or nothing.
+local function verdict_on(q, push, j, crowded)
+    local id, job = push.ids[j], push.special[j]
+    if #id > 128 or not find(id, '^[%w._:-]+$') or not find(id, '[^.]') then return { 'invalid', 'id' } end --@ push-id
+    if push.seen[id] then
+        -- Named before in this call.
+        local twin = push.special[push.seen[id]] or {}
+        if (twin.d or '') ~= (job and job.d or '') then return { 'conflict' } end
+        return { 'exists', (twin.delay or 0) > 0 and 'scheduled' or 'queued' }
+    end
+    if job then
+        if job.wait ~= '0' then job.delay = wait_of(q, job.wait) end
+        return refusal_of(q, push, id, job)
+    end
+    return crowded and existing(q, id, nil) or nil
+end
+
+-- Puts a job in line, behind those before it; it shares the place of the last one where its id stands behind the one that
+-- has it, as Redis orders both then, and where scores of its priority can tell that place.
+local function stand_in_line(q, push, id, priority)
+    local fits = push.before and is_behind(id, push.before) --@ line-behind
+    if fits and push.shared % 1 ~= 0 then
+        fits = push.shared % spacing(q, priority) == 0 --@ line-spacing
+    end
+    if not fits then
+        push.shared = next_place(q, priority)
+    end
+    push.before = id
+    local ready, shared = push.ready + 1, push.shared
+    push.ready = ready
+    push.line[2 * ready - 1] = priority == 0 and shared == q.now and q.stamp or shared - priority * q.step --@ line-score
+    push.line[2 * ready] = id
+end
+
+-- A job that waits for its time.
+local function schedule(q, push, id, delay)
+    local due = q.now + delay
+    push.scheduled = push.scheduled + 1
+    push.earliest = min(push.earliest or huge, due)
+    push.later[2 * push.scheduled - 1], push.later[2 * push.scheduled] = due_at(q, due, id), id
+end
+
+-- Judges each job by itself; answers at once where an atomic push cannot be.
+local function judge(q, push, is_atomic, crowded, results)
+    push.before = match(q.last_place, ' (.+)$')
+    push.shared = latest_of(q)
+    if push.shared < q.now then push.before = nil end
+    push.born, push.line, push.later, push.ready, push.scheduled = {}, {}, {}, 0, 0
+    push.seen, push.taken = {}, {}
+    for j = 1, push.n do
+        local id, job = push.ids[j], push.special[j]
+        local no = verdict_on(q, push, j, crowded)
         if no then
-            if is_atomic and no[1] ~= 'exists' and no[1] ~= 'deleted' then return { 'refused', j, no[1], no[2] or '' } end
+            local is_there = no[1] == 'exists' or no[1] == 'deleted'
+            if is_atomic and not is_there then return { 'refused', j, no[1], no[2] or '' } end --@ push-atomic
             results[#results + 1], results[#results + 2] = j, no
         else
-            seen[id] = j
-            born[#born + 1] = j
-            if job and job.delay > 0 then
-                scheduled = scheduled + 1
-                earliest = min(earliest or math.huge, now + job.delay)
-                later[2 * scheduled - 1], later[2 * scheduled] = rare.due_at(now + job.delay, id), id
+            push.seen[id] = j
+            push.born[#push.born + 1] = j
+            if job and job.delay > 0 then --@ push-delay
+                schedule(q, push, id, job.delay)
                 results[#results + 1], results[#results + 2] = j, { 'scheduled' }
             else
-                local priority = job and job.priority or 0
-                local fits = before and (in_bytes and id > before or is_above and is_above(id, before))
-                if fits and shared % 1 ~= 0 then
-                    rare = rare or placing(last_place)
-                    fits = shared % rare.spacing(priority) == 0
-                end
-                if not fits and last_place < now and not rare then
-                    shared, last_place = now, now
-                elseif not fits then
-                    rare = rare or placing(last_place)
-                    shared = rare.next_place(priority)
-                    last_place = max(last_place, shared)
-                end
-                before = id
-                ready = ready + 1
-                line[2 * ready - 1] = priority == 0 and shared == now and stamp or shared - priority * step
-                line[2 * ready] = id
+                stand_in_line(q, push, id, job and job.priority or 0)
             end
         end
     end
-    last = shared == last_place and before or nil
-    is_fraction = ready > 0 and shared % 1 ~= 0
-    place = last_place == now and stamp or format('%.17g', last_place)
+    local last_place = latest_of(q)
+    push.last = push.shared == last_place and push.before or nil --@ push-last
+    push.is_fraction = push.ready > 0 and push.shared % 1 ~= 0
+    push.place = last_place == q.now and q.stamp or format('%.17g', last_place)
+    return nil
 end
-if ready + scheduled == 0 then
-    if level > 0 then call('HSET', META, 'confirmed_at', stamp) end
+
+-- A short line is a list in Redis, which reads all of it for each entry that is added, and fractions are slow to read.
+-- One long entry makes a tree of it, also when that entry has gone again. No job's id has this character.
+local function widen(q)
+    local queued = q.keys.queued
+    if call('ZCARD', queued) < 16 or call('OBJECT', 'ENCODING', queued) ~= 'listpack' then return end
+    local long = rep('!', 65)
+    call('ZADD', queued, q.now, long)
+    call('ZREM', queued, long)
+end
+
+local function place_in_line(q, push)
+    local place, last, line, words = push.place, push.last, push.line, 2 * push.ready
+    if last and #last <= LONGEST_REMEMBERED then place = place .. ' ' .. last end
+    call('HSET', q.keys.meta, 'clock', place) --@ push-place
+    if push.is_fraction then widen(q) end
+    if words <= CHUNK then return call('ZADD', q.keys.queued, unpack(line)) end
+    for k = 1, words, CHUNK do call('ZADD', q.keys.queued, unpack(line, k, min(k + CHUNK - 1, words))) end
+end
+
+local function write_hashes(q, push, args)
+    local keys, kinds, from, special, born = push.keys, push.kinds, push.from, push.special, push.born
+    for b = 1, push.ready + push.scheduled do
+        local j = born and born[b] or b
+        local at, job = from[j], special[j]
+        if not job then
+            call('HSET', keys[j], 't', kinds[j], 'p', args[at])
+        else
+            if job.u then call('HSET', q.keys.unique, job.u, push.ids[j]) end
+            call('HSET', keys[j], 't', kinds[j], 'p', args[at], unpack(args, at + 1, job.last))
+            -- Whose id does not tell when it was made keeps the moment.
+            if job.d then call('HSET', keys[j], 'n', q.now) end
+        end
+    end
+end
+
+local function enqueue(q, args)
+    local is_atomic, level, answer = mode_of(q, args[1])
+    if answer then return answer end
+    local push = read_push(q, args)
+    if not push then return error_reply('BADARG terms') end
+    local results, crowded = { 0 }, is_crowded(push)
+    push.ready, push.scheduled = push.n, 0
+    if crowded or not push.is_common then
+        local refused = judge(q, push, is_atomic, crowded, results)
+        if refused then return refused end
+    end
+    local born = push.ready + push.scheduled
+    if born == 0 then
+        if level > 0 then call('HSET', q.keys.meta, 'confirmed_at', q.stamp) end
+        return results
+    end
+    -- Counted first, then placed, then written: a run cut short leaves an entry or a count too many, never a hidden job.
+    results[1] = call('HINCRBY', q.keys.meta, 'created', born == 1 and '1' or born) --@ push-counted
+    if push.ready > 0 then place_in_line(q, push) end
+    if push.scheduled > 0 then in_chunks('ZADD', q.keys.delayed, push.later) end
+    write_hashes(q, push, args)
+    wake(q, push.ready) --@ push-wakes
+    wake_for_due(q, push.earliest) --@ push-alarm
     return results
 end
 
--- Counted first, then placed, then written: a run cut short leaves an entry or a count too many, never a hidden job.
-results[1] = call('HINCRBY', META, 'created', ready + scheduled == 1 and '1' or ready + scheduled)
-if ready > 0 then
-    -- With the id that has it, so that the next push can share it; a long one would unfold the hash of `meta`.
-    if last and #last <= 40 then place = place .. ' ' .. last end
-    call('HSET', META, 'clock', place)
-    if is_fraction then
-        rare = rare or placing(0)
-        rare.widen()
-    end
-    if 2 * ready <= CHUNK then
-        call('ZADD', QUEUED, unpack(line))
-    else
-        for k = 1, 2 * ready, CHUNK do call('ZADD', QUEUED, unpack(line, k, min(k + CHUNK - 1, 2 * ready))) end
-    end
-end
-if scheduled > 0 then rare.in_chunks('ZADD', DELAYED, later) end
-for b = 1, ready + scheduled do
-    local j = born and born[b] or b
-    local at, job = from[j], special[j]
-    if not job then
-        call('HSET', keys[j], 't', kinds[j], 'p', ARGV[at])
-    else
-        if job.u then call('HSET', UNIQUE, job.u, ids[j]) end
-        call('HSET', keys[j], 't', kinds[j], 'p', ARGV[at], unpack(ARGV, at + 1, job.last))
-        -- Whose id does not tell when it was made keeps the moment.
-        if job.d then call('HSET', keys[j], 'n', now) end
-    end
-end
-wake(ready)
-if earliest then rare.wake_for_due(earliest) end
-return results
+functions.enqueue = of_queue(enqueue)

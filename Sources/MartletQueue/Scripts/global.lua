@@ -1,7 +1,23 @@
-#!lua
--- Sets the flag that pauses all queues and raises its version, in one step. On the slot of its own.
+-- What lies on slots of its own: the registry of queues, and the flag that pauses all of them.
 --
--- KEYS: the global hash. ARGV: flag (1 or 0), reason, who. Answer: the new version.
-local version = redis.call('HINCRBY', KEYS[1], 'version', 1)
-redis.call('HSET', KEYS[1], 'paused', ARGV[1], 'reason', ARGV[2], 'by', ARGV[3])
-return version
+-- needs: runtime
+-- Sets the flag that pauses all queues and raises its version, in one step.
+--
+-- Key: the global hash. args: flag (1 or 0), reason, who. Answer: the new version.
+function functions.global(keys, args)
+    if not call then capture() end
+    local version = call('HINCRBY', keys[1], 'version', 1)
+    call('HSET', keys[1], 'paused', args[1], 'reason', args[2], 'by', args[3])
+    return version
+end
+
+-- Puts a queue's name into the registry, if there is room.
+--
+-- Key: the registry. args: name, how many queues there may be. Answer: 1, or 0 when there is no room.
+function functions.register(keys, args)
+    if not call then capture() end
+    if call('SISMEMBER', keys[1], args[1]) == 1 then return 1 end
+    if call('SCARD', keys[1]) >= tonumber(args[2]) then return 0 end --@ register-room
+    call('SADD', keys[1], args[1])
+    return 1
+end

@@ -1,52 +1,60 @@
-#!lua flags=allow-oom
 -- Empties a queue and deletes it, in bounded steps; no job that has not ended is deleted.
 --
--- ARGV: `drain`, how many → cancels so many of the jobs that wait: queued, delayed and paused ones
+-- needs: runtime values changes finish
+-- args: `drain`, how many → cancels so many of the jobs that wait: queued, delayed and paused ones
 --     | `empty`, how many → forgets so many of the jobs that have ended
 --     | `delete` → deletes all that the queue has, if it has no job
 --     | `count`
 -- Answer: `ok`, how many jobs the step ended or forgot, then how many are left that wait, that run, and that have ended.
 -- `delete` answers the same as `count`; all are 0 when the queue is gone.
 -- Bound: 500 jobs. Cost for each job: HMGET and 2 to 5 writes; O(log n).
---@ names prelude values changes finish
-if REFUSED then return REFUSED end
-
-local verb, most = ARGV[1], whole(ARGV[2] or '0', 0, 500)
-if not most then return redis.error_reply('BADARG remove') end
+local WAITING = { 'queued', 'delayed', 'paused' }
 
 -- The first `most` jobs of some indexes, each given to `act`; says how many there were.
-local function each_of(indexes, act)
+local function each_of(q, indexes, most, act)
     local done = 0
     for i = 1, #indexes do
-        local ids = done < most and call('ZRANGE', indexes[i], 0, most - done - 1) or {}
-        for k = 1, #ids do act(ids[k], indexes[i]) end
+        local ids = done < most and call('ZRANGE', q.keys[indexes[i]], 0, most - done - 1) or {} --@ remove-bound
+        for k = 1, #ids do act(q, ids[k], indexes[i]) end
         done = done + #ids
     end
-    commit()
+    commit(q)
     return done
 end
 
-local function cancel(id, index)
-    local f = look('HMGET', JOB .. id, 't', 'k', 'u', 'd')
-    if not f[1] and (f.err or call('HLEN', JOB .. id) == 0) then return repair(id, index, true) end
+local CANCELLED = { 't', 'k', 'u', 'd' }
+
+local function cancel(q, id, index)
+    local job = read_job(q, id, CANCELLED)
+    if not job.t and is_gone(q, job) then return repair(q, id, index, true) end
     -- Entered twice: its worker says how it ends.
-    if live(f[2]) then return repair(id, index, false) end
-    finish(id, index, CANCELLED, 'cancelled', f[3], f[4])
+    if live(job.k) then return repair(q, id, index, false) end --@ drain-running
+    finish(q, job, index, 'cancelled')
 end
 
-local function left(done)
-    return {
-        'ok', done, call('ZCARD', QUEUED) + call('ZCARD', DELAYED) + call('ZCARD', PAUSED), call('ZCARD', ACTIVE),
-        call('ZCARD', COMPLETED) + call('ZCARD', FAILED) + call('ZCARD', CANCELLED),
-    }
+local function left(q, done)
+    local waiting, ended = 0, 0
+    for i = 1, #WAITING do waiting = waiting + call('ZCARD', q.keys[WAITING[i]]) end
+    for i = 1, #FINAL do ended = ended + call('ZCARD', q.keys[FINAL[i]]) end
+    return { 'ok', done, waiting, call('ZCARD', q.keys.active), ended }
 end
 
-if verb == 'count' then return left(0) end
-if verb == 'drain' then return left(each_of({ QUEUED, DELAYED, PAUSED }, cancel)) end
-if verb == 'empty' then return left(each_of({ COMPLETED, FAILED, CANCELLED }, forget_ended)) end
-if verb == 'delete' then
-    local answer = left(0)
-    if answer[3] + answer[4] + answer[5] == 0 then call('UNLINK', unpack(KEYS, 2)) end
+local function delete(q)
+    local answer, keys = left(q, 0), {}
+    if answer[3] + answer[4] + answer[5] > 0 then return answer end --@ delete-empty
+    for i = 1, #KEYS_OF_A_QUEUE do keys[i] = q.keys[KEYS_OF_A_QUEUE[i]] end
+    call('UNLINK', unpack(keys))
     return answer
 end
-return redis.error_reply('BADVERB')
+
+local function remove(q, args)
+    local verb, most = args[1], whole(args[2] or '0', 0, 500)
+    if not most then return error_reply('BADARG remove') end
+    if verb == 'count' then return left(q, 0) end
+    if verb == 'drain' then return left(q, each_of(q, WAITING, most, cancel)) end --@ drain
+    if verb == 'empty' then return left(q, each_of(q, FINAL, most, forget_ended)) end
+    if verb == 'delete' then return delete(q) end
+    return error_reply('BADVERB')
+end
+
+functions.remove = of_queue(remove)

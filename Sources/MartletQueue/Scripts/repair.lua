@@ -1,192 +1,209 @@
-#!lua flags=allow-oom
 -- Mends what an audit found of one job, one unique key, or the ledger. Only towards a state in which the job runs again or
 -- can be made to: no job is deleted, none is called completed.
 --
--- ARGV: `job`, id, 1 to do it or 0 to say what would be done
+-- needs: runtime values changes places finish homes
+-- args: `job`, id, 1 to do it or 0 to say what would be done
 --     | `unique`, key, 1 or 0
 --     | `ledger`, empty, 1 or 0
 -- Answer: `ok`, before, after (empty unless done), then what is done or would be, in words; nothing when all is well.
---@ names prelude values places changes homes
-if REFUSED then return REFUSED end
+-- `log` has these words, and how many of them are acts.
+local function leave_be(log, what) log[#log + 1] = what end
 
-local verb, subject, does = ARGV[1], ARGV[2], ARGV[3] == '1'
-local steps, acts = {}, 0
-local function leave(what) steps[#steps + 1] = what end
-local function step_(what)
-    leave(what)
-    acts = acts + 1
+local function act_of(log, what)
+    log[#log + 1] = what
+    log.acts = log.acts + 1
 end
 
-local function facts(id)
-    local words = {}
-    for i, home in ipairs(homes(id)) do words[i] = home.name .. ' ' .. home.at end
+local SHOWN = { { 'r', 'priority' }, { 'at', 'place' }, { 'w', 'wanted' }, { 'e', 'error' } }
+
+local function facts(q, id)
+    local words, found = {}, homes(q, id)
+    for i = 1, #found do words[i] = found[i].index .. ' ' .. found[i].at end
     if #words == 0 then words[1] = 'in no index' end
-    if call('TYPE', JOB .. id).ok ~= 'hash' then return table.concat(words, ', ') .. ', no job' end
-    local f = call('HMGET', JOB .. id, 'k', 'r', 'at', 'w', 'e')
-    words[#words + 1] = 'token ' .. (f[1] and (live(f[1]) and 'live' or 'spent') or 'none')
-    for i, name in ipairs({ 'priority', 'place', 'wanted', 'error' }) do
-        if f[i + 1] then words[#words + 1] = name .. ' ' .. sub(f[i + 1], 1, 64) end
+    if call('TYPE', q.keys.job .. id).ok ~= 'hash' then return concat(words, ', ') .. ', no job' end
+    local job = read_job(q, id, AUDITED)
+    words[#words + 1] = 'token ' .. (job.k and (live(job.k) and 'live' or 'spent') or 'none')
+    for i = 1, #SHOWN do
+        local value = job[SHOWN[i][1]]
+        if value then words[#words + 1] = SHOWN[i][2] .. ' ' .. sub(value, 1, 64) end
     end
-    return table.concat(words, ', ')
+    return concat(words, ', ')
 end
 
-local function holds(id, unique_key)
-    if call('TYPE', JOB .. id).ok ~= 'hash' or call('HGET', JOB .. id, 'u') ~= unique_key then return false end
-    return call('ZSCORE', ACTIVE, id) or call('ZSCORE', PAUSED, id) or call('ZSCORE', DELAYED, id) or call('ZSCORE', QUEUED, id)
+-- Whether a job that has not ended holds a unique key.
+local function holds(q, id, unique_key)
+    local key = q.keys.job .. id
+    if call('TYPE', key).ok ~= 'hash' or call('HGET', key, 'u') ~= unique_key then return false end
+    for i = 1, #INDEXES do
+        local index = INDEXES[i]
+        if not IS_FINAL[index] and call('ZSCORE', q.keys[index], id) then return true end
+    end
+    return false
 end
 
--- Where the job belongs: {index, score now or nil}.
-local function home_of(found, token)
+-- Where the job belongs, and its score there now, or nothing.
+local function home_of(log, found, token)
     for i = 1, #found do
-        if found[i].index ~= ACTIVE or live(token) then return found[i].index, tonumber(found[i].at) end
+        if found[i].index ~= 'active' or live(token) then return found[i].index, tonumber(found[i].at) end
     end
     if live(token) then
-        step_('put into active for one lease, as a worker may hold it')
-        return ACTIVE, nil
+        act_of(log, 'put into active for one lease, as a worker may hold it')
+        return 'active', nil
     end
-    step_('put into line')
-    return QUEUED, nil
+    act_of(log, 'put into line')
+    return 'queued', nil
 end
 
-local function mend_wish(id, index, job)
-    if not job.w or index == ACTIVE then return index end
-    write('HDEL', JOB .. id, 'w')
-    if wants(job.w, 'cancel') and not is_final(index) then
-        step_('cancelled, as was asked for')
-        count('cancelled', 1)
-        return CANCELLED
-    elseif wants(job.w, 'pause') and (index == QUEUED or index == DELAYED) then
-        step_('paused, as was asked for')
-        return PAUSED
+local function mend_wish(q, log, job, index)
+    if not job.w or index == 'active' then return index end
+    write(q, 'HDEL', q.keys.job .. job.id, 'w')
+    if wants(job.w, 'cancel') and not IS_FINAL[index] then
+        act_of(log, 'cancelled, as was asked for')
+        end_job(q, job, 'cancelled')
+        return 'cancelled'
+    elseif wants(job.w, 'pause') and (index == 'queued' or index == 'delayed') then
+        act_of(log, 'paused, as was asked for')
+        return 'paused'
     end
-    step_('a wish to stop it is taken back')
+    act_of(log, 'a wish to stop it is taken back')
     return index
 end
 
-local function mend_fields(id, index, job)
-    if job.r and not whole(job.r, -1000, 1000) then
-        step_('its priority, which is none, becomes 0')
-        write('HDEL', JOB .. id, 'r')
+local function mend_fields(q, log, job, index)
+    if job.r and not whole(job.r, LEAST_PRIORITY, MOST_PRIORITY) then
+        act_of(log, 'its priority, which is none, becomes 0')
+        write(q, 'HDEL', q.keys.job .. job.id, 'r')
         job.r = nil
     end
     if (job.t and job.p) or job.e == 'corrupt' then return index end
-    step_('failed as corrupt: its type or payload is lost')
-    write('HSET', JOB .. id, 'e', 'corrupt')
-    if is_final(index) then return index end
-    count('failed', 1)
-    return FAILED
+    act_of(log, 'failed as corrupt: its type or payload is lost')
+    write(q, 'HSET', q.keys.job .. job.id, 'e', 'corrupt')
+    if IS_FINAL[index] then return index end
+    end_job(q, job, 'failed')
+    return 'failed'
 end
 
-local function mend_token(id, index, job)
-    if live(job.k) and index ~= ACTIVE then
-        step_('its token is spent, as no worker may hold it')
-        write('HSET', JOB .. id, 'k', '-' .. claims_of(job.k) .. ':')
-    elseif index == ACTIVE and (job.w or job.u or job.d) and byte(job.k, -1) ~= 42 then
-        step_('its token shows that its end has more to look at')
-        write('HSET', JOB .. id, 'k', job.k .. '*')
+local function mend_token(q, log, job, index)
+    if live(job.k) and index ~= 'active' then
+        act_of(log, 'its token is spent, as no worker may hold it')
+        write(q, 'HSET', q.keys.job .. job.id, 'k', '-' .. claims_of(job.k) .. ':')
+    elseif index == 'active' and hides_more(job) then
+        act_of(log, 'its token shows that its end has more to look at')
+        write(q, 'HSET', q.keys.job .. job.id, 'k', job.k .. '*')
     end
 end
 
-local function mend_unique(id, index, key)
+local function mend_unique(q, log, job, index)
+    local key, unique = job.u, q.keys.unique
     if not key then return end
-    local holder = call('HGET', UNIQUE, key)
-    if is_final(index) then
-        if holder == id then
-            step_('its unique key is free')
-            write('HDEL', UNIQUE, key)
+    local holder = call('HGET', unique, key)
+    if IS_FINAL[index] then
+        if holder == job.id then
+            act_of(log, 'its unique key is free')
+            write(q, 'HDEL', unique, key)
         end
-    elseif holder ~= id then
-        if holder and holds(holder, key) then return leave('left: another job holds its unique key') end
-        step_('it holds its unique key again')
-        write('HSET', UNIQUE, key, id)
+    elseif holder ~= job.id then
+        if holder and holds(q, holder, key) then return leave_be(log, 'left: another job holds its unique key') end
+        act_of(log, 'it holds its unique key again')
+        write(q, 'HSET', unique, key, job.id)
     end
 end
 
 -- The place of a job in its index; one that makes no sense is now.
-local function mend_place(id, index, at, job)
+local function mend_place(q, log, job, index, at)
     local place = whole_place(job.at)
-    if not place or not is_time(place) then
-        place = place_now(job.r)
-        if index == ACTIVE or index == PAUSED then
-            step_('its place in line is now')
-            write('HSET', JOB .. id, 'at', digits(place))
+    if not place or not is_time(q, place) then
+        place = place_now(q, job.r)
+        if index == 'active' or index == 'paused' then
+            act_of(log, 'its place in line is now')
+            write(q, 'HSET', q.keys.job .. job.id, 'at', digits(place))
         end
     end
-    if index == QUEUED then
-        if at and is_time(at + priority_of(job.r) * step) then return at end
-        if at then step_('its score fits its priority again') end
-        return score(min(place, max(now, latest)), job.r)
+    if index == 'queued' then
+        if at and is_time(q, at + priority_of(job.r) * q.step) then return at end
+        if at then act_of(log, 'its score fits its priority again') end
+        return score(q, min(place, max(q.now, latest_of(q))), job.r)
     end
-    if at and is_time(at) then return at end
-    if at then step_('its score is a time again') end
-    return index == ACTIVE and now + lease or now
+    if at and is_time(q, at) then return at end
+    if at then act_of(log, 'its score is a time again') end
+    return index == 'active' and q.now + q.lease or q.now
 end
 
-local function mend_job(id)
-    local kind, found = call('TYPE', JOB .. id).ok, homes(id)
-    if kind ~= 'hash' then
-        for i = 1, #found do
-            step_('the entry in ' .. found[i].name .. ' is dropped: there is no job')
-            push(removed, found[i].index, id)
-        end
-        if #found > 0 then count('deleted', 1) end
-        if kind ~= 'none' then leave('left: its key is no job: ' .. kind) end
-        return
+-- Entries of something that is no job.
+local function mend_entries(q, log, id, kind, found)
+    for i = 1, #found do
+        act_of(log, 'the entry in ' .. found[i].index .. ' is dropped: there is no job')
+        drop(q, id, found[i].index)
     end
-    local f = call('HMGET', JOB .. id, 't', 'p', 'k', 'r', 'at', 'w', 'u', 'e', 'd')
-    local job = { t = f[1], p = f[2], k = f[3], r = f[4] or nil, at = f[5], w = f[6], u = f[7], e = f[8], d = f[9] }
-    local from, at = home_of(found, job.k)
-    local index = mend_fields(id, mend_wish(id, from, job), job)
+    if #found > 0 then count(q, 'deleted', 1) end
+    if kind ~= 'none' then leave_be(log, 'left: its key is no job: ' .. kind) end
+end
+
+local function mend_job(q, log, id)
+    local key = q.keys.job .. id
+    local kind, found = call('TYPE', key).ok, homes(q, id)
+    if kind ~= 'hash' then return mend_entries(q, log, id, kind, found) end
+    local job = read_job(q, id, AUDITED)
+    local from, at = home_of(log, found, job.k)
+    local index = mend_fields(q, log, job, mend_wish(q, log, job, from))
     if index ~= from then at = nil end
-    mend_token(id, index, job)
-    mend_unique(id, index, job.u)
-    if call('TTL', JOB .. id) ~= -1 then
-        step_('it no longer expires')
-        write('PERSIST', JOB .. id)
+    mend_token(q, log, job, index)
+    mend_unique(q, log, job, index)
+    if call('TTL', key) ~= -1 then
+        act_of(log, 'it no longer expires')
+        write(q, 'PERSIST', key)
     end
     for i = 1, #found do
         if found[i].index ~= index then
-            step_('the entry in ' .. found[i].name .. ' is dropped')
-            push(removed, found[i].index, id)
+            act_of(log, 'the entry in ' .. found[i].index .. ' is dropped')
+            if found[i].index == from then leave(q, job, from) else drop(q, id, found[i].index) end
         end
     end
-    local place = mend_place(id, index, at, job)
-    if place ~= at then move(id, nil, index, place) end
+    local place = mend_place(q, log, job, index, at)
+    if place ~= at then enter(q, id, index, place) end
 end
 
-local function mend_ledger()
-    local m, sum = call('HMGET', META, 'created', 'deleted'), 0
-    for i = 1, #ORDER do sum = sum + call('ZCARD', ORDER[i]) end
-    local difference = (tonumber(m[1]) or 0) - (tonumber(m[2]) or 0) - sum
+local function mend_unique_key(q, log, key)
+    local holder = call('HGET', q.keys.unique, key)
+    if not holder or holds(q, holder, key) then return '' end
+    act_of(log, 'the key is free: no open job holds it')
+    write(q, 'HDEL', q.keys.unique, key)
+    return 'held by ' .. holder
+end
+
+local function mend_ledger(q, log)
+    local m = call('HMGET', q.keys.meta, 'created', 'deleted')
+    local difference = (tonumber(m[1]) or 0) - (tonumber(m[2]) or 0) - held_in_all(q)
     if difference > 0 then
-        step_(difference .. ' counted as deleted')
-        count('deleted', difference)
+        act_of(log, difference .. ' counted as deleted')
+        count(q, 'deleted', difference)
     elseif difference < 0 then
-        step_(-difference .. ' counted as created')
-        count('created', -difference)
+        act_of(log, -difference .. ' counted as created')
+        count(q, 'created', -difference)
     end
     return 'difference ' .. difference
 end
 
-local before, after = '', ''
-if verb == 'job' then
-    before = facts(subject)
-    mend_job(subject)
-elseif verb == 'unique' then
-    local holder = call('HGET', UNIQUE, subject)
-    if holder and not holds(holder, subject) then
-        before = 'held by ' .. holder
-        step_('the key is free: no open job holds it')
-        write('HDEL', UNIQUE, subject)
+local function mend(q, args)
+    local verb, subject, does, log = args[1], args[2], args[3] == '1', { acts = 0 }
+    local before
+    local then_ = ''
+    if verb == 'job' then
+        before = facts(q, subject)
+        mend_job(q, log, subject)
+    elseif verb == 'unique' then
+        before = mend_unique_key(q, log, subject)
+    elseif verb == 'ledger' then
+        before = mend_ledger(q, log)
+    else
+        return error_reply('BADVERB')
     end
-elseif verb == 'ledger' then
-    before = mend_ledger()
-else
-    return redis.error_reply('BADVERB')
+    if does and log.acts > 0 then
+        count(q, 'repaired', 1)
+        commit(q)
+        then_ = verb == 'job' and facts(q, subject) or 'done'
+    end
+    return { 'ok', before, then_, unpack(log) }
 end
-if does and acts > 0 then
-    count('repaired', 1)
-    commit()
-    after = verb == 'job' and facts(subject) or 'done'
-end
-return { 'ok', before, after, unpack(steps) }
+
+functions.repair = of_queue(mend)

@@ -1,8 +1,8 @@
-#!lua flags=allow-oom
 -- A worker's turn: ends attempts, each with the proof that its worker still holds the job, then hands out jobs, highest
 -- priority first, oldest first within one priority; what is due is promoted before.
 --
--- ARGV: worker, call number, nonce, how many to hand out (0 for none, at most 128), how many of them may be jobs in
+-- needs: runtime changes wake finish promote attempts claims
+-- args: worker, call number, nonce, how many to hand out (0 for none, at most 128), how many of them may be jobs in
 -- their last chance (lost as often in a row as leaves one more before poison), n, then n times id and token of
 -- attempts that completed and have nothing more to say, then for each other attempt six words: id, token, outcome,
 -- delay ms or empty, output or error, progress or empty. At most 500 attempts.
@@ -10,7 +10,7 @@
 -- `snooze`. A `release` with an error is that of a job whose type the worker does not know: kept with the job, with since when.
 -- A `snooze` with an error says why the job waits, which is kept with it.
 -- Answer: status, lease ms, ms until the next due job or -1, stops counter, now ms, nonce, a list of position (from 1, in
--- the order of ARGV) and verdict for those attempts that did not simply become `completed`, then four words for each job
+-- the order of args) and verdict for those attempts that did not simply become `completed`, then four words for each job
 -- handed out: id, claims, the place in line it had (empty in a replay), hash as flat list. Its token is
 -- `<claims>:<nonce>`.
 -- Status: `ok`, `paused`, `full`, `stale` (a later call of this worker was executed already).
@@ -19,210 +19,240 @@
 -- Cost: 2 commands; 4 more to settle, two of them with a share for each job, and HGET for each, HSET too where finished
 -- jobs are kept; 6 to 7 more to claim, two of them with a share for each job, and HGETALL and HSET for each, O(log n) in
 -- the indexes; from 16 jobs on OBJECT, and two writes where `active` is still a list. An attempt with another outcome, or
--- a job with a unique key, a digest or a wanted stop: HMGET once or twice and one to three writes more. Where jobs are
--- paused or delayed, one ZMSCORE each with a share for each job.
---@ names prelude
-if REFUSED then return REFUSED end
+-- a job that needs more: HMGET once or twice and one to three writes more. Where jobs are paused or delayed, one ZMSCORE
+-- each with a share for each job.
+local MOST_CLAIMED, MOST_SETTLED = 128, 500
+-- The words of an answer before those of the jobs.
+local HEAD = 7
 
--- What the common turn does without. Every call makes all functions anew, and each local that one of them refers to costs
--- more than the function: 25 functions came to as much as ten commands. In here they are made only when needed, and with
--- names of their own this one refers to little.
-local function rarely()
-    --@ names values order places dues due wake alarm locate changes finish promote attempts claims
-    return {
-        settlement = settlement, commit = commit, trim = trim, promote = promote, replay = replay, examined = examined,
-        next_due = next_due, wake = wake, wake_for_due = wake_for_due,
-    }
-end
-local rare
-
-local worker, nonce = ARGV[1], ARGV[3]
-local asked, plain, words = tonumber(ARGV[4]), tonumber(ARGV[6]), #ARGV
-local number = tonumber(ARGV[2])
--- Numbers for commands are given as text where there is one: to make one of a number costs as much as a command.
-if not (number and number >= 0 and asked and asked >= 0 and asked <= 128 and plain and plain >= 0 and plain <= 500)
-    or (asked > 0 and (number < 1 or number > 2 ^ 53 or not find(nonce, '^%w+$'))) or number % 1 + asked % 1 + plain % 1 ~= 0 then
-    return redis.error_reply('BADARG turn')
-end
-local verdicts = {}
-local results, size = { 'ok', lease, -1, stops, stamp, nonce, verdicts }, 7
-
--- Attempts that end.
-local released, freed, earliest = 0, 0, nil
-if words > 6 then
-    local keeps = completed_age > 0 and completed_count > 0
-    local ended, tally, settle = {}, { ready = 0, completed = 0 }, nil
-    local ids, keys, tokens, places, n = {}, {}, {}, {}, 0
+-- Attempts that completed and have nothing more to say, of jobs that need no more: ids, keys and tokens of those that are
+-- held. All others are settled one by one.
+local function held(q, args, plain, tally, verdicts)
+    local ended, prefix = tally.ended, q.keys.job
+    local ids, keys, tokens, n = {}, {}, {}, 0
     local looked_at, is_odd = nil, false
     for i = 7, 6 + 2 * plain, 2 do
-        local id, token = ARGV[i], ARGV[i + 1]
-        local key = JOB .. id
+        local id, token = args[i], args[i + 1]
+        local key = prefix .. id
         -- The jobs of a claim share a token, so its form is looked at once; `is_token` says why.
-        if token ~= looked_at then looked_at, is_odd = token, byte(token) == 45 or byte(token, -1) == 42 end
-        if not is_odd and look('HGET', key, 'k') == token and not ended[id] then
+        if token ~= looked_at then
+            looked_at, is_odd = token, byte(token) == 45 or byte(token, -1) == 42 --@ turn-token
+        end
+        if not is_odd and look('HGET', key, 'k') == token and not ended[id] then --@ turn-held
             ended[id] = token
             n = n + 1
             ids[n], keys[n], tokens[n] = id, key, token
         else
-            rare = rare or rarely()
-            settle = settle or rare.settlement(ended, tally)
-            local result = settle(id, token, 'completed', nil, '', '')
+            local result = settle(q, tally, id, token, 'completed', nil, '', '')
             if result ~= 'completed' then verdicts[#verdicts + 1], verdicts[#verdicts + 2] = (i - 5) / 2, result end
         end
     end
-    freed = plain
-    for i = 7 + 2 * plain, words, 6 do
-        rare = rare or rarely()
-        settle = settle or rare.settlement(ended, tally)
-        local delay = whole(ARGV[i + 3], 0, MAX_WAIT)
-        local result = settle(ARGV[i], ARGV[i + 1], ARGV[i + 2], delay, ARGV[i + 4], ARGV[i + 5])
-        freed = freed + 1
-        if result ~= 'completed' then verdicts[#verdicts + 1], verdicts[#verdicts + 2] = freed, result end
-    end
-    -- Destinations before sources, deaths counted last.
-    if n > 0 and keeps then
-        for i = 1, n do places[2 * i - 1], places[2 * i] = stamp, ids[i] end
-        call('ZADD', COMPLETED, unpack(places))
-        for i = 1, n do call('HSET', keys[i], 'k', '-' .. tokens[i]) end
-    elseif n > 0 then
-        call('UNLINK', unpack(keys))
-    end
-    if n > 0 then
-        call('ZREM', ACTIVE, unpack(ids))
-        local many = n == plain and ARGV[6] or n
-        call('HINCRBY', META, 'completed', many)
-        if not keeps then call('HINCRBY', META, 'deleted', many) end
-    end
-    if settle then rare.commit() end
-    -- What leaves makes room: as many old ones go as came in, twice, so that a backlog shrinks.
-    local completed = n + tally.completed
-    if completed > 0 and completed_count > 0 and call('ZCARD', COMPLETED) > completed_count then
-        rare = rare or rarely()
-        rare.trim(COMPLETED, 'completed', min(200, 2 * completed))
-        rare.commit()
-    end
-    released, earliest = tally.ready, tally.earliest
+    return ids, keys, tokens, n
 end
 
--- Jobs that begin.
-local last = asked > 0 and call('HGET', CLAIMS, worker)
-local last_number = last and tonumber(match(last, '^%d+')) or 0
-local room, listed, promoted, n = asked, 0, 0, 0
-if asked > 0 and number <= last_number then
-    -- Executed before: nothing new is handed out.
-    room = 0
-    rare = rare or rarely()
-    if number == last_number then rare.replay(last, results) else results[1] = 'stale' end
-elseif asked > 0 then
-    -- An entry may stand in two indexes only after a script was cut short; looked for only where that is possible.
-    local is_alone, due = call('EXISTS', DELAYED, PAUSED) == 0, nil
-    if not is_alone then
-        rare = rare or rarely()
-        due = rare.next_due()
-        if due == 0 then
-            promoted = rare.promote(max(200, 2 * asked))
-            due = rare.next_due()
-        end
+-- Destinations before sources, deaths counted last. Numbers for commands are given as text where there is one: to make
+-- one of a number costs as much as a command.
+local function complete(q, ids, keys, tokens, n, words)
+    local keeps = q.completed_age > 0 and q.completed_count > 0
+    if keeps then
+        local places, stamp = {}, q.stamp
+        for i = 1, n do places[2 * i - 1], places[2 * i] = stamp, ids[i] end
+        call('ZADD', q.keys.completed, unpack(places))
+        for i = 1, n do call('HSET', keys[i], 'k', '-' .. tokens[i]) end --@ turn-spent
+    else
+        call('UNLINK', unpack(keys))
     end
-    if halted then
-        results[1], room = 'paused', 0
-    elseif limit > 0 then
-        room = min(room, limit - call('ZCARD', ACTIVE))
-        if room <= 0 then results[1], room = 'full', 0 end
-    end
+    call('ZREM', q.keys.active, unpack(ids)) --@ turn-removed
+    local many = words or n
+    call('HINCRBY', q.keys.meta, 'completed', many) --@ turn-completed
+    if not keeps then call('HINCRBY', q.keys.meta, 'deleted', many) end --@ turn-deleted
+end
 
-    -- One more than there is room for: it tells whether the line goes on.
-    local line = room > 0 and call('ZRANGE', QUEUED, '0', room == asked and ARGV[4] or room, 'WITHSCORES') or {}
-    listed = #line / 2
-    if listed > room then
-        line[2 * listed - 1], line[2 * listed] = nil, nil
+-- Ends attempts; the tally says how many there were, and what came into line.
+local function end_attempts(q, args, plain, verdicts)
+    local tally, words = new_tally(), #args
+    local ids, keys, tokens, n = held(q, args, plain, tally, verdicts)
+    tally.freed = plain
+    for i = 7 + 2 * plain, words, 6 do
+        local delay = whole(args[i + 3], 0, MAX_WAIT)
+        local result = settle(q, tally, args[i], args[i + 1], args[i + 2], delay, args[i + 4], args[i + 5])
+        tally.freed = tally.freed + 1
+        if result ~= 'completed' then verdicts[#verdicts + 1], verdicts[#verdicts + 2] = tally.freed, result end
     end
-    local elsewhere = nil
-    if line[1] and not is_alone then
-        local all = {}
-        elsewhere = {}
-        for i = 1, #line, 2 do all[#all + 1] = line[i] end
-        local paused, delayed = call('ZMSCORE', PAUSED, unpack(all)), call('ZMSCORE', DELAYED, unpack(all))
-        for i = 1, #all do elsewhere[all[i]] = paused[i] or delayed[i] end
+    if n > 0 then complete(q, ids, keys, tokens, n, n == plain and args[6] or nil) end
+    commit(q)
+    -- What leaves makes room: as many old ones go as came in, twice, so that a backlog shrinks.
+    local completed = n + tally.completed
+    if completed > 0 and q.completed_count > 0 and call('ZCARD', q.keys.completed) > q.completed_count then --@ turn-trims
+        trim(q, 'completed', min(200, 2 * completed)) --@ turn-backlog
+        commit(q)
     end
+    return tally
+end
 
-    local ids, keys, tokens, active, gone = {}, {}, nil, {}, 0
-    local till, first_token, stamped_at = format('%.0f', now + lease), '1:' .. nonce, ' ' .. stamp
+-- Which jobs of a line stand in another index too, as is possible only after a script was cut short.
+local function found_elsewhere(q, line)
+    local all, elsewhere = {}, {}
+    for i = 1, #line, 2 do all[#all + 1] = line[i] end
+    local paused = call('ZMSCORE', q.keys.paused, unpack(all))
+    local delayed = call('ZMSCORE', q.keys.delayed, unpack(all))
+    for i = 1, #all do elsewhere[all[i]] = paused[i] or delayed[i] end
+    return elsewhere
+end
+
+-- The place of a common job that was never claimed: just type, payload and perhaps a priority. All others are looked at.
+local function common_place(q, place, hash)
+    local one, two, three = hash[1], hash[3], hash[5]
+    local has = #hash
+    if has == 4 then return (one == 't' or two == 't') and (one == 'p' or two == 'p') and place or nil end
+    if has ~= 6 then return nil end
+    local priority = whole(
+        (one == 'r' and hash[2]) or (two == 'r' and hash[4]) or (three == 'r' and hash[6]), LEAST_PRIORITY, MOST_PRIORITY)
+    local is_whole = (one == 't' or two == 't' or three == 't') and (one == 'p' or two == 'p' or three == 'p')
+    if not priority or not is_whole then return nil end
+    place = tonumber(place) + priority * q.step
+    return format(place % 1 == 0 and '%.0f' or '%.17g', place)
+end
+
+-- Hands out the jobs of a line: what it gives are their ids, keys and own tokens; what was moved instead is counted.
+local function hand_out(q, claim, line, elsewhere, results)
+    local ids, keys, tokens, n, gone, size = {}, {}, nil, 0, 0, HEAD
+    local prefix = q.keys.job
     for i = 1, #line, 2 do
         local id, place = line[i], line[i + 1]
-        local key = JOB .. id
+        local key = prefix .. id
         local hash = look('HGETALL', key)
-        local claims, token = 1, nil
-        -- Just type, payload and perhaps a priority: a common job that was never claimed. All others are looked at.
-        local is_common, has = not elsewhere, #hash
-        if is_common and has == 6 then
-            local one, two, three = hash[1], hash[3], hash[5]
-            local priority = whole((one == 'r' and hash[2]) or (two == 'r' and hash[4]) or (three == 'r' and hash[6]), -1000, 1000)
-            is_common = priority and (one == 't' or two == 't' or three == 't') and (one == 'p' or two == 'p' or three == 'p')
-            if is_common then
-                place = tonumber(place) + priority * step
-                place = format(place % 1 == 0 and '%.0f' or '%.17g', place)
-            end
-        elseif is_common then
-            local one, two = hash[1], hash[3]
-            is_common = has == 4 and (one == 't' or two == 't') and (one == 'p' or two == 'p')
-        end
-        if not is_common then
-            rare = rare or rarely()
-            claims, token, place = rare.examined(id, place, hash, nonce, elsewhere and elsewhere[id])
+        local claims, at = 1, not elsewhere and common_place(q, place, hash) or nil
+        if not at then
+            local token
+            claims, token, at = examined(q, claim, id, place, hash, elsewhere and elsewhere[id])
             tokens = tokens or {}
             tokens[id] = token
         end
         if claims then
             n = n + 1
             ids[n], keys[n] = id, key
-            active[2 * n - 1], active[2 * n] = till, id
-            results[size + 1], results[size + 2], results[size + 3], results[size + 4] = id, claims, place, hash
+            results[size + 1], results[size + 2], results[size + 3], results[size + 4] = id, claims, at, hash
             size = size + 4
         else
             gone = gone + 1
         end
     end
+    return ids, keys, tokens, n, gone
+end
+
+-- Into `active` before the token is written, and out of line last: cut short in between, a job is found and repaired.
+local function activate(q, claim, ids, keys, tokens, n, results)
+    local active, till, entries = q.keys.active, format('%.0f', q.now + q.lease), {} --@ turn-lease
+    for i = 1, n do entries[2 * i - 1], entries[2 * i] = till, ids[i] end
+    -- Redis keeps a small sorted set as a list and looks through all of it for each entry that is added: with a hundred in
+    -- it that costs more than all else of a claim. One long entry makes a tree of it, also when that entry has gone again.
+    -- No job's id has this character.
+    local long, form = nil, n >= 16 and look('OBJECT', 'ENCODING', active)
+    if n >= 16 and (not form or form == 'listpack') then
+        long = rep('!', 65)
+        call('ZADD', active, till, long)
+    end
+    call('ZADD', active, unpack(entries))
+    if long then call('ZREM', active, long) end
+    local first_token, stamped_at = '1:' .. claim.nonce, ' ' .. q.stamp
+    for i = 1, n do
+        local token = tokens and tokens[ids[i]] or first_token
+        call('HSET', keys[i], 'k', token, 'at', results[HEAD + 4 * i - 1] .. stamped_at)
+    end
+    call('ZREMRANGEBYRANK', q.keys.queued, '0', n - 1) --@ turn-line
+end
+
+-- What may be claimed now: how much room there is, when the next job falls due, and whether no other index holds a job.
+local function look_around(q, claim, results)
+    local keys, due, room = q.keys, nil, claim.asked
+    -- An entry may stand in two indexes only after a script was cut short; looked for only where that is possible.
+    local is_alone = call('EXISTS', keys.delayed, keys.paused) == 0
+    if not is_alone then
+        due = next_due(q)
+        if due == 0 then --@ turn-promotes
+            claim.promoted = promote(q, max(200, 2 * claim.asked))
+            due = next_due(q)
+        end
+    end
+    if q.halted then --@ turn-paused
+        results[1], room = 'paused', 0
+    elseif q.limit > 0 then
+        room = min(room, q.limit - call('ZCARD', keys.active)) --@ turn-limit
+        if room <= 0 then results[1], room = 'full', 0 end
+    end
+    return room, due, is_alone
+end
+
+-- Claims; says how many jobs were handed out, and whether the line goes on.
+local function claim_new(q, claim, args, results)
+    local room, due, is_alone = look_around(q, claim, results)
+    -- One more than there is room for: it tells whether the line goes on.
+    local line = room > 0 and call('ZRANGE', q.keys.queued, '0', room == claim.asked and args[4] or room, 'WITHSCORES') or {}
+    local listed = #line / 2
+    if listed > room then
+        line[2 * listed - 1], line[2 * listed] = nil, nil
+    end
+    local elsewhere = line[1] and not is_alone and found_elsewhere(q, line) or nil
+    local ids, keys, tokens, n, gone = hand_out(q, claim, line, elsewhere, results)
     if gone > 0 then
-        rare.commit()
-        due = rare.next_due()
+        commit(q)
+        due = next_due(q)
     end
-    if n > 0 then
-        -- Into `active` before the token is written, and out of line last: cut short in between, a job is found and
-        -- repaired.
-        -- Redis keeps a small sorted set as a list and looks through all of it for each entry that is added: with a
-        -- hundred in it that costs more than all else of a claim. One long entry makes a tree of it, also when that
-        -- entry has gone again. No job's id has this character.
-        local long, form = nil, n >= 16 and look('OBJECT', 'ENCODING', ACTIVE)
-        if n >= 16 and (not form or form == 'listpack') then
-            long = string.rep('!', 65)
-            call('ZADD', ACTIVE, till, long)
-        end
-        call('ZADD', ACTIVE, unpack(active))
-        if long then call('ZREM', ACTIVE, long) end
-        for i = 1, n do
-            call('HSET', keys[i], 'k', tokens and tokens[ids[i]] or first_token, 'at', results[4 * i + 6] .. stamped_at)
-        end
-        call('ZREMRANGEBYRANK', QUEUED, '0', n - 1)
-    end
-    call('HSET', CLAIMS, worker, ARGV[2] .. ' ' .. nonce .. ' ' .. table.concat(ids, ' '))
-    if n < asked then
+    if n > 0 then activate(q, claim, ids, keys, tokens, n, results) end
+    call('HSET', q.keys.claims, claim.worker, args[2] .. ' ' .. claim.nonce .. ' ' .. concat(ids, ' ')) --@ turn-remembered
+    if n < claim.asked then
         -- The line goes on behind entries that were not handed out: worth another look at once.
         results[3] = gone > 0 and n < room and listed > room and 0 or due or -1
     end
-    -- Whoever sees the line's end takes the tokens away: they are for nobody.
-    if listed <= room then
-        call('DEL', WAKE)
-        released, promoted, freed = 0, 0, 0
-    end
+    return n, listed > room
 end
 
--- Who else has to look: for jobs that came into line, and where the queue has a limit for the room that was made.
-local came = released + promoted - n
-if limit > 0 and freed > n then came = max(came, min(freed - n, call('ZCARD', QUEUED))) end
-if came > 0 or earliest then
-    rare = rare or rarely()
-    rare.wake(came)
-    rare.wake_for_due(earliest)
+local function is_good_turn(number, nonce, asked, plain)
+    if not (number and number >= 0 and asked and asked >= 0 and asked <= MOST_CLAIMED) then return false end
+    if not (plain and plain >= 0 and plain <= MOST_SETTLED) then return false end
+    if asked > 0 and (number < 1 or number > MOST_EXACT or not find(nonce, '^%w+$')) then return false end --@ turn-nonce
+    return number % 1 + asked % 1 + plain % 1 == 0
 end
-return results
+
+local function turn(q, args)
+    local worker, number, nonce = args[1], tonumber(args[2]), args[3]
+    local asked, plain = tonumber(args[4]), tonumber(args[6])
+    if not is_good_turn(number, nonce, asked, plain) then return error_reply('BADARG turn') end
+    local verdicts = {}
+    local results = { 'ok', q.lease, -1, q.stops, q.stamp, nonce, verdicts }
+    local released, freed, earliest = 0, 0, nil
+    if #args > 6 then
+        local tally = end_attempts(q, args, plain, verdicts)
+        released, freed, earliest = tally.ready, tally.freed, tally.earliest
+    end
+    local n = 0
+    local last = asked > 0 and call('HGET', q.keys.claims, worker)
+    local last_number = last and tonumber(match(last, '^%d+')) or 0
+    if asked > 0 and number <= last_number then --@ turn-number
+        -- Executed before: nothing new is handed out.
+        if number == last_number then replay(q, last, results) else results[1] = 'stale' end
+    elseif asked > 0 then
+        local claim = {
+            worker = worker, nonce = nonce, asked = asked, chances = tonumber(args[5]) or 0, promoted = 0,
+        }
+        local goes_on
+        n, goes_on = claim_new(q, claim, args, results)
+        released = released + claim.promoted
+        -- Whoever sees the line's end takes the tokens away: they are for nobody.
+        if not goes_on then
+            call('DEL', q.keys.wake) --@ turn-tokens
+            released, freed = n, 0
+        end
+    end
+    -- Who else has to look: for jobs that came into line, and where the queue has a limit for the room that was made.
+    local came = released - n --@ turn-wakes
+    if q.limit > 0 and freed > n then came = max(came, min(freed - n, call('ZCARD', q.keys.queued))) end --@ turn-room
+    if came > 0 or earliest then
+        wake(q, came)
+        wake_for_due(q, earliest)
+    end
+    return results
+end
+
+functions.turn = of_queue(turn)

@@ -78,6 +78,7 @@ public final class JobStore: Service, Sendable {
             }
             group.addTask { try await self.waiter.run() }
             group.addTask { try await self.forgetLevels() }
+            group.addTask { try await self.keepLibraries() }
             try await group.next()
             group.cancelAll()
         }

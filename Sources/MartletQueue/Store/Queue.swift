@@ -59,7 +59,7 @@ public struct Queue: Sendable {
     private func send(_ script: QueueScript, _ arguments: RedisArguments, _ ids: [JobID]) async throws(QueueError)
         -> RedisValue
     {
-        let request = RedisRequest.script(store.scripts[script], keys: keys.arguments, arguments: arguments)
+        let request = RedisRequest.function(store.scripts[script], keys: keys.arguments, arguments: arguments)
         let value: RedisValue
         // At once: Redis works on a turn or a push while the tasks that are still to run here do. Deferred to the end of the
         // tick, as single commands are, it would halve the jobs a second of handlers that run on the connection's thread.
@@ -72,7 +72,8 @@ public struct Queue: Sendable {
     /// The value, unless the queue is newer than this process.
     static func checked(_ value: RedisValue) throws(QueueError) -> RedisValue {
         guard value.array?.first?.string == "schema" else { return value }
-        let schema = value.array?.last?.string ?? "?"
+        let stored = value.array?.last?.string ?? "?"
+        let schema = String(stored.prefix { $0 != " " })
         throw QueueError(
             .refused(.newerSchema(schema)),
             message: "this queue was written by a newer Martlet (schema \(schema)); upgrade this process")
@@ -81,7 +82,7 @@ public struct Queue: Sendable {
 
 /// What the callers of one queue share in a process: their single pushes and look-ups travel together.
 final class QueueCalls: Sendable {
-    /// Fifteen texts, made once.
+    /// Texts, made once.
     let keys: QueueKeys
     let pushes: Coalescer<NewJob, EnqueueVerdict>
     let lookUps: Coalescer<JobID, JobRecord?>

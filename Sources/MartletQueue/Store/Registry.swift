@@ -32,8 +32,8 @@ extension JobStore {
             let limit = queueLimit.load(ordering: .relaxed)
             if try await command("SCARD", queuesKey).int ?? 0 >= limit { throw Self.tooMany(name, limit) }
             _ = try await command("HINCRBY", globalKey, "registered", "1")
-            let request = RedisRequest.script(
-                scripts.register, keys: RedisArguments(queuesKey), arguments: RedisArguments("\(name)", "\(limit)"))
+            let request = RedisRequest.function(
+                scripts[.register], keys: RedisArguments(queuesKey), arguments: RedisArguments("\(name)", "\(limit)"))
             guard try await send(request).int == 1 else { throw Self.tooMany(name, limit) }
         }
         return try await globalFlag()
@@ -102,8 +102,8 @@ extension JobStore {
     // First the global flag, then the registry, then every queue: a queue that is created meanwhile is either in the
     // registry already, or reads the flag after it was set.
     private func setGlobalPause(_ paused: Bool, reason: String, who: String) async throws(QueueError) {
-        let request = RedisRequest.script(
-            scripts.global, keys: RedisArguments(globalKey),
+        let request = RedisRequest.function(
+            scripts[.global], keys: RedisArguments(globalKey),
             arguments: RedisArguments(paused ? "1" : "0", reason, who))
         let value = try await send(request)
         guard let version = value.int else { throw .broken("global", value) }

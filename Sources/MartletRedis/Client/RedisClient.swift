@@ -26,6 +26,7 @@ public final class RedisClient: Service, Sendable {
     let core: RedisCore
     /// The executor on the connection's thread, for tasks that send many requests one after another.
     public let executor: ConnectionExecutor
+    let functions: FunctionCalls
     private let connector: RedisConnector
     private let logger: Logger
     private let wasStarted = Atomic(false)
@@ -67,6 +68,7 @@ public final class RedisClient: Service, Sendable {
     ) {
         core = RedisCore(configuration, loop: loop, initialRequests: initialRequests)
         executor = ConnectionExecutor(loop)
+        functions = FunctionCalls(configuration)
         connector = RedisConnector(configuration, loop: loop)
         self.logger = logger
     }
@@ -76,6 +78,9 @@ public final class RedisClient: Service, Sendable {
 
     /// Why the last connection attempt failed; `nil` while connected, and before the first attempt has failed.
     public var connectionFailure: RedisError? { core.connectionFailure }
+
+    /// Why functions are called as scripts now; `nil` while they are called by name.
+    package var scriptReason: String? { functions.scriptReason }
 
     /// Sends a request and waits for its reply.
     ///
@@ -88,44 +93,6 @@ public final class RedisClient: Service, Sendable {
     /// - Throws: ``RedisError``, also when the reply is an error.
     public func send(_ request: RedisRequest, writesAtOnce: Bool = false) async throws(RedisError) -> RedisValue {
         try await send(request, writesAtOnce: writesAtOnce, timeout: nil, endsOnRefusal: false)
-    }
-
-    /// Sends requests in one write and waits for all replies.
-    ///
-    /// Requests of other tasks are not interleaved, except that scripts unknown to the server are sent again later with
-    /// their source.
-    ///
-    /// - Parameter requests: the requests, in order.
-    /// - Returns: one result per request, in the same order.
-    public func send(_ requests: [RedisRequest]) async -> [Result<RedisValue, RedisError>] {
-        guard !requests.isEmpty else { return [] }
-        var results = await sendOnce(requests, asSource: false)
-        let unknown = results.indices.filter { isUnknownScript(requests[$0], results[$0]) }
-        guard !unknown.isEmpty else { return results }
-        let repeated = await sendOnce(unknown.map { requests[$0] }, asSource: true)
-        for (index, result) in zip(unknown, repeated) { results[index] = result }
-        return results
-    }
-
-    /// Sends `requests`, followed on the same connection by `closing`, in one write.
-    ///
-    /// The closing replies of a request come after its own. Scripts unknown to the server are sent again, followed
-    /// again by the closing requests.
-    ///
-    /// - Returns: for each request, its result and the results of the closing requests.
-    package func send(
-        _ requests: [RedisRequest], closing: [RedisRequest]
-    ) async -> [(result: Result<RedisValue, RedisError>, closing: [Result<RedisValue, RedisError>])] {
-        guard !requests.isEmpty else { return [] }
-        let first = await sendOnce(requests + closing, asSource: false)
-        let end = Array(first.dropFirst(requests.count))
-        var results = first.prefix(requests.count).map { (result: $0, closing: end) }
-        let unknown = requests.indices.filter { isUnknownScript(requests[$0], results[$0].result) }
-        guard !unknown.isEmpty else { return results }
-        let again = await sendOnce(unknown.map { requests[$0] } + closing, asSource: true)
-        let newEnd = Array(again.dropFirst(unknown.count))
-        for (index, result) in zip(unknown, again) { results[index] = (result, newEnd) }
-        return results
     }
 
     /// Waits until the server answers.
@@ -145,18 +112,30 @@ public final class RedisClient: Service, Sendable {
     func send(
         _ request: RedisRequest, writesAtOnce: Bool = false, timeout: Duration?, endsOnRefusal: Bool
     ) async throws(RedisError) -> RedisValue {
-        let result = await sendOnce(request, asSource: false, writesAtOnce, timeout, endsOnRefusal)
-        guard isUnknownScript(request, result) else { return try result.get() }
-        return try await sendOnce(request, asSource: true, writesAtOnce, timeout, endsOnRefusal).get()
+        var form = functions.firstForm(of: request)
+        var loads = 0
+        while true {
+            let result = await sendOnce(request, as: form, writesAtOnce, timeout, endsOnRefusal)
+            guard case .failure = result, case let next = await formAgain(request, sentAs: form, result, &loads),
+                let again = try next.get()
+            else { return try result.get() }
+            form = again
+        }
     }
 
-    private func isUnknownScript(_ request: RedisRequest, _ result: Result<RedisValue, RedisError>) -> Bool {
-        guard case .script = request, case .failure(let error) = result else { return false }
-        return error.code == .noScript
+    func formAgain(
+        _ request: RedisRequest, sentAs form: RequestForm, _ result: Result<RedisValue, RedisError>, _ loads: inout Int
+    ) async -> Result<RequestForm?, RedisError> {
+        do throws(RedisError) {
+            let next = try await functions.formAgain(request, sentAs: form, result, loads: &loads) { [self] command in
+                await sendOnce(command, as: .named, false, nil, false)
+            }
+            return .success(next)
+        } catch { return .failure(error) }
     }
 
     private func sendOnce(
-        _ request: RedisRequest, asSource: Bool, _ writesAtOnce: Bool, _ timeout: Duration?, _ endsOnRefusal: Bool
+        _ request: RedisRequest, as form: RequestForm, _ writesAtOnce: Bool, _ timeout: Duration?, _ endsOnRefusal: Bool
     ) async -> Result<RedisValue, RedisError> {
         let id = core.nextIdentifier()
         return await withTaskCancellationHandler {
@@ -164,14 +143,17 @@ public final class RedisClient: Service, Sendable {
                 core.submit(
                     id: id, waiter: .one(continuation), replies: 1, isBatch: false, writesAtOnce: writesAtOnce,
                     timeout: timeout, endsOnRefusal: endsOnRefusal
-                ) { $0.writeRequest(request, asSource: asSource) }
+                ) { $0.writeRequest(request, as: form) }
             }
         } onCancel: {
             core.cancel(id: id)
         }
     }
 
-    private func sendOnce(_ requests: [RedisRequest], asSource: Bool) async -> [Result<RedisValue, RedisError>] {
+    /// The last requests, behind those that `forms` names, have one form only.
+    func sendOnce(
+        _ requests: [RedisRequest], as forms: [RequestForm]
+    ) async -> [Result<RedisValue, RedisError>] {
         let id = core.nextIdentifier()
         return await withTaskCancellationHandler {
             await withReplyContinuation { continuation in
@@ -179,7 +161,9 @@ public final class RedisClient: Service, Sendable {
                     id: id, waiter: .many(count: requests.count, continuation), replies: requests.count, isBatch: true,
                     writesAtOnce: true, timeout: nil, endsOnRefusal: false
                 ) { buffer in
-                    for request in requests { buffer.writeRequest(request, asSource: asSource) }
+                    for (index, request) in requests.enumerated() {
+                        buffer.writeRequest(request, as: index < forms.count ? forms[index] : .named)
+                    }
                 }
             }
         } onCancel: {

@@ -47,6 +47,9 @@ public struct RedisConfiguration: Sendable, Hashable {
     /// The largest size of one reply in bytes; a larger one closes the connection.
     public var maximumReplyBytes = 512 * 1024 * 1024
 
+    /// Whether functions are called by name; if not, they run as scripts, as on a server without functions.
+    package var callsFunctions = true
+
     // Only this process's other connections need the id.
     var asksForClientID = false
     var reportsMetrics = true

@@ -41,6 +41,10 @@ extension RedisError {
         case outOfMemory
         /// The server does not know the script (NOSCRIPT).
         case noScript
+        /// The server does not know the function (`ERR Function not found`).
+        case noFunction
+        /// The server does not know the command (`ERR unknown command`).
+        case unknownCommand
         /// The user lacks a permission (NOPERM).
         case noPermission
         /// The server's bytes are not RESP2, or a reply is too large.
@@ -56,11 +60,10 @@ extension RedisError {
         public var usualOutcome: Outcome {
             switch self {
             case .connectionLost, .timeout, .protocolError: .unknown
-            case .noPermission, .serverError: .verdict
+            case .noPermission, .unknownCommand, .serverError: .verdict
             case .notConnected, .connectionFailed, .authentication, .cancelled, .loading, .busy, .killed, .readOnly,
                 .masterDown, .clusterDown, .tryAgain, .moved, .crossSlot, .noReplicas, .misconfigured, .outOfMemory,
-                .noScript,
-                .invalidURL, .closed:
+                .noScript, .noFunction, .invalidURL, .closed:
                 .notExecuted
             }
         }
@@ -88,6 +91,8 @@ extension RedisError {
             case .misconfigured: "Free disk space for the server's persistence; see the server's log."
             case .outOfMemory: "Raise the server's maxmemory, or delete finished data."
             case .noScript: "Send the script with its source."
+            case .noFunction: "Load the function's library."
+            case .unknownCommand: "Use Redis 7.0 or newer, and see whether the server renames or disables commands."
             case .noPermission: "Grant the command and the keys to this user in the server's ACL."
             case .protocolError:
                 "Check that a Redis server listens at the URL and that TLS is used on both sides or none."

@@ -4,12 +4,15 @@ extension RedisError {
     /// Creates the error for the reply `text`, for instance `OOM command not allowed`.
     init(reply text: String, file: String = #fileID, line: UInt = #line) {
         let word = text.prefix { $0 != " " }
-        let code = text.hasPrefix(Self.killed) ? .killed : Self.codes[String(word)] ?? .serverError
+        let code = Self.codes[String(word)] ?? Self.sentences.first { text.hasPrefix($0.key) }?.value ?? .serverError
         self.init(code, "the server answered: \(Self.shortened(text))", file: file, line: line)
     }
 
-    /// The start of the reply to a killed script.
-    private static let killed = "ERR Script killed by user"
+    /// The codes by the start of an error reply without a code of its own.
+    private static let sentences: [String: Code] = [
+        "ERR Script killed by user": .killed, "ERR Function not found": .noFunction,
+        "ERR unknown command": .unknownCommand,
+    ]
 
     /// The codes by the first word of an error reply.
     private static let codes: [String: Code] = [
@@ -24,7 +27,4 @@ extension RedisError {
         let line = String(text.map { $0.isNewline ? " " : $0 })
         return line.count <= 300 ? line : line.prefix(300) + "…"
     }
-
-    /// Whether an error reply means that the server does not have the script.
-    static func isUnknownScript(_ text: String) -> Bool { text.hasPrefix("NOSCRIPT") }
 }

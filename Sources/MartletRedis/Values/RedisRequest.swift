@@ -1,4 +1,4 @@
-// Requests to Redis: a command, or a script by digest.
+// Requests to Redis: a command, a function of a library, or a script by digest.
 
 /// A Lua script, identified by its digest.
 ///
@@ -39,6 +39,10 @@ public enum RedisRequest: Sendable, Hashable {
     ///
     /// If the server does not have it, the source is sent once with the same keys and arguments.
     case script(RedisScript, keys: RedisArguments, arguments: RedisArguments)
+    /// A function, called by its name.
+    ///
+    /// If the server does not know it, its library is loaded once; if that fails, the function's script runs instead.
+    case function(RedisFunction, keys: RedisArguments, arguments: RedisArguments)
 
     /// Creates a command from words.
     ///

@@ -7,26 +7,38 @@ extension ByteBuffer {
     ///
     /// - Parameters:
     ///   - request: the request.
-    ///   - asSource: whether to send a script's source (EVAL) instead of its digest (EVALSHA).
-    mutating func writeRequest(_ request: RedisRequest, asSource: Bool = false) {
+    ///   - form: how a function or a script is called; commands have one form only.
+    mutating func writeRequest(_ request: RedisRequest, as form: RequestForm = .named) {
         switch request {
         case .command(let arguments):
             writeArrayHeader(arguments.count)
             writeBytes(arguments.encoded)
         case .script(let script, let keys, let arguments):
             writeArrayHeader(3 + keys.count + arguments.count)
-            if asSource {
-                writeStaticString("$4\r\nEVAL\r\n")
-                writeBulk(script.source)
-            } else {
-                writeStaticString("$7\r\nEVALSHA\r\n$40\r\n")
-                writeString(script.sha1)
-                writeStaticString("\r\n")
-            }
-            writeBulk(keys.count)
-            writeBytes(keys.encoded)
-            writeBytes(arguments.encoded)
+            writeHead(script, as: form)
+            writeWords(keys, arguments)
+        case .function(let function, let keys, let arguments):
+            writeArrayHeader(3 + keys.count + arguments.count)
+            if form == .named { writeBytes(function.head) } else { writeHead(function.script, as: form) }
+            writeWords(keys, arguments)
         }
+    }
+
+    private mutating func writeHead(_ script: RedisScript, as form: RequestForm) {
+        if form == .source {
+            writeStaticString("$4\r\nEVAL\r\n")
+            writeBulk(script.source)
+        } else {
+            writeStaticString("$7\r\nEVALSHA\r\n$40\r\n")
+            writeString(script.sha1)
+            writeStaticString("\r\n")
+        }
+    }
+
+    private mutating func writeWords(_ keys: RedisArguments, _ arguments: RedisArguments) {
+        writeBulk(keys.count)
+        writeBytes(keys.encoded)
+        writeBytes(arguments.encoded)
     }
 
     private mutating func writeArrayHeader(_ count: Int) {

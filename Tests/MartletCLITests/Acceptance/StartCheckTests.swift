@@ -255,14 +255,16 @@ private let nothing = OriginContent(files: [], bytesPerSecond: 100 << 20)
         #expect(check.refusesStart == (result == .bad))
     }
 
-    @Test func `the permissions that are asked for are all that a server and a worker need`() async throws {
+    @Test(arguments: [["+fcall", "+function|load"], ["+eval", "+evalsha"]])
+    func `the permissions that are asked for are all that a server and a worker need`(_ calling: [String]) async throws
+    {
         let file = OriginFile(name: "a.bin", size: 100_000, seed: 1)
         try await TestStack.with(OriginContent(files: [file], bytesPerSecond: 100 << 20)) { stack in
             let words = PermissionCheckup.commands + PermissionCheckup.outside
             let known = try await stack.knownCommands(words)
             #expect(known.contains("ZADD") && known.contains("TIME") && known.contains("BLPOP"))
             try await stack.allow(
-                ["-@all", "~martlet:*", "+eval", "+evalsha", "+ping", "+client", "+info"]
+                ["-@all", "~martlet:*", "+ping", "+client", "+info"] + calling
                     + known.map { "+" + $0.lowercased() })
             let extra = ["REDIS_URL": stack.userURL]
             try await stack.serve(extra)

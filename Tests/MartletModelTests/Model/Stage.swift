@@ -56,7 +56,7 @@ struct Stage {
 
     /// Connections here break on purpose; nobody else is kept from the server by trying again at once.
     private static func quick(_ url: String) throws -> RedisConfiguration {
-        var configuration = try RedisConfiguration(url: url)
+        var configuration = try RedisConfiguration.ofTests(url: url)
         configuration.reconnectBase = .milliseconds(1)
         configuration.reconnectCap = .milliseconds(10)
         return configuration
@@ -78,7 +78,7 @@ struct Stage {
         for id in Self.ids { jobs.append(id) }
         calls += [jobs, RedisArguments("unique", "0"), RedisArguments("ledger")]
         let replies = await store.redis.send(
-            calls.map { .script(scripts[.audit], keys: keys, arguments: $0) })
+            calls.map { .function(scripts[.audit], keys: keys, arguments: $0) })
         var found: [String] = []
         for reply in replies.dropLast() {
             for case .array(let words) in try reply.get().array ?? [] {
@@ -111,7 +111,10 @@ struct Stage {
 
     // MARK: Faults
 
-    func flushScripts() async throws { try await command("SCRIPT", "FLUSH") }
+    func flushScripts() async throws {
+        try await command("SCRIPT", "FLUSH")
+        try await command("FUNCTION", "FLUSH")
+    }
 
     /// Kills Redis and waits until all connections are there again.
     func restart() async throws {
@@ -127,14 +130,22 @@ struct Stage {
         }
     }
 
+    /// Has the server know a script, so that the reply that is lost is the one to its call.
+    private func load(_ function: RedisFunction) async throws {
+        var script = RedisArguments("SCRIPT", "LOAD")
+        script.append(function.script.source)
+        var library = RedisArguments("FUNCTION", "LOAD", "REPLACE")
+        library.append(function.library.source)
+        for command in [script, library] { _ = try await redis.send(.command(command)) }
+    }
+
     /// Does `operation` on a connection that is cut when the reply comes.
     func swallow(_ script: QueueScript, _ operation: (Queue) async throws -> Void) async throws -> String {
         let before = proxy.lostReplies
         try await distant.waitUntilConnected(within: .seconds(10))
-        var load = RedisArguments("SCRIPT", "LOAD")
-        load.append(scripts[script].source)
-        _ = try await redis.send(.command(load))
-        proxy.loseReply(toRequestWith: scripts[script].sha1)
+        let function = scripts[script]
+        try await load(function)
+        proxy.loseReply(toRequestWith: function.mark)
         do {
             try await operation(Self.queue(of: distant))
             return "answered"

@@ -128,7 +128,7 @@ extension StoreView {
     }
 
     private static func meta(_ model: Model) -> [String: String] {
-        var fields = ["schema": "1", "offset": "\(model.now)", "global_version": "\(model.globalVersion)"]
+        var fields = ["schema": "1 1", "offset": "\(model.now)", "global_version": "\(model.globalVersion)"]
         for (name, value) in model.settings { fields[name] = "\(value)" }
         for (name, value) in model.counts { fields[name] = "\(value)" }
         fields["clock"] = model.clock.map { (["\($0.place)"] + ($0.id.map { [$0] } ?? [])).joined(separator: " ") }

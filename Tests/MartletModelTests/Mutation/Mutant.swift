@@ -1,40 +1,78 @@
-// Scripts with one text changed: with a clock that stands still, and with a mistake planted.
+// Scripts with one line changed: with a clock that stands still, and with a mistake planted.
+//
+// A line is named by its anchor, ` --@ name` at its end, which is no part of the library.
 
 import FoundationEssentials
 
 @testable import MartletQueue
 
-/// One change of one script's text.
+/// One change of one line of a script.
 struct Change: Sendable {
+    /// What becomes of the line.
+    enum Edit: Sendable {
+        /// It is not there.
+        case removed
+        /// Its condition holds never, or always.
+        case never, always
+        /// A part of it, which stands there once, becomes another text.
+        case replaced(String, String)
+        /// It becomes another statement.
+        case becomes(String)
+    }
+
     var file: ScriptFile
-    /// Stands there exactly once.
-    var text: String
-    var replacement: String
+    var anchor: String
+    var edit: Edit
+
+    /// The line after the change; `nil` where the edit does not fit it.
+    func applied(to line: String) -> String? {
+        switch edit {
+        case .removed: return ""
+        case .never: return condition(of: line, becomes: "false")
+        case .always: return condition(of: line, becomes: "true")
+        case .becomes(let text): return text
+        case .replaced(let part, let text):
+            let parts = line.components(separatedBy: part)
+            return parts.count == 2 ? parts.joined(separator: text) : nil
+        }
+    }
+
+    private func condition(of line: String, becomes word: String) -> String? {
+        guard let start = line.firstRange(of: "if "), let end = line.firstRange(of: " then") else { return nil }
+        return line.replacing(line[start.upperBound..<end.lowerBound], with: word, maxReplacements: 1)
+    }
 }
 
-/// The text to change is not there, or more than once: the list of changes is out of date.
-struct NoSuchText: Error, CustomStringConvertible {
+/// The line to change is not there, or it is another one: the list of changes is out of date.
+struct NoSuchLine: Error, CustomStringConvertible {
     var change: Change
     var found: Int
-    var description: String { "\(change.file) has this \(found) times instead of once: \(change.text)" }
+    var description: String {
+        "\(change.file) has the anchor \(change.anchor) \(found) times instead of once, or its line is not what is changed"
+    }
 }
 
 extension ScriptTable {
     /// The clock as the scripts read it, and one that stands where `offset` puts it.
-    private static let clock = Change(
-        file: .prelude,
-        text: "local now = tonumber(stamp)",
-        replacement: "local now = 0")
+    private static let clock = Change(file: .runtime, anchor: "clock", edit: .becomes("local now = 0"))
 
     /// The shipped scripts, with a clock that stands still between operations, and with `changes`.
     static func withClockThatStands(_ changes: Change...) throws -> ScriptTable {
         var texts: [ScriptFile: String] = [:]
         for change in [clock] + changes {
             let text = texts[change.file] ?? String(decoding: change.file.source, as: UTF8.self)
-            let parts = text.components(separatedBy: change.text)
-            guard parts.count == 2 else { throw NoSuchText(change: change, found: parts.count - 1) }
-            texts[change.file] = parts.joined(separator: change.replacement)
+            texts[change.file] = try applied(change, to: text)
         }
         return ScriptTable { file in texts[file].map { Array($0.utf8) } ?? file.source }
+    }
+
+    private static func applied(_ change: Change, to text: String) throws -> String {
+        let mark = " --@ " + change.anchor
+        var lines = text.components(separatedBy: "\n")
+        let places = lines.indices.filter { lines[$0].hasSuffix(mark) }
+        guard places.count == 1, let changed = change.applied(to: String(lines[places[0]].dropLast(mark.count)))
+        else { throw NoSuchLine(change: change, found: places.count) }
+        lines[places[0]] = changed
+        return lines.joined(separator: "\n")
     }
 }

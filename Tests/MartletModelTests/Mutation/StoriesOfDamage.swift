@@ -182,8 +182,8 @@ extension Scenario {
 extension Stage {
     /// What the registry's script says to a name when there may be two queues.
     fileprivate func register(_ name: String) async throws -> Int? {
-        let request = RedisRequest.script(
-            scripts.register, keys: RedisArguments(store.queuesKey), arguments: RedisArguments(name, "2"))
+        let request = RedisRequest.function(
+            scripts[.register], keys: RedisArguments(store.queuesKey), arguments: RedisArguments(name, "2"))
         let answer = try await store.redis.send(request)
         return answer.int
     }
