@@ -26,7 +26,12 @@ extension DownloadJob: Codable {
         case onConflict = "on_conflict"
     }
 
-    /// Reads a payload; if it has a track's id and a URL, the id counts.
+    /// Decodes a payload.
+    ///
+    /// A track's id takes precedence over a URL.
+    ///
+    /// - Parameter decoder: the decoder of the payload.
+    /// - Throws: `DecodingError` when it has neither a track's id nor a URL, or no file name.
     public init(from decoder: any Decoder) throws {
         let fields = try decoder.container(keyedBy: CodingKeys.self)
         let track = try fields.decodeIfPresent(String.self, forKey: .trackID)
@@ -38,7 +43,10 @@ extension DownloadJob: Codable {
         onConflict = try fields.decodeIfPresent(NameConflict.self, forKey: .onConflict)
     }
 
-    /// Writes the payload: the URL or the track's id, without the fields that are `nil`.
+    /// Encodes the payload: the URL or the track's id, without the fields that are `nil`.
+    ///
+    /// - Parameter encoder: the encoder of the payload.
+    /// - Throws: the encoder's error.
     public func encode(to encoder: any Encoder) throws {
         var fields = encoder.container(keyedBy: CodingKeys.self)
         switch source {
@@ -53,7 +61,7 @@ extension DownloadJob: Codable {
     }
 }
 
-/// Writes a flat JSON object.
+/// Builds a flat JSON object.
 private struct PayloadText {
     private var bytes: [UInt8] = []
 

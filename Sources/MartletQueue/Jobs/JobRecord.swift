@@ -1,12 +1,10 @@
-// A job as the queue keeps it, with the one table that gives the short field names their meaning.
+// A stored job, and the table that maps short field names to their meaning.
 
 public import FoundationEssentials
 public import MartletJobs
 import MartletRedis
 
-/// The fields of a job's hash.
-///
-/// Short, because they are stored a million times.
+/// The fields of a job's hash; the names are short because they are stored a million times.
 enum JobField: String, Sendable, CaseIterable {
     case type = "t"
     case payload = "p"
@@ -119,7 +117,7 @@ public struct JobRecord: Sendable {
     public var updatedAt: Date
     /// Redis' clock when the job was read.
     public var readAt: Date
-    /// Its place in its index, with the id: where a page of a listing goes on.
+    /// The position in its index, with the id: where the next page of a listing starts.
     var place: String
 
     /// The displayed attempt: failures + 1 while active or completed, otherwise the failures; 0 before the first claim.
@@ -127,13 +125,13 @@ public struct JobRecord: Sendable {
 }
 
 extension JobRecord {
-    /// Reads `{state, score, hash as flat list, id?}` as the script `read` answers it; `nil` for a job that is not there.
+    /// Parses `{state, score, hash as flat list, id?}` from the script `read`; `nil` for a missing job.
     init?(_ value: RedisValue, id: JobID? = nil, queue: QueueName, now: Int) throws(QueueError) {
         guard let parts = value.array else { return nil }
         guard parts.count >= 3, let state = parts[0].string.flatMap(JobState.init), let place = parts[1].string,
             let pairs = parts[2].array, let name = id?.description ?? parts.dropFirst(3).first?.string
         else { throw QueueError.broken("read", value) }
-        // An index may hold a word that is no id; it hides no other job.
+        // An index may contain an invalid id; it must not hide other jobs.
         guard let id = id ?? JobID(stored: name) else { return nil }
         let fields = JobFields(pairs)
         let runnableSince = parts.count > 4 ? parts[4].string.flatMap { Int($0) } : nil
@@ -161,7 +159,7 @@ extension JobRecord {
         claims = fields.claims
         failures = fields.int(.failures)?.asCount ?? 0
         lost = fields.bytes(.lost).flatMap(Losses.init)?.all ?? 0
-        // The error of an attempt before the one that completed is none of the job's any more.
+        // The error of an earlier attempt does not belong to a completed job.
         error = state == .completed ? nil : fields.text(.error)
         output = fields.bytes(.output)
         progress = fields.text(.progress).flatMap(JobProgress.init(stored:))
@@ -175,18 +173,18 @@ extension JobRecord {
         readAt = Date(milliseconds: now)
         let moments = [
             createdAt, startedAt, fields.changedAt, state.isFinal || state == .paused ? Date(milliseconds: score) : nil,
-            // What was promoted changed when it fell due.
+            // A promoted job changed when it became due.
             runnableSince.map { Date(milliseconds: min($0, now)) },
         ]
         updatedAt = moments.compactMap(\.self).max() ?? createdAt
     }
 }
 
-/// The fields of one job's hash as they came from Redis.
+/// The fields of one job's hash, as read from Redis.
 struct JobFields {
     private var values: [String: [UInt8]] = [:]
 
-    /// Reads a flat list of names and values.
+    /// Parses a flat list of names and values.
     init(_ pairs: [RedisValue]) {
         for index in stride(from: 0, to: pairs.count - 1, by: 2) {
             guard let name = pairs[index].string else { continue }
@@ -220,15 +218,15 @@ struct JobFields {
 }
 
 extension Int {
-    /// The number as a count that can be counted on from: what no count can be is the nearest that can.
+    /// The number clamped to a valid count.
     var asCount: Int { Swift.min(Swift.max(self, 0), Int(Int32.max)) }
-    /// The number as a priority; what is stored may be any number.
+    /// The number clamped to a valid priority.
     var asPriority: Int { Swift.min(Swift.max(self, Schema.priorities.lowerBound), Schema.priorities.upperBound) }
-    /// The number as a wait in milliseconds, at least 1 and at most a year.
+    /// The number as a delay in milliseconds, clamped to 1 ms to a year.
     var asWait: Int { Swift.min(Swift.max(self, 1), Schema.longestWait) }
 }
 
-/// The field `l`: all losses, and how many of them count towards poison.
+/// The field `l`: all losses, and those that count towards poison.
 struct Losses {
     var all: Int
     var inARow: Int
@@ -242,7 +240,7 @@ struct Losses {
 }
 
 extension Date {
-    /// What is stored may be any number; a date beyond the years 1 to 9999 is one that no calendar can show.
+    /// The milliseconds that calendars can represent, the years 1 to 9999; stored values may be anything.
     private static let range = -62_135_596_800_000...253_402_300_799_999
 
     init(milliseconds: Int) {
@@ -254,29 +252,29 @@ extension Date {
 extension JobProgress {
     /// `completed/total/rate`, the last two empty when unknown.
     package var stored: String {
-        // A rate may come from a division by an author; what is no sensible number is left out.
+        // A rate may be the result of a handler's division; non-finite values are dropped.
         let rate = self.rate.flatMap { (0...1e15).contains($0) ? String(Int64($0.rounded())) : nil }
         return "\(Self.bounded(completed))/\(total.map { String(Self.bounded($0)) } ?? "")/\(rate ?? "")"
     }
 
-    /// A number of units within what a double holds exactly, so that nobody who computes with it leaves an integer's range.
+    /// A number within the exact range of doubles, so that computations with it cannot overflow.
     private static func bounded(_ units: Int64) -> Int64 { min(max(units, 0), 1 << 53) }
 
-    /// Reads what ``stored`` wrote; `nil` for anything else.
+    /// Parses the form of ``stored``; `nil` for any other text.
     package init?(stored text: String) {
         let parts = text.split(separator: "/", omittingEmptySubsequences: false)
         guard parts.count == 3, let completed = Int64(parts[0]) else { return nil }
-        // As when it was stored, whoever stored it: a rate is a whole number.
+        // A rate is stored as an integer.
         let rate = Double(parts[2]).flatMap { (0...1e15).contains($0) ? $0.rounded() : nil }
         self.init(completed: Self.bounded(completed), total: Int64(parts[1]).map(Self.bounded), rate: rate)
     }
 }
 
 extension RetryPolicy {
-    /// `base:factor:cap:jitter`, the durations in ms.
+    /// `base:factor:cap:jitter`, durations in ms.
     package var stored: String { "\(base.inMilliseconds):\(factor):\(cap.inMilliseconds):\(jitter)" }
 
-    /// Reads what ``stored`` wrote; `nil` for anything else.
+    /// Parses the form of ``stored``; `nil` for any other text.
     package init?(stored text: String) {
         let parts = text.split(separator: ":")
         guard parts.count == 4, let base = Int(parts[0]), let factor = Double(parts[1]), let cap = Int(parts[2]),

@@ -1,18 +1,18 @@
-// Several pushes as one call of the script, and what each of them is answered.
+// Several pushes merged into one script call, and the answer to each.
 
 import MartletJobs
 import MartletRedis
 
-/// One call of the script for several pushes of one queue and level.
+/// One script call for several pushes with the same queue and level.
 struct DurableCall {
     let queue: Queue
     let durability: Durability
     private let jobs: [NewJob]
-    /// Which push of the batch has which jobs of the call.
+    /// Maps each push of the batch to its jobs in the call.
     private let members: [(index: Int, jobs: Range<Int>)]
     private let call: PushCall
 
-    /// Calls for a batch of pushes, each of no more than 200 jobs and about a MiB unless one push has more.
+    /// The calls for a batch of pushes, at most 200 jobs and about 1 MiB each unless a single push is larger.
     static func merged(_ batch: [DurablePush]) -> [DurableCall] {
         var groups: [Group] = []
         for (index, push) in batch.enumerated() {
@@ -66,7 +66,7 @@ struct DurableCall {
         .function(queue.store.scripts[.enqueue], keys: queue.keys.arguments, arguments: call.arguments)
     }
 
-    /// What each of the pushes is answered.
+    /// The answer to each push.
     func answers(
         _ reply: Result<RedisValue, RedisError>, _ confirmation: Confirmation
     ) -> [(index: Int, answer: DurableConnection.Answer)] {

@@ -1,4 +1,4 @@
-// Places in line and other scores as the scripts write them: ms, with a fraction where several jobs share one ms.
+// Scores as the scripts write them: ms, with a fraction where several jobs share a ms.
 
 import FoundationEssentials
 import MartletRedis
@@ -14,7 +14,8 @@ extension Double {
 }
 
 extension Int {
-    /// The ms of a score, without the fraction that only tells jobs of one ms apart; `nil` for what is no time.
+    /// The ms of a score without its fraction, which only orders jobs of the same ms; `nil` for text that is not a
+    /// time.
     init?(place text: some StringProtocol) {
         if let whole = Int(text) {
             self = whole
@@ -26,7 +27,7 @@ extension Int {
 }
 
 extension RedisValue {
-    /// The ms of a place in line.
+    /// The ms of a position.
     var placeInMilliseconds: Int? { int ?? string.flatMap { Int(place: $0) } }
 }
 
@@ -34,7 +35,9 @@ extension Date {
     /// The latest moment that RFC 3339 can write, in ms.
     private static let latestMilliseconds = 253_402_300_799_999.0
 
-    /// The moment as ms of Redis' clock, never before it; what lies outside the years 1970 to 9999 is moved there.
+    /// The time as ms of Redis' clock, rounded up.
+    ///
+    /// Times outside the years 1970 to 9999 are clamped.
     var roundedUpMilliseconds: Int {
         let exact = (timeIntervalSince1970 * 1000).rounded(.up)
         return Int(exact.isNaN ? 0 : Swift.min(Swift.max(exact, 0), Self.latestMilliseconds))

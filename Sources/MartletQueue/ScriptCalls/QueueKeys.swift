@@ -4,11 +4,13 @@ import MartletRedis
 
 /// The keys of one queue.
 struct QueueKeys: Sendable {
-    /// `<prefix>:{<queue>}:`; the scripts make the names of all other keys of it.
+    /// `<prefix>:{<queue>}:`.
+    ///
+    /// The scripts build all other keys from it.
     let prefix: String
-    /// The one key that the scripts take, encoded once.
+    /// The key argument of the scripts, encoded once.
     let arguments: RedisArguments
-    /// The hash of the queue's own numbers.
+    /// The hash of the queue's settings, flags and counters.
     let meta: String
     /// The list on which idle workers wait.
     let wake: String

@@ -1,19 +1,19 @@
-// The scripts by name, and the files that their library is made of.
+// The scripts by name, and the files of their library.
 
 /// One of the scripts: a function of the library.
 package enum QueueScript: Int, CaseIterable, Sendable {
     case enqueue, turn, beat, sweep, control, configure, read, audit, repair, remove
-    /// Not of a queue: on slots of their own.
+    /// Not part of a queue: their keys are in other slots.
     case global, register
     case permissions
 
-    /// The word that stands for it in Lua, in the names of functions and in messages.
+    /// Its name in Lua, in function names and in messages.
     package var name: String { "\(self)" }
 
     /// The file that defines it.
     var file: ScriptFile { self == .register ? .global : ScriptFile(rawValue: name) ?? .runtime }
 
-    /// What Redis is told of it: whether it may run while memory is full, and whether it only reads.
+    /// The flags that Redis receives: whether it may run while memory is full, and whether it only reads.
     var flags: [String] {
         switch self {
         case .turn, .beat, .sweep, .control, .configure, .repair, .remove: ["allow-oom"]
@@ -23,12 +23,14 @@ package enum QueueScript: Int, CaseIterable, Sendable {
     }
 }
 
-/// One file of Lua source, in the order in which they make the library; each needs only files before it.
+/// A file of Lua source, in the order of the library.
+///
+/// A file needs only files before it.
 package enum ScriptFile: String, CaseIterable, Sendable {
     case runtime, values, order, hooks, changes, places, dues, wake, locate, finish, promote, attempts, claims, homes
     case enqueue, turn, beat, sweep, control, configure, read, audit, repair, remove, global, permissions
 
-    /// Its text as it is shipped.
+    /// The file's text.
     package var source: [UInt8] {
         switch self {
         case .runtime: PackageResources.runtime_lua
@@ -60,6 +62,6 @@ package enum ScriptFile: String, CaseIterable, Sendable {
         }
     }
 
-    /// Whether it defines functions and nothing that other files use: its local names end with it.
+    /// Whether no other file uses its definitions, so that its local variables end with it.
     var isClosed: Bool { QueueScript.allCases.contains { $0.name == rawValue } }
 }

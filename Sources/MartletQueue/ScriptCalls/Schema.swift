@@ -1,33 +1,34 @@
-// What Swift and the scripts must agree on, written once: keys, indexes, settings, constants. Lua gets it as source.
+// The facts that Swift and the scripts share, defined once: keys, indexes, settings, constants. Lua receives them as
+// source.
 
-/// The facts of the store's form.
+/// The schema of the store.
 enum Schema {
-    /// The version of the form in which this release writes a queue.
+    /// The schema version that this release writes.
     static let version = 1
-    /// The least version that can read what this release writes.
+    /// The lowest version that can read what this release writes.
     static let readableFrom = 1
-    /// Both, as `meta` keeps them.
+    /// Both versions, as stored in `meta`.
     static let stored = "\(version) \(readableFrom)"
 
-    /// What a queue's prefix is followed by in the key of a job; the job's id comes behind it.
+    /// The part of a job's key between the queue's prefix and the job's id.
     static let jobKey = "job:"
-    /// The keys of a queue that are not indexes, by what follows the queue's prefix.
+    /// The keys of a queue that are not indexes, without the queue's prefix.
     static let otherKeys = ["meta", "wake", "claims", "unique", "tomb", "tombs", "workers"]
-    /// The indexes in the order in which one is believed where several hold a job.
+    /// The indexes by precedence, for a job that is in several of them.
     static let believed: [JobIndex] = [.active, .paused, .delayed, .queued, .completed, .failed, .cancelled]
 
-    /// The fields of a job's hash with which the end of an attempt has more to look at than the token.
+    /// The fields of a job's hash that require more checks than the token when an attempt ends.
     static let moreFields: [JobField] = [.uniqueKey, .digest, .wanted]
 
-    /// A setting of a queue, as `meta` keeps it.
+    /// A setting of a queue, as stored in `meta`.
     struct Setting {
         /// The field's name.
         var name: String
-        /// The values that it may have.
+        /// The allowed values.
         var range: ClosedRange<Int>
-        /// The value of a queue that has none.
+        /// The default.
         var standard: Int
-        /// Whether every call needs it, so that it stands in the plan.
+        /// Whether every call reads it, so that it is part of the plan.
         var isInPlan = false
     }
 
@@ -51,24 +52,24 @@ enum Schema {
 
     /// A year in ms: the longest delay, the longest timeout and the longest retention.
     static let longestWait = 31_536_000_000
-    /// What one level of priority is worth in ms where priorities are strict.
+    /// The ms that one level of priority is worth under strict priorities.
     static let longestStep = 1 << 42
-    /// The priorities that a job may have.
+    /// The allowed priorities.
     static let priorities = -1000...1000
-    /// How often a failed attempt may be tried again.
+    /// The allowed numbers of retries.
     static let retries = 0...100
-    /// How often a job may be lost in a row before it fails as poison.
+    /// The number of consecutive losses after which a job fails as poison.
     static let mostLosses = 3
-    /// The same where each time its worker died while the job ran in a process of its own, and hardly can be the cause.
+    /// The same for losses in a separate process, where the job is rarely the cause of its worker's death.
     static let mostLossesApart = 6
 
-    /// The constants of the scripts, by their names in Lua.
+    /// The constants of the scripts by their Lua names.
     private static let constants: [(name: String, value: Int)] = [
         ("LEAST_PRIORITY", priorities.lowerBound), ("MOST_PRIORITY", priorities.upperBound),
         ("MOST_RETRIES", retries.upperBound), ("DEFAULT_RETRIES", JobRecord.defaultMaxRetries),
         ("MAX_LOST", mostLosses), ("MAX_LOST_APART", mostLossesApart), ("MAX_WAIT", longestWait),
         ("MOST_COUNT", Int(Int32.max)),
-        // Above this a double does not tell whole numbers apart.
+        // Doubles above this do not represent all integers.
         ("MOST_EXACT", 1 << 53),
         // Lua writes larger numbers with an exponent.
         ("MAX_CLAIMS", 100_000_000_000_000), ("VERSION", version),
@@ -95,7 +96,7 @@ extension Schema {
             """
     }
 
-    /// The names that the source above defines, for what checks the scripts.
+    /// The names that the generated source defines, for checks of the scripts.
     static var luaNames: [String] {
         constants.map(\.name) + [
             "SCHEMA", "KEYS_OF_A_QUEUE", "INDEXES", "FINAL", "IS_INDEX", "IS_FINAL", "MORE_FIELDS", "SETTINGS", "PLAN",

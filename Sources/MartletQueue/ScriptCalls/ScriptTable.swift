@@ -1,4 +1,4 @@
-// The scripts as a store sends them: one library of Redis functions, and each function as a script of the same source.
+// The scripts as a store sends them: one library of Redis functions, and each function as a standalone script.
 
 import Crypto
 package import MartletRedis
@@ -8,19 +8,19 @@ package struct ScriptTable: Sendable {
     /// The scripts of this version.
     package static let shipped = ScriptTable { $0.source }
 
-    /// How the names of all our libraries begin; the digest of the source follows.
+    /// The prefix of the names of Martlet's libraries; a digest of the source follows.
     package static let libraryPrefix = "martlet_"
-    /// How many digits of the digest there are.
+    /// The number of digits of the digest.
     package static let digestLength = 12
 
     /// The library that defines the functions.
     package let library: RedisLibrary
     private let functions: [RedisFunction]
 
-    /// The scripts made of what `source` says each file holds; those who try other texts bring their own.
+    /// Creates the scripts from the files; `source` returns the text of each, so that tests can replace one.
     ///
-    /// The library's name and those of its functions carry the digest of its source: names of functions are unique over
-    /// all libraries of a server, and several versions are at work while a deployment is replaced.
+    /// The names of the library and its functions contain a digest of the source. Function names are unique across all
+    /// libraries of a server, and several versions run at the same time during a deployment.
     package init(_ source: (ScriptFile) -> [UInt8]) {
         let files = LibraryFiles(source)
         let body = files.text(ScriptFile.allCases)
@@ -56,7 +56,7 @@ package struct ScriptTable: Sendable {
         return text
     }
 
-    /// The same function as a script: what the function needs of the library, and behind it the call.
+    /// The function as a standalone script: the parts of the library that it needs, followed by the call.
     private static func script(_ script: QueueScript, _ files: LibraryFiles) -> RedisScript {
         let flags = script.flags.isEmpty ? "" : " flags=\(script.flags.joined(separator: ","))"
         let call = "return functions.\(script.name)(KEYS, ARGV)\n"
@@ -64,7 +64,7 @@ package struct ScriptTable: Sendable {
         return Self.script(script.name, Array("#!lua\(flags)\n".utf8) + body + Array(call.utf8))
     }
 
-    /// A script of this source.
+    /// Creates a script from its source.
     static func script(_ name: String, _ source: [UInt8]) -> RedisScript {
         RedisScript(name: name, source: source, sha1: hex(Insecure.SHA1.hash(data: source)))
     }

@@ -1,10 +1,10 @@
-// The wire forms of the hot path by themselves, for the tools that measure what they cost.
+// The wire formats of the hot path, for tools that measure their cost.
 
 package import MartletRedis
 
-/// What goes to the scripts and what comes back, as ``Queue``'s operations write and read it.
+/// The requests and replies of the scripts, as ``Queue``'s operations write and read them.
 package enum WireForms {
-    /// The call that pushes jobs, each judged by itself.
+    /// The call that pushes jobs one by one.
     package static func push(_ jobs: [NewJob], to queue: Queue) -> RedisRequest {
         .function(
             queue.store.scripts[.enqueue], keys: queue.keys.arguments, arguments: PushCall(jobs[...]).arguments)
@@ -17,14 +17,14 @@ package enum WireForms {
             arguments: TurnCall(settlements[...], claim: claim).arguments)
     }
 
-    /// What a turn brought.
+    /// Parses the reply to a turn.
     package static func turn(
         _ settlements: [Settlement], claim: ClaimRequest?, reply: RedisValue
     ) throws(QueueError) -> TurnReply {
         try TurnCall(settlements[...], claim: claim).reply(reply)
     }
 
-    /// Writes a push and reads what became of it.
+    /// Encodes a push and parses its reply.
     package static func push(_ jobs: [NewJob], reply: RedisValue) throws(QueueError) -> [EnqueueVerdict] {
         try PushCall(jobs[...]).verdicts(reply)
     }

@@ -1,4 +1,4 @@
-// All queues under one prefix of one Redis: the connections, and what is asked of Redis itself.
+// The store: all queues under one prefix of one Redis, and its connections.
 
 public import Logging
 import MartletJobs
@@ -26,7 +26,7 @@ public final class JobStore: Service, Sendable {
     let atomicPushes = AsyncSemaphore(bytes: 64 << 20)
     let memory = MemoryGuard()
     let known = KnownQueues()
-    /// How many queues there may be; see ``limitQueues(to:)``.
+    /// The most queues; see ``limitQueues(to:)``.
     let queueLimit = Atomic(JobStore.standardQueueLimit)
     let queuesKey: String
     let globalKey: String
@@ -47,7 +47,7 @@ public final class JobStore: Service, Sendable {
             logger: logger)
     }
 
-    /// A store that runs these scripts.
+    /// Creates a store with these scripts.
     package init(
         redis configuration: RedisConfiguration, prefix: String, scripts: ScriptTable,
         confirmationLimit: Duration = .seconds(1), logger: Logger
@@ -73,7 +73,7 @@ public final class JobStore: Service, Sendable {
             group.addTask {
                 async let durable: Void = self.durable.run()
                 try await self.redis.run()
-                // What still waits for its confirmation gets it.
+                // Pending confirmations are completed.
                 try await durable
             }
             group.addTask { try await self.waiter.run() }
@@ -84,10 +84,10 @@ public final class JobStore: Service, Sendable {
         }
     }
 
-    /// What is shared by the callers of each queue that was asked for.
+    /// The shared state of each known queue.
     var knownCalls: [QueueName: QueueCalls] { known.all }
 
-    /// Has the next push of each queue look again how safe the queue wants it.
+    /// Makes the next push of each queue read the queue's durability again.
     private func forgetLevels() async throws {
         while true {
             try await Task.sleep(for: .seconds(5))

@@ -1,4 +1,4 @@
-// One queue: a name over a store, and the one way in which its scripts are called.
+// A queue: a name in a store, and the function that calls its scripts.
 
 import MartletJobs
 import MartletRedis
@@ -30,7 +30,7 @@ public struct Queue: Sendable {
         keys = calls.keys
     }
 
-    /// Runs a script; creates the queue first where it does not exist yet.
+    /// Runs a script; creates the queue first if it does not exist.
     func run(_ script: QueueScript, _ arguments: RedisArguments, ids: [JobID] = []) async throws(QueueError)
         -> RedisValue
     {
@@ -48,7 +48,7 @@ public struct Queue: Sendable {
 
     /// Runs a script that only reads.
     ///
-    /// `nil` when the queue does not exist. Reading never creates one.
+    /// `nil` when the queue does not exist; reading never creates one.
     func read(_ script: QueueScript, _ arguments: RedisArguments) async throws(QueueError) -> [RedisValue]? {
         let value = try await send(script, arguments, [])
         if value.isNoQueue { return nil }
@@ -61,15 +61,16 @@ public struct Queue: Sendable {
     {
         let request = RedisRequest.function(store.scripts[script], keys: keys.arguments, arguments: arguments)
         let value: RedisValue
-        // At once: Redis works on a turn or a push while the tasks that are still to run here do. Deferred to the end of the
-        // tick, as single commands are, it would halve the jobs a second of handlers that run on the connection's thread.
+        // Written at once: Redis processes a turn or push while the remaining tasks of this thread run. Deferring it to
+        // the end of the tick, as for single commands, would halve the throughput of handlers on the connection's
+        // thread.
         do throws(RedisError) { value = try await store.redis.send(request, writesAtOnce: true) } catch {
             throw QueueError(error, ids: ids)
         }
         return try Self.checked(value)
     }
 
-    /// The value, unless the queue is newer than this process.
+    /// The value, unless the queue has a newer schema than this process.
     static func checked(_ value: RedisValue) throws(QueueError) -> RedisValue {
         guard value.array?.first?.string == "schema" else { return value }
         let stored = value.array?.last?.string ?? "?"
@@ -80,19 +81,19 @@ public struct Queue: Sendable {
     }
 }
 
-/// What the callers of one queue share in a process: their single pushes and look-ups travel together.
+/// The state that the callers of one queue share in a process: their single pushes and reads are batched.
 final class QueueCalls: Sendable {
     /// Texts, made once.
     let keys: QueueKeys
     let pushes: Coalescer<NewJob, EnqueueVerdict>
     let lookUps: Coalescer<JobID, JobRecord?>
-    /// The level of durability that the queue is known to ask of its pushes; negative while it is not known.
+    /// The durability that the queue requires of pushes; negative while unknown.
     let level = Atomic(-1)
-    /// The most jobs ever created that an answer to our pushes named.
+    /// The highest total of created jobs in the replies to this process's pushes.
     let acknowledged = Atomic(0)
-    /// By how much an answer, or Redis when it had come back, lay below an answer that was there before.
+    /// By how much a reply, or a restarted Redis, was below an earlier reply.
     let missing = Atomic(0)
-    /// How often the two before this have begun again.
+    /// How often the two values above were reset.
     let generation = Atomic(0)
 
     init(_ keys: QueueKeys, connection: ConnectionExecutor?) {
@@ -101,10 +102,10 @@ final class QueueCalls: Sendable {
         lookUps = Coalescer(limit: 100, connection: connection)
     }
 
-    /// The mode of a push that waits for nothing: it has the script look where the queue's level is not known.
+    /// The mode of a push without durability; the script checks the queue's level while it is unknown here.
     func plainMode(_ word: String) -> String { level.load(ordering: .relaxed) == 0 ? word : word + " 0" }
 
-    /// A push in this mode was taken, so the queue asks for nothing.
+    /// A push in this mode was accepted, so the queue requires nothing.
     func notePlain(_ mode: String) {
         if mode.last == "0" { level.store(0, ordering: .relaxed) }
     }
@@ -115,7 +116,7 @@ extension RedisValue {
 }
 
 extension Array {
-    /// The array in slices of at most `size`.
+    /// Slices of the array with at most `size` elements.
     package func chunks(of size: Int) -> [ArraySlice<Element>] {
         stride(from: 0, to: count, by: size).map { self[$0..<Swift.min($0 + size, count)] }
     }

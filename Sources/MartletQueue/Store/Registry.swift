@@ -1,4 +1,4 @@
-// The registry of queue names, how many there may be, and the pause of all queues.
+// The registry of queue names, the limit of queues, and the pause of all queues.
 
 import MartletRedis
 import Synchronization
@@ -23,10 +23,10 @@ extension JobStore {
         return members.compactMap { $0.string.flatMap { QueueName($0) } }.sorted()
     }
 
-    /// Registers a queue, then reads the global flag, then creates it with that flag.
+    /// Registers a queue, reads the global flag, then creates the queue with that flag.
     func register(_ name: QueueName) async throws(QueueError) -> GlobalFlag {
-        // The registry counts what it takes, so that a queue that is not in it any more can be told from one that a
-        // restored registry never had.
+        // The registry counts its names, so that a removed queue can be distinguished from one that a restored registry
+        // never had.
         try await identify()
         if try await !isRegistered(name) {
             let limit = queueLimit.load(ordering: .relaxed)
@@ -52,9 +52,9 @@ extension JobStore {
                 + "raise the limit")
     }
 
-    /// Puts queues of this process that have data but are not in the registry back into it.
+    /// Adds queues of this process that have data but are not registered back to the registry.
     ///
-    /// A deletion takes the name out before it looks a last time; a process that died in between leaves such a queue.
+    /// A deletion removes the name before its last check; a process that died in between leaves such a queue.
     private func repairRegistry(_ names: [QueueName]) async throws(QueueError) {
         let missing = Set(knownCalls.keys).subtracting(names).sorted()
         let replies = await redis.send(missing.map { .command("EXISTS", "\(prefix):{\($0)}:meta") })
@@ -99,8 +99,8 @@ extension JobStore {
         try await apply(flag, to: names)
     }
 
-    // First the global flag, then the registry, then every queue: a queue that is created meanwhile is either in the
-    // registry already, or reads the flag after it was set.
+    // First the global flag, then the registry, then every queue: a queue created meanwhile is either registered
+    // already or reads the new flag.
     private func setGlobalPause(_ paused: Bool, reason: String, who: String) async throws(QueueError) {
         let request = RedisRequest.function(
             scripts[.global], keys: RedisArguments(globalKey),
@@ -108,11 +108,11 @@ extension JobStore {
         let value = try await send(request)
         guard let version = value.int else { throw .broken("global", value) }
         let flag = GlobalFlag(paused: paused, version: version, reason: reason, by: who)
-        // The flag is set: whatever fails from here on, a part is done.
+        // The flag is set: any later error is a partial one.
         do throws(QueueError) { try await apply(flag, to: try await queueNames()) } catch { throw error.afterPart }
     }
 
-    /// Applies the flag to each queue by itself: one that fails keeps no other from it.
+    /// Applies the flag to each queue separately, so that one failure does not affect others.
     private func apply(_ flag: GlobalFlag, to names: [QueueName]) async throws(QueueError) {
         var failed: [QueueName] = []
         var first: QueueError?
@@ -120,7 +120,7 @@ extension JobStore {
             do throws(QueueError) { try await flag.apply(to: queue(name)) } catch {
                 failed.append(name)
                 first = first ?? error
-                // Without a connection no other would fare better.
+                // Without a connection the others would fail too.
                 if error.kind == .notExecuted(.unavailable) { break }
             }
         }
@@ -146,8 +146,8 @@ struct GlobalFlag {
 
     /// Sets the flag of a queue.
     ///
-    /// A queue without data that is registered is being created and may have read an older flag: it is created with this
-    /// one. One that is not registered was deleted and stays so.
+    /// A registered queue without data is being created and may have read an older flag: it is created with this one.
+    /// An unregistered one was deleted and stays so.
     func apply(to queue: Queue) async throws(QueueError) {
         let arguments = RedisArguments("pause_all", paused ? "1" : "0", "\(version)", reason, by)
         if try await queue.read(.configure, arguments) == nil, try await queue.store.isRegistered(queue.name) {

@@ -1,8 +1,8 @@
-// How a client calls functions: by name, after loading their library where it is missing, or else as scripts.
+// How a client calls functions: by name, after loading a missing library, or as scripts.
 
 import Synchronization
 
-/// How a function or a script goes over the wire.
+/// How a function or a script is sent.
 enum RequestForm: Sendable, Equatable {
     /// A function by its name (FCALL), a script by its digest (EVALSHA).
     case named
@@ -12,44 +12,44 @@ enum RequestForm: Sendable, Equatable {
     case source
 }
 
-/// The pure machine that decides how functions are called: how first, and how again when the server knows nothing of it.
+/// The state machine that decides how functions are called, and how a call is repeated that the server did not know.
 ///
-/// Times are instants of a monotonic clock.
+/// It does no I/O. Times are instants of a monotonic clock.
 struct FunctionCallMachine: Sendable {
-    /// What to do with a request whose reply has come.
+    /// What to do after the reply to a request.
     enum Step: Sendable, Equatable {
         /// The reply is final.
         case done
-        /// The library is missing: load it, then ask ``loaded(_:now:)``.
+        /// The library is missing: load it, then call ``loaded(_:now:)``.
         case load
-        /// Nothing happened; send it again in this form.
+        /// The request was not executed; send it again in this form.
         case again(RequestForm)
     }
 
-    /// How long scripts are used before functions are tried again: a full or switching server may soon take the library, a
-    /// user's rights change seldom.
+    /// How long scripts are used before functions are tried again: short for a server that is full or fails over, long
+    /// for missing permissions.
     static let shortRest = Duration.seconds(5), longRest = Duration.seconds(60)
 
     private let isForced: Bool
     private var rest: (until: ContinuousClock.Instant, reason: String)?
 
-    /// - Parameter callsFunctions: false has all functions called as scripts, always.
+    /// - Parameter callsFunctions: whether functions are called by name; `false` calls all of them as scripts.
     init(callsFunctions: Bool) { isForced = !callsFunctions }
 
-    /// Why functions are called as scripts just now; `nil` while they are called by name.
+    /// Why functions are called as scripts now; `nil` while they are called by name.
     func reason(now: ContinuousClock.Instant) -> String? {
         if isForced { return "this process does not use functions" }
         guard let rest, now < rest.until else { return nil }
         return rest.reason
     }
 
-    /// How a request is sent first.
+    /// The form in which a request is sent first.
     func firstForm(of request: RedisRequest, now: ContinuousClock.Instant) -> RequestForm {
         guard case .function = request else { return .named }
         return isForced || rest.map { now < $0.until } == true ? .digest : .named
     }
 
-    /// What follows from the reply to a request that was sent in this form.
+    /// The next step after the reply to a request in this form.
     mutating func step(
         _ request: RedisRequest, sentAs form: RequestForm, _ result: Result<RedisValue, RedisError>,
         now: ContinuousClock.Instant
@@ -65,9 +65,9 @@ struct FunctionCallMachine: Sendable {
         }
     }
 
-    /// What follows for the request from the reply to `FUNCTION LOAD`.
+    /// The next step for the request after the reply to `FUNCTION LOAD`.
     ///
-    /// - Throws: the error of a connection: the request was not executed, and nothing is known of the library.
+    /// - Throws: the connection's error. The request was not executed, and the state of the library is unknown.
     mutating func loaded(
         _ result: Result<RedisValue, RedisError>, now: ContinuousClock.Instant
     ) throws(RedisError) -> Step {
@@ -83,7 +83,7 @@ struct FunctionCallMachine: Sendable {
         }
     }
 
-    /// The library is gone again each time: scripts need no such state.
+    /// The library was missing again: use scripts, which need no such state.
     mutating func lost(now: ContinuousClock.Instant) -> Step {
         rest = (now + Self.shortRest, "the function library vanishes again and again")
         return .again(.digest)
@@ -96,18 +96,18 @@ struct FunctionCallMachine: Sendable {
         return .again(.digest)
     }
 
-    /// Whether it is `FCALL` itself that the user may not use, and not a command or a key of the function.
+    /// Whether the user lacks the permission for `FCALL` itself, not for a command or a key of the function.
     private static func isAboutCalls(_ error: RedisError) -> Bool { error.message.contains("'fcall'") }
 }
 
-/// What a client knows of functions, and the one load of a library that may be under way.
+/// The state of function calls of a client, including a library load in progress.
 final class FunctionCalls: Sendable {
     private struct State {
         var machine: FunctionCallMachine
         var loading: Task<Result<RedisValue, RedisError>, Never>?
     }
 
-    /// How often a library is loaded for one request.
+    /// The most library loads for one request.
     private static let mostLoads = 2
     private let state: Mutex<State>
 
@@ -115,7 +115,7 @@ final class FunctionCalls: Sendable {
         state = Mutex(State(machine: FunctionCallMachine(callsFunctions: configuration.callsFunctions)))
     }
 
-    /// Why functions are called as scripts just now; `nil` while they are called by name.
+    /// Why functions are called as scripts now; `nil` while they are called by name.
     var scriptReason: String? { state.withLock { $0.machine.reason(now: .now) } }
 
     func firstForm(of request: RedisRequest) -> RequestForm {
@@ -123,10 +123,10 @@ final class FunctionCalls: Sendable {
         return state.withLock { $0.machine.firstForm(of: request, now: .now) }
     }
 
-    /// In which form to send the request again; `nil` when its reply is final.
+    /// The form in which to send the request again; `nil` when its reply is final.
     ///
     /// - Parameters:
-    ///   - loads: how often the library was loaded for it so far.
+    ///   - loads: the number of library loads for this request so far.
     ///   - load: sends a command.
     /// - Throws: the error of a connection that broke while the library was loaded; the request was not executed.
     func formAgain(
@@ -153,7 +153,7 @@ final class FunctionCalls: Sendable {
         return form
     }
 
-    /// Loads the library once for all who miss it at the same time.
+    /// Loads the library once for all concurrent callers that miss it.
     private func load(
         _ library: RedisLibrary, _ send: @escaping @Sendable (RedisRequest) async -> Result<RedisValue, RedisError>
     ) async -> Result<RedisValue, RedisError> {

@@ -1,4 +1,4 @@
-// Requests that leave in one write, and what of them goes again because the server did not know it.
+// Requests sent in one write, and the repetition of those whose function or script the server did not know.
 
 extension RedisClient {
     /// Sends `requests` in one write and waits for all replies.
@@ -11,12 +11,12 @@ extension RedisClient {
         await send(requests, closing: []).map(\.result)
     }
 
-    /// Sends `requests` and, behind them on the same connection, `closing`, in one write.
+    /// Sends `requests` followed by `closing` on the same connection, in one write.
     ///
-    /// The closing replies that belong to a request were given behind it. So functions and scripts that the server does not
-    /// know yet are sent again with the closing requests behind them once more.
+    /// The closing replies of a request must come after it. Functions and scripts that the server did not know are
+    /// therefore sent again, followed by the closing requests once more.
     ///
-    /// - Returns: for each request its result and those of the closing requests.
+    /// - Returns: for each request its result and the results of the closing requests.
     package func send(
         _ requests: [RedisRequest], closing: [RedisRequest]
     ) async -> [(result: Result<RedisValue, RedisError>, closing: [Result<RedisValue, RedisError>])] {
@@ -36,7 +36,7 @@ extension RedisClient {
         }
     }
 
-    /// Which of these requests the server did not know, each with the form in which it goes again.
+    /// The requests that the server did not know, each with the form in which to repeat it.
     private func again(
         _ open: [Int], of requests: [RedisRequest], _ forms: inout [RequestForm],
         _ results: inout [(result: Result<RedisValue, RedisError>, closing: [Result<RedisValue, RedisError>])],

@@ -150,7 +150,7 @@ public final class RedisClient: Service, Sendable {
         }
     }
 
-    /// The last requests, behind those that `forms` names, have one form only.
+    /// The requests after those in `forms` have only one form.
     func sendOnce(
         _ requests: [RedisRequest], as forms: [RequestForm]
     ) async -> [Result<RedisValue, RedisError>] {

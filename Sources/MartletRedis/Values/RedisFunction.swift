@@ -1,13 +1,13 @@
-// Functions of Redis: a library of them, and one function with the script that does the same where there are none.
+// Redis functions: a library, and a function with the equivalent script for servers without functions.
 
 /// The source of a library of Redis functions.
 public final class RedisLibrary: Sendable {
-    /// The library's name, as its first line gives it.
+    /// The library's name, as in the first line of the source.
     public let name: String
-    /// The source, as `FUNCTION LOAD` takes it.
+    /// The source for `FUNCTION LOAD`.
     public let source: [UInt8]
 
-    /// A library.
+    /// Creates a library.
     ///
     /// - Parameters:
     ///   - name: the name in the first line of `source`.
@@ -18,22 +18,22 @@ public final class RedisLibrary: Sendable {
     }
 }
 
-/// A function of a library, and the same as a script.
+/// A function of a library, with an equivalent script.
 ///
-/// The client calls the function, and loads its library where the server does not know it. A server that has no functions,
-/// or takes no library just now, gets the script.
+/// The client calls the function and loads the library if the server does not have it. A server without functions, or
+/// one that currently refuses to load a library, receives the script instead.
 public final class RedisFunction: Sendable {
-    /// The function's name in Redis; it is unique over all libraries of a server.
+    /// The function's name in Redis; unique across all libraries of a server.
     public let name: String
-    /// The library that defines it.
+    /// The library that defines the function.
     public let library: RedisLibrary
-    /// The script that does the same.
+    /// The equivalent script.
     public let script: RedisScript
 
-    /// How a call begins on the wire: `FCALL` and the name, as RESP bulk strings.
+    /// The start of a call on the wire: `FCALL` and the name, as RESP bulk strings.
     let head: [UInt8]
 
-    /// A function.
+    /// Creates a function.
     ///
     /// - Parameters:
     ///   - name: its name in Redis.
@@ -48,11 +48,18 @@ public final class RedisFunction: Sendable {
 }
 
 extension RedisFunction: Hashable {
-    /// Whether both are the same function with the same source.
+    /// Compares two functions.
+    ///
+    /// - Parameters:
+    ///   - left: a function.
+    ///   - right: another function.
+    /// - Returns: whether both have the same name and the same script.
     public static func == (left: RedisFunction, right: RedisFunction) -> Bool {
         left.name == right.name && left.script == right.script
     }
 
-    /// Adds the function's name.
+    /// Hashes the function's name.
+    ///
+    /// - Parameter hasher: the hasher.
     public func hash(into hasher: inout Hasher) { hasher.combine(name) }
 }
