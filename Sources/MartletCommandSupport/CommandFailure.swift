@@ -6,7 +6,7 @@ import MartletQueue
 import MartletRedis
 
 /// The exit codes of commands.
-package enum ExitStatus: Int32, Sendable {
+package enum CommandExitCode: Int32, Sendable {
     case failed = 1
     /// Some of several actions succeeded.
     case partial = 2
@@ -47,13 +47,13 @@ package protocol CommandFailureConvertible: Error {
 
 /// An error that ends a command.
 package struct CommandFailure: Error, Equatable {
-    package var code: ExitStatus
+    package var code: CommandExitCode
     /// What is wrong and what to do, without a full stop if it is short.
     package var message: String
     /// A stable word for programs: the server's where it gave one.
     package var word: String
 
-    package init(_ code: ExitStatus, _ message: String, word: String? = nil) {
+    package init(_ code: CommandExitCode, _ message: String, word: String? = nil) {
         self.code = code
         self.message = message
         self.word = word ?? code.word
@@ -72,7 +72,7 @@ package struct CommandFailure: Error, Equatable {
         }
     }
 
-    private static func code(_ error: QueueError) -> ExitStatus {
+    private static func code(_ error: QueueError) -> CommandExitCode {
         switch error.kind {
         case .refused: .failed
         case .notExecuted(.denied): .authentication
@@ -80,7 +80,7 @@ package struct CommandFailure: Error, Equatable {
         }
     }
 
-    private static func code(_ error: RedisError) -> ExitStatus {
+    private static func code(_ error: RedisError) -> CommandExitCode {
         error.code == .authentication || error.code == .noPermission ? .authentication : .unavailable
     }
 

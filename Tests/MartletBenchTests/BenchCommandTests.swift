@@ -51,7 +51,7 @@ import Testing
         let bench = try Subprocess(
             BenchFiles.program, ["drain", "--quick", "--redis", redis.url],
             environment: Programs.environment, errors: directory + "/err")
-        #expect(await bench.wait(within: .seconds(20)) == ExitStatus.usage.rawValue)
+        #expect(await bench.wait(within: .seconds(20)) == CommandExitCode.usage.rawValue)
         #expect(BenchFiles.text(directory + "/err").contains("has 1 keys"))
         #expect(try raw.command(["GET", "precious"]) == .text("1"))
         await redis.stop()
@@ -78,7 +78,7 @@ import Testing
             BenchFiles.program,
             ["workers", "--quick", "--jobs", "60", "--peer", "loser=/bin/sh \(peer)", "-o", "jsonl"],
             environment: Programs.environment, output: directory + "/out", errors: directory + "/err")
-        #expect(await bench.wait(within: .seconds(40)) == ExitStatus.partial.rawValue)
+        #expect(await bench.wait(within: .seconds(40)) == CommandExitCode.partial.rawValue)
         let results = try BenchFiles.text(directory + "/out").split(separator: "\n").map {
             try JSONDecoder().decode(BenchResult.self, from: Data($0.utf8))
         }

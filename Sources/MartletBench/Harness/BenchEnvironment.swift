@@ -86,7 +86,7 @@ final class BenchEnvironment: Sendable {
         let pusher = try start("push", order)
         let status = await pusher.wait(within: .seconds(600))
         let (after, used) = (try await redis.read(), ProcessTable.endedChildren - cpu)
-        if status == ExitStatus.usage.rawValue { throw BenchUnsupported(tail("push.err")) }
+        if status == CommandExitCode.usage.rawValue { throw BenchUnsupported(tail("push.err")) }
         guard status == 0, let report = lastReport() else {
             try Task.checkCancellation()
             throw CommandFailure(.failed, "the pusher ended with \(status ?? -1): \(tail("push.err"))")

@@ -29,7 +29,7 @@ final class BenchWorkers: Sendable {
             if done != last { (last, since) = (done, now) }
             let hasEnded = processes.contains { $0.status != nil }
             guard !hasEnded, now - since < Self.patience else {
-                if processes.contains(where: { $0.status == ExitStatus.usage.rawValue }) {
+                if processes.contains(where: { $0.status == CommandExitCode.usage.rawValue }) {
                     throw BenchUnsupported(stage.tail("work.err"))
                 }
                 let reason = hasEnded ? "a worker ended" : "nothing happened for \(Self.patience)"

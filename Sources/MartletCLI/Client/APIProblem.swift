@@ -35,7 +35,7 @@ struct APIProblem: Sendable {
         return "\n\(Self.inDoubt)\nAsk for: \(ids.prefix(10).joined(separator: " "))\(more)"
     }
 
-    private var code: ExitStatus {
+    private var code: CommandExitCode {
         switch status {
         case 401, 403: .authentication
         case 404: word == nil && body.isNull ? .failed : .notFound

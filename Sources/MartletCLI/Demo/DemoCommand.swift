@@ -33,7 +33,7 @@ struct DemoCommand: AsyncParsableCommand {
         }
         guard let result else { throw CommandFailure(.failed, "interrupted") }
         Console.standard.out(result.line)
-        guard result.isGood else { throw ExitCode(ExitStatus.failed.rawValue) }
+        guard result.isGood else { throw ExitCode(CommandExitCode.failed.rawValue) }
     }
 
     /// Runs the demonstration and stops everything that it started.

@@ -36,10 +36,10 @@ package enum ProgramRun {
             return 0
         case .validationFailure where format == .table:
             console.note(root.fullMessage(for: error))
-            return ExitStatus.usage.rawValue
+            return CommandExitCode.usage.rawValue
         case .validationFailure:
             console.note(CommandFailure(.usage, root.message(for: error)).shown(as: format, by: name))
-            return ExitStatus.usage.rawValue
+            return CommandExitCode.usage.rawValue
         default:
             let failure = CommandFailure(error)
             console.note(failure.shown(as: format, by: name))

@@ -45,10 +45,11 @@ import Testing
     }
 
     @Test(arguments: [
-        (401, ExitStatus.authentication), (403, .authentication), (404, .notFound), (409, .wrongState), (422, .failed),
+        (401, CommandExitCode.authentication), (403, .authentication), (404, .notFound), (409, .wrongState),
+        (422, .failed),
         (413, .failed), (503, .unavailable), (500, .failed),
     ])
-    func `each status has its exit code`(_ status: Int, _ ending: ExitStatus) {
+    func `each status has its exit code`(_ status: Int, _ ending: CommandExitCode) {
         let body = Array(#"{"title":"No","code":"some-code"}"#.utf8)
         #expect(APIProblem(status: status, bytes: body).failure(server: "s").code == ending)
     }

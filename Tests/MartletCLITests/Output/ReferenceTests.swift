@@ -55,7 +55,7 @@ import Testing
 
     @Test func `every exit code is told in the help and in the article`() throws {
         let help = MartletCommand.helpMessage(columns: 200).replacing("\n", with: " ")
-        for code: ExitStatus in [
+        for code: CommandExitCode in [
             .failed, .partial, .timedOut, .authentication, .notFound, .wrongState, .jobFailed, .usage, .unavailable,
             .configuration,
         ] {
