@@ -1,6 +1,7 @@
 // The secret of a track's URL: used by the worker, and neither stored nor shown.
 
 import FoundationEssentials
+import MartletJSON
 import MartletQueue
 import Testing
 
