@@ -86,7 +86,7 @@ import Testing
     @Test(arguments: ["serve", "work", "dev"])
     func `SIGHUP ends no process, and one that has nothing to read again says so`(command: String) async throws {
         try await TestStack.with(OriginContent(files: [], bytesPerSecond: 1)) { stack in
-            let port = try await DemoEnvironment.freePort()
+            let port = try await LoopbackPort.free()
             let name = command == "work" ? "WORKER_HTTP_PORT" : "HTTP_PORT"
             let process = try stack.start([command], [name: String(port)])
             // Earlier than this the process may not have come to the point where it hears signals.

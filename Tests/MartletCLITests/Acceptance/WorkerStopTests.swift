@@ -1,6 +1,7 @@
 // What a worker process says when it is told to end.
 
 import FoundationEssentials
+import MartletCommandSupport
 import MartletQueue
 import Testing
 
