@@ -6,6 +6,7 @@ extension RedisClient {
     /// Other tasks' requests do not come between them, except that functions and scripts which the server does not know yet
     /// follow later.
     ///
+    /// - Parameter requests: the requests, in order.
     /// - Returns: a result for each request, in the same order.
     public func send(_ requests: [RedisRequest]) async -> [Result<RedisValue, RedisError>] {
         await send(requests, closing: []).map(\.result)

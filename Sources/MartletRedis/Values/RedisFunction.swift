@@ -1,6 +1,11 @@
 // Redis functions: a library, and a function with the equivalent script for servers without functions.
 
 /// The source of a library of Redis functions.
+///
+/// ```swift
+/// let code = "redis.register_function('greet', function(_, args) return 'Hello, ' .. args[1] end)"
+/// let library = RedisLibrary(name: "greetings", source: Array("#!lua name=greetings\n\(code)".utf8))
+/// ```
 public final class RedisLibrary: Sendable {
     /// The library's name, as in the first line of the source.
     public let name: String
@@ -22,6 +27,12 @@ public final class RedisLibrary: Sendable {
 ///
 /// The client calls the function and loads the library if the server does not have it. A server without functions, or
 /// one that currently refuses to load a library, receives the script instead.
+///
+/// ```swift
+/// let function = RedisFunction(name: "greet", library: library, script: script)
+/// let arguments = RedisArguments("Ada")
+/// let reply = try await client.send(.function(function, keys: RedisArguments(), arguments: arguments))
+/// ```
 public final class RedisFunction: Sendable {
     /// The function's name in Redis; unique across all libraries of a server.
     public let name: String

@@ -72,3 +72,16 @@ func readReplies(_ client: RedisClient) async throws {
     let names = reply.array?.compactMap(\.string) ?? []
     print(names)
 }
+
+func describeLibrary() {
+    let code = "redis.register_function('greet', function(_, args) return 'Hello, ' .. args[1] end)"
+    let library = RedisLibrary(name: "greetings", source: Array("#!lua name=greetings\n\(code)".utf8))
+    print(library)
+}
+
+func callFunctions(_ client: RedisClient, _ library: RedisLibrary, _ script: RedisScript) async throws {
+    let function = RedisFunction(name: "greet", library: library, script: script)
+    let arguments = RedisArguments("Ada")
+    let reply = try await client.send(.function(function, keys: RedisArguments(), arguments: arguments))
+    print(reply)
+}
