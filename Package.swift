@@ -10,6 +10,7 @@ let package = Package(
     platforms: [.macOS(.v26)],
     products: [
         .library(name: "Martlet", targets: ["Martlet"]),
+        .library(name: "MartletMaintenance", targets: ["MartletMaintenance"]),
         .library(name: "MartletTesting", targets: ["MartletTesting"]),
         .executable(name: "martlet", targets: ["MartletCLI"]),
         .executable(name: "martlet-bench", targets: ["MartletBench"]),
@@ -108,6 +109,16 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ]
         ),
+        // The upkeep of queues, for `martlet serve` and for services of others.
+        .target(
+            name: "MartletMaintenance",
+            dependencies: [
+                "MartletChecks", "MartletProcess", "MartletQueue", "MartletRedis",
+                .product(name: "CoreMetrics", package: "swift-metrics"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ]
+        ),
         .target(
             name: "MartletHTTP",
             dependencies: [
@@ -160,7 +171,7 @@ let package = Package(
             name: "MartletCLI",
             dependencies: [
                 "MartletCommandSupport", "MartletJSON", "MartletRedis", "MartletJobs", "MartletQueue", "MartletChecks",
-                "MartletWorker", "MartletDownloads",
+                "MartletWorker", "MartletDownloads", "MartletMaintenance",
                 "MartletHTTP",
                 "MartletTelemetry", "MartletProcess",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -241,7 +252,8 @@ let package = Package(
         .testTarget(
             name: "MartletGuideTests",
             dependencies: [
-                "Martlet", "MartletDownloads", "MartletRedis", "MartletTesting", "TestSupport", "GuideProgram",
+                "Martlet", "MartletDownloads", "MartletMaintenance", "MartletRedis", "MartletTesting", "TestSupport",
+                "GuideProgram",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ]
@@ -342,6 +354,14 @@ let package = Package(
                 .product(name: "NIOHTTP1", package: nio),
                 .product(name: "NIOPosix", package: nio),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
+            ]
+        ),
+        .testTarget(
+            name: "MartletMaintenanceTests",
+            dependencies: [
+                "MartletMaintenance", "MartletJobs", "MartletQueue", "MartletRedis", "MartletTelemetry", "TestSupport",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ]
         ),
         .testTarget(

@@ -62,7 +62,7 @@ public final class Martlet: Service {
     private static func pass(_ gate: StartGate, _ store: JobStore, within limit: Duration?) async throws {
         if let limit { try await store.waitUntilConnected(within: limit) }
         do throws(StartRefusal) { try await gate.pass() } catch {
-            throw MartletError.unfitRedis(error.checks.map { "\($0.name): \($0.value); \($0.advice)" })
+            throw MartletError.unfitRedis(error.faults)
         }
         try Task.checkCancellation()
     }

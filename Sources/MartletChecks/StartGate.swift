@@ -102,7 +102,8 @@ package struct StartRefusal: Error, CustomStringConvertible {
     package let checks: [Checkup]
 
     /// Each failed check with its finding and what to do, one per line.
-    package var description: String {
-        checks.map { "\($0.name): \($0.value); \($0.advice)" }.joined(separator: "\n")
-    }
+    package var description: String { faults.joined(separator: "\n") }
+
+    /// Each failed check with its finding and what to do.
+    package var faults: [String] { checks.map { "\($0.name): \($0.value); \($0.advice)" } }
 }

@@ -2,6 +2,7 @@
 
 import MartletChecks
 import MartletJSON
+import MartletProcess
 import MartletQueue
 import MartletRedis
 

@@ -3,6 +3,7 @@
 import ArgumentParser
 import FoundationEssentials
 import MartletCommandSupport
+import MartletProcess
 import MartletQueue
 import MartletRedis
 import MartletWorker

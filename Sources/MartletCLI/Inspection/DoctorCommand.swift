@@ -5,6 +5,7 @@ import FoundationEssentials
 import MartletChecks
 import MartletCommandSupport
 import MartletJSON
+import MartletMaintenance
 
 struct DoctorCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -34,7 +35,7 @@ struct DoctorCommand: AsyncParsableCommand {
             environment: ProcessInfo.processInfo.environment)
         var (checks, failure) = try await redisChecks(settings)
         if acceptLosses {
-            try LossCheckup.accept(directory: settings.http.stateDirectory, prefix: settings.redis.prefix)
+            try accept(settings.http.stateDirectory, prefix: settings.redis.prefix)
         }
         checks += LossCheckup.run(
             directory: settings.http.stateDirectory, prefix: settings.redis.prefix, isAccepted: acceptLosses)
@@ -44,6 +45,16 @@ struct DoctorCommand: AsyncParsableCommand {
         if let failure { throw failure }
         let bad = checks.count { $0.result == .bad }
         guard bad == 0 else { throw CommandFailure(.failed, "\(bad) of \(checks.count) checks failed") }
+    }
+
+    /// Accepts what the server of a state directory has noticed until now.
+    private func accept(_ directory: String?, prefix: String) throws {
+        guard let directory else {
+            throw CommandFailure(.usage, "--accept-losses needs the server's STATE_DIRECTORY or --state-directory")
+        }
+        do { try LossCheckup.accept(directory: directory, prefix: prefix) } catch {
+            throw CommandFailure(.failed, "nothing was accepted: \(error)")
+        }
     }
 
     /// The findings about Redis and the queues; with the failure when Redis is unavailable.

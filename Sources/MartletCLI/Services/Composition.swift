@@ -7,6 +7,8 @@ import MartletChecks
 import MartletCommandSupport
 import MartletDownloads
 import MartletHTTP
+import MartletMaintenance
+import MartletProcess
 import MartletQueue
 import MartletRedis
 import MartletTelemetry
@@ -48,24 +50,26 @@ struct Composition {
     /// A server with its maintenance services; `onRunning` receives the port when it listens.
     func serving(onRunning: @escaping @Sendable (Int) async -> Void = { _ in }) throws -> Serving {
         try settings.checkExposure()
-        let change = QueueSettingsChange(
-            limit: settings.download.maxConcurrentDownloads, lease: settings.download.lease)
         ClusterMetrics.add(to: registry, store: store)
-        store.refusePushes(abovePercentOfMemory: settings.redis.memoryLimitPercent)
-        let room = MemoryReport(store: store, logger: logger)
-        let losses = LossService(
-            store: store, directory: settings.http.stateDirectory, logger: logger, onLook: { room.look() })
-        registry.addCollector { losses.samples + room.samples }
+        let maintenance = MaintenanceService(store, gate: gate, configuration: maintenance, logger: logger)
         let tokens = try settings.http.tokensFile.map { try TokenFileService(path: $0, logger: logger) }
-        var services: [any Service] = [
-            SettingsService(store: store, gate: gate, change: change, logger: logger),
-            SweepService(store: store, logger: logger),
-            losses,
-        ]
+        var services: [any Service] = [maintenance]
         if let tokens { services.append(tokens) }
-        services.append(try server(tokens?.tokens, { losses.findings + room.findings }, onRunning))
+        services.append(try server(tokens?.tokens, { maintenance.checks.map(\.finding) }, onRunning))
         guard let tokens else { return Serving(services: services) }
         return Serving(services: services) { tokens.reload() }
+    }
+
+    private var maintenance: MaintenanceConfiguration {
+        var configuration = MaintenanceConfiguration()
+        configuration.environment = settings.redis.environment
+        configuration.stateDirectory = settings.http.stateDirectory
+        configuration.memoryLimitPercent = settings.redis.memoryLimitPercent
+        configuration.queueSettings = [
+            .downloads: QueueSettingsChange(
+                limit: settings.download.maxConcurrentDownloads, lease: settings.download.lease)
+        ]
+        return configuration
     }
 
     /// A worker with the built-in handlers and those of `more`.
@@ -134,8 +138,7 @@ struct Composition {
                 server: try MartletServer(
                     store: store, settings: server, tokens: tokens, downloads: DownloadCatalog(rules),
                     metrics: { await registry.scrape() },
-                    findings: { [gate] in gate.checks.map(\.finding) + findings() },
-                    logger: logger, onRunning: onRunning),
+                    findings: findings, logger: logger, onRunning: onRunning),
                 address: addresses)
         } catch {
             throw CommandFailure(.configuration, error.description)

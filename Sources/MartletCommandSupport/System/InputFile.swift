@@ -1,5 +1,7 @@
 // Reads a file named by the user: a regular file, standard input, a pipe, or a `<(…)` substitution.
 
+import MartletProcess
+
 #if canImport(Glibc)
     import Glibc
 #elseif canImport(Musl)

@@ -1,6 +1,7 @@
-// Plain words for system error numbers and library errors.
+// Plain words for errors of libraries.
 
 import FoundationEssentials
+package import MartletProcess
 import NIOCore
 import NIOPosix
 
@@ -12,30 +13,7 @@ import NIOPosix
     import Darwin
 #endif
 
-/// Reasons in plain words.
-package enum SystemReason {
-    /// The meaning of a system error number.
-    package static func text(_ number: Int32) -> String {
-        switch number {
-        case ENOENT: "there is no such file or directory"
-        case EACCES, EPERM: "this user is not allowed to"
-        case EISDIR: "it is a directory"
-        case ENOTDIR: "a part of the path is not a directory"
-        case EADDRINUSE: "another process uses that port"
-        case EADDRNOTAVAIL: "this machine does not have that address"
-        case ECONNREFUSED: "nothing listens there"
-        case ECONNRESET, EPIPE: "the other side closed the connection"
-        case ETIMEDOUT: "there was no answer in time"
-        case EHOSTUNREACH, ENETUNREACH: "there is no route to that address"
-        case ENOSPC, EDQUOT: "there is no space left on the disk"
-        case EROFS: "the file system is read-only"
-        case EMFILE, ENFILE: "too many files are open"
-        case ENAMETOOLONG: "the name is too long"
-        case EIO: "the disk reports an error"
-        default: "the system reports error \(number)"
-        }
-    }
-
+extension SystemReason {
     /// The meaning of a library error, without the library's text.
     package static func text(_ error: any Error) -> String {
         switch error {

@@ -65,6 +65,9 @@ public final class JobStore: Service, Sendable {
         globalKey = prefix + ":global"
     }
 
+    /// Where Redis is.
+    package var redisConfiguration: RedisConfiguration { redis.configuration }
+
     /// Keeps the connections until the task is cancelled or the service group shuts down.
     ///
     /// - Throws: `CancellationError` when the task is cancelled.

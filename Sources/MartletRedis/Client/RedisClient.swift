@@ -24,6 +24,9 @@ import Synchronization
 /// ```
 public final class RedisClient: Service, Sendable {
     let core: RedisCore
+    /// Where the server is.
+    package var configuration: RedisConfiguration { core.configuration }
+
     /// The executor on the connection's thread, for tasks that send many requests one after another.
     public let executor: ConnectionExecutor
     let functions: FunctionCalls

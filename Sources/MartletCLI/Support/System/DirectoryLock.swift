@@ -2,6 +2,7 @@
 
 import FoundationEssentials
 import MartletCommandSupport
+import MartletProcess
 
 #if canImport(Glibc)
     import Glibc

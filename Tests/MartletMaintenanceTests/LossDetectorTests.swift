@@ -2,7 +2,6 @@
 
 import FoundationEssentials
 import Logging
-import MartletCommandSupport
 import MartletJobs
 import MartletQueue
 import MartletRedis
@@ -10,9 +9,9 @@ import MartletTelemetry
 import TestSupport
 import Testing
 
-@testable import MartletCLI
+@testable import MartletMaintenance
 
-@Suite(.serialized) struct LossServiceTests {
+@Suite(.serialized) struct LossDetectorTests {
     @Test func `a flush is noticed with the number of jobs, and what is pushed then works`() async throws {
         let server = try await PrivateRedisServer.start(directory: temporaryDirectory("flush"))
         try await withWatch(server.url) { watch in
@@ -22,12 +21,14 @@ import Testing
             try await ask(server, "FLUSHALL")
             let loss = try await watch.noticed()
             #expect(loss.missing == 110)
-            #expect(watch.service.samples.map(\.value) == [110, 110])
+            #expect(await watch.metrics.scrape().contains(#"martlet_possible_loss_total{queue="default"} 110"#))
+            #expect(await watch.metrics.scrape().contains(#"martlet_possible_loss_jobs{queue="default"} 110"#))
             try await watch.push(5)
             try await watch.remember(5)
             #expect(watch.service.losses.count == 1, "a new beginning is no second loss")
             try LossFile(directory: watch.directory, prefix: watch.store.prefix).accept(at: Int(Int64.max / 2))
             try await eventually("it is accepted") { watch.service.losses.isEmpty }
+            #expect(await watch.metrics.scrape().contains(#"martlet_possible_loss_jobs{queue="default"} 0"#))
         }
         await server.stop()
     }
@@ -163,7 +164,8 @@ import Testing
 /// A store, the service that watches it, and its state directory.
 private struct Watch {
     let store: JobStore
-    let service: LossService
+    let service: LossDetector
+    let metrics: PrometheusRegistry
     let directory: String
 
     func push(_ count: Int) async throws {
@@ -195,12 +197,14 @@ private func withWatch(
 ) async throws {
     let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
     let store = JobStore(redis: try RedisConfiguration(url: url), prefix: prefix, logger: quiet)
-    let service = LossService(store: store, directory: directory, interval: .milliseconds(100), logger: quiet)
+    let metrics = PrometheusRegistry()
+    let service = LossDetector(
+        store: store, directory: directory, interval: .milliseconds(100), logger: quiet, metrics: metrics)
     try await withThrowingTaskGroup(of: Void.self) { group in
         group.addTask { try await store.run() }
-        group.addTask { try await service.run() }
+        group.addTask { await service.run() }
         defer { group.cancelAll() }
         try await store.waitUntilConnected(within: .seconds(10))
-        try await body(Watch(store: store, service: service, directory: directory))
+        try await body(Watch(store: store, service: service, metrics: metrics, directory: directory))
     }
 }

@@ -3,9 +3,9 @@
 import MartletQueue
 import Testing
 
-@testable import MartletCLI
+@testable import MartletMaintenance
 
-@Suite struct LossMemoryTests {
+@Suite struct LossStateTests {
     /// Looks once at a store of one queue.
     private func look(
         _ memory: inout LossState, _ created: Int?, kept: Int? = nil, epoch: String = "e", store: String = "s",

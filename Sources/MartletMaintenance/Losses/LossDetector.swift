@@ -1,23 +1,22 @@
 // Loss detection: notices when Redis has lost acknowledged jobs after a failover, a restore or a flush.
 
+import CoreMetrics
 import FoundationEssentials
 import Logging
 import MartletChecks
-import MartletCommandSupport
-import MartletHTTP
 import MartletQueue
-import MartletTelemetry
 import ServiceLifecycle
 import Synchronization
 
 /// Compares Redis' state with what it acknowledged, about every second and after each reconnect.
-final class LossService: Service {
+final class LossDetector: Sendable {
     private let store: JobStore
     private let file: LossFile?
     private let logger: Logger
     private let interval: Duration
     private let onLook: @Sendable () -> Void
-    private let state = Mutex((memory: LossState(), total: [String: Int]()))
+    private let metrics: any MetricsFactory
+    private let state = Mutex(LossState())
 
     /// Creates the service.
     ///
@@ -25,24 +24,28 @@ final class LossService: Service {
     ///   - store: the store to watch.
     ///   - directory: the state directory; `nil` keeps the state in memory.
     ///   - interval: the time between two checks.
+    ///   - logger: receives a line per loss.
+    ///   - metrics: receives a counter of lost jobs and a gauge of those that nobody has accepted, per queue.
     ///   - onLook: called after each successful check.
     init(
         store: JobStore, directory: String?, interval: Duration = .seconds(1), logger: Logger,
-        onLook: @escaping @Sendable () -> Void = {}
+        metrics: any MetricsFactory = MetricsSystem.factory, onLook: @escaping @Sendable () -> Void = {}
     ) {
         self.store = store
         self.interval = interval
         self.onLook = onLook
         self.logger = logger
+        self.metrics = metrics
         file = directory.map { LossFile(directory: $0, prefix: store.prefix) }
     }
 
     /// The detected losses that have not been accepted.
     var losses: [PossibleLoss] { memory.losses }
     /// The current state.
-    var memory: LossState { state.withLock { $0.memory } }
+    var memory: LossState { state.withLock { $0 } }
 
-    func run() async throws {
+    /// Looks again and again until the service group shuts down or the task is cancelled.
+    func run() async {
         let (file, hold) = openedFile()
         await cancelWhenGracefulShutdown {
             while !Task.isCancelled {
@@ -61,7 +64,7 @@ final class LossService: Service {
     /// The file with its stored state; `nil` when there is none, which is logged once.
     private func openedFile() -> (LossFile?, LossFile.LockHandle?) {
         guard let file else {
-            logger.info("STATE_DIRECTORY is not set, losses are detected only while this process runs")
+            logger.info("no state directory, losses are detected only while this process runs")
             return (nil, nil)
         }
         let hold: LossFile.LockHandle
@@ -71,7 +74,8 @@ final class LossService: Service {
                 metadata: ["reason": "\(error)"])
             return (nil, nil)
         }
-        state.withLock { $0.memory = file.read() }
+        state.withLock { $0 = file.read() }
+        measure()
         for loss in losses { report(loss, "Redis may have lost jobs, not accepted yet") }
         return (file, hold)
     }
@@ -86,16 +90,20 @@ final class LossService: Service {
         if marks.epoch.isEmpty, !marks.queues.isEmpty { try? await store.identify() }
         let now = Int((Date().timeIntervalSince1970 * 1000).rounded())
         let accepted = file?.takeAcceptance()
-        let (findings, before, after, count) = state.withLock { state in
-            let before = state.memory
-            let findings = state.memory.look(marks, pushes, now: now)
-            for loss in findings.losses { state.total[loss.queue, default: 0] += loss.missing }
-            let count = accepted.map { state.memory.accept(until: $0) } ?? 0
-            return (findings, before, state.memory, count)
+        let (findings, before, after, count) = state.withLock { memory in
+            let before = memory
+            let findings = memory.look(marks, pushes, now: now)
+            let count = accepted.map { memory.accept(until: $0) } ?? 0
+            return (findings, before, memory, count)
         }
         for (queue, created) in findings.restarted { store.restartPushMarks(of: queue, at: created) }
         for queue in findings.removed { logger.info("queue removed", metadata: ["queue": "\(queue)"]) }
-        for loss in findings.losses { report(loss, "Redis may have lost jobs that it had acknowledged") }
+        for loss in findings.losses {
+            Counter(label: "martlet_possible_loss_total", dimensions: [("queue", loss.queue)], factory: metrics)
+                .increment(by: loss.missing)
+            report(loss, "Redis may have lost jobs that it had acknowledged")
+        }
+        if count > 0 || !findings.losses.isEmpty { measure(also: before.missing.keys) }
         if count > 0 { logger.notice("losses accepted", metadata: ["count": .stringConvertible(count)]) }
         var unmoved = after
         unmoved.lookedAt = before.lookedAt
@@ -116,51 +124,19 @@ final class LossService: Service {
         Date(timeIntervalSince1970: Double(milliseconds) / 1000).formatted(.iso8601)
     }
 
-    /// The findings for `/readyz?verbose`: whether jobs are missing, and how many.
-    ///
-    /// The route is public, so no queue is named.
-    var findings: [ReadinessFinding] {
+    /// Sets the gauge of each queue that misses jobs, and of those that no longer do.
+    private func measure(also queues: some Sequence<String> = [String]()) {
+        let missing = memory.missing
+        for queue in Set(queues).union(missing.keys) {
+            Gauge(label: "martlet_possible_loss_jobs", dimensions: [("queue", queue)], factory: metrics)
+                .record(missing[queue] ?? 0)
+        }
+    }
+
+    /// Whether jobs are missing, and how many; anybody may read it, so no queue is named.
+    var check: Checkup {
         let missing = memory.missing.values.reduce(0, +)
         let advice = "\(missing) jobs that Redis had acknowledged are missing; run martlet doctor"
-        return [Checkup("possible loss", missing > 0 ? .bad : .good, "\(missing)", advice).finding]
-    }
-
-    /// The number of missing jobs seen by this process, and of those that have not been accepted.
-    var samples: [MetricSample] {
-        let (total, open) = state.withLock { ($0.total, $0.memory.missing) }
-        func sample(_ name: String, _ kind: MetricSample.Kind, _ queue: String, _ value: Int) -> MetricSample {
-            MetricSample(name, kind: kind, labels: ["queue": queue], value: Double(value))
-        }
-        return total.map { sample("martlet_possible_loss_total", .counter, $0.key, $0.value) }
-            + open.map { sample("martlet_possible_loss_jobs", .gauge, $0.key, $0.value) }
-    }
-}
-
-/// The losses detected by the server of a state directory, for `martlet doctor`.
-enum LossCheckup {
-    /// A line per loss; none without a directory.
-    static func run(directory: String?, prefix: String, isAccepted: Bool = false) -> [Checkup] {
-        guard let directory else { return [] }
-        let memory = LossFile(directory: directory, prefix: prefix).read()
-        guard !memory.losses.isEmpty else {
-            return [Checkup("possible loss", .good, memory.queues.isEmpty ? "nothing remembered yet" : "none")]
-        }
-        return memory.losses.map { loss in
-            Checkup(
-                "possible loss", isAccepted ? .good : .bad,
-                "queue \(loss.queue): \(loss.missing) jobs since \(LossService.time(loss.since)) (\(loss.sign.rawValue))",
-                "push again what is missing, then say martlet doctor --accept-losses")
-        }
-    }
-
-    /// Accepts the losses detected until now; the server drops them at its next check.
-    static func accept(directory: String?, prefix: String) throws {
-        guard let directory else {
-            throw CommandFailure(.usage, "--accept-losses needs the server's STATE_DIRECTORY or --state-directory")
-        }
-        let now = Int((Date().timeIntervalSince1970 * 1000).rounded(.up))
-        do throws(LossFile.Unusable) { try LossFile(directory: directory, prefix: prefix).accept(at: now) } catch {
-            throw CommandFailure(.failed, "nothing was accepted: \(error)")
-        }
+        return Checkup("possible loss", missing > 0 ? .bad : .good, "\(missing)", advice)
     }
 }

@@ -7,20 +7,20 @@ import MartletRedis
 import TestSupport
 import Testing
 
-@testable import MartletCLI
+@testable import MartletMaintenance
 
-@Suite struct SweepServiceTests {
+@Suite struct SweepLoopTests {
     @Test func `a queue that fails is named once, and those behind it are swept`() async throws {
         try await withStore { harness in
             let lines = LogLines(.warning)
-            let service = SweepService(store: harness.store, logger: lines.logger, interval: .milliseconds(20))
+            let service = SweepLoop(store: harness.store, logger: lines.logger, interval: .milliseconds(20))
             try await harness.queue("a").create()
             try await harness.command("DEL", harness.key("meta", queue: "a"))
             try await harness.command("SET", harness.key("meta", queue: "a"), "no hash")
             let job = NewJob(type: "test", payload: [1], delay: .milliseconds(50))
             _ = try await harness.queue("b").enqueue(job)
             try await withThrowingTaskGroup(of: Void.self) { group in
-                group.addTask { try await service.run() }
+                group.addTask { await service.run() }
                 try await eventually("the job of the queue behind it falls due") {
                     try await harness.queue("b").job(job.id)?.state == .queued
                 }

@@ -1,51 +1,17 @@
-// A server's maintenance: applies the environment's limits and sweeps the queues.
+// Sweeps all queues, so that jobs fall due and lost jobs come back also while no worker runs.
 
-import FoundationEssentials
 import Logging
-import MartletChecks
-import MartletCommandSupport
 import MartletQueue
 import ServiceLifecycle
 
-/// Applies the environment's settings of the queue `downloads` once Redis is available.
-///
-/// It first checks Redis, and repeats the checks every minute.
-struct SettingsService: Service {
-    let store: JobStore
-    let gate: StartGate
-    let change: QueueSettingsChange
-    let logger: Logger
-
-    func run() async throws {
-        try await cancelWhenGracefulShutdown {
-            try await gate.pass()
-            while try await !isApplied() { try? await Task.sleep(for: .seconds(1)) }
-            await gate.watch()
-        }
-    }
-
-    /// Applies the settings; false when Redis is unavailable or the process is stopping.
-    private func isApplied() async throws -> Bool {
-        if Task.isCancelled { return true }
-        do {
-            try await store.queue(.downloads).applyEnvironment(change)
-            try await store.repairGlobalPause()
-            return true
-        } catch {
-            if case .refused = error.kind { throw CommandFailure(.configuration, error.message) }
-            logger.warning("Redis unavailable, settings will be applied later", error: error)
-            return false
-        }
-    }
-}
-
-/// Sweeps all queues, so that delayed jobs become due and jobs of dead workers are requeued even without a worker.
-struct SweepService: Service {
+/// Sweeps all queues, so that jobs fall due and dead workers' jobs come back also while no worker runs.
+struct SweepLoop: Sendable {
     let store: JobStore
     let logger: Logger
     var interval = Duration.seconds(1)
 
-    func run() async throws {
+    /// Sweeps until the service group shuts down or the task is cancelled.
+    func run() async {
         await cancelWhenGracefulShutdown {
             var failing: Set<QueueName> = []
             while !Task.isCancelled {

@@ -1,7 +1,7 @@
 // The state file of loss detection: replaced atomically and synced.
 
 import FoundationEssentials
-import MartletCommandSupport
+import MartletProcess
 
 #if canImport(Glibc)
     import Glibc

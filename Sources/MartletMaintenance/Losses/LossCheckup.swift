@@ -1,0 +1,30 @@
+// The losses that a state directory remembers, for an operator who asks or accepts them.
+
+import FoundationEssentials
+package import MartletChecks
+
+/// The losses that the server of a state directory has noticed, for `martlet doctor`.
+package enum LossCheckup {
+    /// A line for each of them; without a directory none.
+    package static func run(directory: String?, prefix: String, isAccepted: Bool = false) -> [Checkup] {
+        guard let directory else { return [] }
+        let memory = LossFile(directory: directory, prefix: prefix).read()
+        guard !memory.losses.isEmpty else {
+            return [Checkup("possible loss", .good, memory.queues.isEmpty ? "nothing remembered yet" : "none")]
+        }
+        return memory.losses.map { loss in
+            Checkup(
+                "possible loss", isAccepted ? .good : .bad,
+                "queue \(loss.queue): \(loss.missing) jobs since \(LossDetector.time(loss.since)) (\(loss.sign.rawValue))",
+                "push again what is missing, then say martlet doctor --accept-losses")
+        }
+    }
+
+    /// Accepts what was noticed until now: the process of that directory forgets it at its next look.
+    ///
+    /// - Throws: ``LossFile/Unusable`` when the directory cannot be written.
+    package static func accept(directory: String, prefix: String) throws {
+        let now = Int((Date().timeIntervalSince1970 * 1000).rounded(.up))
+        try LossFile(directory: directory, prefix: prefix).accept(at: now)
+    }
+}
