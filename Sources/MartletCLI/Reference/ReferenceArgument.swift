@@ -1,8 +1,8 @@
-// One argument, option or flag of a command, as the parser describes it.
+// An argument, option or flag of a command, from the parser's description.
 
 import MartletJSON
 
-/// One argument, option or flag of a command.
+/// An argument, option or flag of a command.
 struct ReferenceArgument {
     private let json: JSONValue
 
@@ -15,7 +15,7 @@ struct ReferenceArgument {
 
     private init(_ json: JSONValue) { self.json = json }
 
-    /// How a command is called, such as `martlet job show ID [options]`.
+    /// The usage of a command, such as `martlet job show ID [options]`.
     static func usage(of path: [String], _ arguments: [ReferenceArgument]) -> String {
         let operands = arguments.filter { $0.isOperand || ($0.isNeeded && !$0.isShared) }.map(\.usage)
         let hasOptions = arguments.contains { !$0.isOperand && !$0.isNeeded }
@@ -63,7 +63,7 @@ struct ReferenceArgument {
 
     /// Its description, on one line.
     var meaning: String { (json["abstract"].string ?? "").replacing("\n", with: " ") }
-    /// Its default as a user would write it.
+    /// Its default, as a user would type it.
     var fallback: String? { json["defaultValue"].string }
 
     private var names: [String] {

@@ -145,7 +145,7 @@ struct Composition {
         }
     }
 
-    /// What downloads may ask for, and where tracks come from.
+    /// The validation of downloads, and the template of tracks.
     private var rules: DownloadRequestRules {
         get throws(CommandFailure) {
             let isOpen = settings.download.allowPrivateAddresses

@@ -23,7 +23,7 @@ final class CheckpointWriter: Sendable {
         var yielded: Int?
     }
 
-    /// The journal of a part; what earlier attempts counted is taken over from their checkpoint.
+    /// Creates the writer for a part; counts of earlier attempts are copied from their checkpoint.
     init(part: PartFile, context: JobContext, after checkpoint: DownloadCheckpoint?) {
         self.part = part
         self.context = context

@@ -28,7 +28,7 @@ struct ResponseHead: Sendable {
         return String(first)
     }
 
-    /// Whether the parser reads a value of `Transfer-Encoding` as chunked: no tab, comma or other word stands beside it.
+    /// Whether the parser decodes a value of `Transfer-Encoding` as chunked: it has no tab, comma or other word.
     private static func isChunked(_ value: String) -> Bool {
         value.utf8.allSatisfy { $0 != UInt8(ascii: "\t") } && trimmed(value).lowercased() == "chunked"
     }
@@ -58,7 +58,7 @@ struct ResponseHead: Sendable {
 
     var lastModified: String? { text("last-modified") }
 
-    /// The one place that a redirect names; `nil` also when it names several.
+    /// The location of a redirect; `nil` without one and with several.
     var location: String? { text("location") }
     var hasLocation: Bool { headers.contains(name: "location") }
 
@@ -132,8 +132,8 @@ extension ResponseHead {
         }
     }
 
-    /// Throws when the body's bytes are not just those of the file: several ranges have text between them, and the parser
-    /// takes chunks apart only where the header has this one word.
+    /// Throws when the body has more than the bytes of the file: several ranges have text between them, and the parser
+    /// decodes chunks only if the header has exactly this value.
     func checkIsOnePiece() throws(HeaderMismatch) {
         let codings = headers["transfer-encoding"]
         guard codings.isEmpty || codings.count == 1 && Self.isChunked(codings[0]) else {

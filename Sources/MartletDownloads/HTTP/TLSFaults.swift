@@ -81,7 +81,7 @@ enum TLSFault: Equatable {
         return facts.isSelfSigned ? .selfSigned : .unknownIssuer
     }
 
-    /// The error of the attempt; the library's own words go to the log only where no others are known.
+    /// The error of the attempt; the library's text is logged only for unknown errors.
     func failure(of host: String, detail: String) -> DownloadError {
         let code: DownloadError.Code = self == .brokenOff ? .connectionLost : .tlsFailed
         return .transient(code, words(host), detail: self == .other ? detail : nil)

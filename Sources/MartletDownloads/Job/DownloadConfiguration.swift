@@ -17,7 +17,7 @@ public struct DownloadConfiguration: Sendable {
     public var maxBytes: Int64 = 10 << 30
     /// Whether private, loopback and link-local addresses may be reached; false by default.
     public var allowPrivateAddresses = false
-    /// Makes the URL of a track; without it, downloads of tracks are released for a worker that has one.
+    /// The template of track URLs; without it, downloads of tracks are released for a worker that has one.
     public var tracks: TrackTemplate?
     /// The most bytes that a crash can lose; 16 MiB by default.
     ///

@@ -147,7 +147,9 @@ extension DownloadError {
             .resolveFailed, "the name \(host) could not be resolved to an address that may be reached", detail: detail)
     }
 
-    /// A track on a worker without a template: the worker is at fault, so the job loses no retry.
+    /// A track on a worker without a template.
+    ///
+    /// The cause is the worker, so the job uses up no retry.
     static let noTemplate = DownloadError(
         .noTemplate,
         "this worker has no template for the URLs of tracks; set DOWNLOAD__SOURCE_URL for workers as for servers",
@@ -164,8 +166,8 @@ extension DownloadError {
 
     /// No space is left, and an older download has bytes in the same directory.
     ///
-    /// Each time it waits twice as long, up to an hour. So the older download gets a growing time without it, even when
-    /// both begin from zero with each attempt.
+    /// The delay doubles each time, up to an hour. So the older download gets more time without it, even when both start
+    /// from zero with each attempt.
     ///
     /// - Parameter before: how often this download has yielded already.
     static func yielding(before: Int) -> DownloadError {

@@ -2,14 +2,14 @@
 
 import MartletJobs
 
-/// A URL with `{track_id}` where a track's id stands, such as `https://media.example/{track_id}.flac?key=…`.
+/// A URL with `{track_id}` in place of a track's id, such as `https://media.example/{track_id}.flac?key=…`.
 ///
-/// Its query may hold a secret, so neither jobs nor answers hold what it makes; both hold the track's id.
+/// Its query may contain a secret, so jobs and responses contain only the track's id, not the URL.
 public struct TrackTemplate: Sendable, Hashable {
-    /// What stands around the track's id.
+    /// The text around the track's id.
     private let pieces: [String]
 
-    /// A template of a service.
+    /// Creates a template.
     ///
     /// - Parameters:
     ///   - text: an `http` or `https` URL with `{track_id}` in its path or query.
@@ -22,7 +22,7 @@ public struct TrackTemplate: Sendable, Hashable {
             throw DownloadRuleError(field: Self.field, message: "must contain \(Self.placeholder)")
         }
         do throws(DownloadRuleError) {
-            // Two ids that share nothing must lead to the same origin, so no id can choose the host.
+            // Two different ids must lead to the same origin, so that no id can choose the host.
             let one = try DownloadURL(expanded("1"), allowPrivateAddresses: allowPrivateAddresses)
             let two = try DownloadURL(expanded("2"), allowPrivateAddresses: allowPrivateAddresses)
             guard one.host == two.host, one.port == two.port else {

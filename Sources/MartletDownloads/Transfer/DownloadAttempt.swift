@@ -90,7 +90,7 @@ struct DownloadAttempt: Sendable {
         return DownloadResult(filename: final.name, bytes: final.size, sha256: final.sha256)
     }
 
-    /// Fetches into a part: from the bytes of `checkpoint`, or from zero; `last` has what earlier attempts counted.
+    /// Downloads into a part: after the bytes of `checkpoint`, or from zero; `last` has the counts of earlier attempts.
     private func transfer(
         _ part: PartFile, from checkpoint: DownloadCheckpoint?, after last: DownloadCheckpoint?
     ) async throws -> DownloadResult {
@@ -137,7 +137,7 @@ struct DownloadAttempt: Sendable {
         log(failure)
         if failure.invalidatesPart || endsJob(failure) || yields {
             await cleanUp("discard the part file") { try await checkpoints.discard() }
-            // The record of a job that goes on says what is on disk.
+            // The checkpoint of a job that continues describes what is on disk.
             if !endsJob(failure) { context.progress(0, of: checkpoints.total) }
         } else {
             await keep(checkpoints)
@@ -156,7 +156,7 @@ struct DownloadAttempt: Sendable {
 
     /// Whether this download removes its bytes in favour of an older one on a full disk.
     ///
-    /// Two downloads that keep their bytes would block each other without end.
+    /// Two downloads that keep their bytes would block each other forever.
     private func yields(_ checkpoints: CheckpointWriter, after failure: DownloadError) async -> Bool {
         guard failure.code == .diskFull, checkpoints.part.offset > 0 else { return false }
         let (path, id) = (dependencies.configuration.directory, context.id)

@@ -12,9 +12,9 @@ struct BodyPlan: Equatable, Sendable {
     var total: Int64?
     var version: RemoteVersion
 
-    /// Whether nothing but the size of an earlier response says how long the body must be.
+    /// Whether the expected length is known only from an earlier response.
     ///
-    /// Until it has that size, its bytes may be those of another place in the file.
+    /// Until the body has that length, its bytes may belong elsewhere in the file.
     var isUnproven: Bool { end == nil && total != nil }
 
     /// Whether more of the file may follow a complete body.
@@ -69,7 +69,7 @@ struct ResponseRules: Sendable {
         }
     }
 
-    /// The size of the whole file: as the head states it, else as it was for the same strong entity tag.
+    /// The size of the whole file: from the head, else from an earlier response with the same strong entity tag.
     ///
     /// A cache may store the rest of a file as the whole one. Its entity tag then proves that bytes are missing.
     private func totalSize(_ size: Int64?, _ head: ResponseHead) throws(HeaderMismatch) -> Int64? {

@@ -49,7 +49,7 @@ struct Transfer: Sendable {
                 return
             case .requestWhole(let why) where request != .whole:
                 context.logger.notice("restarting download from zero", metadata: ["reason": "\(why)"])
-                // What is known of the version stays: the next response must not contradict it.
+                // The known version is kept: the next response must not contradict it.
                 try await checkpoints.restart(as: known.version, total: known.total)
                 (request, known) = (.whole, DownloadCheckpoint(version: known.version, total: known.total))
             case .fail(let error):
@@ -67,7 +67,7 @@ struct Transfer: Sendable {
             context.logger.notice("server sent the whole file, restarting download from zero")
             try await checkpoints.restart(as: plan.version, total: plan.total)
         } else {
-            // Without a version, no later attempt continues behind unproven bytes.
+            // Without a version, no later attempt continues after unverified bytes.
             checkpoints.adopt(version: plan.isUnproven ? nil : plan.version, total: plan.total)
         }
         do { try await copy(&body, plan) } catch  where plan.isUnproven {

@@ -4,7 +4,7 @@ import MartletJobs
 import MartletQueue
 
 extension ControlVerb {
-    /// The name of the verb in actions on jobs and downloads, which change only the priority of a job's values.
+    /// The name of the verb in actions on jobs and downloads; of a job's values they can change only the priority.
     var actionName: String { if case .patch = self { "priority" } else { name } }
 }
 

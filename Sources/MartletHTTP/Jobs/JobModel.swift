@@ -43,7 +43,7 @@ struct JobModel: Sendable {
         job.tags = Self.tags(&fields)
         job.metadata = Self.metadata(&fields)
         let chosen = Self.chosenID(&fields)
-        // A bad id has been noted as a fault, so from here on no id means that none was sent.
+        // An invalid id is already reported, so from here on a missing id means that none was sent.
         guard fields.close().isEmpty, let queue else { return nil }
         if let chosen {
             job.id = chosen

@@ -10,8 +10,8 @@ struct RouteMatch: Sendable {
 
 /// Finds routes by path segments.
 ///
-/// A fixed segment takes precedence over a parameter, whatever the method: `/jobs/bulk` is never the job `bulk`. No id is
-/// such a word (`JobID.reserved`), so every job can be addressed.
+/// A fixed segment takes precedence over a parameter, whatever the method: `/jobs/bulk` is never the job `bulk`. Such
+/// words are not valid ids (`JobID.reserved`), so every job can be addressed.
 struct RouteMatcher: Sendable {
     private enum Segment: Sendable, Equatable {
         case fixed(String)

@@ -36,7 +36,7 @@ final class RequestGuard: ChannelDuplexHandler {
     /// Runs while a large response is unread, however steadily it is read.
     private var answerDeadline: Scheduled<Void>?
     private var largeAnswers = 0
-    /// Whether the server is shutting down; then no client has longer than ``ServerSettings/shutdownDeadline``.
+    /// Whether the server is shutting down, which limits every client to ``ServerSettings/shutdownDeadline``.
     private var isShuttingDown = false
 
     init(_ settings: ServerSettings, link: ClientConnection, connections: ConnectionTable) {
@@ -247,7 +247,7 @@ extension RequestGuard {
         }
     }
 
-    /// A deadline, or what is left of it in a shutdown.
+    /// A deadline, shortened during a shutdown.
     private func allowed(_ limit: Duration) -> TimeAmount {
         TimeAmount(isShuttingDown ? min(limit, settings.shutdownDeadline) : limit)
     }

@@ -117,7 +117,7 @@ extension QueueError {
         case .misconfigured: .diskTrouble
         case .authentication, .noPermission: .denied
         case .moved, .crossSlot, .clusterDown, .tryAgain: .cluster
-        // Why there is no connection says more than that there is none.
+        // The reason of the missing connection is more useful than its absence.
         case .notConnected: (error.underlying as? RedisError).map(reason) ?? .unavailable
         default: .unavailable
         }

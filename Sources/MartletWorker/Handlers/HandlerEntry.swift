@@ -89,7 +89,7 @@ struct UndecodablePayload: RetryAdvising, CustomStringConvertible {
         }
     }
 
-    /// A type in the words of JSON.
+    /// The JSON name of a type.
     private static func name(_ type: any Any.Type) -> String {
         switch type {
         case is String.Type: "a string"
