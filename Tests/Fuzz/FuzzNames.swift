@@ -87,10 +87,12 @@ private func matches(_ word: [UInt8], _ text: [UInt8]) -> Bool {
 }
 
 private func checkPath(_ path: String) {
+    guard let match = matcher.match(path) else { return }
+    let names = match.path.template.utf8.count { $0 == UInt8(ascii: "{") }
+    check(match.parameters.count == names, "\(path) gives \(match.parameters)")
     for method in [HTTPRequest.Method.get, .head, .post, .put, .patch, .delete] {
-        guard let match = try? matcher.match(method, path) else { continue }
-        check(match.route.method == (method == .head ? .get : method), "\(method) \(path) is \(match.route)")
-        let names = match.route.template.utf8.count { $0 == UInt8(ascii: "{") }
-        check(match.parameters.count == names, "\(path) gives \(match.parameters)")
+        guard let route = try? match.path.route(method) else { continue }
+        check(route.method == (method == .head ? .get : method), "\(method) \(path) is \(route.name)")
+        check(route.template == match.path.template, "\(path) is \(route.name)")
     }
 }

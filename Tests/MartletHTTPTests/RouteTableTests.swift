@@ -1,6 +1,7 @@
 // The table of routes as a whole: no path means two things, and no job has an id that its path cannot hold.
 
 import HTTPTypes
+import Logging
 import MartletJobs
 import NIOHTTP1
 import TestSupport
@@ -37,17 +38,86 @@ import Testing
         #expect(Self.words(besides: "{queue}").isEmpty)
     }
 
-    @Test func `a path without parameters answers to the methods of its own routes and no others`() async throws {
+    /// A path that a template fits.
+    private static func path(_ template: String) -> String {
+        template.replacing("{id}", with: "some-id").replacing("{queue}", with: "q")
+    }
+
+    private static let paths = Dictionary(grouping: Route.all, by: \.template).sorted { $0.key < $1.key }
+
+    @Test func `method and path of each route are its own`() {
+        #expect(Set(Route.all.map(\.name)).count == Route.all.count)
+        for (template, routes) in Self.paths {
+            let match = RouteMatcher(Route.all).match(Self.path(template))
+            #expect(match?.path.template == template)
+            #expect(Set(match?.path.routes.map(\.name) ?? []) == Set(routes.map(\.name)))
+        }
+    }
+
+    @Test func `a path answers to the methods of its own routes, and tells them to everybody who asks for others`()
+        async throws
+    {
         try await withServer { server in
-            for (path, routes) in Dictionary(grouping: Route.all, by: \.template) where !path.contains("{") {
+            for (template, routes) in Self.paths {
                 let methods = Set(routes.map(\.method.rawValue))
-                for method in ["GET", "POST", "PUT", "PATCH", "DELETE"] where !methods.contains(method) {
-                    let answer = try await server.send(HTTPMethod(rawValue: method), path)
-                    #expect(answer.status == 405, "\(method) \(path)")
-                    let heads = methods.contains("GET") ? ["HEAD", "OPTIONS"] : ["OPTIONS"]
-                    let allowed = answer.headers.first(name: "allow")?.split(separator: ", ").map(String.init)
-                    #expect(Set(allowed ?? []) == methods.union(heads), "\(method) \(path)")
+                let allowed = methods.union(methods.contains("GET") ? ["HEAD", "OPTIONS"] : ["OPTIONS"])
+                func allow(_ method: String) async throws -> (status: Int, methods: Set<String>) {
+                    let answer = try await server.send(HTTPMethod(rawValue: method), Self.path(template))
+                    let words = answer.headers.first(name: "allow")?.split(separator: ", ").map(String.init)
+                    return (answer.status, Set(words ?? []))
                 }
+                let options = try await allow("OPTIONS")
+                #expect(options.status == 204 && options.methods == allowed, "\(template)")
+                for method in ["GET", "POST", "PUT", "PATCH", "DELETE"] where !methods.contains(method) {
+                    let other = try await allow(method)
+                    #expect(other.status == 405 && other.methods == allowed, "\(method) \(template)")
+                }
+            }
+        }
+    }
+
+    @Test func `logs name each route by its template, and polled ones only where they fail`() async throws {
+        let lines = LogLines(.debug)
+        try await withServer(logger: lines.logger) { server in
+            for route in Route.all {
+                let before = lines.all.count
+                _ = try await server.send(HTTPMethod(rawValue: route.method.rawValue), Self.path(route.template))
+                let line = try #require(lines.all.dropFirst(before).first { $0.hasPrefix("request ") })
+                #expect(line.contains("route=\(route.template) "), "\(route.name): \(line)")
+            }
+        }
+        let shown = LogLines(.info)
+        try await withServer(logger: shown.logger) { server in
+            for route in Route.all where route.isPolled { _ = try await server.get(route.template) }
+            _ = try await server.get("/livez?x=1")
+        }
+        let requests = shown.all.filter { $0.hasPrefix("request ") }
+        #expect(requests.allSatisfy { !$0.contains("status=200") }, "\(requests)")
+        #expect(requests.contains { $0.contains("route=/livez status=422") }, "\(requests)")
+    }
+
+    @Test func `every route stands in a guide`() throws {
+        let text = try Guides.pages().map { try Guides.text(of: $0) }.joined()
+        for (template, _) in Self.paths { #expect(text.contains(template), "\(template)") }
+    }
+
+    @Test func `every route refuses parameters that it does not name, and bodies that its rule does not take`()
+        async throws
+    {
+        try await withServer { server in
+            for route in Route.all {
+                let (method, path) = (HTTPMethod(rawValue: route.method.rawValue), Self.path(route.template))
+                let unknown = try await server.send(method, path + "?nobody_knows_it=1")
+                #expect(unknown.status == 422 && unknown.pointers == ["?nobody_knows_it"], "\(route.name)")
+                guard route.body != .none else { continue }
+                let broken = try await server.send(method, path, "{")
+                #expect(broken.status == 400 && broken["code"] == "malformed-json", "\(route.name)")
+                let foreign = try await server.send(method, path, "{}", type: "text/plain")
+                #expect(foreign.status == 415, "\(route.name)")
+                let lines = try await server.send(method, path, "{", type: "application/x-ndjson")
+                #expect((lines.status == 415) == (route.body != .bulkOrLines), "\(route.name): \(lines.status)")
+                let missing = try await server.send(method, path)
+                #expect((missing.status == 415) == (route.body != .optionalJSON), "\(route.name): \(missing.status)")
             }
         }
     }

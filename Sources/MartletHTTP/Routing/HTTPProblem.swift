@@ -86,6 +86,9 @@ extension HTTPProblem {
             .with("allowed", .array(allowed.map { .string($0) }))
     }
 
+    /// 404: no route has this path.
+    static let nothingHere = notFound("there is nothing at this path")
+
     /// 413: too large.
     static func tooLarge(_ what: String, limit: Int) -> HTTPProblem {
         HTTPProblem(.contentTooLarge, "too-large", what).with("limit", .int(limit))

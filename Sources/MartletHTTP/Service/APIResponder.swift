@@ -66,20 +66,22 @@ struct APIResponder: HTTPResponder {
     private func answer(
         _ request: Request, _ context: Connection, _ note: inout RequestLog.Note
     ) async throws -> Reply {
+        let match = matcher.match(request.uri.path)
+        if let match { note.route = match.path.template }
         if Task.isShuttingDownGracefully { throw HTTPProblem.shuttingDown }
-        if request.method == .options { return try options(request, &note) }
-        let match = Result { () throws(HTTPProblem) in try matcher.match(request.method, request.uri.path) }
-        if case .success(let match) = match { note.route = match.route.template }
-        let isProbe = (try? match.get())?.route.isProbe ?? false
+        if request.method == .options { return try options(request, match) }
+        let found = Result { () throws(HTTPProblem) in try Self.route(request.method, match) }
+        let isProbe = (try? found.get())?.isProbe ?? false
         // Probes may use any host name, or none in HTTP/1.0; a probe listener reveals nothing else.
         let needsNoHost = isProbe && (authenticator.isOpen ? isForProbes || request.head.authority == nil : true)
         if !needsNoHost { try authenticator.checkOrigin(request.head) }
-        let route = try match.get().route
+        let route = try found.get()
+        note.isPolled = route.isPolled
         let caller = try admit(request, context, route)
         note.caller = caller.name
         note.seesCauses = caller.seesCauses
         let call = Call(
-            requestID: note.requestID, caller: caller, route: route, parameters: try match.get().parameters,
+            requestID: note.requestID, caller: caller, route: route, parameters: match?.parameters ?? [:],
             query: try Query(request.uri.queryParameters.map { ($0.key, $0.value) }, known: route.query),
             headers: request.headers, store: api.store)
         guard route.isLarge else { return try await finish(call, request) }
@@ -97,20 +99,29 @@ struct APIResponder: HTTPResponder {
             request, rule: call.route.body, share: &share)
         let finished = call
         // A write that has begun is finished; a read without a reader is cancelled.
+        let handler = call.route.handler
         let reply =
             call.route.isRead
-            ? try await ClientConnection.whileConnected(until: .closed) { [api] in try await api.answer(finished) }
-            : try await api.answer(finished)
+            ? try await ClientConnection.whileConnected(until: .closed) { [api] in try await handler(api, finished) }
+            : try await handler(api, finished)
         // The handler may hold the body until here.
         _ = consume share
         return reply
     }
 
     /// The methods of a path; public.
-    private func options(_ request: Request, _ note: inout RequestLog.Note) throws(HTTPProblem) -> Reply {
-        let methods = try matcher.allowed(at: request.head.path == "*" ? "*" : request.uri.path)
-        note.route = "options"
+    private func options(_ request: Request, _ match: RouteMatcher.Match?) throws(HTTPProblem) -> Reply {
+        let methods = request.head.path == "*" ? matcher.allowedAnywhere : match?.path.allowed
+        guard let methods else { throw .nothingHere }
         return Reply([], type: "", status: .noContent).with(.allow, methods)
+    }
+
+    /// The route of a method at a path; throws 404 where there is no path, 405 where it has no such method.
+    private static func route(
+        _ method: HTTPRequest.Method, _ match: RouteMatcher.Match?
+    ) throws(HTTPProblem) -> Route {
+        guard let match else { throw .nothingHere }
+        return try match.path.route(method)
     }
 
     /// Reserves memory for a large response; false when too many are unread.

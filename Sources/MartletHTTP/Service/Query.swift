@@ -3,9 +3,11 @@
 /// The query parameters.
 struct Query: Sendable {
     private var values: [String: String] = [:]
+    private let known: Set<String>
 
     /// Reads the parameters, each at most once and only those that the route knows.
     init(_ pairs: some Sequence<(key: Substring, value: Substring)>, known: Set<String>) throws(HTTPProblem) {
+        self.known = known
         var errors: [FieldError] = []
         for (key, value) in pairs where !key.isEmpty || !value.isEmpty {
             let pointer = "?\(key.prefix(64))"
@@ -27,13 +29,19 @@ struct Query: Sendable {
     }
 
     /// The value; `nil` when the parameter is absent or empty.
-    subscript(_ name: String) -> String? { values[name].flatMap { $0.isEmpty ? nil : $0 } }
+    subscript(_ name: String) -> String? {
+        assert(known.contains(name), "the route does not declare the query parameter \(name)")
+        return values[name].flatMap { $0.isEmpty ? nil : $0 }
+    }
 
     /// All parameters in canonical order.
     var canonical: String { values.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: "&") }
 
     /// Whether a parameter is present, with or without a value.
-    func has(_ name: String) -> Bool { values[name] != nil }
+    func has(_ name: String) -> Bool {
+        assert(known.contains(name), "the route does not declare the query parameter \(name)")
+        return values[name] != nil
+    }
 
     /// An integer within a range.
     func integer(_ name: String, in range: ClosedRange<Int>) throws(HTTPProblem) -> Int? {

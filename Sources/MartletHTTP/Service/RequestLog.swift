@@ -17,6 +17,8 @@ struct RequestLog: Sendable {
         var route = "unmatched"
         var caller = "-"
         var seesCauses = false
+        /// Whether machines call the route all the time, so that only its errors are logged.
+        var isPolled = false
         var status = 0
     }
 
@@ -28,9 +30,8 @@ struct RequestLog: Sendable {
     func write(_ note: Note, took: Duration) {
         let method = Self.methods.contains(note.method) ? note.method : "OTHER"
         meters.count(method: method, route: note.route, status: note.status, took: took)
-        let isProbe = note.route.hasPrefix("/livez") || note.route.hasPrefix("/readyz") || note.route == "/metrics"
         logger.log(
-            level: isProbe && note.status < 400 ? .debug : .info, "request",
+            level: note.isPolled && note.status < 400 ? .debug : .info, "request",
             metadata: [
                 "request_id": .string(note.requestID), "method": .string(method), "route": .string(note.route),
                 "status": .stringConvertible(note.status), "caller": .string(note.caller),

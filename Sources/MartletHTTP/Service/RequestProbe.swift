@@ -11,7 +11,10 @@ package struct RequestProbe: Sendable {
     package init() {}
 
     /// The template of the route for a `POST` to a path.
-    package func route(postTo path: String) throws -> String { try matcher.match(.post, path).route.template }
+    package func route(postTo path: String) throws -> String {
+        guard let match = matcher.match(path) else { throw HTTPProblem.nothingHere }
+        return try match.path.route(.post).template
+    }
 
     /// The job in a body of `POST /api/v1/jobs`; `nil` when it is refused.
     package func job(_ body: [UInt8]) throws -> NewJob? {
