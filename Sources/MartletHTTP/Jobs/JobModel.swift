@@ -71,7 +71,8 @@ struct JobModel: Sendable {
             fields.refuse("id", "must not be null; leave it out for a new id")
             return nil
         }
-        let id = fields.text("id").flatMap { JobID($0) }
+        guard let text = fields.text("id") else { return nil }
+        let id = JobID(text)
         if id == nil { fields.refuse("id", JobID.rule) }
         return id
     }
