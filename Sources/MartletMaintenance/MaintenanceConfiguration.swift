@@ -1,37 +1,43 @@
-// What the upkeep does and how often.
+// The settings of queue maintenance.
 
 public import MartletQueue
 
 /// The settings of a ``MaintenanceService``.
+///
+/// ```swift
+/// var configuration = MaintenanceConfiguration()
+/// configuration.stateDirectory = "/var/lib/reports"
+/// configuration.memoryLimitPercent = 90
+/// ```
 public struct MaintenanceConfiguration: Sendable {
-    /// The name of the deployment to which the keys must belong, as in `MartletConfiguration`.
+    /// The deployment that the keys must belong to, as in `MartletConfiguration`; `default` by default.
     public var environment = "default"
 
-    /// The mean pause between two sweeps of this process.
+    /// The mean time between two sweeps of this process; 1 s by default.
     ///
-    /// A queue that a worker or another process has just swept is left out. Jobs fall due this much late at most while no
-    /// worker runs.
+    /// Queues that a worker or another process has just swept are skipped. While no worker runs, jobs fall due at most this
+    /// much late.
     public var sweepInterval = Duration.seconds(1)
 
-    /// The pause between two comparisons of what Redis knows with what it had acknowledged.
+    /// The time between two checks for lost jobs; 1 s by default.
     public var lossInterval = Duration.seconds(1)
 
     /// A directory for a small file with the counts of acknowledged jobs.
     ///
-    /// With it losses are also noticed when this process was restarted in between. Each process needs a directory of its
-    /// own. Without one, the counts are kept in memory.
+    /// With it, losses are also detected across a restart of this process. Each process needs a separate directory. `nil`,
+    /// the default, keeps the counts in memory.
     public var stateDirectory: String?
 
-    /// Pushes of this process are refused while Redis uses this share of its `maxmemory` or more, in percent.
+    /// The share of `maxmemory`, in percent, from which this process refuses pushes.
     ///
-    /// 100, the default, leaves the refusal to Redis, which then refuses other writes too.
+    /// At 100, the default, only Redis refuses writes, and not only pushes.
     public var memoryLimitPercent = 100
 
-    /// Settings that are applied to queues at the start, each only where it differs from the last one applied so.
+    /// Queue settings that are applied at the start if they differ from those that were applied last.
     ///
-    /// What was set at run time stays until somebody changes these values.
+    /// Settings changed at run time are kept until these values change.
     public var queueSettings: [QueueName: QueueSettingsChange] = [:]
 
-    /// The defaults.
+    /// Creates the default settings.
     public init() {}
 }

@@ -1,20 +1,20 @@
-// The upkeep of the queues of a store as one service: what `martlet serve` runs beside its HTTP server.
+// The maintenance of a store's queues as one service, as `martlet serve` runs it.
 
 public import Logging
 package import MartletChecks
 public import MartletQueue
 public import ServiceLifecycle
 
-/// Keeps the queues of a store in order while it runs.
+/// Maintains the queues of a store while it runs.
 ///
-/// - It checks at the start, and every minute, that Redis is fit for the queues.
-/// - It sweeps all queues about once a second: jobs fall due, and jobs of dead workers come back, also while no worker
-///   runs.
-/// - It notices when Redis has lost jobs that it had acknowledged: after a failover, a restore or a flush.
-/// - It applies the settings that its configuration has for queues.
+/// - It checks Redis at the start and every minute.
+/// - It sweeps all queues about once a second, so that jobs fall due and jobs of dead workers are requeued even while no
+///   worker runs.
+/// - It detects when Redis has lost acknowledged jobs: after a failover, a restore or a flush.
+/// - It applies the queue settings of its configuration.
 ///
 /// `martlet serve` and `martlet dev` run this service. A deployment of workers without a server runs it in one or more of
-/// its own processes:
+/// its processes:
 ///
 /// ```swift
 /// let martlet = try await Martlet(.environment())
@@ -25,8 +25,8 @@ public import ServiceLifecycle
 /// try await group.run()
 /// ```
 ///
-/// Any number of processes may run it on the same queues at once: none of them leads. The store's connections must run
-/// before it, as `Martlet` and `JobStore.run()` do.
+/// Any number of processes may run it on the same queues; there is no leader. The store's connections must run first, as
+/// `Martlet` or `JobStore.run()`.
 public final class MaintenanceService: Service {
     private let store: JobStore
     private let configuration: MaintenanceConfiguration
@@ -35,12 +35,12 @@ public final class MaintenanceService: Service {
     private let pushes: PushRefusals
     private let logger: Logger
 
-    /// The upkeep of the queues of `store`; does nothing until it runs.
+    /// Creates the service; it does nothing until ``run()``.
     ///
     /// - Parameters:
-    ///   - store: the queues.
-    ///   - configuration: what is done and how often.
-    ///   - logger: gets a line for each job that comes back, each loss and each check that fails.
+    ///   - store: the store to maintain.
+    ///   - configuration: the settings.
+    ///   - logger: receives a line for each requeued job, each loss and each failed check.
     public convenience init(
         _ store: JobStore, configuration: MaintenanceConfiguration = MaintenanceConfiguration(),
         logger: Logger = Logger(label: "martlet.maintenance")
@@ -51,7 +51,7 @@ public final class MaintenanceService: Service {
             store, gate: StartGate(checked, store: store, logger: logger), configuration: configuration, logger: logger)
     }
 
-    /// The same with checks that the process shares with its workers.
+    /// Creates a service with checks that the process shares with its workers.
     package init(_ store: JobStore, gate: StartGate, configuration: MaintenanceConfiguration, logger: Logger) {
         let pushes = PushRefusals(store: store, logger: logger)
         self.store = store
@@ -65,7 +65,7 @@ public final class MaintenanceService: Service {
         store.refusePushes(abovePercentOfMemory: configuration.memoryLimitPercent)
     }
 
-    /// What is known at this moment.
+    /// The current status.
     public var status: MaintenanceStatus {
         MaintenanceStatus(
             isRedisFit: gate.hasPassed && !gate.checks.contains { $0.result == .bad },
@@ -75,24 +75,24 @@ public final class MaintenanceService: Service {
     /// The results of all checks, in the order in which `martlet serve` shows them.
     package var checks: [Checkup] { gate.checks + [losses.check, pushes.check] }
 
-    /// Works until the service group shuts down or the task is cancelled.
+    /// Runs until the service group shuts down or the task is cancelled.
     ///
-    /// While Redis is unavailable it waits and tries again.
+    /// While Redis is unavailable, it retries.
     ///
-    /// - Throws: ``MaintenanceError/unfitRedis(_:)`` when Redis must not be used as it is set up, and
-    ///   ``MaintenanceError/refusedSettings(_:)`` when a queue refuses the settings of the configuration.
+    /// - Throws: ``MaintenanceError/unfitRedis(_:)`` when Redis' setup is unusable, and
+    ///   ``MaintenanceError/refusedSettings(_:)`` when a queue refuses settings of the configuration.
     public func run() async throws {
         let sweeps = SweepLoop(store: store, logger: logger, interval: configuration.sweepInterval)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await self.prepare() }
             group.addTask { await sweeps.run() }
             group.addTask { await self.losses.run() }
-            // The first failure ends the others.
+            // The first error ends the other tasks.
             while try await group.next() != nil {}
         }
     }
 
-    /// Makes sure that Redis is fit, applies the settings, and then looks at Redis again every minute.
+    /// Checks Redis, applies the settings, and then checks Redis every minute.
     private func prepare() async throws {
         try await cancelWhenGracefulShutdown {
             do throws(StartRefusal) { try await self.gate.pass() } catch {
@@ -103,7 +103,7 @@ public final class MaintenanceService: Service {
         }
     }
 
-    /// Applies them; false when Redis is unavailable, true also when this process ends.
+    /// Applies the settings; false when Redis is unavailable, true also when the task is cancelled.
     private func settingsAreApplied() async throws(MaintenanceError) -> Bool {
         if Task.isCancelled { return true }
         do throws(QueueError) {

@@ -1,24 +1,28 @@
-// What the upkeep knows at one moment, and why it ends by itself.
+// The status of queue maintenance, and its errors.
 
-/// What a ``MaintenanceService`` knows at one moment.
+/// The status of a ``MaintenanceService`` at one moment.
+///
+/// ```swift
+/// let status = maintenance.status
+/// let isHealthy = status.isRedisFit && status.missingJobs.isEmpty && !status.refusesPushes
+/// ```
 public struct MaintenanceStatus: Sendable, Hashable {
-    /// Whether Redis has passed its checks, both at the start and the last time.
+    /// Whether Redis has passed its checks, at the start and the last time.
     public var isRedisFit: Bool
-    /// The number of jobs of each queue that Redis had acknowledged and has lost, without the losses that an operator has
-    /// accepted.
+    /// The number of acknowledged jobs that Redis has lost, per queue, without those that an operator has accepted.
     public var missingJobs: [String: Int]
-    /// Whether pushes of this process are refused because the memory of Redis is nearly full.
+    /// Whether this process refuses pushes because Redis' memory is nearly full.
     public var refusesPushes: Bool
 }
 
-/// Why a ``MaintenanceService`` ends by itself.
+/// An error that ends a ``MaintenanceService``.
 public enum MaintenanceError: Error, Sendable, Hashable, CustomStringConvertible {
-    /// Redis must not be used as it is set up: what was found and what to do, one text for each check that failed.
+    /// Redis' setup is unusable; one text per failed check, with the finding and the remedy.
     case unfitRedis([String])
-    /// A queue refuses settings of the configuration: why.
+    /// A queue refuses settings of the configuration; the text has the reason.
     case refusedSettings(String)
 
-    /// What is wrong and what to do.
+    /// The finding and the remedy.
     public var description: String {
         switch self {
         case .unfitRedis(let faults): faults.joined(separator: "\n")

@@ -1,4 +1,4 @@
-// Reports when pushes are refused because Redis' memory is nearly full, and when they are taken again.
+// Reports when pushes are refused because Redis' memory is nearly full, and when they are accepted again.
 
 import CoreMetrics
 import Logging
@@ -6,7 +6,7 @@ import MartletChecks
 import MartletQueue
 import Synchronization
 
-/// What the log, the metrics and the checks say of refused pushes.
+/// Reports refused pushes to the log, the metrics and the checks.
 final class PushRefusals: Sendable {
     private let store: JobStore
     private let logger: Logger
@@ -19,7 +19,7 @@ final class PushRefusals: Sendable {
         gauge.record(0)
     }
 
-    /// Logs a change since the last look.
+    /// Logs a change since the last call.
     func look() {
         let refuses = store.refusesPushes
         let isNews = wasRefusing.withLock { was in
@@ -35,7 +35,7 @@ final class PushRefusals: Sendable {
         }
     }
 
-    /// Whether pushes are taken.
+    /// Whether pushes are accepted.
     var check: Checkup {
         let refuses = store.refusesPushes
         let advice = "refused, since Redis' memory is nearly full: raise maxmemory or work off what waits"

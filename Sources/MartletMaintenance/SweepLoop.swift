@@ -1,10 +1,10 @@
-// Sweeps all queues, so that jobs fall due and lost jobs come back also while no worker runs.
+// Sweeps all queues, so that jobs fall due and lost jobs are requeued even while no worker runs.
 
 import Logging
 import MartletQueue
 import ServiceLifecycle
 
-/// Sweeps all queues, so that jobs fall due and dead workers' jobs come back also while no worker runs.
+/// Sweeps all queues, so that jobs fall due and dead workers' jobs are requeued even while no worker runs.
 struct SweepLoop: Sendable {
     let store: JobStore
     let logger: Logger

@@ -1,4 +1,4 @@
-// What the error numbers of the system mean, in plain words.
+// Descriptions of the system's error numbers.
 
 #if canImport(Glibc)
     import Glibc
@@ -8,9 +8,9 @@
     import Darwin
 #endif
 
-/// Reasons in plain words.
+/// Descriptions of system errors.
 package enum SystemReason {
-    /// What an error number of the system means.
+    /// The description of an error number.
     package static func text(_ number: Int32) -> String {
         switch number {
         case ENOENT: "there is no such file or directory"

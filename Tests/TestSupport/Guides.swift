@@ -44,7 +44,8 @@ public enum Guides {
 
     /// The targets that users import; their docstrings show code too.
     public static let libraries = [
-        "Martlet", "MartletDownloads", "MartletJobs", "MartletQueue", "MartletRedis", "MartletTesting", "MartletWorker",
+        "Martlet", "MartletDownloads", "MartletJobs", "MartletMaintenance", "MartletQueue", "MartletRedis",
+        "MartletTesting", "MartletWorker",
     ]
 
     /// All blocks in `language` in the docstrings of ``libraries``.

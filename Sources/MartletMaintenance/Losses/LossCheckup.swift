@@ -1,11 +1,11 @@
-// The losses that a state directory remembers, for an operator who asks or accepts them.
+// The losses stored in a state directory, shown to and accepted by an operator.
 
 import FoundationEssentials
 package import MartletChecks
 
-/// The losses that the server of a state directory has noticed, for `martlet doctor`.
+/// The losses that the process of a state directory has detected, for `martlet doctor`.
 package enum LossCheckup {
-    /// A line for each of them; without a directory none.
+    /// One check per loss; empty without a directory.
     package static func run(directory: String?, prefix: String, isAccepted: Bool = false) -> [Checkup] {
         guard let directory else { return [] }
         let memory = LossFile(directory: directory, prefix: prefix).read()
@@ -20,7 +20,7 @@ package enum LossCheckup {
         }
     }
 
-    /// Accepts what was noticed until now: the process of that directory forgets it at its next look.
+    /// Accepts the losses detected so far; the process of that directory applies this at its next check.
     ///
     /// - Throws: ``LossFile/Unusable`` when the directory cannot be written.
     package static func accept(directory: String, prefix: String) throws {

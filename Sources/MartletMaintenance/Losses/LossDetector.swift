@@ -25,7 +25,7 @@ final class LossDetector: Sendable {
     ///   - directory: the state directory; `nil` keeps the state in memory.
     ///   - interval: the time between two checks.
     ///   - logger: receives a line per loss.
-    ///   - metrics: receives a counter of lost jobs and a gauge of those that nobody has accepted, per queue.
+    ///   - metrics: receives a counter of lost jobs and a gauge of those not yet accepted, per queue.
     ///   - onLook: called after each successful check.
     init(
         store: JobStore, directory: String?, interval: Duration = .seconds(1), logger: Logger,
@@ -44,7 +44,7 @@ final class LossDetector: Sendable {
     /// The current state.
     var memory: LossState { state.withLock { $0 } }
 
-    /// Looks again and again until the service group shuts down or the task is cancelled.
+    /// Checks repeatedly until the service group shuts down or the task is cancelled.
     func run() async {
         let (file, hold) = openedFile()
         await cancelWhenGracefulShutdown {
@@ -133,7 +133,7 @@ final class LossDetector: Sendable {
         }
     }
 
-    /// Whether jobs are missing, and how many; anybody may read it, so no queue is named.
+    /// Whether jobs are missing, and how many; without queue names, since the check is public.
     var check: Checkup {
         let missing = memory.missing.values.reduce(0, +)
         let advice = "\(missing) jobs that Redis had acknowledged are missing; run martlet doctor"

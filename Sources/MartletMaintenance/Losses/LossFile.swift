@@ -104,5 +104,5 @@ struct LossFile: Sendable {
     private static func openFile(_ path: String, _ flags: Int32) -> Int32 { open(path, flags, 0o600) }
 }
 
-/// The system's `write`, which the file's own method hides.
+/// The C function `write`, which the file's method hides.
 private func writeBytes(_ file: Int32, _ bytes: UnsafeRawPointer?, _ count: Int) -> Int { write(file, bytes, count) }
