@@ -82,7 +82,7 @@ let package = Package(
         .target(
             name: "MartletQueue",
             dependencies: [
-                "MartletRedis", "MartletJobs",
+                "MartletRedis", "MartletJSON", "MartletJobs",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "CoreMetrics", package: "swift-metrics"),
@@ -95,7 +95,7 @@ let package = Package(
         .target(
             name: "MartletWorker",
             dependencies: [
-                "MartletQueue", "MartletJobs", "MartletProcess",
+                "MartletQueue", "MartletJSON", "MartletJobs", "MartletProcess",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
@@ -122,7 +122,7 @@ let package = Package(
         .target(
             name: "MartletHTTP",
             dependencies: [
-                "MartletQueue", "MartletJobs",
+                "MartletQueue", "MartletJSON", "MartletJobs",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "Crypto", package: "swift-crypto"),
@@ -263,6 +263,10 @@ let package = Package(
             dependencies: ["MartletJobs", "MartletTesting", .product(name: "Logging", package: "swift-log")]
         ),
         .testTarget(
+            name: "MartletJSONTests",
+            dependencies: ["MartletJSON", "MartletJobs", "MartletCommandSupport", "TestSupport"]
+        ),
+        .testTarget(
             name: "MartletTelemetryTests",
             dependencies: [
                 "MartletTelemetry",
@@ -321,7 +325,8 @@ let package = Package(
         .testTarget(
             name: "MartletHTTPTests",
             dependencies: [
-                "MartletHTTP", "MartletQueue", "MartletJobs", "MartletRedis", "MartletTelemetry", "TestSupport",
+                "MartletHTTP", "MartletJSON", "MartletQueue", "MartletJobs", "MartletRedis", "MartletTelemetry",
+                "TestSupport",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "Hummingbird", package: "hummingbird"),

@@ -10,17 +10,17 @@ extension JSONValue {
     ///   - source: where it came from, as the beginning of an error message: `--data`, a path.
     /// - Throws: a ``CommandFailure`` (`usage`) that names `source` when the text is not JSON.
     package static func parse(_ bytes: some Sequence<UInt8>, source: String) throws -> JSONValue {
-        do throws(JSONParseError) { return try JSONValue(bytes) } catch { throw failure(error, source) }
+        do throws(JSONSyntaxError) { return try JSONValue(bytes) } catch { throw failure(error, source) }
     }
 
     /// Checks a text and keeps it byte for byte, without the space around it.
     ///
     /// - Throws: as ``parse(_:source:)``.
     package static func verbatim(_ bytes: [UInt8], source: String) throws -> JSONValue {
-        do throws(JSONParseError) { return try JSONValue.verbatim(bytes) } catch { throw failure(error, source) }
+        do throws(JSONSyntaxError) { return try JSONValue.verbatim(bytes) } catch { throw failure(error, source) }
     }
 
-    private static func failure(_ fault: JSONParseError, _ source: String) -> CommandFailure {
-        CommandFailure(.usage, "\(source) is not JSON: \(fault.reason) at byte \(fault.place)")
+    private static func failure(_ error: JSONSyntaxError, _ source: String) -> CommandFailure {
+        CommandFailure(.usage, "\(source) is not JSON: byte \(error.offset + 1): \(error.reason)")
     }
 }

@@ -5,6 +5,7 @@ import MartletJobs
 import MartletQueue
 
 @testable import MartletHTTP
+@testable import MartletJSON
 
 func fuzzJSON(_ input: Input) {
     let bytes = Array(input.rest)

@@ -3,6 +3,7 @@
 import Logging
 
 @testable import MartletHTTP
+@testable import MartletJSON
 @testable import MartletTelemetry
 
 /// Names and values on lines by turns.

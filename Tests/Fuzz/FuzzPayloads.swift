@@ -2,8 +2,7 @@
 
 import FoundationEssentials
 
-@testable import MartletQueue
-@testable import MartletWorker
+@testable import MartletJSON
 
 /// A type with a field of each kind that is read here, and some that are not.
 private struct Sample: Codable {

@@ -4,6 +4,7 @@ import MartletJobs
 import NIOCore
 
 @testable import MartletHTTP
+@testable import MartletJSON
 @testable import MartletQueue
 @testable import MartletRedis
 

@@ -5,6 +5,7 @@ import MartletJobs
 
 @testable import MartletDownloads
 @testable import MartletHTTP
+@testable import MartletJSON
 @testable import MartletTelemetry
 
 /// A line for a time, then the value of a query.

@@ -6,6 +6,7 @@ import TestSupport
 import Testing
 
 @testable import MartletHTTP
+@testable import MartletJSON
 
 @Suite struct FieldPlaceTests {
     @Test(arguments: [

@@ -4,6 +4,7 @@ import Foundation
 import Testing
 
 @testable import MartletHTTP
+@testable import MartletJSON
 
 @Suite struct JSONTests {
     @Test func `values open as they were written, byte for byte`() throws {

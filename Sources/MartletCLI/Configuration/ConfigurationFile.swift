@@ -15,8 +15,9 @@ enum ConfigurationFile {
     static func values(at path: String) throws(Unusable) -> [String: String] {
         let data = try contents(of: path)
         let top: JSONValue
-        do throws(JSONParseError) { top = try JSONValue(data) } catch {
-            throw Unusable(message: "must be a file of well-formed JSON; at byte \(error.place) \(error.reason)")
+        do throws(JSONSyntaxError) { top = try JSONValue(data) } catch {
+            let place = error.offset + 1
+            throw Unusable(message: "must be a file of well-formed JSON; at byte \(place) it \(error.reason)")
         }
         guard let sections = top.object else {
             throw Unusable(message: "must hold a JSON object with sections such as \"redis\" and \"download\"")

@@ -3,6 +3,7 @@
 import Crypto
 import FoundationEssentials
 import HTTPTypes
+import MartletJSON
 import MartletJobs
 import MartletQueue
 
@@ -12,7 +13,7 @@ extension API {
         let key = try call.idempotencyKey()
         let queue = try call.queue(.downloads)
         let (job, durability) = try oneDownload(text, id: .generate(), call)
-        return try await push(call, under: key, text.canonical(RequestShape.download)) { keyed in
+        return try await push(call, under: key, text.canonical(JSONShape.download)) { keyed in
             // The id is part of a download's content, so the request is read again with the final id.
             var job = try keyed.map { try oneDownload(text, id: $0.base, call).job } ?? job
             keyed?.mark(&job)
@@ -78,7 +79,7 @@ extension API {
         let key = try call.idempotencyKey()
         let queue = try call.queue(.downloads)
         let batch = try downloadBatch(text, nil, call)
-        return try await push(call, under: key, text.canonical(RequestShape.downloads)) { keyed in
+        return try await push(call, under: key, text.canonical(JSONShape.downloads)) { keyed in
             try await pushBatch(keyed.map { try downloadBatch(text, $0, call) } ?? batch, to: queue, call)
         }
     }

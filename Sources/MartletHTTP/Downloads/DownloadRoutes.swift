@@ -1,6 +1,7 @@
 // The remaining routes of /api/downloads: the queue, single downloads, and batches of actions.
 
 import HTTPTypes
+import MartletJSON
 import MartletJobs
 import MartletQueue
 

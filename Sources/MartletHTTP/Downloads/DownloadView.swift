@@ -1,6 +1,7 @@
 // A download in responses, and the state names of the download API.
 
 import FoundationEssentials
+import MartletJSON
 import MartletJobs
 import MartletQueue
 

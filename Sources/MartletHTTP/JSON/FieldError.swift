@@ -1,5 +1,7 @@
 // An error in one field of a request, with its location.
 
+import MartletJSON
+
 /// An error in one field.
 struct FieldError: Sendable, Hashable {
     /// The location: a JSON pointer into the body, `?name` for a path or query parameter, otherwise a header's name.

@@ -1,5 +1,6 @@
 // Reads a request model from a JSON object: checks every field, collects all errors, refuses unknown members.
 
+import MartletJSON
 import MartletJobs
 
 /// The members of a JSON object, each read once by name.

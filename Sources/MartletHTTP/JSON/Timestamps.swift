@@ -1,6 +1,7 @@
 // RFC 3339 timestamps, in UTC with milliseconds.
 
 import FoundationEssentials
+import MartletJSON
 
 extension JSONOutput {
     /// A timestamp.

@@ -1,5 +1,6 @@
 // The results of one verb on many jobs, in the order of the request.
 
+import MartletJSON
 import MartletJobs
 import MartletQueue
 

@@ -1,5 +1,6 @@
 // Durability in requests and responses.
 
+import MartletJSON
 import MartletQueue
 
 extension Fields {

@@ -1,6 +1,7 @@
 // Idempotent pushes: one request per `Idempotency-Key`, whose jobs have derived ids.
 
 import HTTPTypes
+import MartletJSON
 import MartletJobs
 import MartletQueue
 

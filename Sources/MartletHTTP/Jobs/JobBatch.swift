@@ -1,6 +1,7 @@
 // A bulk push: one JSON object with a list, or one job per line.
 
 import HTTPTypes
+import MartletJSON
 import MartletJobs
 import MartletQueue
 

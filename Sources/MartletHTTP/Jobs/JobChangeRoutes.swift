@@ -1,6 +1,7 @@
 // PATCH and DELETE of a job, its verbs, and one verb on many jobs.
 
 import HTTPTypes
+import MartletJSON
 import MartletJobs
 import MartletQueue
 

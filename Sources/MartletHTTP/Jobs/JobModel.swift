@@ -1,6 +1,7 @@
 // A job as described in JSON.
 
 import FoundationEssentials
+import MartletJSON
 import MartletJobs
 import MartletQueue
 

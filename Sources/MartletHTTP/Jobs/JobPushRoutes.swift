@@ -1,6 +1,7 @@
 // POST /api/v1/jobs and /api/v1/jobs/bulk.
 
 import HTTPTypes
+import MartletJSON
 import MartletJobs
 import MartletQueue
 
@@ -16,7 +17,7 @@ extension API {
                 text, &fields, limit: settings.payloadLimit, reserved: downloads.type, owner: owner)
         else { throw refusal(fields.errors) }
         let queue = try call.queue(model.queue)
-        return try await push(call, under: key, text.canonical(RequestShape.job)) { keyed in
+        return try await push(call, under: key, text.canonical(JSONShape.job)) { keyed in
             var job = model.job
             if !model.hasOwnID { keyed?.mark(&job) }
             // The queue is part of the URL, since another queue may have a job with the same id.
@@ -47,7 +48,7 @@ extension API {
     /// Lines are compared as received, a single JSON value in canonical form.
     private static func canonical(_ body: Call.Body) -> [UInt8] {
         switch body {
-        case .json(let text): text.canonical(RequestShape.jobs)
+        case .json(let text): text.canonical(JSONShape.jobs)
         case .lines(let bytes): bytes
         case .none: []
         }

@@ -1,6 +1,7 @@
 // GET /api/v1/jobs and /api/v1/jobs/{id}.
 
 import HTTPTypes
+import MartletJSON
 import MartletJobs
 import MartletQueue
 import ServiceLifecycle

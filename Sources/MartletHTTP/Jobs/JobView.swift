@@ -1,13 +1,14 @@
 // A job in responses.
 
 import FoundationEssentials
+import MartletJSON
 import MartletJobs
 import MartletQueue
 
 extension JSONOutput {
     /// A complete job, or without payload, checkpoint and result for lists.
     static func job(_ job: JobRecord, brief: Bool = false) -> JSONOutput {
-        var object = JSONObject(capacity: 512 + (brief ? 0 : job.payload.count))
+        var object = JSONObjectOutput(capacity: 512 + (brief ? 0 : job.payload.count))
         object.add("id", text: job.id.description)
         object.add("queue", text: job.queue.description)
         object.add("type", text: job.type)
@@ -25,7 +26,7 @@ extension JSONOutput {
     }
 
     /// The fields that most jobs do not have.
-    private static func addRest(of job: JobRecord, brief: Bool, to object: inout JSONObject) {
+    private static func addRest(of job: JobRecord, brief: Bool, to object: inout JSONObjectOutput) {
         if job.retryPolicy != .standard { object.add("backoff", .backoff(job.retryPolicy)) }
         object.add("timeout_seconds", job.timeout.map(JSONOutput.seconds))
         object.add("unique_key", text: job.uniqueKey)
@@ -40,7 +41,7 @@ extension JSONOutput {
         object.add("error", text: job.error)
     }
 
-    private static func addTimes(of job: JobRecord, to object: inout JSONObject) {
+    private static func addTimes(of job: JobRecord, to object: inout JSONObjectOutput) {
         object.add("created_at", text: job.createdAt.rfc3339)
         object.add("due_at", text: job.dueAt?.rfc3339)
         object.add("started_at", text: job.startedAt?.rfc3339)

@@ -1,6 +1,7 @@
 // Pushes with one repeat after a lost reply, and their HTTP responses.
 
 import HTTPTypes
+import MartletJSON
 import MartletJobs
 import MartletQueue
 

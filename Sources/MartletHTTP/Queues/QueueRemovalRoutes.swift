@@ -1,6 +1,7 @@
 // Draining and deleting queues.
 
 import HTTPTypes
+import MartletJSON
 import MartletQueue
 
 extension API {

@@ -1,6 +1,7 @@
 // Queues: counts, settings and pauses, and statistics over all of them.
 
 import HTTPTypes
+import MartletJSON
 import MartletJobs
 import MartletQueue
 

@@ -1,5 +1,6 @@
 // A queue in responses.
 
+import MartletJSON
 import MartletJobs
 import MartletQueue
 

@@ -1,6 +1,7 @@
 // Error responses as RFC 9457 problem documents.
 
 import HTTPTypes
+import MartletJSON
 import MartletJobs
 import MartletQueue
 

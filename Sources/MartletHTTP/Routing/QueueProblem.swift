@@ -1,6 +1,7 @@
 // HTTP responses for queue errors: plain messages for everybody, causes for operators.
 
 import HTTPTypes
+import MartletJSON
 import MartletJobs
 import MartletQueue
 

@@ -1,5 +1,6 @@
 // The responses sent before a connection is closed, when there is no request for a handler.
 
+import MartletJSON
 import NIOCore
 import NIOHTTP1
 

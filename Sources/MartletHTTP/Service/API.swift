@@ -1,6 +1,7 @@
 // What the handlers of all routes share.
 
 import HTTPTypes
+import MartletJSON
 import MartletQueue
 
 /// The dependencies of all handlers.

@@ -1,6 +1,7 @@
 // A request as a handler sees it: caller, parameters, query and body, with access to queues and jobs.
 
 import HTTPTypes
+import MartletJSON
 import MartletJobs
 import MartletQueue
 

@@ -1,5 +1,6 @@
 // Writes that fail halfway: repeated once if that is safe, and never reported as not done when something was.
 
+import MartletJSON
 import MartletJobs
 import MartletQueue
 

@@ -1,6 +1,7 @@
 // Handlers' responses before they become HTTP responses, and the header fields in use.
 
 import HTTPTypes
+import MartletJSON
 
 extension HTTPField.Name {
     // Created once: a name is validated letter by letter.

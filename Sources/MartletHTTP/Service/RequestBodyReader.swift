@@ -3,6 +3,7 @@
 import HTTPTypes
 import Hummingbird
 import HummingbirdCore
+import MartletJSON
 import NIOCore
 
 /// Reads request bodies.

@@ -1,6 +1,7 @@
 // The steps of a request without a server, for benchmarks.
 
 import HTTPTypes
+import MartletJSON
 package import MartletQueue
 
 /// Routes paths and reads bodies as the server does.

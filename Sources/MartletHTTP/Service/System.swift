@@ -1,6 +1,7 @@
 // Readiness, liveness and metrics.
 
 import HTTPTypes
+import MartletJSON
 import MartletQueue
 
 /// A condition for readiness.

@@ -1,6 +1,7 @@
 // Limits concurrent waits per caller and in total.
 
 import HTTPTypes
+import MartletJSON
 import Synchronization
 
 /// Counts waiting requests.

@@ -1,6 +1,7 @@
 // The options of a typed push, and the conversion to a queue's job.
 
 public import FoundationEssentials
+import MartletJSON
 public import MartletJobs
 
 /// The options of a typed push beyond payload and id.

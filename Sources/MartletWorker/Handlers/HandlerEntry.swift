@@ -1,6 +1,7 @@
 // One registered handler: takes payload bytes, returns output bytes.
 
 import FoundationEssentials
+import MartletJSON
 import MartletJobs
 import MartletQueue
 

@@ -4,7 +4,7 @@ import Foundation
 import TestSupport
 import Testing
 
-@testable import MartletWorker
+@testable import MartletJSON
 
 private enum Colour: String, Codable { case red, green }
 

@@ -1,12 +1,11 @@
 // JSON in and out: what came goes out as it came, and what is no JSON is named with its place.
 
 import MartletCommandSupport
-import MartletJSON
 import Testing
 
-@testable import MartletCLI
+@testable import MartletJSON
 
-@Suite struct JSONTests {
+@Suite struct JSONValueTests {
     @Test(
         arguments: [
             #"{"a":[1,2.5,true,null,"ü/"],"b":{"c":9007199254740993}}"#, "1e400", "-0", "-1E-400", "0.10",
@@ -74,16 +73,16 @@ import Testing
             ("01", 2), ("1.", 3), ("-", 2), ("+1", 1), ("1e", 3), ("\"a", 3), ("\"\u{1}\"", 2), (#""\x""#, 3),
             (#""\u12g4""#, 3), ("1 2", 3), ("nan", 1), ("[1", 3), ("'a'", 1),
         ])
-    func `what is no JSONValue is named with its place`(_ text: String, _ place: Int) {
-        let fault = #expect(throws: JSONParseError.self) { try JSONValue(text.utf8) }
-        #expect(fault?.place == place, "\(fault?.reason ?? "")")
+    func `what is no JSON is named with its place`(_ text: String, _ place: Int) {
+        let fault = #expect(throws: JSONSyntaxError.self) { try JSONValue(text.utf8) }
+        #expect(fault?.offset == place - 1, "\(fault?.reason ?? "")")
         let failure = #expect(throws: CommandFailure.self) { try JSONValue.parse(text.utf8, source: "the payload") }
         #expect(failure?.code == .usage && failure?.message.hasPrefix("the payload is not JSON: ") == true)
     }
 
     @Test func `bytes that are not UTF-8 and bottomless nesting are refused`() {
-        #expect(throws: JSONParseError.self) { try JSONValue([0x22, 0xFF, 0x22]) }
-        #expect(throws: JSONParseError.self) { try JSONValue(String(repeating: "[", count: 100_000).utf8) }
+        #expect(throws: JSONSyntaxError.self) { try JSONValue([0x22, 0xFF, 0x22]) }
+        #expect(throws: JSONSyntaxError.self) { try JSONValue(String(repeating: "[", count: 100_000).utf8) }
         #expect(throws: Never.self) {
             try JSONValue((String(repeating: "[", count: 500) + String(repeating: "]", count: 500)).utf8)
         }

@@ -4,7 +4,7 @@ import Foundation
 import MartletJobs
 import Testing
 
-@testable import MartletWorker
+@testable import MartletJSON
 
 private enum Colour: String, Codable, Sendable { case red, green }
 

@@ -1,13 +1,13 @@
 // A JSON value as received: validated, stored as text, decoded on demand.
 
 /// A value within validated JSON text.
-struct JSONText: Sendable {
+package struct JSONText: Sendable {
     /// The type of the value.
-    enum Kind: String, Sendable {
+    package enum Kind: String, Sendable {
         case object, array, string, number, bool, null
 
         /// The type with its article, for messages.
-        var spoken: String {
+        package var spoken: String {
             switch self {
             case .object, .array: "an \(rawValue)"
             case .string, .number: "a \(rawValue)"
@@ -20,20 +20,10 @@ struct JSONText: Sendable {
     private let source: [UInt8]
     private let range: Range<Int>
 
-    /// Validates a text with exactly one value.
-    init(_ source: [UInt8]) throws(JSONSyntaxError) {
-        guard (try? UTF8Span(validating: source.span)) != nil else {
-            throw JSONSyntaxError(reason: "is not UTF-8", offset: 0)
-        }
-        var scanner = JSONScanner(source)
-        scanner.skipSpace()
-        let start = scanner.at
-        try scanner.skipValue()
-        let end = scanner.at
-        scanner.skipSpace()
-        guard scanner.byte == nil else { throw scanner.fault("goes on after its value") }
+    /// Checks a text; it must hold exactly one value.
+    package init(_ source: [UInt8]) throws(JSONSyntaxError) {
+        range = try JSONScanner.check(source)
         self.source = source
-        range = start..<end
     }
 
     private init(_ source: [UInt8], _ range: Range<Int>) {
@@ -42,16 +32,16 @@ struct JSONText: Sendable {
     }
 
     /// A cursor at the value's first byte.
-    var scanner: JSONScanner { JSONScanner(source, at: range.lowerBound) }
+    package var scanner: JSONScanner { JSONScanner(source, at: range.lowerBound) }
 
     /// The value's bytes as received.
-    var bytes: [UInt8] { Array(source[range]) }
+    package var bytes: [UInt8] { Array(source[range]) }
 
     /// The number of bytes.
-    var count: Int { range.count }
+    package var count: Int { range.count }
 
     /// The type of the value.
-    var kind: Kind {
+    package var kind: Kind {
         switch source[range.lowerBound] {
         case UInt8(ascii: "{"): .object
         case UInt8(ascii: "["): .array
@@ -63,21 +53,21 @@ struct JSONText: Sendable {
     }
 
     /// The Boolean, if it is one.
-    var bool: Bool? { kind == .bool ? source[range.lowerBound] == UInt8(ascii: "t") : nil }
+    package var bool: Bool? { kind == .bool ? source[range.lowerBound] == UInt8(ascii: "t") : nil }
 
     /// The number as written, if it is one.
-    var number: String? { kind == .number ? String(decoding: source[range], as: UTF8.self) : nil }
+    package var number: String? { kind == .number ? String(decoding: source[range], as: UTF8.self) : nil }
 
     /// The decoded string, if it is one.
-    var string: String? {
+    package var string: String? {
         kind == .string ? Self.unescaped(source[(range.lowerBound + 1)..<(range.upperBound - 1)]) : nil
     }
 
     /// The elements, if it is an array.
-    var elements: [JSONText]? { elements(atMost: .max) }
+    package var elements: [JSONText]? { elements(atMost: .max) }
 
     /// The first elements, if it is an array; those beyond `limit` are not read.
-    func elements(atMost limit: Int) -> [JSONText]? {
+    package func elements(atMost limit: Int) -> [JSONText]? {
         guard kind == .array else { return nil }
         var scanner = JSONScanner(source, at: range.lowerBound + 1)
         var elements: [JSONText] = []
@@ -86,10 +76,10 @@ struct JSONText: Sendable {
     }
 
     /// The members in order, including duplicates, if it is an object.
-    var members: [(key: String, value: JSONText)]? { members(atMost: .max) }
+    package var members: [(key: String, value: JSONText)]? { members(atMost: .max) }
 
     /// The first members, if it is an object; those beyond `limit` are not read.
-    func members(atMost limit: Int) -> [(key: String, value: JSONText)]? {
+    package func members(atMost limit: Int) -> [(key: String, value: JSONText)]? {
         guard kind == .object else { return nil }
         var scanner = JSONScanner(source, at: range.lowerBound + 1)
         var members: [(key: String, value: JSONText)] = []
@@ -101,7 +91,7 @@ struct JSONText: Sendable {
     }
 
     /// Skips the next key of an object and its colon; `nil` at the end of the object.
-    static func nextKey(_ scanner: inout JSONScanner) -> String? {
+    package static func nextKey(_ scanner: inout JSONScanner) -> String? {
         scanner.skipSpace()
         if scanner.byte == UInt8(ascii: ",") { scanner.at += 1 }
         scanner.skipSpace()
@@ -123,7 +113,7 @@ struct JSONText: Sendable {
     }
 
     /// The decoded text of a quoted string.
-    static func unescaped(_ quoted: ArraySlice<UInt8>) -> String {
+    package static func unescaped(_ quoted: ArraySlice<UInt8>) -> String {
         guard quoted.contains(UInt8(ascii: "\\")) else { return String(decoding: quoted, as: UTF8.self) }
         var units: [UInt16] = []
         var rest = Substring(decoding: quoted, as: UTF8.self).utf16[...]

@@ -3,7 +3,7 @@
 import MartletJobs
 
 /// A JSON value to write.
-enum JSONOutput: Sendable {
+package enum JSONOutput: Sendable {
     case null
     case bool(Bool)
     case int(Int)
@@ -11,43 +11,43 @@ enum JSONOutput: Sendable {
     case string(String)
     case array([JSONOutput])
     /// An object with encoded members.
-    case written(JSONObject)
+    case written(JSONObjectOutput)
     /// Validated JSON text, written unchanged.
     case raw([UInt8])
 
     /// An object; `nil` members are omitted.
-    static func object(_ members: KeyValuePairs<String, JSONOutput?>) -> JSONOutput {
-        var object = JSONObject()
+    package static func object(_ members: KeyValuePairs<String, JSONOutput?>) -> JSONOutput {
+        var object = JSONObjectOutput()
         for (key, value) in members { object.add(key, value) }
         return .written(object)
     }
 
     /// An object of collected members.
-    static func members(_ members: [(key: String, value: JSONOutput)]) -> JSONOutput {
-        .written(JSONObject()).adding(members)
+    package static func members(_ members: [(key: String, value: JSONOutput)]) -> JSONOutput {
+        .written(JSONObjectOutput()).adding(members)
     }
 
     /// Bytes that should be JSON: unchanged if valid, otherwise as a string.
-    static func opaque(_ bytes: [UInt8]) -> JSONOutput {
+    package static func opaque(_ bytes: [UInt8]) -> JSONOutput {
         if (try? JSONText(bytes)) != nil { return .raw(bytes) }
         return .string(String(decoding: bytes, as: UTF8.self))
     }
 
     /// A duration in seconds.
-    static func seconds(_ duration: Duration) -> JSONOutput {
+    package static func seconds(_ duration: Duration) -> JSONOutput {
         let milliseconds = duration.inMilliseconds
         return milliseconds % 1000 == 0 ? .int(milliseconds / 1000) : .double(Double(milliseconds) / 1000)
     }
 
     /// The encoded text.
-    var bytes: [UInt8] {
+    package var bytes: [UInt8] {
         var bytes: [UInt8] = []
         append(to: &bytes)
         return bytes
     }
 
     /// The object with more members at its end.
-    func adding(_ more: [(key: String, value: JSONOutput)]) -> JSONOutput {
+    package func adding(_ more: [(key: String, value: JSONOutput)]) -> JSONOutput {
         guard case .written(var object) = self else { return self }
         for (key, value) in more { object.add(key, value) }
         return .written(object)
@@ -80,7 +80,7 @@ enum JSONOutput: Sendable {
     }
 
     /// Appends a quoted string; also escapes `<`, `>` and `&`, so that HTML cannot interpret it.
-    static func append(_ text: String, to bytes: inout [UInt8]) {
+    package static func append(_ text: String, to bytes: inout [UInt8]) {
         var text = text
         bytes.append(UInt8(ascii: "\""))
         text.withUTF8 { utf8 in
@@ -122,33 +122,33 @@ enum JSONOutput: Sendable {
 }
 
 /// An object that is written member by member; the reader closes it.
-struct JSONObject: Sendable {
+package struct JSONObjectOutput: Sendable {
     /// The output so far, without the closing brace.
     private(set) var bytes: [UInt8]
 
     /// Creates an object without members, with reserved capacity.
-    init(capacity: Int = 128) {
+    package init(capacity: Int = 128) {
         bytes = []
         bytes.reserveCapacity(capacity)
         bytes.append(UInt8(ascii: "{"))
     }
 
     /// Adds a member; omits `nil`.
-    mutating func add(_ key: String, _ value: JSONOutput?) {
+    package mutating func add(_ key: String, _ value: JSONOutput?) {
         guard let value else { return }
         begin(key)
         value.append(to: &bytes)
     }
 
     /// Adds a string; omits `nil`.
-    mutating func add(_ key: String, text: String?) {
+    package mutating func add(_ key: String, text: String?) {
         guard let text else { return }
         begin(key)
         JSONOutput.append(text, to: &bytes)
     }
 
     /// Adds an integer.
-    mutating func add(_ key: String, number: Int) {
+    package mutating func add(_ key: String, number: Int) {
         begin(key)
         JSONOutput.append(number, to: &bytes)
     }
@@ -163,8 +163,8 @@ struct JSONObject: Sendable {
 extension JSONOutput: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, ExpressibleByBooleanLiteral,
     ExpressibleByArrayLiteral, ExpressibleByStringInterpolation
 {
-    init(stringLiteral value: String) { self = .string(value) }
-    init(integerLiteral value: Int) { self = .int(value) }
-    init(booleanLiteral value: Bool) { self = .bool(value) }
-    init(arrayLiteral elements: JSONOutput...) { self = .array(elements) }
+    package init(stringLiteral value: String) { self = .string(value) }
+    package init(integerLiteral value: Int) { self = .int(value) }
+    package init(booleanLiteral value: Bool) { self = .bool(value) }
+    package init(arrayLiteral elements: JSONOutput...) { self = .array(elements) }
 }

@@ -2,10 +2,10 @@
 
 extension JSONText {
     /// The canonical text: no whitespace, sorted keys, uniform escapes.
-    var canonical: [UInt8] { canonical(nil) }
+    package var canonical: [UInt8] { canonical(nil) }
 
     /// The canonical text without members that have no effect in a request of this shape.
-    func canonical(_ shape: RequestShape?) -> [UInt8] {
+    package func canonical(_ shape: JSONShape?) -> [UInt8] {
         var writer = CanonicalWriter(scanner)
         writer.writeValue(shape)
         return writer.bytes
@@ -35,7 +35,7 @@ private struct CanonicalWriter {
     /// Creates a writer at the scanner's position.
     init(_ scanner: JSONScanner) { self.scanner = scanner }
 
-    mutating func writeValue(_ shape: RequestShape?) {
+    mutating func writeValue(_ shape: JSONShape?) {
         scanner.skipSpace()
         switch scanner.byte {
         case UInt8(ascii: "["): writeArray(shape)
@@ -44,7 +44,7 @@ private struct CanonicalWriter {
         }
     }
 
-    private mutating func writeArray(_ shape: RequestShape?) {
+    private mutating func writeArray(_ shape: JSONShape?) {
         bytes.append(UInt8(ascii: "["))
         scanner.at += 1
         var isFirst = true
@@ -56,7 +56,7 @@ private struct CanonicalWriter {
         bytes.append(UInt8(ascii: "]"))
     }
 
-    private mutating func writeObject(_ shape: RequestShape?) {
+    private mutating func writeObject(_ shape: JSONShape?) {
         let start = bytes.count
         scanner.at += 1
         var members: [Member] = []

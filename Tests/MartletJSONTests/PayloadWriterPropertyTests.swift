@@ -4,7 +4,7 @@ import Foundation
 import TestSupport
 import Testing
 
-@testable import MartletQueue
+@testable import MartletJSON
 
 private enum Colour: String, Encodable { case red, green }
 

@@ -6,7 +6,7 @@ import FoundationEssentials
 ///
 /// Flat ones take a fast path. `JSONEncoder` encodes all others, and every payload that fails on the fast path, so
 /// bytes and errors are always those of `JSONEncoder`.
-enum PayloadWriter {
+package enum PayloadWriter {
     /// Created once: creating an encoder costs as much as encoding a small job.
     private static let encoder: JSONEncoder = {
         let encoder = JSONEncoder()
@@ -14,12 +14,12 @@ enum PayloadWriter {
         return encoder
     }()
 
-    static func write(_ payload: some Encodable) throws -> [UInt8] {
+    package static func write(_ payload: some Encodable) throws -> [UInt8] {
         try writeFlat(payload) ?? Array(encoder.encode(payload))
     }
 
     /// The bytes; `nil` when only `JSONEncoder` can encode the payload.
-    static func writeFlat<Payload: Encodable>(_ payload: Payload) -> [UInt8]? {
+    package static func writeFlat<Payload: Encodable>(_ payload: Payload) -> [UInt8]? {
         guard !SpecialPayloads.contain(Payload.self) else { return nil }
         let encoder = FlatEncoder()
         guard (try? payload.encode(to: encoder)) != nil else { return nil }

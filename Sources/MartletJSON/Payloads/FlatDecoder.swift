@@ -1,7 +1,5 @@
 // Decodes `Decodable` types from flat payloads faster than a general decoder.
 
-import MartletQueue
-
 /// Decodes a value from one flat payload, or reports that the type needs something unsupported.
 final class FlatDecoder: Decoder {
     /// Thrown to fall back to the general decoder; callers never see it.

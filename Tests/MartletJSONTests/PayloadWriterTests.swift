@@ -3,7 +3,7 @@
 import Foundation
 import Testing
 
-@testable import MartletQueue
+@testable import MartletJSON
 
 private enum Colour: String, Codable { case red, green }
 

@@ -1,38 +1,65 @@
 // Scans JSON text without building values: validates it and finds the end of each value.
 
 /// Why a text is not valid JSON.
-struct JSONSyntaxError: Error, Equatable {
+package struct JSONSyntaxError: Error, Equatable {
     /// What is wrong.
-    var reason: String
+    package var reason: String
     /// The byte offset of the error.
-    var offset: Int
+    package var offset: Int
 }
 
 /// A cursor over JSON text.
 ///
 /// It keeps its own stack of open containers, so nesting cannot exhaust the thread's.
-struct JSONScanner {
-    /// The deepest nesting.
-    static let depthLimit = 128
+package struct JSONScanner {
+    /// What is accepted beyond dispute, or as far as it can be read.
+    package struct Rules {
+        /// The deepest nesting.
+        package var depthLimit: Int
+        /// Whether half a surrogate pair, which is no character, may be spelled in a string.
+        package var allowsHalfPairs = false
 
-    let source: [UInt8]
-    var at: Int
-
-    init(_ source: [UInt8], at: Int = 0) {
-        self.source = source
-        self.at = at
+        /// For requests: parsers agree on what is accepted.
+        package static let strict = Rules(depthLimit: 128)
+        /// For answers of servers, which are shown whatever they hold.
+        package static let lenient = Rules(depthLimit: 512, allowsHalfPairs: true)
     }
 
-    var byte: UInt8? { at < source.count ? source[at] : nil }
+    package let source: [UInt8]
+    package var at: Int
+    private let rules: Rules
 
-    func fault(_ reason: String) -> JSONSyntaxError { JSONSyntaxError(reason: reason, offset: at) }
+    package init(_ source: [UInt8], at: Int = 0, rules: Rules = .strict) {
+        self.source = source
+        self.at = at
+        self.rules = rules
+    }
 
-    mutating func skipSpace() {
+    /// Checks a text, which must hold exactly one value in UTF-8; where the value is.
+    package static func check(_ source: [UInt8], rules: Rules = .strict) throws(JSONSyntaxError) -> Range<Int> {
+        guard (try? UTF8Span(validating: source.span)) != nil else {
+            throw JSONSyntaxError(reason: "is not UTF-8", offset: 0)
+        }
+        var scanner = JSONScanner(source, rules: rules)
+        scanner.skipSpace()
+        let start = scanner.at
+        try scanner.skipValue()
+        let end = scanner.at
+        scanner.skipSpace()
+        guard scanner.byte == nil else { throw scanner.fault("goes on after its value") }
+        return start..<end
+    }
+
+    package var byte: UInt8? { at < source.count ? source[at] : nil }
+
+    package func fault(_ reason: String) -> JSONSyntaxError { JSONSyntaxError(reason: reason, offset: at) }
+
+    package mutating func skipSpace() {
         while let byte, byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09 { at += 1 }
     }
 
     /// Skips one value.
-    mutating func skipValue() throws(JSONSyntaxError) {
+    package mutating func skipValue() throws(JSONSyntaxError) {
         var open: [UInt8] = []
         while true {
             skipSpace()
@@ -59,7 +86,7 @@ struct JSONScanner {
             try skipScalar(byte)
             return false
         }
-        guard open.count < Self.depthLimit else { throw fault("is nested deeper than \(Self.depthLimit) levels") }
+        guard open.count < rules.depthLimit else { throw fault("is nested deeper than \(rules.depthLimit) levels") }
         let closing = byte + 2
         at += 1
         skipSpace()
@@ -84,7 +111,7 @@ struct JSONScanner {
     }
 
     /// Skips a key and its colon.
-    mutating func skipKey() throws(JSONSyntaxError) {
+    package mutating func skipKey() throws(JSONSyntaxError) {
         skipSpace()
         guard byte == UInt8(ascii: "\"") else { throw fault("expected a key in double quotes") }
         try skipString()
@@ -155,7 +182,7 @@ struct JSONScanner {
             return
         }
         let unit = try hexUnit()
-        guard (0xD800..<0xE000).contains(unit) else { return }
+        guard (0xD800..<0xE000).contains(unit), !rules.allowsHalfPairs else { return }
         // An unpaired surrogate is not a character; parsers disagree on it.
         guard unit < 0xDC00, self.byte == UInt8(ascii: "\\") else { throw fault("has half a surrogate pair") }
         at += 1

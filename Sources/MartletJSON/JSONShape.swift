@@ -1,0 +1,27 @@
+// Which members of a JSON object have no effect, so that its canonical form leaves them out.
+
+/// The members of a JSON object that have no effect, so that stating them or not is the same.
+///
+/// `null` has no effect either, unless the member is in ``nullable``.
+package struct JSONShape: Sendable {
+    /// The canonical default of each of these members.
+    package var defaults: [String: String]
+    /// The members whose `null` is a distinct value.
+    package var nullable: Set<String>
+    /// The members that are lists of objects, with the objects' shapes.
+    package var lists: [String: JSONShape]
+
+    package init(
+        defaults: [String: String] = [:], nullable: Set<String> = [], lists: [String: JSONShape] = [:]
+    ) {
+        self.defaults = defaults
+        self.nullable = nullable
+        self.lists = lists
+    }
+
+    /// Whether a member with this canonical value has no effect.
+    package func isOmitted(_ name: String, _ value: ArraySlice<UInt8>) -> Bool {
+        if value.elementsEqual("null".utf8), !nullable.contains(name) { return true }
+        return defaults[name].map { value.elementsEqual($0.utf8) } ?? false
+    }
+}
