@@ -31,7 +31,7 @@ let package = Package(
         .package(url: "https://github.com/ordo-one/benchmark.git", from: "1.38.1", traits: []),
     ],
     targets: [
-        // Floor 1
+        // Layer 1
         .systemLibrary(name: "CHiredis", pkgConfig: "hiredis", providers: [.apt(["libhiredis-dev"])]),
         .target(
             name: "MartletJobs",
@@ -51,7 +51,7 @@ let package = Package(
                 .product(name: "CoreMetrics", package: "swift-metrics"),
             ]
         ),
-        // Floor 2
+        // Layer 2
         .target(
             name: "MartletRedis",
             dependencies: [
@@ -78,20 +78,19 @@ let package = Package(
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ]
         ),
-        // Floor 3
+        // Layer 3
         .target(
             name: "MartletQueue",
             dependencies: [
                 "MartletRedis", "MartletJSON", "MartletJobs",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
-                .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
             resources: [.embedInCode("Scripts")]
         ),
-        // Floor 4
+        // Layer 4
         .target(
             name: "MartletWorker",
             dependencies: [
@@ -113,7 +112,7 @@ let package = Package(
         .target(
             name: "MartletMaintenance",
             dependencies: [
-                "MartletChecks", "MartletProcess", "MartletQueue", "MartletRedis",
+                "MartletChecks", "MartletProcess", "MartletQueue",
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
@@ -158,7 +157,7 @@ let package = Package(
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ]
         ),
-        // The roof: what users import, and the command that knows everything.
+        // Layers 5 and 6: what users import, and the command.
         .target(
             name: "Martlet",
             dependencies: [
@@ -179,8 +178,6 @@ let package = Package(
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "Crypto", package: "swift-crypto"),
-                .product(name: "HTTPTypes", package: "swift-http-types"),
-                .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: nio),
                 .product(name: "NIOHTTP1", package: nio),
