@@ -1,5 +1,7 @@
 // Warns about environment variables that resemble settings; suggests the closest name.
 
+import MartletJobs
+
 /// Finds variables with names like settings that do not exist.
 enum UnknownVariables {
     /// The prefixes of setting names.
@@ -26,24 +28,6 @@ enum UnknownVariables {
 
     /// The closest name; `nil` when more than a third of its letters differ.
     static func nearest(to name: String, among known: Set<String>) -> String? {
-        let distances = known.map { (name: $0, distance: distance(Array(name.utf8), Array($0.utf8))) }
-        let best = distances.min { ($0.distance, $0.name) < ($1.distance, $1.name) }
-        guard let best, best.distance <= max(2, name.utf8.count / 3) else { return nil }
-        return best.name
-    }
-
-    /// The edit distance.
-    private static func distance(_ one: [UInt8], _ other: [UInt8]) -> Int {
-        var row = Array(0...other.count)
-        for (index, letter) in one.enumerated() {
-            var diagonal = row[0]
-            row[0] = index + 1
-            for place in other.indices {
-                let changed = diagonal + (letter == other[place] ? 0 : 1)
-                diagonal = row[place + 1]
-                row[place + 1] = min(changed, row[place] + 1, diagonal + 1)
-            }
-        }
-        return row[other.count]
+        NearestName.of(name, among: known.sorted()) { _ in max(2, name.utf8.count / 3) }
     }
 }

@@ -96,7 +96,7 @@ struct Fields {
     private mutating func note(missing name: String) {
         let length = name.utf8.count
         let isWanted = members.contains { member in
-            !member.wasAsked && abs(member.key.utf8.count - length) <= NearestName.mostDifferent
+            !member.wasAsked && abs(member.key.utf8.count - length) <= FieldNames.mostDifferent
         }
         if isWanted { missing.append(name) }
     }
@@ -189,7 +189,7 @@ struct Fields {
 
     private func unknown(_ name: String) -> FieldError {
         // At most a hundred errors are reported, so no more names are compared.
-        guard errors.count < 100, let meant = NearestName.of(name, among: missing) else {
+        guard errors.count < 100, let meant = FieldNames.meant(by: name, among: missing) else {
             return FieldError(pointer: path(name), detail: "is not known here")
         }
         return FieldError(

@@ -21,7 +21,7 @@ struct Query: Sendable {
     }
 
     private static func unknown(_ name: String, _ pointer: String, _ known: Set<String>) -> FieldError {
-        guard let meant = NearestName.of(name, among: known.sorted()) else {
+        guard let meant = FieldNames.meant(by: name, among: known.sorted()) else {
             return FieldError(pointer: pointer, detail: "is not known here")
         }
         return FieldError(

@@ -1,23 +1,28 @@
 // Finds the known name that a misspelt one most likely means.
 
 /// Finds misspelt names.
-enum NearestName {
-    /// The longest name to compare; no field has a longer one.
-    private static let limit = 32
-    /// The most letters by which two names may differ.
-    static let mostDifferent = 3
+package enum NearestName {
+    /// The longest name that is compared.
+    private static let longest = 64
 
-    /// The closest name, if it differs in few letters.
-    static func of(_ name: String, among names: [String]) -> String? {
-        let letters = Array(name.lowercased().utf8)
-        guard (2...limit).contains(letters.count) else { return nil }
+    /// The known name that differs least.
+    ///
+    /// - Parameters:
+    ///   - name: the unknown name; it is compared as it is spelled.
+    ///   - names: the known names; of several that differ alike the first one counts.
+    ///   - limit: by how many letters a known name may differ at most.
+    /// - Returns: `nil` when all differ by more, and for a name of more than 64 bytes.
+    package static func of(_ name: String, among names: [String], within limit: (String) -> Int) -> String? {
+        let letters = Array(name.utf8)
+        guard letters.count <= longest else { return nil }
         let near = names.map { (name: $0, distance: distance(letters, Array($0.utf8))) }
-            .filter { $0.distance <= max(1, min(mostDifferent, $0.name.utf8.count / 3)) }
+            .filter { $0.distance <= limit($0.name) }
         return near.min { $0.distance < $1.distance }?.name
     }
 
     /// The edit distance: insertions, deletions, replacements, and swaps of neighbours.
     private static func distance(_ left: [UInt8], _ right: [UInt8]) -> Int {
+        guard !left.isEmpty else { return right.count }
         var rows = [Array(0...right.count)]
         for i in 1...left.count {
             var row = [i]
