@@ -176,6 +176,32 @@ import Testing
         await redis.stop()
     }
 
+    @Test
+    func `when Redis becomes a replica reads go on, writes are told so, and connections are not remade all the time`()
+        async throws
+    {
+        let redis = try await PrivateRedisServer.start(directory: temporaryDirectory("demoted"), options: [])
+        try await withServer(url: redis.url) { server in
+            #expect(try await server.post("/api/v1/jobs", #"{"type":"t","id":"kept"}"#).status == 201)
+            try await server.harness.command("REPLICAOF", "127.0.0.1", "1")
+            let before = try await server.connectionsEver()
+            for round in 0..<20 {
+                let write = try await server.post("/api/v1/jobs", #"{"type":"t"}"#)
+                #expect(write.status == 503 && write["code"] == "redis-read-only", "\(round): \(write.text)")
+                for path in ["/api/v1/stats", "/api/v1/jobs/kept", "/api/v1/queues"] {
+                    let read = try await server.get(path)
+                    #expect(read.status == 200, "\(round): \(read.text)")
+                }
+            }
+            let ready = try await server.get("/readyz")
+            #expect(ready.status == 503 && ready["check"] == "redis-role", "\(ready.text)")
+            #expect(try await server.connectionsEver() - before < 15, "20 writes were refused")
+            try await server.harness.command("REPLICAOF", "NO", "ONE")
+            #expect(try await server.post("/api/v1/jobs", #"{"type":"t"}"#).status == 201)
+        }
+        await redis.stop()
+    }
+
     @Test func `a server at a replica is not ready`() async throws {
         let pair = try await ReplicaPair.start()
         try await withServer(url: pair.replica.url) { server in
@@ -184,5 +210,13 @@ import Testing
             #expect(answer["detail"] == "redis-role: Redis is a read-only replica")
         }
         await pair.stop()
+    }
+}
+
+extension TestServer {
+    /// How many connections Redis has accepted since it was started.
+    fileprivate func connectionsEver() async throws -> Int {
+        let info = try await store.serverInformation()
+        return try #require(info["total_connections_received"].flatMap { Int($0) })
     }
 }

@@ -266,7 +266,7 @@ import Testing
         var pipeline = Self.connected()
         _ = Self.submit(&pipeline, 1)
         _ = Self.write(&pipeline)
-        pipeline.retireLink()
+        pipeline.retireReadOnlyLink(now: 0)
         let wake = Self.submit(&pipeline, 2, bytes: "next")
         #expect(wake == "")
         let early = (Self.write(&pipeline), pipeline.shouldCloseLink)
@@ -278,6 +278,28 @@ import Testing
         _ = pipeline.linkReady()
         let bytes = Self.write(&pipeline)
         #expect(bytes == "next")
+    }
+
+    @Test func `connections to a replica are replaced at once, then ever more seldom, so that reads go on`() {
+        var pipeline = Self.connected()
+        var replaced: [Int64] = []
+        var link: UInt64 = 1
+        for tenth in Int64(0)..<200 {
+            pipeline.retireReadOnlyLink(now: tenth * 100_000_000)
+            guard pipeline.shouldCloseLink else { continue }
+            replaced.append(tenth)
+            _ = pipeline.linkLost(link, error: RedisError(.closed, ""))
+            _ = pipeline.linkReady()
+            link += 1
+        }
+        #expect(replaced == [0, 10, 30, 70, 120, 170])
+        pipeline.retireReadOnlyLink(now: 60_000_000_000)
+        let first = pipeline.shouldCloseLink
+        _ = pipeline.linkLost(link, error: RedisError(.closed, ""))
+        _ = pipeline.linkReady()
+        pipeline.retireReadOnlyLink(now: 61_000_000_000)
+        let second = pipeline.shouldCloseLink
+        #expect(first && second, "after a quiet time it begins anew")
     }
 
     @Test func `a refused log-in ends only those who asked for that`() {

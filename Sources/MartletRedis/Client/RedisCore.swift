@@ -171,7 +171,9 @@ extension RedisCore {
             var deliveries: [Pipeline.Delivery] = []
             deliveries.reserveCapacity(values.count)
             for value in values {
-                if case .error(let text) = value, text.hasPrefix("READONLY") { state.pipeline.retireLink() }
+                if case .error(let text) = value, text.hasPrefix("READONLY") {
+                    state.pipeline.retireReadOnlyLink(now: time)
+                }
                 switch state.pipeline.receive(value, now: time) {
                 case .nothing: break
                 case .deliver(let delivery): deliveries.append(delivery)

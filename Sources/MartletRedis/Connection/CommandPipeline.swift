@@ -43,6 +43,7 @@ struct CommandPipeline<Waiter: Sendable>: ~Copyable, Sendable {
     private(set) var link: UInt64?
     private var links: UInt64 = 0
     private var isRetiring = false
+    private var replacements = ReplacementPace()
     private var isWriteScheduled = false
     private var isTimerArmed = false
 
@@ -179,9 +180,12 @@ extension CommandPipeline {
         return isRetiring || (mode == .draining && pending.isEmpty)
     }
 
-    /// Stops writing on this connection; after its last reply it is closed and replaced.
-    mutating func retireLink() {
-        guard link != nil else { return }
+    /// The server is a replica: stops writing on this connection; after its last reply it is closed and replaced.
+    ///
+    /// The address may have moved to the primary. Where it still leads to a replica, later replacements wait longer, so
+    /// that reads, which a replica answers, go on meanwhile.
+    mutating func retireReadOnlyLink(now: Int64) {
+        guard link != nil, !isRetiring, replacements.isDue(now: now) else { return }
         isRetiring = true
     }
 }

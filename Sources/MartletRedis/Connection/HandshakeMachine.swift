@@ -67,11 +67,27 @@ struct HandshakeMachine: ~Copyable {
             return RedisError(.connectionFailed, error.message)
         }
         switch (step, error.code) {
-        case (_, .authentication), (_, .loading), (_, .masterDown): return error
-        case (.authenticate, _): return RedisError(.authentication, error.message)
+        case (_, .authentication): return Self.refused(text)
+        case (_, .loading), (_, .masterDown): return error
+        case (.authenticate, _): return Self.refused(text)
         case (.select, _): return RedisError(.connectionFailed, error.message)
         case (.setName, _), (.clientID, _), (.ping, _), (.look, _): return nil
         }
+    }
+
+    /// A refused log-in in our own words.
+    private static func refused(_ text: String) -> RedisError {
+        let reason =
+            if text.hasPrefix("NOAUTH") {
+                "Redis requires a password"
+            } else if text.hasPrefix("WRONGPASS") {
+                "Redis refused the user or the password"
+            } else if text.hasPrefix("ERR AUTH") {
+                "Redis has no password for the default user, so it refused ours"
+            } else {
+                "Redis refused the log-in"
+            }
+        return RedisError(.authentication, reason)
     }
 
     /// Redis accepts only printable characters without spaces in a client name.

@@ -31,6 +31,8 @@ public final class RedisListWaiter: Service, Sendable {
     private let logger: Logger
     private let machine = Mutex(Machine())
     private let canUnblock = Atomic(true)
+    /// Why the last wait failed; each reason is logged once.
+    private let refusal = Mutex<RedisError.Code?>(nil)
     private let turnWanted = Signal()
     private let unblockWanted = Signal()
 
@@ -163,6 +165,7 @@ extension RedisListWaiter {
         let limit = Duration.nanoseconds(turn.nanoseconds) + commandTimeout
         do throws(RedisError) {
             let reply = try await blocking.send(.command(command), timeout: limit, endsOnRefusal: false)
+            refusal.withLock { $0 = nil }
             guard let key = reply.array?.first?.string else { return machine.withLock { $0.ended() } }
             machine.withLock { $0.popped(key) }?.resume(returning: true)
         } catch {
@@ -178,7 +181,12 @@ extension RedisListWaiter {
         machine.withLock { $0.ended() }
         guard error.code != .notConnected, error.code != .closed, error.code != .cancelled else { return }
         // The server denies BLPOP: callers continue with their timers, and it is not retried at once.
-        logger.warning("wake token wait failed, will retry", metadata: ["error": "\(error)"])
+        let isNew = refusal.withLock { refusal in
+            defer { refusal = error.code }
+            return refusal != error.code
+        }
+        logger.log(
+            level: isNew ? .warning : .debug, "wake token wait failed, will retry", metadata: ["error": "\(error)"])
         try? await Task.sleep(for: .seconds(1))
     }
 }
