@@ -15,6 +15,31 @@ import Testing
         let settings = harness.settings { $0.directory = harness.path("file") + "/sub" }
         let error = await harness.failure(DownloadJob(url: "http://127.0.0.1:9/", filename: "a"), settings: settings)
         #expect(error?.code == .storageFailed)
+        #expect(error?.retryAdvice == .release(after: DownloadError.diskFullWait), "another worker's may be fit")
+        #expect(DirectoryProbe.failure(of: settings.directory) == ENOTDIR)
+    }
+
+    @Test func `a directory that cannot be written uses up no retry, a fault of one file does`() {
+        let wait = RetryAdvice.release(after: DownloadError.diskFullWait)
+        for code in [EROFS, EACCES, EPERM] {
+            #expect(DownloadError(SystemError(SystemError.create, code: code)).retryAdvice == wait)
+        }
+        #expect(DownloadError(SystemError("write", code: EROFS)).retryAdvice == wait)
+        for (call, code) in [("rename", ENOENT), ("write", EIO), ("open", EACCES)] {
+            #expect(DownloadError(SystemError(call, code: code)).retryAdvice == .byPolicy)
+        }
+    }
+
+    @Test func `a probe makes the directory, leaves no file, and can leave nothing at all`() throws {
+        let harness = try DownloadHarness()
+        let path = harness.path("deep/er")
+        #expect(DirectoryProbe.failure(of: path, leavesNothing: true) == nil)
+        #expect(!FileManager.default.fileExists(atPath: harness.path("deep")))
+        #expect(DirectoryProbe.failure(of: path) == nil)
+        #expect(try FileManager.default.contentsOfDirectory(atPath: path).isEmpty)
+        #expect(DirectoryProbe.failure(of: path, leavesNothing: true) == nil)
+        #expect(FileManager.default.fileExists(atPath: path), "it was there before")
+        #expect(DirectoryProbe.failure(of: "/proc/nope") != nil)
     }
 
     @Test func `pieces of every size are written and hashed in their order`() async throws {

@@ -90,9 +90,16 @@ import Testing
         }
     }
 
-    @Test(arguments: ["localhost", "127.0.0.1:6379", "127.1", "[::1]:8080", "db.internal", "10.0.0.1"])
+    @Test(arguments: ["localhost", "127.0.0.1:6379", "[::1]:8080", "db.internal", "10.0.0.1"])
     func `private addresses pass once they are allowed`(authority: String) throws {
         #expect(try openRules.url("http://\(authority)/a") == "http://\(authority)/a")
+    }
+
+    @Test(arguments: ["127.1", "0x7f.1", "0177.0.0.1", "2130706433", "127.0.0.1", "[::ffff:127.0.0.1]"])
+    func `every spelling of an address is one host for its share of slots`(host: String) throws {
+        let url = try DownloadURL("http://\(host)/a", allowPrivateAddresses: true)
+        #expect(url.sharedHost == "127.0.0.1")
+        #expect(try DownloadURL("http://v1.2/a", allowPrivateAddresses: true).host == "v1.2", "no address")
     }
 
     @Test func `a checksum is sha256 and 64 digits`() throws {

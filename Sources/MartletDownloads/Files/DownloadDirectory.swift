@@ -39,7 +39,7 @@ final class DownloadDirectory: Sendable {
             Self.make(path)
             descriptor = Glibc.open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         }
-        guard descriptor >= 0 else { throw SystemError("open") }
+        guard descriptor >= 0 else { throw SystemError(SystemError.openDirectory) }
         handle = FileHandle(descriptor)
     }
 
@@ -72,7 +72,7 @@ final class DownloadDirectory: Sendable {
     func create(_ name: String) throws -> FileHandle {
         let flags = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC
         let descriptor = openat(handle.descriptor, name, flags, 0o644)
-        guard descriptor >= 0 else { throw SystemError("create") }
+        guard descriptor >= 0 else { throw SystemError(SystemError.create) }
         return FileHandle(descriptor)
     }
 

@@ -70,7 +70,7 @@ public struct PartFileCleaner: Sendable {
 
     private static func list(_ path: String) throws -> [String] {
         guard FileManager.default.fileExists(atPath: path) else { return [] }
-        return try FileManager.default.contentsOfDirectory(atPath: path).sorted()
+        return try DownloadDirectory(path: path).names().sorted()
     }
 
     /// Whether a part with bytes belongs to a job with an earlier id.

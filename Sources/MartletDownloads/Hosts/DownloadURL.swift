@@ -60,6 +60,9 @@ struct DownloadURL: Hashable, Sendable {
         return port == (isSecure ? 443 : 80) ? name : "\(name):\(port)"
     }
 
+    /// The host as shares of slots count it: one for every spelling of an address.
+    var sharedHost: String { IPAddress(host)?.withoutMapping.description ?? host }
+
     /// The last path segment, percent-decoded; `nil` when it is empty or not UTF-8.
     var lastPathSegment: String? {
         let path = target.utf8.prefix { $0 != UInt8(ascii: "?") }

@@ -9,7 +9,10 @@ enum HostRules {
         let name = host.hasSuffix(".") ? String(host.dropLast()) : host
         try checkForm(of: name)
         if IPAddress(name) != nil { return try checkedAddress(name, allowPrivateAddresses) }
-        guard !allowPrivateAddresses else { return name }
+        if allowPrivateAddresses {
+            // One spelling for each address, so that 127.1 and 0x7f.1 have no share of slots beside 127.0.0.1.
+            return endsInNumber(name) ? IPAddress.anyIPv4(name)?.description ?? name : name
+        }
         guard !endsInNumber(name) else {
             throw .address("must write an IPv4 address as four decimal numbers from 0 to 255 without leading zeros")
         }

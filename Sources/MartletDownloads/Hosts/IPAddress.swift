@@ -17,6 +17,26 @@ struct IPAddress: Hashable, Sendable, CustomStringConvertible {
         bytes = raw
     }
 
+    /// Parses an IPv4 address as C libraries do: one to four decimal, octal or 0x numbers; `nil` for other forms.
+    static func anyIPv4(_ text: String) -> IPAddress? {
+        let parts = text.split(separator: ".", omittingEmptySubsequences: false)
+        let numbers = parts.compactMap(Self.number)
+        guard let last = numbers.last, numbers.count == parts.count, numbers.count <= 4 else { return nil }
+        let first = numbers.dropLast()
+        // The last number stands for all bytes that are left.
+        let rest = 4 - first.count
+        guard first.allSatisfy({ $0 <= 255 }), last < UInt64(1) << UInt64(8 * rest) else { return nil }
+        let lastBytes = (0..<rest).reversed().map { UInt8(truncatingIfNeeded: last >> UInt64(8 * $0)) }
+        return IPAddress(network: first.map { UInt8($0) } + lastBytes)
+    }
+
+    private static func number(_ text: Substring) -> UInt64? {
+        let isHexadecimal = text.hasPrefix("0x")
+        let digits = isHexadecimal ? text.dropFirst(2) : text
+        guard digits.utf8.allSatisfy({ Hex.digit($0) != nil }) else { return nil }
+        return UInt64(digits, radix: isHexadecimal ? 16 : digits.hasPrefix("0") ? 8 : 10)
+    }
+
     init(network bytes: some Sequence<UInt8>) { self.bytes = Array(bytes) }
 
     var isIPv6: Bool { bytes.count == 16 }
@@ -27,6 +47,11 @@ struct IPAddress: Hashable, Sendable, CustomStringConvertible {
         var text = [CChar](repeating: 0, count: Int(INET6_ADDRSTRLEN))
         guard inet_ntop(AF_INET6, bytes, &text, socklen_t(text.count)) != nil else { return "?" }
         return String(decoding: text.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+    }
+
+    /// The IPv4 address that an IPv6 address stands for (`::ffff:a.b.c.d`); otherwise the address itself.
+    var withoutMapping: IPAddress {
+        isIPv6 && Self.mapped.contains(bytes) ? IPAddress(network: bytes.suffix(4)) : self
     }
 
     /// Whether the address is global unicast: not private, loopback, link-local, multicast, reserved or a tunnel.

@@ -7,7 +7,7 @@ import NIOHTTP1
 import NIOSSL
 
 /// A failed system call.
-struct SystemError: Error, Equatable {
+struct SystemError: Error, Equatable, CustomStringConvertible {
     var call: String
     var code: Int32
 
@@ -16,11 +16,23 @@ struct SystemError: Error, Equatable {
         self.code = code
     }
 
+    /// Whether no file can be made in the directory, whatever the file.
+    var isOfDirectory: Bool {
+        code == EROFS || code == ESTALE
+            || [Self.openDirectory, Self.create].contains(call)
+                && [EACCES, EPERM, ENOTDIR, ENOENT, ELOOP].contains(code)
+    }
+
+    static let openDirectory = "opening the directory"
+    static let create = "create"
+
+    var description: String { "\(call) failed: \(words)" }
+
     var words: String { String(cString: strerror(code)) }
 }
 
 extension DownloadError {
-    /// The delay of a job when the disk is full.
+    /// The delay of a job when the disk is full or the directory cannot be written.
     static let diskFullWait = Duration.seconds(30)
 
     /// Converts a file system failure.
@@ -34,6 +46,13 @@ extension DownloadError {
                 advice: .release(after: Self.diskFullWait))
         case EFBIG:
             self = .permanent(.tooLarge, "the file is larger than the file system or the process may write")
+        case _ where error.isOfDirectory:
+            // It is this worker's directory that cannot be used, so the download's retries are not used up for it.
+            self.init(
+                .storageFailed,
+                "no file can be made in the download directory (\(error.words)); trying again in "
+                    + "\(Self.diskFullWait.components.seconds) s",
+                advice: .release(after: Self.diskFullWait))
         default:
             self = .transient(.storageFailed, "\(error.call) failed in the download directory: \(error.words)")
         }

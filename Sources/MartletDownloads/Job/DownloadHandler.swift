@@ -54,7 +54,7 @@ public struct DownloadHandler: JobHandler {
         }
         let attempt = DownloadAttempt(job: job, context: context, url: url, dependencies: dependencies)
         guard let hosts = dependencies.hosts else { return try await attempt.run() }
-        return try await hosts.inSlot(of: url.host, context.id, stopReason: { context.stopReason }) {
+        return try await hosts.inSlot(of: url.sharedHost, context.id, stopReason: { context.stopReason }) {
             try await attempt.run()
         }
     }

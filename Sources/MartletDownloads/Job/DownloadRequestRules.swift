@@ -137,7 +137,7 @@ public struct DownloadRequestRules: Sendable, Hashable {
         guard let job = try? JSONDecoder().decode(DownloadJob.self, from: Data(payload)),
             let url = try? url(of: job.source)
         else { return nil }
-        return (try? DownloadURL(url, allowPrivateAddresses: true))?.host
+        return (try? DownloadURL(url, allowPrivateAddresses: true))?.sharedHost
     }
 
     /// Whether a text is a UUID: 36 characters, hexadecimal digits with hyphens in the right positions.

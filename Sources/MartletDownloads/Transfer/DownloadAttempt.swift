@@ -174,11 +174,12 @@ struct DownloadAttempt: Sendable {
 
     /// Logs what the worker does not: failures of this machine, and details that the job's error must not show.
     private func log(_ failure: DownloadError) {
-        guard failure.detail != nil || failure.code == .diskFull || failure.retryAdvice == .uncharged else { return }
+        let isOfThisMachine = failure.code == .diskFull || failure.code == .storageFailed
+        guard failure.detail != nil || isOfThisMachine || failure.retryAdvice == .uncharged else { return }
         var metadata: Logger.Metadata = ["error": "\(failure)"]
         if let detail = failure.detail { metadata["detail"] = "\(detail)" }
         context.logger.log(
-            level: failure.code == .diskFull ? .warning : .notice, "download attempt failed", metadata: metadata)
+            level: isOfThisMachine ? .warning : .notice, "download attempt failed", metadata: metadata)
     }
 
     /// Runs clean-up after a failed attempt; an error is only logged.
