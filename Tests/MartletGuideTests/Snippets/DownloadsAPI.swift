@@ -1,5 +1,6 @@
 // What the docstrings of downloads show.
 
+import Foundation
 import Martlet
 import MartletDownloads
 
@@ -65,4 +66,10 @@ func cleanUp(_ downloads: Queue) async throws {
     }
     let removed = try await cleaner.clean()
     print(removed)
+}
+
+func probeDirectory() {
+    if let number = DirectoryProbe.failure(of: "/var/lib/martlet/downloads") {
+        print("downloads cannot be stored:", String(cString: strerror(number)))
+    }
 }
