@@ -47,7 +47,7 @@ import Testing
             }
             #expect(try await callers.bob.get("/api/v1/jobs/\(id)?queue=\(queue)&wait=1").status == 404)
             let key = server.harness.key("job:\(id)", queue: queue)
-            #expect(try await server.harness.command("HGET", key, "z").string == "ada")
+            #expect(try await server.harness.command("HGET", key, "i").string == "ada")
         }
     }
 
@@ -55,7 +55,7 @@ import Testing
         try await Self.withCallers { server, callers in
             let id = try #require(try await callers.eve.post("/api/v1/jobs", #"{"type":"t"}"#)["id"])
             let key = server.harness.key("job:\(id)", queue: "default")
-            #expect(try await server.harness.command("HEXISTS", key, "z").int == 0)
+            #expect(try await server.harness.command("HEXISTS", key, "i").int == 0)
             #expect(try await callers.eve.get("/api/v1/jobs/\(id)").status == 200)
             #expect(try await callers.ada.get("/api/v1/jobs/\(id)").status == 404)
         }

@@ -1,5 +1,6 @@
 // The library of functions: how it is made, loaded, shared between versions, and removed when nobody uses it.
 
+import Foundation
 import MartletJobs
 import MartletRedis
 import TestSupport
@@ -25,6 +26,15 @@ import Testing
                 for name in match.output.1.split(whereSeparator: { ", ".contains($0) }) { definers[name] = file }
             }
         }
+    }
+
+    @Test func `what checks the scripts knows the names that Swift writes in front of them`() throws {
+        let settings = try String(contentsOf: Guides.root.appending(path: ".luacheckrc"), encoding: .utf8)
+        var defined: Set<Substring> = []
+        for match in Schema.lua.matches(of: /(?:^|\n)local ([A-Z_, ]+) =/) {
+            defined.formUnion(match.output.1.split(whereSeparator: { ", ".contains($0) }))
+        }
+        #expect(Set(settings.matches(of: /"([A-Z_]+)"/).map(\.output.1)) == defined)
     }
 
     @Test func `the library carries its digest, and comments and anchors are no part of it`() {
@@ -108,6 +118,63 @@ import Testing
             #expect(try await harness.claim(4, from: queue).count == 4)
         }
         await server.stop()
+    }
+
+    /// The scripts of a later version: a further setting in the plan, a further field of a job, another digest.
+    private static let later = ScriptTable { file in
+        let text = String(decoding: file.source, as: UTF8.self)
+        let changed =
+            switch file {
+            case .configure: text.replacing("concat(words, ' ')", with: "concat(words, ' ') .. ' later=1'")
+            case .enqueue: text.replacing("'p', args[at])", with: "'p', args[at], 'h', 'later')")
+            default: text
+            }
+        return Array(changed.utf8)
+    }
+
+    @Test func `two versions at work on one queue lose nothing and refuse nothing`() async throws {
+        try await withStore { harness in
+            let store = JobStore(
+                redis: try .ofTests(url: try await SharedRedis.url()), prefix: harness.prefix, scripts: Self.later,
+                logger: noLogger)
+            let running = Task { try await store.run() }
+            defer { running.cancel() }
+            try await store.waitUntilConnected(within: .seconds(5))
+            let versions = [harness.queue(), store.queue(harness.queue().name)]
+            try await versions[1].configure(QueueSettingsChange(limit: 40))
+            let jobs = 600
+            let done = try await withThrowingTaskGroup(of: Int.self) { group in
+                for (number, queue) in versions.enumerated() {
+                    group.addTask {
+                        for index in 0..<jobs / 2 {
+                            var new = job(priority: index % 3)
+                            if index.isMultiple(of: 5) { new.uniqueKey = "\(number)-\(index)" }
+                            guard try await queue.enqueue(new) == .created(.queued) else { return -jobs }
+                        }
+                        return 0
+                    }
+                    group.addTask { try await Self.work(queue, as: "w\(number)", upTo: jobs) }
+                }
+                return try await group.reduce(0, +)
+            }
+            #expect(done == jobs)
+            let status = try #require(try await versions[0].status())
+            #expect(status.completedEver == jobs && status.jobs[.active] == 0 && status.repairedEver == 0)
+            #expect(try await harness.command("HGET", harness.key("meta"), "plan").string?.contains("later=1") == true)
+        }
+    }
+
+    /// Claims and settles until all jobs of the queue are done; how many were settled here.
+    private static func work(_ queue: Queue, as worker: String, upTo all: Int) async throws -> Int {
+        var (number, settled) = (0, 0)
+        let end = ContinuousClock.now + .seconds(60)
+        while try await queue.status()?.completedEver ?? 0 < all, ContinuousClock.now < end {
+            number += 1
+            let claimed = try await queue.claim(ClaimRequest(worker: worker, number: number, upTo: 10)).jobs
+            let verdicts = try await queue.settle(claimed.map(\.completion)).verdicts
+            settled += verdicts.count { $0 == .settled(.completed) }
+        }
+        return settled
     }
 
     @Test func `a plan with settings of a later version and one without some of ours are understood`() async throws {

@@ -227,10 +227,12 @@ import Testing
             for _ in 0..<5 {
                 _ = try await queue.enqueue([job(), job()])
                 try await harness.command("SCRIPT", "FLUSH")
+                try await harness.command("FUNCTION", "FLUSH")
                 let turn = try await queue.turn(
                     settle: [], claim: ClaimRequest(worker: "w", number: Int.random(in: 1...9), upTo: 2))
                 #expect(turn.claimed != nil)
                 try await harness.command("SCRIPT", "FLUSH")
+                try await harness.command("FUNCTION", "FLUSH")
             }
         }
         await server.stop()

@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import MartletCommandSupport
+import MartletQueue
 
 /// How much of a list is shown.
 struct PageOptions: ParsableArguments {
@@ -32,7 +33,7 @@ struct WaitOptions: ParsableArguments {
     var time = TimeSpan(seconds: 3600)
 
     func validate() throws {
-        guard time.seconds > 0, time.seconds <= 31_536_000 else {
+        guard time.seconds > 0, time.seconds <= NewJob.Limit.delaySeconds else {
             throw ValidationError("--wait-seconds must be above 0 and at most 365d.")
         }
     }

@@ -106,7 +106,7 @@ enum Settings {
         meaning: "Port on which a worker answers probes and shows its metrics; 0 takes a free one.")
 
     static let workerUnknownTypeLimit = Setting.seconds(
-        "worker.unknown_type_limit_seconds", 0, in: 0...31_536_000,
+        "worker.unknown_type_limit_seconds", 0, in: 0...Int(NewJob.Limit.delaySeconds),
         meaning: "How long a job may wait for a worker with a handler for its type before it fails; 0 is unlimited.")
 
     static let downloadMaxConcurrent = Setting.number(

@@ -51,10 +51,10 @@ extension API {
         if fields.errors.isEmpty, (request.url == nil) == (request.trackID == nil) {
             fields.refuse("url", request.url == nil ? "or track_id is required" : "cannot be combined with track_id")
         }
-        let priority = fields.integer("priority", in: -1000...1000) ?? priority
-        let delay = fields.seconds("delay_seconds", in: 0...31_536_000) ?? .zero
-        let retries = fields.integer("max_retries", in: 0...100) ?? settings.defaultMaxRetries
-        let timeout = fields.seconds("timeout_seconds", in: 1...31_536_000)
+        let priority = fields.integer("priority", in: NewJob.Limit.priorities) ?? priority
+        let delay = fields.seconds("delay_seconds", in: 0...NewJob.Limit.delaySeconds) ?? .zero
+        let retries = fields.integer("max_retries", in: NewJob.Limit.retries) ?? settings.defaultMaxRetries
+        let timeout = fields.seconds("timeout_seconds", in: 1...NewJob.Limit.delaySeconds)
         let isUnique = fields.flag("unique") ?? false
         guard fields.close().isEmpty else { return nil }
         do throws(DownloadRefusal) {
@@ -97,7 +97,7 @@ extension API {
         var fields = Fields(text)
         let tracks = fields.list("track_ids", limit: settings.batchLimit)
         let items = fields.list("downloads", limit: settings.batchLimit)
-        let priority = fields.integer("priority", in: -1000...1000) ?? 0
+        let priority = fields.integer("priority", in: NewJob.Limit.priorities) ?? 0
         let durability = fields.durability()
         if fields.errors.isEmpty, (tracks == nil) == (items == nil) {
             fields.refuse("track_ids", tracks == nil ? "or downloads is required" : "cannot be combined with downloads")

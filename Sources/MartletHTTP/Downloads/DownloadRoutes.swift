@@ -145,7 +145,7 @@ extension API {
 
     func setDownloadPriority(_ call: Call) async throws -> Reply {
         var fields = Fields(try call.json())
-        let priority = fields.integer("priority", in: -1000...1000, required: true)
+        let priority = fields.integer("priority", in: NewJob.Limit.priorities, required: true)
         try fields.done()
         guard let priority else { throw HTTPProblem.invalid("/priority", "is required") }
         return try await change(call, .priority(priority))

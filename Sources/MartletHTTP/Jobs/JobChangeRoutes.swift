@@ -15,9 +15,9 @@ extension API {
 
     func patchJob(_ call: Call) async throws -> Reply {
         var fields = Fields(try call.json())
-        var priority = fields.integer("priority", in: -1000...1000)
+        var priority = fields.integer("priority", in: NewJob.Limit.priorities)
         let start = fields.start()
-        var retries = fields.integer("max_retries", in: 0...100)
+        var retries = fields.integer("max_retries", in: NewJob.Limit.retries)
         if fields.isNull("priority") { priority = 0 }
         if fields.isNull("max_retries") { retries = JobRecord.defaultMaxRetries }
         for name in ["delay_seconds", "run_at"] where fields.isNull(name) {
@@ -105,7 +105,7 @@ extension API {
     static func verb(_ fields: inout Fields, _ known: [String]) -> ControlVerb? {
         let action = fields.text("action", required: true)
         let isPriority = action == "priority"
-        let priority = fields.integer("priority", in: -1000...1000, required: isPriority)
+        let priority = fields.integer("priority", in: NewJob.Limit.priorities, required: isPriority)
         if let action, !isPriority, fields.has("priority") {
             fields.refuse("priority", "cannot be combined with the action \(action.prefix(32)), only with priority")
         }

@@ -31,15 +31,15 @@ struct JobModel: Sendable {
             job.payload = payload.bytes
             if payload.count > limit { fields.refuse("payload", "has more than \(limit) bytes") }
         }
-        job.priority = fields.integer("priority", in: -1000...1000) ?? 0
+        job.priority = fields.integer("priority", in: NewJob.Limit.priorities) ?? 0
         switch fields.start() {
         case .after(let delay): job.delay = delay
         case .at(let moment): job.runAt = moment
         case nil: break
         }
-        job.maxRetries = fields.integer("max_retries", in: 0...100) ?? JobRecord.defaultMaxRetries
+        job.maxRetries = fields.integer("max_retries", in: NewJob.Limit.retries) ?? JobRecord.defaultMaxRetries
         job.retryPolicy = Self.backoff(&fields)
-        job.timeout = fields.seconds("timeout_seconds", in: 0.001...31_536_000)
+        job.timeout = fields.seconds("timeout_seconds", in: 0.001...NewJob.Limit.delaySeconds)
         job.uniqueKey = Self.label("unique_key", NewJob.Limit.uniqueKey, &fields)
         job.tags = Self.tags(&fields)
         job.metadata = Self.metadata(&fields)
@@ -81,9 +81,9 @@ struct JobModel: Sendable {
     private static func backoff(_ fields: inout Fields) -> RetryPolicy? {
         guard var backoff = fields.object("backoff") else { return nil }
         let policy = RetryPolicy(
-            base: backoff.seconds("base_seconds", in: 0...31_536_000) ?? .seconds(1),
+            base: backoff.seconds("base_seconds", in: 0...NewJob.Limit.delaySeconds) ?? .seconds(1),
             factor: backoff.number("factor", in: 1...1000) ?? 2,
-            cap: backoff.seconds("cap_seconds", in: 0...31_536_000) ?? .seconds(86_400),
+            cap: backoff.seconds("cap_seconds", in: 0...NewJob.Limit.delaySeconds) ?? .seconds(86_400),
             jitter: backoff.number("jitter", in: 0...1) ?? 0)
         fields.refuse(backoff.close())
         return policy
@@ -124,7 +124,7 @@ extension Fields {
     /// The store checks the limit by Redis' clock; a time more than a day beyond it by the local clock is refused
     /// before the queue is created.
     mutating func start() -> JobStart? {
-        let delay = seconds("delay_seconds", in: 0...31_536_000)
+        let delay = seconds("delay_seconds", in: 0...NewJob.Limit.delaySeconds)
         guard let text = text("run_at") else { return delay.map { .after($0) } }
         guard delay == nil else {
             refuse("run_at", "cannot be combined with delay_seconds")
@@ -134,7 +134,7 @@ extension Fields {
             refuse("run_at", "must be a time like 2026-01-31T12:00:00Z")
             return nil
         }
-        if moment.timeIntervalSinceNow > 366 * 86_400 { refuse("run_at", "must lie within 365 days") }
+        if moment.timeIntervalSinceNow > NewJob.farthest { refuse("run_at", "must lie within 365 days") }
         return .at(moment)
     }
 }

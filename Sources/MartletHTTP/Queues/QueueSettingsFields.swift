@@ -12,7 +12,7 @@ extension QueueSettingsChange {
         limit = fields.integer("concurrency", in: queue == .downloads ? settings.concurrencyRange : 0...1_000_000)
         lease = fields.seconds("lease_seconds", in: 5...900)
         if let ageing = fields.seconds("ageing_seconds", in: 0...4_398_046_511) {
-            step = ageing == .zero ? .milliseconds(1 << 42) : ageing
+            step = ageing == .zero ? QueueSettings.strictStep : ageing
         }
         durability = fields.durability()
         // Downloads always have a limit; the default is the server's.
@@ -41,7 +41,7 @@ extension QueueSettingsChange {
 
     private static func retention(_ kind: String, _ fields: inout Fields) -> Retention? {
         guard var retention = fields.object(kind) else { return nil }
-        let age = retention.seconds("age_seconds", in: 0...31_536_000)
+        let age = retention.seconds("age_seconds", in: 0...NewJob.Limit.delaySeconds)
         let count = retention.integer("count", in: 0...1_000_000_000)
         fields.refuse(retention.close())
         return Retention(age: age ?? Retention.standard.age, count: count ?? Retention.standard.count)

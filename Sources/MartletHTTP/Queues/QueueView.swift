@@ -37,7 +37,7 @@ extension JSONOutput {
     private static func settings(_ settings: QueueSettings) -> JSONOutput {
         .object([
             "concurrency": settings.limit.map { .int($0) } ?? .null, "lease_seconds": .seconds(settings.lease),
-            "ageing_seconds": settings.step == .milliseconds(1 << 42) ? .int(0) : .seconds(settings.step),
+            "ageing_seconds": settings.step == QueueSettings.strictStep ? .int(0) : .seconds(settings.step),
             "durability": .string(settings.durability.rawValue),
             "retention": .object([
                 "completed": .retention(settings.completed), "failed": .retention(settings.failed),

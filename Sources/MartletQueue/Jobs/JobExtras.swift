@@ -1,5 +1,6 @@
-// The optional fields of a job beyond type and payload, listed once for writing and for checking.
+// The optional fields of a job beyond type and payload, listed once for writing, checking and digesting.
 
+import Crypto
 import MartletJobs
 import MartletRedis
 
@@ -38,6 +39,21 @@ extension NewJob {
         arguments.append(id.description)
         arguments.append(payload)
         arguments.append(contentsOf: extras.fields)
+    }
+}
+
+extension NewJob {
+    /// The digest of the request: equal for equal requests, whoever sends them.
+    ///
+    /// It covers everything that is sent and stored, because it walks the same list.
+    ///
+    /// - Returns: the digest as text.
+    public func requestDigest() -> String {
+        var reader = ExtraDigester()
+        reader.add(Array(type.utf8))
+        reader.add(payload)
+        showExtras(&reader)
+        return reader.digest
     }
 }
 
@@ -85,4 +101,34 @@ private struct ExtraWriter: ExtraReader {
         case .bytes(let bytes): fields.append(bytes)
         }
     }
+}
+
+/// Digests what it says, each field with its name; the digest itself is no part of it.
+private struct ExtraDigester: ExtraReader {
+    private var hash = SHA256()
+
+    mutating func read(priority: Int) { read(.priority, .number(priority)) }
+
+    mutating func read(wait: @autoclosure () -> String) {
+        add(Array("wait".utf8))
+        add(Array(wait().utf8))
+    }
+
+    mutating func read(_ field: JobField, _ value: @autoclosure () -> ExtraValue) {
+        guard field != .digest else { return }
+        add(Array(field.rawValue.utf8))
+        switch value() {
+        case .number(let number): add(Array(String(number).utf8))
+        case .text(let text): add(Array(text.utf8))
+        case .bytes(let bytes): add(bytes)
+        }
+    }
+
+    /// Adds a word, with its length, so that no two lists of words are the same bytes.
+    mutating func add(_ bytes: [UInt8]) {
+        hash.update(data: Array("\(bytes.count):".utf8))
+        hash.update(data: bytes)
+    }
+
+    var digest: String { hex(hash.finalize().prefix(16)) }
 }

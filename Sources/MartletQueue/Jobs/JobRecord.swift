@@ -25,7 +25,7 @@ enum JobField: String, Sendable, CaseIterable {
     case tags = "y"
     case metadata = "a"
     /// The name of the producer; only if other producers must not read the job.
-    case owner = "z"
+    case owner = "i"
     /// `<claims>:<nonce>` while active, with a trailing star when finishing needs extra work (a unique key, a digest, a
     /// stop request); with a leading minus when spent.
     case token = "k"
@@ -46,6 +46,32 @@ enum JobField: String, Sendable, CaseIterable {
     case changedAt = "v"
     /// Milliseconds: since when no worker that claimed the job had a handler for its type.
     case unknownSince = "s"
+}
+
+extension JobField {
+    /// Who sets a field first.
+    enum Writer: Sendable { case producer, claim, worker, end, control }
+
+    /// Who sets it first.
+    var writer: Writer {
+        switch self {
+        case .type, .payload, .priority, .maxRetries, .retryPolicy, .timeout, .uniqueKey, .digest, .createdAt, .tags,
+            .metadata, .owner:
+            .producer
+        case .token, .place: .claim
+        case .progress, .checkpoint: .worker
+        case .failures, .lost, .error, .output, .changedAt, .unknownSince: .end
+        case .wanted: .control
+        }
+    }
+
+    /// Whether the end of an attempt has more to look at than the token of a job that has it.
+    var needsMore: Bool {
+        switch self {
+        case .uniqueKey, .digest, .wanted: true
+        default: false
+        }
+    }
 }
 
 /// A job as the queue stores it.

@@ -1,6 +1,5 @@
 // A job to push, and the results of a push.
 
-import Crypto
 public import FoundationEssentials
 public import MartletJobs
 import MartletRedis
@@ -138,17 +137,23 @@ extension NewJob {
         /// The largest atomic push in bytes.
         public static let atomicBytes = 16 << 20
         /// The longest delay, and the longest timeout.
-        public static let delay = Duration.seconds(365 * 86_400)
+        public static let delay = Duration.milliseconds(Schema.longestWait)
+        /// The same in seconds.
+        public static let delaySeconds = Double(Schema.longestWait / 1000)
+        /// The priorities that a job may have.
+        public static let priorities = Schema.priorities
+        /// How many retries a job may have.
+        public static let retries = Schema.retries
     }
 
     /// The first field whose value is out of range, or `nil`.
     public var invalidField: String? {
         if !type.isLabel(upTo: Limit.type) { return "type" }
         if payload.count > Limit.payload { return "payload" }
-        if !(-1000...1000).contains(priority) { return "priority" }
+        if !Limit.priorities.contains(priority) { return "priority" }
         if delay < .zero || delay > Limit.delay { return "delay" }
         if let runAt, delay != .zero || runAt.timeIntervalSinceNow > Self.farthest { return "run_at" }
-        if !(0...100).contains(maxRetries) { return "max_retries" }
+        if !Limit.retries.contains(maxRetries) { return "max_retries" }
         if let timeout, timeout < .milliseconds(1) || timeout > Limit.delay { return "timeout" }
         if let uniqueKey, !uniqueKey.isLabel(upTo: Limit.uniqueKey) { return "unique_key" }
         if tags.count > Limit.tags || !tags.allSatisfy({ $0.isLabel(upTo: Limit.tag) }) { return "tags" }
@@ -168,36 +173,17 @@ extension NewJob {
         case "tags": "must be at most \(Limit.tags) texts of 1 to \(Limit.tag) bytes, \(hidden)"
         case "id": JobID.rule
         case "payload": "must have at most \(Limit.payload) bytes"
-        case "priority": "must be from -1000 to 1000"
+        case "priority": "must be from \(Limit.priorities.lowerBound) to \(Limit.priorities.upperBound)"
         case "delay": "must be from 0 to 365 days"
         case "run_at": "must be within 365 days and cannot be combined with a delay"
-        case "max_retries": "must be from 0 to 100"
+        case "max_retries": "must be from \(Limit.retries.lowerBound) to \(Limit.retries.upperBound)"
         case "timeout": "must be from 1 ms to 365 days"
         default: "is out of its range"
         }
     }
 
-    /// The digest of the request: equal for equal requests, whoever sends them.
-    ///
-    /// - Returns: the digest as text.
-    public func requestDigest() -> String {
-        var hash = SHA256()
-        func add(_ bytes: [UInt8]) {
-            hash.update(data: Array("\(bytes.count):".utf8))
-            hash.update(data: bytes)
-        }
-        add(Array(type.utf8))
-        add(payload)
-        add(Array("\(priority) \(waitWord) \(maxRetries) \(timeout?.inMilliseconds ?? 0)".utf8))
-        add(Array((retryPolicy?.stored ?? "").utf8))
-        add(Array((uniqueKey ?? "").utf8))
-        add(Array(tags.joined(separator: "\n").utf8))
-        add(metadata?.json ?? [])
-        return hex(hash.finalize().prefix(16))
-    }
-
     /// The most seconds from now, by the local clock, that a start time can be ahead, whatever Redis' clock shows.
-    private static let farthest = 366.0 * 86_400
+    package static let farthest = Limit.delaySeconds + 86_400
 
     /// The delay for the scripts: ms, or the time in ms after an `@`.
     var waitWord: String { runAt.map { "@\($0.roundedUpMilliseconds)" } ?? "\(delay.inMilliseconds)" }

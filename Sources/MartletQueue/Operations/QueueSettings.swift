@@ -35,6 +35,9 @@ public struct Retention: Sendable, Hashable, Codable {
 
 /// The effective settings of a queue.
 public struct QueueSettings: Sendable, Hashable {
+    /// The ``step`` of strict priorities, which is the default.
+    public static let strictStep = Duration.milliseconds(Schema.longestStep)
+
     /// The most active jobs over all processes; `nil` is unlimited.
     public var limit: Int?
     /// How long a worker holds a job without a heartbeat.
@@ -64,11 +67,16 @@ public enum QueueSetting: String, Sendable, Hashable, CaseIterable {
     /// The least durability to wait for before a push returns; ``Durability/memory`` by default.
     case durability
 
-    /// The names of its fields in Redis.
-    fileprivate var fields: [String] {
+    /// Its fields in Redis.
+    fileprivate var fields: [StoredSetting] {
         switch self {
-        case .completed, .failed, .cancelled: ["\(rawValue)_age", "\(rawValue)_count"]
-        case .limit, .lease, .step, .durability: [rawValue]
+        case .limit: [.limit]
+        case .lease: [.lease]
+        case .step: [.step]
+        case .completed: [.completedAge, .completedCount]
+        case .failed: [.failedAge, .failedCount]
+        case .cancelled: [.cancelledAge, .cancelledCount]
+        case .durability: [.durability]
         }
     }
 }
@@ -124,21 +132,25 @@ public struct QueueSettingsChange: Sendable, Hashable {
 
     /// Fields and values for the script; an empty value means the default.
     fileprivate var words: [(String, String)] {
-        values.map { ($0, String($1)) } + defaults.flatMap(\.fields).sorted().map { ($0, "") }
+        let changed = StoredSetting.allCases.compactMap { field in value(of: field).map { (field.rawValue, String($0)) }
+        }
+        return changed + defaults.flatMap(\.fields).map(\.rawValue).sorted().map { ($0, "") }
     }
 
-    private var values: [(String, Int)] {
-        var words: [(String, Int)] = []
-        if let limit { words.append(("limit", limit)) }
-        if let lease { words.append(("lease", lease.inMilliseconds)) }
-        if let step { words.append(("step", step.inMilliseconds)) }
-        for (name, retention) in [("completed", completed), ("failed", failed), ("cancelled", cancelled)] {
-            guard let retention else { continue }
-            words.append((name + "_age", retention.age.inMilliseconds))
-            words.append((name + "_count", retention.count))
+    /// The new value of a field; `nil` where it stays as it is.
+    private func value(of field: StoredSetting) -> Int? {
+        switch field {
+        case .limit: limit
+        case .lease: lease?.inMilliseconds
+        case .step: step?.inMilliseconds
+        case .completedAge: completed?.age.inMilliseconds
+        case .completedCount: completed?.count
+        case .failedAge: failed?.age.inMilliseconds
+        case .failedCount: failed?.count
+        case .cancelledAge: cancelled?.age.inMilliseconds
+        case .cancelledCount: cancelled?.count
+        case .durability: durability?.level
         }
-        if let durability { words.append(("durability", durability.level)) }
-        return words
     }
 }
 
@@ -288,10 +300,9 @@ extension QueueStatus {
             let at = meta[flag + "_at"].flatMap { Int($0) }.map { Date(milliseconds: $0) }
             return QueuePause(reason: meta[flag + "_reason"]?.nonEmpty, by: meta[flag + "_by"]?.nonEmpty, at: at)
         }
-        func retention(_ kind: String) -> Retention {
-            Retention(
-                age: .milliseconds(number(meta, kind + "_age", 86_400_000)),
-                count: number(meta, kind + "_count", 100_000))
+        func setting(_ field: StoredSetting) -> Int { number(meta, field.rawValue, field.standard) }
+        func retention(_ age: StoredSetting, _ count: StoredSetting) -> Retention {
+            Retention(age: .milliseconds(setting(age)), count: setting(count))
         }
         self.name = name
         jobs = [:]
@@ -306,12 +317,12 @@ extension QueueStatus {
         nextDue = counts["next_due"].flatMap { Int($0) }.flatMap { $0 < 0 ? nil : .milliseconds($0) }
         paused = pause("paused")
         pausedAll = pause("paused_all")
-        let limit = number(meta, "limit")
+        let limit = setting(.limit)
         settings = QueueSettings(
-            limit: limit == 0 ? nil : limit, lease: .milliseconds(number(meta, "lease", 30_000)),
-            step: .milliseconds(number(meta, "step", 1 << 42)), completed: retention("completed"),
-            failed: retention("failed"), cancelled: retention("cancelled"),
-            durability: Durability(level: number(meta, "durability")) ?? .memory)
+            limit: limit == 0 ? nil : limit, lease: .milliseconds(setting(.lease)), step: .milliseconds(setting(.step)),
+            completed: retention(.completedAge, .completedCount), failed: retention(.failedAge, .failedCount),
+            cancelled: retention(.cancelledAge, .cancelledCount),
+            durability: Durability(level: setting(.durability)) ?? .memory)
         clockIsMoved = meta["offset"] != nil
     }
 }

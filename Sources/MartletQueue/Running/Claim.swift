@@ -101,7 +101,7 @@ extension ClaimedJob {
     ///
     /// A crash also interrupts other jobs of the worker; so only one such job at a time runs beside others, or each
     /// runs in isolation.
-    public var isInLastChance: Bool { lost >= 2 }
+    public var isInLastChance: Bool { lost >= Schema.mostLosses - 1 }
     /// When it was pushed, if known.
     public var createdAt: Date? { storedCreation ?? id.generatedAt }
 }

@@ -18,37 +18,7 @@ enum Schema {
     static let believed: [JobIndex] = [.active, .paused, .delayed, .queued, .completed, .failed, .cancelled]
 
     /// The fields of a job's hash that require more checks than the token when an attempt ends.
-    static let moreFields: [JobField] = [.uniqueKey, .digest, .wanted]
-
-    /// A setting of a queue, as stored in `meta`.
-    struct Setting {
-        /// The field's name.
-        var name: String
-        /// The allowed values.
-        var range: ClosedRange<Int>
-        /// The default.
-        var standard: Int
-        /// Whether every call reads it, so that it is part of the plan.
-        var isInPlan = false
-    }
-
-    /// All settings of a queue.
-    static let settings = [
-        Setting(name: "limit", range: 0...1_000_000, standard: 0, isInPlan: true),
-        Setting(name: "lease", range: 50...900_000, standard: 30_000, isInPlan: true),
-        Setting(name: "step", range: 1...longestStep, standard: longestStep, isInPlan: true),
-        age(.completed, isInPlan: true), count(.completed, isInPlan: true), age(.failed), count(.failed),
-        age(.cancelled), count(.cancelled),
-        Setting(name: "durability", range: 0...2, standard: 0),
-    ]
-
-    private static func age(_ index: JobIndex, isInPlan: Bool = false) -> Setting {
-        Setting(name: "\(index.rawValue)_age", range: 0...longestWait, standard: 86_400_000, isInPlan: isInPlan)
-    }
-
-    private static func count(_ index: JobIndex, isInPlan: Bool = false) -> Setting {
-        Setting(name: "\(index.rawValue)_count", range: 0...1_000_000_000, standard: 100_000, isInPlan: isInPlan)
-    }
+    static let moreFields = JobField.allCases.filter(\.needsMore)
 
     /// A year in ms: the longest delay, the longest timeout and the longest retention.
     static let longestWait = 31_536_000_000
@@ -81,7 +51,7 @@ extension Schema {
     static var lua: String {
         let indexes = believed.map(\.rawValue)
         let final = believed.filter(\.isFinal).map(\.rawValue)
-        let plan = settings.filter(\.isInPlan)
+        let plan = StoredSetting.allCases.filter(\.isInPlan)
         return """
             \(constants.map { "local \($0.name) = \($0.value)" }.joined(separator: "\n"))
             local SCHEMA = '\(stored)'
@@ -89,19 +59,11 @@ extension Schema {
             local INDEXES, FINAL = \(list(indexes)), \(list(final))
             local IS_INDEX, IS_FINAL = \(set(indexes)), \(set(final))
             local MORE_FIELDS = \(list(moreFields.map(\.rawValue)))
-            local SETTINGS = { \(settings.map(lua).joined(separator: ", ")) }
-            local PLAN = { halted = 0, \(plan.map { "\($0.name) = \($0.standard)" }.joined(separator: ", ")) }
-            local PLAN_NAMES = \(list(plan.map(\.name)))
+            local SETTINGS = { \(StoredSetting.allCases.map(lua).joined(separator: ", ")) }
+            local PLAN = { halted = 0, \(plan.map { "\($0.rawValue) = \($0.standard)" }.joined(separator: ", ")) }
+            local PLAN_NAMES = \(list(plan.map(\.rawValue)))
 
             """
-    }
-
-    /// The names that the generated source defines, for checks of the scripts.
-    static var luaNames: [String] {
-        constants.map(\.name) + [
-            "SCHEMA", "KEYS_OF_A_QUEUE", "INDEXES", "FINAL", "IS_INDEX", "IS_FINAL", "MORE_FIELDS", "SETTINGS", "PLAN",
-            "PLAN_NAMES",
-        ]
     }
 
     private static func list(_ words: [String]) -> String {
@@ -112,7 +74,7 @@ extension Schema {
         "{ \(words.map { "\($0) = true" }.joined(separator: ", ")) }"
     }
 
-    private static func lua(_ setting: Setting) -> String {
-        "\(setting.name) = { \(setting.range.lowerBound), \(setting.range.upperBound), \(setting.standard) }"
+    private static func lua(_ setting: StoredSetting) -> String {
+        "\(setting.rawValue) = { \(setting.range.lowerBound), \(setting.range.upperBound), \(setting.standard) }"
     }
 }
