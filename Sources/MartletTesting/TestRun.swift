@@ -27,7 +27,7 @@ public final class TestRun: Sendable {
     ///   - id: the job's id.
     ///   - tags: the tags from the push.
     ///   - metadata: the metadata from the push.
-    ///   - checkpoint: the checkpoint of an earlier attempt; encoded as ``MartletJobs/JobContext/save(_:)`` does.
+    ///   - checkpoint: the checkpoint of an earlier attempt; encoded as `JobContext.save(_:)` does.
     ///   - logger: receives the handler's log lines; drops them by default.
     /// - Throws: the error of encoding the checkpoint.
     public init(

@@ -24,8 +24,8 @@ func fuzzAnswers(_ input: Input) {
         if case .rest(let start, _) = request, start <= 0 { continue }
         let checkpoint = DownloadCheckpoint(
             offset: held, version: RemoteVersion(etag: "\"a\""), total: known > 0 ? known : nil)
-        let rules = AnswerRules(request: request, known: checkpoint, limit: limit, source: "origin")
-        check(rules.judge(head), request, limit)
+        let rules = ResponseRules(request: request, known: checkpoint, limit: limit, source: "origin")
+        check(rules.action(head), request, limit)
     }
 }
 
@@ -36,7 +36,7 @@ private func checkRange(_ range: ContentRange) {
     if let bytes = range.bytes { check(bytes.upperBound < range.total ?? .max, "\(text) ends behind the end") }
 }
 
-private func check(_ answer: Answer, _ request: Request, _ limit: Int64) {
+private func check(_ answer: ResponseAction, _ request: Request, _ limit: Int64) {
     guard case .write(let plan) = answer else { return }
     check(plan.start <= plan.end ?? .max, "\(plan) ends before it begins")
     check(plan.end ?? 0 <= plan.total ?? .max, "\(plan) ends behind the end")

@@ -66,13 +66,13 @@ private func checkPart(_ name: String, _ id: JobID, _ token: String) {
 
 private func checkpoint(_ data: Data, id: String) {
     guard let checkpoint = try? JSONDecoder().decode(DownloadCheckpoint.self, from: data) else { return }
-    if case .resume(let part) = Opening(
+    if case .resume(let part) = AttemptStart(
         checkpoint: checkpoint, target: .absent, job: DownloadJob(url: "http://h.example/a", filename: "a"), id: id)
     {
         let isPart = PartName.isPart(part, of: id) && !part.utf8.contains(UInt8(ascii: "/"))
         check(isPart, "\(part) is taken for a part of \(id)")
     }
-    let held = HeldBytes(count: checkpoint.offset, sum: checkpoint.sum ?? "")
+    let held = PartContents(count: checkpoint.offset, sum: checkpoint.sum ?? "")
     if case .rest(let start, let ifRange) = Request(checkpoint: checkpoint, held: held) {
         check(start > 0 && !ifRange.isEmpty, "the rest from \(start) if \(ifRange)")
     }

@@ -92,7 +92,7 @@ import Testing
             let codes = results.map { result -> RedisError.Code? in
                 if case .failure(let error) = result { error.code } else { nil }
             }
-            #expect(codes == [nil, .serverError, nil, .serverError, nil])
+            #expect(codes == [nil, .serverError, nil, .unknownCommand, nil])
             let length = try results[4].value()
             #expect(length == .integer(1))
             #expect(await client.send([]).isEmpty)

@@ -18,7 +18,7 @@ extension Queue {
     ///
     /// - Parameters:
     ///   - settlements: the finished attempts.
-    ///   - request: the claim; `nil` claims nothing.
+    ///   - claim: the claim; `nil` claims nothing.
     /// - Returns: the answers and the claimed jobs.
     /// - Throws: ``QueueError``.
     public func turn(settle settlements: [Settlement], claim: ClaimRequest?) async throws(QueueError) -> TurnReply {

@@ -92,8 +92,21 @@ struct FunctionCallMachine: Sendable {
     private mutating func useScripts(
         because error: RedisError, for duration: Duration, now: ContinuousClock.Instant
     ) -> Step {
-        rest = (now + duration, error.message)
+        rest = (now + duration, Self.words(for: error.code))
         return .again(.digest)
+    }
+
+    /// Why functions cannot be called, without the server's own text.
+    private static func words(for code: RedisError.Code) -> String {
+        switch code {
+        case .noPermission: "the user may not load or call functions"
+        case .unknownCommand: "the server has no functions"
+        case .outOfMemory: "the server has no memory left for the library"
+        case .readOnly: "the server is a replica and takes no library"
+        case .misconfigured: "the server cannot write to its disk"
+        case .loading, .busy: "the server is busy"
+        default: "the server does not take the library"
+        }
     }
 
     /// Whether the user lacks the permission for `FCALL` itself, not for a command or a key of the function.

@@ -22,8 +22,8 @@ public struct On<Payload: Job>: JobHandler, CustomStringConvertible {
     ///   - runsOn: where the closure runs; the worker's thread pool by default.
     ///   - fileID: the source file, for messages.
     ///   - line: the source line, for messages.
-    ///   - body: runs one attempt; throws to fail it, see ``MartletJobs/JobOutcome`` and
-    ///     ``MartletJobs/RetryAdvising``.
+    ///   - body: runs one attempt; throws to fail it, see `JobOutcome` and
+    ///     `RetryAdvising`.
     @_disfavoredOverload
     public init(
         _ type: Payload.Type, runsOn: HandlerPlace = .pool, fileID: String = #fileID, line: Int = #line,
@@ -41,8 +41,8 @@ public struct On<Payload: Job>: JobHandler, CustomStringConvertible {
     ///   - runsOn: where the closure runs; the worker's thread pool by default.
     ///   - fileID: the source file, for messages.
     ///   - line: the source line, for messages.
-    ///   - body: runs one attempt; throws to fail it, see ``MartletJobs/JobOutcome`` and
-    ///     ``MartletJobs/RetryAdvising``.
+    ///   - body: runs one attempt; throws to fail it, see `JobOutcome` and
+    ///     `RetryAdvising`.
     public init(
         _ type: Payload.Type, runsOn: HandlerPlace = .pool, fileID: String = #fileID, line: Int = #line,
         run body: @escaping @concurrent @Sendable (Payload, JobContext) async throws -> Void
