@@ -62,7 +62,10 @@ private struct CanonicalWriter {
         var members: [Member] = []
         while !isAtEnd(UInt8(ascii: "}")), let key = JSONText.nextKey(&scanner) {
             let value = bytes.count
-            writeValue(shape?.lists[key])
+            writeValue(shape?.nested[key])
+            if let text = shape?.readings[key]?(bytes[value...]) {
+                bytes.replaceSubrange(value..., with: text.utf8)
+            }
             if shape?.isOmitted(key, bytes[value...]) ?? false {
                 bytes.removeSubrange(value...)
             } else {

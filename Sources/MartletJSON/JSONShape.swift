@@ -8,15 +8,22 @@ package struct JSONShape: Sendable {
     package var defaults: [String: String]
     /// The members whose `null` is a distinct value.
     package var nullable: Set<String>
-    /// The members that are lists of objects, with the objects' shapes.
-    package var lists: [String: JSONShape]
+    /// The members that are objects or lists of objects, with the objects' shapes.
+    package var nested: [String: JSONShape]
+    /// The one text for every spelling of a member's value; `nil` leaves the value as it is.
+    package var readings: [String: Reading]
+
+    /// Takes a canonical value.
+    package typealias Reading = @Sendable (ArraySlice<UInt8>) -> String?
 
     package init(
-        defaults: [String: String] = [:], nullable: Set<String> = [], lists: [String: JSONShape] = [:]
+        defaults: [String: String] = [:], nullable: Set<String> = [], nested: [String: JSONShape] = [:],
+        readings: [String: Reading] = [:]
     ) {
         self.defaults = defaults
         self.nullable = nullable
-        self.lists = lists
+        self.nested = nested
+        self.readings = readings
     }
 
     /// Whether a member with this canonical value has no effect.

@@ -70,6 +70,8 @@ import Testing
     @Test(arguments: [
         #"{"type":"t","payload":{}}"#, #"{"type":"t","priority":null}"#, #"{"type":"t","queue":"default","tags":[]}"#,
         #"{ "priority" : 0, "type" : "\u0074" }"#, #"{"type":"t","max_retries":3,"delay_seconds":0,"backoff":{}}"#,
+        #"{"type":"t","metadata":{},"durability":"memory","priority":-0,"delay_seconds":0.0}"#,
+        #"{"type":"t","backoff":{"base_seconds":1.0,"factor":2,"cap_seconds":86400,"jitter":0.0}}"#,
     ])
     func `what a job says by default may be spelled out, and it is the same request`(same: String) async throws {
         try await withServer { server in
@@ -85,8 +87,29 @@ import Testing
     }
 
     @Test(arguments: [
+        (#""delay_seconds":60"#, #""delay_seconds":60.0"#), (#""delay_seconds":60"#, #""delay_seconds":6e1"#),
+        (#""timeout_seconds":0.5"#, #""timeout_seconds":0.50"#),
+        (#""run_at":"2026-01-31T12:00:00Z""#, #""run_at":"2026-01-31T13:00:00.000+01:00""#),
+        (#""backoff":{"factor":3}"#, #""backoff":{"base_seconds":1,"factor":3.0}"#),
+    ])
+    func `a value may be spelled in another way, and it is the same request`(one: String, other: String) async throws {
+        try await withServer { server in
+            for more in [#""type":"t","id":"mine""#, #""type":"t""#] {
+                let headers = more.contains("mine") ? [] : Self.key
+                let first = try await server.post(Self.jobs, "{\(more),\(one)}", headers: headers)
+                let again = try await server.post(Self.jobs, "{\(more),\(other)}", headers: headers)
+                #expect(first.status == 201 && again.status == 200, "\(again.text)")
+                #expect(again["id"] == first["id"])
+            }
+        }
+    }
+
+    @Test(arguments: [
         #"{"type":"u"}"#, #"{"type":"t","queue":"other"}"#, #"{"type":"t","payload":null}"#,
         #"{"type":"t","payload":{"a":1}}"#, #"{"type":"t","priority":1}"#, #"{"type":"t","id":"mine"}"#,
+        #"{"type":"t","delay_seconds":0.001}"#, #"{"type":"t","metadata":{"a":1}}"#,
+        #"{"type":"t","durability":"fsync"}"#,
+        #"{"type":"t","backoff":{"factor":3}}"#,
     ])
     func `another request under a key is 422 and creates nothing, in no queue`(other: String) async throws {
         try await withServer { server in
