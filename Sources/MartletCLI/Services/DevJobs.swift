@@ -9,10 +9,10 @@ enum DevJobs {
     /// The queue of the example jobs.
     static let queue = QueueSlots("default", 10)
 
-    /// `echo`, which returns its payload, and `sleep`, which takes a number of seconds.
+    /// `echo`, which returns its payload as it was pushed, and `sleep`, which takes a number of seconds.
     static var handlers: Handlers {
         Handlers {
-            On(Echo.self) { job, _ in job.payload }
+            OnRaw("echo", returning: { payload, _ in payload })
             On(Sleep.self) { job, context in try await sleep(job, context) }
         }
     }
@@ -28,17 +28,6 @@ enum DevJobs {
             guard left > .zero else { return }
             try await Task.sleep(for: min(left, .seconds(1)))
         }
-    }
-
-    /// Returns its payload, any JSON.
-    private struct Echo: Job {
-        typealias Output = AnyJSON
-        static let name = "echo"
-        let payload: AnyJSON
-
-        init(from decoder: any Decoder) throws { payload = try AnyJSON(from: decoder) }
-
-        func encode(to encoder: any Encoder) throws { try payload.encode(to: encoder) }
     }
 
     /// Takes `seconds`; 1 by default.

@@ -40,10 +40,7 @@ struct HandlerEntry: Sendable {
         name = handler.description
         place = handler.runsOn
         let body = handler.body
-        run = { payload, context in
-            try await body(payload, context)
-            return nil
-        }
+        run = { payload, context in try await body(payload, context).map(JobOutput.kept) }
     }
 }
 
@@ -55,12 +52,16 @@ enum JobOutput {
     /// reason instead.
     static func encode(_ output: some Encodable) -> [UInt8] {
         do {
-            let bytes = Array(try JSONEncoder().encode(output))
-            guard bytes.count > Settlement.outputLimit else { return bytes }
-            return marker("output_too_large", "\(bytes.count) bytes; at most \(Settlement.outputLimit) are kept")
+            return kept(Array(try JSONEncoder().encode(output)))
         } catch {
             return marker("output_not_encodable", String("\(error)".prefix(1000)))
         }
+    }
+
+    /// Encoded output, or the reason why it is not kept.
+    static func kept(_ bytes: [UInt8]) -> [UInt8] {
+        guard bytes.count > Settlement.outputLimit else { return bytes }
+        return marker("output_too_large", "\(bytes.count) bytes; at most \(Settlement.outputLimit) are kept")
     }
 
     private static func marker(_ code: String, _ detail: String) -> [UInt8] {

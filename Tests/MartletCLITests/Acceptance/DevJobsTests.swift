@@ -2,6 +2,7 @@
 
 import FoundationEssentials
 import MartletCommandSupport
+import MartletJSON
 import Testing
 
 @testable import MartletCLI
@@ -22,6 +23,12 @@ import Testing
             #expect(echo.status == 0, "\(echo.errors)")
             #expect(echo.output.contains("completed"), "\(echo.output)")
             #expect(echo.output.contains("Ada"))
+            for value in ["[1]", #"{"big":1e400}"#, "null", "1.0", #""x""#] {
+                let echo = try await stack.martlet(
+                    "enqueue", "echo", "-d", value, "--wait", "-o", "json", environment: server)
+                #expect(echo.status == 0, "\(value): \(echo.errors)")
+                #expect(echo.json["output"].line == value, "\(echo.output)")
+            }
             let sleep = try await stack.martlet(
                 "enqueue", "sleep", "-d", #"{"seconds":0.2}"#, "--wait", "-o", "json", environment: server)
             #expect(sleep.status == 0, "\(sleep.errors)")

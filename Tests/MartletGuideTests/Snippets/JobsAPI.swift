@@ -59,6 +59,7 @@ func handleByClosures(
         }
         On(Greet.self) { job, context in context.logger.info("Hello, \(job.who)") }
         OnRaw("thumbnail") { payload, context in try await render(payload) }
+        OnRaw("echo", returning: { payload, _ in payload })
     }
 }
 
