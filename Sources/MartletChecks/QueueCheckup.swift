@@ -20,13 +20,22 @@ package struct QueueCheckup: Sendable {
                 guard let status = try await store.queue(name).status() else { continue }
                 checks.append(Self.check(status))
             } catch {
-                guard case .refused(.newerSchema) = error.kind else { throw error }
-                checks.append(
-                    Checkup(
-                        Self.namePrefix + "\(name)", .bad, error.message, "run the newer version", refusesStart: true))
+                guard error.isOfOneQueue else { throw error }
+                checks.append(Self.check(name, error, await store.queue(name).foreignKeys()))
             }
         }
         return checks
+    }
+
+    /// A queue that cannot be read.
+    private static func check(_ name: QueueName, _ error: QueueError, _ foreign: [ForeignKey]) -> Checkup {
+        let name = namePrefix + "\(name)"
+        if case .refused(.newerSchema) = error.kind {
+            return Checkup(name, .bad, error.message, "run the newer version", refusesStart: true)
+        }
+        let found = foreign.isEmpty ? "it cannot be read" : foreign.map(\.description).joined(separator: "; ")
+        return Checkup(
+            name, .bad, found, "delete or rename that key and run martlet audit --repair; the other queues work")
     }
 
     private static func check(_ status: QueueStatus) -> Checkup {

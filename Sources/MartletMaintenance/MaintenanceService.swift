@@ -11,7 +11,7 @@ public import ServiceLifecycle
 /// - It sweeps all queues about once a second, so that jobs fall due and jobs of dead workers are requeued even while no
 ///   worker runs.
 /// - It detects when Redis has lost acknowledged jobs: after a failover, a restore or a flush.
-/// - It applies the queue settings of its configuration.
+/// - It applies the queue settings of its configuration, also to a queue that is created anew.
 ///
 /// `martlet serve` and `martlet dev` run this service. A deployment of workers without a server runs it in one or more of
 /// its processes:
@@ -33,6 +33,7 @@ public final class MaintenanceService: Service {
     private let gate: StartGate
     private let losses: LossDetector
     private let pushes: PushRefusals
+    private let settings: SettingsLoop
     private let logger: Logger
 
     /// Creates the service; it does nothing until ``run()``.
@@ -59,6 +60,7 @@ public final class MaintenanceService: Service {
         self.gate = gate
         self.logger = logger
         self.pushes = pushes
+        settings = SettingsLoop(store: store, settings: configuration.queueSettings, logger: logger)
         losses = LossDetector(
             store: store, directory: configuration.stateDirectory, interval: configuration.lossInterval, logger: logger,
             onLook: { pushes.look() })
@@ -98,22 +100,11 @@ public final class MaintenanceService: Service {
             do throws(StartRefusal) { try await self.gate.pass() } catch {
                 throw MaintenanceError.unfitRedis(error.faults)
             }
-            while try await !self.settingsAreApplied() { try? await Task.sleep(for: .seconds(1)) }
-            await self.gate.watch()
-        }
-    }
-
-    /// Applies the settings; false when Redis is unavailable, true also when the task is cancelled.
-    private func settingsAreApplied() async throws(MaintenanceError) -> Bool {
-        if Task.isCancelled { return true }
-        do throws(QueueError) {
-            for (name, change) in configuration.queueSettings { try await store.queue(name).applyEnvironment(change) }
-            try await store.repairGlobalPause()
-            return true
-        } catch {
-            if case .refused = error.kind { throw .refusedSettings(error.message) }
-            logger.warning("Redis unavailable, settings will be applied later", error: error)
-            return false
+            try await self.settings.apply()
+            await withTaskGroup { group in
+                group.addTask { await self.gate.watch() }
+                group.addTask { await self.settings.renew() }
+            }
         }
     }
 }

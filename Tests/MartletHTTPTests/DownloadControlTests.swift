@@ -164,6 +164,30 @@ import Testing
         }
     }
 
+    @Test(arguments: [999_999, 1_000_000])
+    func `a download is at 100 per cent only when its file is there`(bytes: Int64) async throws {
+        try await withServer { server in
+            let id = try await server.addDownload()
+            let job = try #require(try await server.claim().first)
+            let progress = JobProgress(completed: bytes, total: 1_000_000)
+            _ = try await server.downloads.heartbeat(
+                worker: "w", [Heartbeat(id: job.id, token: job.token, progress: progress)])
+            let shown = try await server.get("/api/downloads/\(id)")
+            #expect(shown.json["progress_percent"] as? Double == 99.99, "\(shown.text)")
+        }
+    }
+
+    @Test func `the status shows the limit that holds`() async throws {
+        try await withServer { server in
+            let path = "/api/downloads/status"
+            #expect(try await server.get(path).int("max_concurrent_downloads") == ServerSettings().defaultConcurrency)
+            _ = try await server.addDownload()
+            #expect(try await server.get(path).json["max_concurrent_downloads"] is NSNull, "no environment set one")
+            try await server.downloads.configure(QueueSettingsChange(limit: 2))
+            #expect(try await server.get(path).int("max_concurrent_downloads") == 2)
+        }
+    }
+
     @Test func `a completed download is at 100 per cent with its final size`() async throws {
         try await withServer { server in
             let id = try await server.addDownload()

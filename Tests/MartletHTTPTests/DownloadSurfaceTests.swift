@@ -42,14 +42,17 @@ import Testing
             for id in [id, failed, cancelled] {
                 _ = try await server.send(.DELETE, "/api/v1/jobs/\(id)?queue=downloads")
             }
+            let unlimited = try await server.get("/api/downloads/status")
+            #expect(unlimited.text.contains(#""max_concurrent_downloads":null"#), "\(unlimited.text)")
+            try await server.store.queue(.downloads).configure(QueueSettingsChange(limit: 4))
             let status = try await server.get("/api/downloads/status")
+            #expect(status.int("max_concurrent_downloads") == 4)
             for name in ["completed", "failed", "cancelled", "completed_total", "failed_total", "cancelled_total"] {
                 #expect(status.int(name) == 1, "\(name)")
             }
             #expect(status.int("total_jobs") == 0)
             let gauges = [
                 "active_downloads", "queued_downloads", "waiting_downloads", "paused_downloads",
-                "max_concurrent_downloads",
             ]
             #expect(gauges.allSatisfy { status.int($0) != nil })
             #expect(status.bool("paused") == false)

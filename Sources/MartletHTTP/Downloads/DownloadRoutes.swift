@@ -28,12 +28,14 @@ extension API {
     func downloadStatus(_ call: Call) async throws -> Reply {
         let status = try await call.queue(.downloads).status()
         func count(_ index: JobIndex) -> JSONOutput { .int(status?.jobs[index] ?? 0) }
+        // A queue that does not exist yet will begin with the environment's limit; one that exists may have none.
+        let limit = status == nil ? settings.defaultConcurrency : status?.settings.limit
         let (completed, failed) = (status?.completedEver ?? 0, status?.failedEver ?? 0)
         let cancelled = status?.cancelledEver ?? 0
         return Reply(
             .object([
                 "paused": .bool(status?.isPaused ?? false),
-                "max_concurrent_downloads": .int(status?.settings.limit ?? settings.defaultConcurrency),
+                "max_concurrent_downloads": limit.map { .int($0) } ?? .null,
                 "active_downloads": count(.active), "queued_downloads": count(.queued),
                 "waiting_downloads": count(.delayed), "paused_downloads": count(.paused),
                 "total_jobs": .int(status?.total ?? 0), "completed_total": .int(completed),

@@ -69,6 +69,7 @@ extension API {
 
     private static func percent(_ job: JobRecord, _ done: Int, _ total: Int?) -> Double {
         if job.state == .completed { return 100 }
-        return JobProgress(completed: Int64(done), total: total.map { Int64($0) }).percent ?? 0
+        // The file is not there before the download is completed, even when all bytes are.
+        return min(JobProgress(completed: Int64(done), total: total.map { Int64($0) }).percent ?? 0, 99.99)
     }
 }

@@ -19,6 +19,8 @@ struct ActionReport {
     private var errors: [(index: Int, json: JSONOutput)] = []
     /// The worst Redis error so far.
     private var trouble: QueueError?
+    /// The first error of one queue alone; jobs of other queues are not affected.
+    private var queueError: QueueError?
     private var unknown: [JobID] = []
 
     init(
@@ -45,15 +47,19 @@ struct ActionReport {
                 let verdicts = dryRun ? try await queue.look(verb, ids) : try await queue.apply(verb, ids)
                 for (job, verdict) in zip(part, verdicts) { add(job.index, job.id, verdict) }
             } catch {
-                for job in part { fail(job.index, job.id, error) }
+                for job in part { fail(job.index, job.id, error, dryRun: dryRun) }
             }
         }
     }
 
-    private mutating func fail(_ index: Int, _ id: JobID, _ error: QueueError) {
-        trouble = trouble?.kind == .unknown ? trouble : error
-        let isUnknown = error.kind == .unknown
-        if isUnknown { unknown.append(id) }
+    private mutating func fail(_ index: Int, _ id: JobID, _ error: QueueError, dryRun: Bool = false) {
+        if error.isOfOneQueue {
+            queueError = queueError ?? error
+        } else {
+            trouble = trouble?.kind == .unknown ? trouble : error
+        }
+        let isUnknown = error.mayBeDone && !dryRun
+        if error.kind == .unknown { unknown.append(id) }
         let json = JSONOutput.object([
             "id": .string(id.description), "error": .string(error.publicText),
             "outcome": isUnknown ? "unknown" : "not-executed",
@@ -89,6 +95,8 @@ struct ActionReport {
     }
 
     /// 200 with all results, or 503 with them when Redis failed for some jobs.
+    ///
+    /// When no job was changed, a queue's own error is that of the request.
     func reply(message: String, dryRun: Bool = false) throws -> Reply {
         let members: [(key: String, value: JSONOutput)?] = [
             ("message", .string("\(message): \(results.count) of \(results.count + errors.count)")),
@@ -97,7 +105,9 @@ struct ActionReport {
             ("results", .array(results.sorted { $0.index < $1.index }.map(\.json))),
             ("errors", .array(errors.sorted { $0.index < $1.index }.map(\.json))),
         ]
-        guard var trouble else { return Reply(.members(members.compactMap { $0 })) }
+        guard var trouble = trouble ?? (results.isEmpty ? queueError : nil) else {
+            return Reply(.members(members.compactMap { $0 }))
+        }
         trouble.ids = unknown
         throw WriteError(error: trouble, more: members.compactMap { $0 })
     }

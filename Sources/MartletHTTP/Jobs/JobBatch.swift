@@ -155,6 +155,8 @@ struct BatchReport {
     private var failed = 0
     /// The worst Redis error so far.
     private(set) var trouble: QueueError?
+    /// The first error of one queue alone; the other queues' jobs are pushed.
+    private var queueError: QueueError?
     private var unknown: [JobID] = []
     private let caller: Caller
 
@@ -200,6 +202,10 @@ struct BatchReport {
     }
 
     mutating func fail(_ index: Int, _ id: JobID, _ error: QueueError) {
+        guard !error.isOfOneQueue else {
+            queueError = queueError ?? error
+            return refuse(index, id, error.publicCode, error.publicText)
+        }
         trouble = trouble?.kind == .unknown ? trouble : error
         if error.kind == .unknown { unknown.append(id) }
         refuse(index, id, error.kind == .unknown ? "unknown" : "not-executed", error.publicText)
@@ -218,6 +224,7 @@ struct BatchReport {
 
     /// 201 when anything was created, 200 when nothing was, 503 when Redis failed for some jobs.
     ///
+    /// When no job has got into its queue, a queue's own error is that of the request.
     /// `more` follows the numbers.
     func reply(_ more: [(key: String, value: JSONOutput)] = []) throws -> Reply {
         var members: [(key: String, value: JSONOutput)] = [
@@ -225,7 +232,9 @@ struct BatchReport {
         ]
         members += more
         members.append(("results", .array(rows.sorted { $0.index < $1.index }.map(\.json))))
-        guard var trouble else { return Reply(.members(members), status: created > 0 ? .created : .ok) }
+        guard var trouble = trouble ?? (created + existing == 0 ? queueError : nil) else {
+            return Reply(.members(members), status: created > 0 ? .created : .ok)
+        }
         trouble.ids = unknown
         throw WriteError(error: trouble, more: members)
     }

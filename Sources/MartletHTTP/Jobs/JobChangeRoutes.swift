@@ -79,7 +79,7 @@ extension API {
         let ids = try Self.ids("ids", &fields, limit: settings.batchLimit)
         try fields.done()
         guard let verb, let ids, !ids.isEmpty else { throw HTTPProblem.invalid("/ids", "must have at least one id") }
-        let found = try await beforeWriting { try await call.jobs(ids.compactMap(\.id)) }
+        let (found, damaged) = try await beforeWriting { try await call.jobs(ids.compactMap(\.id)) }
         var report = ActionReport(verb: verb)
         var places: [QueueName: [(index: Int, id: JobID)]] = [:]
         var next = found.makeIterator()
@@ -90,7 +90,7 @@ extension API {
             }
             let jobs = next.next() ?? []
             switch jobs.count {
-            case 0: report.refuse(index, item.text, "there is no such job")
+            case 0: report.refuse(index, item.text, damaged.firstError?.publicText ?? "there is no such job")
             case 1: places[jobs[0].queue, default: []].append((index, id))
             default: report.refuse(index, item.text, "several queues have such a job; name one with ?queue=")
             }

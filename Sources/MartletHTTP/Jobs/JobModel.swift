@@ -56,7 +56,7 @@ struct JobModel: Sendable {
     }
 
     static func queue(_ fields: inout Fields) -> QueueName? {
-        guard let text = fields.text("queue") else { return .default }
+        guard let text = fields.text("queue", length: 1...QueueName.longest) else { return .default }
         let name = QueueName(text)
         if name == nil { fields.refuse("queue", "must match ^[a-z0-9][a-z0-9._-]{0,63}$") }
         return name

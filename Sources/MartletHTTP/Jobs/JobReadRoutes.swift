@@ -61,14 +61,23 @@ extension API {
             return cursor
         }
         var names = try await call.visibleQueues()
-        if let queue = try call.queueInQuery() { names = [queue.name] }
+        let only = try call.queueInQuery()
+        if let only { names = [only.name] }
         if let cursor { names.removeAll { $0 < cursor.queue } }
         var jobs: [JobRecord] = []
         var next: ListCursor?
+        var damaged = DamagedQueues()
         for name in names {
             let after = cursor?.queue == name ? cursor?.place : nil
-            let page = try await call.queue(name).list(
-                states: states, type: call.query["type"], after: after, limit: limit - jobs.count)
+            let page: JobPage
+            do throws(QueueError) {
+                page = try await call.store.queue(name).list(
+                    states: states, type: call.query["type"], after: after, limit: limit - jobs.count)
+            } catch {
+                guard only == nil else { throw error }
+                try damaged.add(name, error)
+                continue
+            }
             jobs += page.jobs
             if let place = page.next {
                 next = ListCursor(queue: name, place: place)
@@ -83,7 +92,7 @@ extension API {
             .object([
                 "jobs": .array(jobs.map { .job($0, brief: true) }),
                 "next_cursor": next.map { .string($0.description) } ?? .null,
-            ]))
+            ]).adding(damaged.members(for: call.caller)))
     }
 
     private static func states(_ text: String?) throws(HTTPProblem) -> Set<JobState>? {

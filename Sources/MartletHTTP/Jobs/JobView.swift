@@ -66,9 +66,10 @@ extension JSONOutput {
 }
 
 extension JobProgress {
-    /// The progress in percent with two decimals; `nil` while the total is unknown.
+    /// The progress in percent with two decimals, 100 only with all of it; `nil` while the total is unknown.
     var percent: Double? {
         guard let total, total > 0 else { return nil }
-        return (min(max(Double(completed) / Double(total), 0), 1) * 10_000).rounded() / 100
+        let percent = (min(max(Double(completed) / Double(total), 0), 1) * 10_000).rounded() / 100
+        return completed < total ? min(percent, 99.99) : percent
     }
 }

@@ -33,7 +33,9 @@ extension Queue {
             return (Self.asFirst(pushed.outcome, jobs).map { .success($0) }, pushed.durability)
         } catch {
             let end = max(reached, Self.reached(error, jobs))
-            return (jobs.indices.map { .failure($0 < end ? first.afterPart : first.asNotAttempted) }, nil)
+            // A queue that refuses one part refuses the others too.
+            let rest = first.isOfOneQueue ? first : first.asNotAttempted
+            return (jobs.indices.map { .failure($0 < end ? first.afterPart : rest) }, nil)
         }
     }
 

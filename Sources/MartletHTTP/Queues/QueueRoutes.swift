@@ -7,17 +7,17 @@ import MartletQueue
 
 extension API {
     func listQueues(_ call: Call) async throws -> Reply {
-        Reply(.object(["queues": .array(try await statuses(call).map(JSONOutput.queue))]))
+        let (statuses, damaged) = try await statuses(call)
+        return Reply(
+            .object(["queues": .array(statuses.map(JSONOutput.queue))]).adding(damaged.members(for: call.caller)))
     }
 
-    /// The status of every visible queue, sorted by name.
-    private func statuses(_ call: Call) async throws -> [QueueStatus] {
-        let queues = try await call.visibleQueues().map(call.store.queue)
-        let statuses = try await withThrowingTaskGroup(of: QueueStatus?.self) { group in
-            for queue in queues { group.addTask { try await queue.status() } }
-            return try await group.reduce(into: [QueueStatus]()) { all, status in status.map { all.append($0) } }
+    /// The status of every visible queue, sorted by name, and the queues that cannot be read.
+    private func statuses(_ call: Call) async throws -> ([QueueStatus], DamagedQueues) {
+        let (statuses, damaged) = try await call.readEach(call.visibleQueues()) { queue throws(QueueError) in
+            try await queue.status()
         }
-        return statuses.sorted { $0.name < $1.name }
+        return (statuses.values.compactMap(\.self).sorted { $0.name < $1.name }, damaged)
     }
 
     func getQueue(_ call: Call) async throws -> Reply { Reply(.queue(try await existing(call).status)) }
@@ -66,29 +66,34 @@ extension API {
 
     func pauseAll(_ call: Call) async throws -> Reply {
         let reason = try Self.reason(call)
-        try await changeAll { store throws(QueueError) in
-            try await store.pauseAll(reason: reason, by: call.caller.name)
+        do throws(QueueError) {
+            try await repeatedOnce { [store] _ throws(QueueError) in
+                try await store.pauseAll(reason: reason, by: call.caller.name)
+            }
+        } catch {
+            // The error may leave some queues paused.
+            let damaged = DamagedQueues(error.byQueue).members(for: call.caller)
+            throw WriteError(error: error, more: Self.allQueues + damaged)
         }
         return Reply(.object(["message": "All queues are paused", "status": "paused"]))
     }
 
     func resumeAll(_ call: Call) async throws -> Reply {
         try call.takesNothing()
-        try await changeAll { store throws(QueueError) in try await store.resumeAll() }
-        return Reply(.object(["message": "Queues are no longer paused together", "status": "active"]))
-    }
-
-    /// Changes all queues one by one; an error may leave some of them changed.
-    private func changeAll(
-        _ change: (JobStore) async throws(QueueError) -> Void
-    ) async throws {
-        let store = store
+        let reply = JSONOutput.object(["message": "Queues are no longer paused together", "status": "active"])
         do throws(QueueError) {
-            try await repeatedOnce { _ throws(QueueError) in try await change(store) }
+            try await repeatedOnce { [store] _ throws(QueueError) in try await store.resumeAll() }
+            return Reply(reply)
         } catch {
-            throw WriteError(error: error, more: [("queues", "all")])
+            let damaged = DamagedQueues(error.byQueue).members(for: call.caller)
+            // A queue that cannot be read does not run in any case; all the others do again.
+            if error.isOfOneQueue { return Reply(reply.adding(damaged)) }
+            throw WriteError(error: error, more: Self.allQueues + damaged)
         }
     }
+
+    /// What a response says of an operation on all queues.
+    private static let allQueues: [(key: String, value: JSONOutput)] = [("queues", "all")]
 
     private static func reason(_ call: Call) throws(HTTPProblem) -> String? {
         guard case .json(let text) = call.body else { return nil }
@@ -100,7 +105,7 @@ extension API {
 
     /// The statistics over all visible queues.
     func stats(_ call: Call) async throws -> Reply {
-        let all = try await statuses(call)
+        let (all, damaged) = try await statuses(call)
         var jobs: [JobIndex: Int] = [:]
         // Sums are clamped so that stored numbers cannot overflow.
         func add(_ left: Int, _ right: Int) -> Int { min(max(left + right, -(1 << 53)), 1 << 53) }
@@ -116,23 +121,21 @@ extension API {
                     "cancelled": sum(\.cancelledEver), "deleted": sum(\.deletedEver),
                 ]),
                 "oldest_wait_seconds": .seconds(all.map(\.oldestWait).max() ?? .zero),
-            ]))
+            ]).adding(damaged.members(for: call.caller)))
     }
 
     /// The worker processes of all visible queues, each once, with the information from their heartbeats.
     func listWorkers(_ call: Call) async throws -> Reply {
-        let queues = try await call.visibleQueues().map(call.store.queue)
-        let reports = try await withThrowingTaskGroup(of: [WorkerReport].self) { group in
-            for queue in queues { group.addTask { try await queue.workers() } }
-            return try await group.reduce(into: [WorkerReport]()) { $0 += $1 }
+        let (reports, damaged) = try await call.readEach(call.visibleQueues()) { queue throws(QueueError) in
+            try await queue.workers()
         }
-        let workers = Dictionary(grouping: reports, by: \.worker).map { id, reports in
+        let workers = Dictionary(grouping: reports.values.joined(), by: \.worker).map { id, reports in
             (id, reports.sorted { $0.queue < $1.queue })
         }
         return Reply(
             .object([
                 "workers": .array(workers.sorted { $0.0 < $1.0 }.map { id, reports in Self.worker(id, reports) })
-            ]))
+            ]).adding(damaged.members(for: call.caller)))
     }
 
     private static func worker(_ id: String, _ reports: [WorkerReport]) -> JSONOutput {

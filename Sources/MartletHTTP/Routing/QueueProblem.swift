@@ -6,6 +6,17 @@ import MartletJobs
 import MartletQueue
 
 extension QueueError {
+    /// The code in responses.
+    var publicCode: String { HTTPProblem(self, isRead: false, showsCause: false).code }
+
+    /// Whether the operation may have been done.
+    var mayBeDone: Bool {
+        switch kind {
+        case .unknown, .refused(.protocolBroken): true
+        case .notExecuted, .refused: false
+        }
+    }
+
     /// The message without names, addresses or internal texts.
     var publicText: String {
         switch kind {

@@ -80,8 +80,12 @@ struct Call: Sendable {
     /// Throws 404 when none has it, 409 `ambiguous` when two have. Queues without access are not searched.
     func job() async throws -> (queue: Queue, job: JobRecord) {
         let id = try id()
-        let found = try await jobs([id])[0]
-        guard let first = found.first else { throw HTTPProblem.notFound("there is no job \(id)") }
+        let (rows, damaged) = try await jobs([id])
+        let found = rows[0]
+        guard let first = found.first else {
+            if let error = damaged.firstError { throw error }
+            throw HTTPProblem.notFound("there is no job \(id)")
+        }
         if found.count > 1 { throw HTTPProblem.ambiguous(id, found.map(\.queue)) }
         return (store.queue(first.queue), first)
     }
@@ -89,17 +93,15 @@ struct Call: Sendable {
     /// Whether the caller may read a job: any job of its queues, or only those pushed by its token.
     func sees(_ job: JobRecord) -> Bool { caller.seesAllJobs || job.owner == caller.name }
 
-    /// The jobs per id that the caller may read, in the queue of the query or in all visible ones.
-    func jobs(_ ids: [JobID]) async throws -> [[JobRecord]] {
+    /// The jobs per id that the caller may read, in the queue of the query or in all visible ones, and the queues that
+    /// cannot be read.
+    func jobs(_ ids: [JobID]) async throws -> (rows: [[JobRecord]], damaged: DamagedQueues) {
         if let queue = try queueInQuery() {
-            return try await queue.jobs(ids).map { job in job.map { sees($0) ? [$0] : [] } ?? [] }
+            return (try await queue.jobs(ids).map { job in job.map { sees($0) ? [$0] : [] } ?? [] }, DamagedQueues())
         }
-        let queues = try await visibleQueues().map(store.queue)
-        let columns = try await withThrowingTaskGroup(of: (Int, [JobRecord?]).self) { group in
-            for (index, queue) in queues.enumerated() { group.addTask { (index, try await queue.jobs(ids)) } }
-            return try await group.reduce(into: [Int: [JobRecord?]]()) { $0[$1.0] = $1.1 }
-        }
-        return ids.indices.map { row in queues.indices.compactMap { columns[$0]?[row] }.filter(sees) }
+        let names = try await visibleQueues()
+        let (columns, damaged) = try await readEach(names) { queue throws(QueueError) in try await queue.jobs(ids) }
+        return (ids.indices.map { row in names.compactMap { columns[$0]?[row] }.filter(sees) }, damaged)
     }
 }
 

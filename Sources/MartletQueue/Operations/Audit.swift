@@ -21,6 +21,8 @@ public struct AuditReport: Sendable {
             case uniqueKey = "unique"
             /// The tombstones as a whole.
             case tombstones
+            /// A key of another Redis type; nothing else can be checked then.
+            case key
         }
 
         /// The subject's kind.
@@ -59,6 +61,8 @@ extension Queue {
     /// - Throws: ``QueueError``.
     public func audit(hashes: Bool = true) async throws(QueueError) -> AuditReport {
         var report = AuditReport(queue: name)
+        report.findings = await foreignKeys().map { .init(kind: .key, subject: $0.key, what: $0.what) }
+        guard report.findings.isEmpty else { return report }
         guard let ledger = try await read(.audit, RedisArguments("ledger")) else { return report }
         let numbers = ledger.dropFirst().compactMap { $0.int?.asLedgerCount }
         guard numbers.count == 6 else { throw .broken("audit", .array(ledger)) }

@@ -131,7 +131,7 @@ public struct QueueSettingsChange: Sendable, Hashable {
     }
 
     /// Fields and values for the script; an empty value means the default.
-    fileprivate var words: [(String, String)] {
+    var words: [(String, String)] {
         let changed = StoredSetting.allCases.compactMap { field in value(of: field).map { (field.rawValue, String($0)) }
         }
         return changed + defaults.flatMap(\.fields).map(\.rawValue).sorted().map { ($0, "") }
@@ -234,16 +234,6 @@ extension Queue {
         try await configure("set", change)
     }
 
-    /// Applies settings from a process's environment, each only if it differs from the last environment's.
-    ///
-    /// So settings changed at run time remain until the environment changes.
-    ///
-    /// - Parameter change: the settings of the environment.
-    /// - Throws: ``QueueError``.
-    public func applyEnvironment(_ change: QueueSettingsChange) async throws(QueueError) {
-        try await configure("environment", change)
-    }
-
     /// Pauses claims: after this returns, none happens.
     ///
     /// Running jobs continue.
@@ -261,13 +251,21 @@ extension Queue {
     /// - Throws: ``QueueError``.
     public func resume() async throws(QueueError) { _ = try await run(.configure, RedisArguments("resume")) }
 
-    private func configure(_ verb: String, _ change: QueueSettingsChange) async throws(QueueError) {
+    func configure(_ verb: String, _ change: QueueSettingsChange) async throws(QueueError) {
+        try Self.checkConfigured(try await run(.configure, Self.configuration(verb, change)))
+    }
+
+    static func configuration(_ verb: String, _ change: QueueSettingsChange) -> RedisArguments {
         var arguments = RedisArguments(verb)
         for (name, value) in change.words {
             arguments.append(name)
             arguments.append(value)
         }
-        let value = try await run(.configure, arguments)
+        return arguments
+    }
+
+    /// Throws what the script says against a change.
+    static func checkConfigured(_ value: RedisValue) throws(QueueError) {
         switch value.array?.first?.string {
         case "ok": return
         case "bad":

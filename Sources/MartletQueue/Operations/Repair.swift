@@ -30,7 +30,7 @@ extension Queue {
     ///
     /// A job moves only to where it runs again or can be made to: into the queue, back to the worker that may hold it,
     /// to `paused` or `cancelled` if that was requested, or to `failed` when its type or payload is lost. No job is
-    /// deleted or completed. Every script checks again before it writes, so work may continue.
+    /// deleted or completed; nothing is done while a key has another Redis type. Every script checks again before it writes, so work may continue.
     ///
     /// It takes one round trip per job and unique key in the report, and one for the ledger.
     ///
@@ -40,6 +40,8 @@ extension Queue {
     /// - Returns: the repairs.
     /// - Throws: ``QueueError``.
     public func repair(_ report: AuditReport, dryRun: Bool = true) async throws(QueueError) -> [Repair] {
+        // No script can work on the queue before somebody has decided what becomes of such a key.
+        guard !report.findings.contains(where: { $0.kind == .key }) else { return [] }
         var repairs: [Repair] = []
         var seen: Set<[String]> = []
         let named = report.findings.filter { $0.kind != .tombstones }

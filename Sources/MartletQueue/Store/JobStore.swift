@@ -26,6 +26,8 @@ public final class JobStore: Service, Sendable {
     let atomicPushes = AsyncSemaphore(bytes: 64 << 20)
     let memory = MemoryGuard()
     let known = KnownQueues()
+    /// The environment's settings of queues; see ``setEnvironment(_:of:)``.
+    let environments = Mutex<[QueueName: QueueSettingsChange]>([:])
     /// The most queues; see ``limitQueues(to:)``.
     let queueLimit = Atomic(JobStore.standardQueueLimit)
     let queuesKey: String

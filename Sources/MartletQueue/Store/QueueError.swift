@@ -72,6 +72,8 @@ public struct QueueError: Error, Sendable, CustomStringConvertible {
     public var message: String
     /// The cause.
     public var underlying: (any Error)?
+    /// The error of each queue, for an operation on several.
+    package var byQueue: [QueueName: QueueError] = [:]
 
     init(_ kind: Kind, ids: [JobID] = [], message: String, underlying: (any Error)? = nil) {
         self.kind = kind
@@ -125,6 +127,15 @@ extension QueueError {
 }
 
 extension QueueError {
+    /// Whether the error is that of one queue, so that an operation on other queues may succeed.
+    package var isOfOneQueue: Bool {
+        switch kind {
+        case .refused(.besideJob): false
+        case .refused: true
+        case .notExecuted, .unknown: false
+        }
+    }
+
     /// The same error in a call that had already done a part of its work.
     package var afterPart: QueueError {
         var copy = self

@@ -9,6 +9,9 @@
 /// }
 /// ```
 public struct QueueName: Hashable, Sendable, LosslessStringConvertible, Comparable {
+    /// The most bytes of a name.
+    package static let longest = 64
+
     /// The name as text, the same in Redis and in every interface.
     public let description: String
 
@@ -18,7 +21,7 @@ public struct QueueName: Hashable, Sendable, LosslessStringConvertible, Comparab
     /// - Returns: `nil` when it is empty, too long, or has an invalid character.
     public init?(_ description: String) {
         let bytes = description.utf8
-        guard let first = bytes.first, bytes.count <= 64, Self.isAlphanumeric(first) else { return nil }
+        guard let first = bytes.first, bytes.count <= Self.longest, Self.isAlphanumeric(first) else { return nil }
         guard bytes.allSatisfy({ Self.isAlphanumeric($0) || Self.isPunctuation($0) }) else { return nil }
         self.description = description
     }

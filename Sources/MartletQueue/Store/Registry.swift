@@ -114,18 +114,21 @@ extension JobStore {
 
     /// Applies the flag to each queue separately, so that one failure does not affect others.
     private func apply(_ flag: GlobalFlag, to names: [QueueName]) async throws(QueueError) {
-        var failed: [QueueName] = []
-        var first: QueueError?
+        var failed: [QueueName: QueueError] = [:]
+        var worst: QueueError?
         for name in names {
             do throws(QueueError) { try await flag.apply(to: queue(name)) } catch {
-                failed.append(name)
-                first = first ?? error
+                failed[name] = error
+                // A fault of Redis concerns more than one queue's own.
+                if worst.map({ $0.isOfOneQueue && !error.isOfOneQueue }) ?? true { worst = error }
                 // Without a connection the others would fail too.
                 if error.kind == .notExecuted(.unavailable) { break }
             }
         }
-        guard var error = first else { return }
-        error.message = "queue \(failed.map(\.description).joined(separator: ", ")): \(error.message)"
+        guard var error = worst else { return }
+        let queues = failed.keys.sorted().map(\.description).joined(separator: ", ")
+        error.message = "queue \(queues): \(error.message)"
+        error.byQueue = failed
         throw error
     }
 
@@ -157,7 +160,7 @@ struct GlobalFlag {
 }
 
 extension Queue {
-    /// Creates the queue if it does not exist; a pause of all queues applies to it at once.
+    /// Creates the queue if it does not exist; a pause of all queues and the environment's settings apply to it at once.
     ///
     /// - Throws: ``QueueError``.
     public func create() async throws(QueueError) {
@@ -167,5 +170,6 @@ extension Queue {
         arguments.append(flag.version)
         arguments.append(JobStore.newEpoch())
         _ = try await run(.configure, arguments)
+        try await applyEnvironmentIfPresent()
     }
 }
