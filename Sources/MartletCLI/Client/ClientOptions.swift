@@ -33,9 +33,9 @@ struct ClientOptions: ParsableArguments {
 
     /// The token from the flag, the flag's file, the variable, or the variable's file.
     func secret(_ environment: [String: String]) throws -> String? {
-        if let token { return token }
+        if let token { return try Self.checked(token, "--token") }
         if let tokenFile { return try Self.read(tokenFile) }
-        if let token = environment["MARTLET_TOKEN"], !token.isEmpty { return token }
+        if let token = environment["MARTLET_TOKEN"], !token.isEmpty { return try Self.checked(token, "MARTLET_TOKEN") }
         if let path = environment["MARTLET_TOKEN_FILE"], !path.isEmpty { return try Self.read(path) }
         return nil
     }
@@ -45,6 +45,16 @@ struct ClientOptions: ParsableArguments {
             throw CommandFailure(.usage, "cannot read the token file \(path)")
         }
         let text = String(decoding: data, as: UTF8.self)
-        return String(text.prefix { !$0.isNewline })
+        return try checked(String(text.prefix { !$0.isNewline }), path)
+    }
+
+    /// The token without line breaks behind it; throws when it cannot be sent in a header.
+    private static func checked(_ token: String, _ source: String) throws -> String {
+        let line = String(token.reversed().drop { $0.isNewline }.reversed())
+        guard line.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else {
+            throw CommandFailure(
+                .usage, "\(source): a token has only visible ASCII characters, without spaces or line breaks")
+        }
+        return line
     }
 }

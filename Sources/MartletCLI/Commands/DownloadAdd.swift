@@ -34,7 +34,7 @@ extension DownloadCommand {
         var onConflict: TakenName?
         @Option(help: "Makes the same command safe to repeat: with this key again it finds its first downloads.")
         var idempotencyKey: String?
-        @Flag(help: "Add nothing when the same download is waiting or running already.")
+        @Flag(help: "Add nothing when the same download, added with --unique too, is waiting or running already.")
         var unique = false
         @Option(help: "What to wait for before they count as added: memory, fsync or replicated.")
         var durability: String?

@@ -61,10 +61,10 @@ struct WaitHint {
         }
         guard serving.isEmpty else { return nil }
         isGiven = true
-        return """
-            No worker serves the queue \(queue). Start one: martlet work --worker-queues \(queue)=10 for downloads, \
-            a worker of yours for your own types.
-            """
+        let isDownload = type == nil || type == "download"
+        let start =
+            isDownload ? "martlet work --worker-queues \(queue)=10" : "a worker of yours that has a handler for it"
+        return "No worker serves the queue \(queue). Start one: \(start)."
     }
 }
 

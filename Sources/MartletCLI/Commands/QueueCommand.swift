@@ -19,6 +19,7 @@ struct QueueCommand: ParsableCommand {
         func run() async throws {
             let answer = try await client.withClient { try await $0.get("/api/v1/queues") }
             output.show(answer["queues"].array ?? answer.array ?? [], as: QueueView.list)
+            QueueView.noteDamaged(answer)
         }
     }
 
@@ -72,6 +73,14 @@ struct QueueCommand: ParsableCommand {
 /// The display of queues.
 enum QueueView {
     static let order = ["name", "paused", "pause", "pause_all", "jobs", "total_jobs", "settings"]
+
+    /// Names the queues that are not shown because they cannot be read.
+    static func noteDamaged(_ answer: JSONValue, console: Console = .standard) {
+        for queue in answer["damaged"].array ?? [] {
+            let (name, detail) = (queue["name"].string ?? "?", queue["detail"].string ?? "")
+            console.note("The queue \(name) cannot be read: \(detail).")
+        }
+    }
 
     static let list = ItemView(
         .text("QUEUE", "name").shortened(to: 12, .middle),

@@ -42,7 +42,13 @@ extension QueueCommand {
             try consent.ask("Delete the queue \(name)\(finished ? " with its finished jobs" : "")")
             let path = "/api/v1/queues/\(APIClient.escaped(name))"
             let query = [("confirm", Optional(name)), ("finished", finished ? "true" : nil)]
-            let answer = try await client.withClient { try await $0.send(.DELETE, path, query: query).value }
+            let answer: JSONValue
+            do {
+                answer = try await client.withClient { try await $0.send(.DELETE, path, query: query).value }
+            } catch var failure as CommandFailure where failure.word == "queue-not-empty" {
+                failure.message = failure.message.replacing("?finished=true", with: "--finished")
+                throw failure
+            }
             let shown = answer.object == nil ? JSONValue.object(["name": .string(name)]) : answer
             output.show(shown, first: ["name", "deleted_jobs"])
         }

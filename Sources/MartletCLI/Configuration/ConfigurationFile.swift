@@ -1,6 +1,7 @@
 // Reads the configuration file and secret files.
 
 import FoundationEssentials
+import MartletCommandSupport
 import MartletJSON
 import MartletRedis
 
@@ -23,7 +24,7 @@ enum ConfigurationFile {
             throw Unusable(message: "must hold a JSON object with sections such as \"redis\" and \"download\"")
         }
         var values: [String: String] = [:]
-        for field in sections.fields { flatten(field.name, field.value, into: &values) }
+        for (name, value) in try unique(sections, in: "") { try flatten(name, value, into: &values) }
         return values
     }
 
@@ -39,14 +40,35 @@ enum ConfigurationFile {
     }
 
     /// Null means absent; an object of numbers is another form of `queue=slots` pairs.
-    private static func flatten(_ name: String, _ value: JSONValue, into values: inout [String: String]) {
+    private static func flatten(
+        _ name: String, _ value: JSONValue, into values: inout [String: String]
+    ) throws(Unusable) {
         guard !value.isNull else { return }
-        guard let object = value.object else { return values[name] = text(value) }
-        if name == Settings.workerQueues.key.name {
-            values[name] = object.fields.map { "\($0.name)=\(text($0.value))" }.joined(separator: ",")
-        } else {
-            for field in object.fields { flatten("\(name).\(field.name)", field.value, into: &values) }
+        guard let object = value.object else {
+            values[name] = text(value)
+            return
         }
+        let fields = try unique(object, in: name + ".")
+        // An empty section says nothing, but its name may be a mistake.
+        if fields.isEmpty, !Settings.all.contains(where: { "\($0.name).".hasPrefix(name + ".") }) {
+            values[name] = "{}"
+        }
+        if name == Settings.workerQueues.key.name {
+            values[name] = fields.map { "\($0.name)=\(text($0.value))" }.joined(separator: ",")
+        } else {
+            for field in fields { try flatten("\(name).\(field.name)", field.value, into: &values) }
+        }
+    }
+
+    /// The fields of an object; throws when one stands there twice, since one of the two values would not count.
+    private static func unique(
+        _ object: JSONObject, in section: String
+    ) throws(Unusable) -> [(name: String, value: JSONValue)] {
+        var names: Set<String> = []
+        for name in object.names where !names.insert(name).inserted {
+            throw Unusable(message: "has \(section)\(TerminalText.oneLine(name)) twice")
+        }
+        return object.fields.map { ($0.name, $0.value) }
     }
 
     /// The value as in an environment variable.

@@ -24,10 +24,20 @@ struct SettingKey: Sendable, Hashable {
         return words.first == "DOWNLOAD" ? [words.joined(separator: "__"), single] : [single]
     }
 
-    /// The value for display, without the query of a URL, which may hold a secret.
+    /// Whether a part of its value may be a secret, so that no error repeats it.
+    var mayHoldSecret: Bool { isSecret || name == "download.source_url" }
+
+    /// The value for display: of a URL neither what may be a user name and password nor the query.
     func shown(_ value: String) -> String {
-        guard name == "download.source_url", let mark = value.firstIndex(of: "?") else { return value }
-        return value[...mark] + "(hidden)"
+        guard mayHoldSecret else { return value }
+        var text = value
+        // The last @, since a password may contain any character.
+        if let at = text.lastIndex(of: "@") {
+            let start = text.firstRange(of: "://")?.upperBound ?? text.startIndex
+            if start <= at { text.replaceSubrange(start..<at, with: "(hidden)") }
+        }
+        guard let mark = text.firstIndex(of: "?") else { return text }
+        return text[...mark] + "(hidden)"
     }
 
     /// The variables that name a file with the value; only for secrets.

@@ -57,7 +57,9 @@ struct SettingReader {
                 key: key, kind: layers[index].kind, spelling: entry.spelling, value: shown, file: entry.file))
         do { return try setting.parse(text) } catch {
             problems.append(
-                ConfigurationProblem(variable: entry.spelling, value: shown, message: "must be \(key.expectation)"))
+                ConfigurationProblem(
+                    variable: entry.spelling, value: key.mayHoldSecret ? nil : shown,
+                    message: "must be \(key.expectation)"))
             return setting.fallback
         }
     }

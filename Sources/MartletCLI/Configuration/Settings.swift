@@ -123,9 +123,13 @@ enum Settings {
     ) { path in !path.isEmpty && !path.contains("\0") }
 
     static let downloadSourceURL = Setting.optionalText(
-        "download.source_url", must: "an http or https URL that contains {track_id}",
+        "download.source_url", must: "an http or https URL that contains {track_id}, without a user name and password",
         meaning: "Template that turns a track id into a URL; without it track ids are refused."
-    ) { url in (url.hasPrefix("https://") || url.hasPrefix("http://")) && url.contains("{track_id}") }
+    ) { url in
+        guard let scheme = ["https://", "http://"].first(where: url.hasPrefix) else { return false }
+        let authority = url.dropFirst(scheme.count).prefix { !"/?#".contains($0) }
+        return !authority.contains("@") && url.contains("{track_id}")
+    }
 
     static let downloadMaxBytes = Setting.size(
         "download.max_bytes", 10 << 30, shownAs: "10 GiB", meaning: "Size above which a download is refused.")

@@ -39,7 +39,7 @@ struct DoctorCommand: AsyncParsableCommand {
         }
         checks += LossCheckup.run(
             directory: settings.http.stateDirectory, prefix: settings.redis.prefix, isAccepted: acceptLosses)
-        checks.append(DirectoryCheckup.check(settings.download.directory))
+        checks.append(.downloadDirectory(settings.download.directory))
         checks += settings.warnings.map { Checkup("setting", .warning, "", $0) }
         show(checks, settings)
         if let failure { throw failure }
@@ -103,19 +103,5 @@ struct DoctorCommand: AsyncParsableCommand {
             "setting": .string(origin.key.name), "value": .string(SettingTable.shown(origin)),
             "source": .string(SettingTable.source(origin)),
         ])
-    }
-}
-
-/// Checks the download directory.
-enum DirectoryCheckup {
-    /// Checks whether files can be created in it.
-    static func check(_ path: String) -> Checkup {
-        let files = FileManager.default
-        if !files.fileExists(atPath: path) {
-            return Checkup("download directory", .good, "\(path) (made when it is needed)")
-        }
-        let isFit = files.isWritableFile(atPath: path)
-        return Checkup(
-            "download directory", isFit ? .good : .bad, path, "give this user the right to write there")
     }
 }

@@ -72,7 +72,7 @@ struct Composition {
         return configuration
     }
 
-    /// A worker with the built-in handlers and those of `more`.
+    /// A worker with the built-in handlers, and those of `more`; throws when it could not store what it downloads.
     func working(_ more: Handlers = Handlers {}) throws -> [any Service] {
         let downloads = try downloads
         let handler = DownloadHandler(downloads)
@@ -92,15 +92,40 @@ struct Composition {
             more
         }
         guard !Worker.runsOneJob else { return [worker] }
-        return probes(of: health) + [
-            ClosingService { await handler.shutdown() },
-            PartCleaningService(store: store, directory: downloads.directory, logger: logger),
-            GatedService(gate: gate, service: worker),
-        ]
+        let directory = try watchedDirectory()
+        var services = probes(of: health, directory)
+        if let directory { services.append(directory) }
+        services.append(ClosingService { await handler.shutdown() })
+        services.append(PartCleaningService(store: store, directory: downloads.directory, logger: logger))
+        services += environment
+        services.append(GatedService(gate: gate, service: worker))
+        return services
+    }
+
+    /// Keeps the settings of the queue `downloads` that this worker was given.
+    ///
+    /// A server's environment counts more: it sets all of them, a worker only those that it was explicitly given.
+    private var environment: [any Service] {
+        guard store.environment(of: .downloads) == nil else { return [] }
+        var change = QueueSettingsChange()
+        if !settings.isFallback(Settings.downloadMaxConcurrent.key) {
+            change.limit = settings.download.maxConcurrentDownloads
+        }
+        if !settings.isFallback(Settings.downloadLease.key) { change.lease = settings.download.lease }
+        guard change != QueueSettingsChange() else { return [] }
+        return [SettingsLoop(store: store, settings: [.downloads: change], logger: logger)]
+    }
+
+    /// The directory of a worker that serves downloads; throws when no file can be made there.
+    private func watchedDirectory() throws -> DirectoryMonitor? {
+        guard settings.worker.queues.contains(where: { $0.queue == "\(QueueName.downloads)" }) else { return nil }
+        let path = try downloads.directory
+        if let refusal = DirectoryMonitor.refusal(of: path) { throw refusal }
+        return DirectoryMonitor(path: path, logger: logger)
     }
 
     /// The probe server of a worker, if it has a port; listed first, so that it answers until the end.
-    private func probes(of health: WorkerHealth) -> [any Service] {
+    private func probes(of health: WorkerHealth, _ directory: DirectoryMonitor?) -> [any Service] {
         guard let port = settings.worker.httpPort else { return [] }
         let claims = ReadinessCheck(name: "claims") {
             switch health.obstacle {
@@ -113,7 +138,7 @@ struct Composition {
         let (registry, host) = (registry, settings.worker.httpHost)
         let server = ProbeServer(
             store: store, host: host, port: port, isAlive: { health.isAlive() },
-            metrics: { await registry.scrape() }, checks: [claims],
+            metrics: { await registry.scrape() }, checks: [claims] + (directory.map { [$0.readiness] } ?? []),
             findings: { [gate] in gate.checks.map(\.finding) }, logger: logger)
         return [ListeningService(server: server, address: "\(host):\(port)")]
     }

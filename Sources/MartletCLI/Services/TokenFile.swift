@@ -12,7 +12,7 @@ struct TokenFile: Sendable {
     /// The state of the file; equal states need no new read.
     enum Look: Sendable, Equatable {
         case absent
-        case found(Data, everybodyReads: Bool, everybodyWrites: Bool)
+        case found(Data, FileRights)
     }
 
     let path: String
@@ -20,15 +20,14 @@ struct TokenFile: Sendable {
     /// Reads the file's state.
     func look() -> Look {
         guard let data = FileManager.default.contents(atPath: path) else { return .absent }
-        let rights = FileRights(of: path)
-        return .found(data, everybodyReads: rights.everybodyReads, everybodyWrites: rights.everybodyWrites)
+        return .found(data, FileRights(of: path))
     }
 
     /// The tokens of a state; throws a failure that names the setting and the error.
     func table(_ look: Look) throws(CommandFailure) -> TokenTable {
-        guard case .found(let data, _, let everybodyWrites) = look else { throw failure("cannot be read") }
-        guard !everybodyWrites else {
-            throw failure("everybody may write it, and so let themselves in; chmod o-w")
+        guard case .found(let data, let rights) = look else { throw failure("cannot be read") }
+        if let place = rights.writable {
+            throw failure("everybody may write \(place), and so let themselves in; chmod o-w \(place)")
         }
         do throws(TokenFileError) { return try TokenTable(String(decoding: data, as: UTF8.self)) } catch {
             throw failure("\(error)")
@@ -59,7 +58,7 @@ struct TokenFileService: Service {
         source = TokenSource(try file.table(first))
         self.logger = logger
         self.interval = interval
-        if case .found(_, everybodyReads: true, _) = first {
+        if case .found(_, let rights) = first, rights.everybodyReads {
             logger.warning("AUTH_TOKENS_FILE is readable by everyone on this machine", metadata: ["file": "\(path)"])
         }
     }

@@ -36,6 +36,9 @@ package struct ShutdownNotice: Sendable {
 
 /// Runs services until a signal or the end of standard input.
 package enum Launch {
+    /// Signals within this time of the first one belong to it.
+    private static let sameRequest = Duration.milliseconds(100)
+
     /// Starts the services in order and stops them in reverse.
     ///
     /// The first SIGTERM or SIGINT starts a graceful stop, the second ends the process at once.
@@ -61,17 +64,19 @@ package enum Launch {
         try await withThrowingTaskGroup(of: Void.self) { tasks in
             tasks.addTask { try await group.run() }
             tasks.addTask {
-                var count = 0
+                var first: ContinuousClock.Instant?
                 for await signal in signals {
                     if signal == .sighup {
                         Self.reload(reload, logger)
                         continue
                     }
-                    count += 1
-                    guard count == 1 else {
+                    // One request to end may reach this process twice: by itself and as a part of its group.
+                    if let first, ContinuousClock.now - first < sameRequest { continue }
+                    guard first == nil else {
                         farewell?.cleanUp()
                         _exit(128 + signal.rawValue)
                     }
+                    first = .now
                     logger.info("shutting down", metadata: ["signal": "\(signal)"])
                     // Concurrent with the shutdown: an unresponsive Redis must not delay it.
                     if let farewell { Task { await farewell.text().map { Console.standard.note($0) } } }

@@ -34,6 +34,11 @@ package enum ProgramRun {
             // A request for help, for the version or for a script of completions.
             console.out(root.fullMessage(for: error))
             return 0
+        case .validationFailure where unknownCommand(CommandLine.arguments.dropFirst(), of: root) != nil:
+            let word = unknownCommand(CommandLine.arguments.dropFirst(), of: root) ?? ""
+            let message = "there is no command \"\(TerminalText.oneLine(word))\"; \(name) --help lists them"
+            console.note(CommandFailure(.usage, message).shown(as: format, by: name))
+            return CommandExitCode.usage.rawValue
         case .validationFailure where format == .table:
             console.note(root.fullMessage(for: error))
             return CommandExitCode.usage.rawValue
@@ -45,5 +50,26 @@ package enum ProgramRun {
             console.note(failure.shown(as: format, by: name))
             return failure.code.rawValue
         }
+    }
+
+    /// The first word where a command should stand and none of that name exists.
+    ///
+    /// The parser itself would name the first option, which belongs to the command that is not there.
+    package static func unknownCommand(
+        _ arguments: some Sequence<String>, of root: any ParsableCommand.Type
+    ) -> String? {
+        var place = root
+        for word in arguments {
+            let subcommands = place.configuration.subcommands
+            guard !subcommands.isEmpty, place.configuration.defaultSubcommand == nil else { return nil }
+            if word.hasPrefix("-") || word == "help" { return nil }
+            guard let next = subcommands.first(where: { names(of: $0).contains(word) }) else { return word }
+            place = next
+        }
+        return nil
+    }
+
+    private static func names(of command: any ParsableCommand.Type) -> [String] {
+        [command.configuration.commandName ?? "\(command)".lowercased()] + command.configuration.aliases
     }
 }

@@ -18,7 +18,7 @@ import Testing
 
 @Suite struct TokenFileChangesTests {
     private static func look(_ text: String) -> TokenFile.Look {
-        .found(Data(text.utf8), everybodyReads: false, everybodyWrites: false)
+        .found(Data(text.utf8), FileRights(of: "/nowhere"))
     }
 
     @Test func `a change is acted upon when it is seen twice, or when somebody asks`() {
@@ -81,6 +81,47 @@ import Testing
                 return await Self.isLetIn(old, stack) && isNew
             }
         }
+    }
+
+    /// As Kubernetes mounts a secret: a link to a link to a directory that is swapped as a whole.
+    @Test func `a tokens file behind links is used, and a swapped link takes revoked tokens away`() async throws {
+        try await TestStack.with(OriginContent(files: [], bytesPerSecond: 1)) { stack in
+            let (old, new) = (try await Self.token("old", in: stack), try await Self.token("new", in: stack))
+            let secret = stack.directory + "/secret"
+            for (name, token) in [("..1", old), ("..2", new)] {
+                try FileManager.default.createDirectory(atPath: "\(secret)/\(name)", withIntermediateDirectories: true)
+                let file = "\(secret)/\(name)/tokens"
+                try Data((token.line + "\n").utf8).write(to: URL(filePath: file))
+                try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: file)
+            }
+            #expect(symlink("..1", secret + "/..data") == 0 && symlink("..data/tokens", secret + "/tokens") == 0)
+            try await stack.serve(["AUTH_TOKENS_FILE": secret + "/tokens"])
+            #expect(await Self.isLetIn(old, stack))
+            #expect(symlink("..2", secret + "/..new") == 0 && rename(secret + "/..new", secret + "/..data") == 0)
+            try await stack.until("the new token is valid and the old one is not", within: .seconds(5)) {
+                let isNew = await Self.isLetIn(new, stack)
+                return await !Self.isLetIn(old, stack) && isNew
+            }
+        }
+    }
+
+    @Test func `what everybody may write is found on the way through links`() throws {
+        let scratch = try ScratchDirectory()
+        let file = try scratch.write("x", to: "tokens")
+        let link = scratch.path + "/link"
+        #expect(symlink("./tokens", link) == 0)
+        #expect(chmod(scratch.path, 0o755) == 0 && chmod(file, 0o600) == 0)
+        #expect(FileRights(of: link) == FileRights(of: "/nowhere"))
+        #expect(chmod(file, 0o602) == 0)
+        #expect(FileRights(of: link).writable == file)
+        #expect(chmod(file, 0o604) == 0)
+        #expect(FileRights(of: link).everybodyReads && FileRights(of: link).writable == nil)
+        #expect(chmod(scratch.path, 0o757) == 0)
+        #expect(FileRights(of: link).writable == scratch.path)
+        #expect(chmod(scratch.path, 0o1777) == 0)
+        #expect(FileRights(of: link).writable == nil, "only its owner may replace a file there")
+        #expect(symlink("loop", scratch.path + "/loop") == 0)
+        #expect(FileRights(of: scratch.path + "/loop").everybodyReads == false)
     }
 
     @Test(arguments: ["serve", "work", "dev"])

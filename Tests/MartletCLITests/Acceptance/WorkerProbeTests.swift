@@ -3,6 +3,7 @@
 import AsyncHTTPClient
 import FoundationEssentials
 import MartletCommandSupport
+import MartletJSON
 import MartletRedis
 import NIOCore
 import NIOHTTP1
@@ -14,6 +15,43 @@ import Testing
     private func ask(_ url: String) async throws -> (status: Int, text: String) {
         let answer = try await HTTPClient.shared.execute(HTTPClientRequest(url: url), timeout: .seconds(10))
         return (Int(answer.status.code), String(buffer: try await answer.body.collect(upTo: 1 << 20)))
+    }
+
+    @Test func `a worker that cannot store downloads does not start, and is not ready while it cannot`() async throws {
+        let content = OriginContent(files: [OriginFile(name: "a.bin", size: 1000, seed: 1)], bytesPerSecond: 100 << 20)
+        try await TestStack.with(content) { stack in
+            let path = stack.directory + "/blocked"
+            try Data([1]).write(to: URL(filePath: path))
+            for place in [path, "/proc/nope"] {
+                let refused = try await stack.martlet("work", environment: ["DOWNLOAD__DIRECTORY": place])
+                #expect(refused.status == 78, "\(refused.errors)")
+                #expect(refused.errors.contains("DOWNLOAD__DIRECTORY=\(place): no file can be made there"))
+                let doctor = try await stack.martlet(
+                    "doctor", "-o", "json", environment: ["DOWNLOAD__DIRECTORY": place])
+                let checks = doctor.json["checks"].array ?? []
+                #expect(checks.first { $0["check"].string == "download directory" }?["result"].string == "failed")
+            }
+            try FileManager.default.removeItem(atPath: path)
+            let port = try await LoopbackPort.free()
+            let base = "http://127.0.0.1:\(port)"
+            try await stack.serve()
+            try stack.work(["WORKER_HTTP_PORT": String(port), "DOWNLOAD__DIRECTORY": path])
+            try await stack.until("the worker is ready") { await (try? ask(base + "/readyz"))?.status == 200 }
+            try FileManager.default.removeItem(atPath: path)
+            try Data([1]).write(to: URL(filePath: path))
+            try await stack.until("it is not ready") {
+                let answer = try? await ask(base + "/readyz")
+                return answer?.status == 503 && answer?.text.contains("download-directory") == true
+            }
+            let id = try await stack.add("a.bin")
+            try await stack.until("the download waits") {
+                try await stack.get("/api/v1/jobs/\(id)")["error"].string?.contains("storage_failed") == true
+            }
+            #expect(try await stack.get("/api/v1/jobs/\(id)")["failures"].int == 0, "it used up no retry")
+            #expect(stack.log("work").contains("download directory not writable, downloads wait"))
+            try FileManager.default.removeItem(atPath: path)
+            try await stack.until("it is ready again") { await (try? ask(base + "/readyz"))?.status == 200 }
+        }
     }
 
     @Test func `a worker with a port answers probes, and is not ready without Redis`() async throws {

@@ -38,6 +38,26 @@ import Testing
         #expect(found.first?.hasSuffix(": must be a whole number from 1 to 10") == true)
     }
 
+    @Test(arguments: [
+        (#"{"http":{"port":1,"port":2}}"#, "http.port"), (#"{"http":{"port":1},"http":{"host":"::1"}}"#, "http"),
+        (#"{"http":{"port":1,"p\u006frt":1}}"#, "http.port"),
+        (#"{"worker":{"queues":{"a":1,"a":2}}}"#, "worker.queues.a"),
+    ])
+    func `a key that stands twice in the file is refused`(text: String, key: String) throws {
+        let directory = try ScratchDirectory()
+        let found = problems(file: try directory.write(text, to: "c.json"))
+        #expect(found.count == 1)
+        #expect(found.first?.hasSuffix(": has \(key) twice") == true, "\(found)")
+    }
+
+    @Test func `an empty section of an unknown name is a mistake, one of a known name is none`() throws {
+        let directory = try ScratchDirectory()
+        let text = #"{"nosection":{},"http":{},"download":{"nosuch":{}}}"#
+        let found = problems(file: try directory.write(text, to: "c.json"))
+        #expect(found.count == 2, "\(found)")
+        for problem in found { #expect(problem.hasSuffix(": is not a setting of Martlet")) }
+    }
+
     @Test(arguments: ["0", "11", "x", "", "1.5"])
     func `a limit of downloads outside 1 to 10 is refused as a flag with name and range`(text: String) {
         let found = problems(flags: ["download.max_concurrent_downloads": text])
@@ -66,7 +86,7 @@ import Testing
         for text in texts {
             let found = problems([name: text])
             #expect(found.count == 1, "\(name)=\(text)")
-            #expect(found.first?.hasPrefix("\(name)=") == true)
+            #expect(found.first?.hasPrefix(key.mayHoldSecret ? "\(name): " : "\(name)=") == true)
             #expect(found.first?.hasSuffix(": must be \(key.expectation)") == true)
         }
     }

@@ -55,6 +55,23 @@ import Testing
         #expect(try catalog.renamed([0xFF], "y", nil) == nil)
     }
 
+    @Test(arguments: [
+        "http://u:SECRET@h/{track_id}", "https://SECRET@h/{track_id}", "http://u:SEC/RET@h/{track_id}?SECRET",
+    ])
+    func `a password in the source URL is refused and shown nowhere`(url: String) throws {
+        do {
+            let settings = try ServiceSettings.load(environment: ["DOWNLOAD__SOURCE_URL": url])
+            let table = SettingTable.text(settings.origins)
+            #expect(!table.contains("SECRET") && !table.contains("SEC/RET"))
+            let error = #expect(throws: DownloadRuleError.self) {
+                try TrackTemplate(try #require(settings.download.sourceURL))
+            }
+            #expect(error.map { !"\($0.message)".contains("SEC") } == true)
+        } catch {
+            #expect("\(error)".contains("without a user name and password") && !"\(error)".contains("SECRET"))
+        }
+    }
+
     @Test func `the query of the source URL is shown nowhere`() throws {
         let url = "https://m.example/{track_id}?key=secret"
         let settings = try ServiceSettings.load(environment: ["DOWNLOAD__SOURCE_URL": url])
