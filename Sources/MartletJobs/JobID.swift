@@ -36,7 +36,17 @@ public struct JobID: Hashable, Sendable, CustomStringConvertible {
 
     /// Whether a text has the alphabet and the length of an id and does not consist of dots alone.
     package static func isName(_ text: String) -> Bool {
-        JobID(stored: text) != nil && text.utf8.contains { $0 != UInt8(ascii: ".") }
+        hasShape(text) { bytes in bytes.contains { $0 != UInt8(ascii: ".") } }
+    }
+
+    /// Whether a text has the alphabet and the length of an id and meets a further condition.
+    private static func hasShape(_ text: String, and condition: (UnsafeBufferPointer<UInt8>) -> Bool = { _ in true })
+        -> Bool
+    {
+        var text = text
+        return text.withUTF8 { bytes in
+            (1...128).contains(bytes.count) && bytes.allSatisfy(isAllowed) && condition(bytes)
+        }
     }
 
     private static func isReserved(_ text: String) -> Bool {
@@ -59,9 +69,7 @@ public struct JobID: Hashable, Sendable, CustomStringConvertible {
 
     /// Creates an id from stored text; accepts ids of dots and reserved words, which older versions allowed.
     package init?(stored text: String) {
-        guard (1...128).contains(text.utf8.count) else { return nil }
-        var text = text
-        guard text.withUTF8({ $0.allSatisfy(Self.isAllowed) }) else { return nil }
+        guard Self.hasShape(text) else { return nil }
         description = text
     }
 
