@@ -18,6 +18,7 @@ import Testing
         let scripts = ScriptTable { file in
             guard file == name else { return file.source }
             let text = String(decoding: file.source, as: UTF8.self)
+            precondition(text.contains(place), "\(name) has no such place")
             return Array(text.replacing(place, with: source + place, maxReplacements: 1).utf8)
         }
         try await withStore(url: server.url) { harness in
@@ -36,7 +37,7 @@ import Testing
         async throws
     {
         let loop = "while call('EXISTS', q.keys.meta .. ':slow') == 1 do end\n"
-        try await withSlowed(.audit, at: "local answer = audits", loop) { harness, slow in
+        try await withSlowed(.audit, at: "local m = call('HMGET'", loop) { harness, slow in
             let queue = harness.queue()
             _ = try await queue.enqueue((0..<300).map { _ in job() })
             try await harness.command("SET", harness.key("meta:slow"), "1")

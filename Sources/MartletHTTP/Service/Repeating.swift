@@ -26,13 +26,18 @@ func repeatedOnce<Value>(
 
 /// Runs the reads before a write: when they fail, nothing was done.
 func beforeWriting<Value>(_ read: () async throws -> Value) async throws -> Value {
-    do { return try await read() } catch var error as QueueError where error.kind == .unknown {
-        error.kind = .notExecuted(.unavailable)
-        throw error
-    }
+    do { return try await read() } catch let error as QueueError { throw error.beforeWriting }
 }
 
 extension QueueError {
+    /// The error of a read, told as that of the write that was to follow: nothing was done.
+    fileprivate var beforeWriting: QueueError {
+        guard kind == .unknown else { return self }
+        var copy = self
+        copy.kind = .notExecuted(.unavailable)
+        return copy
+    }
+
     /// The error of work that was not attempted, because Redis had already failed.
     var asNotAttempted: QueueError {
         var copy = self
@@ -55,12 +60,7 @@ extension Queue {
 
     /// The expected results of a verb; an error means that nothing was done.
     func look(_ verb: ControlVerb, _ ids: [JobID]) async throws(QueueError) -> [ControlVerdict] {
-        do throws(QueueError) { return try await preview(verb, ids) } catch {
-            guard error.kind == .unknown else { throw error }
-            var copy = error
-            copy.kind = .notExecuted(.unavailable)
-            throw copy
-        }
+        do throws(QueueError) { return try await preview(verb, ids) } catch { throw error.beforeWriting }
     }
 
     /// Changes a queue with an idempotent operation; an error names the queue.

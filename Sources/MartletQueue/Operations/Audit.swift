@@ -95,7 +95,7 @@ extension Queue {
     }
 
     private func auditHashes(_ report: inout AuditReport) async throws(QueueError) {
-        let prefix = keys.prefix + "job:"
+        let prefix = keys.prefix + Schema.jobKey
         var cursor = "0"
         repeat {
             let scan = RedisArguments("SCAN", cursor, "MATCH", Self.escaped(prefix) + "*", "COUNT", "500")

@@ -19,19 +19,12 @@ package struct ForeignKey: Sendable, CustomStringConvertible {
 }
 
 extension Queue {
-    /// The types of a queue's own keys, by the names behind its prefix.
-    private static let types: [(name: String, type: String)] = [
-        ("queued", "zset"), ("delayed", "zset"), ("active", "zset"), ("paused", "zset"), ("completed", "zset"),
-        ("failed", "zset"), ("cancelled", "zset"), ("meta", "hash"), ("wake", "list"), ("claims", "hash"),
-        ("unique", "hash"), ("tomb", "zset"), ("tombs", "hash"), ("workers", "hash"),
-    ]
-
     /// Finds the queue's keys of another type; one round trip.
     ///
     /// Keys whose type Redis does not tell, because `TYPE` is denied, count as right.
     package func foreignKeys() async -> [ForeignKey] {
-        let replies = await store.redis.send(Self.types.map { .command("TYPE", keys.prefix + $0.name) })
-        return zip(Self.types, replies).compactMap { wanted, reply in
+        let replies = await store.redis.send(Schema.keys.map { .command("TYPE", keys.prefix + $0.name) })
+        return zip(Schema.keys, replies).compactMap { wanted, reply in
             guard let type = try? reply.get().string, type != "none", type != wanted.type else { return nil }
             return ForeignKey(key: keys.prefix + wanted.name, type: type, expected: wanted.type)
         }

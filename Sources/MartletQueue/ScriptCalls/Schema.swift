@@ -12,8 +12,13 @@ enum Schema {
 
     /// The part of a job's key between the queue's prefix and the job's id.
     static let jobKey = "job:"
-    /// The keys of a queue that are not indexes, without the queue's prefix.
-    static let otherKeys = ["meta", "wake", "claims", "unique", "tomb", "tombs", "workers"]
+    /// The keys of a queue that are not indexes, without the queue's prefix, and their Redis types.
+    static let otherKeys: [(name: String, type: String)] = [
+        ("meta", "hash"), ("wake", "list"), ("claims", "hash"), ("unique", "hash"), ("tomb", "zset"), ("tombs", "hash"),
+        ("workers", "hash"),
+    ]
+    /// All keys of a queue except those of jobs, and their Redis types.
+    static let keys = believed.map { (name: $0.rawValue, type: "zset") } + otherKeys
     /// The indexes by precedence, for a job that is in several of them.
     static let believed: [JobIndex] = [.active, .paused, .delayed, .queued, .completed, .failed, .cancelled]
 
@@ -55,7 +60,8 @@ extension Schema {
         return """
             \(constants.map { "local \($0.name) = \($0.value)" }.joined(separator: "\n"))
             local SCHEMA = '\(stored)'
-            local KEYS_OF_A_QUEUE = \(list(indexes + otherKeys))
+            local JOB_KEY = '\(jobKey)'
+            local KEYS_OF_A_QUEUE = \(list(keys.map(\.name)))
             local INDEXES, FINAL = \(list(indexes)), \(list(final))
             local IS_INDEX, IS_FINAL = \(set(indexes)), \(set(final))
             local MORE_FIELDS = \(list(moreFields.map(\.rawValue)))

@@ -87,10 +87,4 @@ function audits.unique(q, args)
     return findings
 end
 
-local function audit(q, args)
-    local answer = audits[args[1]]
-    if not answer then return error_reply('BADVERB') end
-    return answer(q, args)
-end
-
-functions.audit = of_queue(audit)
+functions.audit = of_queue(by_verb(audits))

@@ -95,10 +95,4 @@ function questions.workers(q, args)
     return { 'ok', q.now, page[1], page[2] }
 end
 
-local function read(q, args)
-    local answer = questions[args[1]]
-    if not answer then return error_reply('BADVERB') end
-    return answer(q, args)
-end
-
-functions.read = of_queue(read)
+functions.read = of_queue(by_verb(questions))

@@ -40,7 +40,7 @@ local function names_of(prefix)
     local keys = {}
     for i = 1, #KEYS_OF_A_QUEUE do keys[KEYS_OF_A_QUEUE[i]] = prefix .. KEYS_OF_A_QUEUE[i] end
     -- A job's own key is this and its id.
-    keys.job = prefix .. 'job:'
+    keys.job = prefix .. JOB_KEY
     queues[prefix], queue_count = keys, queue_count + 1
     return keys
 end
@@ -87,6 +87,15 @@ local function begin(prefix)
     if meta[1] ~= SCHEMA then q.refused = refusal(meta[1]) end
     if meta[4] and meta[4] ~= '' then read_plan(q, meta[4]) end
     return q
+end
+
+-- A function of a queue whose first argument names one of its verbs.
+local function by_verb(verbs)
+    return function(q, args)
+        local act = verbs[args[1]]
+        if not act then return error_reply('BADVERB') end
+        return act(q, args)
+    end
 end
 
 -- What Redis calls, by name; each file of a function adds its own.
