@@ -85,6 +85,15 @@ build() {
     fi
 }
 
+# The build that is measured and shipped: optimised, with Swift's libraries inside the programs.
+release_flags=(-c release --static-swift-stdlib)
+
+# Builds a program for release.
+build_release() { build "${release_flags[@]}" --product "$1"; }
+
+# Prints the path of a program that was built for release.
+release_program() { echo "$(swift build "${release_flags[@]}" --show-bin-path)/$1"; }
+
 # The folder of the toolchain's other tools, such as docc and llvm-cov.
 toolchain() { dirname "$(readlink -f "$(command -v swift)")"; }
 
