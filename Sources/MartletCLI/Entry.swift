@@ -40,8 +40,8 @@ struct MartletCommand: AsyncParsableCommand {
             CommandGroup(
                 name: "Other",
                 subcommands: [
-                    AuditCommand.self, CompletionCommand.self, DoctorCommand.self, ReferenceCommand.self,
-                    TokenCommand.self, VersionCommand.self,
+                    AuditCommand.self, CompletionCommand.self, DoctorCommand.self, OpenAPICommand.self,
+                    ReferenceCommand.self, TokenCommand.self, VersionCommand.self,
                 ]),
         ])
 }

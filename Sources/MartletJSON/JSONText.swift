@@ -58,6 +58,9 @@ package struct JSONText: Sendable {
     /// The number as written, if it is one.
     package var number: String? { kind == .number ? String(decoding: source[range], as: UTF8.self) : nil }
 
+    /// The integer, if it is a number without a fraction, however it is spelled: `48`, `48.0` and `4.8e1` are the same.
+    package var integer: Int? { number.flatMap(Int.init(json:)) }
+
     /// The decoded string, if it is one.
     package var string: String? {
         kind == .string ? Self.unescaped(source[(range.lowerBound + 1)..<(range.upperBound - 1)]) : nil
@@ -135,5 +138,17 @@ package struct JSONText: Sendable {
             }
         }
         return String(decoding: units, as: UTF16.self)
+    }
+}
+
+extension Int {
+    /// The integer that a number of JSON stands for; `nil` for a fraction and for what a double cannot hold exactly.
+    package init?(json number: String) {
+        if let integer = Int(number) {
+            self = integer
+            return
+        }
+        guard let double = Double(number), abs(double) <= 0x1p53, let integer = Int(exactly: double) else { return nil }
+        self = integer
     }
 }

@@ -54,7 +54,7 @@ private func checkString(_ string: String) {
 }
 
 private func readJob(_ text: JSONText) {
-    var fields = Fields(text)
+    var fields = Fields(text, JobModel.itemShape)
     let model = JobModel(text, &fields, limit: 256 << 10, reserved: "download")
     for error in fields.errors.prefix(100) { checkJSON(error.json) }
     guard let model else {

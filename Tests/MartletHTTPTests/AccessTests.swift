@@ -39,12 +39,16 @@ private let expectedAccess: [String: Set<Role>] = [
 ]
 
 /// The routes that ask nobody who they are.
-private let openRoutes: Set<String> = ["GET /livez", "GET /readyz", "GET /health", "GET /ready"]
+private let openRoutes: Set<String> = [
+    "GET /livez", "GET /readyz", "GET /health", "GET /ready", "GET /openapi.json", "GET /openapi.yaml",
+    "GET /problems/{code}",
+]
 
 extension Route {
     /// A path of this route for a job and a queue that exist.
     fileprivate func path(id: String, queue: String) -> String {
         template.replacing("{id}", with: id).replacing("{queue}", with: queue)
+            .replacing("{code}", with: "not-found")
     }
 
     /// A body that the route accepts.

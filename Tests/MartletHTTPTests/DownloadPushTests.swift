@@ -67,7 +67,7 @@ import Testing
         }
     }
 
-    @Test(arguments: ["-1001", "1001", "1.5", "1.0", "1e2", "\"1\"", "true", "9223372036854775808", "[]"])
+    @Test(arguments: ["-1001", "1001", "1.5", "1e4", "1e-2", "\"1\"", "true", "9223372036854775808", "[]"])
     func `Priority: out-of-range, fractional and string priorities are refused everywhere`(value: String) async throws {
         try await withServer { server in
             let id = try await server.addDownload()

@@ -67,7 +67,7 @@ import Testing
         let names = (0..<50_000).map { "\"typ\($0)\":1" }.joined(separator: ",")
         let text = try JSONText(Array("{\(names)}".utf8))
         let start = ContinuousClock.now
-        var fields = Fields(text)
+        var fields = Fields(text, JobModel.shape)
         for _ in 0..<20 { _ = fields.text("type") }
         #expect(fields.close().count == 100, "no more faults than that are told")
         #expect(ContinuousClock.now - start < .seconds(5))

@@ -34,7 +34,8 @@ import Testing
         let members = (0..<100_000).map { "\"k\($0)\":\($0)" }
         let text = try JSONText(Array("{\(members.joined(separator: ","))}".utf8))
         let took = ContinuousClock().measure {
-            var fields = Fields(text)
+            let shape = ObjectShape(body: "T", "", ["k99", "k100"].map { Field.integer($0, in: 0...100, "") })
+            var fields = Fields(text, shape)
             #expect(fields.integer("k99", in: 0...100) == 99)
             #expect(fields.integer("k100", in: 0...100) == nil)
             let errors = fields.close()
@@ -59,7 +60,7 @@ import Testing
 
     @Test func `reading a list stops behind its limit`() throws {
         let text = try JSONText(Array("{\"l\":[\(Array(repeating: "1", count: 5000).joined(separator: ","))]}".utf8))
-        var fields = Fields(text)
+        var fields = Fields(text, ObjectShape(body: "T", "", [LimitedField.batch("l", of: .any, "")]))
         #expect(fields.list("l", limit: 16)?.count == 17)
     }
 

@@ -41,6 +41,7 @@ import Testing
     /// A path that a template fits.
     private static func path(_ template: String) -> String {
         template.replacing("{id}", with: "some-id").replacing("{queue}", with: "q")
+            .replacing("{code}", with: "not-found")
     }
 
     private static let paths = Dictionary(grouping: Route.all, by: \.template).sorted { $0.key < $1.key }
@@ -109,15 +110,15 @@ import Testing
                 let (method, path) = (HTTPMethod(rawValue: route.method.rawValue), Self.path(route.template))
                 let unknown = try await server.send(method, path + "?nobody_knows_it=1")
                 #expect(unknown.status == 422 && unknown.pointers == ["?nobody_knows_it"], "\(route.name)")
-                guard route.body != .none else { continue }
+                guard route.body.shape != nil else { continue }
                 let broken = try await server.send(method, path, "{")
                 #expect(broken.status == 400 && broken["code"] == "malformed-json", "\(route.name)")
                 let foreign = try await server.send(method, path, "{}", type: "text/plain")
                 #expect(foreign.status == 415, "\(route.name)")
                 let lines = try await server.send(method, path, "{", type: "application/x-ndjson")
-                #expect((lines.status == 415) == (route.body != .bulkOrLines), "\(route.name): \(lines.status)")
+                #expect((lines.status == 415) == (route.body.lineShape == nil), "\(route.name): \(lines.status)")
                 let missing = try await server.send(method, path)
-                #expect((missing.status == 415) == (route.body != .optionalJSON), "\(route.name): \(missing.status)")
+                #expect((missing.status == 415) == !route.body.isOptional, "\(route.name): \(missing.status)")
             }
         }
     }

@@ -35,7 +35,7 @@ import Testing
         try await withServer { server in
             let answer = try await server.post("/api/v1/jobs?x=<b>", "{}", headers: [("x-request-id", "my-1")])
             #expect(answer.headers.first(name: "content-type") == "application/problem+json")
-            #expect(answer["type"] == "urn:martlet:problem:invalid-request")
+            #expect(answer["type"] == "/problems/invalid-request")
             #expect(answer["title"] == "Unprocessable Content")
             #expect(answer.int("status") == 422)
             #expect(answer["detail"] != nil)

@@ -148,6 +148,7 @@ struct Composition {
         _ onRunning: @escaping @Sendable (Int) async -> Void
     ) throws -> any Service {
         var server = ServerSettings()
+        server.version = Version.current
         server.host = settings.http.host
         server.port = settings.http.port
         server.probeHost = settings.http.probeHost

@@ -17,11 +17,11 @@ struct Authenticator: Sendable {
     /// Refuses forged browser requests: cross-site requests, and DNS names that resolve to loopback.
     func checkOrigin(_ head: HTTPRequest) throws(HTTPProblem) {
         guard let authority = head.authority, !authority.isEmpty else {
-            throw HTTPProblem(.badRequest, "missing-host", "a request must have exactly one Host field")
+            throw HTTPProblem(.missingHost, "a request must have exactly one Host field")
         }
         if tokens == nil, !Self.isLocal(Self.host(authority)) {
             throw HTTPProblem(
-                .forbidden, "foreign-host",
+                .foreignHost,
                 "a server without tokens answers only to localhost, 127.0.0.1 and [::1]")
         }
         guard head.method != .get, head.method != .head else { return }
@@ -30,7 +30,7 @@ struct Authenticator: Sendable {
         let origin = head.headerFields.value(of: .origin).map { $0.lowercased() }
         let own = authority.lowercased()
         guard isOwn, origin.map({ $0 == "http://" + own || $0 == "https://" + own }) ?? true else {
-            throw HTTPProblem(.forbidden, "cross-site", "requests of other sites' pages are refused")
+            throw HTTPProblem(.crossSite, "requests of other sites' pages are refused")
         }
     }
 
@@ -44,10 +44,10 @@ struct Authenticator: Sendable {
             return caller
         }
         guard words.isEmpty || failures.allowsAnother(from: address) else {
-            throw HTTPProblem(.tooManyRequests, "too-many-failures", "too many wrong tokens from this address")
+            throw HTTPProblem(.tooManyFailures, "too many wrong tokens from this address")
                 .with(.retryAfter, "60")
         }
-        throw HTTPProblem(.unauthorized, "unauthorized", "a valid bearer token is needed")
+        throw HTTPProblem(.unauthorized, "a valid bearer token is needed")
             .with(.wwwAuthenticate, "Bearer realm=\"martlet\"")
     }
 

@@ -12,10 +12,10 @@ extension API {
         let text = try call.json()
         let key = try call.idempotencyKey()
         let queue = try call.queue(.downloads)
-        let (job, durability) = try oneDownload(text, id: .generate(), call)
+        let (job, durability) = try oneDownload(id: .generate(), call)
         return try await push(call, under: key, text.canonical(JSONShape.download)) { keyed in
             // The id is part of a download's content, so the request is read again with the final id.
-            var job = try keyed.map { try oneDownload(text, id: $0.base, call).job } ?? job
+            var job = try keyed.map { try oneDownload(id: $0.base, call).job } ?? job
             keyed?.mark(&job)
             let location = { (id: JobID) in "/api/downloads/\(id)" }
             return try await push(
@@ -25,9 +25,9 @@ extension API {
     }
 
     private func oneDownload(
-        _ text: JSONText, id: JobID, _ call: Call
+        id: JobID, _ call: Call
     ) throws(HTTPProblem) -> (job: NewJob, durability: Durability?) {
-        var fields = Fields(text)
+        var fields = try call.fields()
         let durability = fields.durability()
         var names = DownloadNames()
         let job = newDownload(&fields, id: id, &names, call)
@@ -41,21 +41,21 @@ extension API {
         _ fields: inout Fields, id: JobID, _ names: inout DownloadNames, _ call: Call, priority: Int = 0
     ) -> NewJob? {
         var request = DownloadRequest(id: id)
-        request.url = fields.text("url", length: 1...8192)
-        request.trackID = fields.text("track_id", length: 1...128)
-        request.filename = fields.text("filename", length: 1...1024)
-        request.checksum = fields.text("checksum", length: 1...128)
-        request.maxBytes = fields.integer("max_bytes", in: 1...(1 << 53))
-        request.bytesPerSecond = fields.integer("bytes_per_second", in: 1...(1 << 53))
-        request.onConflict = fields.onConflict()
+        request.url = fields.read(DownloadField.url)
+        request.trackID = fields.read(DownloadField.trackID)
+        request.filename = fields.read(DownloadField.filename)
+        request.checksum = fields.read(DownloadField.checksum)
+        request.maxBytes = fields.read(DownloadField.maxBytes)
+        request.bytesPerSecond = fields.read(DownloadField.bytesPerSecond)
+        request.onConflict = fields.read(DownloadField.onConflict)
         if fields.errors.isEmpty, (request.url == nil) == (request.trackID == nil) {
             fields.refuse("url", request.url == nil ? "or track_id is required" : "cannot be combined with track_id")
         }
-        let priority = fields.integer("priority", in: NewJob.Limit.priorities) ?? priority
-        let delay = fields.seconds("delay_seconds", in: 0...NewJob.Limit.delaySeconds) ?? .zero
-        let retries = fields.integer("max_retries", in: NewJob.Limit.retries) ?? settings.defaultMaxRetries
-        let timeout = fields.seconds("timeout_seconds", in: 1...NewJob.Limit.delaySeconds)
-        let isUnique = fields.flag("unique") ?? false
+        let priority = fields.read(JobField.priority) ?? priority
+        let delay = fields.read(DownloadField.delay) ?? .zero
+        let retries = fields.read(DownloadField.maxRetries) ?? settings.defaultMaxRetries
+        let timeout = fields.read(DownloadField.timeout)
+        let isUnique = fields.read(DownloadField.unique) ?? false
         guard fields.close().isEmpty else { return nil }
         do throws(DownloadRefusal) {
             let plan = try names.plan(request, by: downloads)
@@ -78,9 +78,9 @@ extension API {
         let text = try call.json()
         let key = try call.idempotencyKey()
         let queue = try call.queue(.downloads)
-        let batch = try downloadBatch(text, nil, call)
+        let batch = try downloadBatch(nil, call)
         return try await push(call, under: key, text.canonical(JSONShape.downloads)) { keyed in
-            try await pushBatch(keyed.map { try downloadBatch(text, $0, call) } ?? batch, to: queue, call)
+            try await pushBatch(keyed.map { try downloadBatch($0, call) } ?? batch, to: queue, call)
         }
     }
 
@@ -92,12 +92,11 @@ extension API {
         var field: String
     }
 
-    private func downloadBatch(_ text: JSONText, _ keyed: KeyedPush?, _ call: Call) throws(HTTPProblem) -> DownloadBatch
-    {
-        var fields = Fields(text)
-        let tracks = fields.list("track_ids", limit: settings.batchLimit)
-        let items = fields.list("downloads", limit: settings.batchLimit)
-        let priority = fields.integer("priority", in: NewJob.Limit.priorities) ?? 0
+    private func downloadBatch(_ keyed: KeyedPush?, _ call: Call) throws(HTTPProblem) -> DownloadBatch {
+        var fields = try call.fields()
+        let tracks = fields.read(DownloadBatchField.tracks, settings)
+        let items = fields.read(DownloadBatchField.downloads, settings)
+        let priority = fields.read(JobField.priority) ?? 0
         let durability = fields.durability()
         if fields.errors.isEmpty, (tracks == nil) == (items == nil) {
             fields.refuse("track_ids", tracks == nil ? "or downloads is required" : "cannot be combined with downloads")
@@ -106,7 +105,7 @@ extension API {
         let list = tracks ?? items ?? []
         guard !list.isEmpty else {
             let what = tracks == nil ? "download" : "track ID"
-            throw HTTPProblem(.badRequest, "empty-batch", "At least one \(what) must be provided")
+            throw HTTPProblem(.emptyBatch, "At least one \(what) must be provided")
         }
         guard list.count <= settings.batchLimit else {
             throw HTTPProblem.tooLarge(
@@ -125,7 +124,7 @@ extension API {
         let tracks = list.map { $0.string ?? String(decoding: $0.bytes, as: UTF8.self) }
         for track in tracks where !Self.isUUID(track) {
             let shown = track.quotable(limit: 100)
-            throw HTTPProblem(.badRequest, "invalid-track-id", "Invalid track ID '\(shown)'")
+            throw HTTPProblem(.invalidTrackID, "Invalid track ID '\(shown)'")
                 .with("track_id", .string(shown))
         }
         var jobs: [NewJob] = []
@@ -167,7 +166,7 @@ extension API {
         var errors: [FieldError] = []
         var names = DownloadNames()
         for (index, item) in list.enumerated() {
-            var fields = Fields(item, at: "/downloads/\(index)")
+            var fields = Fields(item, DownloadField.itemShape, at: "/downloads/\(index)")
             let job = newDownload(&fields, id: ids[index], &names, call, priority: priority)
             if let job { jobs.append(job) } else { errors += fields.errors }
             if errors.count >= Fields.limit { break }
@@ -199,17 +198,5 @@ extension API {
                     "job_ids": .array(jobs.map { .string($0.id.description) }), "total_tracks": .int(jobs.count),
                 ]).adding(pushed.durability.members(asked: batch.durability)))
         }
-    }
-}
-
-extension Fields {
-    /// What to do when the name is taken.
-    mutating func onConflict() -> NameConflict? {
-        guard let word = text("on_conflict") else { return nil }
-        let conflict = NameConflict(rawValue: word)
-        if conflict == nil {
-            refuse("on_conflict", "must be one of " + NameConflict.allCases.map(\.rawValue).joined(separator: ", "))
-        }
-        return conflict
     }
 }

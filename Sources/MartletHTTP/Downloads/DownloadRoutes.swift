@@ -46,8 +46,8 @@ extension API {
     }
 
     func setDownloadConcurrency(_ call: Call) async throws -> Reply {
-        var fields = Fields(try call.json())
-        let limit = fields.integer("max_concurrent_downloads", in: settings.concurrencyRange, required: true)
+        var fields = try call.fields()
+        let limit = fields.read(DownloadSettingField.concurrency, settings)
         try fields.done()
         guard let limit else { throw HTTPProblem.invalid("/max_concurrent_downloads", "is required") }
         try await call.queue(.downloads).change { queue throws(QueueError) in
@@ -57,16 +57,9 @@ extension API {
     }
 
     func listDownloads(_ call: Call) async throws -> Reply {
-        let limit = try call.query.integer("limit", in: 1...200) ?? 50
-        var states: Set<JobState>?
-        if let word = call.query["status"] {
-            states = JobState.states(ofDownload: word)
-            guard states != [] else {
-                let words = "pending, queued, downloading, paused, completed, failed, cancelled"
-                throw HTTPProblem.invalid("?status", "must be one of \(words)")
-            }
-        }
-        let cursor = try call.query["cursor"].map { text in
+        let limit = try call.query.read(CommonParameter.limit) ?? 50
+        let states = try call.query.read(Self.statusParameter)
+        let cursor = try call.query.read(CommonParameter.cursor).map { text in
             guard let cursor = JobCursor(text) else { throw HTTPProblem.unknownCursor }
             return cursor
         }
@@ -79,6 +72,18 @@ extension API {
                 "next_cursor": page.next.map { .string($0.description) } ?? .null,
                 "total": total.map { .int($0) } ?? .null,
             ]))
+    }
+
+    /// The status of the listed downloads.
+    static let statusParameter = Parameter<Set<JobState>>(
+        "status", .words(JobState.downloadStatuses), "Only downloads of this status."
+    ) { query throws(HTTPProblem) in
+        guard let word = query["status"] else { return nil }
+        let states = JobState.states(ofDownload: word)
+        guard !states.isEmpty else {
+            throw .invalid("?status", "must be one of \(JobState.downloadStatuses.joined(separator: ", "))")
+        }
+        return states
     }
 
     /// The number of downloads in these states, if one count tells it: scheduled and retrying ones share an index, so
@@ -126,10 +131,9 @@ extension API {
     /// Runs a failed or cancelled download again, optionally under another name; a waiting one gets the name and keeps
     /// waiting.
     func retryDownload(_ call: Call) async throws -> Reply {
-        guard case .json(let text) = call.body else { return try await change(call, .retry) }
-        var fields = Fields(text)
-        let filename = fields.text("filename", length: 1...1024)
-        let onConflict = fields.onConflict()
+        guard var fields = try call.optionalFields() else { return try await change(call, .retry) }
+        let filename = fields.read(DownloadField.filename)
+        let onConflict = fields.read(DownloadField.onConflict)
         try fields.done()
         guard filename != nil || onConflict != nil else { return try await change(call, .retry) }
         let (id, queue) = (try call.id(), try call.queue(.downloads))
@@ -146,8 +150,8 @@ extension API {
     }
 
     func setDownloadPriority(_ call: Call) async throws -> Reply {
-        var fields = Fields(try call.json())
-        let priority = fields.integer("priority", in: NewJob.Limit.priorities, required: true)
+        var fields = try call.fields()
+        let priority = fields.read(DownloadSettingField.priority)
         try fields.done()
         guard let priority else { throw HTTPProblem.invalid("/priority", "is required") }
         return try await change(call, .priority(priority))
@@ -175,11 +179,11 @@ extension API {
 
     /// One action on many downloads, each decided separately.
     func actOnDownloads(_ call: Call) async throws -> Reply {
-        var fields = Fields(try call.json())
-        let verb = Self.verb(&fields, ["cancel", "pause", "resume", "retry", "priority"])
-        let ids = try Self.ids("download_ids", &fields, limit: settings.batchLimit)
+        var fields = try call.fields()
+        let verb = Self.verb(&fields, DownloadActionFields.action)
+        let ids = try Self.ids(DownloadActionFields.ids, &fields, settings)
         if let ids, ids.isEmpty, fields.errors.isEmpty {
-            throw HTTPProblem(.badRequest, "empty-batch", "At least one download ID must be provided")
+            throw HTTPProblem(.emptyBatch, "At least one download ID must be provided")
         }
         try fields.done()
         guard let verb, let ids else { throw HTTPProblem.invalid("/download_ids", "is required") }

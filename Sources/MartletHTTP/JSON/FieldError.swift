@@ -25,6 +25,17 @@ struct FieldError: Sendable, Hashable {
         ])
     }
 
+    /// The description of ``json``.
+    static let shape = ObjectShape(
+        "FieldError", "A fault of one field, with its place.",
+        [
+            .maybe("pointer", .text, "The place in the body: a JSON pointer as the fragment of a URI."),
+            .maybe("parameter", .text, "The parameter of the path or the query."),
+            .maybe("header", .text, "The header."),
+            .maybe("line", .count, "The line of the body, from 1, where each line is a JSON value."),
+            .always("detail", .text, "What is wrong and what is expected."),
+        ])
+
     /// The same location with another message.
     func saying(_ detail: String) -> FieldError {
         var copy = self

@@ -6,7 +6,8 @@ import MartletJobs
 /// The members of a JSON object, each read once by name.
 ///
 /// An absent or `null` field reads as `nil`. After reading all fields, call ``done()``, which throws the collected
-/// errors, including one for each unknown member.
+/// errors, including one for each unknown member. The shape is the description of the object in the API's document; only
+/// its fields can be read.
 struct Fields {
     private struct Member {
         let key: String
@@ -18,6 +19,7 @@ struct Fields {
     static let limit = 100
     private var members: [Member] = []
     private let pointer: String
+    private let shape: ObjectShape
     /// Whether the value is an object; other values have no missing fields.
     private var isObject = true
     /// The requested names that are missing: candidates for misspelt ones.
@@ -25,8 +27,9 @@ struct Fields {
     private(set) var errors: [FieldError] = []
 
     /// Opens an object; another type of value, or too many members, is an error.
-    init(_ text: JSONText, at pointer: String = "") {
+    init(_ text: JSONText, _ shape: ObjectShape, at pointer: String = "") {
         self.pointer = pointer
+        self.shape = shape
         guard let members = text.members(atMost: Self.limit + 1) else {
             isObject = false
             errors.append(FieldError(pointer: pointer, detail: "must be an object, not \(text.kind.spoken)"))
@@ -84,6 +87,7 @@ struct Fields {
 
     /// A value of any type, including `null`.
     mutating func anyValue(_ name: String) -> JSONText? {
+        assert(shape.has(name), "\(shape.name) does not declare the field \(name)")
         guard let index = index(of: name) else {
             note(missing: name)
             return nil
@@ -125,7 +129,7 @@ struct Fields {
         return text
     }
 
-    /// An integer within a range; refuses `1.0`, `1e3`, `"1"` and integers that do not fit.
+    /// An integer within a range; `1.0` and `1e3` are integers, `"1"` is none.
     mutating func integer(_ name: String, in range: ClosedRange<Int>, required: Bool = false) -> Int? {
         var rule: String { "must be a whole number from \(range.lowerBound) to \(range.upperBound)" }
         guard let value = value(name) else {
@@ -136,7 +140,7 @@ struct Fields {
             refuse(name, "\(rule), not \(value.kind.spoken)")
             return nil
         }
-        guard let number = Int(text), range.contains(number) else {
+        guard let number = Int(json: text), range.contains(number) else {
             refuse(name, "\(rule), not \(text.prefix(32))")
             return nil
         }
@@ -176,7 +180,9 @@ struct Fields {
     }
 
     /// A nested object; the caller reads and closes it.
-    mutating func object(_ name: String) -> Fields? { value(name).map { Fields($0, at: path(name)) } }
+    mutating func object(_ name: String, _ shape: ObjectShape) -> Fields? {
+        value(name).map { Fields($0, shape, at: path(name)) }
+    }
 
     /// All errors so far, including one per unknown member.
     mutating func close() -> [FieldError] {

@@ -112,3 +112,35 @@ struct ActionReport {
         throw WriteError(error: trouble, more: members.compactMap { $0 })
     }
 }
+
+// MARK: - Description
+
+extension ActionReport {
+    /// The members of a report.
+    static let properties: [Property] = [
+        .maybe("message", .text, "What was done, for people."), .maybe("total", .count, "How many were named."),
+        .maybe("successful", .count, "How many were changed."), .maybe("failed", .count, "How many were not."),
+        .maybe("dry_run", .flag, "Whether nothing was changed."),
+        .maybe("results", .list(result), "Those that were changed, in the order of the request."),
+        .maybe("errors", .list(fault), "Those that were not, in the order of the request."),
+    ]
+    static let shape = ObjectShape(
+        "ActionReport", "The results of one verb on many jobs.",
+        properties.map { $0.name == "dry_run" ? $0 : .always($0.name, $0.schema, $0.about) })
+
+    static let result = ObjectShape(
+        "ActionResult", "A job that was changed.",
+        [
+            .always("id", .text, "The id."), .always("status", .text, "The state after it."),
+            .maybe("stopping", .flag, "Whether it is still stopping."),
+        ])
+    static let fault = ObjectShape(
+        "ActionError", "A job that was not changed.",
+        [
+            .always("id", .text, "The id."), .always("error", .text, "Why."),
+            .maybe("state", .text, "The state of the job."),
+            .maybe(
+                "outcome", .words(["unknown", "not-executed"]),
+                "Whether it may have been done, after a failure of Redis."),
+        ])
+}

@@ -82,11 +82,11 @@ extension HTTPProblem {
     fileprivate static func keyReused(isRunning: Bool) -> HTTPProblem {
         guard isRunning else {
             return HTTPProblem(
-                .unprocessableContent, "idempotency-key-reused",
+                .idempotencyKeyReused,
                 "this Idempotency-Key was used before with another request; use a new one")
         }
         return HTTPProblem(
-            .conflict, "idempotency-in-progress",
+            .idempotencyInProgress,
             "another request with this Idempotency-Key has not finished yet; use a new key"
         ).with(.retryAfter, "1")
     }

@@ -14,6 +14,17 @@ struct JobBatch: Sendable {
     /// The invalid items with their errors.
     let refused: [(index: Int, errors: [FieldError])]
 
+    private static let list = LimitedField.batch(
+        "jobs", of: .object(JobModel.itemShape), "The jobs, in the order in which they are pushed.", required: true)
+    private static let atomic = Field.flag(
+        "atomic", "Whether all jobs are pushed or none; they are for one queue then.", default: true)
+
+    /// The JSON body of `POST /api/v1/jobs/bulk`.
+    static let shape = ObjectShape(
+        body: "NewJobs", "Jobs to push together.", [list, atomic, DurabilityField.durability])
+    static let atomicParameter = Parameter.flag(
+        "atomic", "Whether all jobs are pushed or none, where the body does not say it; false for lines.")
+
     /// The jobs under an `Idempotency-Key`, except those whose ids the caller chose.
     func marked(by keyed: KeyedPush) -> JobBatch {
         var copy = self
@@ -55,7 +66,7 @@ struct JobBatch: Sendable {
     func job(at index: Int) -> NewJob? { positions[index].map { models[$0].model.job } }
 
     init(_ call: Call, settings: ServerSettings, reserved: String) throws(HTTPProblem) {
-        let inQuery = try call.query.flag("atomic")
+        let inQuery = try call.query.read(Self.atomicParameter)
         var reader = BatchReader(settings: settings, reserved: reserved, owner: call.caller.owner)
         switch call.body {
         case .lines(let bytes):
@@ -63,12 +74,11 @@ struct JobBatch: Sendable {
             durability = try call.query.durability()
             try reader.read(lines: bytes)
         default:
-            let text = try call.json()
-            var fields = Fields(text)
-            isAtomic = fields.flag("atomic") ?? inQuery ?? true
+            var fields = try call.fields()
+            isAtomic = fields.read(Self.atomic) ?? inQuery ?? true
             let behindMark = try call.query.durability()
             durability = fields.durability() ?? behindMark
-            let list = fields.list("jobs", limit: settings.batchLimit)
+            let list = fields.read(Self.list, settings)
             if list == nil, fields.errors.isEmpty { fields.refuse("jobs", "is required: a list of jobs") }
             try fields.done()
             for item in list ?? [] { try reader.add(.success(item)) }
@@ -128,7 +138,7 @@ private struct BatchReader {
         case .failure(let fault):
             refused.append((index, [FieldError(pointer: pointer, detail: fault.reason, line: line)]))
         case .success(let text):
-            var fields = Fields(text, at: pointer)
+            var fields = Fields(text, JobModel.itemShape, at: pointer)
             if let model = JobModel(
                 text, &fields, limit: settings.payloadLimit, reserved: reserved, owner: owner)
             {

@@ -13,13 +13,22 @@ extension API {
         return try await change(job.id, in: queue, verb)
     }
 
+    /// The body of a change of a job.
+    static let patchShape = ObjectShape(
+        body: "JobChange", "What to change; at least one field.",
+        [
+            JobField.priority.ofChange, JobField.delay.ofChange.refusingNull, JobField.runAt.refusingNull,
+            JobField.maxRetries.ofChange,
+        ],
+        rules: ["minProperties": 1, "not": .fields(["required": .array(["delay_seconds", "run_at"])])])
+
     func patchJob(_ call: Call) async throws -> Reply {
-        var fields = Fields(try call.json())
-        var priority = fields.integer("priority", in: NewJob.Limit.priorities)
+        var fields = try call.fields()
+        var priority = fields.read(JobField.priority)
         let start = fields.start()
-        var retries = fields.integer("max_retries", in: NewJob.Limit.retries)
-        if fields.isNull("priority") { priority = 0 }
-        if fields.isNull("max_retries") { retries = JobRecord.defaultMaxRetries }
+        var retries = fields.read(JobField.maxRetries)
+        if fields.isNull(JobField.priority) { priority = 0 }
+        if fields.isNull(JobField.maxRetries) { retries = JobRecord.defaultMaxRetries }
         for name in ["delay_seconds", "run_at"] where fields.isNull(name) {
             fields.refuse(name, "cannot be null: a wait has no default")
         }
@@ -70,13 +79,13 @@ extension API {
 
     /// One verb on up to 10 000 jobs, each decided separately.
     func actOnJobs(_ call: Call) async throws -> Reply {
-        var fields = Fields(try call.json())
-        let verb = Self.verb(&fields, ["cancel", "pause", "resume", "retry", "run", "delete", "priority"])
-        let dryRun = fields.flag("dry_run") ?? false
-        if fields.value("filter") != nil {
+        var fields = try call.fields()
+        let verb = Self.verb(&fields, JobActionFields.action)
+        let dryRun = fields.read(JobActionFields.dryRun) ?? false
+        if fields.has("filter") {
             fields.refuse("filter", "is not supported yet; name up to \(settings.batchLimit) jobs by ids")
         }
-        let ids = try Self.ids("ids", &fields, limit: settings.batchLimit)
+        let ids = try Self.ids(JobActionFields.ids, &fields, settings)
         try fields.done()
         guard let verb, let ids, !ids.isEmpty else { throw HTTPProblem.invalid("/ids", "must have at least one id") }
         let (found, damaged) = try await beforeWriting { try await call.jobs(ids.compactMap(\.id)) }
@@ -99,44 +108,6 @@ extension API {
             await report.act(on: part, in: try call.queue(name), dryRun: dryRun)
         }
         return try report.reply(message: "\(verb.actionName)\(dryRun ? " would be" : "") done", dryRun: dryRun)
-    }
-
-    /// The verb in `action`, with `priority` if it needs one.
-    static func verb(_ fields: inout Fields, _ known: [String]) -> ControlVerb? {
-        let action = fields.text("action", required: true)
-        let isPriority = action == "priority"
-        let priority = fields.integer("priority", in: NewJob.Limit.priorities, required: isPriority)
-        if let action, !isPriority, fields.has("priority") {
-            fields.refuse("priority", "cannot be combined with the action \(action.prefix(32)), only with priority")
-        }
-        guard let action else { return nil }
-        guard known.contains(action) else {
-            fields.refuse("action", "must be one of \(known.joined(separator: ", "))")
-            return nil
-        }
-        switch action {
-        case "cancel": return .cancel
-        case "pause": return .pause
-        case "resume": return .resume
-        case "retry": return .retry
-        case "run": return .run
-        case "delete": return .delete
-        default: return priority.map { .priority($0) }
-        }
-    }
-
-    /// A list of ids, each as text and, if valid, as an id.
-    static func ids(
-        _ name: String, _ fields: inout Fields, limit: Int
-    ) throws(HTTPProblem) -> [(text: String, id: JobID?)]? {
-        guard let list = fields.list(name, limit: limit) else {
-            if !fields.has(name) { fields.refuse(name, "is required: a list of ids") }
-            return nil
-        }
-        guard list.count <= limit else { throw .tooLarge("\(name) has at most \(limit) ids", limit: limit) }
-        let texts = list.compactMap(\.string)
-        if texts.count != list.count { fields.refuse(name, "must have only strings") }
-        return texts.map { ($0, JobID($0)) }
     }
 }
 

@@ -9,7 +9,7 @@ extension API {
     func pushJob(_ call: Call) async throws -> Reply {
         let text = try call.json()
         let key = try call.idempotencyKey()
-        var fields = Fields(text)
+        var fields = try call.fields()
         let durability = fields.durability()
         let owner = call.caller.owner
         guard
@@ -128,7 +128,7 @@ extension HTTPProblem {
             return problem
         }
         var problem = HTTPProblem(
-            .conflict, "unique-key-taken", "the jobs \(twin) and \(index) of this request have the same unique key")
+            .uniqueKeyTaken, "the jobs \(twin) and \(index) of this request have the same unique key")
         problem.errors = [place(index, "unique_key").saying("is that of job \(twin) of this request too")]
         return problem.with("index", .int(index)).with("holder_index", .int(twin))
     }

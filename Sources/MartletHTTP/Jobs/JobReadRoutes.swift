@@ -9,7 +9,7 @@ import ServiceLifecycle
 extension API {
     /// A job; with `wait`, once it has finished or after the limit.
     func getJob(_ call: Call) async throws -> Reply {
-        let wait = try call.query.number("wait", in: 0...settings.longestWait.inSeconds)
+        let wait = try call.query.read(Self.wait, settings)
         let (queue, found) = try await call.job()
         var job = found
         if let wait, wait > 0, !job.state.isFinal {
@@ -41,22 +41,28 @@ extension API {
     /// A response with an entity tag; 304 when the client has that version.
     static func tagged(_ json: JSONOutput, _ call: Call) -> Reply {
         let bytes = json.bytes
-        let tag = "\"\(RequestDigest.of(bytes))\""
+        return tagged(Reply(bytes, type: "application/json"), RequestDigest.of(bytes), call)
+    }
+
+    /// The same with the digest of the response.
+    static func tagged(_ reply: Reply, _ digest: String, _ call: Call) -> Reply {
+        let tag = "\"\(digest)\""
         let held = call.headers.value(of: .ifNoneMatch)?.split(separator: ",").map { word in
             let word = word.trimmingPrefix { $0 == " " }
             return word.hasPrefix("W/") ? String(word.dropFirst(2)) : String(word)
         }
-        guard held?.contains(where: { $0 == tag || $0 == "*" }) ?? false else {
-            return Reply(bytes, type: "application/json").with(.eTag, tag)
-        }
-        return Reply([], type: "application/json", status: .notModified).with(.eTag, tag)
+        guard held?.contains(where: { $0 == tag || $0 == "*" }) ?? false else { return reply.with(.eTag, tag) }
+        var unchanged = Reply([], type: reply.contentType, status: .notModified).with(.eTag, tag)
+        unchanged.cacheControl = reply.cacheControl
+        return unchanged
     }
 
     /// A page of jobs: of one queue, or of all visible queues by name.
     func listJobs(_ call: Call) async throws -> Reply {
-        let limit = try call.query.integer("limit", in: 1...200) ?? 50
-        let states = try Self.states(call.query["state"])
-        let cursor = try call.query["cursor"].map { text in
+        let limit = try call.query.read(CommonParameter.limit) ?? 50
+        let states = try call.query.read(Self.states)
+        let type = try call.query.read(Self.type)
+        let cursor = try call.query.read(CommonParameter.cursor).map { text in
             guard let cursor = ListCursor(text) else { throw HTTPProblem.unknownCursor }
             return cursor
         }
@@ -72,7 +78,7 @@ extension API {
             let page: JobPage
             do throws(QueueError) {
                 page = try await call.store.queue(name).list(
-                    states: states, type: call.query["type"], after: after, limit: limit - jobs.count)
+                    states: states, type: type, after: after, limit: limit - jobs.count)
             } catch {
                 guard only == nil else { throw error }
                 try damaged.add(name, error)
@@ -95,10 +101,28 @@ extension API {
             ]).adding(damaged.members(for: call.caller)))
     }
 
-    private static func states(_ text: String?) throws(HTTPProblem) -> Set<JobState>? {
-        guard let text else { return nil }
+    /// How long a job is waited for.
+    static let wait = LimitedParameter<Double>(
+        property: Property(
+            name: "wait", schema: .limited { .number(0...$0.longestWait.inSeconds) },
+            about: "Seconds to wait until the job has finished; the answer is the job as it stands then.",
+            standard: .integer(0))
+    ) { query, settings throws(HTTPProblem) in
+        try query.number("wait", in: 0...settings.longestWait.inSeconds)
+    }
+    /// The type of the listed jobs.
+    static let type = Parameter.text("type", "Only jobs of this type.")
+    /// The states of the listed jobs.
+    static let states = Parameter<Set<JobState>>(
+        "state",
+        .keywords([
+            "type": "string",
+            "pattern": .string({ "^(\($0))(,(\($0)))*$" }(JobState.allCases.map(\.rawValue).joined(separator: "|"))),
+        ]), "Only jobs in these states, with commas between them.", example: "queued,active"
+    ) { query throws(HTTPProblem) in
+        guard let text = query["state"] else { return nil }
         var states: Set<JobState> = []
-        for word in text.split(separator: ",") {
+        for word in text.split(separator: ",", omittingEmptySubsequences: false) {
             guard let state = JobState(rawValue: String(word)) else {
                 let all = JobState.allCases.map(\.rawValue).joined(separator: ", ")
                 throw .invalid("?state", "must be some of \(all), separated by commas")

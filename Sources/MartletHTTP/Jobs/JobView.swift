@@ -73,3 +73,96 @@ extension JobProgress {
         return completed < total ? min(percent, 99.99) : percent
     }
 }
+
+// MARK: - Description
+
+/// The description of jobs in responses.
+enum JobView {
+    /// A complete job.
+    static let shape = ObjectShape("Job", "A job.", properties(isBrief: false))
+    /// A job in a list.
+    static let briefShape = ObjectShape(
+        "JobSummary", "A job in a list: without payload, checkpoint and output.", properties(isBrief: true))
+
+    static func properties(isBrief: Bool) -> [Property] {
+        [
+            .always("id", .text, "Unique in its queue."), .always("queue", .text, "The queue."),
+            .always("type", .text, "The wire name."),
+            .always("state", .words(JobState.self), "`scheduled` waits for its first start, `retrying` for its next."),
+            .always("priority", .integer(NewJob.Limit.priorities), "A larger number runs first."),
+        ] + (isBrief ? [] : [.always("payload", .any, "As it was pushed.")]) + [
+            .always(
+                "attempt", .count, "The number of the current or next attempt, 0 before the first one has started."),
+            .always("max_retries", .count, "How often it is tried again after its first attempt."),
+            .always("claims", .count, "How often a worker has claimed it."),
+            .always("failures", .count, "How many attempts have failed."),
+            .always("lost", .count, "How many workers were lost with it."),
+            .maybe("backoff", .object(backoff), "The waits before retries, where they are not the standard ones."),
+            .maybe("timeout_seconds", .seconds, "The time limit of one attempt."),
+            .maybe("unique_key", .text, "A key that at most one unfinished job of the queue has."),
+            .maybe("tags", .list(.text), "Labels for people."),
+            .maybe("metadata", .anyObject, "What the producer sent with it."),
+            .maybe("progress", .object(progress), "What its handler last reported."),
+            .maybe("stop_requested", .words(["pause", "cancel"]), "What a running job was asked to stop for."),
+        ] + (isBrief ? [] : ended) + [
+            .maybe("error", .text, "The last error."),
+            .always("created_at", .time, "When it was pushed."),
+            .maybe("due_at", .time, "When a scheduled or retrying job may run."),
+            .maybe("started_at", .time, "When its last attempt started."),
+            .maybe("lease_until", .time, "Until when its worker holds it without a sign of life."),
+            .maybe("finished_at", .time, "When it finished."),
+        ]
+    }
+
+    private static let ended: [Property] = [
+        .maybe("checkpoint", .any, "What its handler saved for the next attempt."),
+        .maybe("output", .any, "The result of its handler."),
+    ]
+
+    private static let backoff = ObjectShape(
+        "RetryPolicy", "The waits before retries.",
+        [
+            .always("base_seconds", .seconds, "The wait before the first retry."),
+            .always("factor", .number, "How much longer each further wait is."),
+            .always("cap_seconds", .seconds, "The longest wait."),
+            .always("jitter", .number(0...1), "The share of a wait that is left to chance."),
+        ])
+
+    private static let progress = ObjectShape(
+        "Progress", "The progress of a job, in units of its own.",
+        [
+            .always("completed", .integer, "What is done."), .maybe("total", .integer, "All there is to do, if known."),
+            .maybe("rate", .number, "Units a second."),
+            .maybe("percent", .number(0...100), "100 only when all of it is done."),
+        ])
+
+    /// A job that could not be read after it was pushed or changed: the change is done.
+    static let reference = ObjectShape(
+        "JobReference", "A job that was pushed or changed, and could not be read afterwards.",
+        [
+            .always("id", .text, "The id."), .always("queue", .text, "The queue."),
+            .maybe("type", .text, "The wire name."), .maybe("state", .words(JobState.self), "Its state then."),
+            .maybe("priority", .integer, "The priority."),
+        ] + Confirmation.properties)
+    /// A job that is gone.
+    static let deleted = ObjectShape(
+        "DeletedJob", "A job that was deleted.",
+        [.always("id", .text, "The id."), .always("status", .words(["deleted"]), "`deleted`.")]
+            + Confirmation.properties)
+    /// The answers to a push that creates the job, and to one that finds it.
+    static let created = Schema.anyOf([.object(pushedShape), .object(reference)])
+    static let existing = Schema.anyOf([.object(pushedShape), .object(reference), .object(deleted)])
+    private static let pushedShape = ObjectShape(
+        "PushedJob", "A job with the durability of its push.", properties(isBrief: false) + Confirmation.properties)
+    /// The answer to a verb.
+    static let changed = Schema.anyOf([.object(shape), .object(reference)])
+
+    /// A page of jobs.
+    static let list = ObjectShape(
+        "JobList", "A page of jobs; it may be short and have a next one.",
+        [
+            .always("jobs", .list(briefShape), "The jobs, in the order in which their queues have them."),
+            .always("next_cursor", .nullable(.text), "The `cursor` of the next page; `null` on the last one."),
+            DamagedQueues.property,
+        ])
+}

@@ -69,7 +69,7 @@ enum MemberReading: Sendable {
     func text(of value: ArraySlice<UInt8>) -> String? {
         let text = String(decoding: value, as: UTF8.self)
         switch self {
-        case .integer: return Int(text).map(String.init)
+        case .integer: return Int(json: text).map { String($0) }
         case .seconds:
             guard let number = Double(text), abs(number) < 1e12 else { return nil }
             return Self.shortest((number * 1000).rounded() / 1000)

@@ -33,6 +33,19 @@ struct DamagedQueues: Sendable {
     }
 }
 
+extension DamagedQueues {
+    /// The description of ``members(for:)``.
+    static let property = Property.maybe("damaged", .list(shape), "The queues that cannot be read.")
+
+    private static let shape = ObjectShape(
+        "DamagedQueue", "A queue that cannot be read.",
+        [
+            .always("name", .text, "The queue."), .always("code", .text, "The code of the problem."),
+            .always("detail", .text, "What is wrong."),
+            .maybe("cause", .text, "What Redis answered; for callers with the role `operate`."),
+        ])
+}
+
 extension Call {
     /// Reads each queue by itself: the values by name, and the queues that cannot be read.
     func readEach<Value: Sendable>(

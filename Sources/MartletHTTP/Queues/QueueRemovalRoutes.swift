@@ -4,6 +4,15 @@ import HTTPTypes
 import MartletJSON
 import MartletQueue
 
+/// The parameters of the deletion of a queue.
+enum QueueRemovalParameter {
+    static let confirm = Parameter.text(
+        "confirm", "The name of the queue once more, so that no queue is deleted by mistake.", schema: .queueName,
+        required: true)
+    static let finished = Parameter.flag(
+        "finished", "Whether jobs that have finished are deleted with the queue.", default: false)
+}
+
 extension API {
     /// Cancels all waiting jobs; reports how many were cancelled, and what is left.
     func drainQueue(_ call: Call) async throws -> Reply {
@@ -21,8 +30,8 @@ extension API {
     /// Deletes a queue without jobs; with `?finished=true`, also its finished jobs.
     func deleteQueue(_ call: Call) async throws -> Reply {
         let queue = try call.queueInPath()
-        let finished = try call.query.flag("finished") ?? false
-        guard call.query["confirm"] == queue.name.description else {
+        let finished = try call.query.read(QueueRemovalParameter.finished) ?? false
+        guard try call.query.read(QueueRemovalParameter.confirm) == queue.name.description else {
             throw HTTPProblem.invalid("?confirm", "must repeat the name of the queue that is to be deleted")
         }
         let removal = try await Self.removing(queue) { queue, isRepeat throws(QueueError) in
@@ -36,7 +45,7 @@ extension API {
         case .missing: throw HTTPProblem.notFound("there is no queue \(queue.name)")
         case .notEmpty(let waiting, let running, let ended):
             throw HTTPProblem(
-                .conflict, "queue-not-empty",
+                .queueNotEmpty,
                 "the queue \(queue.name) has jobs: \(waiting) wait, \(running) run, \(ended) have finished; drain it, wait for "
                     + "those that run, and delete it with ?finished=true"
             )

@@ -5,6 +5,13 @@ import MartletJSON
 import MartletJobs
 import MartletQueue
 
+/// The field of a pause.
+enum PauseField {
+    static let reason = Field.text("reason", length: 0...500, "Why, for the people who see the pause.")
+
+    static let shape = ObjectShape(body: "Pause", "A pause.", [reason])
+}
+
 extension API {
     func listQueues(_ call: Call) async throws -> Reply {
         let (statuses, damaged) = try await statuses(call)
@@ -44,7 +51,7 @@ extension API {
     /// Sets the given settings, `null` to their defaults; creates the queue if it does not exist.
     func configureQueue(_ call: Call) async throws -> Reply {
         let queue = try call.queueInPath()
-        var fields = Fields(try call.json())
+        var fields = try call.fields()
         let change = QueueSettingsChange(&fields, queue.name, settings)
         try fields.done()
         return try await changing(queue) { queue throws(QueueError) in try await queue.configure(change) }
@@ -96,9 +103,8 @@ extension API {
     private static let allQueues: [(key: String, value: JSONOutput)] = [("queues", "all")]
 
     private static func reason(_ call: Call) throws(HTTPProblem) -> String? {
-        guard case .json(let text) = call.body else { return nil }
-        var fields = Fields(text)
-        let reason = fields.text("reason", length: 0...500)
+        guard var fields = try call.optionalFields() else { return nil }
+        let reason = fields.read(PauseField.reason)
         try fields.done()
         return reason
     }

@@ -50,3 +50,65 @@ extension JSONOutput {
         .object(["age_seconds": .seconds(retention.age), "count": .int(retention.count)])
     }
 }
+
+// MARK: - Description
+
+/// The description of queues in responses.
+enum QueueView {
+    static let shape = ObjectShape(
+        "Queue", "A queue with its counts, pauses and settings.",
+        [
+            .always("name", .text, "The name."), .always("paused", .flag, "Whether no job is claimed."),
+            .maybe("pause", .object(pause), "The pause of this queue."),
+            .maybe("pause_all", .object(pause), "The pause of all queues."),
+            .always("jobs", .object(counts), "How many jobs are in each index."),
+            .always("total_jobs", .count, "How many jobs are kept."),
+            .always("totals", .object(totals), "How many there ever were."),
+            .always("oldest_wait_seconds", .seconds, "How long the job waits that has waited longest."),
+            .maybe("next_due_seconds", .seconds, "When the next scheduled or retrying job may run."),
+            .always("settings", .object(settings), "The settings."),
+        ])
+    static let list = ObjectShape(
+        "QueueList", "All queues that the token may see.",
+        [.always("queues", .list(shape), "Sorted by name."), DamagedQueues.property])
+
+    static let counts = ObjectShape(
+        "JobCounts", "How many jobs are in each index; `delayed` holds scheduled and retrying ones.",
+        JobIndex.allCases.map { .always($0.rawValue, .count, "Jobs that are \($0.rawValue).") })
+    static let totals = ObjectShape(
+        "JobTotals", "Counters that never go back.",
+        ["created", "completed", "failed", "cancelled", "deleted"].map {
+            .always($0, .integer, "Jobs that were ever \($0).")
+        })
+    private static let pause = ObjectShape(
+        "PauseInfo", "A pause.",
+        [
+            .maybe("reason", .text, "Why."), .maybe("by", .text, "The name of the token that paused."),
+            .maybe("at", .time, "Since when."),
+        ])
+    private static let settings = ObjectShape(
+        "QueueSettings", "The settings of a queue.",
+        [
+            .always("concurrency", .nullable(.count), "How many jobs may run at one time; `null` is without limit."),
+            .always("lease_seconds", .seconds, "How long a worker holds a job without a sign of life."),
+            .always("ageing_seconds", .seconds, "The waiting time that is worth one level of priority; 0 is strict."),
+            .always("durability", .words(Durability.self), "What every push waits for at least."),
+            .always("retention", .object(retentions), "How long finished jobs are kept."),
+        ])
+    private static let retentions = ObjectShape(
+        "Retentions", "The retention of each final state.",
+        ["completed", "failed", "cancelled"].map { .always($0, .object(retention), "Of jobs that are \($0).") })
+    private static let retention = ObjectShape(
+        "Retention", "How long jobs are kept after their end.",
+        [.always("age_seconds", .seconds, "The longest age."), .always("count", .count, "The largest count.")])
+
+    static let drained = ObjectShape(
+        "DrainedQueue", "What a drain did and left.",
+        [
+            .always("name", .text, "The queue."), .always("cancelled", .count, "Jobs that this call cancelled."),
+            .always("waiting", .count, "Jobs that still wait."), .always("running", .count, "Jobs that run."),
+        ])
+    static let deleted = ObjectShape(
+        "DeletedQueue", "A queue that was deleted.",
+        [.always("name", .text, "The queue."), .always("deleted_jobs", .count, "Finished jobs that went with it.")])
+}

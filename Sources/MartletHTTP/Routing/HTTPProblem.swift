@@ -7,10 +7,8 @@ import MartletQueue
 
 /// An error response.
 struct HTTPProblem: Error, Sendable {
-    /// The HTTP status.
-    var status: HTTPResponse.Status
-    /// A stable code for programs.
-    var code: String
+    /// The stable code for programs; the status belongs to it.
+    var code: ProblemCode
     /// What happened, for people.
     var detail: String
     /// The errors of single fields.
@@ -20,8 +18,10 @@ struct HTTPProblem: Error, Sendable {
     /// More headers.
     var headers: HTTPFields = [:]
 
-    init(_ status: HTTPResponse.Status, _ code: String, _ detail: String) {
-        self.status = status
+    /// The HTTP status.
+    var status: HTTPResponse.Status { code.status }
+
+    init(_ code: ProblemCode, _ detail: String) {
         self.code = code
         self.detail = detail
     }
@@ -29,8 +29,8 @@ struct HTTPProblem: Error, Sendable {
     /// The body; `instance` is the requested path.
     func body(instance: String, requestID: String) -> JSONOutput {
         let body = JSONOutput.object([
-            "type": "urn:martlet:problem:\(code)", "title": .string(status.reasonPhrase), "status": .int(status.code),
-            "detail": .string(detail), "instance": .string(instance), "code": .string(code),
+            "type": .string(code.page), "title": .string(status.reasonPhrase), "status": .int(status.code),
+            "detail": .string(detail), "instance": .string(instance), "code": .string(code.rawValue),
             "errors": errors.isEmpty ? nil : .array(errors.map(\.json)),
         ])
         return body.adding(more).adding([("request_id", .string(requestID))])
@@ -54,7 +54,7 @@ struct HTTPProblem: Error, Sendable {
 extension HTTPProblem {
     /// 400: the body is not valid JSON.
     static func malformed(_ fault: JSONSyntaxError) -> HTTPProblem {
-        HTTPProblem(.badRequest, "malformed-json", "the body \(fault.reason) (at byte \(fault.offset))")
+        HTTPProblem(.malformedJSON, "the body \(fault.reason) (at byte \(fault.offset))")
     }
 
     /// 422: well-formed but invalid.
@@ -62,7 +62,7 @@ extension HTTPProblem {
         // A misspelt name explains why another one is missing.
         let news = errors.first { $0.isMisspelt } ?? errors.first
         var problem = HTTPProblem(
-            .unprocessableContent, "invalid-request", news?.sentence ?? "the request is not valid")
+            .invalidRequest, news?.sentence ?? "the request is not valid")
         problem.errors = Array(errors.prefix(100))
         return problem
     }
@@ -78,11 +78,11 @@ extension HTTPProblem {
     }
 
     /// 404: not found.
-    static func notFound(_ what: String) -> HTTPProblem { HTTPProblem(.notFound, "not-found", what) }
+    static func notFound(_ what: String) -> HTTPProblem { HTTPProblem(.notFound, what) }
 
     /// 409: not possible in this state.
     static func invalidState(_ id: JobID, _ verb: String, _ state: String, allowed: [String]) -> HTTPProblem {
-        HTTPProblem(.conflict, "invalid-state", "\(id) is \(state), so it cannot be changed by \(verb)")
+        HTTPProblem(.invalidState, "\(id) is \(state), so it cannot be changed by \(verb)")
             .with("id", .string(id.description)).with("state", .string(state))
             .with("allowed", .array(allowed.map { .string($0) }))
     }
@@ -92,35 +92,35 @@ extension HTTPProblem {
 
     /// 413: too large.
     static func tooLarge(_ what: String, limit: Int) -> HTTPProblem {
-        HTTPProblem(.contentTooLarge, "too-large", what).with("limit", .int(limit))
+        HTTPProblem(.tooLarge, what).with("limit", .int(limit))
     }
 
     /// 409: another unfinished job holds the unique key; `nil` when the caller may not know which.
     static func uniqueKeyTaken(by holder: JobID?) -> HTTPProblem {
         guard let holder else {
-            return HTTPProblem(.conflict, "unique-key-taken", "another job holds this unique key until it has finished")
+            return HTTPProblem(.uniqueKeyTaken, "another job holds this unique key until it has finished")
         }
-        return HTTPProblem(.conflict, "unique-key-taken", "\(holder) holds this unique key until it has finished")
+        return HTTPProblem(.uniqueKeyTaken, "\(holder) holds this unique key until it has finished")
             .with("holder", .string(holder.description))
     }
 
     /// 409: the id was used for another request.
     static func idempotencyConflict(_ id: JobID) -> HTTPProblem {
         HTTPProblem(
-            .conflict, "idempotency-conflict", "the id \(id) was used before with another request; use a new one"
+            .idempotencyConflict, "the id \(id) was used before with another request; use a new one"
         )
         .with("id", .string(id.description))
     }
 
     /// 503: other clients have not read their responses.
     static let answersFull = HTTPProblem(
-        .serviceUnavailable, "answers-full", "too many large answers wait to be read; ask again later"
+        .answersFull, "too many large answers wait to be read; ask again later"
     ).with("outcome", "not-executed").with(.retryAfter, "1")
 
     /// 503: the server takes no more requests; the connection is closed after this response.
-    static let shuttingDown = HTTPProblem(.serviceUnavailable, "shutting-down", "the server is shutting down")
+    static let shuttingDown = HTTPProblem(.shuttingDown, "the server is shutting down")
         .with("outcome", "not-executed").with(.retryAfter, "1").with(.connection, "close")
 
     /// 500: an unexpected server error, without details.
-    static let bug = HTTPProblem(.internalServerError, "internal", "an error of the server's own; its log has the rest")
+    static let bug = HTTPProblem(.internal, "an error of the server's own; its log has the rest")
 }

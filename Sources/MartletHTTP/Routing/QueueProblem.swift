@@ -7,7 +7,7 @@ import MartletQueue
 
 extension QueueError {
     /// The code in responses.
-    var publicCode: String { HTTPProblem(self, isRead: false, showsCause: false).code }
+    var publicCode: String { HTTPProblem(self, isRead: false, showsCause: false).code.rawValue }
 
     /// Whether the operation may have been done.
     var mayBeDone: Bool {
@@ -47,31 +47,31 @@ extension HTTPProblem {
     init(_ error: QueueError, isRead: Bool, showsCause: Bool) {
         switch error.kind {
         case .notExecuted(let reason):
-            self = .unavailable("redis-\(reason.rawValue)", "nothing was done: \(error.publicText)", "not-executed")
+            self = .unavailable(ProblemCode(reason), "nothing was done: \(error.publicText)", "not-executed")
         case .unknown where isRead:
-            self = .unavailable("redis-unavailable", "nothing was done: \(error.publicText)", "not-executed")
+            self = .unavailable(.redisUnavailable, "nothing was done: \(error.publicText)", "not-executed")
         case .unknown:
             let detail = "it may have been done or not: \(error.publicText); ask for the ids, or send the same again"
-            self = .unavailable("outcome-unknown", detail, "unknown")
+            self = .unavailable(.outcomeUnknown, detail, "unknown")
                 .with("ids", .array(error.ids.prefix(10_000).map { .string($0.description) }))
         case .refused(.badSetting(let name)):
             self = .invalid("/\(name)", "is out of its range")
             return
         case .refused(.stepInUse):
-            self = HTTPProblem(.conflict, "step-in-use", error.publicText)
+            self = HTTPProblem(.stepInUse, error.publicText)
             return
-        case .refused(.besideJob): self = .unavailable("not-here", error.publicText, "not-executed")
+        case .refused(.besideJob): self = .unavailable(.notHere, error.publicText, "not-executed")
         case .refused(.tooManyQueues(let limit)):
-            self = HTTPProblem(.unprocessableContent, "too-many-queues", error.publicText).with("limit", .int(limit))
+            self = HTTPProblem(.tooManyQueues, error.publicText).with("limit", .int(limit))
             return
-        case .refused(.newerSchema): self = .unavailable("newer-schema", error.publicText, "not-executed")
+        case .refused(.newerSchema): self = .unavailable(.newerSchema, error.publicText, "not-executed")
         case .refused(.protocolBroken):
-            self = .unavailable("redis-broken", error.publicText, isRead ? "not-executed" : "unknown")
+            self = .unavailable(.redisBroken, error.publicText, isRead ? "not-executed" : "unknown")
         }
         if showsCause { self = with("cause", .string(error.message)) }
     }
 
-    private static func unavailable(_ code: String, _ detail: String, _ outcome: String) -> HTTPProblem {
-        HTTPProblem(.serviceUnavailable, code, detail).with("outcome", .string(outcome)).with(.retryAfter, "1")
+    private static func unavailable(_ code: ProblemCode, _ detail: String, _ outcome: String) -> HTTPProblem {
+        HTTPProblem(code, detail).with("outcome", .string(outcome)).with(.retryAfter, "1")
     }
 }

@@ -13,17 +13,39 @@ enum Scope: Sendable, Hashable {
 }
 
 /// The body that a route accepts.
-enum BodyRule: Sendable, Hashable {
+enum BodyRule: Sendable {
     /// None; a body is not read.
     case none
-    /// A JSON value.
-    case json
-    /// A JSON value or nothing.
-    case optionalJSON
-    /// A large JSON value.
-    case bulk
-    /// A large JSON value, or one JSON value per line.
-    case bulkOrLines
+    /// A JSON object.
+    case json(ObjectShape)
+    /// A JSON object or nothing.
+    case optionalJSON(ObjectShape)
+    /// A large JSON object.
+    case bulk(ObjectShape)
+    /// A large JSON object, or one JSON object per line.
+    case bulkOrLines(ObjectShape, line: ObjectShape)
+
+    /// The fields of the JSON object.
+    var shape: ObjectShape? {
+        switch self {
+        case .none: nil
+        case .json(let shape), .optionalJSON(let shape), .bulk(let shape), .bulkOrLines(let shape, _): shape
+        }
+    }
+
+    /// The fields of each line, where lines are accepted.
+    var lineShape: ObjectShape? { if case .bulkOrLines(_, let line) = self { line } else { nil } }
+
+    /// Whether the body may be missing.
+    var isOptional: Bool { if case .optionalJSON = self { true } else { false } }
+
+    /// Whether the body may be large.
+    var isBulk: Bool {
+        switch self {
+        case .bulk, .bulkOrLines: true
+        case .none, .json, .optionalJSON: false
+        }
+    }
 }
 
 /// One entry of the route table.
@@ -42,20 +64,28 @@ struct Route: Sendable {
     let body: BodyRule
     /// The allowed query parameters.
     let query: Set<String>
+    /// Makes the descriptions of the query parameters; only the document needs them.
+    let parameters: @Sendable () -> [any Described]
+    /// Makes its description; only the document needs it.
+    let about: @Sendable () -> RouteDescription
     /// Whether monitoring polls it, so that only errors are logged at `info`.
     let isPolled: Bool
     let handler: Handler
 
     init(
         _ method: HTTPRequest.Method, _ template: String, _ roles: Set<Role>?, scope: Scope = .named,
-        body: BodyRule = .none, query: Set<String> = [], isPolled: Bool = false, handler: @escaping Handler
+        body: BodyRule = .none, query: @escaping @autoclosure @Sendable () -> [any Described] = [],
+        isPolled: Bool = false, about: @escaping @autoclosure @Sendable () -> RouteDescription,
+        handler: @escaping Handler
     ) {
         self.method = method
         self.template = template
         self.roles = roles
         self.scope = scope
         self.body = body
-        self.query = query
+        self.query = Set(query().map(\.property.name))
+        parameters = query
+        self.about = about
         self.isPolled = isPolled
         self.handler = handler
     }
@@ -67,8 +97,8 @@ struct Route: Sendable {
     var isRead: Bool { method == .get }
 
     /// Whether reading its body may take long.
-    var isLarge: Bool { body == .bulk || body == .bulkOrLines }
+    var isLarge: Bool { body.isBulk }
 
-    /// Whether the route is public and shows only the state of the process.
-    var isProbe: Bool { roles == nil }
+    /// Whether it needs no token; such routes show only the state of the process and what every release has.
+    var isPublic: Bool { roles == nil }
 }

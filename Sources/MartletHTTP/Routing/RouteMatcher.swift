@@ -36,7 +36,7 @@ struct RoutePath: Sendable {
     func route(_ method: HTTPRequest.Method) throws(HTTPProblem) -> Route {
         let wanted = method == .head ? .get : method
         if let route = routes.first(where: { $0.method == wanted }) { return route }
-        throw HTTPProblem(.methodNotAllowed, "method-not-allowed", "this path answers to \(allowed)")
+        throw HTTPProblem(.methodNotAllowed, "this path answers to \(allowed)")
             .with(.allow, allowed)
     }
 

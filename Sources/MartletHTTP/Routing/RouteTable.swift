@@ -7,96 +7,193 @@ extension Route {
     /// All routes.
     ///
     /// The table is authoritative: a role that is missing in an entry is refused.
-    static let all: [Route] = downloads + jobs + queues + system
+    static let all: [Route] = downloads + jobs + queues + system + documents
 
     /// The routes of the probe listener.
     static let probes = system
 
     private static let downloads: [Route] = [
-        .download(.post, "/pause", [.operate], body: .optionalJSON) { try await $0.pauseDownloads($1) },
-        .download(.post, "/resume", [.operate], body: .optionalJSON) { try await $0.resumeDownloads($1) },
-        .download(.get, "/status", [.read, .operate]) { try await $0.downloadStatus($1) },
-        .download(.put, "/concurrency", [.operate], body: .json) { try await $0.setDownloadConcurrency($1) },
-        .download(.post, "", [.produce], body: .json) { try await $0.addDownload($1) },
-        .download(.post, "/batch", [.produce], body: .bulk) { try await $0.addDownloads($1) },
-        .download(.post, "/batch-action", [.operate], body: .bulk) { try await $0.actOnDownloads($1) },
-        .download(.get, "", [.read, .operate], query: ["status", "limit", "cursor"]) { api, call in
-            try await api.page { try await api.listDownloads(call) }
+        .download(.post, "/pause", [.operate], body: .optionalJSON(.nothing), about: .pauseDownloads) {
+            try await $0.pauseDownloads($1)
         },
-        .download(.get, "/{id}", [.produce, .read, .operate]) { try await $0.getDownload($1) },
-        .download(.post, "/{id}/pause", [.operate], body: .optionalJSON) { try await $0.changeDownload($1, .pause) },
-        .download(.post, "/{id}/resume", [.operate], body: .optionalJSON) { try await $0.changeDownload($1, .resume) },
-        .download(.post, "/{id}/cancel", [.operate], body: .optionalJSON) { try await $0.changeDownload($1, .cancel) },
-        .download(.post, "/{id}/retry", [.operate], body: .optionalJSON) { try await $0.retryDownload($1) },
-        .download(.post, "/{id}/priority", [.operate], body: .json) { try await $0.setDownloadPriority($1) },
-        .download(.patch, "/{id}/priority", [.operate], body: .json) { try await $0.setDownloadPriority($1) },
+        .download(.post, "/resume", [.operate], body: .optionalJSON(.nothing), about: .resumeDownloads) {
+            try await $0.resumeDownloads($1)
+        },
+        .download(.get, "/status", [.read, .operate], about: .downloadStatus) { try await $0.downloadStatus($1) },
+        .download(
+            .put, "/concurrency", [.operate], body: .json(DownloadSettingField.concurrencyShape),
+            about: .setDownloadConcurrency
+        ) { try await $0.setDownloadConcurrency($1) },
+        .download(.post, "", [.produce], body: .json(DownloadField.shape), about: .addDownload) {
+            try await $0.addDownload($1)
+        },
+        .download(.post, "/batch", [.produce], body: .bulk(DownloadBatchField.shape), about: .addDownloads) {
+            try await $0.addDownloads($1)
+        },
+        .download(
+            .post, "/batch-action", [.operate], body: .bulk(DownloadActionFields.shape), about: .actOnDownloads
+        ) { try await $0.actOnDownloads($1) },
+        .download(
+            .get, "", [.read, .operate],
+            query: [API.statusParameter, CommonParameter.limit, CommonParameter.cursor], about: .listDownloads
+        ) { api, call in try await api.page { try await api.listDownloads(call) } },
+        .download(.get, "/{id}", [.produce, .read, .operate], about: .getDownload) { try await $0.getDownload($1) },
+        .downloadVerb(
+            "pause",
+            .downloadVerb(
+                "pause", "Pause a download", "It keeps its bytes and its place; a running one stops at a chunk's edge.",
+                stops: true)
+        ) { try await $0.changeDownload($1, .pause) },
+        .downloadVerb("resume", .downloadVerb("resume", "Resume a download", "It continues at its old place.")) {
+            try await $0.changeDownload($1, .resume)
+        },
+        .downloadVerb("cancel", .downloadVerb("cancel", "Cancel a download", "It ends.", stops: true)) {
+            try await $0.changeDownload($1, .cancel)
+        },
+        .downloadVerb("retry", body: DownloadField.retryShape, .retryDownload) { try await $0.retryDownload($1) },
+        .download(
+            .post, "/{id}/priority", [.operate], body: .json(DownloadSettingField.priorityShape),
+            about: .setDownloadPriority("setDownloadPriority")
+        ) { try await $0.setDownloadPriority($1) },
+        .download(
+            .patch, "/{id}/priority", [.operate], body: .json(DownloadSettingField.priorityShape),
+            about: .setDownloadPriority("changeDownloadPriority")
+        ) { try await $0.setDownloadPriority($1) },
     ]
 
     private static let jobs: [Route] = [
-        .service(.post, "/jobs", [.produce], body: .json) { try await $0.pushJob($1) },
-        .service(.post, "/jobs/bulk", [.produce], body: .bulkOrLines, query: ["atomic", "durability"]) {
-            try await $0.pushJobs($1)
+        .service(.post, "/jobs", [.produce], body: .json(JobModel.shape), about: .pushJob) { try await $0.pushJob($1) },
+        .service(
+            .post, "/jobs/bulk", [.produce], body: .bulkOrLines(JobBatch.shape, line: JobModel.itemShape),
+            query: [JobBatch.atomicParameter, DurabilityField.parameter], about: .pushJobs
+        ) { try await $0.pushJobs($1) },
+        .service(
+            .get, "/jobs", [.read, .operate],
+            query: [CommonParameter.queue, API.states, API.type, CommonParameter.limit, CommonParameter.cursor],
+            about: .listJobs
+        ) { api, call in try await api.page { try await api.listJobs(call) } },
+        .service(
+            .post, "/jobs/actions", [.operate], body: .bulk(JobActionFields.shape), query: [CommonParameter.queue],
+            about: .actOnJobs
+        ) { try await $0.actOnJobs($1) },
+        .service(
+            .get, "/jobs/{id}", [.produce, .read, .operate], query: [CommonParameter.queue, API.wait], about: .getJob
+        ) { try await $0.getJob($1) },
+        .service(
+            .patch, "/jobs/{id}", [.operate], body: .json(API.patchShape), query: [CommonParameter.queue],
+            about: .patchJob
+        ) { try await $0.patchJob($1) },
+        .service(.delete, "/jobs/{id}", [.operate], query: [CommonParameter.queue], about: .deleteJob) {
+            try await $0.deleteJob($1)
         },
-        .service(.get, "/jobs", [.read, .operate], query: ["queue", "state", "type", "limit", "cursor"]) { api, call in
-            try await api.page { try await api.listJobs(call) }
+        .jobVerb("cancel", .jobVerb("cancel", "Cancel a job", "Ends it; a running one is asked to stop.", stops: true))
+        {
+            try await $0.changeJob($1, .cancel)
         },
-        .service(.post, "/jobs/actions", [.operate], body: .bulk, query: ["queue"]) { try await $0.actOnJobs($1) },
-        .service(.get, "/jobs/{id}", [.produce, .read, .operate], query: ["queue", "wait"]) { try await $0.getJob($1) },
-        .service(.patch, "/jobs/{id}", [.operate], body: .json, query: ["queue"]) { try await $0.patchJob($1) },
-        .service(.delete, "/jobs/{id}", [.operate], query: ["queue"]) { try await $0.deleteJob($1) },
-        .jobVerb("cancel") { try await $0.changeJob($1, .cancel) },
-        .jobVerb("pause") { try await $0.changeJob($1, .pause) },
-        .jobVerb("resume") { try await $0.changeJob($1, .resume) },
-        .jobVerb("retry") { try await $0.changeJob($1, .retry) },
-        .jobVerb("run") { try await $0.changeJob($1, .run) },
+        .jobVerb(
+            "pause", .jobVerb("pause", "Pause a job", "Sets it aside; a running one is asked to stop.", stops: true)
+        ) { try await $0.changeJob($1, .pause) },
+        .jobVerb("resume", .jobVerb("resume", "Resume a job", "Takes a paused job back to its position.")) {
+            try await $0.changeJob($1, .resume)
+        },
+        .jobVerb("retry", .jobVerb("retry", "Retry a job", "Runs a failed or cancelled job again, as new.")) {
+            try await $0.changeJob($1, .retry)
+        },
+        .jobVerb("run", .jobVerb("run", "Run a job now", "Runs a scheduled or retrying job before it is due.")) {
+            try await $0.changeJob($1, .run)
+        },
     ]
 
     private static let queues: [Route] = [
-        .service(.get, "/queues", [.read, .operate]) { try await $0.listQueues($1) },
-        .service(.get, "/queues/{queue}", [.read, .operate]) { try await $0.getQueue($1) },
-        .service(.put, "/queues/{queue}", [.admin], body: .json) { try await $0.configureQueue($1) },
-        .service(.delete, "/queues/{queue}", [.admin], query: ["confirm", "finished"]) {
-            try await $0.deleteQueue($1)
+        .service(.get, "/queues", [.read, .operate], about: .listQueues) { try await $0.listQueues($1) },
+        .service(.get, "/queues/{queue}", [.read, .operate], about: .getQueue) { try await $0.getQueue($1) },
+        .service(
+            .put, "/queues/{queue}", [.admin], body: .json(QueueSettingsField.shape), about: .configureQueue
+        ) { try await $0.configureQueue($1) },
+        .service(
+            .delete, "/queues/{queue}", [.admin],
+            query: [QueueRemovalParameter.confirm, QueueRemovalParameter.finished], about: .deleteQueue
+        ) { try await $0.deleteQueue($1) },
+        .service(
+            .post, "/queues/{queue}/pause", [.operate], body: .optionalJSON(PauseField.shape), about: .pauseQueue
+        ) { try await $0.pauseQueue($1) },
+        .service(
+            .post, "/queues/{queue}/resume", [.operate], body: .optionalJSON(.nothing), about: .resumeQueue
+        ) { try await $0.resumeQueue($1) },
+        .service(
+            .post, "/queues/{queue}/drain", [.operate], body: .optionalJSON(.nothing), about: .drainQueue
+        ) { try await $0.drainQueue($1) },
+        .service(.post, "/pause", [.operate], scope: .all, body: .optionalJSON(PauseField.shape), about: .pauseAll) {
+            try await $0.pauseAll($1)
         },
-        .service(.post, "/queues/{queue}/pause", [.operate], body: .optionalJSON) { try await $0.pauseQueue($1) },
-        .service(.post, "/queues/{queue}/resume", [.operate], body: .optionalJSON) { try await $0.resumeQueue($1) },
-        .service(.post, "/queues/{queue}/drain", [.operate], body: .optionalJSON) { try await $0.drainQueue($1) },
-        .service(.post, "/pause", [.operate], scope: .all, body: .optionalJSON) { try await $0.pauseAll($1) },
-        .service(.post, "/resume", [.operate], scope: .all, body: .optionalJSON) { try await $0.resumeAll($1) },
-        .service(.get, "/stats", [.read, .operate]) { try await $0.stats($1) },
-        .service(.get, "/workers", [.read, .operate]) { try await $0.listWorkers($1) },
+        .service(.post, "/resume", [.operate], scope: .all, body: .optionalJSON(.nothing), about: .resumeAll) {
+            try await $0.resumeAll($1)
+        },
+        .service(.get, "/stats", [.read, .operate], about: .stats) { try await $0.stats($1) },
+        .service(.get, "/workers", [.read, .operate], about: .listWorkers) { try await $0.listWorkers($1) },
     ]
 
     private static let system: [Route] = [
-        Route(.get, "/livez", nil, isPolled: true) { api, _ in try api.liveness() },
-        Route(.get, "/health", nil, isPolled: true) { api, _ in try api.liveness() },
-        Route(.get, "/readyz", nil, query: ["verbose"], isPolled: true) { try await $0.readiness($1) },
-        Route(.get, "/ready", nil, query: ["verbose"], isPolled: true) { try await $0.readiness($1) },
-        Route(.get, "/metrics", [.read, .operate], scope: .all, isPolled: true) { api, _ in
+        Route(.get, "/livez", nil, isPolled: true, about: .liveness("getLiveness")) { api, _ in try api.liveness() },
+        Route(.get, "/health", nil, isPolled: true, about: .liveness("getHealth")) { api, _ in try api.liveness() },
+        Route(
+            .get, "/readyz", nil, query: [SystemView.verbose], isPolled: true, about: .readiness("getReadiness")
+        ) { try await $0.readiness($1) },
+        Route(.get, "/ready", nil, query: [SystemView.verbose], isPolled: true, about: .readiness("getReady")) {
+            try await $0.readiness($1)
+        },
+        Route(.get, "/metrics", [.read, .operate], scope: .all, isPolled: true, about: .metrics) { api, _ in
             try await api.metricsPage()
         },
+    ]
+
+    private static let documents: [Route] = [
+        Route(.get, "/openapi.json", nil, about: .document("getDocument", "JSON", "application/json")) { api, call in
+            api.document(\.json, call)
+        },
+        Route(.get, "/openapi.yaml", nil, about: .document("getDocumentAsYAML", "YAML", "application/yaml")) {
+            api, call in
+            api.document(\.yaml, call)
+        },
+        Route(.get, "/problems/{code}", nil, about: .problemPage) { try $0.problemPage($1) },
     ]
 
     /// A route of `/api/downloads`.
     private static func download(
         _ method: HTTPRequest.Method, _ path: String, _ roles: Set<Role>, body: BodyRule = .none,
-        query: Set<String> = [], handler: @escaping Handler
+        query: @escaping @autoclosure @Sendable () -> [any Described] = [],
+        about: @escaping @autoclosure @Sendable () -> RouteDescription, handler: @escaping Handler
     ) -> Route {
         Route(
-            method, "/api/downloads" + path, roles, scope: .downloads, body: body, query: query, handler: handler)
+            method, "/api/downloads" + path, roles, scope: .downloads, body: body, query: query(), about: about(),
+            handler: handler)
+    }
+
+    /// A verb for one download; its body may be missing.
+    private static func downloadVerb(
+        _ verb: String, body: ObjectShape = .nothing,
+        _ about: @escaping @autoclosure @Sendable () -> RouteDescription, handler: @escaping Handler
+    ) -> Route {
+        .download(
+            .post, "/{id}/" + verb, [.operate], body: .optionalJSON(body), about: about(), handler: handler)
     }
 
     /// A route of `/api/v1`.
     private static func service(
         _ method: HTTPRequest.Method, _ path: String, _ roles: Set<Role>, scope: Scope = .named,
-        body: BodyRule = .none, query: Set<String> = [], handler: @escaping Handler
+        body: BodyRule = .none, query: @escaping @autoclosure @Sendable () -> [any Described] = [],
+        about: @escaping @autoclosure @Sendable () -> RouteDescription, handler: @escaping Handler
     ) -> Route {
-        Route(method, "/api/v1" + path, roles, scope: scope, body: body, query: query, handler: handler)
+        Route(
+            method, "/api/v1" + path, roles, scope: scope, body: body, query: query(), about: about(), handler: handler)
     }
 
     /// A verb for one job; its body is empty or an empty object.
-    private static func jobVerb(_ verb: String, handler: @escaping Handler) -> Route {
+    private static func jobVerb(
+        _ verb: String, _ about: @escaping @autoclosure @Sendable () -> RouteDescription, handler: @escaping Handler
+    ) -> Route {
         .service(
-            .post, "/jobs/{id}/" + verb, [.operate], body: .optionalJSON, query: ["queue"], handler: handler)
+            .post, "/jobs/{id}/" + verb, [.operate], body: .optionalJSON(.nothing), query: [CommonParameter.queue],
+            about: about(), handler: handler)
     }
 }

@@ -1,39 +1,40 @@
 // The responses sent before a connection is closed, when there is no request for a handler.
 
+import HTTPTypes
 import MartletJSON
 import NIOCore
 import NIOHTTP1
 
 /// A response after which the connection is closed.
 struct FinalResponse: Sendable {
-    var status: HTTPResponseStatus
-    var code: String
+    var code: ProblemCode
     var detail: String
     var retryAfter: Int?
 
     static let tooSlow = FinalResponse(
-        status: .requestTimeout, code: "too-slow", detail: "the request's head did not come in time")
+        code: .tooSlow, detail: "the request's head did not come in time")
     static let headTooLarge = FinalResponse(
-        status: .requestHeaderFieldsTooLarge, code: "head-too-large", detail: "the request's head is too large")
+        code: .headTooLarge, detail: "the request's head is too large")
     static let malformed = FinalResponse(
-        status: .badRequest, code: "malformed-http", detail: "this is not a request that HTTP/1.1 allows")
+        code: .malformedHTTP, detail: "this is not a request that HTTP/1.1 allows")
     static let hostMissing = FinalResponse(
-        status: .badRequest, code: "missing-host", detail: "a request must have exactly one Host field")
+        code: .missingHost, detail: "a request must have exactly one Host field")
     static let addressIsFull = FinalResponse(
-        status: .tooManyRequests, code: "too-many-connections",
+        code: .tooManyConnections,
         detail: "this address has too many connections, and a request is under way on each", retryAfter: 1)
     static let serverIsFull = FinalResponse(
-        status: .serviceUnavailable, code: "server-full",
+        code: .serverFull,
         detail: "the server has too many connections, and a request is under way on each", retryAfter: 1)
 
     /// The head and the body.
     func parts(_ allocator: ByteBufferAllocator) -> (head: HTTPResponseHead, body: ByteBuffer) {
+        let status = code.status
         let json = JSONOutput.object([
-            "type": "urn:martlet:problem:\(code)", "title": .string(status.reasonPhrase),
-            "status": .int(Int(status.code)), "detail": .string(detail), "code": .string(code),
+            "type": .string(code.page), "title": .string(status.reasonPhrase),
+            "status": .int(status.code), "detail": .string(detail), "code": .string(code.rawValue),
         ])
         let body = allocator.buffer(bytes: json.bytes)
-        var head = HTTPResponseHead(version: .http1_1, status: status)
+        var head = HTTPResponseHead(version: .http1_1, status: HTTPResponseStatus(statusCode: status.code))
         head.headers = [
             "content-type": "application/problem+json", "content-length": "\(body.readableBytes)",
             "cache-control": "no-store", "connection": "close",

@@ -63,6 +63,9 @@ public struct ServerSettings: Sendable {
     /// The most concurrent waits of all callers.
     public var maxWaits = 500
 
+    /// The version that the description of the API shows.
+    public var version = "0"
+
     /// Creates the default settings.
     public init() {}
 

@@ -14,6 +14,8 @@ struct API: Sendable {
     let findings: @Sendable () -> [ReadinessFinding]
     let pushes = PushMetrics()
     let waits: WaitLimit
+    /// The description of the API.
+    let documents: DocumentCache
     /// Whether the process makes progress; a server that answers does.
     var isAlive: @Sendable () -> Bool = { true }
     /// Pages of jobs may be large, so only some are built at a time.
@@ -30,13 +32,14 @@ struct API: Sendable {
         self.metrics = metrics
         self.checks = checks
         self.findings = findings
+        documents = DocumentCache(settings: settings)
         waits = WaitLimit(perCaller: settings.maxWaitsPerCaller, total: settings.maxWaits)
     }
 
     /// Builds a page when a permit is free.
     func page(_ make: () async throws -> Reply) async throws -> Reply {
         guard await pages.acquire(within: .seconds(3)) else {
-            throw HTTPProblem(.serviceUnavailable, "pages-full", "too many pages are asked for; ask again later")
+            throw HTTPProblem(.pagesFull, "too many pages are asked for; ask again later")
                 .with("outcome", "not-executed").with(.retryAfter, "1")
         }
         defer { pages.release() }

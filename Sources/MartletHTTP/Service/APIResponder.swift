@@ -72,9 +72,9 @@ struct APIResponder: HTTPResponder {
         if Task.isShuttingDownGracefully { throw HTTPProblem.shuttingDown }
         if request.method == .options { return try options(request, match) }
         let found = Result { () throws(HTTPProblem) in try Self.route(request.method, match) }
-        let isProbe = (try? found.get())?.isProbe ?? false
-        // Probes may use any host name, or none in HTTP/1.0; a probe listener reveals nothing else.
-        let needsNoHost = isProbe && (authenticator.isOpen ? isForProbes || request.head.authority == nil : true)
+        let isPublic = (try? found.get())?.isPublic ?? false
+        // Public routes may use any host name, or none in HTTP/1.0; a probe listener reveals nothing else.
+        let needsNoHost = isPublic && (authenticator.isOpen ? isForProbes || request.head.authority == nil : true)
         if !needsNoHost { try authenticator.checkOrigin(request.head) }
         let route = try found.get()
         note.isPolled = route.isPolled
@@ -139,13 +139,13 @@ struct APIResponder: HTTPResponder {
         let caller = try authenticator.caller(of: request.head, from: context.address)
         guard caller.has(anyOf: roles) else {
             let needed = roles.union([.admin]).map(\.rawValue).sorted().joined(separator: ", ")
-            throw HTTPProblem(.forbidden, "forbidden", "this needs one of the roles \(needed)")
+            throw HTTPProblem(.forbidden, "this needs one of the roles \(needed)")
         }
         switch route.scope {
         case .all where !caller.queues.isEverything:
-            throw HTTPProblem(.forbidden, "forbidden", "this needs a token with access to all queues")
+            throw HTTPProblem(.forbidden, "this needs a token with access to all queues")
         case .downloads where !caller.queues.matches(.downloads):
-            throw HTTPProblem(.forbidden, "forbidden", "the token has no access to queue \"downloads\"")
+            throw HTTPProblem(.forbidden, "the token has no access to queue \"downloads\"")
         default: return caller
         }
     }
@@ -168,12 +168,12 @@ struct APIResponder: HTTPResponder {
             let problem = HTTPProblem(fault.error, isRead: false, showsCause: note.seesCauses)
             return fault.more.reduce(problem) { $0.with($1.key, $1.value) }
         case is HTTPParserError:
-            return HTTPProblem(.badRequest, "malformed-http", "the body is not what its head announced")
+            return HTTPProblem(.malformedHTTP, "the body is not what its head announced")
                 .with(.connection, "close")
         case is CancellationError where ClientConnection.current?.isClosed ?? false:
-            return HTTPProblem(.clientGone, "client-gone", "the client has closed the connection")
+            return HTTPProblem(.clientGone, "the client has closed the connection")
         case is CancellationError:
-            return HTTPProblem(.serviceUnavailable, "shutting-down", "the server is shutting down")
+            return HTTPProblem(.shuttingDown, "the server is shutting down")
                 .with("outcome", isRead ? "not-executed" : "unknown").with(.retryAfter, "1")
         default:
             requestLog.bug(error, note)
@@ -188,7 +188,7 @@ struct APIResponder: HTTPResponder {
         func add(_ name: HTTPField.Name, _ value: String) { headers.append(HTTPField(name: name, value: value)) }
         if !reply.bytes.isEmpty { add(.contentType, reply.contentType) }
         if reply.status != .notModified, reply.status != .noContent { add(.contentLength, String(reply.bytes.count)) }
-        add(.cacheControl, "no-store")
+        add(.cacheControl, reply.cacheControl)
         add(.xContentTypeOptions, "nosniff")
         add(.requestID, requestID)
         let body =

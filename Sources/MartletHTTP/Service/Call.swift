@@ -30,17 +30,28 @@ struct Call: Sendable {
         return text
     }
 
+    /// The fields of the JSON body, by the route's description; a missing body is a client error.
+    func fields() throws(HTTPProblem) -> Fields {
+        guard let shape = route.body.shape else { preconditionFailure("\(route.name) declares no body") }
+        return Fields(try json(), shape)
+    }
+
+    /// The same where the body may be missing: `nil` then.
+    func optionalFields() throws(HTTPProblem) -> Fields? {
+        guard case .json = body else { return nil }
+        return try fields()
+    }
+
     /// Refuses any body on a route that takes none; an empty object is allowed.
     func takesNothing() throws(HTTPProblem) {
-        guard case .json(let text) = body else { return }
-        var fields = Fields(text)
-        try fields.done()
+        var fields = try optionalFields()
+        try fields?.done()
     }
 
     /// The only access to a queue: throws 403 when the caller's token has no access to it.
     func queue(_ name: QueueName) throws(HTTPProblem) -> Queue {
         guard caller.queues.matches(name) else {
-            throw HTTPProblem(.forbidden, "forbidden", "the token has no access to queue \"\(name)\"")
+            throw HTTPProblem(.forbidden, "the token has no access to queue \"\(name)\"")
         }
         return store.queue(name)
     }
@@ -60,10 +71,7 @@ struct Call: Sendable {
 
     /// The queue in the query, if any.
     func queueInQuery() throws(HTTPProblem) -> Queue? {
-        guard let text = query["queue"] else { return nil }
-        guard let name = QueueName(text) else {
-            throw .invalid("?queue", "must match ^[a-z0-9][a-z0-9._-]{0,63}$")
-        }
+        guard let name = try query.read(CommonParameter.queue) else { return nil }
         return try queue(name)
     }
 
@@ -107,7 +115,7 @@ struct Call: Sendable {
 
 extension HTTPProblem {
     static func ambiguous(_ id: JobID, _ queues: [QueueName]) -> HTTPProblem {
-        HTTPProblem(.conflict, "ambiguous", "several queues have a job \(id); name one with ?queue=")
+        HTTPProblem(.ambiguous, "several queues have a job \(id); name one with ?queue=")
             .with("queues", .array(queues.map { .string($0.description) }))
     }
 }

@@ -28,10 +28,10 @@ struct Query: Sendable {
             pointer: pointer, detail: "is not known here; did you mean \"\(meant)\"?", isMisspelt: true)
     }
 
-    /// The value; `nil` when the parameter is absent or empty.
+    /// The value; `nil` when the parameter is absent.
     subscript(_ name: String) -> String? {
         assert(known.contains(name), "the route does not declare the query parameter \(name)")
-        return values[name].flatMap { $0.isEmpty ? nil : $0 }
+        return values[name]
     }
 
     /// All parameters in canonical order.
@@ -65,7 +65,8 @@ struct Query: Sendable {
     /// A number within a range, fractions allowed.
     func number(_ name: String, in range: ClosedRange<Double>) throws(HTTPProblem) -> Double? {
         guard let text = self[name] else { return nil }
-        guard text.utf8.allSatisfy({ (0x30...0x39).contains($0) || $0 == UInt8(ascii: ".") }),
+        // Words such as `inf` are numbers for Swift, and for no one else.
+        guard text.utf8.allSatisfy({ (0x30...0x39).contains($0) || ".eE+-".utf8.contains($0) }),
             let number = Double(text), range.contains(number)
         else { throw .invalid("?\(name)", "must be a number from \(range.lowerBound) to \(range.upperBound)") }
         return number

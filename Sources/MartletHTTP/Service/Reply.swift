@@ -35,6 +35,8 @@ struct Reply: Sendable {
     var status: HTTPResponse.Status
     var contentType: String
     var bytes: [UInt8]
+    /// Who may keep it, and how long.
+    var cacheControl = "no-store"
     var headers: HTTPFields = [:]
 
     /// A JSON response.

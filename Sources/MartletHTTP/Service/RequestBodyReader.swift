@@ -12,13 +12,13 @@ struct RequestBodyReader: Sendable {
 
     /// The body by the route's rule; its memory is taken from `share`.
     func read(_ request: Request, rule: BodyRule, share: inout BodyShare) async throws -> Call.Body {
-        guard rule != .none else { return .none }
+        guard rule.shape != nil else { return .none }
         // An empty optional body needs no valid type.
-        if rule == .optionalJSON, Self.isMissing(request.headers) { return .none }
-        let limit = rule == .json || rule == .optionalJSON ? settings.bodyLimit : settings.bulkLimit
+        if rule.isOptional, Self.isMissing(request.headers) { return .none }
+        let limit = rule.isBulk ? settings.bulkLimit : settings.bodyLimit
         let isLines = try kind(request.headers, rule: rule)
         let bytes = try await collect(request, limit: limit, share: &share)
-        if rule == .optionalJSON, bytes.isEmpty { return .none }
+        if rule.isOptional, bytes.isEmpty { return .none }
         if isLines == true { return .lines(bytes) }
         guard isLines == false else { throw Self.wrongType("application/json") }
         do { return .json(try JSONText(bytes)) } catch { throw HTTPProblem.malformed(error) }
@@ -28,15 +28,16 @@ struct RequestBodyReader: Sendable {
     private func kind(_ headers: HTTPFields, rule: BodyRule) throws(HTTPProblem) -> Bool? {
         if let encoding = headers.value(of: .contentEncoding), encoding.lowercased() != "identity" {
             throw HTTPProblem(
-                .unsupportedMediaType, "encoded-body", "bodies are not accepted compressed; send it as it is")
+                .encodedBody, "bodies are not accepted compressed; send it as it is")
         }
         guard let type = headers.value(of: .contentType) else { return nil }
         if type == "application/json" { return false }
         let media = type.prefix { $0 != ";" }.lowercased().filter { $0 != " " && $0 != "\t" }
         if media == "application/json" || (media.hasPrefix("application/") && media.hasSuffix("+json")) { return false }
         let isLines = media == "application/x-ndjson" || media == "application/jsonl" || media == "application/ndjson"
-        guard isLines, rule == .bulkOrLines else {
-            throw Self.wrongType(rule == .bulkOrLines ? "application/json or application/x-ndjson" : "application/json")
+        guard isLines, rule.lineShape != nil else {
+            throw Self.wrongType(
+                rule.lineShape != nil ? "application/json or application/x-ndjson" : "application/json")
         }
         return true
     }
@@ -46,7 +47,7 @@ struct RequestBodyReader: Sendable {
     }
 
     private static func wrongType(_ wanted: String) -> HTTPProblem {
-        HTTPProblem(.unsupportedMediaType, "wrong-type", "the body must be sent as \(wanted)")
+        HTTPProblem(.wrongType, "the body must be sent as \(wanted)")
     }
 
     private func collect(_ request: Request, limit: Int, share: inout BodyShare) async throws -> [UInt8] {
@@ -70,7 +71,7 @@ struct RequestBodyReader: Sendable {
     }
 
     private static var noRoom: HTTPProblem {
-        HTTPProblem(.serviceUnavailable, "bodies-full", "the server holds too many large bodies; send it again later")
+        HTTPProblem(.bodiesFull, "the server holds too many large bodies; send it again later")
             .with("outcome", "not-executed").with(.retryAfter, "1").with(.connection, "close")
     }
 }

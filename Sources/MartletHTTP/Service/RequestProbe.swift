@@ -20,7 +20,7 @@ package struct RequestProbe: Sendable {
     /// The job in a body of `POST /api/v1/jobs`; `nil` when it is refused.
     package func job(_ body: [UInt8]) throws -> NewJob? {
         let text = try JSONText(body)
-        var fields = Fields(text)
+        var fields = Fields(text, JobModel.itemShape)
         return JobModel(text, &fields, limit: 1 << 20, reserved: "download")?.job
     }
 

@@ -50,6 +50,30 @@ public struct ReadinessFinding: Sendable, Hashable {
     }
 }
 
+/// The descriptions of the probes' responses.
+enum SystemView {
+    static let liveness = ObjectShape(
+        "Liveness", "The process makes progress.", [.always("status", .words(["ok"]), "`ok`.")])
+    static let readiness = ObjectShape(
+        "Readiness", "The server is ready.",
+        [
+            .always("status", .words(["ok"]), "`ok`."),
+            .always("checks", .map(.words(["ok"])), "The checks by name."),
+            .maybe("findings", .list(ReadinessFinding.shape), "With `verbose`: what the server found out about Redis."),
+        ])
+    static let verbose = Parameter.text("verbose", "Whether `findings` are shown; it needs no value.")
+}
+
+extension ReadinessFinding {
+    static let shape = ObjectShape(
+        "Finding", "A finding about Redis.",
+        [
+            .always("check", .text, "The check."),
+            .always("result", .words(["ok", "warning", "failed"]), "Its result."),
+            .maybe("advice", .text, "What to do."),
+        ])
+}
+
 extension API {
     /// 200 when Redis answers and all other checks pass, otherwise 503 with the first failure.
     ///
@@ -94,7 +118,7 @@ extension API {
 
     /// 200 while the process makes progress; otherwise 503, and it should be restarted.
     func liveness() throws -> Reply {
-        guard isAlive() else { throw HTTPProblem(.serviceUnavailable, "not-alive", "the process makes no progress") }
+        guard isAlive() else { throw HTTPProblem(.notAlive, "the process makes no progress") }
         return Reply(.object(["status": "ok"]))
     }
 
@@ -124,7 +148,7 @@ private struct Unready: Error {
     }
 
     func problem(findings: JSONOutput?, showsCause: Bool) -> HTTPProblem {
-        var problem = HTTPProblem(.serviceUnavailable, "not-ready", "\(check): \(reason)")
+        var problem = HTTPProblem(.notReady, "\(check): \(reason)")
             .with("check", .string(check)).with(.retryAfter, "1")
         if let cause, showsCause { problem = problem.with("cause", .string(cause)) }
         return findings.map { problem.with("findings", $0) } ?? problem

@@ -31,13 +31,13 @@ final class WaitLimit: Sendable {
         try state.withLock { state throws(HTTPProblem) in
             guard state.byCaller[name, default: 0] < perCaller else {
                 throw HTTPProblem(
-                    .tooManyRequests, "too-many-waits",
+                    .tooManyWaits,
                     "\(perCaller) requests of this caller wait already; ask without ?wait, or later"
                 ).with("limit", .int(perCaller)).with(.retryAfter, "1")
             }
             guard state.total < total else {
                 throw HTTPProblem(
-                    .serviceUnavailable, "waits-full",
+                    .waitsFull,
                     "\(total) requests wait already; ask without ?wait, or later"
                 ).with("outcome", "not-executed").with(.retryAfter, "1")
             }
