@@ -133,7 +133,8 @@ struct Case: CustomTestStringConvertible, Sendable {
     /// 100 of 300 bytes are here, known by their date.
     @Test(arguments: [
         Case(206, "R:bytes 100-299/300;M:\(old)", .writeRest(end: 300, total: 300)),
-        Case(206, "R:bytes 100-299/300", .writeRest(end: 300, total: 300)),
+        // Whether this server looks at If-Range, nothing tells.
+        Case(206, "R:bytes 100-299/300", .requestWhole), Case(206, "R:bytes 100-299/300;E:\"v\"", .requestWhole),
         Case(206, "R:bytes 100-299/300;M:\(new)", .requestWhole),
         // Too young to be trusted for a later request, but another date all the same.
         Case(206, "R:bytes 100-299/300;M:\(new);Date:\(new)", .requestWhole),
@@ -143,6 +144,27 @@ struct Case: CustomTestStringConvertible, Sendable {
     func `an answer to a request for the rest by date`(one: Case) {
         let request = Request.rest(from: 100, ifRange: Self.old)
         #expect(action(one, request, RemoteVersion(modified: Self.old), total: 300) == one.fate)
+    }
+
+    /// Texts that Swift takes for equal are the tags of two versions.
+    @Test func `tags are compared by their bytes`() {
+        let (composed, decomposed) = ("\"\u{E9}\"", "\"e\u{301}\"")
+        let request = Request.rest(from: 100, ifRange: composed)
+        let known = RemoteVersion(etag: composed)
+        let same = Case(206, "R:bytes 100-299/300;E:\(composed)", .writeRest(end: 300, total: 300))
+        let other = Case(206, "R:bytes 100-299/300;E:\(decomposed)", .requestWhole)
+        let twice = Case(206, "R:bytes 100-299/300;E:\(composed);E:\(decomposed)", .requestWhole)
+        let end = Case(416, "R:bytes */100;E:\(decomposed)", .requestWhole)
+        for one in [same, other, twice] { #expect(action(one, request, known, total: 300) == one.fate) }
+        #expect(action(end, request, known, total: nil) == end.fate)
+        #expect(!known.isSame(as: decomposed) && known.isSame(as: composed))
+    }
+
+    /// A byte that is not UTF-8 arrives as U+FFFD, whichever it was.
+    @Test func `a value that is not UTF-8 is no value`() {
+        let head = ResponseHead(
+            status: 302, headers: ["ETag": "\"v\u{FFFD}\"", "Location": "/caf\u{FFFD}"], receivedAt: 0)
+        #expect(head.etag == nil && head.version.ifRange == nil && head.location == nil && head.hasLocation)
     }
 
     /// Whatever was known of an earlier version says nothing about this one.

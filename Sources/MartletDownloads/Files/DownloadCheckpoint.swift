@@ -47,17 +47,27 @@ struct RemoteVersion: Codable, Equatable, Sendable {
 
     /// Whether a response that claims this version names another one by its tag or date.
     func contradicts(etag theirs: String?, modified date: String?) -> Bool {
-        if let etag, let theirs, etag != theirs { return true }
-        // If-Range asked for a strong tag, so the response must repeat it.
-        if let etag, Self.isStrong(etag), theirs == nil { return true }
-        if let modified, let date, modified != date { return true }
-        return false
+        if Self.differ(etag, theirs) || Self.differ(modified, date) { return true }
+        // Some servers ignore If-Range, so the response must repeat what the request named there.
+        if let etag, Self.isStrong(etag) { return theirs == nil }
+        return modified != nil && date == nil
+    }
+
+    /// Whether a response without a body names another version; it need not name any.
+    func differs(from head: ResponseHead) -> Bool {
+        Self.differ(etag, head.etag) || Self.differ(modified, head.lastModified)
     }
 
     /// Whether a response has the same strong entity tag, so that the file must have the same bytes.
     func isSame(as theirs: String?) -> Bool {
-        guard let etag, let theirs else { return false }
-        return etag == theirs && Self.isStrong(etag)
+        guard let etag, theirs != nil else { return false }
+        return !Self.differ(etag, theirs) && Self.isStrong(etag)
+    }
+
+    /// Whether both are there and their bytes differ; texts of different bytes can be equal in Swift.
+    private static func differ(_ known: String?, _ theirs: String?) -> Bool {
+        guard let known, let theirs else { return false }
+        return !known.utf8.elementsEqual(theirs.utf8)
     }
 
     private static func isStrong(_ etag: String) -> Bool {

@@ -21,10 +21,14 @@ struct ResponseHead: Sendable {
     /// When the head arrived, in seconds since 1970.
     var receivedAt: Int64
 
-    /// The single value of a header without surrounding whitespace; `nil` when values differ.
+    /// The single value of a header without surrounding whitespace; `nil` when values differ or are not UTF-8.
+    ///
+    /// Bytes that are not UTF-8 arrive as U+FFFD, so two different values can look the same.
     private func text(_ name: String) -> String? {
         let values = headers[name].map(Self.trimmed)
-        guard let first = values.first, values.allSatisfy({ $0 == first }) else { return nil }
+        guard let first = values.first, values.allSatisfy({ $0.utf8.elementsEqual(first.utf8) }),
+            !first.unicodeScalars.contains("\u{FFFD}")
+        else { return nil }
         return String(first)
     }
 

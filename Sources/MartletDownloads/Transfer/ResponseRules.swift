@@ -140,13 +140,7 @@ struct ResponseRules: Sendable {
         guard let total = named ?? known.total, total == held, known.total ?? total == total else {
             return .requestWhole(why: "the file no longer has the \(held) bytes that are here")
         }
-        // A response without a body may omit the version but must not name another one.
-        if let etag = known.version?.etag, let theirs = head.etag, etag != theirs {
-            return .requestWhole(why: "the file is another version")
-        }
-        if let modified = known.version?.modified, let theirs = head.lastModified, modified != theirs {
-            return .requestWhole(why: "the file is another version")
-        }
+        if known.version?.differs(from: head) == true { return .requestWhole(why: "the file is another version") }
         return .complete
     }
 
