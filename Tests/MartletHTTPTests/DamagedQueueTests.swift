@@ -96,6 +96,23 @@ import Testing
         }
     }
 
+    @Test(arguments: ["global", "queues"])
+    func `a resume of all that cannot be recorded is not said to be done`(name: String) async throws {
+        try await withServer { server in
+            try await Self.push(server, "a")
+            #expect(try await server.post("/api/v1/pause").status == 200)
+            let key = "\(server.harness.prefix):\(name)"
+            try await server.harness.command("RENAME", key, key + "-kept")
+            try await server.harness.command("RPUSH", key, "x")
+            let resumed = try await server.post("/api/v1/resume")
+            #expect(resumed.status == 503 && resumed["code"] == "redis-broken", "\(resumed.text)")
+            try await server.harness.command("DEL", key)
+            try await server.harness.command("RENAME", key + "-kept", key)
+            #expect(try await server.post("/api/v1/resume").status == 200)
+            #expect(try await server.get("/api/v1/queues/a").bool("paused") == false)
+        }
+    }
+
     @Test func `a queue that all were resumed without is named`() async throws {
         try await withServer { server in
             try await Self.push(server, "a", "b")

@@ -214,6 +214,21 @@ import Testing
         }
     }
 
+    @Test(arguments: [
+        (#"{"jobs":[{"type":"a","priority":5000}]}"#, "bulk"),
+        (#"{"jobs":[{"type":"a"},{"type":"b","queue":"other"}]}"#, "bulk"), (#"{"jobs":[]}"#, "bulk"),
+        (#"{"type":"a","priority":5000}"#, "bulk?atomic=true"),
+    ])
+    func `a batch that is refused for its fields does not use up its key`(body: String, path: String) async throws {
+        try await withServer { server in
+            let type = path == "bulk" ? "application/json" : "application/x-ndjson"
+            let refused = try await server.send(.POST, "\(Self.jobs)/\(path)", body, type: type, headers: Self.key)
+            #expect(refused.status == 422 && refused["code"] != "idempotency-key-reused", "\(refused.text)")
+            let mended = try await server.post(Self.jobs + "/bulk", #"{"jobs":[{"type":"a"}]}"#, headers: Self.key)
+            #expect(mended.status == 201, "\(mended.text)")
+        }
+    }
+
     @Test func `a request that ended with 503 has ended, and the same may be tried again under its key`() async throws {
         try await withServer { server in
             let body = #"{"type":"t"}"#

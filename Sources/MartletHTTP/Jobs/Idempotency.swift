@@ -27,7 +27,7 @@ extension Call {
         }
         guard let key = headers.value(of: .idempotencyKey) else { return nil }
         guard (1...255).contains(key.utf8.count), key.utf8.allSatisfy({ (0x20...0x7E).contains($0) }) else {
-            throw .invalid("Idempotency-Key", "must have 1 to 255 visible ASCII characters")
+            throw .invalid("Idempotency-Key", "must have 1 to 255 printable ASCII characters")
         }
         return IdempotencyKey(key, caller: caller.name)
     }

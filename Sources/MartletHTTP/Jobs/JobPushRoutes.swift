@@ -39,9 +39,12 @@ extension API {
         let key = try call.idempotencyKey()
         let batch = try JobBatch(call, settings: settings, reserved: downloads.type)
         for name in batch.queues { _ = try call.queue(name) }
+        // Before the key is used: a request that is refused for its fields does not use it up.
+        if batch.isAtomic { try checkTogether(batch) }
         return try await push(call, under: key, Self.canonical(call.body)) { keyed in
             let batch = keyed.map(batch.marked) ?? batch
-            return batch.isAtomic ? try await pushTogether(batch, call) : try await pushEach(batch, call)
+            guard batch.isAtomic, let name = batch.queues.first else { return try await pushEach(batch, call) }
+            return try await pushTogether(batch, to: name, call)
         }
     }
 
@@ -54,16 +57,20 @@ extension API {
         }
     }
 
-    /// Pushes all jobs atomically.
-    private func pushTogether(_ batch: JobBatch, _ call: Call) async throws -> Reply {
+    /// Throws unless all jobs can be pushed in one call.
+    private func checkTogether(_ batch: JobBatch) throws(HTTPProblem) {
         if let errors = batch.allErrors { throw refusal(errors) }
-        guard batch.queues.count == 1, let name = batch.queues.first else {
+        guard batch.queues.count == 1 else {
             throw HTTPProblem.invalid("/jobs", "must all be for one queue, or atomic must be false")
         }
         let bytes = batch.jobs.reduce(0) { $0 + $1.payload.count + ($1.metadata?.json.count ?? 0) }
         guard bytes <= NewJob.Limit.atomicBytes else {
             throw HTTPProblem.tooLarge("the payloads have more than 16 MiB together", limit: NewJob.Limit.atomicBytes)
         }
+    }
+
+    /// Pushes all jobs atomically.
+    private func pushTogether(_ batch: JobBatch, to name: QueueName, _ call: Call) async throws -> Reply {
         let pushed = try await call.queue(name).pushAtomically(batch.jobs, batch.durability)
         switch pushed.outcome {
         case .accepted(let verdicts):

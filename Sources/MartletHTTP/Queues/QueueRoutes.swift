@@ -93,8 +93,9 @@ extension API {
             return Reply(reply)
         } catch {
             let damaged = DamagedQueues(error.byQueue).members(for: call.caller)
-            // A queue that cannot be read does not run in any case; all the others do again.
-            if error.isOfOneQueue { return Reply(reply.adding(damaged)) }
+            // A queue that cannot be read does not run in any case; all the others do again. An error without a queue is
+            // that of the pause of all itself, so that nothing was resumed.
+            if error.isOfOneQueue, !error.byQueue.isEmpty { return Reply(reply.adding(damaged)) }
             throw WriteError(error: error, more: Self.allQueues + damaged)
         }
     }
