@@ -134,9 +134,10 @@ package struct RedisCheckup: Sendable {
             return Checkup("clock", .bad, "unknown", "this is not Redis' answer to TIME")
         }
         let difference = Double(seconds) + Double(micros) / 1e6 - middle
+        let milliseconds = Int((difference * 1000).rounded())
         return Checkup(
             "clock", abs(difference) < 2 ? .good : .warning,
-            "\(difference < 0 ? "-" : "+")\(Int((abs(difference) * 1000).rounded())) ms from the local clock",
+            "\(milliseconds < 0 ? "" : "+")\(milliseconds) ms from the local clock",
             "Martlet uses Redis' clock alone, but times will look wrong to people")
     }
 

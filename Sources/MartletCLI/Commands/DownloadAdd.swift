@@ -28,7 +28,7 @@ extension DownloadCommand {
         var delay: TimeSpan?
         @Option(help: ArgumentHelp("The longest time of one attempt, such as 90 or 5m.", valueName: "time"))
         var timeout: TimeSpan?
-        @Option(help: "Retries after the first attempt.")
+        @Option(parsing: .unconditional, help: "Retries after the first attempt.")
         var maxRetries: Int?
         @Option(help: "What to do when another file has the name: rename, error or replace.")
         var onConflict: TakenName?

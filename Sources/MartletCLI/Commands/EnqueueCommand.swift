@@ -23,7 +23,7 @@ struct EnqueueCommand: AsyncParsableCommand {
     var delay: TimeSpan?
     @Option(help: ArgumentHelp("When it may run, such as 2026-01-31T12:00:00Z.", valueName: "moment"))
     var runAt: String?
-    @Option(help: "Retries after the first attempt, 0 to 100.")
+    @Option(parsing: .unconditional, help: "Retries after the first attempt, 0 to 100.")
     var maxRetries: Int?
     @Option(
         help: ArgumentHelp(

@@ -13,7 +13,9 @@ extension QueueCommand {
 
         @Argument(help: "The queue.")
         var name: String
-        @Option(help: "How many of its jobs run at once, over all workers; 0 is without limit.")
+        @Option(
+            parsing: .unconditional,
+            help: "How many of its jobs run at once, over all workers; 0 is without limit.")
         var concurrency: Int?
         @Option(
             help: ArgumentHelp("How long a worker holds a job without a sign of life, 5s to 15m.", valueName: "time"))
@@ -54,15 +56,15 @@ extension QueueCommand {
 struct RetentionOptions: ParsableArguments {
     @Option(help: ArgumentHelp("How long completed jobs are kept, 0 to 365d.", valueName: "time"))
     var completedAge: TimeSpan?
-    @Option(help: "How many completed jobs are kept.")
+    @Option(parsing: .unconditional, help: "How many completed jobs are kept.")
     var completedCount: Int?
     @Option(help: ArgumentHelp("How long failed jobs are kept, 0 to 365d.", valueName: "time"))
     var failedAge: TimeSpan?
-    @Option(help: "How many failed jobs are kept.")
+    @Option(parsing: .unconditional, help: "How many failed jobs are kept.")
     var failedCount: Int?
     @Option(help: ArgumentHelp("How long cancelled jobs are kept, 0 to 365d.", valueName: "time"))
     var cancelledAge: TimeSpan?
-    @Option(help: "How many cancelled jobs are kept.")
+    @Option(parsing: .unconditional, help: "How many cancelled jobs are kept.")
     var cancelledCount: Int?
 
     private var pairs: [(state: String, age: TimeSpan?, count: Int?)] {

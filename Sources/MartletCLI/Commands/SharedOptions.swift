@@ -23,7 +23,7 @@ struct PageOptions: ParsableArguments {
     /// Prints how to see the rest.
     func noteRest(_ cursor: String?, console: Console = .standard) {
         guard let cursor, !all else { return }
-        console.note("There are more: --cursor \(cursor), or --all")
+        console.note("There are more: --cursor '\(cursor)', or --all")
     }
 }
 

@@ -1,6 +1,7 @@
 // From the command line to an exit code: parses, runs, and turns every failure into a sentence.
 
 package import ArgumentParser
+import MartletProcess
 
 /// Runs a program that consists of commands.
 package enum ProgramRun {
@@ -9,6 +10,14 @@ package enum ProgramRun {
     /// - Parameter root: the root of all commands; its name stands before failures.
     /// - Returns: the exit code of the process.
     package static func run(_ root: any ParsableCommand.Type) async -> Int32 {
+        let status = await status(of: root)
+        guard status == 0, let reason = Console.outputFailure else { return status }
+        let failure = CommandFailure(.failed, "cannot write to standard output: \(SystemReason.text(reason))")
+        Console.standard.note(failure.shown(as: .asked(in: CommandLine.arguments), by: name(of: root)))
+        return failure.code.rawValue
+    }
+
+    private static func status(of root: any ParsableCommand.Type) async -> Int32 {
         do {
             var command = try root.parseAsRoot()
             if var waiting = command as? any AsyncParsableCommand {
@@ -27,16 +36,17 @@ package enum ProgramRun {
         _ error: any Error, of root: any ParsableCommand.Type, _ format: OutputFormat
     ) -> Int32 {
         let console = Console.standard
-        let name = root.configuration.commandName ?? "martlet"
+        let name = name(of: root)
         if let code = error as? ExitCode { return code.rawValue }
+        let unknown = unknownCommand(CommandLine.arguments.dropFirst(), of: root)
         switch root.exitCode(for: error) {
         case .success:
             // A request for help, for the version or for a script of completions.
             console.out(root.fullMessage(for: error))
             return 0
-        case .validationFailure where unknownCommand(CommandLine.arguments.dropFirst(), of: root) != nil:
-            let word = unknownCommand(CommandLine.arguments.dropFirst(), of: root) ?? ""
-            let message = "there is no command \"\(TerminalText.oneLine(word))\"; \(name) --help lists them"
+        case .validationFailure where unknown != nil:
+            let word = TerminalText.oneLine(unknown ?? "")
+            let message = "there is no command \"\(word)\"; \(name) --help lists them"
             console.note(CommandFailure(.usage, message).shown(as: format, by: name))
             return CommandExitCode.usage.rawValue
         case .validationFailure where format == .table:
@@ -50,6 +60,10 @@ package enum ProgramRun {
             console.note(failure.shown(as: format, by: name))
             return failure.code.rawValue
         }
+    }
+
+    private static func name(of root: any ParsableCommand.Type) -> String {
+        root.configuration.commandName ?? "martlet"
     }
 
     /// The first word where a command should stand and none of that name exists.

@@ -1,5 +1,7 @@
 // Output: data to standard output, everything else to standard error.
 
+import Synchronization
+
 #if canImport(Glibc)
     import Glibc
 #elseif canImport(Musl)
@@ -67,7 +69,12 @@ package struct Console: Sendable {
         return Int(size.ws_col)
     }
 
-    /// Writes everything, or gives up when nobody reads.
+    private static let failure = Mutex<Int32?>(nil)
+
+    /// Why data could not be written to standard output; `nil` while it could, and when its reader has gone.
+    package static var outputFailure: Int32? { failure.withLock { $0 } }
+
+    /// Writes everything, or gives up when nobody reads and when nothing can be written.
     private static func writeAll(_ text: String, to descriptor: Int32) {
         var rest = Array(text.utf8)[...]
         while !rest.isEmpty {
@@ -78,6 +85,8 @@ package struct Console: Sendable {
                 var request = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
                 _ = poll(&request, 1, 1000)
             } else if errno != EINTR {
+                let reason = errno
+                if descriptor == STDOUT_FILENO, reason != EPIPE { failure.withLock { $0 = $0 ?? reason } }
                 return
             }
         }

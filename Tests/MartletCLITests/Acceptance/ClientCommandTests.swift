@@ -108,7 +108,7 @@ private let content = OriginContent(
         }
     }
 
-    @Test func `with JSONValue as output errors are JSONValue`() async throws {
+    @Test func `with JSON as output errors are JSON`() async throws {
         try await TestStack.with(content) { stack in
             try await stack.serve()
             let missing = try await stack.martlet("job", "get", "nobody", "-o", "json")
@@ -137,6 +137,19 @@ private let content = OriginContent(
             #expect(half.json["settings"]["retention"]["completed"].line == #"{"age_seconds":86400,"count":50}"#)
             #expect(half.json["settings"]["ageing_seconds"].int == 60)
             #expect(try await stack.martlet("queue", "set", "mail").status == 64)
+        }
+    }
+
+    @Test(arguments: ["version", "token probe --role read", "reference", "completion bash"])
+    func `output that cannot be written is a failure`(command: String) async throws {
+        try await TestStack.with(content) { stack in
+            let failure = "martlet: cannot write to standard output: "
+            let full = try await stack.shell("martlet \(command) > /dev/full")
+            #expect(full.status == 1 && full.errors.contains(failure + "there is no space left"), "\(full.errors)")
+            let closed = try await stack.shell("martlet \(command) >&-")
+            #expect(closed.status == 1 && closed.errors.contains(failure), "\(closed.errors)")
+            let gone = try await stack.shell("martlet \(command) | true")
+            #expect(!gone.errors.contains("cannot write"), "\(gone.errors)")
         }
     }
 
