@@ -13,7 +13,7 @@ private let content = OriginContent(
     files: (0..<3).map { OriginFile(name: "f\($0).bin", size: 2000, seed: UInt64($0)) }, bytesPerSecond: 1 << 30)
 
 @Suite(.serialized) struct CommandTests {
-    @Test func `answers come as a table, as JSONValue and as lines of JSONValue, without colour in a pipe`()
+    @Test func `answers come as a table, as JSON and as lines of JSON, without colour in a pipe`()
         async throws
     {
         try await TestStack.with(content) { stack in

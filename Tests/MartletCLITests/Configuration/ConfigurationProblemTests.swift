@@ -150,7 +150,7 @@ import Testing
     }
 
     @Test(arguments: ["", "{", "[]", "3", "{\"http\": {\"port\": 1},}x"])
-    func `a file that is no object of JSONValue is refused`(text: String) throws {
+    func `a file that is no object of JSON is refused`(text: String) throws {
         let directory = try ScratchDirectory()
         let file = try directory.write(text, to: "c.json")
         let found = problems(file: file)

@@ -54,7 +54,7 @@ import Testing
         #expect(written.text.hasSuffix("{\"a\":\"x\",\"b\":1,\"id\":\"job-1\",\"nothing\":null}\n"))
     }
 
-    @Test func `a list in JSONValue is an array, also when it is empty`() throws {
+    @Test func `a list in JSON is an array, also when it is empty`() throws {
         let written = Written()
         try OutputOptions.parse(["-o", "json"]).show([], as: ItemView(.text("ID", "id")), console: written.console)
         #expect(try JSONValue.parse(written.text.utf8, source: "output") == .array([]))

@@ -60,7 +60,7 @@ private let download = JSONValue.object([
         }
     }
 
-    @Test func `counts of a queue are lines of their own and JSONValue of users stays JSONValue`() throws {
+    @Test func `counts of a queue are lines of their own and JSON of users stays JSON`() throws {
         let queue = try JSONValue(
             #"{"name":"q","paused":false,"jobs":{"queued":1,"active":2},"settings":{"retention":{"failed":{"count":7}}}}"#
                 .utf8)
