@@ -40,7 +40,7 @@ struct MartletCommand: AsyncParsableCommand {
             CommandGroup(
                 name: "Other",
                 subcommands: [
-                    AuditCommand.self, CompletionCommand.self, DoctorCommand.self, OpenAPICommand.self,
+                    AuditCommand.self, CompletionCommand.self, DoctorCommand.self, MCPCommand.self, OpenAPICommand.self,
                     ReferenceCommand.self, TokenCommand.self, VersionCommand.self,
                 ]),
         ])
