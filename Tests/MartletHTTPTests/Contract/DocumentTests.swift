@@ -132,4 +132,17 @@ import Testing
             }
         }
     }
+
+    @Test(arguments: [
+        (200, #"{"status":"ok"}"#, true), (200, #"{"status":"ok","more":1}"#, false), (200, "{}", false),
+        (200, #"{"status":"well"}"#, false), (201, #"{"status":"ok"}"#, false), (200, "[]", false),
+        (503, #"{"type":"/","title":"t","status":503,"detail":"d","code":"not-alive"}"#, true),
+        (503, #"{"type":"/","title":"t","status":503,"detail":"d","code":"not-ready"}"#, false),
+        (503, #"{"type":"/","title":"t","status":503,"code":"not-alive"}"#, false),
+    ])
+    func `an answer that is not as the document says is noticed`(status: Int, body: String, isRight: Bool) {
+        let type = status == 200 ? "application/json" : "application/problem+json"
+        let answer = Answer(status: status, headers: ["content-type": type], body: Array(body.utf8))
+        #expect(contract.faults(.GET, "/livez", answer).isEmpty == isRight)
+    }
 }

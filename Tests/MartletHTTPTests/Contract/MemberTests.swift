@@ -1,0 +1,182 @@
+// Every member that the document describes in answers is one that a server sends.
+
+import Foundation
+import MartletJSON
+import MartletJobs
+import MartletQueue
+import NIOHTTP1
+import TestSupport
+import Testing
+
+@testable import MartletHTTP
+
+@Suite struct MemberTests {
+    /// What servers send only when Redis fails or is damaged; other tests of this target bring that about, and compare every
+    /// answer with the document too.
+    private static let ofFailures: Set<String> = [
+        "Problem.outcome", "Problem.ids", "Problem.cause", "Problem.queue", "Problem.check", "Problem.findings",
+        "Problem.damaged", "Problem.results", "Problem.created", "Problem.existing", "Problem.failed",
+        "Problem.message",
+        "Problem.total", "Problem.successful", "Problem.dry_run", "Problem.durability", "Problem.durability_detail",
+        "ActionError.outcome", "JobList.damaged", "QueueList.damaged", "Stats.damaged", "WorkerList.damaged",
+        "PauseResult.damaged",
+    ]
+    private static let objectsOfFailures: Set<String> = ["JobReference", "DamagedQueue", "Finding"]
+
+    @Test func `every member that is described in an answer is sent`() async throws {
+        try await withServer { server in
+            var client = Recorder(server: server)
+            try await Self.jobs(&client)
+            try await Self.batches(&client)
+            try await Self.queues(&client)
+            try await Self.downloads(&client)
+            // A repeated push answers what the job is by then.
+            let seen = client.check.seen.union(client.check.seen.map { "Pushed" + $0 })
+            let missing = Self.described().subtracting(seen).subtracting(Self.ofFailures)
+                .filter { !Self.objectsOfFailures.contains(String($0.prefix { $0 != "." })) }
+            #expect(missing.isEmpty, "described and never sent: \(missing.sorted())")
+        }
+    }
+
+    /// The members of all objects that answers refer to.
+    private static func described() -> Set<String> {
+        let document = APIContract.standard.document
+        var open = names(in: document["components"]["responses"])
+        for path in document["paths"].object?.fields ?? [] {
+            for operation in path.value.object?.fields ?? [] { open.formUnion(names(in: operation.value["responses"])) }
+        }
+        var members: Set<String> = []
+        var done: Set<String> = []
+        while let name = open.subtracting(done).first {
+            done.insert(name)
+            let schema = document["components"]["schemas"][name]
+            members.formUnion((schema["properties"].object?.names ?? []).map { "\(name).\($0)" })
+            open.formUnion(names(in: schema))
+        }
+        return members
+    }
+
+    private static func names(in value: JSONValue) -> Set<String> {
+        Set(value.line.matches(of: #/#/components/schemas/(\w+)"/#).map { String($0.1) })
+    }
+}
+
+/// A client that records what it sees.
+private struct Recorder {
+    let server: TestServer
+    var check = APIContract.standard.check
+
+    @discardableResult
+    mutating func send(
+        _ method: HTTPMethod, _ path: String, _ body: String? = nil, type: String = "application/json",
+        headers: [(String, String)] = []
+    ) async throws -> Answer {
+        let answer = try await server.send(method, path, body, type: type, headers: headers)
+        #expect(APIContract.standard.faults(method, path, answer, &check).isEmpty)
+        return answer
+    }
+
+    mutating func get(_ path: String) async throws { try await send(.GET, path) }
+
+    mutating func post(_ path: String, _ body: String? = nil) async throws { try await send(.POST, path, body) }
+}
+
+extension MemberTests {
+    private static func jobs(_ client: inout Recorder) async throws {
+        let server = client.server
+        let queue = server.harness.queue("q")
+        let full = """
+            {"type":"t","payload":1,"queue":"q","id":"a","timeout_seconds":9,"unique_key":"u","tags":["x"],"metadata":{},
+            "backoff":{"base_seconds":2},"max_retries":1,"durability":"fsync"}
+            """
+        try await client.post("/api/v1/jobs", full)
+        try await client.post("/api/v1/jobs", #"{"type":"t","queue":"q","unique_key":"u"}"#)
+        try await client.post("/api/v1/jobs", #"{"type":"other","queue":"q","id":"a"}"#)
+        let job = try #require(try await server.claim(from: queue).first)
+        let progress = JobProgress(completed: 1, total: 4, rate: 2)
+        _ = try await queue.heartbeat(
+            worker: "w", info: #"{"host":"h"}"#,
+            [Heartbeat(id: job.id, token: job.token, progress: progress, checkpoint: Array("{}".utf8))])
+        try await client.post("/api/v1/jobs/a/pause")
+        try await client.get("/api/v1/jobs/a")
+        try await client.get("/api/v1/jobs")
+        try await client.get("/api/v1/workers")
+        try await client.post("/api/v1/jobs/a/retry")
+        try await client.post("/api/v1/jobs/actions", #"{"action":"cancel","ids":["a","b"],"dry_run":true}"#)
+        try await client.post("/api/v1/jobs/a/resume")
+        try await server.settle(job, .failed(retryAfter: .seconds(60), error: "e"), in: queue)
+        try await client.get("/api/v1/jobs/a")
+        try await client.get("/api/v1/jobs")
+        try await client.post("/api/v1/jobs/a/run")
+        let again = try #require(try await server.claim(from: queue).first)
+        try await server.settle(again, .completed(output: Array("{}".utf8)), in: queue)
+        try await client.get("/api/v1/jobs/a")
+        try await client.get("/api/v1/jobs")
+        try await client.post("/api/v1/jobs/actions", #"{"action":"pause","ids":["a"]}"#)
+        try await client.send(.DELETE, "/api/v1/jobs/a")
+        try await client.post("/api/v1/jobs", full)
+        try await client.get("/api/v1/jobs?limit=0")
+        try await client.send(.POST, "/api/v1/jobs", #"{"type":"t"}"#, headers: [("idempotency-key", "")])
+        for name in ["q", "r"] {
+            try await client.post("/api/v1/jobs", "{\"type\":\"t\",\"queue\":\"\(name)\",\"id\":\"twin\"}")
+        }
+        try await client.get("/api/v1/jobs/twin")
+        try await client.get("/readyz?verbose")
+        try await client.get("/livez")
+    }
+
+    private static func batches(_ client: inout Recorder) async throws {
+        try await client.post("/api/v1/jobs/bulk", #"{"jobs":[{"type":"t","queue":"q"}],"durability":"fsync"}"#)
+        try await client.post("/api/v1/jobs/bulk", #"{"jobs":[{"type":"t","queue":"q","unique_key":"k"}]}"#)
+        let twice = #"{"jobs":[{"type":"t","unique_key":"z"},{"type":"t","unique_key":"z"}]}"#
+        try await client.post("/api/v1/jobs/bulk", twice)
+        try await client.post(
+            "/api/v1/jobs/bulk",
+            #"{"jobs":[{"type":"t","priority":"x"},{"type":"t","queue":"q","unique_key":"k"}],"atomic":false}"#)
+        try await client.send(.POST, "/api/v1/jobs/bulk", "{\"type\":\"t\",\"x\":1}\n", type: "application/x-ndjson")
+        let many = Array(repeating: #"{"type":"t"}"#, count: 10_001).joined(separator: ",")
+        try await client.post("/api/v1/jobs/bulk", "{\"jobs\":[\(many)]}")
+    }
+
+    private static func queues(_ client: inout Recorder) async throws {
+        try await client.post("/api/v1/jobs", #"{"type":"t","queue":"q","delay_seconds":60}"#)
+        try await client.post("/api/v1/queues/q/pause", #"{"reason":"r"}"#)
+        try await client.post("/api/v1/pause", #"{"reason":"r"}"#)
+        try await client.get("/api/v1/queues/q")
+        try await client.get("/api/v1/queues")
+        try await client.get("/api/v1/stats")
+        try await client.post("/api/v1/resume")
+        try await client.send(.DELETE, "/api/v1/queues/q?confirm=q")
+        try await client.post("/api/v1/queues/q/drain")
+        try await client.send(.DELETE, "/api/v1/queues/q?confirm=q&finished=true")
+    }
+
+    private static func downloads(_ client: inout Recorder) async throws {
+        let server = client.server
+        let track =
+            #"{"track_id":"6f1c3a1e-7b0a-4a54-8f3f-2b1f6d0f8a11","timeout_seconds":60,"checksum":"sha256:00","durability":"fsync"}"#
+        let id = try #require(try await client.send(.POST, "/api/downloads", track)["id"])
+        let job = try #require(try await server.claim().first)
+        let progress = JobProgress(completed: 1, total: 4, rate: 2)
+        _ = try await server.downloads.heartbeat(
+            worker: "w", [Heartbeat(id: job.id, token: job.token, progress: progress)])
+        try await client.get("/api/downloads/\(id)")
+        try await client.post("/api/downloads/\(id)/pause")
+        try await client.post(
+            "/api/downloads/batch-action", "{\"action\":\"pause\",\"download_ids\":[\"\(id)\",\"none\"]}")
+        try await client.get("/api/downloads/\(id)")
+        try await client.post("/api/downloads/\(id)/resume")
+        try await server.settle(job, .failed(retryAfter: .seconds(60), error: "e"))
+        try await client.get("/api/downloads/\(id)")
+        try await client.get("/api/downloads")
+        try await client.post("/api/downloads/\(id)/cancel")
+        try await client.get("/api/downloads/\(id)")
+        try await client.post("/api/downloads", #"{"url":"https://a.example/x","delay_seconds":60}"#)
+        try await client.get("/api/downloads")
+        try await client.get("/api/downloads/status")
+        try await client.send(.PUT, "/api/downloads/concurrency", #"{"max_concurrent_downloads":3}"#)
+        try await client.post(
+            "/api/downloads/batch", #"{"downloads":[{"url":"https://a.example/y"}],"durability":"fsync"}"#)
+        try await client.post("/api/downloads/batch", #"{"track_ids":["x"]}"#)
+    }
+}
