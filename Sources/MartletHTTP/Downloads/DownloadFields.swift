@@ -17,12 +17,12 @@ enum DownloadField {
         ]))
     static let trackID = Field.text(
         "track_id", "A track, whose URL the server makes; it needs DOWNLOAD__SOURCE_URL. Not together with `url`.")
+    // Not blank, no dot at its beginning, no slashes and no control characters.
     static let filename = Field.text(
         "filename", length: 1...1024, "The name of the file; taken from the URL without it.",
-        schema: .keywords([
-            "type": "string", "minLength": 1, "maxLength": 1024,
-            "pattern": #"^[^./\\\x00-\x1F\x7F][^/\\\x00-\x1F\x7F]*$"#, "not": .fields(["pattern": "^ *$"]),
-        ]))
+        schema: .text(
+            1...1024,
+            pattern: #"^( +[^ /\\\x00-\x1F\x7F-\x9F]|[^ ./\\\x00-\x1F\x7F-\x9F])[^/\\\x00-\x1F\x7F-\x9F]*$"#))
     static let checksum = Field.text(
         "checksum", "`sha256:` and the hexadecimal digest that the file must have.",
         schema: .keywords(["type": "string", "pattern": "^[Ss][Hh][Aa]256:[0-9A-Fa-f]{64}$"]))
