@@ -36,6 +36,7 @@ struct MartletCommand: AsyncParsableCommand {
                 name: "Operations",
                 subcommands: [
                     QueueCommand.self, PauseCommand.self, ResumeCommand.self, StatsCommand.self, WorkerCommand.self,
+                    EventsCommand.self,
                 ]),
             CommandGroup(
                 name: "Other",

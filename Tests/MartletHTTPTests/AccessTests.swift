@@ -35,7 +35,8 @@ private let expectedAccess: [String: Set<Role>] = [
     "POST /api/v1/queues/{queue}/pause": [.operate], "POST /api/v1/queues/{queue}/resume": [.operate],
     "POST /api/v1/queues/{queue}/drain": [.operate], "DELETE /api/v1/queues/{queue}": [],
     "POST /api/v1/pause": [.operate], "POST /api/v1/resume": [.operate], "GET /api/v1/stats": [.read, .operate],
-    "GET /api/v1/workers": [.read, .operate], "GET /metrics": [.read, .operate],
+    "GET /api/v1/workers": [.read, .operate], "GET /api/v1/events": [.read, .operate],
+    "GET /metrics": [.read, .operate],
 ]
 
 /// The routes that ask nobody who they are.
@@ -97,7 +98,7 @@ extension Route {
             for route in Route.all {
                 let id = route.template.hasPrefix("/api/downloads") ? "download" : "job"
                 let path = route.path(id: id, queue: "q")
-                let method = HTTPMethod(rawValue: route.method.rawValue)
+                let method = route.endingMethod
                 let answer = try await caller.send(method, path, route.body(queue: "q"))
                 let isAllowed =
                     openRoutes.contains(route.name) || role == .admin
@@ -124,11 +125,12 @@ extension Route {
             _ = try await server.downloads.enqueue(NewJob(id: foreign, digest: "d", type: "t", payload: []))
             #expect(try await caller.post("/api/v1/jobs", #"{"type":"t","queue":"shop-eu"}"#).status == 201)
             for route in Route.all where route.roles != nil {
-                let method = HTTPMethod(rawValue: route.method.rawValue)
+                let method = route.endingMethod
                 let answer = try await caller.send(
                     method, route.path(id: "foreign", queue: "secret"), route.body(queue: "secret"))
                 switch route.name {
-                case "GET /api/v1/jobs", "GET /api/v1/queues", "GET /api/v1/stats", "GET /api/v1/workers":
+                case "GET /api/v1/jobs", "GET /api/v1/queues", "GET /api/v1/stats", "GET /api/v1/workers",
+                    "GET /api/v1/events":
                     #expect(answer.status == 200)
                     #expect(!answer.text.contains("secret"), "\(route.name)")
                 case "POST /api/v1/jobs/actions": #expect(answer.int("failed") == 1)

@@ -38,7 +38,7 @@ import Testing
             while let seed = seeds.next() {
                 var generator = Generator(seed: seed)
                 var left = length
-                let (run, failing) = try await Run.play(on: stage) { model in
+                let (run, failing) = try await Run.play(on: stage, listens: seed % 2 == 0) { model in
                     left -= 1
                     return left < 0 ? nil : generator.next(model)
                 }

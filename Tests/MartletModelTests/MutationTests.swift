@@ -77,7 +77,7 @@ import Testing
             for (seed, audits) in (1...runs).map({ ($0, false) }) + [(1, true), (2, true)] {
                 var generator = Generator(seed: UInt64(seed), withFaults: false)
                 var left = length
-                let (run, failing) = try await Run.play(on: stage, audits: audits) { model in
+                let (run, failing) = try await Run.play(on: stage, audits: audits, listens: seed % 2 == 0) { model in
                     left -= 1
                     return left < 0 ? nil : generator.next(model)
                 }

@@ -125,7 +125,7 @@ import Testing
         let text = String(decoding: file.source, as: UTF8.self)
         let changed =
             switch file {
-            case .configure: text.replacing("concat(words, ' ')", with: "concat(words, ' ') .. ' later=1'")
+            case .plan: text.replacing("concat(words, ' ')", with: "concat(words, ' ') .. ' later=1'")
             case .enqueue: text.replacing("'p', args[at])", with: "'p', args[at], 'h', 'later')")
             default: text
             }

@@ -65,9 +65,8 @@ struct APIClient: Sendable {
         var request = HTTPClientRequest(url: base + path + Self.query(query))
         request.method = method
         request.headers.add(name: "accept", value: "application/json, application/problem+json")
-        request.headers.add(name: "user-agent", value: "martlet/\(Version.current)")
+        identify(&request)
         if let key { request.headers.add(name: "idempotency-key", value: key) }
-        if let token { request.headers.add(name: "authorization", value: "Bearer \(token)") }
         if let body {
             request.headers.add(name: "content-type", value: "application/json")
             request.body = .bytes(ByteBuffer(bytes: body.bytes))
@@ -110,20 +109,39 @@ struct APIClient: Sendable {
         return (items, cursor)
     }
 
+    /// Says who asks.
+    private func identify(_ request: inout HTTPClientRequest) {
+        request.headers.add(name: "user-agent", value: "martlet/\(Version.current)")
+        if let token { request.headers.add(name: "authorization", value: "Bearer \(token)") }
+    }
+
+    /// Sends a GET whose response has no end of its own; waits for its head alone.
+    func open(_ request: HTTPClientRequest) async throws -> HTTPClientResponse {
+        var request = request
+        identify(&request)
+        let identified = request
+        return try await explained(.GET) { try await http.execute(identified, deadline: .distantFuture) }
+    }
+
     private func exchange(_ request: HTTPClientRequest, timeout: TimeAmount) async throws -> (Int, [UInt8]) {
-        do {
+        try await explained(request.method) {
             let response = try await http.execute(request, timeout: timeout)
             let body = try await response.body.collect(upTo: InputFile.limit)
             return (Int(response.status.code), Array(body.readableBytesView))
-        } catch let error as CancellationError {
+        }
+    }
+
+    /// Runs an exchange with the server, and says why it failed if it does.
+    private func explained<Value>(_ method: HTTPMethod, _ body: () async throws -> Value) async throws -> Value {
+        do { return try await body() } catch let error as CancellationError {
             throw error
         } catch let error as HTTPClientError where error == .deadlineExceeded || error == .readTimeout {
-            throw CommandFailure(.unavailable, "\(base) did not answer in time" + Self.doubt(request.method))
+            throw CommandFailure(.unavailable, "\(base) did not answer in time" + Self.doubt(method))
         } catch is NIOTooManyBytesError {
             throw CommandFailure(.failed, "\(base) sent more than \(InputFile.limit >> 20) MiB; request less")
         } catch let error where Self.isLost(error) {
             let reason = "\(base) closed the connection without a response"
-            throw CommandFailure(.unavailable, reason + Self.doubt(request.method))
+            throw CommandFailure(.unavailable, reason + Self.doubt(method))
         } catch let error as HTTPClientError where Self.isUsage(error) {
             throw CommandFailure(.usage, "\(base) is not the URL of a server: use http://HOST:PORT")
         } catch let error where Self.isAboutTrust(error) {

@@ -7,6 +7,7 @@ enum RouteTag: String, Sendable, CaseIterable {
     case jobs = "Jobs"
     case queues = "Queues"
     case workers = "Workers"
+    case events = "Events"
     case downloads = "Downloads"
     case system = "System"
 
@@ -16,6 +17,7 @@ enum RouteTag: String, Sendable, CaseIterable {
         case .jobs: "Push jobs of any type, look at them and steer them."
         case .queues: "Look at queues, set them, pause, drain and delete them."
         case .workers: "The processes that run jobs."
+        case .events: "What happens to jobs and queues, as it happens."
         case .downloads: "Downloads of files, the built-in job of the queue `downloads`."
         case .system: "Probes, metrics, this document and the pages of problems."
         }
@@ -118,6 +120,10 @@ extension Property {
     static let ifNoneMatch = Property(
         name: "If-None-Match", schema: .text,
         about: "Entity tags that the client has; the answer is 304 when one of them is still right.")
+
+    static let lastEventID = Property(
+        name: "Last-Event-ID", schema: .text,
+        about: "The `id` of the last message that was read; the stream goes on behind it, before what `since` says.")
 
     // MARK: Headers of responses
 

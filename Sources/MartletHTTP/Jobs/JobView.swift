@@ -57,7 +57,8 @@ extension JSONOutput {
         ])
     }
 
-    private static func progress(_ progress: JobProgress) -> JSONOutput {
+    /// The progress of a job.
+    static func progress(_ progress: JobProgress) -> JSONOutput {
         .object([
             "completed": .int(Int(progress.completed)), "total": progress.total.map { .int(Int($0)) },
             "rate": progress.rate.map { .double($0) }, "percent": progress.percent.map { .double($0) },

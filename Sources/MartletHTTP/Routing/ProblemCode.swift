@@ -32,6 +32,7 @@ enum ProblemCode: String, Sendable, CaseIterable {
     case tooManyQueues = "too-many-queues"
     case tooManyFailures = "too-many-failures"
     case tooManyWaits = "too-many-waits"
+    case tooManyStreams = "too-many-streams"
     case tooManyConnections = "too-many-connections"
     case headTooLarge = "head-too-large"
     case clientGone = "client-gone"
@@ -55,6 +56,7 @@ enum ProblemCode: String, Sendable, CaseIterable {
     case answersFull = "answers-full"
     case pagesFull = "pages-full"
     case waitsFull = "waits-full"
+    case streamsFull = "streams-full"
     case serverFull = "server-full"
 
     /// The reference to the page that explains the code: the `type` of its problems.

@@ -97,6 +97,8 @@ extension ProblemCode {
             )
         case .tooManyWaits:
             (.tooManyRequests, "Too many requests of this caller wait.", "Ask without `wait`, or after `Retry-After`.")
+        case .tooManyStreams:
+            (.tooManyRequests, "Too many streams of this caller are open.", "Close one, or ask after `Retry-After`.")
         case .tooManyConnections:
             (.tooManyRequests, "The address has too many connections.", "Use connections again, and open fewer.")
         case .headTooLarge:
@@ -180,6 +182,8 @@ extension ProblemCode {
             (.serviceUnavailable, "Too many lists are asked for at one time.", "Ask again after `Retry-After`.")
         case .waitsFull:
             (.serviceUnavailable, "Too many requests wait.", "Ask without `wait`, or after `Retry-After`.")
+        case .streamsFull:
+            (.serviceUnavailable, "Too many streams are open.", "Ask again after `Retry-After`.")
         case .serverFull:
             (.serviceUnavailable, "The server has too many connections.", "Connect again after `Retry-After`.")
         }

@@ -70,12 +70,15 @@ struct Route: Sendable {
     let about: @Sendable () -> RouteDescription
     /// Whether monitoring polls it, so that only errors are logged at `info`.
     let isPolled: Bool
+    /// Whether its response goes on until the client leaves.
+    let isStream: Bool
     let handler: Handler
 
     init(
         _ method: HTTPRequest.Method, _ template: String, _ roles: Set<Role>?, scope: Scope = .named,
         body: BodyRule = .none, query: @escaping @autoclosure @Sendable () -> [any Described] = [],
-        isPolled: Bool = false, about: @escaping @autoclosure @Sendable () -> RouteDescription,
+        isPolled: Bool = false, isStream: Bool = false,
+        about: @escaping @autoclosure @Sendable () -> RouteDescription,
         handler: @escaping Handler
     ) {
         self.method = method
@@ -87,6 +90,7 @@ struct Route: Sendable {
         parameters = query
         self.about = about
         self.isPolled = isPolled
+        self.isStream = isStream
         self.handler = handler
     }
 

@@ -129,6 +129,9 @@ extension Route {
         .service(.post, "/resume", [.operate], scope: .all, body: .optionalJSON(.nothing), about: .resumeAll) {
             try await $0.resumeAll($1)
         },
+        Route(
+            .get, "/api/v1/events", [.read, .operate], query: EventParameter.all, isStream: true, about: .events
+        ) { try await $0.listen($1) },
         .service(.get, "/stats", [.read, .operate], about: .stats) { try await $0.stats($1) },
         .service(.get, "/workers", [.read, .operate], about: .listWorkers) { try await $0.listWorkers($1) },
     ]

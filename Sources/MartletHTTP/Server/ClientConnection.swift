@@ -14,15 +14,26 @@ final class ClientConnection: Sendable {
         case stopped
         /// The connection is closed.
         case closed
+        /// The server is shutting down.
+        case shuttingDown
     }
 
     private struct State {
-        var hasStopped = false
-        var isClosed = false
+        var past: Set<Event> = []
         var watchers: [Int: (event: Event, call: @Sendable () -> Void)] = [:]
         var nextWatcher = 0
         var unread = 0
         var unreadSince: NIODeadline?
+    }
+
+    /// How the body of the next response is sent.
+    enum AnswerForm: UInt8 {
+        /// Whole, with its length in the head.
+        case whole
+        /// Piece by piece, for as long as its source goes on.
+        case stream
+        /// Not at all: the response to a `HEAD` whose `GET` would be a stream.
+        case headOfStream
     }
 
     /// The connection whose request the current task handles.
@@ -33,6 +44,7 @@ final class ClientConnection: Sendable {
     private let state = Mutex(State())
     /// Since when no request is in flight, in nanoseconds of the loop's clock; 0 during a request.
     private let idle = Atomic<UInt64>(0)
+    private let form = Atomic(AnswerForm.whole.rawValue)
 
     /// Creates a connection whose tasks run on `executor`.
     init(_ channel: any Channel, executor: any TaskExecutor) {
@@ -42,6 +54,12 @@ final class ClientConnection: Sendable {
 
     /// Closes the connection.
     func close() { channel.close(promise: nil) }
+
+    /// The form of the next response; responses of one connection are made one after another.
+    var nextAnswer: AnswerForm {
+        get { AnswerForm(rawValue: form.load(ordering: .relaxed)) ?? .whole }
+        set { form.store(newValue.rawValue, ordering: .relaxed) }
+    }
 }
 
 // MARK: - Idle
@@ -73,33 +91,38 @@ extension ClientConnection {
     /// Records that the connection is closed.
     func connectionClosed() { notify(.closed) }
 
+    /// Records that the server is shutting down.
+    func serverShutsDown() { notify(.shuttingDown) }
+
     private func notify(_ event: Event) {
         let calls = state.withLock { state in
-            state.hasStopped = true
-            if event == .closed { state.isClosed = true }
-            return state.watchers.values.filter { $0.event == .stopped || event == .closed }.map(\.call)
+            // A client whose connection is closed has stopped too.
+            let news = Set(event == .closed ? [.stopped, .closed] : [event]).subtracting(state.past)
+            state.past.formUnion(news)
+            return state.watchers.values.filter { news.contains($0.event) }.map(\.call)
         }
         for call in calls { call() }
     }
 
     /// Whether the client has closed its sending side.
-    var hasStopped: Bool { state.withLock { $0.hasStopped } }
+    var hasStopped: Bool { state.withLock { $0.past.contains(.stopped) } }
 
     /// Whether the connection is closed.
-    var isClosed: Bool { state.withLock { $0.isClosed } }
+    var isClosed: Bool { state.withLock { $0.past.contains(.closed) } }
 
     /// Calls `call` when `event` happens, at once if it has happened.
-    private func watch(_ event: Event, _ call: @escaping @Sendable () -> Void) -> Int {
+    func watch(_ event: Event, _ call: @escaping @Sendable () -> Void) -> Int {
         let (key, isPast) = state.withLock { state in
             state.nextWatcher += 1
             state.watchers[state.nextWatcher] = (event, call)
-            return (state.nextWatcher, event == .closed ? state.isClosed : state.hasStopped)
+            return (state.nextWatcher, state.past.contains(event))
         }
         if isPast { call() }
         return key
     }
 
-    private func unwatch(_ key: Int) { state.withLock { _ = $0.watchers.removeValue(forKey: key) } }
+    /// Ends a watch.
+    func unwatch(_ key: Int) { state.withLock { _ = $0.watchers.removeValue(forKey: key) } }
 
     /// Runs work that is useless once the client has gone, and cancels it then.
     ///

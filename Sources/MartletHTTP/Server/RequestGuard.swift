@@ -28,6 +28,8 @@ final class RequestGuard: ChannelDuplexHandler {
     /// Whether an incomplete head has arrived.
     private var isBeginning = false
     private var bodyBytes = 0
+    /// Whether the last request speaks HTTP/1.0, which knows no chunks; none comes behind it.
+    private var isOld = false
     private var closes = false
     private var isDiscarding = false
     private var deadline: Scheduled<Void>?
@@ -35,7 +37,11 @@ final class RequestGuard: ChannelDuplexHandler {
     private var readingDeadline: Scheduled<Void>?
     /// Runs while a large response is unread, however steadily it is read.
     private var answerDeadline: Scheduled<Void>?
+    /// The number of large responses, or of pieces of a stream, that are not read yet.
     private var largeAnswers = 0
+    private var form = ClientConnection.AnswerForm.whole
+    /// Runs while a stream ends in a shutdown.
+    private var streamDeadline: Scheduled<Void>?
     /// Whether the server is shutting down, which limits every client to ``ServerSettings/shutdownDeadline``.
     private var isShuttingDown = false
 
@@ -84,6 +90,7 @@ final class RequestGuard: ChannelDuplexHandler {
         stopClock()
         readingDeadline?.cancel()
         answerDeadline?.cancel()
+        streamDeadline?.cancel()
         link.connectionClosed()
         if let admission { connections.leave(link, admission) }
         context.fireChannelInactive()
@@ -131,6 +138,7 @@ extension RequestGuard {
         link.becomeBusy()
         bodyBytes = 0
         if !head.isKeepAlive { closes = true }
+        if head.version == .http1_0 { isOld = true }
         let length = head.headers.first(name: "content-length").flatMap { Int($0) } ?? 0
         guard head.headers.first(name: "expect")?.lowercased() == "100-continue", length <= settings.bulkLimit,
             unanswered == 1
@@ -178,20 +186,34 @@ extension RequestGuard {
         case .head(var head):
             if head.headers["connection"].contains(where: { $0.lowercased() == "close" }) { closes = true }
             if closes, unanswered == 1 { head.headers.replaceOrAdd(name: "connection", value: "close") }
+            // An interim response stands before the one whose form is known.
+            if head.status.code >= 200 { form = link.nextAnswer }
+            if form == .stream, isOld, unanswered == 1 {
+                head.version = .http1_0
+                closes = true
+            }
             context.write(wrapOutboundOut(.head(head)), promise: promise)
-        case .body(.byteBuffer(let buffer)) where buffer.readableBytes >= Self.largeAnswer:
+        case .body(.byteBuffer(let buffer)) where form == .stream || buffer.readableBytes >= Self.largeAnswer:
             context.write(data, promise: watched(promise, buffer.readableBytes, context))
         case .body: context.write(data, promise: promise)
         case .end where closes && unanswered == 1:
             unanswered = 0
             let written = promise ?? context.eventLoop.makePromise()
             written.futureResult.assumeIsolated().whenComplete { _ in self.leave(context) }
-            context.write(data, promise: written)
+            end(data, written, context)
         case .end:
             unanswered -= 1
             if unanswered == 0 { rest(context) }
-            context.write(data, promise: promise)
+            end(data, promise, context)
         }
+    }
+
+    private func end(_ data: NIOAny, _ promise: EventLoopPromise<Void>?, _ context: ChannelHandlerContext) {
+        guard form != .whole else { return context.write(data, promise: promise) }
+        // The encoder would send the end of a body, which the response to a `HEAD` does not have.
+        if form == .headOfStream { promise?.succeed() } else { context.write(data, promise: promise) }
+        form = .whole
+        link.nextAnswer = .whole
     }
 
     /// No request is in flight; the rest of a refused body has the deadline of a head.
@@ -205,14 +227,15 @@ extension RequestGuard {
         _ promise: EventLoopPromise<Void>?, _ count: Int, _ context: ChannelHandlerContext
     ) -> EventLoopPromise<Void> {
         largeAnswers += 1
-        if answerDeadline == nil { answerDeadline = closing(after: settings.answerDeadline, context) }
+        // Each piece of a stream must be read in time; a stream as a whole has no end.
+        let limit = form == .stream ? settings.readingDeadline : settings.answerDeadline
+        if answerDeadline == nil { answerDeadline = closing(after: limit, context) }
         let written = promise ?? context.eventLoop.makePromise()
         written.futureResult.assumeIsolated().whenComplete { _ in
             self.connections.wasRead(count, by: self.link)
             self.largeAnswers -= 1
             self.answerDeadline?.cancel()
-            self.answerDeadline =
-                self.largeAnswers > 0 ? self.closing(after: self.settings.answerDeadline, context) : nil
+            self.answerDeadline = self.largeAnswers > 0 ? self.closing(after: limit, context) : nil
         }
         return written
     }
@@ -236,7 +259,10 @@ extension RequestGuard {
     /// Shortens the deadlines that run, so that a client which sends or reads nothing holds up the shutdown only briefly.
     private func shutDown(_ context: ChannelHandlerContext) {
         isShuttingDown = true
+        link.serverShutsDown()
         if deadline != nil { expect(within: settings.shutdownDeadline, context) }
+        // The stream itself ends at once; a client that does not read on would hold up its last piece.
+        if form == .stream { streamDeadline = closing(after: settings.streamEnd, context) }
         if let running = readingDeadline {
             running.cancel()
             readingDeadline = closing(after: settings.shutdownDeadline, context)

@@ -62,6 +62,14 @@ public struct ServerSettings: Sendable {
     public var maxWaitsPerCaller = 200
     /// The most concurrent waits of all callers.
     public var maxWaits = 500
+    /// The most streams of one caller.
+    public var maxStreamsPerCaller = 300
+    /// The most streams of all callers.
+    public var maxStreams = 500
+    /// How long after its last piece a stream says that it is still there.
+    public var streamPause = Duration.seconds(15)
+    /// How long a client may take to read the rest of a stream while the server is shutting down.
+    public var streamEnd = Duration.milliseconds(500)
 
     /// The version that the description of the API shows.
     public var version = "0"

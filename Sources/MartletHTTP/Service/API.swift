@@ -16,6 +16,9 @@ struct API: Sendable {
     let waits: WaitLimit
     /// The description of the API.
     let documents: DocumentCache
+    /// The streams that are open.
+    let streams: WaitLimit
+    let events = EventMetrics()
     /// Whether the process makes progress; a server that answers does.
     var isAlive: @Sendable () -> Bool = { true }
     /// Pages of jobs may be large, so only some are built at a time.
@@ -33,7 +36,16 @@ struct API: Sendable {
         self.checks = checks
         self.findings = findings
         documents = DocumentCache(settings: settings)
-        waits = WaitLimit(perCaller: settings.maxWaitsPerCaller, total: settings.maxWaits)
+        waits = WaitLimit(
+            perCaller: settings.maxWaitsPerCaller, total: settings.maxWaits,
+            words: .init(
+                tooMany: .tooManyWaits, many: "requests of this caller wait already; ask without ?wait, or later",
+                full: .waitsFull, all: "requests wait already; ask without ?wait, or later"))
+        streams = WaitLimit(
+            perCaller: settings.maxStreamsPerCaller, total: settings.maxStreams,
+            words: .init(
+                tooMany: .tooManyStreams, many: "streams of this caller are open already; close one, or ask later",
+                full: .streamsFull, all: "streams are open already; ask later"))
     }
 
     /// Builds a page when a permit is free.

@@ -34,13 +34,14 @@ struct APIResponder: HTTPResponder {
 
     /// Creates a responder for all routes, or for those of probes.
     init(
-        api: API, authenticator: Authenticator, isForProbes: Bool = false, connections: ConnectionTable, logger: Logger
+        api: API, authenticator: Authenticator, isForProbes: Bool = false, routes: [Route] = Route.all,
+        connections: ConnectionTable, logger: Logger
     ) {
         self.api = api
         self.authenticator = authenticator
         self.connections = connections
         self.isForProbes = isForProbes
-        matcher = RouteMatcher(isForProbes ? Route.probes : Route.all)
+        matcher = RouteMatcher(isForProbes ? Route.probes : routes)
         requestLog = RequestLog(logger: logger)
         bodies = ByteBudget(limit: api.settings.bodyBudget)
     }
@@ -60,8 +61,32 @@ struct APIResponder: HTTPResponder {
             _ = reserveMemory(for: reply, request.method, isOwed: true)
         }
         note.status = reply.status.code
-        requestLog.write(note, took: ContinuousClock.now - start)
-        return response(reply, note.requestID, isHead: request.method == .head)
+        let isHead = request.method == .head
+        if reply.stream != nil { ClientConnection.current?.nextAnswer = isHead ? .headOfStream : .stream }
+        guard let source = reply.stream, !isHead else {
+            requestLog.write(note, took: ContinuousClock.now - start)
+            return response(reply, note.requestID, body: isHead ? Self.emptyBody(of: reply) : nil)
+        }
+        return response(reply, note.requestID, body: streamed(source, note, since: start))
+    }
+
+    /// The body of a stream; its request is logged when it ends.
+    private func streamed(
+        _ source: any ReplySource, _ note: RequestLog.Note, since start: ContinuousClock.Instant
+    ) -> ResponseBody {
+        let (stream, requestLog) = (ReplyStream(source: source, connections: connections), requestLog)
+        return ResponseBody { writer in
+            var record = StreamRecord()
+            defer { requestLog.write(note, took: ContinuousClock.now - start, stream: record) }
+            try await stream.send(to: &writer, &record)
+            try await writer.finish(nil)
+        }
+    }
+
+    /// The body of a response to `HEAD`; that of a stream has no length that could be told.
+    private static func emptyBody(of reply: Reply) -> ResponseBody {
+        guard reply.stream != nil else { return ResponseBody() }
+        return ResponseBody { writer in try await writer.finish(nil) }
     }
 
     private func answer(
@@ -82,7 +107,8 @@ struct APIResponder: HTTPResponder {
         note.caller = caller.name
         note.seesCauses = caller.seesCauses
         let call = Call(
-            requestID: note.requestID, caller: caller, route: route, parameters: match?.parameters ?? [:],
+            requestID: note.requestID, caller: caller, route: route, isHead: request.method == .head,
+            parameters: match?.parameters ?? [:],
             query: try Query(request.uri.queryParameters.map { ($0.key, $0.value) }, known: route.query),
             headers: request.headers, store: api.store)
         guard route.isLarge else { return try await finish(call, request) }
@@ -181,19 +207,21 @@ struct APIResponder: HTTPResponder {
         }
     }
 
-    private func response(_ reply: Reply, _ requestID: String, isHead: Bool) -> Response {
+    private func response(_ reply: Reply, _ requestID: String, body: ResponseBody?) -> Response {
         var headers = reply.headers
         headers.reserveCapacity(headers.count + 6)
         // No handler sets these headers, so they are appended without a search.
         func add(_ name: HTTPField.Name, _ value: String) { headers.append(HTTPField(name: name, value: value)) }
-        if !reply.bytes.isEmpty { add(.contentType, reply.contentType) }
-        if reply.status != .notModified, reply.status != .noContent { add(.contentLength, String(reply.bytes.count)) }
+        if !reply.bytes.isEmpty || reply.stream != nil { add(.contentType, reply.contentType) }
+        if reply.status != .notModified, reply.status != .noContent, reply.stream == nil {
+            add(.contentLength, String(reply.bytes.count))
+        }
         add(.cacheControl, reply.cacheControl)
         add(.xContentTypeOptions, "nosniff")
         add(.requestID, requestID)
-        let body =
-            isHead || reply.bytes.isEmpty ? ResponseBody() : ResponseBody(byteBuffer: ByteBuffer(bytes: reply.bytes))
-        return Response(status: reply.status, headers: headers, body: body)
+        let whole: ResponseBody =
+            reply.bytes.isEmpty ? ResponseBody() : ResponseBody(byteBuffer: ByteBuffer(bytes: reply.bytes))
+        return Response(status: reply.status, headers: headers, body: body ?? whole)
     }
 
     /// The caller's request id if it is safe, otherwise a new one.

@@ -10,6 +10,8 @@ struct Call: Sendable {
     var requestID: String
     var caller: Caller
     var route: Route
+    /// Whether only the head of the response is asked for.
+    var isHead = false
     var parameters: [String: String]
     var query: Query
     var headers: HTTPFields

@@ -8,6 +8,8 @@ extension HTTPField.Name {
     static let requestID = known("X-Request-ID")
     static let idempotencyKey = known("Idempotency-Key")
     static let fetchSite = known("Sec-Fetch-Site")
+    static let lastEventID = known("Last-Event-ID")
+    static let accelBuffering = known("X-Accel-Buffering")
 
     /// A name that is known to be valid.
     private static func known(_ name: StaticString) -> HTTPField.Name {
@@ -37,6 +39,8 @@ struct Reply: Sendable {
     var bytes: [UInt8]
     /// Who may keep it, and how long.
     var cacheControl = "no-store"
+    /// What sends the body piece by piece instead of ``bytes``.
+    var stream: (any ReplySource)?
     var headers: HTTPFields = [:]
 
     /// A JSON response.
@@ -51,6 +55,14 @@ struct Reply: Sendable {
         self.status = status
         contentType = type
         self.bytes = bytes
+    }
+
+    /// A response whose body goes on for as long as its source does; a response to `HEAD` needs none.
+    init(streaming source: (any ReplySource)?, type: String) {
+        status = .ok
+        contentType = type
+        bytes = []
+        stream = source ?? EmptySource()
     }
 
     /// The same response with another header.

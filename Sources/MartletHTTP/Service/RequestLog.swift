@@ -27,16 +27,21 @@ struct RequestLog: Sendable {
 
     init(logger: Logger) { self.logger = logger }
 
-    func write(_ note: Note, took: Duration) {
+    /// Writes the line of a request; that of a stream at its end, with how it went.
+    func write(_ note: Note, took: Duration, stream: StreamRecord? = nil) {
         let method = Self.methods.contains(note.method) ? note.method : "OTHER"
-        meters.count(method: method, route: note.route, status: note.status, took: took)
-        logger.log(
-            level: note.isPolled && note.status < 400 ? .debug : .info, "request",
-            metadata: [
-                "request_id": .string(note.requestID), "method": .string(method), "route": .string(note.route),
-                "status": .stringConvertible(note.status), "caller": .string(note.caller),
-                "duration_ms": .stringConvertible((took.inSeconds * 100_000).rounded() / 100),
-            ])
+        // How long a client listens says nothing of the server.
+        meters.count(method: method, route: note.route, status: note.status, took: stream == nil ? took : nil)
+        var metadata: Logger.Metadata = [
+            "request_id": .string(note.requestID), "method": .string(method), "route": .string(note.route),
+            "status": .stringConvertible(note.status), "caller": .string(note.caller),
+            "duration_ms": .stringConvertible((took.inSeconds * 100_000).rounded() / 100),
+        ]
+        if let stream {
+            metadata["bytes"] = .stringConvertible(stream.bytes)
+            metadata["end"] = .string(stream.end.rawValue)
+        }
+        logger.log(level: note.isPolled && note.status < 400 ? .debug : .info, "request", metadata: metadata)
     }
 
     /// Logs an error of a dependency that was reported to a client; at debug when the reader has gone.
@@ -75,7 +80,7 @@ final class HTTPMetrics: Sendable {
 
     private let pairs = Mutex<[Key: Pair]>([:])
 
-    func count(method: String, route: String, status: Int, took: Duration) {
+    func count(method: String, route: String, status: Int, took: Duration?) {
         let pair = pairs.withLock { pairs in
             let key = Key(method: method, route: route, status: status)
             if let pair = pairs[key] { return pair }
@@ -89,6 +94,6 @@ final class HTTPMetrics: Sendable {
             return pair
         }
         pair.requests.increment()
-        pair.seconds.recordNanoseconds(Int64(took.inSeconds * 1e9))
+        if let took { pair.seconds.recordNanoseconds(Int64(took.inSeconds * 1e9)) }
     }
 }

@@ -1,4 +1,4 @@
-// Limits concurrent waits per caller and in total.
+// Limits concurrent waits, or streams, per caller and in total.
 
 import HTTPTypes
 import MartletJSON
@@ -11,11 +11,21 @@ final class WaitLimit: Sendable {
         var byCaller: [String: Int] = [:]
     }
 
+    /// What a refusal says: its code, and the sentence behind the number; of one caller, and of all.
+    struct Words: Sendable {
+        var tooMany: ProblemCode
+        var many: String
+        var full: ProblemCode
+        var all: String
+    }
+
+    private let words: Words
     private let perCaller: Int
     private let total: Int
     private let state = Mutex(State())
 
-    init(perCaller: Int, total: Int) {
+    init(perCaller: Int, total: Int, words: Words) {
+        self.words = words
         self.perCaller = perCaller
         self.total = total
     }
@@ -27,18 +37,17 @@ final class WaitLimit: Sendable {
         return try await wait()
     }
 
-    private func enter(_ name: String) throws(HTTPProblem) {
+    /// Takes a place; throws 429 at the caller's limit, 503 at the total limit.
+    func enter(_ name: String) throws(HTTPProblem) {
         try state.withLock { state throws(HTTPProblem) in
             guard state.byCaller[name, default: 0] < perCaller else {
                 throw HTTPProblem(
-                    .tooManyWaits,
-                    "\(perCaller) requests of this caller wait already; ask without ?wait, or later"
+                    words.tooMany, "\(perCaller) \(words.many)"
                 ).with("limit", .int(perCaller)).with(.retryAfter, "1")
             }
             guard state.total < total else {
                 throw HTTPProblem(
-                    .waitsFull,
-                    "\(total) requests wait already; ask without ?wait, or later"
+                    words.full, "\(total) \(words.all)"
                 ).with("outcome", "not-executed").with(.retryAfter, "1")
             }
             state.total += 1
@@ -46,7 +55,8 @@ final class WaitLimit: Sendable {
         }
     }
 
-    private func leave(_ name: String) {
+    /// Gives a place back.
+    func leave(_ name: String) {
         state.withLock { state in
             state.total -= 1
             let left = state.byCaller[name, default: 1] - 1

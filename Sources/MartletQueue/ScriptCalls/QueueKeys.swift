@@ -14,11 +14,14 @@ struct QueueKeys: Sendable {
     let meta: String
     /// The list on which idle workers wait.
     let wake: String
+    /// The stream of what happened, while anybody listens.
+    let events: String
 
     init(prefix: String, queue: QueueName) {
         self.prefix = "\(prefix):{\(queue)}:"
         arguments = RedisArguments(self.prefix)
         meta = self.prefix + "meta"
         wake = self.prefix + "wake"
+        events = self.prefix + "events"
     }
 }

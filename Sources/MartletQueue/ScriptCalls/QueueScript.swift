@@ -27,7 +27,8 @@ package enum QueueScript: Int, CaseIterable, Sendable {
 ///
 /// A file needs only files before it.
 package enum ScriptFile: String, CaseIterable, Sendable {
-    case runtime, values, order, hooks, changes, places, dues, wake, locate, finish, promote, attempts, claims, homes
+    case runtime, values, order, hooks, events, changes, places, dues, plan, wake, locate, finish, promote, attempts, claims
+    case homes
     case enqueue, turn, beat, sweep, control, configure, read, audit, repair, remove, global, permissions
 
     /// The file's text.
@@ -37,9 +38,11 @@ package enum ScriptFile: String, CaseIterable, Sendable {
         case .values: PackageResources.values_lua
         case .order: PackageResources.order_lua
         case .hooks: PackageResources.hooks_lua
+        case .events: PackageResources.events_lua
         case .changes: PackageResources.changes_lua
         case .places: PackageResources.places_lua
         case .dues: PackageResources.dues_lua
+        case .plan: PackageResources.plan_lua
         case .wake: PackageResources.wake_lua
         case .locate: PackageResources.locate_lua
         case .finish: PackageResources.finish_lua

@@ -15,7 +15,7 @@ enum Schema {
     /// The keys of a queue that are not indexes, without the queue's prefix, and their Redis types.
     static let otherKeys: [(name: String, type: String)] = [
         ("meta", "hash"), ("wake", "list"), ("claims", "hash"), ("unique", "hash"), ("tomb", "zset"), ("tombs", "hash"),
-        ("workers", "hash"),
+        ("workers", "hash"), ("events", "stream"),
     ]
     /// All keys of a queue except those of jobs, and their Redis types.
     static let keys = believed.map { (name: $0.rawValue, type: "zset") } + otherKeys
@@ -66,7 +66,7 @@ extension Schema {
             local IS_INDEX, IS_FINAL = \(set(indexes)), \(set(final))
             local MORE_FIELDS = \(list(moreFields.map(\.rawValue)))
             local SETTINGS = { \(StoredSetting.allCases.map(lua).joined(separator: ", ")) }
-            local PLAN = { halted = 0, \(plan.map { "\($0.rawValue) = \($0.standard)" }.joined(separator: ", ")) }
+            local PLAN = { halted = 0, listen = 0, \(plan.map { "\($0.rawValue) = \($0.standard)" }.joined(separator: ", ")) }
             local PLAN_NAMES = \(list(plan.map(\.rawValue)))
 
             """

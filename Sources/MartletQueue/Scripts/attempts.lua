@@ -1,6 +1,6 @@
 -- The end of attempts that have more to say than that they completed.
 --
--- needs: runtime values changes places dues wake locate finish
+-- needs: runtime values events changes places dues wake locate finish
 -- `tally` belongs to one call: `ended` has the tokens of the jobs that were settled, `completed` counts those that
 -- completed here, `ready` those that came into line, and `earliest` is when the first delayed one falls due.
 local function new_tally() return { ended = {}, completed = 0, ready = 0, earliest = nil } end
@@ -27,8 +27,17 @@ local function after(q, delay, job)
     return place_now(q, job.r), false
 end
 
+-- What listeners hear of an attempt that ended without the job's end: `job.how` it did, and `job.why`.
+local function tell_back(q, job, state, due)
+    local kind = state == 'paused' and state or job.how
+    events.tell(q, kind, job.id, state, state == 'retrying' and due or nil, job.failures, job.why) --@ back-told
+end
+
 -- Out of active without being finished: where it goes depends on what was asked for meanwhile and on its time.
 local function put_back(q, tally, job, token, progress, due, waits, ...)
+    if q.log then
+        tell_back(q, job, wants(job.w, 'pause') and 'paused' or waits and 'retrying' or 'queued', due)
+    end
     if wants(job.w, 'pause') then --@ pause-wanted
         spend(q, job, token, progress, 'v', q.stamp, 'at', moved(job.at, due), ...)
         write(q, 'HDEL', q.keys.job .. job.id, 'w') --@ pause-unwanted
@@ -51,6 +60,7 @@ local function put_off(q, tally, job, token, delay, body, progress, is_unknown)
     local due, waits = place_of(job.at), nil --@ release-place
     if due then waits = is_early(q, due) end
     if delay or not due then due, waits = after(q, delay, job) end
+    job.how, job.why = 'released', body
     -- Given back by a worker that does not know its type: the job says so, and since when.
     if is_unknown then
         local since = job.s or q.stamp --@ unknown-since
@@ -66,9 +76,11 @@ local function crash(q, tally, job, token, delay, body, progress)
     local lost, in_a_row = lost_again(job.l)
     if in_a_row >= MAX_LOST then
         local why = 'poison: ' .. body .. ', after ' .. in_a_row .. ' losses in a row'
+        job.why = why
         return end_finally(q, job, token, 'failed', progress, 'l', lost, 'e', why)
     end
     local due, waits = after(q, delay, job)
+    job.how, job.why = 'lost', body
     return put_back(q, tally, job, token, progress, due, waits, 'l', lost, 'e', body)
 end
 
@@ -100,6 +112,7 @@ local function settle_once(q, tally, id, token, outcome, delay, body, progress)
     if outcome == 'crashed' then return crash(q, tally, job, token, delay, body, progress) end
     local failures = counter_of(job.f) + 1
     local retries = whole(job.m, 0, MOST_RETRIES) or DEFAULT_RETRIES
+    job.how, job.why, job.failures = 'retrying', body, failures
     if outcome == 'permanent' or failures > retries then --@ retries
         return end_finally(q, job, token, 'failed', progress, 'f', failures, 'e', body)
     end

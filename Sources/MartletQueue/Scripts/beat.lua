@@ -1,6 +1,6 @@
 -- A worker says that it lives: extends leases, stores progress and checkpoints, and learns what is wanted of its jobs.
 --
--- needs: runtime values changes
+-- needs: runtime values events changes
 -- args: worker, what it says of itself (JSON), then for each job: id, token, progress or empty, checkpoint or empty.
 -- Answer: `ok`, stops counter, then for each job the ms its lease still runs, or {ms, want}, or -1 (fenced) or -2 (gone).
 -- Cost: 1 command, and for each job HMGET and ZSCORE, HSET only for news, HGET with a checkpoint, a share of one ZADD
@@ -32,7 +32,10 @@ local function beat_of(q, id, token, progress, checkpoint)
     local job = read_job(q, id, HELD_JOB) --@ beat-look
     local till = is_held(job.k, token) and tonumber(call('ZSCORE', q.keys.active, id)) --@ beat-held
     if not till then return (job.k or not job.err and call('EXISTS', key) == 1) and -1 or -2 end
-    if progress ~= '' then write(q, 'HSET', key, 'g', progress, 'v', q.stamp) end --@ beat-progress
+    if progress ~= '' then
+        write(q, 'HSET', key, 'g', progress, 'v', q.stamp) --@ beat-progress
+        if q.log then events.tell(q, 'progress', id, 'active', nil, nil, progress) end --@ beat-told
+    end
     if checkpoint ~= '' then save(q, key, checkpoint) end
     if till - q.now < q.lease * 2 / 3 then --@ beat-third
         local new = renewed(q, job)

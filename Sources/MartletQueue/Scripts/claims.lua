@@ -1,6 +1,6 @@
 -- Claims of jobs that are not fresh, of entries with which something is wrong, and of calls that come again.
 --
--- needs: runtime values hooks changes dues finish
+-- needs: runtime values hooks events changes dues locate finish
 -- What an earlier call of this number handed out and what still holds its token, with a new lease; nothing new.
 local function replay(q, last, results)
     local nonce, ids = match(last, '^%d+ (%S*) ?(.*)$')
@@ -34,12 +34,17 @@ local function examined(q, claim, id, place, hash, is_elsewhere)
     if live(job.k) or is_elsewhere then return repair(q, id, 'queued', false) end --@ elsewhere
     if is_corrupt(job) then --@ corrupt
         count(q, 'repaired', 1)
+        job.why = 'corrupt'
         if finish(q, job, 'queued', 'failed') then write(q, 'HSET', q.keys.job .. id, 'e', 'corrupt') end
         return nil
     end
     local _, in_a_row = losses(job.l)
     if in_a_row >= MAX_LOST - 1 then
-        if claim.chances < 1 then return move(q, job, 'queued', 'delayed', due_at(q, q.now + CHANCE_MS, id)) end
+        if claim.chances < 1 then
+            local due = due_at(q, q.now + CHANCE_MS, id)
+            if q.log then events.tell(q, 'postponed', id, state_of('delayed', job.k), due) end --@ chance-told
+            return move(q, job, 'queued', 'delayed', due)
+        end
         claim.chances = claim.chances - 1
     end
     if on_claim(q, job) then return nil end

@@ -1,27 +1,15 @@
 -- Creates a queue and changes its settings and pause flags.
 --
--- needs: runtime wake
--- args: `create`, flag of pause-all, its version, epoch: a word that no other queue has
+-- needs: runtime events plan wake
+-- args: `create`, flag of pause-all, its version, epoch: a word that no other queue has, until when anybody listens to all
+--       queues (ms, or empty)
 --     | `set`, pairs of setting and value (empty takes it back to its default)
 --     | `environment`, pairs: as `set`, but only where the value differs from the environment's last one
 --     | `pause`, reason, who  |  `resume`
 --     | `pause_all`, flag, version, reason, who
+--     | `listen`, ms, id of an entry or empty → `ok`, id of the last entry of the stream, whether the named one is still there
+--       (1 or 0): for so long what happens is published.
 -- Answer: `ok`, or {`bad`, setting}, or `busy` when `step` would change while jobs wait.
-
--- Puts the settings that every call needs into one field; called behind each change of one of them.
-local function make_plan(q)
-    local meta, words = q.keys.meta, {}
-    local set = call('HMGET', meta, unpack(PLAN_NAMES))
-    for i = 1, #PLAN_NAMES do
-        local name, value = PLAN_NAMES[i], tonumber(set[i])
-        q[name] = value or PLAN[name]
-        if value and value ~= PLAN[name] then words[#words + 1] = name .. '=' .. format('%.0f', value) end
-    end
-    local flags = call('HMGET', meta, 'paused', 'paused_all')
-    q.halted = flags[1] == '1' or flags[2] == '1'
-    if q.halted then words[#words + 1] = 'halted=1' end
-    call('HSET', meta, 'plan', concat(words, ' '))
-end
 
 local verbs = {}
 
@@ -31,6 +19,12 @@ function verbs.create(q, args)
     call('HSET', meta, 'schema', SCHEMA, 'clock', 0, 'stops', 0, 'plan', '', 'created', 0, 'completed', 0, 'deleted', 0,
         'repaired', 0, 'global_version', args[3], 'epoch', args[4] or '')
     if args[2] == '1' then call('HSET', meta, 'paused_all', '1') end
+    local listen = whole(args[5] or '', 0, MOST_EXACT)
+    if listen and listen > q.now then --@ create-listens
+        call('HSET', meta, 'listen_until', listen)
+        q.log = {}
+        events.of_queue(q, 'created')
+    end
     make_plan(q)
     return { 'ok' }
 end
@@ -54,18 +48,21 @@ end
 local function apply(q, args, is_environment)
     local no = bad_setting(q, args)
     if no then return no end --@ settings-checked
-    local meta = q.keys.meta
+    local meta, changed = q.keys.meta, {}
     for i = 2, #args, 2 do
         local name, value = args[i], args[i + 1]
         if not is_environment then
             set_one(meta, name, value)
+            changed[#changed + 1] = name
         elseif call('HGET', meta, name .. '_env') ~= value then --@ environment
             call('HSET', meta, name .. '_env', value)
             set_one(meta, name, value)
+            changed[#changed + 1] = name
         end
     end
     local before = q.limit
     make_plan(q)
+    if q.log and #changed > 0 then events.of_queue(q, 'configured', concat(changed, ' ')) end --@ configured-told
     if q.limit ~= before then wake(q, call('ZCARD', q.keys.queued)) end --@ limit-wakes
     return { 'ok' }
 end
@@ -73,21 +70,22 @@ end
 function verbs.set(q, args) return apply(q, args, false) end
 function verbs.environment(q, args) return apply(q, args, true) end
 
--- After a flag of a pause has changed.
-local function pause_changed(q)
+-- After a flag of a pause has changed: what listeners hear names who did it, and behind a line break the reason.
+local function pause_changed(q, kind, who, why)
     make_plan(q)
+    if q.log then events.of_queue(q, kind, who and who .. '\n' .. why) end --@ pause-told
     if q.halted then call('DEL', q.keys.wake) else wake(q, call('ZCARD', q.keys.queued)) end --@ resume-wakes
     return { 'ok' }
 end
 
 function verbs.pause(q, args)
     call('HSET', q.keys.meta, 'paused', '1', 'paused_reason', args[2], 'paused_by', args[3], 'paused_at', q.now)
-    return pause_changed(q) --@ pause-planned
+    return pause_changed(q, 'paused', args[3], args[2]) --@ pause-planned
 end
 
 function verbs.resume(q, _)
     call('HDEL', q.keys.meta, 'paused', 'paused_reason', 'paused_by', 'paused_at')
-    return pause_changed(q) --@ resume-planned
+    return pause_changed(q, 'resumed') --@ resume-planned
 end
 
 function verbs.pause_all(q, args)
@@ -95,14 +93,38 @@ function verbs.pause_all(q, args)
     -- Whoever read an older version of the global flag is late and changes nothing.
     local version = whole(args[3], 0, MOST_EXACT)
     if not version then return error_reply('BADARG version') end
-    if version < (tonumber(call('HGET', meta, 'global_version')) or 0) then return { 'ok' } end --@ pause-all-late
+    local known = tonumber(call('HGET', meta, 'global_version')) or 0
+    if version < known then return { 'ok' } end --@ pause-all-late
+    -- Every process repeats the last one now and then: that is nothing new.
+    if version == known then q.log = nil end --@ pause-all-again
     call('HSET', meta, 'global_version', version)
     if args[2] == '1' then
         call('HSET', meta, 'paused_all', '1', 'paused_all_reason', args[4], 'paused_all_by', args[5])
     else
         call('HDEL', meta, 'paused_all', 'paused_all_reason', 'paused_all_by')
     end
-    return pause_changed(q)
+    if args[2] == '1' then return pause_changed(q, 'paused', args[5], args[4]) end
+    return pause_changed(q, 'resumed')
+end
+
+-- Listeners come again before the time is over. Where it was over, or nobody had come before, something may have happened
+-- unheard: an entry says so to whoever reads on from before it. A stream that listeners know has an entry, so there is a
+-- last one to read on from.
+function verbs.listen(q, args)
+    local window, meta, stream = whole(args[2], 1, MAX_WAIT), q.keys.meta, q.keys.events
+    if not window then return error_reply('BADARG listen') end
+    local last = look('XREVRANGE', stream, '+', '-', 'COUNT', 1)
+    local was_heard = q.log and last[1] --@ listen-gap
+    call('HSET', meta, 'listen_until', q.now + window)
+    make_plan(q)
+    q.log = nil
+    if not was_heard then
+        look('XADD', stream, 'MAXLEN', '~', KEPT_EVENTS, '*', '#listening', '')
+        last = look('XREVRANGE', stream, '+', '-', 'COUNT', 1)
+    end
+    local at = last[1] and last[1][1] or '0-0'
+    local is_whole = args[3] == '' or args[3] == '0-0' or look('XRANGE', stream, args[3], args[3])[1] --@ listen-whole
+    return { 'ok', at, is_whole and 1 or 0 }
 end
 
 -- The one function that works on a queue which does not exist: it creates it.
@@ -114,5 +136,7 @@ function functions.configure(keys, args)
     if q.refused and verb ~= 'create' then return q.refused end
     local act = verbs[verb]
     if not act then return error_reply('BADVERB') end
-    return act(q, args)
+    local answer = act(q, args)
+    if q.log then publish(q) end
+    return answer
 end

@@ -1,6 +1,6 @@
 -- What operators ask of single jobs, many at once, each judged by itself.
 --
--- needs: runtime values changes places dues wake locate finish
+-- needs: runtime values events changes places dues wake locate finish
 -- args: verb, priority, delay ms or `@<due ms>`, max retries (the last three for `patch`, else empty), then ids, at most 500.
 --       `retry` may have a new payload in the place of the priority.
 -- Verbs: `pause`, `resume`, `cancel`, `retry`, `run`, `delete`, `patch`; behind `dry ` nothing is written, and the answer is
@@ -151,6 +151,21 @@ local function pretend(q, task, job, result)
     task.met[job.id], q.changes = result, nil
 end
 
+-- What listeners hear of a verb, unless the job's end has told it.
+local TOLD = { pause = 'paused', resume = 'resumed', retry = 'retried', run = 'rescheduled', patch = 'updated' }
+
+local function tell_change(q, task, id, before, now)
+    local kind, later, text = TOLD[task.verb], changes_of(q).added.delayed, nil
+    if now == 'active' and (task.verb == 'pause' or task.verb == 'cancel') then
+        kind, text = 'stopping', task.verb
+    elseif task.verb == 'retry' and before == 'queued' then
+        kind = 'updated'
+    elseif task.verb == 'patch' and task.delay then
+        kind = 'rescheduled'
+    end
+    if kind then events.tell(q, kind, id, now, later and later[1], nil, text) end --@ control-told
+end
+
 local JUDGED = { 't', 'k', 'w', 'u', 'd', 'r', 'at' }
 
 -- Judges one id and does what was asked; each is done before the next is looked at, so that an id named twice is judged as
@@ -169,6 +184,7 @@ local function operate(q, task, act, id)
     -- Whatever is written changes what people see of the job.
     local is_changed = #changes.dropped == 0 and (#changes.writes > 0 or next(changes.added))
     if is_changed then write(q, 'HSET', q.keys.job .. id, 'v', q.stamp) end --@ control-changed
+    if q.log and is_changed then tell_change(q, task, id, state, now) end
     if task.is_dry then pretend(q, task, job, result) else commit(q) end --@ control-commit
     return result
 end
@@ -178,6 +194,7 @@ local function control(q, args)
     local act = operations[task.verb]
     if not act then return error_reply('BADVERB') end
     if task.is_bad then return error_reply('BADARG patch') end
+    if task.is_dry then q.log = nil end --@ control-dry-told
     local results = { 'ok' }
     for i = 5, #args do results[#results + 1] = operate(q, task, act, args[i]) end --@ control-each
     if task.is_dry then return results end

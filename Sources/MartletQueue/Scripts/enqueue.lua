@@ -1,6 +1,6 @@
 -- Pushes jobs. All or nothing with mode `atomic`, each judged by itself with `each`.
 --
--- needs: runtime values order places dues wake locate
+-- needs: runtime values order events places dues wake locate
 -- args: mode, then runs of jobs: terms, type, and for each job of the run: id, payload, and n further words of its hash.
 -- The mode may have a number behind it, the level of durability that the caller will wait for (0 to 2). Then a queue that
 -- asks for more answers {`durable`, its level} and nothing happens. From 1 on something is written whatever becomes of
@@ -231,6 +231,16 @@ local function write_hashes(q, push, args)
     end
 end
 
+-- What listeners hear of the jobs that were born.
+local function announce(q, push)
+    local born, special = push.born, push.special
+    for b = 1, push.ready + push.scheduled do
+        local j = born and born[b] or b
+        local waits = special[j] and special[j].delay > 0 --@ push-told
+        events.note(q, (waits and 'scheduled ' or 'pushed ') .. push.kinds[j], push.ids[j])
+    end
+end
+
 local function enqueue(q, args)
     local is_atomic, level, answer = mode_of(q, args[1])
     if answer then return answer end
@@ -252,6 +262,7 @@ local function enqueue(q, args)
     if push.ready > 0 then place_in_line(q, push) end
     if push.scheduled > 0 then in_chunks('ZADD', q.keys.delayed, push.later) end
     write_hashes(q, push, args)
+    if q.log then announce(q, push) end --@ push-announced
     wake(q, push.ready) --@ push-wakes
     wake_for_due(q, push.earliest) --@ push-alarm
     return results

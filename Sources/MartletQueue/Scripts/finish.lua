@@ -1,6 +1,6 @@
 -- The end of jobs: into a final index, or out of the store.
 --
--- needs: runtime values hooks changes
+-- needs: runtime values hooks events changes
 local TOMB_MS, FRESH_MS = 86400000, 60000
 
 -- How long finished jobs stay, and how many of them.
@@ -25,6 +25,7 @@ local function forget(q, job, index)
     dropped[#dropped + 1] = q.keys.job .. job.id
     leave(q, job, index)
     count(q, 'deleted', 1) --@ deleted
+    if q.log then events.note(q, 'deleted', job.id) end --@ deleted-told
 end
 
 local function free_unique(q, job)
@@ -39,9 +40,11 @@ local function end_job(q, job, to)
 end
 
 -- Moves a job to a final index, or out of the store where such jobs are not kept. The caller writes the hash if it stays.
+-- `job.why` and `job.failures` are what listeners hear besides.
 local function finish(q, job, from, to)
     free_unique(q, job)
     end_job(q, job, to)
+    if q.log then events.tell(q, to, job.id, to, nil, job.failures, job.why) end --@ finish-told
     local age, most = retention(q, to)
     if age == 0 or most == 0 then --@ not-kept
         forget(q, job, from)

@@ -13,6 +13,8 @@ function functions.permissions(keys, args)
             is_known, is_allowed = _G.pcall(check, name, part, key)
         elseif name == 'TIME' then
             is_known, is_allowed = _G.pcall(check, name)
+        elseif name == 'XREAD' then
+            is_known, is_allowed = _G.pcall(check, name, 'STREAMS', key, '0')
         else
             is_known, is_allowed = _G.pcall(check, name, key, key, key)
         end

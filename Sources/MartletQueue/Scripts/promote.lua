@@ -1,6 +1,6 @@
 -- Due jobs come into line.
 --
--- needs: runtime values order places
+-- needs: runtime values order events places
 -- The place of a due job with a priority: its due time as far as scores of its priority can tell, behind those before it.
 -- `last` is the last such place and its id. `meta` keeps the place, so that jobs of one ms keep their order when more of
 -- them fall due than one call promotes.
@@ -55,6 +55,9 @@ local function promote(q, most)
     if last.place then call('HSET', keys.meta, 'promoted', last.place) end --@ promoted-kept
     in_chunks('ZADD', keys.queued, line)
     in_chunks('ZREM', keys.delayed, gone) --@ promoted-removed
+    if q.log then
+        for i = 2, #line, 2 do events.note(q, 'due', line[i]) end --@ promoted-told
+    end
     if torn > 0 then call('HINCRBY', keys.meta, 'deleted', torn) end
     if torn + stray > 0 then call('HINCRBY', keys.meta, 'repaired', torn + stray) end
     return #line / 2

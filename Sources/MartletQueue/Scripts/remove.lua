@@ -1,6 +1,6 @@
 -- Empties a queue and deletes it, in bounded steps; no job that has not ended is deleted.
 --
--- needs: runtime values changes finish
+-- needs: runtime values events changes finish
 -- args: `drain`, how many → cancels so many of the jobs that wait: queued, delayed and paused ones
 --     | `empty`, how many → forgets so many of the jobs that have ended
 --     | `delete` → deletes all that the queue has, if it has no job
@@ -42,7 +42,11 @@ end
 local function delete(q)
     local answer, keys = left(q, 0), {}
     if answer[3] + answer[4] + answer[5] > 0 then return answer end --@ delete-empty
-    for i = 1, #KEYS_OF_A_QUEUE do keys[i] = q.keys[KEYS_OF_A_QUEUE[i]] end
+    for i = 1, #KEYS_OF_A_QUEUE do
+        -- Who listens hears of the end as well; the stream goes an hour later.
+        if not (q.log and KEYS_OF_A_QUEUE[i] == 'events') then keys[#keys + 1] = q.keys[KEYS_OF_A_QUEUE[i]] end --@ delete-told
+    end
+    if q.log then events.of_queue(q, 'removed') end
     call('UNLINK', unpack(keys))
     return answer
 end

@@ -1,7 +1,7 @@
 -- Mends what an audit found of one job, one unique key, or the ledger. Only towards a state in which the job runs again or
 -- can be made to: no job is deleted, none is called completed.
 --
--- needs: runtime values changes places finish homes
+-- needs: runtime values events changes places locate finish homes
 -- args: `job`, id, 1 to do it or 0 to say what would be done
 --     | `unique`, key, 1 or 0
 --     | `ledger`, empty, 1 or 0
@@ -161,6 +161,7 @@ local function mend_job(q, log, id)
     end
     local place = mend_place(q, log, job, index, at)
     if place ~= at then enter(q, id, index, place) end
+    if q.log and log.acts > 0 then events.tell(q, 'repaired', id, state_of(index, job.k)) end --@ repair-told
 end
 
 local function mend_unique_key(q, log, key)
@@ -188,6 +189,7 @@ local function mend(q, args)
     local verb, subject, does, log = args[1], args[2], args[3] == '1', { acts = 0 }
     local before
     local then_ = ''
+    if not does then q.log = nil end
     if verb == 'job' then
         before = facts(q, subject)
         mend_job(q, log, subject)

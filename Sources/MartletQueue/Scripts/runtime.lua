@@ -61,6 +61,8 @@ local function read_plan(q, plan)
         if PLAN[name] then q[name] = tonumber(value) or PLAN[name] end
     end
     q.halted = q.halted == 1
+    -- Somebody listens: what happens is gathered, and published when the call ends.
+    if (q.listen or 0) > q.now then q.log = {} end --@ listens
 end
 
 -- What one call knows: the names of the queue's keys, its settings, and the clock. What a call gathers is added to it.
@@ -98,6 +100,22 @@ local function by_verb(verbs)
     end
 end
 
+-- The most words of an entry of the stream, and how many entries are kept of it, about.
+local MOST_WORDS, KEPT_EVENTS = 6000, 2000
+
+-- What happened in this call: one entry of the stream for those who listen, or none. See `events` for its words. It is the
+-- last write of a call, and nothing else depends on it.
+local function publish(q)
+    local log = q.log
+    for i = 2, #log, 2 do
+        if type(log[i]) == 'table' then log[i] = concat(log[i], ' ') end
+    end
+    for i = 1, #log, MOST_WORDS do
+        local last = min(i + MOST_WORDS - 1, #log)
+        look('XADD', q.keys.events, 'MAXLEN', '~', KEPT_EVENTS, '*', unpack(log, i, last)) --@ published
+    end
+end
+
 -- What Redis calls, by name; each file of a function adds its own.
 local functions = {}
 
@@ -107,6 +125,9 @@ local function of_queue(act)
         if not call then capture() end
         local q = begin(keys[1])
         if q.refused then return q.refused end
-        return act(q, args)
+        if not q.log then return act(q, args) end
+        local answer = act(q, args)
+        if q.log then publish(q) end
+        return answer
     end
 end

@@ -1,6 +1,6 @@
 -- The housekeeping that needs nobody in charge: promotes due jobs, takes back those of dead workers, forgets old ones.
 --
--- needs: runtime values changes places wake finish promote
+-- needs: runtime values events changes places plan wake finish promote
 -- args: none.
 -- Answer: `ok`, more (1 when there is more to do at once), promoted, forgotten, then for each job taken back {id, new state}.
 -- Bounds: 1000 promotions, 200 of all else. Any number of processes may call it at any time.
@@ -14,6 +14,7 @@ local function take_back_torn(q, job)
     local key = q.keys.job .. job.id
     count(q, 'repaired', 1)
     write(q, 'HDEL', key, 'w')
+    job.why = 'corrupt'
     if finish(q, job, 'active', 'failed') then
         write(q, 'HSET', key, 'k', '-' .. claims_of(job.k) .. ':', 'e', 'corrupt')
     end
@@ -28,6 +29,7 @@ local function take_back_unclaimed(q, tally, job)
     end
     count(q, 'repaired', 1)
     move(q, job, 'active', 'queued', score(q, place_of(job.at) or place_now(q, job.r), job.r))
+    if q.log then events.tell(q, 'released', job.id, 'queued') end --@ unclaimed-told
     tally.ready = tally.ready + 1
     return nil
 end
@@ -47,14 +49,17 @@ local function take_back(q, tally, id)
         return 'cancelled'
     end
     if in_a_row >= (find(job.k, ':i') and MAX_LOST_APART or MAX_LOST) then --@ sweep-poison
+        local why = 'poison: its worker died ' .. in_a_row .. ' times in a row'
+        job.why = why
         if finish(q, job, 'active', 'failed') then
-            local why = 'poison: its worker died ' .. in_a_row .. ' times in a row'
             write(q, 'HSET', key, 'k', spent, 'l', lost, 'e', why)
         end
         return 'failed'
     end
     write(q, 'HSET', key, 'k', spent, 'l', lost, 'v', q.stamp) --@ sweep-lost
-    if wants(job.w, 'pause') then --@ sweep-pause
+    local is_paused = wants(job.w, 'pause')
+    if q.log then events.tell(q, is_paused and 'paused' or 'lost', id, is_paused and 'paused' or 'queued') end --@ lost-told
+    if is_paused then --@ sweep-pause
         move(q, job, 'active', 'paused', q.now)
         return 'paused'
     end
@@ -130,6 +135,8 @@ local function sweep(q, _)
     forget_workers(q, state[4] or '0')
     note_claimers(q, state[3] or '0')
     commit(q)
+    -- Nobody listens any more: calls need not read so.
+    if q.listen and not q.log then make_plan(q) end --@ sweep-unheard
     local ready = promoted + tally.ready
     if q.limit > 0 and #over > 0 then ready = max(ready, call('ZCARD', q.keys.queued)) end --@ sweep-room
     wake(q, ready) --@ sweep-wakes

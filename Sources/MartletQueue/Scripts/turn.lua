@@ -1,7 +1,7 @@
 -- A worker's turn: ends attempts, each with the proof that its worker still holds the job, then hands out jobs, highest
 -- priority first, oldest first within one priority; what is due is promoted before.
 --
--- needs: runtime changes wake finish promote attempts claims
+-- needs: runtime events changes wake finish promote attempts claims
 -- args: worker, call number, nonce, how many to hand out (0 for none, at most 128), how many of them may be jobs in
 -- their last chance (lost as often in a row as leaves one more before poison), n, then n times id and token of
 -- attempts that completed and have nothing more to say, then for each other attempt six words: id, token, outcome,
@@ -66,6 +66,9 @@ local function complete(q, ids, keys, tokens, n, words)
     local many = words or n
     call('HINCRBY', q.keys.meta, 'completed', many) --@ turn-completed
     if not keeps then call('HINCRBY', q.keys.meta, 'deleted', many) end --@ turn-deleted
+    if not q.log then return end
+    events.note_all(q, 'completed', ids) --@ turn-told
+    if not keeps then events.note_all(q, 'deleted', ids) end
 end
 
 -- Ends attempts; the tally says how many there were, and what came into line.
@@ -141,6 +144,17 @@ local function hand_out(q, claim, line, elsewhere, results)
     return ids, keys, tokens, n, gone
 end
 
+-- What listeners hear of the jobs that were handed out.
+local function tell_started(q, worker, ids, n, results)
+    for i = 1, n do
+        local hash, kind = results[HEAD + 4 * i], ''
+        for k = 1, #hash, 2 do
+            if hash[k] == 't' then kind = hash[k + 1] end
+        end
+        events.note(q, 'started ' .. kind .. '\n' .. worker, ids[i]) --@ started-told
+    end
+end
+
 -- Into `active` before the token is written, and out of line last: cut short in between, a job is found and repaired.
 local function activate(q, claim, ids, keys, tokens, n, results)
     local active, till, entries = q.keys.active, format('%.0f', q.now + q.lease), {} --@ turn-lease
@@ -161,6 +175,7 @@ local function activate(q, claim, ids, keys, tokens, n, results)
         call('HSET', keys[i], 'k', token, 'at', results[HEAD + 4 * i - 1] .. stamped_at)
     end
     call('ZREMRANGEBYRANK', q.keys.queued, '0', n - 1) --@ turn-line
+    if q.log then tell_started(q, claim.worker, ids, n, results) end
 end
 
 -- What may be claimed now: how much room there is, when the next job falls due, and whether no other index holds a job.

@@ -26,6 +26,10 @@ public final class JobStore: Service, Sendable {
     let atomicPushes = AsyncSemaphore(bytes: 64 << 20)
     let memory = MemoryGuard()
     let known = KnownQueues()
+    /// The listeners to events, and the connection that reads for them while there are any.
+    let listeners = EventHub()
+    let eventConnection = Mutex<RedisClient?>(nil)
+    let logger: Logger
     /// The environment's settings of queues; see ``setEnvironment(_:of:)``.
     let environments = Mutex<[QueueName: QueueSettingsChange]>([:])
     /// The most queues; see ``limitQueues(to:)``.
@@ -58,6 +62,7 @@ public final class JobStore: Service, Sendable {
             !prefix.isEmpty && !prefix.contains { "{}".contains($0) }, "a prefix has no braces and is not empty")
         self.prefix = prefix
         self.scripts = scripts
+        self.logger = logger
         let initialRequests: @Sendable () -> InitialRequests? = { [known] in known.initialRequests() }
         redis = RedisClient(configuration, logger: logger, initialRequests: initialRequests)
         waiter = RedisListWaiter(configuration, beside: redis, logger: logger)
@@ -82,6 +87,7 @@ public final class JobStore: Service, Sendable {
                 try await durable
             }
             group.addTask { try await self.waiter.run() }
+            group.addTask { await self.serveEvents() }
             group.addTask { try await self.forgetLevels() }
             group.addTask { try await self.keepLibraries() }
             try await group.next()

@@ -136,7 +136,7 @@ extension JobStore {
         let fields = Queue.words(try await command("HGETALL", globalKey).array ?? [])
         return GlobalFlag(
             paused: fields["paused"] == "1", version: fields["version"].flatMap { Int($0) } ?? 0,
-            reason: fields["reason"] ?? "", by: fields["by"] ?? "")
+            reason: fields["reason"] ?? "", by: fields["by"] ?? "", listenUntil: fields["listen_until"] ?? "")
     }
 }
 
@@ -146,6 +146,8 @@ struct GlobalFlag {
     var version: Int
     var reason: String
     var by: String
+    /// Until when anybody listens to the events of all queues, in ms; empty if nobody ever did.
+    var listenUntil = ""
 
     /// Sets the flag of a queue.
     ///
@@ -169,6 +171,7 @@ extension Queue {
         arguments.append(flag.paused ? "1" : "0")
         arguments.append(flag.version)
         arguments.append(JobStore.newEpoch())
+        arguments.append(flag.listenUntil)
         _ = try await run(.configure, arguments)
         try await applyEnvironmentIfPresent()
     }

@@ -98,6 +98,15 @@ public final class RedisClient: Service, Sendable {
         try await send(request, writesAtOnce: writesAtOnce, timeout: nil, endsOnRefusal: false)
     }
 
+    /// Sends a command that blocks on the server for at most `limit`.
+    package func sendBlocking(_ request: RedisRequest, for limit: Duration) async throws(RedisError) -> RedisValue {
+        try await send(
+            request, timeout: limit + core.configuration.commandTimeout, endsOnRefusal: false)
+    }
+
+    /// The id of the connection, where the configuration asks for it; `nil` while there is none.
+    package var connectionID: Int? { core.clientID }
+
     /// Waits until the server answers.
     ///
     /// - Parameter limit: how long to wait for a connection.

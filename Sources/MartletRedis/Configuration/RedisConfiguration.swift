@@ -51,7 +51,7 @@ public struct RedisConfiguration: Sendable, Hashable {
     package var callsFunctions = true
 
     // Only this process's other connections need the id.
-    var asksForClientID = false
+    package var asksForClientID = false
     var reportsMetrics = true
 
     /// Creates a configuration from a Redis URL.

@@ -157,3 +157,21 @@ func listWorkers(_ queue: Queue) async throws {
         print(report.worker, report.sinceHeartbeat, String(decoding: report.info, as: UTF8.self))
     }
 }
+
+func listen(_ store: JobStore) async throws {
+    let subscription = try await store.events(EventFilter(kinds: [.completed, .failed]))
+    for try await message in subscription {
+        if case .event(let event) = message { print(event.queue, event.kind, event.job?.description ?? "-") }
+    }
+}
+
+func listenToAll(_ store: JobStore) async throws {
+    for try await message in try await store.events() {
+        if case .event(let event) = message { print(event.kind) }
+    }
+}
+
+func chooseEvents(_ id: JobID) -> EventFilter {
+    let filter = EventFilter(jobs: [id], kinds: [.progress, .completed])
+    return filter
+}

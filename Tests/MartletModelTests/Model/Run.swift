@@ -12,7 +12,7 @@ struct Failing: Error, CustomStringConvertible {
     var what: String
 
     enum Check: String, Sendable {
-        case answer, store, wake, audit, trouble
+        case answer, store, wake, audit, events, trouble
     }
 
     var description: String {
@@ -27,13 +27,19 @@ struct Run {
     private(set) var operations: [Operation] = []
     /// What was seen so far, in words of the answers.
     private(set) var sightings: Set<String> = []
+    /// What a listener makes of the events alone.
+    private var heard: Heard?
 
     /// Plays what `next` says until it says nothing more, or something is wrong.
     static func play(
-        on stage: Stage, audits: Bool = true, _ next: (Model) -> Operation?
+        on stage: Stage, audits: Bool = true, listens: Bool = true, _ next: (Model) -> Operation?
     ) async throws -> (run: Run, failing: Failing?) {
         try await stage.clear()
         var run = Run()
+        if listens {
+            try await stage.listen(for: Heard.longest)
+            run.heard = Heard()
+        }
         while let operation = next(run.model) {
             run.operations.append(operation)
             do {
@@ -62,6 +68,9 @@ struct Run {
         }
         if let sleeper = sleeper(view.wakeTokens) {
             throw Failing(operations: operations, check: .wake, what: sleeper)
+        }
+        if let missed = try await heard?.missed(on: stage, model), !missed.isEmpty {
+            throw Failing(operations: operations, check: .events, what: "\n  " + missed.joined(separator: "\n  "))
         }
         guard audits else { return }
         let findings = try await stage.audit()

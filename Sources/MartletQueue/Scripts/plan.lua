@@ -1,0 +1,19 @@
+-- The plan: the settings that every call needs, in one field of `meta`.
+--
+-- needs: runtime
+-- Called behind each change of one of them, and when the last listener has gone.
+local function make_plan(q)
+    local meta, words = q.keys.meta, {}
+    local set = call('HMGET', meta, unpack(PLAN_NAMES))
+    for i = 1, #PLAN_NAMES do
+        local name, value = PLAN_NAMES[i], tonumber(set[i])
+        q[name] = value or PLAN[name]
+        if value and value ~= PLAN[name] then words[#words + 1] = name .. '=' .. format('%.0f', value) end
+    end
+    local flags = call('HMGET', meta, 'paused', 'paused_all', 'listen_until')
+    q.halted = flags[1] == '1' or flags[2] == '1'
+    if q.halted then words[#words + 1] = 'halted=1' end
+    local listen = tonumber(flags[3]) or 0
+    if listen > q.now then words[#words + 1] = 'listen=' .. format('%.0f', listen) end --@ plan-listen
+    call('HSET', meta, 'plan', concat(words, ' '))
+end
