@@ -13,7 +13,8 @@ package enum PermissionCheckup {
     package static let callsName = "functions"
     /// Commands that are called outside scripts, always with one of Martlet's keys.
     package static let outside = [
-        "SADD", "SREM", "SISMEMBER", "SMEMBERS", "HGETALL", "HGET", "HSETNX", "BLPOP", "SET", "PTTL", "XREAD", "XRANGE", "PEXPIRE",
+        "SADD", "SREM", "SISMEMBER", "SMEMBERS", "HGETALL", "HGET", "HSETNX", "BLPOP", "SET", "PTTL", "XREAD", "XRANGE",
+        "PEXPIRE",
     ]
 
     /// Every word of a script that could be a command name, in alphabetical order; most of them are commands.

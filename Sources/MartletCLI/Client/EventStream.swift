@@ -15,7 +15,7 @@ struct StreamMessage: Sendable, Equatable {
     var data = ""
 }
 
-/// Makes messages of the bytes of a stream. Pure.
+/// Makes messages of the bytes of a stream; pure.
 struct StreamParser: Sendable {
     /// The longest line; a longer one is cut off.
     static let longestLine = 1 << 20

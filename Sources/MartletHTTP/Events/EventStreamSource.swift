@@ -100,7 +100,9 @@ final class EventStreamSource: ReplySource {
         }
     }
 
-    /// What there is to send; `nil` when nothing is. A long batch is sent in several pieces, so that it holds up no others.
+    /// What there is to send; `nil` when nothing is.
+    ///
+    /// A long batch is sent in several pieces, so that it holds up no others.
     private func nextPiece(_ state: inout State) -> [UInt8]? {
         guard !state.isStopped else { return nil }
         let now = ContinuousClock.now
