@@ -39,6 +39,8 @@ let package = Package(
         ),
         .target(name: "MartletProcess"),
         .target(name: "MartletJSON", dependencies: ["MartletJobs"]),
+        // The files of the dashboard, embedded in the program.
+        .target(name: "MartletDashboard", resources: [.embedInCode("Assets")]),
         // What tests of handlers use; no part of a service.
         .target(
             name: "MartletTesting",
@@ -121,7 +123,7 @@ let package = Package(
         .target(
             name: "MartletHTTP",
             dependencies: [
-                "MartletQueue", "MartletJSON", "MartletJobs",
+                "MartletDashboard", "MartletQueue", "MartletJSON", "MartletJobs",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "Crypto", package: "swift-crypto"),
@@ -322,8 +324,8 @@ let package = Package(
         .testTarget(
             name: "MartletHTTPTests",
             dependencies: [
-                "MartletHTTP", "MartletJSON", "MartletQueue", "MartletJobs", "MartletRedis", "MartletTelemetry",
-                "TestSupport",
+                "MartletDashboard", "MartletHTTP", "MartletJSON", "MartletQueue", "MartletJobs", "MartletRedis",
+                "MartletTelemetry", "TestSupport",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "Hummingbird", package: "hummingbird"),

@@ -36,13 +36,14 @@ private let expectedAccess: [String: Set<Role>] = [
     "POST /api/v1/queues/{queue}/drain": [.operate], "DELETE /api/v1/queues/{queue}": [],
     "POST /api/v1/pause": [.operate], "POST /api/v1/resume": [.operate], "GET /api/v1/stats": [.read, .operate],
     "GET /api/v1/workers": [.read, .operate], "GET /api/v1/events": [.read, .operate],
-    "GET /metrics": [.read, .operate],
+    "GET /api/v1/system": [.read, .operate], "GET /metrics": [.read, .operate],
+    "GET /api/session": [.produce, .work, .read, .operate],
 ]
 
 /// The routes that ask nobody who they are.
 private let openRoutes: Set<String> = [
     "GET /livez", "GET /readyz", "GET /health", "GET /ready", "GET /openapi.json", "GET /openapi.yaml",
-    "GET /problems/{code}",
+    "GET /problems/{code}", "POST /api/session", "DELETE /api/session",
 ]
 
 extension Route {
@@ -130,7 +131,7 @@ extension Route {
                     method, route.path(id: "foreign", queue: "secret"), route.body(queue: "secret"))
                 switch route.name {
                 case "GET /api/v1/jobs", "GET /api/v1/queues", "GET /api/v1/stats", "GET /api/v1/workers",
-                    "GET /api/v1/events":
+                    "GET /api/v1/events", "GET /api/v1/system", "GET /api/session":
                     #expect(answer.status == 200)
                     #expect(!answer.text.contains("secret"), "\(route.name)")
                 case "POST /api/v1/jobs/actions": #expect(answer.int("failed") == 1)

@@ -84,10 +84,12 @@ private func withStreamServer(
             Reply(streaming: call.isHead ? nil : sources.add(), type: "text/event-stream")
         }
         let connections = ConnectionTable(final, listener: "test")
+        let authenticator = Authenticator(tokens: nil)
         let api = API(
-            store: harness.store, settings: final, downloads: testCatalog, metrics: nil, checks: [], findings: { [] })
+            store: harness.store, settings: final, authenticator: authenticator, downloads: testCatalog, metrics: nil,
+            checks: [], findings: { [] })
         let gateway = APIResponder(
-            api: api, authenticator: Authenticator(tokens: nil), routes: [route] + Route.probes,
+            api: api, authenticator: authenticator, routes: [route] + Route.probes,
             connections: connections, logger: logger)
         let listener = HTTPListener(settings: final, connections: connections, gateway: gateway, logger: logger)
         let (ports, announce) = AsyncStream.makeStream(of: Int.self)

@@ -113,7 +113,8 @@ struct WriteCase: Sendable, CustomTestStringConvertible {
 
 @Suite struct UnknownOutcomeTests {
     @Test func `every route that writes is in the table`() {
-        let writing = Route.all.filter { !$0.isRead }.map(\.name)
+        // A session changes nothing in Redis.
+        let writing = Route.all.filter { !$0.isRead && $0.template != "/api/session" }.map(\.name)
         #expect(Set(writing) == Set(WriteCase.all.compactMap { $0.route?.name }))
     }
 

@@ -134,6 +134,7 @@ struct DevEnvironment {
         let server = port == 8080 ? "" : " --server \(base)"
         Console.standard.out(
             """
+            dashboard  \(base)/ui/
             API        \(base)/api/v1
             downloads  \(base)/api/downloads
             metrics    \(base)/metrics

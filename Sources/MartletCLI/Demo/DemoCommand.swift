@@ -59,7 +59,8 @@ struct DemoCommand: AsyncParsableCommand {
             Console.standard.note(
                 """
                 \(result.line)
-                Still running: \(stage.serverURL)/api/downloads, files in \(stage.downloads). Ctrl-C ends it.
+                Still running: dashboard \(stage.serverURL)/ui/, API \(stage.serverURL)/api/v1, files in \
+                \(stage.downloads). Ctrl-C ends it.
                 """)
             try? await Task.sleep(for: .seconds(1 << 30))
             return result

@@ -1,4 +1,4 @@
-// Authenticates requests: bearer tokens, host names of servers without tokens, and browser origin checks.
+// Authenticates requests: bearer tokens and session cookies, host names of servers without tokens, and browser origin checks.
 
 import HTTPTypes
 import Synchronization
@@ -36,19 +36,45 @@ struct Authenticator: Sendable {
 
     /// The caller of a request; throws 401, or 429 after too many wrong tokens from one address.
     func caller(of head: HTTPRequest, from address: ClientAddress) throws(HTTPProblem) -> Caller {
-        guard let tokens = tokens?.current else { return .local }
-        let words = head.headerFields.value(of: .authorization)?.split(separator: " ", maxSplits: 1) ?? []
-        if words.count == 2, words[0].lowercased() == "bearer",
-            let caller = tokens.caller(presenting: String(words[1].drop { $0 == " " }))
+        guard tokens != nil else { return .local }
+        if let words = head.headerFields.value(of: .authorization)?.split(separator: " ", maxSplits: 1), !words.isEmpty
         {
-            return caller
+            guard words.count == 2, words[0].lowercased() == "bearer" else { throw refusal(from: address) }
+            return try caller(presenting: String(words[1].drop { $0 == " " }), from: address)
         }
-        guard words.isEmpty || failures.allowsAnother(from: address) else {
-            throw HTTPProblem(.tooManyFailures, "too many wrong tokens from this address")
-                .with(.retryAfter, "60")
+        guard let token = SessionCookie.token(in: head.headerFields) else { throw .unauthorized }
+        try checkPage(head)
+        do throws(HTTPProblem) { return try caller(presenting: token, from: address) } catch {
+            // The browser forgets a token that is not valid any more.
+            throw error.with(.setCookie, SessionCookie.cleared)
         }
-        throw HTTPProblem(.unauthorized, "a valid bearer token is needed")
-            .with(.wwwAuthenticate, "Bearer realm=\"martlet\"")
+    }
+
+    /// The caller that a token identifies; throws 401, or 429 after too many wrong tokens from one address.
+    func caller(presenting token: String, from address: ClientAddress) throws(HTTPProblem) -> Caller {
+        guard let tokens = tokens?.current else { return .local }
+        if let caller = tokens.caller(presenting: token) { return caller }
+        throw refusal(from: address)
+    }
+
+    /// Counts a wrong token: 401, or 429 after too many from one address.
+    private func refusal(from address: ClientAddress) -> HTTPProblem {
+        if failures.allowsAnother(from: address) { return .unauthorized }
+        return HTTPProblem(.tooManyFailures, "too many wrong tokens from this address")
+            .with(.retryAfter, "60")
+    }
+
+    /// Refuses a write by cookie that does not say which page sent it: every current browser does.
+    ///
+    /// ``checkOrigin(_:)`` has compared what it says.
+    private func checkPage(_ head: HTTPRequest) throws(HTTPProblem) {
+        guard head.method != .get, head.method != .head else { return }
+        guard head.headerFields[.fetchSite] != nil || head.headerFields[.origin] != nil else {
+            throw HTTPProblem(
+                .crossSite,
+                "a write with a session cookie needs Sec-Fetch-Site or Origin; send a bearer "
+                    + "token instead")
+        }
     }
 
     /// The host of an authority, without its port.
@@ -63,6 +89,13 @@ struct Authenticator: Sendable {
     private static func isLocal(_ host: String) -> Bool {
         host == "localhost" || host == "127.0.0.1" || host == "[::1]"
     }
+}
+
+extension HTTPProblem {
+    /// 401: no valid token.
+    fileprivate static let unauthorized = HTTPProblem(
+        .unauthorized, "a valid bearer token is needed"
+    ).with(.wwwAuthenticate, "Bearer realm=\"martlet\"")
 }
 
 /// Counts wrong tokens per address: after ten in a minute, every answer is 429 until the minute has passed.

@@ -103,6 +103,6 @@ struct Route: Sendable {
     /// Whether reading its body may take long.
     var isLarge: Bool { body.isBulk }
 
-    /// Whether it needs no token; such routes show only the state of the process and what every release has.
+    /// Whether it needs no token; those that read show only the state of the process and what every release has.
     var isPublic: Bool { roles == nil }
 }

@@ -7,7 +7,7 @@ extension Route {
     /// All routes.
     ///
     /// The table is authoritative: a role that is missing in an entry is refused.
-    static let all: [Route] = downloads + jobs + queues + system + documents
+    static let all: [Route] = downloads + jobs + queues + sessions + system + documents
 
     /// The routes of the probe listener.
     static let probes = system
@@ -134,6 +134,7 @@ extension Route {
         ) { try await $0.listen($1) },
         .service(.get, "/stats", [.read, .operate], about: .stats) { try await $0.stats($1) },
         .service(.get, "/workers", [.read, .operate], about: .listWorkers) { try await $0.listWorkers($1) },
+        .service(.get, "/system", [.read, .operate], about: .system) { try await $0.system($1) },
     ]
 
     private static let system: [Route] = [

@@ -41,10 +41,10 @@ public final class MartletServer: Service, Sendable {
         onRunning: @escaping Running = { _ in }, onProbesRunning: @escaping Running = { _ in }
     ) throws(ServerConfigurationError) {
         try settings.check(tokens: tokens?.current)
-        let api = API(
-            store: store, settings: settings, downloads: downloads, metrics: metrics, checks: checks,
-            findings: findings)
         let authenticator = Authenticator(tokens: tokens)
+        let api = API(
+            store: store, settings: settings, authenticator: authenticator, downloads: downloads, metrics: metrics,
+            checks: checks, findings: findings)
         func listener(_ settings: ServerSettings, isForProbes: Bool = false) -> HTTPListener {
             let connections = ConnectionTable(settings, listener: isForProbes ? "probes" : "main")
             let gateway = APIResponder(

@@ -37,12 +37,14 @@ public final class ProbeServer: Service, Sendable {
         settings.port = port
         settings.maxConnections = 100
         settings.maxConnectionsPerAddress = 100
+        let authenticator = Authenticator(tokens: nil)
         var api = API(
-            store: store, settings: settings, downloads: .none, metrics: metrics, checks: checks, findings: findings)
+            store: store, settings: settings, authenticator: authenticator, downloads: .none, metrics: metrics,
+            checks: checks, findings: findings)
         api.isAlive = isAlive
         let connections = ConnectionTable(settings, listener: "probes")
         let gateway = APIResponder(
-            api: api, authenticator: Authenticator(tokens: nil), isForProbes: true, connections: connections,
+            api: api, authenticator: authenticator, isForProbes: true, connections: connections,
             logger: logger)
         listener = HTTPListener(settings: settings, connections: connections, gateway: gateway, logger: logger)
         self.logger = logger

@@ -71,7 +71,7 @@ public struct ServerSettings: Sendable {
     /// How long a client may take to read the rest of a stream while the server is shutting down.
     public var streamEnd = Duration.milliseconds(500)
 
-    /// The version that the description of the API shows.
+    /// The version of the program, for display.
     public var version = "0"
 
     /// Creates the default settings.

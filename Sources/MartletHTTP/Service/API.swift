@@ -8,6 +8,8 @@ import MartletQueue
 struct API: Sendable {
     let store: JobStore
     let settings: ServerSettings
+    let authenticator: Authenticator
+    let startedAt = ContinuousClock.now
     let downloads: DownloadCatalog
     let metrics: (@Sendable () async -> String)?
     let checks: [ReadinessCheck]
@@ -25,12 +27,13 @@ struct API: Sendable {
     private let pages = AsyncSemaphore(permits: 16)
 
     init(
-        store: JobStore, settings: ServerSettings, downloads: DownloadCatalog,
+        store: JobStore, settings: ServerSettings, authenticator: Authenticator, downloads: DownloadCatalog,
         metrics: (@Sendable () async -> String)?, checks: [ReadinessCheck],
         findings: @escaping @Sendable () -> [ReadinessFinding]
     ) {
         self.store = store
         self.settings = settings
+        self.authenticator = authenticator
         self.downloads = downloads
         self.metrics = metrics
         self.checks = checks

@@ -41,7 +41,7 @@ struct APIResponder: HTTPResponder {
         self.authenticator = authenticator
         self.connections = connections
         self.isForProbes = isForProbes
-        matcher = RouteMatcher(isForProbes ? Route.probes : routes)
+        matcher = RouteMatcher(isForProbes ? Route.probes : routes + Route.pages)
         requestLog = RequestLog(logger: logger)
         bodies = ByteBudget(limit: api.settings.bodyBudget)
     }
@@ -97,7 +97,7 @@ struct APIResponder: HTTPResponder {
         if Task.isShuttingDownGracefully { throw HTTPProblem.shuttingDown }
         if request.method == .options { return try options(request, match) }
         let found = Result { () throws(HTTPProblem) in try Self.route(request.method, match) }
-        let isPublic = (try? found.get())?.isPublic ?? false
+        let isPublic = (try? found.get()).map { $0.isPublic && $0.isRead } ?? false
         // Public routes may use any host name, or none in HTTP/1.0; a probe listener reveals nothing else.
         let needsNoHost = isPublic && (authenticator.isOpen ? isForProbes || request.head.authority == nil : true)
         if !needsNoHost { try authenticator.checkOrigin(request.head) }
@@ -110,7 +110,7 @@ struct APIResponder: HTTPResponder {
             requestID: note.requestID, caller: caller, route: route, isHead: request.method == .head,
             parameters: match?.parameters ?? [:],
             query: try Query(request.uri.queryParameters.map { ($0.key, $0.value) }, known: route.query),
-            headers: request.headers, store: api.store)
+            headers: request.headers, address: context.address, path: request.uri.path, store: api.store)
         guard route.isLarge else { return try await finish(call, request) }
         // Reading ten thousand jobs takes long; the connection's event loop must serve others meanwhile.
         return try await withTaskExecutorPreference(globalConcurrentExecutor) {

@@ -15,6 +15,10 @@ struct Call: Sendable {
     var parameters: [String: String]
     var query: Query
     var headers: HTTPFields
+    /// The address of the client, for limits.
+    var address: ClientAddress
+    /// The path as it was requested.
+    var path: String
     /// The body; empty when the route takes none.
     var body: Body = .none
     let store: JobStore

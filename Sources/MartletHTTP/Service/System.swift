@@ -43,7 +43,7 @@ public struct ReadinessFinding: Sendable, Hashable {
         self.advice = advice
     }
 
-    fileprivate var json: JSONOutput {
+    var json: JSONOutput {
         .object([
             "check": .string(name), "result": .string(result), "advice": advice.isEmpty ? nil : .string(advice),
         ])

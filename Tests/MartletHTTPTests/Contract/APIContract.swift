@@ -18,6 +18,8 @@ struct APIContract {
     private let operations: [String: JSONValue]
     private let responses: [String: JSONValue]
     private let matcher = RouteMatcher(Route.all)
+    /// The pages for people, which the document leaves out.
+    private let pages = RouteMatcher(Route.pages)
     /// Problems of the connection, which no route describes.
     private static let anywhere: Set<String> = Set(ProblemCode.connection.map(\.rawValue))
 
@@ -49,6 +51,7 @@ struct APIContract {
         let body = Self.body(answer)
         let code = body?["code"].string
         let bare = String(path.prefix { $0 != "?" })
+        guard pages.match(bare) == nil else { return [] }
         let verb = method == .HEAD ? "get" : method.rawValue.lowercased()
         let operation = matcher.match(bare).flatMap { operations["\(verb) \($0.path.template)"] } ?? .null
         guard operation.object != nil, !(code.map(Self.anywhere.contains) ?? false) else {

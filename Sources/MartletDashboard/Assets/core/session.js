@@ -1,0 +1,32 @@
+// Who uses the page, and what the program knows of jobs: read once when the page opens.
+
+import { get, post, remove } from './api.js';
+
+export const session = { caller: null, facts: { version: '', states: [], durabilities: [], download_concurrency: [1, 1] } };
+
+/** Reads the facts of the program and the caller; a caller without a valid token is none. */
+export async function open() {
+    const facts = await fetch('facts.json');
+    if (facts.ok) session.facts = await facts.json();
+    session.caller = await get('session');
+}
+
+export async function signIn(token) {
+    session.caller = await post('session', { token });
+}
+
+export async function signOut() {
+    await remove('session');
+    session.caller = null;
+}
+
+/** Whether the caller has one of the roles. */
+export const can = (...roles) => (session.caller?.roles ?? []).some((role) => role === 'admin' || roles.includes(role));
+
+/** The states whose jobs an index holds, as a filter. */
+export const statesOf = (index) =>
+    session.facts.states.filter((facts) => facts.index === index).map((facts) => facts.state).join(',');
+
+/** What is known of a state of jobs. */
+export const factsOf = (state) =>
+    session.facts.states.find((facts) => facts.state === state) ?? { verbs: [], final: false, index: state };

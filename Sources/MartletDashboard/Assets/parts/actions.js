@@ -1,0 +1,112 @@
+// What can be done to jobs: one table of verbs, the preview of what an action will do, and its result.
+
+import { part, post, remove } from '../core/api.js';
+import { h } from '../core/dom.js';
+import { plural, visible } from '../core/format.js';
+import { can, factsOf, session } from '../core/session.js';
+import { say } from './announce.js';
+import { ask, buttons, form } from './dialog.js';
+import { button } from './pieces.js';
+
+/** The verbs; `allowed` is the name of the verb in the facts of a state, `can` completes "Only … can be …". */
+export const verbs = [
+    { verb: 'retry', label: 'Retry', key: 'Shift+r', can: 'retried', will: 'will run again' },
+    { verb: 'run', label: 'Run now', key: 'Shift+n', can: 'run now', will: 'will run as soon as a worker is free' },
+    { verb: 'pause', label: 'Pause', key: 'Shift+p', can: 'paused', will: 'will be set aside; a running one is asked to stop' },
+    { verb: 'resume', label: 'Resume', key: 'Shift+u', can: 'resumed', will: 'will go back to their place in line' },
+    { verb: 'priority', allowed: 'patch', label: 'Priority', key: 'Shift+i', can: 'moved', will: 'will have this priority' },
+    { verb: 'cancel', label: 'Cancel', key: 'Shift+c', can: 'cancelled', will: 'will end cancelled', danger: true },
+    { verb: 'delete', label: 'Delete', key: 'Shift+d', can: 'deleted', will: 'will be forgotten', danger: true },
+];
+
+const allows = (state, verb) => factsOf(state).verbs.includes(verb.allowed ?? verb.verb);
+
+/** Why a verb has no effect on a job now; null when it has one. */
+export function obstacle(verb, job) {
+    if (!can('operate')) return 'Your token has no role that may change jobs (operate).';
+    const wants = job.state === 'active' && verb.verb === 'resume' && job.stop_requested !== 'pause';
+    if (allows(job.state, verb) && !wants) return null;
+    const states = session.facts.states.map((facts) => facts.state).filter((state) => allows(state, verb));
+    return `Only ${list(states)} jobs can be ${verb.can}; this one is ${job.state}.`;
+}
+
+const list = (words) => words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} or ${words.at(-1)}`;
+
+/** Whether a verb has an effect on any of the jobs. */
+export const appliesToAny = (verb, jobs) => jobs.some((job) => obstacle(verb, job) === null);
+
+/** Buttons for what can be done to the jobs, each with its preview; `done` is called afterwards. */
+export const actionButtons = (jobs, done) =>
+    verbs.filter((verb) => appliesToAny(verb, jobs)).map((verb) =>
+        button(verb.label, { key: verb.key, danger: verb.danger, run: () => offer(verb, jobs, done) }));
+
+/** The keys of all verbs, for the jobs that `target()` names. */
+export const actionKeys = (target, done) => ({
+    title: 'Actions',
+    keys: verbs.map((verb) => ({
+        key: verb.key, label: verb.label,
+        run: () => {
+            const jobs = target();
+            if (!jobs.length) return say('Select a job first: j and k move, x selects.', 'bad');
+            if (appliesToAny(verb, jobs)) return offer(verb, jobs, done);
+            say(jobs.length > 1 ? `None of these jobs can be ${verb.can} now.` : obstacle(verb, jobs[0]), 'bad');
+        },
+    })),
+});
+
+// Ids are unique within a queue, so each queue has a request of its own.
+async function act(verb, jobs, options) {
+    const queues = Map.groupBy(jobs, (job) => job.queue);
+    const sum = { accepted: [], errors: [] };
+    for (const [queue, group] of queues) {
+        const ids = group.map((job) => job.id);
+        const answer = await post('v1/jobs/actions', { action: verb.verb, ids, ...options }, { queue });
+        const done = new Set(answer.results.map((row) => row.id));
+        sum.accepted.push(...group.filter((job) => done.has(job.id)));
+        sum.errors.push(...answer.errors);
+    }
+    return sum;
+}
+
+/** Shows what an action will do to the jobs, and does it when that is confirmed. */
+export async function offer(verb, jobs, done = () => {}) {
+    const extra = verb.verb === 'priority' ? { priority: jobs[0].priority ?? 0 } : {};
+    let preview = null;
+    let result = null;
+    const isDone = await ask(`${verb.label} ${plural(jobs.length, 'job')}`, (dialog) => {
+        if (!preview && !dialog.isBusy && !dialog.error) {
+            queueMicrotask(() => dialog.attempt(async () => { preview = await act(verb, jobs, { ...extra, dry_run: true }); }));
+        }
+        // Those that cannot be changed have been shown, so they are not asked for again.
+        const step = async () => {
+            result = await act(verb, preview.accepted, extra);
+            if (result.errors.length) throw new Error(refusal(result));
+        };
+        return form(dialog, step,
+            verb.verb === 'priority' && h('label', null, 'Priority, a larger number runs first',
+                h('input', { type: 'number', min: -1000, max: 1000, step: 1, required: true, initial: extra.priority,
+                    oninput: (event) => { extra.priority = event.target.valueAsNumber; } })),
+            preview ? previewOf(verb, jobs, preview) : h('p', { class: 'muted' }, 'Asking what this would do…'),
+            buttons(dialog, preview ? `${verb.label} ${plural(preview.accepted.length, 'job')}` : verb.label,
+                { danger: verb.danger, disabled: !preview?.accepted.length }));
+    });
+    if (result) say(`${verb.label}: ${result.accepted.length} of ${plural(jobs.length, 'job')} done.`, isDone ? 'good' : 'bad');
+    if (result) done();
+}
+
+const refusal = (result) => `${result.accepted.length} done, ${result.errors.length} refused: ${visible(result.errors[0].error)}`;
+
+function previewOf(verb, jobs, preview) {
+    const reasons = Map.groupBy(preview.errors, (error) => error.error);
+    return [
+        h('p', null, h('strong', null, plural(preview.accepted.length, 'job')), ` ${verb.will}.`),
+        h('ul', { class: 'names' }, preview.accepted.slice(0, 5).map(({ id }) => h('li', { key: id }, h('code', null, id))),
+            preview.accepted.length > 5 && h('li', null, `and ${preview.accepted.length - 5} more`)),
+        reasons.size > 0 && h('p', null, h('strong', null, plural(preview.errors.length, 'job')), ' cannot be changed:'),
+        reasons.size > 0 && h('ul', null, [...reasons].slice(0, 5).map(([reason, group]) =>
+            h('li', { key: reason }, `${group.length}: ${visible(reason)}`))),
+    ];
+}
+
+/** Deletes a queue that is finished with; the server checks the name once more. */
+export const deleteQueue = (name) => remove(`v1/queues/${part(name)}`, { confirm: name, finished: 'true' });

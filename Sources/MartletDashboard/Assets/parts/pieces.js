@@ -1,0 +1,77 @@
+// Small pieces that all screens share: states, bars, lists of facts, text to copy.
+
+import { h } from '../core/dom.js';
+import { visible } from '../core/format.js';
+import { say } from './announce.js';
+
+// A mark beside the word, so that a state never shows by colour alone: paths in a square of 12.
+const ring = 'M6 1.75a4.25 4.25 0 1 0 0 8.5 4.25 4.25 0 0 0 0-8.5z';
+const shapes = {
+    ring, clock: `${ring}M6 3.8V6l1.6 1`, again: 'M10 6a4 4 0 1 1-1.3-3M9 1.2v2.2H6.8', play: 'M3.5 2.2v7.6L9.6 6z',
+    pause: 'M4.2 2.5v7M7.8 2.5v7', check: 'M2.2 6.4l2.6 2.6 5-5.6', cross: 'M3 3l6 6M9 3l-6 6', stop: `${ring}M3.2 8.8l5.6-5.6`,
+    alert: 'M6 2v4.6M6 9.2v.3',
+};
+const marks = {
+    queued: 'ring', pending: 'clock', scheduled: 'clock', delayed: 'clock', retrying: 'again', active: 'play', downloading: 'play',
+    running: 'play', paused: 'pause', stopping: 'pause', completed: 'check', ok: 'check', failed: 'cross', cancelled: 'stop',
+    stopped: 'stop', warning: 'alert',
+};
+
+const mark = (name) => h('svg', { class: 'mark', viewBox: '0 0 12 12', 'aria-hidden': 'true' },
+    h('path', { d: shapes[name] ?? shapes.ring }));
+
+/** A state with its mark. */
+export const badge = (state, label = state) =>
+    h('span', { class: `badge ${state}` }, mark(marks[state]), h('span', null, label));
+
+/** A bar for a part of a whole; without a whole it has no end. */
+export const bar = (value, most, label) =>
+    h('progress', { class: 'bar', max: most || 1, value: most ? Math.min(value, most) : 0, 'aria-label': label });
+
+/** Facts in two columns: `[name, value]` or a list of these; a gap is left out. */
+export const facts = (...rows) =>
+    h('dl', { class: 'facts' }, rows.filter(Boolean).flatMap((row) => (Array.isArray(row[0]) ? row : [row]))
+        .map(([name, ...value]) => [h('dt', null, name), h('dd', null, value)]));
+
+/** A part of a screen with a heading. */
+export const section = (title, properties, ...children) =>
+    h('section', { ...properties, class: `part ${properties?.class ?? ''}` }, h('h2', null, title), children);
+
+/** What stands where nothing is. */
+export const empty = (text, ...more) => h('p', { class: 'empty' }, text, more);
+
+/** What stands where the first answer is still to come; it shows only when that takes long. */
+export const asking = () => h('p', { class: 'empty asking' }, 'Asking the server…');
+
+/** A foreign text of any length, with what cannot be seen spelled out. */
+export const foreign = (text) => h('bdi', null, visible(text));
+
+/** Text to read and to copy. */
+export const code = (text, label) =>
+    h('div', { class: 'code' },
+        h('pre', { tabindex: 0, 'aria-label': label }, h('code', { dir: 'ltr' }, text)),
+        h('button', { type: 'button', class: 'copy', 'aria-label': `Copy ${label}`, onclick: () => copy(text) }, 'Copy'));
+
+/** Copies a text; the clipboard of browsers needs TLS, so there is an older way for plain HTTP. */
+export async function copy(text) {
+    try {
+        await navigator.clipboard.writeText(text);
+    } catch {
+        const area = document.createElement('textarea');
+        area.value = text;
+        (document.querySelector('dialog[open]') ?? document.body).append(area);
+        area.select();
+        const isDone = document.execCommand('copy');
+        area.remove();
+        if (!isDone) return say('The browser does not allow to copy.', 'bad');
+    }
+    say('Copied.');
+}
+
+/** A control that is disabled with its reason. */
+export const button = (label, { reason, danger, primary, key, run }) =>
+    h('button', {
+        type: 'button', class: danger ? 'danger' : primary ? 'primary' : '', 'aria-disabled': reason ? 'true' : null,
+        title: reason ?? (key ? `${label} (${key})` : null),
+        onclick: () => (reason ? say(reason, 'bad') : run()),
+    }, label);

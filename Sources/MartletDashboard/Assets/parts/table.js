@@ -1,0 +1,163 @@
+// Tables: rows that stay under the pointer, selection by identity, and the same keys on every screen.
+
+import { h } from '../core/dom.js';
+import { plural } from '../core/format.js';
+import { settle } from './rows.js';
+
+/** The column of a row's buttons. */
+export const actionColumn = (cell) => ({ head: h('span', { class: 'hidden' }, 'Actions'), label: '', kind: 'end', cell });
+
+/** A table of one screen; the screen makes it once and describes it again with `view`. */
+export class Table {
+    /**
+     * `columns` are `{ head, cell(item), kind, label }`: `kind` is a class such as `number`. `key(item)` is its
+     * identity. With `selects` rows have checkboxes, with the name that `name(item)` gives.
+     */
+    constructor({ caption, columns, key, name = key, selects = false, redraw }) {
+        Object.assign(this, { caption, columns, key, name, selects, redraw });
+        this.reset();
+    }
+
+    /** Forgets rows and selection, for another list. */
+    reset() {
+        this.rows = [];
+        this.waiting = 0;
+        this.selected = new Set();
+        this.anchor = null;
+        this.isPointed = false;
+    }
+
+    get isHeld() {
+        const isFocused = this.body?.contains(document.activeElement);
+        return this.isPointed || isFocused || this.selected.size > 0 || document.querySelector('dialog[open]') !== null;
+    }
+
+    /** Shows what has changed since the rows were held. */
+    release() {
+        this.selected.clear();
+        this.isPointed = false;
+        this.rows = [];
+        if (this.body?.contains(document.activeElement)) document.activeElement.blur();
+        this.redraw();
+    }
+
+    /** The selected items that are still there. */
+    get chosen() {
+        return this.rows.filter((row) => this.selected.has(row.key) && !row.isGone).map((row) => row.item);
+    }
+
+    /** The chosen items, or else the one that has the focus. */
+    get target() {
+        if (this.selected.size) return this.chosen;
+        const focused = this.rows[this.focusedIndex];
+        return focused && !focused.isGone ? [focused.item] : [];
+    }
+
+    get focusedIndex() {
+        const row = document.activeElement?.closest?.('tr');
+        return row && this.body?.contains(row) ? [...this.body.children].indexOf(row) : -1;
+    }
+
+    view(items, { quiet = false } = {}) {
+        const { rows, waiting } = settle(this.rows, items, this.key, this.isHeld);
+        this.rows = rows;
+        this.waiting = waiting;
+        const gone = rows.filter((row) => row.isGone).length;
+        return [
+            !quiet && (waiting > 0 || gone > 0)
+                ? h('button', { type: 'button', class: 'fresh', onclick: () => this.release() },
+                    [waiting && `${waiting} new`, gone && `${gone} gone`].filter(Boolean).join(', '), h('kbd', null, '.'))
+                : null,
+            h('div', { class: 'scroll' },
+                h('table', {
+                    onpointerenter: (event) => this.point(event, true), onpointerleave: (event) => this.point(event, false),
+                },
+                    h('caption', { class: 'hidden' }, this.caption),
+                    h('thead', null, h('tr', null, this.selects && this.headBox(), this.columns.map((column) =>
+                        h('th', { scope: 'col', class: column.kind }, column.head)))),
+                    h('tbody', { mounted: (node) => { this.body = node; } }, rows.map((row) => this.row(row))))),
+        ];
+    }
+
+    point(event, isInside) {
+        if (event.pointerType !== 'mouse') return;
+        this.isPointed = isInside;
+        if (!isInside) this.redraw();
+    }
+
+    row({ key, item, isGone }) {
+        const isSelected = this.selected.has(key);
+        return h('tr', { key, tabindex: -1, class: `${isGone ? 'gone ' : ''}${isSelected ? 'selected' : ''}` },
+            this.selects && h('td', { class: 'box' }, h('input', {
+                type: 'checkbox', checked: isSelected, 'aria-label': `Select ${this.name(item)}`,
+                onclick: (event) => this.toggle(key, event.shiftKey),
+            })),
+            this.columns.map((column, index) =>
+                h(index ? 'td' : 'th', {
+                    class: column.kind, scope: index ? null : 'row', 'data-label': column.label ?? column.head,
+                }, column.cell(item))));
+    }
+
+    headBox() {
+        const isAll = this.rows.length > 0 && this.selected.size >= this.rows.length;
+        return h('th', { scope: 'col', class: 'box' }, h('input', {
+            type: 'checkbox', checked: isAll, indeterminate: !isAll && this.selected.size > 0,
+            'aria-label': 'Select all on this page', onclick: () => this.toggleAll(),
+        }));
+    }
+
+    clear() {
+        this.selected.clear();
+        this.redraw();
+    }
+
+    toggle(key, isRange) {
+        const keys = this.rows.map((row) => row.key);
+        const isOn = !this.selected.has(key);
+        const ends = [keys.indexOf(isRange && this.anchor !== null ? this.anchor : key), keys.indexOf(key)];
+        const chosen = keys.slice(Math.max(0, Math.min(...ends)), Math.max(...ends) + 1);
+        for (const one of chosen) if (isOn) this.selected.add(one); else this.selected.delete(one);
+        this.anchor = key;
+        this.redraw();
+    }
+
+    toggleAll() {
+        if (this.selected.size) this.selected.clear();
+        else for (const row of this.rows) this.selected.add(row.key);
+        this.redraw();
+    }
+
+    move(step) {
+        const rows = [...(this.body?.children ?? [])];
+        const next = Math.min(Math.max(this.focusedIndex + step, 0), rows.length - 1);
+        (rows[next]?.querySelector('th a') ?? rows[next])?.focus();
+    }
+
+    /** The keys of every table. */
+    get keys() {
+        const toggle = (isRange) => {
+            const row = this.rows[this.focusedIndex];
+            if (row) this.toggle(row.key, isRange);
+        };
+        const keys = [
+            { key: 'j', label: 'Next row', run: () => this.move(1) },
+            { key: 'k', label: 'Previous row', run: () => this.move(-1) },
+            { key: '.', label: 'Show what is new', run: () => this.release() },
+        ];
+        if (this.selects) {
+            keys.push({ key: 'x', label: 'Select the row', run: () => toggle(false) },
+                { key: 'Shift+x', label: 'Select up to the row', run: () => toggle(true) },
+                { key: 'a', label: 'Select all on the page, or none', run: () => this.toggleAll() },
+                { key: 'Escape', label: 'Select none', run: () => this.clear() });
+        }
+        return { title: 'Table', keys };
+    }
+
+    /** The bar of actions below a table with selected rows. */
+    bar(noun, ...children) {
+        if (!this.chosen.length) return null;
+        return h('div', { class: 'actions', role: 'toolbar', 'aria-label': 'Actions for what is selected' },
+            h('span', null, `${plural(this.chosen.length, noun)} selected`), children,
+            h('button', { type: 'button', class: 'quiet', onclick: () => this.clear() }, 'Clear'));
+    }
+}

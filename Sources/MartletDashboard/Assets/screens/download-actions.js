@@ -1,0 +1,92 @@
+// What can be done to downloads, one by one, together, and by keys.
+
+import { post, put } from '../core/api.js';
+import { plural, visible } from '../core/format.js';
+import { can, session } from '../core/session.js';
+import { say } from '../parts/announce.js';
+import { confirm } from '../parts/dialog.js';
+import { addDownloads } from './add-downloads.js';
+
+/** The verbs of downloads. */
+export const verbs = [
+    { verb: 'pause', label: 'Pause', key: 'Shift+p' }, { verb: 'resume', label: 'Resume', key: 'Shift+u' },
+    { verb: 'retry', label: 'Retry', key: 'Shift+r' }, { verb: 'cancel', label: 'Cancel', key: 'Shift+c', danger: true },
+];
+
+/** Why something that needs a role is not possible; null when it is. */
+export const needs = (role, what) => (can(role) ? null : `Your token has no role that may ${what} (${role}).`);
+
+/** Whether a verb has an effect on a download now. */
+export const allows = (item, verb) => session.facts.states.some((facts) =>
+    facts.download === item.status && facts.verbs.includes(verb === 'priority' ? 'patch' : verb));
+
+// Does a step, says what came of it and shows the new numbers.
+async function attempt(context, step) {
+    try {
+        say(...[await step()].flat());
+    } catch (error) {
+        say(error.message, 'bad');
+    }
+    context.refresh();
+}
+
+/** Sets how many downloads may run at one time. */
+export const setLimit = (context, limit) => attempt(context, async () => {
+    await put('downloads/concurrency', { max_concurrent_downloads: limit });
+    return `${plural(limit, 'download')} may run at one time.`;
+});
+
+/** Adds downloads and shows them, wherever the pointer is. */
+export const add = (context) => addDownloads(() => {
+    context.state.table.release();
+    context.refresh();
+});
+
+/** Pauses or resumes all downloads. */
+export const steerAll = (context, verb) => attempt(context, async () => (await post(`downloads/${verb}`, {})).message);
+
+const idsOf = (items) => items.map((item) => item.id);
+
+/** Does a verb to downloads; one that cannot be undone is confirmed first. */
+export function act(context, verb, items) {
+    if (!items.length) return say('Select a download first: j and k move, x selects.', 'bad');
+    const step = async () => {
+        const answer = await post('downloads/batch-action', { download_ids: idsOf(items), action: verb.verb });
+        const text = `${verb.label}: ${answer.successful} of ${plural(answer.total, 'download')} done.`;
+        return answer.failed ? [`${text} ${visible(answer.errors[0].error)}`, 'bad'] : text;
+    };
+    if (!verb.danger) return attempt(context, step);
+    return confirm(
+        `${verb.label} ${plural(items.length, 'download')}`, 'A running one is asked to stop, and what it has is removed.',
+        `${verb.label} ${plural(items.length, 'download')}`, () => attempt(context, step), { danger: true });
+}
+
+/** Changes the priority of the row that has the focus, or of all that are selected. */
+function move(context, step) {
+    const items = context.state.table.target.filter((item) => allows(item, 'priority'));
+    if (!items.length) return say('None of these downloads can change its priority now.', 'bad');
+    const groups = Map.groupBy(items, (item) => Math.min(1000, Math.max(-1000, item.priority + step)));
+    return attempt(context, async () => {
+        for (const [priority, group] of groups) {
+            await post('downloads/batch-action', { download_ids: idsOf(group), action: 'priority', priority });
+        }
+        return items.length > 1 ? `${plural(items.length, 'download')} moved.`
+            : `${visible(items[0].filename)} has the priority ${[...groups.keys()][0]}.`;
+    });
+}
+
+/** The keys of the screen. */
+export const downloadKeys = (context) => ({
+    title: 'Actions',
+    keys: [
+        { key: 'n', label: 'Add downloads', run: () => {
+            const reason = needs('produce', 'add downloads');
+            if (reason) say(reason, 'bad'); else add(context);
+        } },
+        { key: 'Shift+ArrowUp', label: 'Raise the priority', run: () => move(context, 1) },
+        { key: 'Shift+ArrowDown', label: 'Lower the priority', run: () => move(context, -1) },
+        ...verbs.map((verb) => ({
+            key: verb.key, label: verb.label, run: () => act(context, verb, context.state.table.target),
+        })),
+    ],
+});

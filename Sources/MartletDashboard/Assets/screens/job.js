@@ -1,0 +1,107 @@
+// One job: what it does and what happens next in words, its times, all that it holds, and what can be done to it.
+
+import { address, get, part, request } from '../core/api.js';
+import { h } from '../core/dom.js';
+import { bytes, count, duration, visible } from '../core/format.js';
+import { indented, members } from '../core/json.js';
+import { link } from '../core/router.js';
+import { when } from '../core/time.js';
+import { actionKeys, obstacle, offer, verbs } from '../parts/actions.js';
+import { asking, badge, button, code, copy, facts, foreign, section } from '../parts/pieces.js';
+import { crew, pauseReason, progress, queueLink } from '../parts/shown.js';
+import { next, timeline } from './story.js';
+
+/** Longer texts are shown from their beginning, with a way to the rest. */
+const longest = 200_000;
+
+export default {
+    path: ['jobs', ':queue', ':id'],
+    title: ({ params, data }) => data.job ? `${data.job.value.type} ${params.id}` : params.id,
+    load: ({ params: { queue, id } }, signal) => ({
+        job: request('GET', `v1/jobs/${part(id)}`, { query: { queue }, signal }),
+        queue: get(`v1/queues/${part(queue)}`, {}, signal), workers: get('v1/workers', {}, signal),
+    }),
+    open: () => ({}),
+    keys: (context) => [actionKeys(() => (context.data.job ? [context.data.job.value] : []), context.refresh)],
+    view: (context) => {
+        const { job, queue, workers } = context.data;
+        if (context.errors.job) return gone(context);
+        if (!job) return asking();
+        const texts = members(job.text);
+        const value = job.value;
+        return [
+            header(value),
+            h('p', { class: 'sentence' }, next(value, queue, crew(workers?.workers ?? [], value.queue))),
+            queue?.paused && h('p', { class: 'notice-line' }, badge('paused', 'the queue is paused'), ' ', pauseReason(queue)),
+            value.progress && value.state !== 'completed' && running(value.progress, value.queue === 'downloads' ? bytes : count),
+            actions(context, value),
+            value.error && section('Error', {}, code(visible(value.error), 'error')),
+            h('div', { class: 'columns' },
+                h('div', null,
+                    text('Payload', texts.payload), text('Result', texts.output), text('Checkpoint', texts.checkpoint),
+                    text('Metadata', texts.metadata), examples(value)),
+                h('div', null, section('Timeline', {}, timeline(value)), details(value, texts))),
+        ];
+    },
+};
+
+const gone = ({ errors, params }) => [
+    h('header', { class: 'head' }, h('h1', null, 'Job')), h('p', { class: 'problem' }, errors.job.message),
+    h('p', null, 'It may have been deleted, or its time of being kept has passed. ',
+        h('a', { href: link(['jobs'], { queue: params.queue }) }, 'Jobs of this queue')),
+];
+
+const header = (job) => h('header', { class: 'head' },
+    h('h1', null, foreign(job.type)), badge(job.state),
+    h('code', { class: 'id' }, job.id),
+    h('button', { type: 'button', class: 'quiet', 'aria-label': 'Copy the id', onclick: () => copy(job.id) }, 'Copy'));
+
+// Downloads count bytes; what other jobs count is their own matter.
+const running = ({ completed, total, percent, rate }, show) => h('p', { class: 'ongoing' },
+    progress({ completed, total, percent }),
+    total ? `${show(completed)} of ${show(total)}` : show(completed),
+    rate > 0 && h('span', null, `${show(Math.round(rate))}/s`),
+    rate > 0 && total > 0 && h('span', null, `${duration((total - completed) / rate)} left`));
+
+// What cannot be done now stays visible, with the reason.
+function actions(context, job) {
+    return h('div', { class: 'buttons verbs', role: 'toolbar', 'aria-label': 'Actions' }, verbs.map((verb) =>
+        button(verb.label, {
+            reason: obstacle(verb, job), key: verb.key, danger: verb.danger, run: () => offer(verb, [job], context.refresh),
+        })));
+}
+
+function text(title, json) {
+    if (json === undefined) return null;
+    const pretty = json.length > longest ? json.slice(0, longest) : indented(json);
+    const size = bytes(json.length) + (json.length > longest ? ', the beginning of it' : '');
+    return section([title, ' ', h('span', { class: 'size' }, size)], { key: title },
+        code(visibleJSON(pretty), title.toLowerCase()),
+        json.length > longest && h('button', { type: 'button', onclick: () => copy(json) }, 'Copy all of it'));
+}
+
+// JSON may hold marks that turn text around; as escapes they mean the same and can be seen.
+const visibleJSON = (json) => json.replace(/[\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g,
+    (mark) => '\\u' + mark.charCodeAt(0).toString(16).padStart(4, '0'));
+
+const details = (job, texts) => section('Details', {}, facts(
+    ['Queue', queueLink(job.queue)],
+    ['Priority', count(job.priority)],
+    ['Attempts', `${count(job.attempt)} of at most ${count(job.max_retries + 1)}`],
+    ['Failures', count(job.failures)],
+    job.lost > 0 && ['Workers lost', count(job.lost)],
+    ['Claims', count(job.claims)],
+    job.timeout_seconds && ['Timeout', duration(job.timeout_seconds)],
+    job.lease_until && ['Lease until', when(job.lease_until)],
+    job.unique_key && ['Unique key', foreign(job.unique_key)],
+    job.tags && ['Tags', foreign(job.tags.join(', '))],
+    texts.backoff && ['Backoff', h('code', null, texts.backoff)],
+    ['Pushed', when(job.created_at)]));
+
+function examples(job) {
+    const path = `v1/jobs/${part(job.id)}?queue=${part(job.queue)}`;
+    const server = address('..').replace(/\/$/, '');
+    return section('The same from a terminal', {},
+        code(`martlet job get ${job.id} --queue ${job.queue} --server ${server}`, 'command'),
+        code(`curl -s '${address(path)}'`, 'curl command'));
+}

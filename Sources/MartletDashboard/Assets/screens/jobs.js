@@ -1,0 +1,151 @@
+// Jobs: states with their counts, filters kept in the address, pages by cursor, and actions on what is selected.
+
+import { get } from '../core/api.js';
+import { h } from '../core/dom.js';
+import { count } from '../core/format.js';
+import { go, link } from '../core/router.js';
+import { statesOf } from '../core/session.js';
+import { say } from '../parts/announce.js';
+import { actionButtons, actionKeys } from '../parts/actions.js';
+import { asking, badge, empty, foreign } from '../parts/pieces.js';
+import { attempts, jobLink, moment, queueLink, remark } from '../parts/shown.js';
+import { Table } from '../parts/table.js';
+
+const pageSize = 50;
+const filters = ['state', 'queue', 'type'];
+
+export default {
+    path: ['jobs'],
+    nav: { label: 'Jobs', key: 'j' },
+    title: ({ query }) => ['Jobs', query.state, query.queue].filter(Boolean).join(' · '),
+    load: ({ query }, signal) => ({
+        page: get('v1/jobs', { ...chosen(query), cursor: query.cursor, limit: pageSize }, signal),
+        queues: get('v1/queues', {}, signal),
+    }),
+    open: (context) => ({ table: jobTable(context), search: '' }),
+    keys: (context) => [
+        context.state.table.keys,
+        { title: 'Pages', keys: [
+            { key: ']', label: 'Next page', run: () => nextPage(context) },
+            { key: '[', label: 'First page', run: () => context.setQuery({ cursor: null }) },
+            { key: '/', label: 'Filter, or open a job by its id', run: () => document.getElementById('search').focus() },
+        ] },
+        actionKeys(() => context.state.table.target, () => finish(context)),
+    ],
+    view: (context) => {
+        const { page, queues } = context.data;
+        return [
+            h('header', { class: 'head' }, h('h1', null, 'Jobs')),
+            facets(context, queues?.queues ?? []),
+            filterBar(context, queues?.queues ?? []),
+            page ? list(context, page) : context.errors.page ? h('p', { class: 'problem' }, context.errors.page.message) : asking(),
+        ];
+    },
+};
+
+const chosen = (query) => Object.fromEntries(filters.map((name) => [name, query[name]]));
+
+function jobTable(context) {
+    return new Table({
+        caption: 'Jobs', key: (job) => `${job.queue}/${job.id}`, name: (job) => job.id, selects: true, redraw: context.redraw,
+        columns: [
+            { head: 'Job', kind: 'job', cell: jobLink },
+            { head: 'State', cell: (job) => badge(job.state) },
+            { head: 'Queue', cell: (job) => queueLink(job.queue) },
+            { head: 'Attempt', kind: 'number', cell: attempts },
+            { head: 'Priority', kind: 'number', cell: (job) => count(job.priority) },
+            { head: 'When', kind: 'when', cell: moment },
+            { head: 'Remark', kind: 'remark', cell: remark },
+        ],
+    });
+}
+
+// Scheduled and retrying jobs share an index, and with it a count.
+function facets({ query }, queues) {
+    const counted = queues.filter((queue) => !query.queue || queue.name === query.queue);
+    const sum = (index) => counted.reduce((total, queue) => total + queue.jobs[index], 0);
+    const all = counted.reduce((total, queue) => total + queue.total_jobs, 0);
+    const facet = (label, state, value) =>
+        h('a', {
+            key: label, href: link(['jobs'], { ...chosen(query), state }), class: state && value && state === 'failed' ? 'bad' : '',
+            'aria-current': (query.state ?? '') === (state ?? '') ? 'true' : null,
+        }, label, h('span', { class: 'count' }, query.type ? '' : count(value)));
+    return h('nav', { class: 'facets', 'aria-label': 'States' }, facet('all', '', all),
+        Object.keys(queues[0]?.jobs ?? {}).map((index) => facet(index, statesOf(index), sum(index))));
+}
+
+function filterBar(context, queues) {
+    const { query, state } = context;
+    return h('form', {
+        class: 'filter', role: 'search',
+        onsubmit: (event) => { event.preventDefault(); applySearch(context, queues); },
+    },
+    h('input', {
+        id: 'search', type: 'search', value: state.search, 'aria-label': 'Filter, or a job id', autocomplete: 'off', spellcheck: 'false',
+        placeholder: 'queue:mail type:send-mail state:failed, or a job id', oninput: (event) => { state.search = event.target.value; },
+    }),
+    h('label', { class: 'hidden', for: 'queue-filter' }, 'Queue'),
+    h('select', {
+        id: 'queue-filter', value: query.queue ?? '',
+        onchange: (event) => context.setQuery({ queue: event.target.value, cursor: null }),
+    },
+        h('option', { value: '' }, 'All queues'),
+        queues.map((queue) => h('option', { key: queue.name, value: queue.name, selected: queue.name === query.queue }, queue.name))),
+    filters.filter((name) => query[name]).map((name) =>
+        chip(name, `Remove the filter ${name} ${query[name]}`, [`${name}:`, foreign(query[name])],
+            () => context.setQuery({ [name]: null, cursor: null }))),
+    query.cursor && chip('cursor', 'Go to the first page', 'not the first page', () => context.setQuery({ cursor: null })));
+}
+
+const chip = (key, label, text, remove) =>
+    h('button', { key, type: 'button', class: 'chip', 'aria-label': label, onclick: remove }, text,
+        h('span', { 'aria-hidden': 'true' }, ' ✕'));
+
+// `name:value` is a filter, a single other word is a job's id.
+async function applySearch(context, queues) {
+    const words = context.state.search.trim().split(/\s+/).filter(Boolean);
+    const found = { cursor: null };
+    for (const word of words) {
+        const [name, value] = [word.slice(0, word.indexOf(':')), word.slice(word.indexOf(':') + 1)];
+        if (filters.includes(name)) found[name] = value;
+        else if (words.length === 1) return openJob(word, queues);
+        else return say(`${word} is no filter. Filters are ${filters.map((filter) => filter + ':').join(', ')}.`, 'bad');
+    }
+    context.state.search = '';
+    context.setQuery(found);
+}
+
+async function openJob(id) {
+    try {
+        const job = await get(`v1/jobs/${encodeURIComponent(id)}`);
+        go(link(['jobs', job.queue, job.id]));
+    } catch (error) {
+        const queues = error.body?.queues;
+        say(queues ? `Several queues have this id: ${queues.join(', ')}. Choose one of them.` : error.message, 'bad');
+    }
+}
+
+function list(context, page) {
+    const { table } = context.state;
+    return [
+        page.damaged && h('p', { class: 'problem' },
+            `Left out, because they cannot be read: ${page.damaged.map((queue) => queue.name).join(', ')}`),
+        page.jobs.length || table.rows.length ? table.view(page.jobs) : empty('No job fits.'),
+        h('footer', { class: 'pages' },
+            h('span', { class: 'muted' }, `${count(page.jobs.length)} on this page`),
+            page.next_cursor && h('button', { type: 'button', onclick: () => nextPage(context) }, 'Next page', h('kbd', null, ']'))),
+        table.bar('job', actionButtons(table.chosen, () => finish(context))),
+    ];
+}
+
+// What was selected has been changed, so the list may show it.
+function finish(context) {
+    context.state.table.release();
+    context.refresh();
+}
+
+function nextPage(context) {
+    const cursor = context.data.page?.next_cursor;
+    if (cursor) context.setQuery({ cursor });
+    else say('This is the last page.');
+}

@@ -1,0 +1,86 @@
+// Overview: health, rates, what needs attention, and all queues.
+
+import { get, post } from '../core/api.js';
+import { h } from '../core/dom.js';
+import { bytes, count, duration, percent } from '../core/format.js';
+import { noteTotals } from '../core/rates.js';
+import { link } from '../core/router.js';
+import { can } from '../core/session.js';
+import { rates } from '../parts/chart.js';
+import { confirm } from '../parts/dialog.js';
+import { asking, badge, button, empty, section } from '../parts/pieces.js';
+import { say } from '../parts/announce.js';
+import { pauseQueue } from './pausing.js';
+import { attention } from './attention.js';
+import { queueList, queueTable } from './queues.js';
+
+export default {
+    path: ['overview'],
+    nav: { label: 'Overview', key: 'o' },
+    title: () => 'Overview',
+    load: (context, signal) => ({
+        queues: get('v1/queues', {}, signal), workers: get('v1/workers', {}, signal), system: get('v1/system', {}, signal),
+        stats: get('v1/stats', {}, signal),
+    }),
+    open: (context) => ({ table: queueTable(context) }),
+    changed: (context) => { if (context.data.queues) noteTotals(context.data.queues.queues); },
+    keys: (context) => [context.state.table.keys],
+    view: (context) => {
+        const { queues, stats } = context.data;
+        if (!queues) return asking();
+        return [
+            header(context, stats),
+            h('div', { class: 'strip' }, strip(context)),
+            rates(),
+            needs(context),
+            section('Queues', {}, queueList(context)),
+        ];
+    },
+};
+
+function header(context, stats) {
+    const isPaused = stats?.paused_all;
+    const reason = can('operate') ? null : 'Your token has no role that may pause queues (operate).';
+    return h('header', { class: 'head' }, h('h1', null, 'Overview'),
+        isPaused && badge('paused', 'all queues are paused'),
+        h('div', { class: 'buttons' }, isPaused
+            ? button('Resume all queues', { reason, run: () => resumeAll(context) })
+            : button('Pause all queues', { reason, run: () => pauseQueue(null, context.refresh) })));
+}
+
+const resumeAll = (context) => confirm(
+    'Resume all queues', 'Workers claim jobs again. A queue that was paused by itself stays paused.', 'Resume',
+    async () => { await post('v1/resume', {}); say('Queues are no longer paused together.'); context.refresh(); });
+
+function strip({ data: { system, workers, stats, queues }, errors }) {
+    const redis = system?.redis;
+    const live = workers?.workers.filter((worker) => worker.alive) ?? [];
+    const entries = live.flatMap((worker) => worker.queues.map((entry) => entry.info));
+    const sum = (field) => entries.reduce((total, info) => total + (info?.[field] ?? 0), 0);
+    const { used_memory_bytes: used, memory_limit_bytes: limit } = redis ?? {};
+    const memory = limit ? `${percent(used, limit)} % of ${bytes(limit)}` : redis ? 'no limit is set' : '';
+    return [
+        tile('Redis', duration(redis?.latency_seconds), redis ? `version ${redis.version ?? 'unknown'}` : errors.system ? 'not told' : '', link(['system'])),
+        tile('Memory', bytes(used), memory, link(['system'])),
+        tile('Workers', count(live.length), `${count(sum('busy'))} of ${count(sum('slots'))} slots busy`, link(['workers'])),
+        tile('Running', count(stats?.jobs.active), 'jobs', link(['jobs'], { state: 'active' })),
+        tile('Waiting', count(stats?.jobs.queued), `oldest ${duration(stats?.oldest_wait_seconds)}`, link(['jobs'], { state: 'queued' })),
+        tile('Failed', count(stats?.jobs.failed), 'jobs', link(['jobs'], { state: 'failed' }), stats?.jobs.failed ? 'bad' : ''),
+        queues.damaged && tile('Damaged', count(queues.damaged.length), 'queues', link(['system']), 'bad'),
+    ];
+}
+
+const tile = (name, value, note, href, kind = '') =>
+    h('a', { key: name, class: `tile ${kind}`, href },
+        h('span', { class: 'name' }, name), h('span', { class: 'value' }, value), h('span', { class: 'note' }, note));
+
+function needs({ data }) {
+    const found = attention({
+        queues: data.queues.queues, damaged: data.queues.damaged, workers: data.workers?.workers, findings: data.system?.findings,
+    });
+    return section('Needs attention', { class: 'attention' }, found.length
+        ? h('ul', null, found.map((item) => h('li', { key: item.text.replace(/\d+/g, '#') + item.href, class: item.level },
+            h('span', { class: 'mark', role: 'img', 'aria-label': item.level === 'bad' ? 'Problem' : 'Warning' }, '!'),
+            h('a', { href: item.href }, item.text))))
+        : empty('Nothing. Queues run, workers answer, and no check has a finding.'));
+}

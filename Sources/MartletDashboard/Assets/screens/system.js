@@ -1,0 +1,75 @@
+// System: the server, its Redis, the checks of both, and the token of this browser.
+
+import { address, get } from '../core/api.js';
+import { h } from '../core/dom.js';
+import { bytes, count, duration, percent } from '../core/format.js';
+import { session, signOut } from '../core/session.js';
+import { asking, badge, bar, button, empty, facts, foreign, section } from '../parts/pieces.js';
+
+export default {
+    path: ['system'],
+    nav: { label: 'System', key: 's' },
+    title: () => 'System',
+    load: (context, signal) => ({ system: get('v1/system', {}, signal), queues: get('v1/queues', {}, signal) }),
+    open: () => ({}),
+    keys: () => [],
+    view: (context) => {
+        const { system, queues } = context.data;
+        return [
+            h('header', { class: 'head' }, h('h1', null, 'System')),
+            h('div', { class: 'columns even' },
+                h('div', null, system ? redis(system.redis) : refused(context), token(context)),
+                h('div', null, system && server(system.server))),
+            queues?.damaged && damaged(queues.damaged),
+            system && checks(system.findings),
+        ];
+    },
+};
+
+// What stands where the server does not answer this part.
+const refused = ({ errors }) => (errors.system ? h('p', { class: 'problem' }, errors.system.message) : asking());
+
+const server = (value) => section('Server', {}, facts(
+    ['Version', value.version || '–'], ['Up', duration(Math.floor(value.uptime_seconds))],
+    ['API', h('a', { href: address('v1/stats') }, address('v1'))],
+    ['Metrics', h('a', { href: address('../metrics') }, address('../metrics'))]));
+
+const memory = (used, limit) => h('span', { class: 'progress' }, bar(used, limit, 'Used memory'),
+    h('span', null, `${bytes(used)} of ${bytes(limit)}, ${percent(used, limit)} %`));
+
+const redis = (value) => section('Redis', {}, facts(
+    ['Version', value.version ?? 'not told'], ['Role', value.role ?? 'not told'], ['Answers in', duration(value.latency_seconds)],
+    value.used_memory_bytes !== undefined && ['Memory', value.memory_limit_bytes
+        ? memory(value.used_memory_bytes, value.memory_limit_bytes)
+        : `${bytes(value.used_memory_bytes)}, no limit is set`],
+    value.peak_memory_bytes !== undefined && ['Peak', bytes(value.peak_memory_bytes)],
+    value.append_only !== undefined && ['Append-only file', value.append_only ? 'on' : 'off: a restart of Redis loses jobs'],
+    ['Clients', count(value.connected_clients)], ['Commands', `${count(value.commands_per_second)}/s`],
+    value.uptime_seconds !== undefined && ['Up', duration(value.uptime_seconds)]));
+
+function token(context) {
+    const { caller } = session;
+    const end = async () => { await signOut(); context.signedOut(); };
+    return section('This browser', {}, facts(
+        ['Name', foreign(caller.name)], ['Roles', caller.roles.join(', ')],
+        ['Queues', caller.queues === '*' ? 'all' : h('code', null, caller.queues)],
+        ['Access', caller.needs_token ? 'by token' : 'no token is needed: the server listens on this machine only']),
+    caller.needs_token && button('Log out', { run: end }));
+}
+
+const damaged = (queues) => section('Queues that cannot be read', {}, h('ul', { class: 'problem' }, queues.map((queue) =>
+    h('li', { key: queue.name }, h('code', null, queue.name), ` ${queue.detail}`))));
+
+const checks = (findings) => section('Checks', {}, findings.length ? h('div', { class: 'scroll' }, h('table', null,
+    h('caption', { class: 'hidden' }, 'Checks of Redis and of the queues'),
+    h('thead', null, h('tr', null, ['Check', 'Result', 'Advice'].map((head) => h('th', { scope: 'col' }, head)))),
+    h('tbody', null, grouped(findings).map(([finding, number], index) => h('tr', { key: `${finding.check} ${index}` },
+        h('th', { scope: 'row' }, finding.check, number > 1 && h('span', { class: 'muted' }, ` ${number} times`)),
+        h('td', { 'data-label': 'Result' }, badge(finding.result)),
+        h('td', { class: 'remark', 'data-label': 'Advice' }, foreign(finding.advice ?? ''))))))) : empty('No check has run yet.'));
+
+// The checks of queues have the same name; those that say the same are one row.
+function grouped(findings) {
+    const groups = Map.groupBy(findings, (finding) => JSON.stringify(finding));
+    return [...groups.values()].map((group) => [group[0], group.length]);
+}

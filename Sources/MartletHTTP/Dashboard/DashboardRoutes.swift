@@ -1,0 +1,85 @@
+// Serves the dashboard: the page, its files, and what they need to know of the program.
+
+import HTTPTypes
+import MartletDashboard
+import MartletJSON
+import MartletQueue
+
+extension Route {
+    /// The pages for people.
+    ///
+    /// They are no part of the API and its description, and hold no data, so they are public.
+    static let pages: [Route] = [
+        page("/") { try $0.home($1) },
+        page("/ui") { $0.dashboardPage($1) },
+        page("/ui/facts.json") { $0.dashboardFacts($1) },
+        page("/ui/{file}") { try $0.dashboardFile($1) },
+        page("/ui/{folder}/{file}") { try $0.dashboardFile($1) },
+    ]
+
+    private static func page(_ template: String, handler: @escaping Handler) -> Route {
+        Route(
+            .get, template, nil, isPolled: true, about: RouteDescription("", .system, "The dashboard", answers: []),
+            handler: handler)
+    }
+}
+
+extension API {
+    /// What the page may load and do: only what this server serves, in no frame, and no inline script or style.
+    private static let contentPolicy = """
+        default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; \
+        frame-ancestors 'none'
+        """
+
+    /// Sends browsers to the dashboard.
+    func home(_ call: Call) throws -> Reply {
+        guard call.headers.value(of: .accept)?.contains("text/html") ?? false else { throw HTTPProblem.nothingHere }
+        return Self.redirect(to: "ui/")
+    }
+
+    /// The page; its addresses are relative to a path that ends with a slash.
+    func dashboardPage(_ call: Call) -> Reply {
+        guard call.path.hasSuffix("/") else { return Self.redirect(to: "ui/") }
+        return Self.served(Dashboard.page, call)
+    }
+
+    func dashboardFile(_ call: Call) throws -> Reply {
+        let path = [call.parameters["folder"], call.parameters["file"]].compactMap(\.self).joined(separator: "/")
+        guard let file = Dashboard.file(at: path) else { throw HTTPProblem.nothingHere }
+        return Self.served(file, call)
+    }
+
+    /// What no route of the API tells: the version, the verbs that have an effect in each state, and the limits of fields.
+    func dashboardFacts(_ call: Call) -> Reply {
+        let states = JobState.allCases.map { state in
+            JSONOutput.object([
+                "state": .string(state.rawValue), "index": .string(state.index.rawValue),
+                "final": .bool(state.isFinal), "download": .string(state.downloadStatus),
+                "verbs": .array(state.allowedVerbs.map { .string($0) }),
+            ])
+        }
+        let facts = JSONOutput.object([
+            "version": .string(settings.version), "states": .array(states),
+            "durabilities": .array(Durability.allCases.map { .string($0.rawValue) }),
+            "download_concurrency": [
+                .int(settings.concurrencyRange.lowerBound), .int(settings.concurrencyRange.upperBound),
+            ],
+        ])
+        return Self.served(facts.bytes, "application/json", call)
+    }
+
+    /// The address is relative, so that it is right behind a proxy that adds a prefix.
+    private static func redirect(to path: String) -> Reply {
+        Reply([], type: "", status: .seeOther).with(.location, path)
+    }
+
+    private static func served(_ file: DashboardFile, _ call: Call) -> Reply { served(file.bytes, file.type, call) }
+
+    /// Browsers ask each time whether a file has changed, so that all files of a page are of one version.
+    private static func served(_ bytes: [UInt8], _ type: String, _ call: Call) -> Reply {
+        var reply = Reply(bytes, type: type)
+        reply.cacheControl = "no-cache"
+        return tagged(reply, RequestDigest.of(bytes), call).with(.contentSecurityPolicy, contentPolicy)
+            .with(.referrerPolicy, "same-origin").with(.resourcePolicy, "same-origin")
+    }
+}
