@@ -337,6 +337,21 @@ let package = Package(
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ]
         ),
+        // In a browser: Chromium, spoken to over WebDriver.
+        .testTarget(
+            name: "MartletDashboardTests",
+            dependencies: [
+                "MartletCLI", "MartletCommandSupport", "MartletHTTP", "MartletJSON", "MartletJobs", "MartletQueue",
+                "MartletRedis", "TestSupport",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: nio),
+                .product(name: "NIOHTTP1", package: nio),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ]
+        ),
         .testTarget(
             name: "MartletSoakTests",
             dependencies: [

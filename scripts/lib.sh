@@ -111,6 +111,21 @@ time_limit=6m # for one run of tests
 passed=0
 failed=0
 
+# Prints the path of axe-core, which finds what people with disabilities cannot use. It comes out of a package of PyPI;
+# nothing where that cannot be had, and then the tests of the dashboard leave these checks out.
+axe_core() {
+    local folder="$build_directory/axe" file
+    file="$PWD/$folder/axe_playwright_python/axe.min.js"
+    if [[ ! -f $file ]]; then
+        mkdir -p "$folder"
+        echo "axe-playwright-python==0.1.8 --hash=sha256:fdd263c998388f1a8e67cad02677e612d946248bd44d163be5e8650ea31f95f8" \
+            >"$folder/requirements.txt"
+        { python3 -m pip download -q --no-deps --require-hashes -d "$folder" -r "$folder/requirements.txt" &&
+            python3 -m zipfile -e "$folder"/axe_playwright_python-*.whl "$folder"; } >/dev/null 2>&1 || true
+    fi
+    if [[ -f $file ]]; then echo "$file"; else say "axe-core cannot be had: accessibility is not checked" >&2; fi
+}
+
 # Begins with an empty folder for reports.
 start_results() {
     rm -rf "$results"
