@@ -1,5 +1,7 @@
 // The settings of a worker.
 
+import MartletQueue
+
 /// The settings of a worker; every one has a default for production.
 ///
 /// ```swift
@@ -34,7 +36,7 @@ public struct WorkerConfiguration: Sendable {
     /// How often the worker sweeps its queues, ± 30 %; 1 s by default.
     public var sweepInterval: Duration = .seconds(1)
     /// The first delay of a job with an unknown type, 5 s by default; doubles up to 5 min.
-    public var unknownTypeDelay: Duration = .seconds(5)
+    public var unknownTypeDelay: Duration = UnknownTypeRule.standardDelay
     /// How long a job of an unknown type may wait for a worker with a handler before it fails; `nil`, the default, is
     /// unlimited.
     ///

@@ -38,6 +38,11 @@ private let expectedAccess: [String: Set<Role>] = [
     "GET /api/v1/workers": [.read, .operate], "GET /api/v1/events": [.read, .operate],
     "GET /api/v1/system": [.read, .operate], "GET /metrics": [.read, .operate],
     "GET /api/session": [.produce, .work, .read, .operate],
+    "POST /api/v1/claims": [.work], "POST /api/v1/claims/settle": [.work],
+    "POST /api/v1/claims/{token}/complete": [.work], "POST /api/v1/claims/{token}/fail": [.work],
+    "POST /api/v1/claims/{token}/release": [.work], "POST /api/v1/claims/{token}/snooze": [.work],
+    "PUT /api/v1/claims/{token}/checkpoint": [.work], "POST /api/v1/workers/{worker}/heartbeat": [.work],
+    "DELETE /api/v1/workers/{worker}": [.work],
 ]
 
 /// The routes that ask nobody who they are.
@@ -50,7 +55,8 @@ extension Route {
     /// A path of this route for a job and a queue that exist.
     fileprivate func path(id: String, queue: String) -> String {
         template.replacing("{id}", with: id).replacing("{queue}", with: queue)
-            .replacing("{code}", with: "not-found")
+            .replacing("{code}", with: "not-found").replacing("{worker}", with: "w")
+            .replacing("{token}", with: "\(queue)~\(id)~1~\(String(repeating: "0", count: 48))")
     }
 
     /// A body that the route accepts.
@@ -67,6 +73,12 @@ extension Route {
             "POST /api/v1/jobs/bulk": "{\"jobs\":[{\"type\":\"t\",\"queue\":\"\(queue)\"}]}",
             "POST /api/v1/jobs/actions": #"{"action":"pause","ids":["job"]}"#,
             "PUT /api/v1/queues/{queue}": "{}",
+            "POST /api/v1/claims": "{\"queues\":[\"\(queue)\"]}",
+            "POST /api/v1/claims/settle": "{\"settlements\":[],\"claim\":{\"queues\":[\"\(queue)\"]}}",
+            "POST /api/v1/claims/{token}/fail": #"{"error":{"message":"x"}}"#,
+            "POST /api/v1/claims/{token}/snooze": #"{"delay_seconds":1}"#,
+            "PUT /api/v1/claims/{token}/checkpoint": #"{"checkpoint":1}"#,
+            "POST /api/v1/workers/{worker}/heartbeat": "{}",
         ][name]
     }
 }
@@ -131,6 +143,7 @@ extension Route {
                     method, route.path(id: "foreign", queue: "secret"), route.body(queue: "secret"))
                 switch route.name {
                 case "GET /api/v1/jobs", "GET /api/v1/queues", "GET /api/v1/stats", "GET /api/v1/workers",
+                    "POST /api/v1/workers/{worker}/heartbeat", "DELETE /api/v1/workers/{worker}",
                     "GET /api/v1/events", "GET /api/v1/system", "GET /api/session":
                     #expect(answer.status == 200)
                     #expect(!answer.text.contains("secret"), "\(route.name)")
@@ -167,7 +180,7 @@ extension Route {
         }
     }
 
-    @Test func `guessing is slowed down, while a right token still gets in`() async throws {
+    @Test func `guessing tokens is slowed down, while a valid token is accepted`() async throws {
         let token = try newToken("a")
         try await withServer(tokens: token.line) { server in
             var statuses: [Int] = []
@@ -197,7 +210,7 @@ extension Route {
         ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2"), ("2001:db8:1:2::9", "2001:db8:1:2"), ("2001:db8::9", "2001:db8:0:0"),
         ("fe80::1%eth0", "fe80:0:0:0"), ("2001:db8:1::", "2001:db8:1:0"),
     ])
-    func `of an IPv6 address the network counts`(address: String, counted: String) {
+    func `an IPv6 address is counted by its network`(address: String, counted: String) {
         #expect(ClientAddress(address).text == counted)
     }
 
@@ -213,7 +226,7 @@ extension Route {
         }
     }
 
-    @Test func `a made token has a secret for its owner and a line for the server that does not hold it`() throws {
+    @Test func `a new token has a secret for its owner and a line for the server that does not contain it`() throws {
         let token = try newToken("shop", [.produce, .read], "shop,shop-*")
         #expect(token.secret.wholeMatch(of: /mt_[0-9a-z]{8}_[A-Za-z0-9_-]{43}/) != nil)
         #expect(token.line.hasPrefix("shop produce,read shop,shop-* sha256:"))
@@ -252,7 +265,7 @@ extension Route {
         #expect(try TokenTable("\(one.line)\n\(two.line)").count == 2)
     }
 
-    @Test func `globs of queues match as they say, and never slowly`() throws {
+    @Test func `patterns of queues match as documented, and never slowly`() throws {
         let glob = try #require(QueueGlob("a*b*c,exact"))
         let cases = [
             "abc": true, "a.b-c": true, "aXc": false, "exact": true, "exactly": false, "ab": false, "abcb": false,

@@ -46,7 +46,8 @@ extension Route {
     /// A path that a template fits.
     private static func path(_ template: String) -> String {
         template.replacing("{id}", with: "some-id").replacing("{queue}", with: "q")
-            .replacing("{code}", with: "not-found")
+            .replacing("{code}", with: "not-found").replacing("{worker}", with: "w")
+            .replacing("{token}", with: "q~some-id~1~\(String(repeating: "0", count: 48))")
     }
 
     private static let paths = Dictionary(grouping: Route.all, by: \.template).sorted { $0.key < $1.key }

@@ -158,6 +158,22 @@ private struct RunFixture {
         }
     }
 
+    @Test func `a worker over HTTP has its claims through servers, so their faults are its own`() throws {
+        func repeated(on worker: String) throws -> [String] {
+            var fixture = try RunFixture()
+            fixture.run(1, token: "2:c", at: 5000, how: "stopped:leaseLost", on: worker)
+            fixture.run(1, token: "3:d", at: 9000, how: "returned", on: "worker-2")
+            fixture[1]?.claims = 3
+            fixture.evidence.faults = [
+                FaultNote(kind: "drop", subject: "worker-1", from: 2000, to: 2001),
+                FaultNote(kind: "kill-server", subject: "server-1", from: 6000, to: 7000),
+            ]
+            return fixture.broken
+        }
+        #expect(try repeated(on: "http-worker-1") == [])
+        #expect(try repeated(on: "worker-3") == ["every repetition has its reason"])
+    }
+
     @Test func `a claim that starts after a newer one needs a fault of its own worker`() throws {
         func overtaken(_ subject: String) throws -> RunFixture {
             var fixture = try RunFixture()

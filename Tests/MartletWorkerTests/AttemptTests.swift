@@ -49,7 +49,7 @@ import Testing
     }
 
     @Test func `a job of an unknown type waits longer each time, and for ever where there is no limit`() {
-        let rule = UnknownTypeRule(WorkerConfiguration())
+        let rule = UnknownTypeRule(delay: WorkerConfiguration().unknownTypeDelay)
         for (claims, wait) in [(1, 5), (2, 10), (3, 20), (7, 300), (100, 300)] {
             let outcome = rule.outcome(of: claimed(claims: claims, unknownFor: .seconds(1 << 40)), chance: 0.5)
             guard case .unknownType(let given, let error) = outcome else {
@@ -64,7 +64,7 @@ import Testing
     @Test func `with a limit it is given up when the limit is reached, not before, and says why`() {
         var configuration = WorkerConfiguration()
         configuration.unknownTypeLimit = .seconds(3600)
-        let rule = UnknownTypeRule(configuration)
+        let rule = UnknownTypeRule(delay: configuration.unknownTypeDelay, limit: configuration.unknownTypeLimit)
         func outcome(_ unknownFor: Duration?) -> Settlement.Outcome {
             rule.outcome(of: claimed(claims: 9, unknownFor: unknownFor), chance: 0.5)
         }

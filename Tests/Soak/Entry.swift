@@ -18,7 +18,7 @@ import NIOHTTP1
 struct SoakCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "martlet-soak", abstract: "Run Martlet under faults and judge what is left.",
-        subcommands: [RunCommand.self, WorkCommand.self], defaultSubcommand: RunCommand.self)
+        subcommands: [RunCommand.self, WorkCommand.self, WorkOverHTTPCommand.self], defaultSubcommand: RunCommand.self)
 }
 
 struct RunCommand: AsyncParsableCommand {

@@ -54,7 +54,7 @@ struct Evidence: Sendable {
                 cursor = page.next
             } while cursor != nil
         }
-        for worker in installation.workers {
+        for worker in installation.allWorkers {
             add(LineLog.read("\(installation.directory)/\(worker.name).journal"), of: worker.name)
         }
     }

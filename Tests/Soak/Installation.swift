@@ -1,4 +1,4 @@
-// Everything that runs: one Redis, two servers, four workers, each behind a proxy of its own.
+// Everything that runs: one Redis, two servers, four workers, each behind a proxy of its own, and a worker over HTTP.
 
 import FaultInjection
 import FoundationEssentials
@@ -69,11 +69,16 @@ final class Installation: Sendable {
     let redis: PrivateRedisServer
     let servers: [SupervisedProcess]
     let workers: [SupervisedProcess]
+    /// Workers that know only the servers, so that no fault of a connection to Redis is theirs.
+    let workersOverHTTP: [SupervisedProcess]
     let store: JobStore
     let admin: RedisClient
     private let running: Task<Void, any Error>
 
-    var members: [SupervisedProcess] { servers + workers }
+    /// Those with a connection to Redis.
+    var linked: [SupervisedProcess] { servers + workers }
+    var allWorkers: [SupervisedProcess] { workers + workersOverHTTP }
+    var members: [SupervisedProcess] { servers + allWorkers }
 
     /// Starts all of it.
     ///
@@ -115,6 +120,16 @@ final class Installation: Sendable {
             workers.append(SupervisedProcess(name, proxy, directory: directory, command: env + [Self.ownPath] + words))
         }
         (self.servers, self.workers) = (servers, workers)
+        let (name, urls) = ("http-worker-1", servers.map(\.url).joined(separator: ","))
+        let words = [
+            "work-over-http", "--servers", urls, "--journal", "\(directory)/\(name).journal", "--queues",
+            Self.queues.map(\.description).joined(separator: ","),
+        ]
+        workersOverHTTP = [
+            SupervisedProcess(
+                name, try await Self.proxy(redis, name, chronicle), directory: directory,
+                command: env + [Self.ownPath] + words)
+        ]
         let quiet = Logger(label: "soak") { _ in SwiftLogNoOpLogHandler() }
         var patient = try RedisConfiguration(url: redis.url)
         patient.commandTimeout = .seconds(8)

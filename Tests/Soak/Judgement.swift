@@ -155,9 +155,14 @@ extension Judgement {
         // An older claim starts after a newer one only where its own worker was held up in between.
         let worker = later.claims < earlier.claims ? later.worker : earlier.worker
         return evidence.faults.contains { fault in
-            (fault.subject == "redis" || fault.subject == worker)
+            (fault.subject == "redis" || fault.subject == worker || isBetween(fault.subject, worker))
                 && fault.from <= later.start && fault.to >= earlier.start - 2 * Installation.lease
         }
+    }
+
+    /// Whether a fault of a server hit a worker that reaches Redis through servers alone.
+    private func isBetween(_ subject: String, _ worker: String) -> Bool {
+        worker.hasPrefix("http-") && subject.hasPrefix("server-")
     }
 
     /// A cancel that was answered with `cancelled` ends a job at once, unless somebody retries it.

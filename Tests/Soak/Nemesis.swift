@@ -59,7 +59,7 @@ final class Nemesis: Sendable {
     }
 
     private func strike(_ kind: String, _ choice: Int) async throws {
-        let worker = installation.workers[choice % installation.workers.count]
+        let worker = installation.allWorkers[choice % installation.allWorkers.count]
         let server = installation.servers[choice % installation.servers.count]
         switch kind {
         case "kill-worker": try await kill(worker, kind, rest: choice % 800)
@@ -67,7 +67,7 @@ final class Nemesis: Sendable {
         case "stop-worker": await stop(worker, kind)
         case "stop-server": await stop(server, kind)
         case "term-worker": try await end(worker, kind)
-        case "partition": await cut(installation.members[choice % installation.members.count])
+        case "partition": await cut(installation.linked[choice % installation.linked.count])
         default:
             if let fault = FaultKind(rawValue: kind) { return await disturb(fault, choice) }
             try await strikeRedis(kind, choice)
@@ -119,8 +119,8 @@ extension Nemesis {
 
     /// Gives some connections faults of a class until one has happened; the proxies note each.
     private func disturb(_ fault: FaultKind, _ choice: Int) async {
-        let count = installation.members.count
-        let hit = (0...choice % 3).map { installation.members[(choice / 3 + $0) % count] }
+        let count = installation.linked.count
+        let hit = (0...choice % 3).map { installation.linked[(choice / 3 + $0) % count] }
         let before = hit.reduce(0) { $0 + ($1.proxy.counts[fault] ?? 0) }
         for (number, member) in hit.enumerated() {
             let seed = UInt64(choice * 16 + number)

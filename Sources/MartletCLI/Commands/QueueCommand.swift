@@ -156,7 +156,7 @@ struct WorkerCommand: ParsableCommand {
 enum WorkerView {
     static let list = ItemView(
         .text("ID", "id").shortened(to: 16, .middle), info("HOST", "host").shortened(to: 8).optional(5),
-        info("PID", "pid").optional(3), info("VERSION", "version").optional(6), .text("STATE", state),
+        info("PID", "pid").optional(3), .text("VERSION", version).optional(6), .text("STATE", state),
         .text("QUEUES") { worker in
             queues(worker).map { "\($0["queue"].string ?? "")=\(OutputOptions.cell($0["info"]["slots"]))" }
                 .joined(separator: ",")
@@ -169,6 +169,12 @@ enum WorkerView {
     static func state(_ worker: JSONValue) -> String {
         let state = queues(worker).first?["info"]["state"].string ?? "unknown"
         return state == "stopped" || worker["alive"].bool == true ? state : "unresponsive"
+    }
+
+    /// The reported version, behind the language of a worker over HTTP.
+    private static func version(_ worker: JSONValue) -> String {
+        let info = queues(worker).first?["info"] ?? .null
+        return [info["language"].string, info["version"].string].compactMap(\.self).joined(separator: " ")
     }
 
     /// Whether a process claims jobs.

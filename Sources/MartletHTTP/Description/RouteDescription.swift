@@ -16,7 +16,7 @@ enum RouteTag: String, Sendable, CaseIterable {
         switch self {
         case .jobs: "Push jobs of any type, look at them and steer them."
         case .queues: "Look at queues, set them, pause, drain and delete them."
-        case .workers: "The processes that run jobs."
+        case .workers: "The processes that run jobs, and the routes of those in other languages."
         case .events: "What happens to jobs and queues, as it happens."
         case .downloads: "Downloads of files, the built-in job of the queue `downloads`."
         case .system: "Probes, metrics, this document and the pages of problems."

@@ -10,7 +10,7 @@ enum QueueSettingsField {
         "How many jobs may run at one time; 0 is without limit. The queue `downloads` takes 1 to 10."
     ) { $0.integer("concurrency", in: 0...1_000_000) }
     static let lease = Field.seconds(
-        "lease_seconds", in: 5...900, "How long a worker holds a job without a sign of life.")
+        "lease_seconds", in: QueueSettingsChange.leaseSeconds, "How long a worker holds a job without a sign of life.")
     static let ageing = Field.seconds(
         "ageing_seconds", in: 0...4_398_046_511,
         "The waiting time that is worth one level of priority; 0 makes priorities strict.")
@@ -65,6 +65,9 @@ struct RetentionChange: Sendable {
 }
 
 extension QueueSettingsChange {
+    /// The seconds that a lease may last.
+    static let leaseSeconds = 5.0...900.0
+
     /// Reads the given fields and records errors.
     ///
     /// An absent field changes nothing, `null` resets its setting to the default.

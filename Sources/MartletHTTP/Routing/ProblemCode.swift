@@ -24,6 +24,8 @@ enum ProblemCode: String, Sendable, CaseIterable {
     case ambiguous
     case stepInUse = "step-in-use"
     case queueNotEmpty = "queue-not-empty"
+    case leaseLost = "lease-lost"
+    case jobGone = "job-gone"
     case tooLarge = "too-large"
     case wrongType = "wrong-type"
     case encodedBody = "encoded-body"

@@ -68,6 +68,16 @@ extension ProblemCode {
                 .conflict, "The queue has jobs.",
                 "Drain it, wait for the jobs that run, and delete it with `finished=true`."
             )
+        case .leaseLost:
+            (
+                .conflict, "The claim does not hold the job: its lease ran out, or another end was recorded.",
+                "Drop the job; another worker may have it."
+            )
+        case .jobGone:
+            (
+                .notFound, "The job of the claim is not stored any more.",
+                "Drop it: it has ended and is not kept, as after a call whose answer was lost, or it was deleted."
+            )
         case .tooLarge: (.contentTooLarge, "The body, a payload or a batch is too large.", "Stay within `limit`.")
         case .wrongType:
             (

@@ -47,7 +47,8 @@ extension HTTPProblem {
         + [
             .maybe("failed", .count, "How many jobs of the batch were refused."),
             .maybe(
-                "results", .list(.anyOf([.object(BatchReport.row), .object(ActionReport.result)])),
+                "results",
+                .list(.anyOf([.object(BatchReport.row), .object(ActionReport.result), .object(ClaimView.row)])),
                 "The results so far of a batch that Redis cut short."),
         ]
 }

@@ -7,7 +7,7 @@ extension Route {
     /// All routes.
     ///
     /// The table is authoritative: a role that is missing in an entry is refused.
-    static let all: [Route] = downloads + jobs + queues + sessions + system + documents
+    static let all: [Route] = downloads + jobs + claims + queues + sessions + system + documents
 
     /// The routes of the probe listener.
     static let probes = system
@@ -102,6 +102,40 @@ extension Route {
         .jobVerb("run", .jobVerb("run", "Run a job now", "Runs a scheduled or retrying job before it is due.")) {
             try await $0.changeJob($1, .run)
         },
+    ]
+
+    private static let claims: [Route] = [
+        .service(.post, "/claims", [.work], body: .json(ClaimField.shape), about: .claimJobs) {
+            try await $0.claimJobs($1)
+        },
+        .service(.post, "/claims/settle", [.work], body: .bulk(ClaimEndField.batch), about: .settleClaims) {
+            try await $0.settleClaims($1)
+        },
+        .claimEnd(
+            "complete", body: .optionalJSON(ClaimEndField.complete),
+            .claimEnd("complete", "Complete a job", "It has succeeded.", example: #"{"result": {"message": 42}}"#)),
+        .claimEnd(
+            "fail", body: .json(ClaimEndField.fail),
+            .claimEnd(
+                "fail", "Fail an attempt", "It is retried by the job's policy, unless it says otherwise.",
+                example: #"{"error": {"class": "Timeout", "message": "no answer"}, "retry_after_seconds": 30}"#)),
+        .claimEnd(
+            "release", body: .optionalJSON(ClaimEndField.release),
+            .claimEnd(
+                "release", "Give a job back", "It charges no attempt.",
+                example: #"{"delay_seconds": 60, "reason": "disk full"}"#)),
+        .claimEnd(
+            "snooze", body: .json(ClaimEndField.snoozed),
+            .claimEnd(
+                "snooze", "Run a job later", "It charges no attempt.", example: #"{"delay_seconds": 60}"#)),
+        .service(
+            .put, "/claims/{token}/checkpoint", [.work], body: .json(HeartbeatField.checkpointShape),
+            about: .saveCheckpoint
+        ) { try await $0.saveCheckpoint($1) },
+        .service(
+            .post, "/workers/{worker}/heartbeat", [.work], body: .json(HeartbeatField.shape), about: .workerBeats
+        ) { try await $0.workerBeats($1) },
+        .service(.delete, "/workers/{worker}", [.work], about: .endWorker) { try await $0.endWorker($1) },
     ]
 
     private static let queues: [Route] = [
@@ -199,5 +233,14 @@ extension Route {
         .service(
             .post, "/jobs/{id}/" + verb, [.operate], body: .optionalJSON(.nothing), query: [CommonParameter.queue],
             about: about(), handler: handler)
+    }
+
+    /// The end of a claim.
+    private static func claimEnd(
+        _ word: String, body: BodyRule, _ about: @escaping @autoclosure @Sendable () -> RouteDescription
+    ) -> Route {
+        .service(.post, "/claims/{token}/" + word, [.work], body: body, about: about()) {
+            try await $0.settleClaim($1, word)
+        }
     }
 }

@@ -22,6 +22,8 @@ final class ClientConnection: Sendable {
         var past: Set<Event> = []
         var watchers: [Int: (event: Event, call: @Sendable () -> Void)] = [:]
         var nextWatcher = 0
+        /// What to do when the response to the current request cannot be written.
+        var undelivered: (@Sendable () -> Void)?
         var unread = 0
         var unreadSince: NIODeadline?
     }
@@ -89,7 +91,10 @@ extension ClientConnection {
     func clientStopped() { notify(.stopped) }
 
     /// Records that the connection is closed.
-    func connectionClosed() { notify(.closed) }
+    func connectionClosed() {
+        notify(.closed)
+        responseLost()
+    }
 
     /// Records that the server is shutting down.
     func serverShutsDown() { notify(.shuttingDown) }
@@ -140,6 +145,30 @@ extension ClientConnection {
             task.cancel()
         }
     }
+}
+
+// MARK: - Delivery
+
+extension ClientConnection {
+    /// Calls `lost` if the response to the current request cannot be written to the socket.
+    ///
+    /// What the network does with a written response is not known to anybody.
+    func whenUndelivered(_ lost: @escaping @Sendable () -> Void) {
+        let isPast = state.withLock { state in
+            if !state.isClosed { state.undelivered = lost }
+            return state.isClosed
+        }
+        if isPast { lost() }
+    }
+
+    /// Whether somebody wants to know whether the response was written.
+    var watchesDelivery: Bool { state.withLock { $0.undelivered != nil } }
+
+    /// The response was written.
+    func responseWritten() { state.withLock { $0.undelivered = nil } }
+
+    /// The response cannot be written.
+    func responseLost() { state.withLock { $0.undelivered.take() }?() }
 }
 
 // MARK: - Unread answers

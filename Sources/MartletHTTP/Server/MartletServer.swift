@@ -44,7 +44,7 @@ public final class MartletServer: Service, Sendable {
         let authenticator = Authenticator(tokens: tokens)
         let api = API(
             store: store, settings: settings, authenticator: authenticator, downloads: downloads, metrics: metrics,
-            checks: checks, findings: findings)
+            checks: checks, findings: findings, logger: logger)
         func listener(_ settings: ServerSettings, isForProbes: Bool = false) -> HTTPListener {
             let connections = ConnectionTable(settings, listener: isForProbes ? "probes" : "main")
             let gateway = APIResponder(

@@ -40,7 +40,7 @@ public final class ProbeServer: Service, Sendable {
         let authenticator = Authenticator(tokens: nil)
         var api = API(
             store: store, settings: settings, authenticator: authenticator, downloads: .none, metrics: metrics,
-            checks: checks, findings: findings)
+            checks: checks, findings: findings, logger: logger)
         api.isAlive = isAlive
         let connections = ConnectionTable(settings, listener: "probes")
         let gateway = APIResponder(

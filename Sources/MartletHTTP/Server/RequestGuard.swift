@@ -198,14 +198,26 @@ extension RequestGuard {
         case .body: context.write(data, promise: promise)
         case .end where closes && unanswered == 1:
             unanswered = 0
-            let written = promise ?? context.eventLoop.makePromise()
+            let written = reported(promise, context) ?? context.eventLoop.makePromise()
             written.futureResult.assumeIsolated().whenComplete { _ in self.leave(context) }
             end(data, written, context)
         case .end:
             unanswered -= 1
             if unanswered == 0 { rest(context) }
-            end(data, promise, context)
+            end(data, reported(promise, context), context)
         }
+    }
+
+    /// The promise of a response's end, which tells whether it was written where somebody wants to know.
+    private func reported(
+        _ promise: EventLoopPromise<Void>?, _ context: ChannelHandlerContext
+    ) -> EventLoopPromise<Void>? {
+        guard link.watchesDelivery else { return promise }
+        let written = promise ?? context.eventLoop.makePromise()
+        written.futureResult.whenComplete { [link] result in
+            if case .success = result { link.responseWritten() } else { link.responseLost() }
+        }
+        return written
     }
 
     private func end(_ data: NIOAny, _ promise: EventLoopPromise<Void>?, _ context: ChannelHandlerContext) {

@@ -1,6 +1,7 @@
 // What the handlers of all routes share.
 
 import HTTPTypes
+import Logging
 import MartletJSON
 import MartletQueue
 
@@ -18,6 +19,8 @@ struct API: Sendable {
     let waits: WaitLimit
     /// The description of the API.
     let documents: DocumentCache
+    /// Jobs for workers over HTTP.
+    let claims: ClaimService
     /// The streams that are open.
     let streams: WaitLimit
     let events = EventMetrics()
@@ -29,7 +32,7 @@ struct API: Sendable {
     init(
         store: JobStore, settings: ServerSettings, authenticator: Authenticator, downloads: DownloadCatalog,
         metrics: (@Sendable () async -> String)?, checks: [ReadinessCheck],
-        findings: @escaping @Sendable () -> [ReadinessFinding]
+        findings: @escaping @Sendable () -> [ReadinessFinding], logger: Logger
     ) {
         self.store = store
         self.settings = settings
@@ -49,6 +52,7 @@ struct API: Sendable {
             words: .init(
                 tooMany: .tooManyStreams, many: "streams of this caller are open already; close one, or ask later",
                 full: .streamsFull, all: "streams are open already; ask later"))
+        claims = ClaimService(store: store, settings: settings, logger: logger)
     }
 
     /// Builds a page when a permit is free.

@@ -60,17 +60,19 @@ extension Queue {
     /// - Parameters:
     ///   - worker: the worker's id.
     ///   - info: a JSON object with the worker's information; `nil` leaves it unchanged.
+    ///   - lease: how long the jobs are held from now on, 50 ms to 15 min; `nil` for the queue's lease.
     ///   - heartbeats: one per running job.
     /// - Returns: the answers.
     /// - Throws: ``QueueError``.
     public func heartbeat(
-        worker: String, info: String? = nil, _ heartbeats: [Heartbeat]
+        worker: String, info: String? = nil, lease: Duration? = nil, _ heartbeats: [Heartbeat]
     ) async throws(QueueError) -> HeartbeatReply {
         var reply = HeartbeatReply(verdicts: [], stops: 0)
         let chunks = heartbeats.isEmpty ? [[]] : heartbeats.chunks(of: Queue.batchLimit)
         for (index, chunk) in chunks.enumerated() {
             var arguments = RedisArguments(index == 0 && info != nil ? worker : "", info ?? "")
             for heartbeat in chunk { heartbeat.append(to: &arguments) }
+            if let lease { arguments.append(lease.inMilliseconds) }
             let part = try HeartbeatReply(await run(.beat, arguments, ids: chunk.map(\.id)))
             reply.verdicts += part.verdicts
             reply.stops = part.stops

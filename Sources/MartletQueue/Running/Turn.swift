@@ -73,7 +73,11 @@ struct TurnCall {
         arguments.append(claim?.number ?? 0)
         arguments.append(claim?.nonce ?? "")
         arguments.append(claim?.upTo ?? 0)
-        arguments.append(claim?.lastChances ?? 0)
+        if let lease = claim?.lease {
+            arguments.append("\(claim?.lastChances ?? 0) \(lease.inMilliseconds)")
+        } else {
+            arguments.append(claim?.lastChances ?? 0)
+        }
         var others: [Int] = []
         order.reserveCapacity(settlements.count)
         for (index, settlement) in settlements.enumerated() {

@@ -1,6 +1,7 @@
 // The workers of a queue, from their last heartbeats.
 
 public import FoundationEssentials
+package import MartletJobs
 import MartletRedis
 
 /// A worker process as a queue knows it.
@@ -55,5 +56,25 @@ extension Queue {
         return WorkerReport(
             worker: worker, queue: name, lastHeartbeat: Date(milliseconds: at),
             sinceHeartbeat: .milliseconds(now) - .milliseconds(at), info: Array(split[1].utf8))
+    }
+
+    /// The active jobs with their tokens; one round trip per 500.
+    ///
+    /// Jobs that are claimed or settled meanwhile may be missing.
+    package func heldTokens() async throws(QueueError) -> [(id: JobID, token: String)] {
+        var held: [String: String] = [:]
+        var cursor = "0"
+        repeat {
+            guard let parts = try await read(.read, RedisArguments("held", cursor)) else { return [] }
+            guard parts.count == 4, let next = parts[2].string, let flat = parts[3].array else {
+                throw .broken("read", .array(parts))
+            }
+            for (id, token) in Self.words(flat) { held[id] = token }
+            cursor = next
+        } while cursor != "0"
+        return held.compactMap { name, token in
+            // The star behind a stored token is no part of it.
+            JobID(stored: name).map { ($0, token.last == "*" ? String(token.dropLast()) : token) }
+        }
     }
 }

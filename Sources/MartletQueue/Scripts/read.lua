@@ -6,6 +6,7 @@
 --     | `page`, index name, score, id, limit, direction → as `jobs`; strictly after (score, id)
 --     | `counts` → `ok`, now ms, flat list of names and numbers, then all of `meta`
 --     | `workers`, cursor → `ok`, now ms, next cursor, flat list of worker and `<ms> <JSON>`; about 200 of them
+--     | `held`, cursor → `ok`, now ms, next cursor, flat list of id and token of active jobs; about 500 of them
 local function whole_job(q, id)
     local hash = look('HGETALL', q.keys.job .. id) --@ read-look
     if #hash == 0 then return false end
@@ -93,6 +94,18 @@ end
 function questions.workers(q, args)
     local page = call('HSCAN', q.keys.workers, args[2], 'COUNT', 200)
     return { 'ok', q.now, page[1], page[2] }
+end
+
+function questions.held(q, args)
+    local page, held = call('ZSCAN', q.keys.active, args[2], 'COUNT', 500), {}
+    for i = 1, #page[2], 2 do
+        local token = look('HGET', q.keys.job .. page[2][i], 'k')
+        if type(token) == 'string' then
+            held[#held + 1] = page[2][i]
+            held[#held + 1] = token
+        end
+    end
+    return { 'ok', q.now, page[1], held }
 end
 
 functions.read = of_queue(by_verb(questions))

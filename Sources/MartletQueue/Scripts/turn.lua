@@ -3,7 +3,8 @@
 --
 -- needs: runtime events changes wake finish promote attempts claims
 -- args: worker, call number, nonce, how many to hand out (0 for none, at most 128), how many of them may be jobs in
--- their last chance (lost as often in a row as leaves one more before poison), n, then n times id and token of
+-- their last chance (lost as often in a row as leaves one more before poison) and perhaps, behind a blank, the ms of their
+-- lease in place of the queue's, n, then n times id and token of
 -- attempts that completed and have nothing more to say, then for each other attempt six words: id, token, outcome,
 -- delay ms or empty, output or error, progress or empty. At most 500 attempts.
 -- Outcomes: `completed`, `failed` (delay = wait before the retry), `permanent`, `crashed` (its process died), `release`,
@@ -230,6 +231,14 @@ local function is_good_turn(number, nonce, asked, plain)
     return number % 1 + asked % 1 + plain % 1 == 0
 end
 
+-- How many jobs in their last chance a claim may take that brings a lease of its own, which holds for this call.
+local function with_lease(q, word, results)
+    local few, lease = match(word, '^(%d+) (%d+)$')
+    q.lease = whole(lease, SETTINGS.lease[1], SETTINGS.lease[2]) or q.lease --@ turn-own-lease
+    results[2] = q.lease
+    return tonumber(few) or 0
+end
+
 local function turn(q, args)
     local worker, number, nonce = args[1], tonumber(args[2]), args[3]
     local asked, plain = tonumber(args[4]), tonumber(args[6])
@@ -242,6 +251,7 @@ local function turn(q, args)
         released, freed, earliest = tally.ready, tally.freed, tally.earliest
     end
     local n = 0
+    local chances = asked > 0 and (tonumber(args[5]) or with_lease(q, args[5], results))
     local last = asked > 0 and call('HGET', q.keys.claims, worker)
     local last_number = last and tonumber(match(last, '^%d+')) or 0
     if asked > 0 and number <= last_number then --@ turn-number
@@ -249,7 +259,7 @@ local function turn(q, args)
         if number == last_number then replay(q, last, results) else results[1] = 'stale' end
     elseif asked > 0 then
         local claim = {
-            worker = worker, nonce = nonce, asked = asked, chances = tonumber(args[5]) or 0, promoted = 0,
+            worker = worker, nonce = nonce, asked = asked, chances = chances, promoted = 0,
         }
         local goes_on
         n, goes_on = claim_new(q, claim, args, results)

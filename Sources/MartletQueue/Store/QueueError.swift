@@ -75,7 +75,7 @@ public struct QueueError: Error, Sendable, CustomStringConvertible {
     /// The error of each queue, for an operation on several.
     package var byQueue: [QueueName: QueueError] = [:]
 
-    init(_ kind: Kind, ids: [JobID] = [], message: String, underlying: (any Error)? = nil) {
+    package init(_ kind: Kind, ids: [JobID] = [], message: String, underlying: (any Error)? = nil) {
         self.kind = kind
         self.ids = ids
         self.message = message

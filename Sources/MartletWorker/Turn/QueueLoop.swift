@@ -154,7 +154,8 @@ extension QueueLoop {
 
     /// Finishes the attempt of a job without a handler here.
     private func release(_ job: ClaimedJob, _ metrics: JobMetrics) {
-        let rule = UnknownTypeRule(context.configuration)
+        let rule = UnknownTypeRule(
+            delay: context.configuration.unknownTypeDelay, limit: context.configuration.unknownTypeLimit)
         let outcome = rule.outcome(of: job, chance: .random(in: 0...1))
         logger.log(
             level: unknownTypes.isNew(job.type) ? .warning : .debug,

@@ -41,7 +41,7 @@ final class TestStack: Sendable {
     let origin: OriginServer
     let serverURL: String
     let store: JobStore
-    private let port: Int
+    let port: Int
     private let processes = Processes()
     private let running: Task<Void, any Error>
 
@@ -111,6 +111,9 @@ final class TestStack: Sendable {
         processes.add(process)
         return process
     }
+
+    /// Ends a process that was started elsewhere together with the house.
+    func endsWithStack(_ process: Subprocess) { processes.add(process) }
 
     /// The same with this environment and nothing else.
     func startBare(_ arguments: [String], _ environment: [String: String]) throws -> Subprocess {

@@ -26,8 +26,8 @@ extension Model {
             // What came to wait by the settlements may wake somebody yet.
             sawEnd = false
             return settled + "; " + words(claimed)
-        case .beat(let worker, let says, let beats):
-            return "\(beat(worker, says: says, beats)) stops \(stops)"
+        case .beat(let worker, let says, let lease, let beats):
+            return "\(beat(worker, says: says, lease: lease, beats)) stops \(stops)"
         case .control(let verb, let ids):
             return control(verb, ids.map(\.description)).map { "\($0)" } ?? "refused"
         case .retryWith(let payload, let id): return "\([retry(id.description, with: payload)])"
@@ -70,7 +70,7 @@ extension Model {
                     job.maxRetries, job.timeout, job.checkpoint, waited)
             }
         }
-        return Words.claim(claimed.status, jobs, lease, claimed.nextDue, stops)
+        return Words.claim(claimed.status, jobs, claimed.lease, claimed.nextDue, stops)
     }
 
     private func words(of id: String) -> String {

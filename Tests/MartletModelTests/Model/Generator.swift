@@ -197,7 +197,9 @@ extension Generator {
             1, random.pick([last + 1, last + 1, last + 1, last + 1, last + 1, last + 1, last + 7, last, last - 1]))
         return ClaimRequest(
             worker: worker, number: number, upTo: random.pick([1, 1, 2, 3, 5, 128]),
-            lastChances: random.pick([0, 1, 1, 128]), nonce: (random.chance(25) ? "in" : "n") + "\(nonces)")
+            lastChances: random.pick([0, 1, 1, 128]),
+            lease: random.chance(10) ? .milliseconds(random.pick([50, 2000, 900_000])) : nil,
+            nonce: (random.chance(25) ? "in" : "n") + "\(nonces)")
     }
 
     /// A proof that counts now, one that did once, or one that never did.
@@ -247,7 +249,9 @@ extension Generator {
             if random.chance(20) { beat.checkpoint = Array("c\(nonces)".utf8) }
             return beat
         }
-        return .beat(worker: random.pick(workers), says: random.chance(30) ? "{}" : nil, beats)
+        return .beat(
+            worker: random.pick(workers), says: random.chance(30) ? "{}" : nil,
+            lease: random.chance(15) ? random.pick([50, 2000, 900_000]) : nil, beats)
     }
 
     private mutating func verb(_ model: Model) -> ControlVerb {

@@ -96,18 +96,19 @@ extension Model {
         var nextDue: Int?
         var jobs: [(id: String, waited: Int?)] = []
         var nonce: String
+        var lease: Int
     }
 
     mutating func claim(_ request: ClaimRequest) -> Claimed {
         // Whoever claims is told when the next job falls due and need not be woken for it.
         hasNewHead = false
         let last = claims[request.worker]
-        var answer = Claimed(status: .ok, nonce: request.nonce)
+        var answer = Claimed(status: .ok, nonce: request.nonce, lease: request.lease?.inMilliseconds ?? lease)
         if let last, request.number < last.number {
             answer.status = .stale
             return answer
         }
-        if let last, request.number == last.number { return replay(last) }
+        if let last, request.number == last.number { return replay(last, lease: answer.lease) }
         _ = promote(atMost: 200)
         var room = request.upTo
         if isHalted {
@@ -135,7 +136,7 @@ extension Model {
             job.claims += 1
             job.token = .live(request.nonce)
             (job.place, job.claimedAt) = (place, now)
-            (job.index, job.score) = (.active, Double(now + lease))
+            (job.index, job.score) = (.active, Double(now + answer.lease))
             jobs[id] = job
         }
         claims[request.worker] = LastClaim(number: request.number, nonce: request.nonce, ids: taken)
@@ -146,8 +147,8 @@ extension Model {
     }
 
     /// The same jobs again, those that still hold the token, with a new lease, and nothing new.
-    private mutating func replay(_ last: LastClaim) -> Claimed {
-        var answer = Claimed(status: .ok, nonce: last.nonce)
+    private mutating func replay(_ last: LastClaim, lease: Int) -> Claimed {
+        var answer = Claimed(status: .ok, nonce: last.nonce, lease: lease)
         let till = Double(now + lease)
         for id in last.ids where jobs[id]?.index == .active && jobs[id]?.token == .live(last.nonce) {
             jobs[id]?.score = till

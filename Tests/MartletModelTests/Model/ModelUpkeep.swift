@@ -6,7 +6,10 @@ import MartletJobs
 @testable import MartletQueue
 
 extension Model {
-    mutating func beat(_ worker: String, says: String?, _ beats: [Heartbeat]) -> [HeartbeatVerdict] {
+    mutating func beat(
+        _ worker: String, says: String?, lease asked: Int?, _ beats: [Heartbeat]
+    ) -> [HeartbeatVerdict] {
+        let lease = asked ?? lease
         if let says { (workers[worker], workerBeats[worker], notedClaims[worker]) = (says, now, nil) }
         return beats.map { beat in
             let id = beat.id.description
@@ -16,13 +19,15 @@ extension Model {
             if let checkpoint = beat.checkpoint, !checkpoint.isEmpty {
                 (job.checkpoint, job.lostBefore) = (checkpoint, job.lost)
             }
-            if job.score - Double(now) < Double(lease) * 2 / 3 { job.score = max(job.score, Double(renewed(job))) }
+            if job.score - Double(now) < Double(lease) * 2 / 3 {
+                job.score = max(job.score, Double(renewed(job, lease)))
+            }
             jobs[id] = job
             return .held(.milliseconds(max(0, Int(job.score) - now)), wanted: job.wanted?.stop)
         }
     }
 
-    private func renewed(_ job: Job) -> Int {
+    private func renewed(_ job: Job, _ lease: Int) -> Int {
         var till = now + lease
         if let wanted = job.wanted { till = min(till, wanted.since + lease) }
         if let timeout = job.timeout, let claimedAt = job.claimedAt {

@@ -14,7 +14,7 @@ enum Operation: Sendable {
     case claim(ClaimRequest)
     case settle([Settlement])
     case turn([Settlement], ClaimRequest)
-    case beat(worker: String, says: String?, [Heartbeat])
+    case beat(worker: String, says: String?, lease: Int?, [Heartbeat])
     case control(ControlVerb, [JobID])
     case retryWith([UInt8], JobID)
     case configure([Setting])
@@ -63,8 +63,8 @@ extension Operation: CustomStringConvertible {
         case .settle(let ends): "settle \(ends.map(Self.words).joined(separator: ", "))"
         case .turn(let ends, let request):
             "turn: settle \(ends.map(Self.words).joined(separator: ", ")); \(Self.words(request))"
-        case .beat(let worker, let says, let beats):
-            "beat \(worker) \(says ?? "") \(beats.map { "\($0.id) \($0.token)" }.joined(separator: ", "))"
+        case .beat(let worker, let says, let lease, let beats):
+            "beat \(worker) \(says ?? "") \(lease.map { "lease \($0) " } ?? "")\(beats.map { "\($0.id) \($0.token)" }.joined(separator: ", "))"
         case .control(let verb, let ids): "\(verb) \(ids.map(\.description).joined(separator: " "))"
         case .retryWith(let payload, let id): "retry \(id) with \(payload)"
         case .configure(let words): "set \(words.map { "\($0.name) \($0.value)" }.joined(separator: ", "))"
@@ -96,6 +96,7 @@ extension Operation: CustomStringConvertible {
 
     private static func words(_ request: ClaimRequest) -> String {
         "claim \(request.worker) #\(request.number) \(request.nonce) up to \(request.upTo), \(request.lastChances) in their last chance"
+            + (request.lease.map { ", lease \($0)" } ?? "")
     }
 
     private static func words(_ end: Settlement) -> String { "\(end.id) \(end.token) \(end.outcome)" }

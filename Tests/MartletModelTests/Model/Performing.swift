@@ -37,8 +37,9 @@ extension Stage {
         case .turn(let ends, let request):
             let turn = try await queue.turn(settle: ends, claim: request)
             return Words.settled(turn.settled) + "; " + (turn.claimed.map { Words.claim($0) } ?? "nothing")
-        case .beat(let worker, let says, let beats):
-            let reply = try await queue.heartbeat(worker: worker, info: says, beats)
+        case .beat(let worker, let says, let lease, let beats):
+            let reply = try await queue.heartbeat(
+                worker: worker, info: says, lease: lease.map { .milliseconds($0) }, beats)
             return "\(reply.verdicts) stops \(reply.stops)"
         case .control(let verb, let ids): return "\(try await queue.control(verb, ids))"
         case .retryWith(let payload, let id): return "\([try await queue.retry(id, payload: payload)])"

@@ -1,0 +1,73 @@
+// Gives back claimed jobs that no worker got, or that the caller cannot run.
+
+import Logging
+import MartletJobs
+import MartletQueue
+
+/// Returns jobs to their queues without charging an attempt.
+struct ClaimKeeper: Sendable {
+    /// How long a release is tried: the longest lease, after which the job comes back by itself.
+    private static let longest = Duration.seconds(900)
+
+    private let logger: Logger
+    private let unknownTypes = UnknownTypes()
+
+    init(logger: Logger) { self.logger = logger }
+
+    /// Gives jobs back to their old places, in the background, until Redis has answered.
+    func giveBack(_ jobs: [HeldJob], to store: JobStore, why: String) {
+        for (name, part) in Dictionary(grouping: jobs, by: \.token.queue) {
+            giveBack(part.map(\.job), to: store.queue(name), why: why)
+        }
+    }
+
+    /// The same for jobs of one queue.
+    func giveBack(_ jobs: [ClaimedJob], to queue: Queue, why: String) {
+        guard !jobs.isEmpty else { return }
+        logger.info(
+            "claimed jobs released",
+            metadata: [
+                "queue": "\(queue.name)", "jobs": .stringConvertible(jobs.count), "reason": "\(why)",
+                "job_id": "\(jobs[0].id)",
+            ])
+        let settlements = jobs.map { Settlement(id: $0.id, token: $0.token, outcome: .released(after: nil)) }
+        // Not a child of the request, which has ended.
+        Task { await settle(settlements, in: queue) }
+    }
+
+    private func settle(_ settlements: [Settlement], in queue: Queue) async {
+        let end = ContinuousClock.now + Self.longest
+        var pause = Duration.milliseconds(50)
+        while ContinuousClock.now < end {
+            do throws(QueueError) {
+                _ = try await queue.settle(settlements)
+                return
+            } catch {
+                if case .refused = error.kind { return }
+                try? await Task.sleep(for: pause)
+                pause = min(pause * 2, .seconds(2))
+            }
+        }
+    }
+
+    /// Gives back jobs of types that the worker does not know, as a worker process does: each waits longer than before.
+    func giveBackUnknown(_ jobs: [ClaimedJob], to queue: Queue) async {
+        guard !jobs.isEmpty else { return }
+        let rule = UnknownTypeRule()
+        let settlements = jobs.map { job in
+            Settlement(
+                id: job.id, token: job.token, outcome: rule.outcome(of: job, chance: .random(in: 0...1)))
+        }
+        for job in jobs {
+            logger.log(
+                level: unknownTypes.isNew(job.type) ? .warning : .debug, "caller does not know job type, job released",
+                metadata: [
+                    "type": "\(job.type)", "job_id": "\(job.id)", "queue": "\(queue.name)",
+                    "attempt": .stringConvertible(job.failures + 1),
+                ])
+        }
+        do throws(QueueError) { _ = try await queue.settle(settlements) } catch {
+            Task { await settle(settlements, in: queue) }
+        }
+    }
+}
