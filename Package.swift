@@ -38,6 +38,13 @@ let package = Package(
             dependencies: [.product(name: "Logging", package: "swift-log")]
         ),
         .target(name: "MartletProcess"),
+        .target(
+            name: "MartletEventLoop",
+            dependencies: [
+                .product(name: "NIOCore", package: nio),
+                .product(name: "NIOPosix", package: nio),
+            ]
+        ),
         .target(name: "MartletJSON", dependencies: ["MartletJobs"]),
         // The files of the dashboard, embedded in the program.
         .target(name: "MartletDashboard", resources: [.embedInCode("Assets")]),
@@ -57,7 +64,7 @@ let package = Package(
         .target(
             name: "MartletRedis",
             dependencies: [
-                "CHiredis", "MartletProcess",
+                "CHiredis", "MartletEventLoop", "MartletProcess",
                 .product(name: "NIOCore", package: nio),
                 .product(name: "NIOPosix", package: nio),
                 .product(name: "NIOTLS", package: nio),
@@ -84,7 +91,7 @@ let package = Package(
         .target(
             name: "MartletQueue",
             dependencies: [
-                "MartletRedis", "MartletJSON", "MartletJobs",
+                "MartletRedis", "MartletEventLoop", "MartletJSON", "MartletJobs",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "DequeModule", package: "swift-collections"),
@@ -123,7 +130,7 @@ let package = Package(
         .target(
             name: "MartletHTTP",
             dependencies: [
-                "MartletDashboard", "MartletQueue", "MartletJSON", "MartletJobs",
+                "MartletDashboard", "MartletQueue", "MartletEventLoop", "MartletJSON", "MartletJobs",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "Crypto", package: "swift-crypto"),
@@ -274,9 +281,17 @@ let package = Package(
             ]
         ),
         .testTarget(
+            name: "MartletEventLoopTests",
+            dependencies: [
+                "MartletEventLoop", "TestSupport",
+                .product(name: "NIOCore", package: nio),
+                .product(name: "NIOPosix", package: nio),
+            ]
+        ),
+        .testTarget(
             name: "MartletRedisTests",
             dependencies: [
-                "MartletRedis", "TestSupport", "FaultInjection",
+                "MartletEventLoop", "MartletRedis", "TestSupport", "FaultInjection",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: nio),
                 .product(name: "NIOEmbedded", package: nio),
@@ -436,8 +451,8 @@ for target in package.targets where target.type != .system && !shownToReaders.co
         .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
         .treatAllWarnings(as: .error),
     ]
-    // Only MartletRedis may use unsafe memory, and it marks each use.
-    if target.name == "MartletRedis" { settings.append(.strictMemorySafety()) }
+    // Only these may use unsafe memory, and they mark each use.
+    if ["MartletEventLoop", "MartletRedis"].contains(target.name) { settings.append(.strictMemorySafety()) }
     target.swiftSettings = settings
 }
 // LOCAL ONLY: what this build leaves out.

@@ -2,6 +2,7 @@
 
 import HummingbirdCore
 import Logging
+import MartletEventLoop
 import NIOCore
 import NIOHTTP1
 
@@ -18,7 +19,7 @@ struct GuardedChannel: ServerChildChannel {
 
     let base: HTTP1Channel
     let settings: ServerSettings
-    let executors: LoopExecutors
+    let executors: EventLoopExecutors
     let connections: ConnectionTable
 
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {

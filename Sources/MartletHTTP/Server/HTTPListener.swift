@@ -3,6 +3,7 @@
 import Hummingbird
 import HummingbirdCore
 import Logging
+import MartletEventLoop
 import NIOCore
 
 /// A listening address with its connections.
@@ -33,7 +34,7 @@ struct HTTPListener: Sendable {
 
     private var server: HTTPServerBuilder {
         let (settings, connections) = (settings, connections)
-        let executors = LoopExecutors()
+        let executors = EventLoopExecutors()
         let configuration = HTTP1Channel.Configuration(
             idleTimeout: TimeAmount(settings.idleTimeout),
             httpDecoderConfiguration: .init(

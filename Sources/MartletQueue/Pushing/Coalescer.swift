@@ -1,7 +1,7 @@
 // Coalesces concurrent requests into batches, which cost Redis and the network a fraction of single ones.
 
 import DequeModule
-import MartletRedis
+import MartletEventLoop
 import Synchronization
 
 /// Sends requests of many callers in batches.
@@ -84,7 +84,7 @@ final class Coalescer<Request: Sendable, Reply: Sendable>: Sendable {
     }
 
     /// Creates a coalescer whose batches are sent over `connection`, if given.
-    convenience init(limit: Int, connection: ConnectionExecutor?) {
+    convenience init(limit: Int, connection: EventLoopExecutor?) {
         self.init(limit: limit, executor: connection) { connection?.call(at: .now + .milliseconds(5), $0) }
     }
 

@@ -54,7 +54,7 @@ final class DurableConnection: Sendable {
         own.clientName = configuration.clientName.map { "\($0)-durable" }
         self.limit = limit
         client = RedisClient(own, beside: neighbour, logger: logger, initialRequests: initialRequests)
-        batches = Coalescer(limit: Queue.batchLimit, connection: neighbour.executor)
+        batches = Coalescer(limit: Queue.batchLimit, connection: neighbour.eventLoop)
     }
 
     /// Keeps the connection, from its first use until shutdown or cancellation.

@@ -111,7 +111,9 @@ public final class JobStore: Service, Sendable {
     /// - Parameter name: the queue's name.
     /// - Returns: the queue. Opening it sends nothing to Redis.
     public func queue(_ name: QueueName) -> Queue {
-        let calls = known.calls(name) { QueueCalls(QueueKeys(prefix: prefix, queue: name), connection: redis.executor) }
+        let calls = known.calls(name) {
+            QueueCalls(QueueKeys(prefix: prefix, queue: name), connection: redis.eventLoop)
+        }
         return Queue(name: name, store: self, calls: calls)
     }
 

@@ -1,5 +1,6 @@
 // A queue: a name in a store, and the function that calls its scripts.
 
+import MartletEventLoop
 import MartletJobs
 import MartletRedis
 import Synchronization
@@ -96,7 +97,7 @@ final class QueueCalls: Sendable {
     /// How often the two values above were reset.
     let generation = Atomic(0)
 
-    init(_ keys: QueueKeys, connection: ConnectionExecutor?) {
+    init(_ keys: QueueKeys, connection: EventLoopExecutor?) {
         self.keys = keys
         pushes = Coalescer(limit: Queue.batchLimit, connection: connection)
         lookUps = Coalescer(limit: 100, connection: connection)

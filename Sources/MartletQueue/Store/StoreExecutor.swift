@@ -1,5 +1,6 @@
 // The executor on the thread that reads a store's replies.
 
+import MartletEventLoop
 import MartletRedis
 
 extension Queue {
@@ -16,6 +17,6 @@ extension JobStore {
 
     /// Calls `body` on that thread at or soon after `instant`.
     package func call(at instant: ContinuousClock.Instant, _ body: @escaping @Sendable () -> Void) {
-        redis.executor.call(at: instant, body)
+        redis.eventLoop.call(at: instant, body)
     }
 }

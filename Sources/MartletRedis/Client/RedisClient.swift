@@ -1,6 +1,7 @@
 // The Redis client: one multiplexed connection that run() keeps alive.
 
 public import Logging
+package import MartletEventLoop
 import NIOCore
 import NIOPosix
 public import ServiceLifecycle
@@ -28,7 +29,18 @@ public final class RedisClient: Service, Sendable {
     package var configuration: RedisConfiguration { core.configuration }
 
     /// The executor on the connection's thread, for tasks that send many requests one after another.
-    public let executor: ConnectionExecutor
+    ///
+    /// A task that prefers it resumes on the thread that read its reply, so a round trip needs no thread switch. The
+    /// connection runs on the same thread: work on it must be short and must never block.
+    ///
+    /// ```swift
+    /// try await withTaskExecutorPreference(client.executor) {
+    ///     for key in keys { _ = try await client.send(.command("GET", key)) }
+    /// }
+    /// ```
+    public var executor: any TaskExecutor { eventLoop }
+    /// The same executor, which can also call back at a given time.
+    package let eventLoop: EventLoopExecutor
     let functions: FunctionCalls
     private let connector: RedisConnector
     private let logger: Logger
@@ -70,7 +82,7 @@ public final class RedisClient: Service, Sendable {
         initialRequests: @escaping @Sendable () -> InitialRequests? = { nil }
     ) {
         core = RedisCore(configuration, loop: loop, initialRequests: initialRequests)
-        executor = ConnectionExecutor(loop)
+        eventLoop = EventLoopExecutor(loop)
         functions = FunctionCalls(configuration)
         connector = RedisConnector(configuration, loop: loop)
         self.logger = logger

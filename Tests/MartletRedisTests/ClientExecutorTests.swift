@@ -1,5 +1,6 @@
 // Tasks on a connection's thread: they stay there, in order, and leave room for the connection itself.
 
+import MartletEventLoop
 import MartletRedis
 import Synchronization
 import TestSupport
@@ -14,7 +15,7 @@ private final class Tally: Sendable {
     func add(_ number: Int) { numbers.withLock { $0.append(number) } }
 }
 
-@Suite struct ConnectionExecutorTests {
+@Suite struct ClientExecutorTests {
     @Test func `a task stays on the thread while it sends and waits`() async throws {
         try await withSharedClient { (client) async throws in
             let key = uniquePrefix()
@@ -102,7 +103,7 @@ private final class Tally: Sendable {
             let home = await Task(executorPreference: client.executor) { thisThread() }.value
             let due = ContinuousClock.now + .milliseconds(30)
             let isHome: Bool = await withCheckedContinuation { continuation in
-                client.executor.call(at: due) { continuation.resume(returning: thisThread() == home) }
+                client.eventLoop.call(at: due) { continuation.resume(returning: thisThread() == home) }
             }
             #expect(isHome)
             #expect(ContinuousClock.now >= due)
