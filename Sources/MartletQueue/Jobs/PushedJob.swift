@@ -11,9 +11,7 @@ extension JobRecord {
         guard let createdAt = job.id.generatedAt, job.digest == nil, job.delay <= .zero, job.runAt == nil else {
             return nil
         }
-        id = job.id
-        self.queue = queue
-        state = .queued
+        self.init(id: job.id, queue: queue, state: .queued, place: "", createdAt: createdAt, readAt: createdAt)
         type = job.type
         payload = job.payload
         priority = job.priority
@@ -24,12 +22,5 @@ extension JobRecord {
         tags = job.tags
         metadata = job.metadata?.json
         owner = job.owner
-        claims = 0
-        failures = 0
-        lost = 0
-        self.createdAt = createdAt
-        updatedAt = createdAt
-        readAt = createdAt
-        place = ""
     }
 }

@@ -151,7 +151,7 @@ extension ClaimedJob {
             priority: 0, failures: 0, lost: 0, maxRetries: JobRecord.defaultMaxRetries, retryPolicy: .standard)
         var hasPayload = false
         for index in stride(from: 0, to: pairs.count - 1, by: 2) {
-            guard let field = pairs[index].jobField else { continue }
+            guard let field = JobField(pairs[index]) else { continue }
             hasPayload = hasPayload || field == .payload
             take(field, pairs[index + 1], now: now)
         }
@@ -178,24 +178,4 @@ extension ClaimedJob {
             break
         }
     }
-}
-
-extension RedisValue {
-    /// The field with this name; all but one are single letters.
-    fileprivate var jobField: JobField? {
-        guard let name = bytes, let first = name.first else { return nil }
-        if name.count == 1 { return JobField.byLetter[Int(first)] }
-        return string.flatMap(JobField.init(rawValue:))
-    }
-}
-
-extension JobField {
-    /// The fields by the byte of their letter: parsing a job needs no hashing or comparing.
-    fileprivate static let byLetter: [JobField?] = {
-        var table = [JobField?](repeating: nil, count: 256)
-        for field in allCases where field.rawValue.utf8.count == 1 {
-            for byte in field.rawValue.utf8 { table[Int(byte)] = field }
-        }
-        return table
-    }()
 }

@@ -263,13 +263,18 @@ private final class Processes: Sendable {
 // MARK: - Redis itself
 
 extension TestStack {
-    /// Sends a command to Redis behind everybody's back.
-    func command(_ words: String...) async throws {
+    /// Sends a command to Redis that no process of the stack knows of.
+    func command(_ words: String...) async throws { _ = try await reply(words) }
+
+    /// The reply to a command.
+    func reply(_ words: String...) async throws -> RedisValue { try await reply(words) }
+
+    private func reply(_ words: [String]) async throws -> RedisValue {
         let client = RedisClient(try RedisConfiguration(url: redis.url), logger: Logger(label: "test"))
         var arguments = RedisArguments()
         for word in words { arguments.append(word) }
         let request = RedisRequest.command(arguments)
-        try await StoreSession.beside(client.run) { _ = try await client.send(request) }
+        return try await StoreSession.beside(client.run) { try await client.send(request) }
     }
 
     /// Breaks the store on purpose.
