@@ -370,7 +370,7 @@ let package = Package(
         .testTarget(
             name: "MartletSoakTests",
             dependencies: [
-                "MartletSoak", "MartletQueue", "MartletJobs",
+                "MartletSoak", "MartletQueue", "MartletJobs", "TestSupport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]
         ),

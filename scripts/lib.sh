@@ -181,10 +181,23 @@ own_mounts() {
     done
 }
 
+# Adds the last line of a run's report, `N passed, N failed`, to the counts; a run that ended badly is one failure at least.
+# The folder stays where the run failed.
+add_report() { # folder, exit code
+    local good bad
+    read -r good bad < <(awk '{ line = $0 } END { if (line ~ /^[0-9]+ passed, [0-9]+ failed$/) {
+        split(line, n, " "); print n[1], n[3] } }' "$1/report") || { good=0 && bad=1; }
+    [[ $2 == 0 || $bad != 0 ]] || bad=1
+    passed=$((passed + good))
+    failed=$((failed + bad))
+    if [[ $2 == 0 ]]; then rm -rf "$1"; else say "See $1"; fi
+    return "$2"
+}
+
 # Runs a whole installation under faults for so many minutes by this seed, and counts the rules that it kept and broke.
 # The journals stay where it fails.
 run_soak() {
-    local minutes=$1 seed=$2 directory alone binary limit status=0 good bad
+    local minutes=$1 seed=$2 directory alone binary limit status=0
     directory=$(mktemp -d "${TMPDIR:-/tmp}/martlet-soak.XXXXXX")
     binary="$(swift build "${build_flags[@]}" --show-bin-path)/MartletSoak"
     limit=$(awk -v minutes="$minutes" 'BEGIN { print int(minutes * 60 + 300) }')
@@ -203,11 +216,16 @@ run_soak() {
     # shellcheck disable=SC2086 # several words or none
     LLVM_PROFILE_FILE="$directory/%p.profraw" timeout --kill-after=30s "$limit" $alone "${words[@]}" 2>&1 |
         tee "$directory/report" || status=$?
-    read -r good bad < <(awk '{ line = $0 } END { if (line ~ /^[0-9]+ passed, [0-9]+ failed$/) {
-        split(line, n, " "); print n[1], n[3] } }' "$directory/report") || { good=0 && bad=1; }
-    [[ $status == 0 || $bad != 0 ]] || bad=1
-    passed=$((passed + good))
-    failed=$((failed + bad))
-    if [[ $status == 0 ]]; then rm -rf "$directory"; else say "See $directory"; fi
-    return "$status"
+    add_report "$directory" "$status"
+}
+
+# Replaces workers of this version by those of a later one and back, under load for so many seconds, and counts the rules
+# that held. The journals stay where it fails.
+run_upgrade() {
+    local seconds=$1 seed=$2 directory status=0
+    directory=$(mktemp -d "${TMPDIR:-/tmp}/martlet-upgrade.XXXXXX")
+    LLVM_PROFILE_FILE="$directory/%p.profraw" timeout --kill-after=30s $((seconds + 300)) \
+        "$(swift build "${build_flags[@]}" --show-bin-path)/MartletSoak" upgrade --seconds "$seconds" --seed "$seed" \
+        --directory "$directory" 2>&1 | tee "$directory/report" || status=$?
+    add_report "$directory" "$status"
 }

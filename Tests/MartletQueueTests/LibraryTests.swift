@@ -187,6 +187,10 @@ import Testing
                 "HSET", harness.key("meta"), "plan", "later=1 limit=4 keys=2 lease=9000 fair=yes")
             let first = try await queue.claim(ClaimRequest(worker: "a", number: 1, upTo: 10))
             #expect(first.jobs.count == 4 && first.lease == .seconds(9))
+            try await queue.configure(QueueSettingsChange(limit: 5))
+            #expect(
+                try await harness.command("HGET", harness.key("meta"), "plan").string
+                    == "later=1 keys=2 fair=yes limit=5 lease=7000", "settings of a later version are kept")
             try await harness.command("HSET", harness.key("meta"), "plan", "limit=6")
             let second = try await queue.claim(ClaimRequest(worker: "b", number: 1, upTo: 10))
             #expect(second.jobs.count == 2 && second.lease == .seconds(30))

@@ -18,7 +18,8 @@ import NIOHTTP1
 struct SoakCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "martlet-soak", abstract: "Run Martlet under faults and judge what is left.",
-        subcommands: [RunCommand.self, WorkCommand.self, WorkOverHTTPCommand.self], defaultSubcommand: RunCommand.self)
+        subcommands: [RunCommand.self, UpgradeCommand.self, WorkCommand.self, WorkOverHTTPCommand.self],
+        defaultSubcommand: RunCommand.self)
 }
 
 struct RunCommand: AsyncParsableCommand {
@@ -77,7 +78,8 @@ struct RunCommand: AsyncParsableCommand {
         await web.close()
         var evidence = Evidence(
             pushes: producers.pushes, orders: operators.orders, faults: chronicle.all, isDrained: isDrained)
-        try await evidence.collect(from: installation)
+        try await evidence.collect(
+            from: installation.store, workers: installation.allWorkers.map(\.name), in: installation.directory)
         let report = Report(
             evidence: evidence, judgement: Judgement(evidence), classes: nemesis.classes, stubborn: stubborn,
             diskFull: smallVolume != nil, seconds: (drained - start) / 1000)

@@ -41,10 +41,15 @@ struct Evidence: Sendable {
         self.isDrained = isDrained
     }
 
-    /// Adds what the store and the journals of workers say, past the proxies.
-    mutating func collect(from installation: Installation) async throws {
+    /// Adds what the store holds and what workers wrote down.
+    ///
+    /// - Parameters:
+    ///   - store: connected without a proxy.
+    ///   - workers: the names of the workers.
+    ///   - directory: where their journals are.
+    mutating func collect(from store: JobStore, workers: [String], in directory: String) async throws {
         for name in Installation.queues {
-            let queue = installation.store.queue(name)
+            let queue = store.queue(name)
             audits.append(try await queue.audit())
             completedEver += try await queue.status()?.completedEver ?? 0
             var cursor: JobCursor?
@@ -54,9 +59,7 @@ struct Evidence: Sendable {
                 cursor = page.next
             } while cursor != nil
         }
-        for worker in installation.allWorkers {
-            add(LineLog.read("\(installation.directory)/\(worker.name).journal"), of: worker.name)
-        }
+        for worker in workers { add(LineLog.read("\(directory)/\(worker).journal"), of: worker) }
     }
 
     /// Adds the lines of a worker's journal.

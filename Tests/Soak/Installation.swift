@@ -10,17 +10,17 @@ import NIOCore
 import NIOPosix
 import Synchronization
 
-/// A process of ours behind a proxy of its own; it cannot outlive us.
+/// A process of ours, perhaps behind a proxy of its own; it cannot outlive us.
 final class SupervisedProcess: Sendable {
     let name: String
-    let proxy: FaultProxy
+    let proxy: FaultProxy?
     /// Of a server; 0 for workers.
     let port: Int
     private let command: [String]
     private let directory: String
     private let child = Mutex<ChildProcess?>(nil)
 
-    init(_ name: String, _ proxy: FaultProxy, port: Int = 0, directory: String, command: [String]) {
+    init(_ name: String, _ proxy: FaultProxy? = nil, port: Int = 0, directory: String, command: [String]) {
         self.name = name
         self.proxy = proxy
         self.port = port
@@ -53,6 +53,21 @@ final class SupervisedProcess: Sendable {
             await nap(20)
         }
         return true
+    }
+}
+
+/// The programs of the package, beside the one that runs.
+enum Program {
+    /// What stands before each command: a build that measures coverage writes a file for each process.
+    static var env: [String] {
+        let profile = ProcessInfo.processInfo.environment["LLVM_PROFILE_FILE"]
+        return ["/usr/bin/env"] + (profile.map { ["LLVM_PROFILE_FILE=\($0)"] } ?? [])
+    }
+
+    static func path(_ name: String) -> String {
+        let own =
+            (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? CommandLine.arguments[0]
+        return "/\(own.split(separator: "/").dropLast().joined(separator: "/"))/\(name)"
     }
 }
 
@@ -95,19 +110,16 @@ final class Installation: Sendable {
                 "--enable-debug-command", "yes", "--auto-aof-rewrite-min-size", "8mb", "--save", "",
                 "--appendonly", "yes", "--appendfsync", "everysec",
             ], configurationFile: configuration)
-        // A build that measures coverage writes a file for each process.
-        let profiles = ProcessInfo.processInfo.environment["LLVM_PROFILE_FILE"].map { ["LLVM_PROFILE_FILE=\($0)"] }
-        let env = ["/usr/bin/env"] + (profiles ?? [])
-        let programs = Self.ownPath.split(separator: "/").dropLast().joined(separator: "/")
         var (servers, workers): ([SupervisedProcess], [SupervisedProcess]) = ([], [])
         for number in 1...2 {
             let (name, port) = ("server-\(number)", try await Self.freePort())
             let proxy = try await Self.proxy(redis, name, chronicle)
             let words = [
                 "REDIS_URL=\(proxy.url)", "HTTP_PORT=\(port)", "DOWNLOAD__DIRECTORY=\(directory)/files",
-                "/\(programs)/martlet", "serve",
+                Program.path("martlet"), "serve",
             ]
-            servers.append(SupervisedProcess(name, proxy, port: port, directory: directory, command: env + words))
+            servers.append(
+                SupervisedProcess(name, proxy, port: port, directory: directory, command: Program.env + words))
         }
         for number in 1...4 {
             let name = "worker-\(number)"
@@ -117,7 +129,9 @@ final class Installation: Sendable {
                 [
                     "work", "--redis", proxy.url, "--journal", "\(directory)/\(name).journal", "--queues", queues,
                 ] + (number <= 2 ? ["--apart"] : [])
-            workers.append(SupervisedProcess(name, proxy, directory: directory, command: env + [Self.ownPath] + words))
+            workers.append(
+                SupervisedProcess(
+                    name, proxy, directory: directory, command: Program.env + [Program.path("MartletSoak")] + words))
         }
         (self.servers, self.workers) = (servers, workers)
         let (name, urls) = ("http-worker-1", servers.map(\.url).joined(separator: ","))
@@ -158,9 +172,6 @@ final class Installation: Sendable {
             Task { chronicle.note(kind.rawValue, name, from: now) }
         }
     }
-
-    private static let ownPath =
-        (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? CommandLine.arguments[0]
 
     private static func freePort() async throws -> Int {
         let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
@@ -206,7 +217,7 @@ final class Installation: Sendable {
     func close() async {
         running.cancel()
         _ = await running.result
-        for member in members { await member.proxy.stop() }
+        for member in members { await member.proxy?.stop() }
         await redis.stop()
     }
 }

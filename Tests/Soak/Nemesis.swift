@@ -111,9 +111,9 @@ extension Nemesis {
 extension Nemesis {
     private func cut(_ member: SupervisedProcess) async {
         let start = monotonic()
-        member.proxy.freeze()
+        member.proxy?.freeze()
         await nap(Installation.lease * 13 / 10)
-        member.proxy.thaw()
+        member.proxy?.thaw()
         chronicle.note("partition", member.name, from: start)
     }
 
@@ -121,15 +121,15 @@ extension Nemesis {
     private func disturb(_ fault: FaultKind, _ choice: Int) async {
         let count = installation.linked.count
         let hit = (0...choice % 3).map { installation.linked[(choice / 3 + $0) % count] }
-        let before = hit.reduce(0) { $0 + ($1.proxy.counts[fault] ?? 0) }
+        let before = hit.reduce(0) { $0 + ($1.proxy?.counts[fault] ?? 0) }
         for (number, member) in hit.enumerated() {
             let seed = UInt64(choice * 16 + number)
-            member.proxy.roll(
+            member.proxy?.roll(
                 FaultDice([fault], rate: fault.keepsReplies ? 0.3 : 0.1, longestDelay: .seconds(2), seed: seed))
         }
         await nap(1200)
-        _ = await installation.holds(within: 4) { hit.reduce(0) { $0 + ($1.proxy.counts[fault] ?? 0) } > before }
-        for member in hit { member.proxy.heal() }
+        _ = await installation.holds(within: 4) { hit.reduce(0) { $0 + ($1.proxy?.counts[fault] ?? 0) } > before }
+        for member in hit { member.proxy?.heal() }
     }
 }
 
@@ -220,9 +220,9 @@ extension Nemesis {
     /// Takes every fault back; what was killed runs again.
     func heal() async throws {
         for member in installation.members {
-            member.proxy.heal()
-            member.proxy.thaw()
-            member.proxy.disconnectAll()
+            member.proxy?.heal()
+            member.proxy?.thaw()
+            member.proxy?.disconnectAll()
             member.send(.proceed)
             if !member.isRunning { try member.start() }
         }

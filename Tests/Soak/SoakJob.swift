@@ -50,6 +50,7 @@ struct WorkCommand: AsyncParsableCommand {
     @Option var redis: String
     @Option var journal: String
     @Option var queues: String
+    @Flag(help: "Use the scripts of a later version.") var later = false
     @Flag(help: "Run jobs with which a worker was lost in processes of their own.") var apart = false
 
     func run() async throws {
@@ -57,7 +58,8 @@ struct WorkCommand: AsyncParsableCommand {
         let journal = try LineLog(journal)
         var redis = try RedisConfiguration(url: redis)
         redis.commandTimeout = .milliseconds(1500)
-        let store = JobStore(redis: redis, logger: logger)
+        let store = JobStore(
+            redis: redis, prefix: "martlet", scripts: later ? .later : .shipped, logger: logger)
         var configuration = WorkerConfiguration()
         configuration.grace = .seconds(2)
         configuration.isolatesLostJobs = apart

@@ -1,9 +1,13 @@
 -- The plan: the settings that every call needs, in one field of `meta`.
 --
 -- needs: runtime
--- Called behind each change of one of them, and when the last listener has gone.
+-- Called behind each change of one of them, and when the last listener has gone. Settings of other versions are kept, since
+-- during an upgrade both change settings.
 local function make_plan(q)
     local meta, words = q.keys.meta, {}
+    for name, value in gmatch(call('HGET', meta, 'plan') or '', '([%w_]+)=(%S+)') do
+        if not PLAN[name] then words[#words + 1] = name .. '=' .. value end
+    end
     local set = call('HMGET', meta, unpack(PLAN_NAMES))
     for i = 1, #PLAN_NAMES do
         local name, value = PLAN_NAMES[i], tonumber(set[i])
