@@ -1,4 +1,4 @@
-// What the proxy can do to a connection, when it does so, and the dice that decide by seed.
+// The faults of a connection, the rules that select requests, and random choices by seed.
 
 /// A class of faults of a connection.
 public enum FaultKind: String, Sendable, Hashable, CaseIterable {
@@ -6,20 +6,20 @@ public enum FaultKind: String, Sendable, Hashable, CaseIterable {
     case drop
     /// The request is executed, its reply is lost.
     case swallow
-    /// The request arrives late, and those behind it too; also when nobody waits for it any more.
+    /// The request arrives late, and those after it too, even after its sender has given up.
     case delay
     /// The request is executed twice; only the first reply is passed on.
     case duplicate
-    /// Nothing is read from the client any more, and it hears nothing.
+    /// Nothing more is read from the client or sent to it.
     case halfOpen = "half-open"
-    /// The connection is reset right after the request was passed on.
+    /// The connection is reset right after the request was forwarded.
     case reset
     /// The first half of the reply arrives, then the connection ends.
     case partial
     /// The reply arrives byte by byte.
     case slow
 
-    /// Whether every request still gets its whole reply, however late.
+    /// Whether every request still gets its complete reply, perhaps late.
     public var keepsReplies: Bool { [.delay, .duplicate, .slow].contains(self) }
 }
 
@@ -29,7 +29,7 @@ public struct Fault: Sendable, Hashable {
     public var kind: FaultKind
     /// How long a delay takes, or the pause between two bytes.
     public var pause: Duration
-    /// After a lost request or reply: whether the connection stays open and silent instead of ending.
+    /// Whether the connection stays open and silent after a lost request or reply, instead of closing.
     public var isSilent: Bool
 
     /// A fault of this class.
@@ -40,31 +40,31 @@ public struct Fault: Sendable, Hashable {
     }
 }
 
-/// When a fault is to happen.
+/// A rule that applies a fault to some requests.
 public struct FaultRule: Sendable {
-    /// Which requests are meant.
+    /// The requests that a rule applies to.
     public enum Target: Sendable {
-        /// All of them.
+        /// All requests.
         case any
-        /// Those with this command.
+        /// Requests with this command.
         case command(String)
-        /// Those that hold this text anywhere, such as the digest of a script.
+        /// Requests that contain this text, such as the digest of a script.
         case containing(String)
     }
 
     var fault: Fault
     var target: Target
-    /// How many times it still applies; `nil` for always.
+    /// How often it still applies; `nil` for always.
     var times: Int?
     var condition: (@Sendable () -> Bool)?
 
-    /// A rule.
+    /// Creates a rule.
     ///
     /// - Parameters:
-    ///   - fault: what happens.
-    ///   - target: to which requests.
-    ///   - times: how often; `nil` means always.
-    ///   - condition: asked for each request that is meant; must be quick.
+    ///   - fault: the fault.
+    ///   - target: the requests.
+    ///   - times: how often it applies; `nil` means always.
+    ///   - condition: called for each of these requests; must be quick.
     public init(
         _ fault: Fault, to target: Target = .any, times: Int? = 1, when condition: (@Sendable () -> Bool)? = nil
     ) {
@@ -85,14 +85,14 @@ public struct FaultRule: Sendable {
     }
 }
 
-/// Faults that come by chance, the same ones for the same seed and the same requests.
+/// Random faults, the same ones for the same seed and the same requests.
 public struct FaultDice: Sendable {
     private let kinds: [FaultKind]
     private let rate: Double
     private let longestDelay: Duration
     private var random: SeededRandom
 
-    /// Dice that give one request of `1 / rate` a fault of one of these classes.
+    /// Creates random faults of these classes; one request of `1 / rate` gets one.
     public init(_ kinds: [FaultKind], rate: Double, longestDelay: Duration = .milliseconds(60), seed: UInt64) {
         self.kinds = kinds
         self.rate = rate
@@ -105,7 +105,7 @@ public struct FaultDice: Sendable {
             return nil
         }
         let isSilent = Bool.random(using: &random)
-        // Twice a wait is a wait whose end nobody sees.
+        // A repeated blocking command would never be answered.
         if kind == .duplicate, request.command == "BLPOP" { return nil }
         let share = Double.random(in: 0.1...1, using: &random)
         return Fault(kind, pause: kind == .delay ? longestDelay * share : .milliseconds(1), isSilent: isSilent)
@@ -116,7 +116,7 @@ public struct FaultDice: Sendable {
 public struct SeededRandom: RandomNumberGenerator, Sendable {
     private var state: UInt64
 
-    /// The numbers of a seed.
+    /// Creates the numbers of a seed.
     public init(_ seed: UInt64) { state = seed }
 
     /// The next 64 bits.

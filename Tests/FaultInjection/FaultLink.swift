@@ -1,4 +1,4 @@
-// One connection through the proxy: requests go one way, replies the other, and each meets its fault on the way.
+// One connection through the proxy; applies faults to its requests and replies.
 
 import NIOCore
 import NIOPosix
@@ -11,18 +11,18 @@ import NIOPosix
     import Darwin
 #endif
 
-/// A client's connection and ours to Redis for it.
+/// A client's connection and the proxy's connection to Redis for it.
 ///
-/// Unchecked: all of it happens on the proxy's event loop, which both channels share.
+/// Unchecked: it runs only on the proxy's event loop, which both channels share.
 final class FaultLink: @unchecked Sendable {
-    /// A request on its way, with what is to happen to it.
+    /// A request in flight with its fault.
     private struct Step {
         var request: RESPRequest
         var fault: Fault?
         var hasWaited = false
     }
 
-    /// A reply that is to come.
+    /// An expected reply.
     private enum Expected {
         case passed(command: String, Fault?)
         case discarded
@@ -51,7 +51,7 @@ final class FaultLink: @unchecked Sendable {
         self.server = server
     }
 
-    /// Starts to relay.
+    /// Starts relaying.
     func attach() throws {
         proxy.add(self)
         try client.pipeline.syncOperations.addHandler(
@@ -60,14 +60,14 @@ final class FaultLink: @unchecked Sendable {
             SideReader { [weak self] bytes in if let bytes { self?.heardServer(bytes) } else { self?.lostServer() } })
     }
 
-    /// Passes on what can be.
+    /// Forwards what may be forwarded.
     func pump() {
         pumpRequests()
         pumpReplies()
         settle()
     }
 
-    /// Ends both sides at once.
+    /// Closes both sides at once.
     func end() {
         (isDeaf, isMute) = (true, true)
         client.close(promise: nil)
@@ -75,7 +75,7 @@ final class FaultLink: @unchecked Sendable {
         proxy.remove(self)
     }
 
-    /// Ends both sides as a reset does.
+    /// Resets both sides.
     private func reset() {
         if client.localAddress?.port != nil {
             let atOnce = linger(l_onoff: 1, l_linger: 0)
@@ -84,7 +84,7 @@ final class FaultLink: @unchecked Sendable {
         end()
     }
 
-    /// Closes what has no other side any more, once everything was delivered.
+    /// Closes a side whose other side has closed, once everything was delivered.
     private func settle() {
         guard !proxy.isFrozen else { return }
         if clientIsGone, toServer.isEmpty || isDeaf { end() }
@@ -200,7 +200,7 @@ extension FaultLink {
         }
     }
 
-    /// The first bytes one by one, then the rest: a reply of a megabyte must not take an hour.
+    /// Sends the first bytes one by one, then the rest: a reply of a megabyte must not take an hour.
     private func trickle(_ bytes: ByteBuffer, pause: Duration, sent: Int = 0) {
         var rest = bytes
         guard let next = rest.readSlice(length: sent < 48 ? min(1, rest.readableBytes) : rest.readableBytes),
@@ -219,7 +219,7 @@ extension FaultLink {
     }
 }
 
-/// Tells what one side says; `nil` when it is gone.
+/// Receives the bytes of one side; `nil` when it has closed.
 private final class SideReader: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
 

@@ -1,20 +1,19 @@
-// A relay between clients and Redis that does to their connections what networks do, by rule or by chance.
+// A proxy between clients and Redis that injects faults of the network, by rule or at random.
 
 import FoundationEssentials
 import NIOCore
 import NIOPosix
 import Synchronization
 
-/// Stands between clients and a redis-server.
+/// A proxy between clients and a redis-server.
 ///
-/// It knows where requests and replies begin and end, so a fault hits one request among many in a pipeline. It counts
-/// what it did.
+/// It parses requests and replies, so a fault affects one request among many in a pipeline. It counts its faults.
 public final class FaultProxy: Sendable {
     /// Where a proxy listens.
     public enum Place: Sendable {
-        /// On a unix socket of its own.
+        /// On a unix socket.
         case unixSocket
-        /// On a port of the loopback interface; only there a reset is one.
+        /// On a port of the loopback interface; only TCP connections can be reset.
         case loopback
     }
 
@@ -26,7 +25,7 @@ public final class FaultProxy: Sendable {
         var links: [ObjectIdentifier: FaultLink] = [:]
     }
 
-    /// Where clients connect to.
+    /// The URL for clients.
     public let url: String
     let loop: any EventLoop
     private let state = Mutex(State())
@@ -34,15 +33,15 @@ public final class FaultProxy: Sendable {
     private let server: any Channel
     private let path: String?
 
-    /// A thread of its own: what is slow here must not slow down who is tested.
+    /// A separate thread, so that the proxy does not slow down the tested code.
     private static let network = MultiThreadedEventLoopGroup(numberOfThreads: 1)
 
-    /// Starts a relay to the server at this unix socket.
+    /// Starts a proxy of the server at this unix socket.
     ///
     /// - Parameters:
-    ///   - socketPath: where Redis listens; it may come and go.
+    ///   - socketPath: where Redis listens; it may restart.
     ///   - place: where the proxy listens.
-    ///   - observer: told of each fault when it happens.
+    ///   - observer: called for each fault when it happens.
     public static func start(
         to socketPath: String, on place: Place = .unixSocket,
         observer: (@Sendable (FaultKind, _ command: String) -> Void)? = nil
@@ -82,24 +81,24 @@ public final class FaultProxy: Sendable {
         entrance.proxy = self
     }
 
-    /// How often each class of fault happened.
+    /// The number of faults by class.
     public var counts: [FaultKind: Int] { state.withLock { $0.counts } }
 
-    /// How many replies were lost on purpose.
+    /// The number of replies dropped on purpose.
     public var lostReplies: Int { counts[.swallow] ?? 0 }
 
-    /// Adds a rule; the first one that applies wins, and all win over chance.
+    /// Adds a rule; the first one that applies is used, before random faults.
     public func add(_ rule: FaultRule) { state.withLock { $0.rules.append(rule) } }
 
-    /// The next request that holds `marker` reaches the server, but its reply is lost with the connection.
+    /// Drops the reply to the next request that contains `marker`, and closes the connection.
     public func loseReply(toRequestWith marker: String) {
         add(FaultRule(Fault(.swallow), to: .containing(marker)))
     }
 
-    /// From now on faults come by these dice; `nil` for none by chance.
+    /// Sets the random faults; `nil` for none.
     public func roll(_ dice: FaultDice?) { state.withLock { $0.dice = dice } }
 
-    /// Takes back all rules and dice; what was done to open connections stays done.
+    /// Removes all rules and random faults; faults of open connections remain.
     public func heal() {
         state.withLock { state in
             state.rules = []
@@ -107,19 +106,19 @@ public final class FaultProxy: Sendable {
         }
     }
 
-    /// Lets no byte pass any more, in any direction; connections stay open.
+    /// Stops forwarding in both directions; connections stay open.
     public func freeze() { state.withLock { $0.isFrozen = true } }
 
-    /// Delivers what was held back, then lets everything pass again.
+    /// Delivers held bytes and resumes forwarding.
     public func thaw() {
         state.withLock { $0.isFrozen = false }
         onLinks { $0.pump() }
     }
 
-    /// Ends every connection at once, also those that a fault made silent.
+    /// Closes every connection at once, also those that a fault made silent.
     public func disconnectAll() { onLinks { $0.end() } }
 
-    /// Takes no more connections and ends those that are open.
+    /// Stops listening and closes open connections.
     public func stop() async {
         try? await server.close().get()
         try? await loop.submit { self.endAll() }.get()
@@ -140,7 +139,7 @@ public final class FaultProxy: Sendable {
 extension FaultProxy {
     var isFrozen: Bool { state.withLock { $0.isFrozen } }
 
-    /// What is to happen to a request.
+    /// The fault of a request.
     func fault(for request: RESPRequest) -> Fault? {
         state.withLock { state in
             for index in state.rules.indices where state.rules[index].applies(to: request) {
@@ -163,7 +162,7 @@ extension FaultProxy {
     func remove(_ link: FaultLink) { state.withLock { $0.links[ObjectIdentifier(link)] = nil } }
 }
 
-/// How a listening socket finds the proxy that is made of it.
+/// Connects a listening socket with the proxy created after it.
 private final class ProxyReference: Sendable {
     private struct Weak { weak var proxy: FaultProxy? }
     private let place = Mutex(Weak())

@@ -1,22 +1,22 @@
-// Where one message of Redis' protocol ends and the next begins, in either direction.
+// Splits a byte stream into messages of Redis' protocol, in either direction.
 
 import NIOCore
 
-/// Cuts a stream of bytes into whole RESP messages: requests on one side, replies on the other.
+/// Splits a stream of bytes into complete RESP messages: requests on one side, replies on the other.
 struct RESPFramer {
     /// The stream is not RESP.
     struct NotRESP: Error {}
 
     private var buffer = ByteBuffer()
-    /// How many bytes of the message were looked at.
+    /// The number of parsed bytes of the message.
     private var seen = 0
-    /// How many values the message still lacks; an array adds its elements.
+    /// The number of missing values of the message; an array adds its elements.
     private var wanted = 1
 
-    /// Takes what has come.
+    /// Appends received bytes.
     mutating func append(_ bytes: ByteBuffer) { buffer.writeImmutableBuffer(bytes) }
 
-    /// The next whole message; `nil` when more bytes must come first.
+    /// The next complete message; `nil` while bytes are missing.
     mutating func next() throws -> ByteBuffer? {
         while wanted > 0 {
             guard let value = try nextValue() else { return nil }
@@ -25,12 +25,12 @@ struct RESPFramer {
         }
         let message = buffer.readSlice(length: seen)
         (seen, wanted) = (0, 1)
-        // Messages share the bytes, so nothing is moved; a fresh start gives them back.
+        // Messages share the bytes, so nothing is moved; a new buffer releases them.
         if buffer.readableBytes == 0 { buffer = ByteBuffer() }
         return message
     }
 
-    /// The size of the value that begins where we are, and how many more values belong to it.
+    /// The size of the value at the current position, and the number of its elements.
     private func nextValue() throws -> (bytes: Int, elements: Int)? {
         let start = buffer.readerIndex + seen
         guard let line = lineLength(from: start), let kind: UInt8 = buffer.getInteger(at: start) else { return nil }
@@ -49,7 +49,7 @@ struct RESPFramer {
         }
     }
 
-    /// The length of a line with its end.
+    /// The length of a line including its end.
     private func lineLength(from start: Int) -> Int? {
         guard start < buffer.writerIndex,
             let view = buffer.viewBytes(at: start, length: buffer.writerIndex - start),
@@ -66,9 +66,9 @@ struct RESPFramer {
     }
 }
 
-/// What a request asks for, as far as rules care.
+/// A request, as far as rules need it.
 struct RESPRequest {
-    /// The whole message.
+    /// The complete message.
     let bytes: ByteBuffer
     /// The command in upper-case letters.
     let command: String
@@ -86,6 +86,6 @@ struct RESPRequest {
         command = lines.count == 3 ? lines[2].uppercased() : ""
     }
 
-    /// Whether these bytes are anywhere in it.
+    /// Whether it contains these bytes.
     func contains(_ marker: [UInt8]) -> Bool { bytes.readableBytesView.contains(marker) }
 }

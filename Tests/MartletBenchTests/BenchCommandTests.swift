@@ -42,7 +42,7 @@ import Testing
         #expect(bounds.contains { $0.variant == "evalsha-c1" })
     }
 
-    @Test(.timeLimit(.minutes(1))) func `a Redis that has keys is left alone`() async throws {
+    @Test(.timeLimit(.minutes(1))) func `a Redis with keys is refused`() async throws {
         let directory = temporaryDirectory("bench")
         defer { try? FileManager.default.removeItem(atPath: directory) }
         let redis = try await PrivateRedisServer.start(directory: directory)
@@ -57,7 +57,7 @@ import Testing
         await redis.stop()
     }
 
-    @Test(.timeLimit(.minutes(1))) func `a peer that loses jobs or runs them twice is an error and no figure`()
+    @Test(.timeLimit(.minutes(1))) func `a peer that loses or repeats jobs gives an error and no figure`()
         async throws
     {
         let directory = temporaryDirectory("bench")

@@ -13,7 +13,7 @@ import Testing
         #expect(scale.ticks == [0, 20, 40, 60, 80, 100])
     }
 
-    @Test func `bars that are far apart stand on a logarithmic scale, and the smallest is seen`() {
+    @Test func `bars of different magnitude use a logarithmic scale, and the smallest is visible`() {
         let scale = BarScale([180_000, 200])
         #expect(scale.isLogarithmic)
         #expect(scale.ticks == [100, 1000, 10_000, 100_000])
@@ -45,7 +45,7 @@ import Testing
         #expect(!plot.svg.contains("url(") && !plot.svg.contains("@import"), "nothing is loaded from elsewhere")
     }
 
-    @Test func `the latency plot says median and 99th percentile`() throws {
+    @Test func `the latency plot has median and 99th percentile`() throws {
         let lines = [
             ReportSamples.line(.latency, "idle", "martlet", 1, [.p50: 0.2, .p99: 0.5]),
             ReportSamples.line(.latency, "idle", "arq", 1, [.p50: 250, .p99: 490]),
@@ -58,7 +58,7 @@ import Testing
         #expect(plot.svg.contains("logarithmic scale"))
     }
 
-    @Test func `any text can stand in a picture`() throws {
+    @Test func `any text can be part of a picture`() throws {
         let bar = BarPlot.Bar(label: "<&\"'>\u{1}", kind: .own, value: 1, text: "]]>")
         let plot = BarPlot(title: "a & b", panels: [.init(title: "<p>", unit: "\"", bars: [bar])])
         let names = try XMLShape.elements(plot.svg)

@@ -17,7 +17,7 @@ import Testing
         #expect(report.runs == 3)
     }
 
-    @Test func `files are read as one, and the last word on the machine counts`() throws {
+    @Test func `several files are read as one, and the last machine description is used`() throws {
         let later = #"{"about":{"machine":"64 cores"}}"#
         let report = try BenchReport([("a", ReportSamples.text), ("b", later + "\n" + ReportSamples.drain("rq", 1, 7))])
         #expect(report.about.machine == "64 cores")
@@ -133,7 +133,7 @@ import Testing
         (0.1234, "0.123"), (0, "0"), (-0.05, "−0.050"), (9.996, "10.0"), (0.0004, "0"), (2_000_000, "2,000,000"),
         (.infinity, "–"),
     ])
-    func `numbers have three digits that mean something`(_ value: Double, _ text: String) {
+    func `numbers have three significant digits`(_ value: Double, _ text: String) {
         #expect(BenchNumber.text(value) == text)
     }
 

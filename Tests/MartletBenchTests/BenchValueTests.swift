@@ -108,7 +108,7 @@ import Testing
         #expect(BenchSpread([]) == nil)
     }
 
-    @Test func `a result is one line of JSON and drops what is no number`() throws {
+    @Test func `a result is one line of JSON without invalid numbers`() throws {
         let result = BenchResult(
             .latency, "idle", system: "martlet", run: 2,
             metrics: [.p50: 0.123_456_789, .p99: .infinity, .jobs: 1_234_567])

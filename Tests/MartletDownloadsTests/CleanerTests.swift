@@ -12,7 +12,7 @@ import Testing
         for name in names { _ = FileManager.default.createFile(atPath: harness.path(name), contents: Data([1])) }
     }
 
-    @Test func `only parts of jobs that are over go`() async throws {
+    @Test func `only parts of finished jobs are removed`() async throws {
         let harness = try DownloadHarness()
         create(
             [".a.dead.1-abc.part", ".a.live.1-abc.part", "a", ".a", "b.part", ".b.part", ".x.y.z.part"], in: harness)
@@ -31,7 +31,7 @@ import Testing
         #expect(try await cleaner.clean().isEmpty)
     }
 
-    @Test func `a name that could be a live job's stays`() async throws {
+    @Test func `a part that could belong to an unfinished job is kept`() async throws {
         let harness = try DownloadHarness()
         create([".a.b.c.1-abc.part"], in: harness)
         for live in ["b.c", "c"] {
@@ -41,7 +41,7 @@ import Testing
         #expect(try await PartFileCleaner(directory: harness.directory) { _ in [] }.clean().count == 1)
     }
 
-    @Test func `a part that somebody holds stays`() async throws {
+    @Test func `a locked part is kept`() async throws {
         let harness = try DownloadHarness()
         create([".a.dead.1-abc.part"], in: harness)
         let holder = try #require(FileHandleForTests(harness.path(".a.dead.1-abc.part")))
@@ -51,7 +51,7 @@ import Testing
         _ = holder
     }
 
-    @Test func `many parts are asked for in batches and a failing question removes nothing`() async throws {
+    @Test func `many parts are looked up in batches, and a failed look-up removes nothing`() async throws {
         let harness = try DownloadHarness()
         create((0..<1100).map { ".f.job\($0).1-abc.part" }, in: harness)
         let sizes = Mutex<[Int]>([])

@@ -7,7 +7,7 @@ import Testing
 @testable import MartletDownloads
 
 @Suite struct FoundByFuzzingTests {
-    @Test func `a range that ends with the last number there is does not end the worker`() {
+    @Test func `a range that ends at the largest integer does not crash the worker`() {
         let headers: HTTPHeaders = ["Content-Range": "bytes 5-9223372036854775807/*", "ETag": "\"v\""]
         let known = DownloadCheckpoint(offset: 5, version: RemoteVersion(etag: "\"v\""))
         let rules = ResponseRules(
@@ -21,7 +21,7 @@ import Testing
     }
 
     @Test(arguments: [".\u{301}profile", ".\u{200D}x", ".\u{FE0F}x"])
-    func `a dot is a dot to file systems, whatever mark stands on it`(name: String) throws {
+    func `a dot with a combining mark counts as a dot`(name: String) throws {
         #expect(throws: DownloadRuleError.self) { try FileNames.checked(name) }
         let url = try DownloadURL(
             "https://a.example/" + Percent.encoded(name) { $0 < 0x80 }, allowPrivateAddresses: false)
@@ -31,7 +31,7 @@ import Testing
     }
 
     @Test(arguments: ["CON.\u{301}txt", "NUL" + String(repeating: " ", count: 100) + "x"])
-    func `a device's name is seen behind marks and blanks`(name: String) {
+    func `a device's name is recognised behind marks and blanks`(name: String) {
         #expect(throws: DownloadRuleError.self) { try FileNames.checked(name) }
     }
 

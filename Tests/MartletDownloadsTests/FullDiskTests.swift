@@ -1,4 +1,4 @@
-// Disks without room: what is known beforehand fetches nothing, and of two downloads one gives way.
+// Full disks: a known size is checked before fetching, and one of two downloads yields.
 
 import Foundation
 import MartletJobs
@@ -31,7 +31,7 @@ import Testing
         return try await DownloadHandler(settings).run(job, context: context)
     }
 
-    @Test func `a file that has no room is not begun, and says why`() async throws {
+    @Test func `a download without enough disk space is not started and reports why`() async throws {
         try await onDisk("1m") { harness in
             let body = content(3_000_000)
             let origin = try await Origin.file(body, [Self.tag])
@@ -48,7 +48,7 @@ import Testing
         }
     }
 
-    @Test func `a file of unknown size keeps its bytes on a full disk and goes on once there is room`() async throws {
+    @Test func `a download of unknown size keeps its bytes on a full disk and continues once there is space`() async throws {
         try await onDisk("1m") { harness in
             let body = content(3_000_000)
             let origin = try await Origin.start { asked, number in
@@ -68,7 +68,7 @@ import Testing
         }
     }
 
-    @Test func `of two files with room for one, one arrives and the other has fetched nothing`() async throws {
+    @Test func `with space for one of two files, one completes and the other fetches nothing`() async throws {
         try await onDisk("12m") { harness in
             let body = content(8_000_000)
             let origin = try await Origin.file(body, [Self.tag])
@@ -99,7 +99,7 @@ import Testing
         }
     }
 
-    @Test func `a part gives way to an older one when both wait for room`() async throws {
+    @Test func `a part is removed in favour of an older one when both wait for space`() async throws {
         try await onDisk("2m") { harness in
             let origin = try await Origin.start { _, _ in Reply(headers: [Self.tag], body: content(3_000_000)) }
             _ = FileManager.default.createFile(
@@ -144,7 +144,7 @@ import Testing
         }
     }
 
-    @Test func `room that was reserved is given back when an attempt stops`() async throws {
+    @Test func `reserved space is released when an attempt stops`() async throws {
         try await onDisk("12m") { harness in
             let body = content(8_000_000)
             let origin = try await Origin.start { asked, number in
@@ -155,7 +155,7 @@ import Testing
             let job = DownloadJob(url: origin.url(), filename: "a")
             let running = Task { try await attempt(job, "one", in: harness, runtime: first) }
             try await eventually("bytes arrive") { first.received >= 1_000_000 }
-            // Its room is taken though most of it is not written.
+            // Its space is reserved though most of it is not written.
             let other = DownloadJob(url: origin.url(), filename: "b")
             await #expect(throws: DownloadError.self) {
                 try await attempt(other, "two", in: harness, runtime: TestRuntime())

@@ -113,7 +113,7 @@ import Testing
         await origin.stop()
     }
 
-    @Test func `links planted under either name lead nowhere`() async throws {
+    @Test func `symbolic links under either name are not followed`() async throws {
         let harness = try DownloadHarness()
         let outside = try DownloadHarness()
         _ = FileManager.default.createFile(atPath: outside.path("secret"), contents: Data([9]))

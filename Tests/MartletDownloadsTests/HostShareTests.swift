@@ -22,14 +22,14 @@ import Testing
         HostShares(snapshot, maxPerHost: share).yielding
     }
 
-    @Test func `a host may have all slots while no other waits`() {
+    @Test func `a host may use all slots while no other host waits`() {
         let full = [("a", "slow"), ("b", "slow"), ("c", "slow")]
         #expect(yielding(snapshot(full, [:])) == [])
         #expect(yielding(snapshot(full, ["slow": 100])) == [])
         #expect(!HostShares(snapshot(full, ["slow": 9]), maxPerHost: 2).mustWait(id("c"), host: "slow", alreadyHere: 2))
     }
 
-    @Test func `what is beyond the share gives way to others, the last that started first, and no more than needed`() {
+    @Test func `downloads beyond the share yield to other hosts, the last started first, and no more than needed`() {
         let full = [("a", "slow"), ("b", "slow"), ("c", "slow")]
         #expect(yielding(snapshot(full, ["fast": 1])) == [id("c")])
         #expect(yielding(snapshot(full, ["fast": 9])) == [id("c")])
@@ -43,7 +43,7 @@ import Testing
         #expect(yielding(snapshot(both, ["slow": 5, "fast": 5], limit: 5)) == [])
     }
 
-    @Test func `low priorities give way first`() {
+    @Test func `low priorities yield first`() {
         var snapshot = snapshot([("a", "slow"), ("b", "slow"), ("c", "slow"), ("d", "slow")], ["fast": 1], limit: 4)
         snapshot.running[2].priority = -1
         #expect(yielding(snapshot) == [id("c")])
@@ -66,7 +66,7 @@ import Testing
         #expect(!shares.mustWait(id("c"), host: "third", alreadyHere: 0))
     }
 
-    @Test func `held back downloads come again one after another, however many there are`() async throws {
+    @Test func `delayed downloads return one after another, however many there are`() async throws {
         let table = try #require(table { DownloadQueueSnapshot(running: [], waiting: ["fast": 1], limit: 3) })
         let id = id("x")
         // Two of the host run here for as long as the others are tried.
@@ -97,7 +97,7 @@ import Testing
         #expect(try #require(waits.last) > .milliseconds(2000), "a hundred in a second at most")
     }
 
-    @Test(.timeLimit(.minutes(1))) func `a running download gives way, keeps its bytes and goes on later`() async throws
+    @Test(.timeLimit(.minutes(1))) func `a running download yields, keeps its bytes and continues later`() async throws
     {
         let harness = try DownloadHarness()
         let body = content(400_000)
@@ -135,7 +135,7 @@ import Testing
         await origin.stop()
     }
 
-    @Test func `a stop stays a stop in a shared slot`() async throws {
+    @Test func `a stop request is kept in a shared slot`() async throws {
         let table = try #require(table { nil })
         let work = Task {
             try await table.inSlot(of: "h", self.id("x"), stopReason: { .pause }) {

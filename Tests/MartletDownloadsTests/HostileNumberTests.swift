@@ -14,7 +14,7 @@ import Testing
         #"{"offset":5,"part":"PART","free":9223372036854775807}"#, #"{"offset":5,"part":"PART","free":-1}"#,
         #"{"offset":0,"final":{"name":"a","size":-1,"sha256":""}}"#, #"{"offset":1e300}"#, "null", "[]",
     ])
-    func `a checkpoint may say anything`(text: String) async throws {
+    func `a checkpoint may have any content`(text: String) async throws {
         let harness = try DownloadHarness()
         let body = content(100_000)
         let origin = try await Origin.start { asked, number in

@@ -125,7 +125,7 @@ import Testing
         await origin.stop()
     }
 
-    @Test func `a body behind its announced end takes the part with it`() async throws {
+    @Test func `a body longer than announced invalidates the part`() async throws {
         let harness = try DownloadHarness()
         let origin = try await Origin.start { _, _ in
             Reply(headers: [("Content-Range", "bytes 0-199999/200000"), Self.tag], body: Self.body)
@@ -138,7 +138,7 @@ import Testing
         await origin.stop()
     }
 
-    @Test func `a range that nobody asked for is taken when it is the whole file`() async throws {
+    @Test func `an unrequested range is accepted when it covers the whole file`() async throws {
         let harness = try DownloadHarness()
         let origin = try await Origin.start { _, _ in .range(Self.body, from: 0, [Self.tag]) }
         let result = try await harness.run(DownloadJob(url: origin.url(), filename: "a"))
@@ -147,7 +147,7 @@ import Testing
         await origin.stop()
     }
 
-    @Test func `a server that never names the size is asked once more what follows`() async throws {
+    @Test func `a server that never states the size gets one more request`() async throws {
         let harness = try DownloadHarness()
         let origin = try await Origin.start { asked, number in
             guard let start = asked.rangeStart else {

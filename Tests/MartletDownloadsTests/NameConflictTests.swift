@@ -65,7 +65,7 @@ import Testing
         await origin.stop()
     }
 
-    @Test func `replace takes the place of the file that is there`() async throws {
+    @Test func `replace overwrites an existing file`() async throws {
         let harness = try DownloadHarness()
         _ = FileManager.default.createFile(atPath: harness.path("a"), contents: Data([9]))
         let body = content(30_000)

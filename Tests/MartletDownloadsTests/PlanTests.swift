@@ -10,7 +10,7 @@ import Testing
     private let part = ".a.job.1-nonce.part"
     private let final = FinalFile(name: "a", size: 10, sha256: "s")
 
-    @Test func `an attempt opens by what stands under the final name`() {
+    @Test func `an attempt starts according to what exists under the final name`() {
         func opening(
             _ checkpoint: DownloadCheckpoint?, _ target: TargetState, _ conflict: NameConflict? = .error
         ) -> AttemptStart {
@@ -47,7 +47,7 @@ import Testing
         }
     }
 
-    @Test func `what is asked for follows from the bytes that are really there`() {
+    @Test func `the request follows from the bytes that exist on disk`() {
         let tag = RemoteVersion(etag: "\"v\"")
         func request(
             held: Int64, offset: Int64 = 5, sum: String? = "s", version: RemoteVersion? = RemoteVersion(etag: "\"v\""),
@@ -107,7 +107,7 @@ import Testing
             ("bytes 9-5/10", nil, "\"v\"", false),
             ("bytes */10", nil, "\"v\"", false), ("octets 5-9/10", "5", "\"v\"", false), (nil, "5", "\"v\"", false),
         ] as [(String?, String?, String?, Bool)])
-    func `206 continues only what fits`(range: String?, length: String?, etag: String?, fits: Bool) {
+    func `206 continues only a matching part`(range: String?, length: String?, etag: String?, fits: Bool) {
         let headers = [("Content-Range", range), ("Content-Length", length), ("ETag", etag)]
         switch action(206, headers.compactMap { name, value in value.map { (name, $0) } }) {
         case .write(let plan): #expect(fits && plan.start == 5 && plan.total == 10)
@@ -143,7 +143,7 @@ import Testing
         #expect(action(206, range, limit: 9) == .fail(.tooLarge(limit: 9)))
     }
 
-    @Test func `416 completes only what is all here`() {
+    @Test func `416 completes only a complete part`() {
         let all = Request.rest(from: 10, ifRange: "\"v\"")
         let unknown = DownloadCheckpoint(part: part, offset: 10, version: RemoteVersion(etag: "\"v\""))
         #expect(action(416, [("Content-Range", "bytes */10")], request: all) == .complete)
@@ -165,7 +165,7 @@ import Testing
         }
     }
 
-    @Test func `redirects and codings are seen in the head`() {
+    @Test func `redirects and codings are recognised in the head`() {
         for status in [301, 302, 303, 307, 308] {
             #expect(action(status, [("Location", "/b")]) == .redirect(location: "/b"))
             guard case .fail(let error) = action(status) else { continue }

@@ -42,7 +42,7 @@ import Testing
         await origin.stop()
     }
 
-    @Test func `only broken connections are excused, by enough new bytes and within the budget`() {
+    @Test func `only broken connections cost no retry, with enough new bytes and within the budget`() {
         let enough: Int64 = 16 << 10
         #expect(ProgressRule.isFree(.connectionLost, bytes: enough, used: 0))
         #expect(ProgressRule.isFree(.incomplete, bytes: enough, used: ProgressRule.budget - 1))

@@ -13,7 +13,7 @@ import Testing
         ("", false), ("chunked, identity", false), ("identity", false), ("xchunked", false),
         ("chunked\r\nTransfer-Encoding: chunked", false),
     ])
-    func `chunks are taken apart or refused`(coding: String, isPlain: Bool) async throws {
+    func `chunks are parsed or refused`(coding: String, isPlain: Bool) async throws {
         let harness = try DownloadHarness()
         let answer = "HTTP/1.1 200 OK\r\nTransfer-Encoding:\(coding)\r\n\r\n3\r\nabc\r\n0\r\n\r\n"
         let origin = try await rawOrigin(answer)

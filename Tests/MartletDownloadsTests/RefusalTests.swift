@@ -72,7 +72,7 @@ import Testing
         await origin.stop()
     }
 
-    @Test func `a server that falls silent is given up and its bytes are kept`() async throws {
+    @Test func `a transfer from a silent server ends and its bytes are kept`() async throws {
         let harness = try DownloadHarness()
         let body = content(900_000)
         let origin = try await Origin.start { asked, number in
@@ -104,7 +104,7 @@ import Testing
         await origin.stop()
     }
 
-    @Test func `a refused connection and an unknown name are worth a retry`() async throws {
+    @Test func `a refused connection and an unknown name are retried`() async throws {
         let harness = try DownloadHarness()
         let origin = try await Origin.file([1], [])
         let url = origin.url()
@@ -117,7 +117,7 @@ import Testing
         #expect(unknown?.code == .resolveFailed)
     }
 
-    @Test func `up to five redirects are followed and not one more`() async throws {
+    @Test func `at most five redirects are followed`() async throws {
         let harness = try DownloadHarness()
         let body = content(5000)
         let origin = try await Origin.start { asked, _ in
@@ -153,7 +153,7 @@ import Testing
         await origin.stop()
     }
 
-    @Test func `with the guard on loopback is refused before a byte is sent`() async throws {
+    @Test func `with private addresses refused, loopback is refused before a byte is sent`() async throws {
         let harness = try DownloadHarness()
         let origin = try await Origin.file([1], [])
         let settings = harness.settings { $0.allowPrivateAddresses = false }
@@ -167,7 +167,7 @@ import Testing
         await origin.stop()
     }
 
-    @Test func `an unknown name and one of an inner network look the same`() async throws {
+    @Test func `an unknown name and one of an inner network give the same error`() async throws {
         let harness = try DownloadHarness()
         let settings = harness.settings { $0.allowPrivateAddresses = false }
         let job = DownloadJob(url: "http://files.example/a", filename: "a")

@@ -20,7 +20,7 @@ import Testing
         ("http://[2606:2800:220:1:248:1893:25C8:1946]/", "http://[2606:2800:220:1:248:1893:25c8:1946]/"),
         ("http://xn--mnchen-3ya.example/", "http://xn--mnchen-3ya.example/"),
     ])
-    func `a URL is brought to its normal form`(given: String, normal: String) throws {
+    func `a URL is normalised`(given: String, normal: String) throws {
         #expect(try rules.url(given) == normal)
     }
 
@@ -48,14 +48,14 @@ import Testing
         ("https://a.example/{track_id}/{track_id}?q={track_id}", "7", "https://a.example/7/7?q=7"),
         ("https://a.example/a?b={track_id}", "ä", "https://a.example/a?b=%C3%A4"),
     ])
-    func `a track's id stands wherever the template wants it`(template: String, track: String, url: String) throws {
+    func `a track's id replaces each placeholder of the template`(template: String, track: String, url: String) throws {
         #expect(try TrackTemplate(template).url(of: track) == url)
     }
 
     @Test(arguments: [
         "", ".", "..", "a\u{0}", "a\u{9B}b", "a\u{202E}b", "a\u{200B}", String(repeating: "a", count: 65),
     ])
-    func `a track's id has nothing that is not shown as it is`(id: String) {
+    func `a track's id has only visible characters`(id: String) {
         #expect { try TrackTemplate("https://a.example/{track_id}").url(of: id) } throws: {
             ($0 as? DownloadRuleError)?.field == "track_id"
         }
@@ -194,7 +194,7 @@ import Testing
         }
     }
 
-    @Test func `numbers have their ranges`() throws {
+    @Test func `numbers out of range are refused`() throws {
         #expect { try rules.job(url: "http://h.example/a", maxBytes: 0) } throws: {
             ($0 as? DownloadRuleError)?.field == "max_bytes"
         }
@@ -215,7 +215,7 @@ import Testing
         }
     }
 
-    @Test func `a job travels with short stable keys and without what was not said`() throws {
+    @Test func `a payload has short stable keys and omits absent values`() throws {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         let bare = DownloadJob(url: "http://h.example/a", filename: "a")

@@ -193,7 +193,7 @@ struct Case: CustomTestStringConvertible, Sendable {
         #expect(action(one, .whole, RemoteVersion(etag: "\"v\""), total: 300) == one.fate)
     }
 
-    @Test func `blanks around a header's value do not belong to it`() {
+    @Test func `blanks around a header's value are removed`() {
         let head = ResponseHead(
             status: 302,
             headers: [
@@ -205,7 +205,7 @@ struct Case: CustomTestStringConvertible, Sendable {
         #expect(head.retryAfter == .seconds(7))
     }
 
-    @Test func `nothing of an origin's text steers a terminal`() {
+    @Test func `an origin's text contains no terminal control characters`() {
         let hostile = "a\u{9B}31m\u{202E}b\u{1B}]0;x\u{07}\u{2028}" + String(repeating: "c", count: 200)
         let head = ResponseHead(status: 200, headers: ["Content-Encoding": hostile], receivedAt: 0)
         let rules = ResponseRules(

@@ -15,7 +15,7 @@ import Testing
         return pace
     }
 
-    @Test func `silence ends a transfer, and the head may take its allowance longer`() {
+    @Test func `a silent server ends a transfer, and the head has a longer allowance`() {
         var pace = SpeedMonitor(rules, allowance: .seconds(10), at: .zero)
         #expect(pace.fault(at: .seconds(39)) == nil)
         #expect(pace.fault(at: .seconds(40))?.code == .stalled)
@@ -29,7 +29,7 @@ import Testing
         #expect(body.fault(at: .seconds(130))?.code == .stalled)
     }
 
-    @Test func `a byte now and then does not hold a slot`() {
+    @Test func `an occasional byte does not keep a transfer alive`() {
         var pace = pace(rules)
         var now = Duration.zero
         var fault: DownloadError?
@@ -45,7 +45,7 @@ import Testing
         #expect(fault?.retryAdvice == .byPolicy)
     }
 
-    @Test func `a server at the lowest speed goes on for ever, also in bursts`() {
+    @Test func `a server at the lowest allowed speed is never cut off, also in bursts`() {
         var pace = pace(rules)
         for second in 0..<1000 {
             pace.beginWaiting(at: .seconds(second))
@@ -54,7 +54,7 @@ import Testing
         }
     }
 
-    @Test func `what this side takes does not count against the server`() {
+    @Test func `time spent on this side does not count against the server`() {
         var pace = pace(rules)
         for step in 0..<100 {
             let now = Duration.seconds(60 * step)
@@ -77,7 +77,7 @@ import Testing
         #expect(pace.fault(at: .seconds(5100))?.code == .tooSlow)
     }
 
-    @Test(.timeLimit(.minutes(1))) func `a server that sends a byte now and then is given up, and its bytes are kept`()
+    @Test(.timeLimit(.minutes(1))) func `a transfer with an occasional byte ends, and its bytes are kept`()
         async throws
     {
         let harness = try DownloadHarness()

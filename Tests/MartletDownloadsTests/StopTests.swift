@@ -191,7 +191,7 @@ import Testing
         await origin.stop()
     }
 
-    @Test func `a handler that was shut down gives jobs back untouched`() async throws {
+    @Test func `a handler that was shut down releases jobs unchanged`() async throws {
         let harness = try DownloadHarness()
         let handler = DownloadHandler(harness.settings())
         await handler.shutdown()
@@ -202,7 +202,7 @@ import Testing
         #expect(harness.names.isEmpty)
     }
 
-    @Test func `a job that shall stop already does nothing`() async throws {
+    @Test func `a job that is to stop before it starts does nothing`() async throws {
         let harness = try DownloadHarness()
         let origin = try await Origin.file([1], [])
         let runtime = TestRuntime()

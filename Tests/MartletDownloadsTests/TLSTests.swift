@@ -82,7 +82,7 @@ import Testing
         await origin.stop()
     }
 
-    @Test func `a refused address hears nothing of TLS`() async throws {
+    @Test func `no TLS handshake is started with a refused address`() async throws {
         let harness = try DownloadHarness()
         let origin = try await secureOrigin([1])
         let looks = Counter()
@@ -95,7 +95,7 @@ import Testing
     }
 
     @Test(arguments: [(TLSVersion.tlsv11, false), (.tlsv12, true), (.tlsv13, true)])
-    func `only TLS 1.2 and newer are spoken`(version: TLSVersion, isAccepted: Bool) async throws {
+    func `only TLS 1.2 and newer are used`(version: TLSVersion, isAccepted: Bool) async throws {
         let harness = try DownloadHarness()
         let body = content(1000)
         let origin = try await secureOrigin(body) { settings in
@@ -142,7 +142,7 @@ import Testing
     }
 
     @Test(arguments: Refusal.allCases)
-    func `a refused certificate is refused in plain words`(refusal: Refusal) async throws {
+    func `a refused certificate is reported with a clear reason`(refusal: Refusal) async throws {
         let harness = try DownloadHarness()
         let origin = try await secureOrigin([1], certificate: refusal.certificate, key: TestCertificates.key)
         let settings = try settings(of: harness, trusting: refusal.roots)
@@ -153,7 +153,7 @@ import Testing
         await origin.stop()
     }
 
-    @Test func `a certificate that signs itself, and a server without TLS, are named so`() async throws {
+    @Test func `a self-signed certificate and a server without TLS are reported as such`() async throws {
         let harness = try DownloadHarness()
         let origin = try await secureOrigin([1])
         let untrusting = try settings(of: harness, trusting: TestCertificates.authority)
@@ -181,7 +181,7 @@ import Testing
         #expect(error?.message.contains("roots.pem") == false)
     }
 
-    @Test func `bytes that are no certificate have no names`() {
+    @Test func `bytes that are no certificate yield no names`() {
         for bytes in [[], [0x30], [0x30, 0x84, 0xFF], [0x30, 0x02, 0x30, 0x00], [0x30, 0x80]] as [[UInt8]] {
             #expect(CertificateNames(der: bytes) == nil)
         }

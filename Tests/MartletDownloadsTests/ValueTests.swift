@@ -17,7 +17,7 @@ import Testing
         #expect((60_000...60_500).contains(passed))
     }
 
-    @Test func `a bucket lets a quarter of a second pass at once and no more after a rest`() {
+    @Test func `a bucket allows a burst of a quarter of a second, also after a pause`() {
         var bucket = TokenBucket(bytesPerSecond: 1000)
         #expect(bucket.take(250, at: .zero) == .zero)
         #expect(bucket.take(100, at: .zero) == .milliseconds(100))
@@ -61,7 +61,7 @@ import Testing
         "::127.0.0.1", "64:ff9b::7f00:1", "64:ff9b:1::1", "100::1", "2001::1", "2001:db8::1", "2002:808:808::1",
         "3fff::1", "5f00::1", "fc00::1", "fd00::1", "fe80::1", "fec0::1", "ff02::1",
     ])
-    func `reserved addresses are not`(text: String) throws {
+    func `reserved addresses are not public`(text: String) throws {
         #expect(try !#require(IPAddress(text)).isPublic)
     }
 
@@ -79,7 +79,7 @@ import Testing
         await #expect(throws: DownloadError.self) { try await AddressResolver.system.resolve("no-such-host.invalid") }
     }
 
-    @Test func `a part's name gives back its job whatever dots there are`() throws {
+    @Test func `a part's name yields its job id, whatever dots it has`() throws {
         let id = try #require(JobID("a.b-c:d_e"))
         let name = PartName.make(filename: "x.tar.gz", id: id, token: "12:abcdefghijk")
         #expect(name == ".x.tar.gz.a.b-c:d_e.12-abcdefgh.part")
@@ -100,7 +100,7 @@ import Testing
         "", ".part", "a.b.1-x.part", ".a.part", ".a.1-x.part", ".a.b.x-1.part", ".a.b.1-x.partial", ".a.b.1x.part",
         ".a.b.-x.part", ".a.b.1-x-y.part", ".a.b.1-123456789.part", ".a/b.c.1-x.part", ".a.b c.1-x.part",
     ])
-    func `a name of another kind belongs to no job`(name: String) {
+    func `another file name belongs to no job`(name: String) {
         #expect(PartName.candidates(in: name).isEmpty)
     }
 }

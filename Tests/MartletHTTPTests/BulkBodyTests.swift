@@ -11,7 +11,7 @@ import Testing
     private static let lines = "application/x-ndjson"
 
     @Test(arguments: ["1\n", "\n", "{}\n", "[]\n"])
-    func `megabytes of items without meaning are refused in time`(_ item: String) async throws {
+    func `megabytes of meaningless items are refused in time`(_ item: String) async throws {
         try await withServer { server in
             let body = String(repeating: item, count: (2 << 20) / item.utf8.count)
             let start = ContinuousClock.now
@@ -61,7 +61,7 @@ import Testing
         }
     }
 
-    @Test func `large bodies beyond the budget are refused until others have gone, and small ones never`()
+    @Test func `large bodies beyond the budget are refused until others are released, small ones never`()
         async throws
     {
         try await withServer(settings: { $0.bodyBudget = 1_200_000 }) { server in
@@ -70,7 +70,7 @@ import Testing
             let job = "{\"type\":\"t\",\"payload\":\"\(payload)\"}"
             let body = "{\"jobs\":[\(job),\(job)]}"
             #expect(try await server.post("/api/v1/jobs/bulk", body).status == 201)
-            // Senders that stop when all but the end of their bodies has come; two of them find room.
+            // Senders that stop before the end of their bodies; the budget admits two of them.
             let head =
                 "POST /api/v1/jobs/bulk HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
                 + "Content-Length: \(large.utf8.count + 10)\r\n\r\n"

@@ -39,7 +39,7 @@ import Testing
         return held
     }
 
-    @Test func `a connection that says nothing has as long as a head, and gets no answer`() async throws {
+    @Test func `a silent connection has the deadline of a head, and gets no answer`() async throws {
         try await withServer(settings: { $0.headDeadline = .milliseconds(300) }) { server in
             let held = try await Self.hold(20, server)
             try await eventually(within: .seconds(30), "all are closed") { held.allSatisfy { !$0.isOpen } }
@@ -47,7 +47,7 @@ import Testing
         }
     }
 
-    @Test func `silent, slow and idle connections from everywhere keep nobody waiting`() async throws {
+    @Test func `silent, slow and idle connections do not delay other clients`() async throws {
         // What nobody may have to wait for is the end of an attacker's time.
         let attackersTime = Duration.seconds(8)
         try await withServer(settings: {
@@ -80,7 +80,7 @@ import Testing
         }
     }
 
-    @Test func `when the server is full, the connection that is idle for longest makes room`() async throws {
+    @Test func `when the server is full, the connection idle for longest is closed`() async throws {
         try await withServer(settings: { $0.maxConnections = 4 }) { server in
             var held: [HeldConnection] = []
             for _ in 0..<4 {
@@ -102,7 +102,7 @@ import Testing
         }
     }
 
-    @Test func `where a request is under way on each connection, a newcomer is told when to come again`() async throws {
+    @Test func `when every connection has a request, a new one gets Retry-After`() async throws {
         try await withServer(settings: {
             $0.maxConnections = 3
             $0.maxConnectionsPerAddress = 2

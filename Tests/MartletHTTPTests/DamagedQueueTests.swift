@@ -113,7 +113,7 @@ import Testing
         }
     }
 
-    @Test func `a queue that all were resumed without is named`() async throws {
+    @Test func `a queue that could not be resumed with the others is named`() async throws {
         try await withServer { server in
             try await Self.push(server, "a", "b")
             #expect(try await server.post("/api/v1/pause").status == 200)

@@ -177,7 +177,7 @@ import Testing
         }
     }
 
-    @Test func `the status shows the limit that holds`() async throws {
+    @Test func `the status shows the limit in force`() async throws {
         try await withServer { server in
             let path = "/api/downloads/status"
             #expect(try await server.get(path).int("max_concurrent_downloads") == ServerSettings().defaultConcurrency)
@@ -235,7 +235,7 @@ import Testing
         }
     }
 
-    @Test func `a verb takes no fields that it does not know, and a body that says nothing is none`() async throws {
+    @Test func `a verb refuses unknown fields, and an empty body counts as none`() async throws {
         try await withServer { server in
             let id = try await server.addDownload()
             let verbs = ["pause", "resume", "cancel", "retry"].map { "/api/downloads/\(id)/\($0)" }
@@ -379,7 +379,7 @@ import Testing
         }
     }
 
-    @Test func `what is no download is not shown as one`() async throws {
+    @Test func `other jobs are not shown as downloads`() async throws {
         try await withServer { server in
             let id = try await server.addDownload()
             let other = NewJob(type: "other", payload: Array("{}".utf8))

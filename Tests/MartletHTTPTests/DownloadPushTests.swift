@@ -222,7 +222,7 @@ import Testing
         }
     }
 
-    @Test func `a unique download is refused while its twin has not ended`() async throws {
+    @Test func `a unique download is refused while an equal one has not finished`() async throws {
         try await withServer { server in
             let body = #"{"url":"https://a.example/1","unique":true}"#
             let first = try await server.post("/api/downloads", body)

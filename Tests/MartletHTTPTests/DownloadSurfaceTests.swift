@@ -30,7 +30,7 @@ import Testing
         }
     }
 
-    @Test func `the status counts for ever under clear names, and under those of older clients`() async throws {
+    @Test func `the status has totals under clear names, and under those of older clients`() async throws {
         try await withServer { server in
             let id = try await server.addDownload()
             let job = try #require(try await server.claim().first)
@@ -82,7 +82,7 @@ import Testing
         (#"{"track_ids":[]}"#, "At least one track ID must be provided"),
         (#"{"downloads":[]}"#, "At least one download must be provided"),
     ])
-    func `an empty batch is told in the words that clients look for`(body: String, detail: String) async throws {
+    func `an empty batch is reported in the words that clients look for`(body: String, detail: String) async throws {
         try await withServer { server in
             let answer = try await server.post("/api/downloads/batch", body)
             #expect(answer.status == 400)
@@ -197,7 +197,7 @@ import Testing
                 }
                 seen.append((tag, at))
             }
-            func beat(_ job: ClaimedJob, _ done: Int64?) async throws {
+            func heartbeat(_ job: ClaimedJob, _ done: Int64?) async throws {
                 let progress = done.map { JobProgress(completed: $0, total: 100) }
                 _ = try await server.downloads.heartbeat(
                     worker: "w", info: nil, [Heartbeat(id: job.id, token: job.token, progress: progress)])
@@ -205,9 +205,9 @@ import Testing
             try await look("queued")
             var job = try #require(try await server.claim().first)
             try await look("running")
-            try await beat(job, nil)
-            try await look("a beat without news", isChanged: false)
-            try await beat(job, 40)
+            try await heartbeat(job, nil)
+            try await look("a heartbeat without news", isChanged: false)
+            try await heartbeat(job, 40)
             try await look("progress")
             try await server.settle(job, .failed(retryAfter: .milliseconds(40), error: "e"))
             try await look("failed once")
@@ -267,7 +267,7 @@ import Testing
         (#"{"filename":7}"#, 422, "/filename"), (#"{"on_conflict":"x"}"#, 422, "/on_conflict"), ("[]", 422, ""),
         ("{", 400, ""),
     ])
-    func `a retry says what it cannot take, and nothing happens`(
+    func `a retry with invalid fields is refused, and nothing happens`(
         body: String, status: Int, pointer: String
     ) async throws {
         try await withServer { server in

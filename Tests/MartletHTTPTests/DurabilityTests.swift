@@ -9,7 +9,7 @@ import TestSupport
 import Testing
 
 @Suite struct DurabilityTests {
-    @Test func `an answer says how safe a push is where that was asked for, and nothing otherwise`() async throws {
+    @Test func `an answer states the durability of a push if it was requested, and nothing otherwise`() async throws {
         try await withServer { server in
             let plain = try await server.post("/api/v1/jobs", #"{"type":"t"}"#)
             #expect(plain.status == 201)
@@ -26,7 +26,7 @@ import Testing
         }
     }
 
-    @Test func `a push that nobody confirmed has happened, says why, and may be sent again`() async throws {
+    @Test func `an unconfirmed push has happened, reports why, and may be repeated`() async throws {
         // This server keeps nothing on disk, so it can confirm nothing.
         try await withServer { server in
             let body = #"{"type":"t","durability":"fsync"}"#
@@ -44,7 +44,7 @@ import Testing
         }
     }
 
-    @Test func `bulk pushes and downloads say it for all of them`() async throws {
+    @Test func `bulk pushes and downloads state it for all their jobs`() async throws {
         try await withServer { server in
             let jobs = #""jobs":[{"type":"t"},{"type":"t"}]"#
             for body in [#"{\#(jobs),"durability":"fsync"}"#, #"{\#(jobs),"durability":"fsync","atomic":false}"#] {
@@ -75,7 +75,7 @@ import Testing
         }
     }
 
-    @Test func `a queue's level is a setting, and holds for pushes that say nothing`() async throws {
+    @Test func `a queue's level is a setting, and applies to pushes without one`() async throws {
         let redis = try await PrivateRedisServer.start(
             directory: temporaryDirectory("always"), options: ["--appendonly", "yes", "--appendfsync", "always"])
         try await withServer(url: redis.url) { server in

@@ -10,7 +10,7 @@ import TestSupport
 import Testing
 
 @Suite struct FaultTests {
-    @Test func `while Redis is away every answer is 503 that says nothing was done, and all works again after`()
+    @Test func `while Redis is unavailable every answer is 503 with nothing executed, and all works again afterwards`()
         async throws
     {
         let redis = try await PrivateRedisServer.start(
@@ -41,7 +41,7 @@ import Testing
         await redis.stop()
     }
 
-    @Test func `refused credentials are told from a Redis that cannot be reached`() async throws {
+    @Test func `refused credentials are distinguished from an unreachable Redis`() async throws {
         let redis = try await PrivateRedisServer.start(directory: temporaryDirectory("http"), options: [])
         let letIn: @Sendable () async throws -> Void = {
             try await ask(redis, "ACL", "SETUSER", "app", "on", ">pw", "~*", "&*", "+@all")
@@ -61,7 +61,7 @@ import Testing
         await redis.stop()
     }
 
-    @Test func `while Redis is stuck a push is 503 with an unknown outcome and the ids to ask for`() async throws {
+    @Test func `while Redis does not answer a push is 503 with an unknown outcome and its ids`() async throws {
         let redis = try await PrivateRedisServer.start(directory: temporaryDirectory("http"), options: [])
         try await withServer(url: redis.url) { server in
             #expect(try await server.post("/api/v1/jobs", #"{"type":"t"}"#).status == 201)
@@ -99,7 +99,7 @@ import Testing
         await redis.stop()
     }
 
-    @Test func `a queue of a newer version is left alone and said so`() async throws {
+    @Test func `a queue of a newer version is refused and not changed`() async throws {
         try await withServer { server in
             _ = try await server.post("/api/v1/jobs", #"{"type":"t","queue":"q"}"#)
             try await server.harness.command("HSET", server.harness.key("meta"), "schema", "99")
@@ -132,7 +132,7 @@ import Testing
         await redis.stop()
     }
 
-    @Test func `what fails at Redis is told in plain words, and where Redis is only to those who operate it`()
+    @Test func `failures of Redis are reported in plain words, and its address only to operators`()
         async throws
     {
         let redis = try await PrivateRedisServer.start(directory: temporaryDirectory("away"), options: [])
@@ -163,7 +163,7 @@ import Testing
         await redis.stop()
     }
 
-    @Test func `a server whose Redis does not answer is not ready, and does not wait long to say so`() async throws {
+    @Test func `a server whose Redis does not answer reports quickly that it is not ready`() async throws {
         let redis = try await PrivateRedisServer.start(directory: temporaryDirectory("stuck"), options: [])
         try await withServer(url: redis.url, settings: { $0.checkLimit = .milliseconds(400) }) { server in
             redis.pause()
@@ -177,7 +177,7 @@ import Testing
     }
 
     @Test
-    func `when Redis becomes a replica reads go on, writes are told so, and connections are not remade all the time`()
+    func `when Redis becomes a replica reads continue, writes are refused with the reason, and reconnects are paced`()
         async throws
     {
         let redis = try await PrivateRedisServer.start(directory: temporaryDirectory("demoted"), options: [])

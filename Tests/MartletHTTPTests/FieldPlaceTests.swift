@@ -14,7 +14,7 @@ import Testing
         (#"{"type":"t","backoff":{"x y":1}}"#, "#/backoff/x%20y"), (#"{"type":"t","é\"":1}"#, "#/%C3%A9%22"),
         (#"{"type":"t","50%#":1}"#, "#/50%25%23"),
     ])
-    func `a fault of the body is shown by a pointer that is a fragment of a URI`(
+    func `a fault in the body has a pointer that is a URI fragment`(
         body: String, pointer: String
     ) async throws {
         try await withServer { server in
@@ -24,7 +24,7 @@ import Testing
         }
     }
 
-    @Test func `a fault of the path, the query or a header is no pointer`() async throws {
+    @Test func `a fault in the path, the query or a header has no pointer`() async throws {
         try await withServer { server in
             let paths = ["/api/v1/jobs/a%2Fb": "id", "/api/v1/jobs?limit=0": "limit", "/api/v1/queues/A": "queue"]
             for (path, parameter) in paths {
@@ -41,7 +41,7 @@ import Testing
         (#"{"type":"t","max_retry":{}}"#, "/max_retry", "max_retries"),
         (#"{"type":"t","backoff":{"jiter":1}}"#, "/backoff/jiter", "jitter"),
     ])
-    func `a misspelt field is what the detail is about, with the name that was meant`(
+    func `the detail names a misspelt field and the nearest name`(
         body: String, place: String, meant: String
     ) async throws {
         try await withServer { server in
@@ -51,7 +51,7 @@ import Testing
         }
     }
 
-    @Test func `a field that resembles none is unknown, and the missing one is what the detail is about`() async throws
+    @Test func `a field that resembles none is unknown, and the detail names the missing one`() async throws
     {
         try await withServer { server in
             let answer = try await server.post("/api/v1/jobs", #"{"wholly_other":1}"#)
@@ -63,7 +63,7 @@ import Testing
         }
     }
 
-    @Test func `very many misspelt names cost no more than a hundred`() throws {
+    @Test func `suggestions are computed for at most a hundred misspelt names`() throws {
         let names = (0..<50_000).map { "\"typ\($0)\":1" }.joined(separator: ",")
         let text = try JSONText(Array("{\(names)}".utf8))
         let start = ContinuousClock.now
@@ -73,7 +73,7 @@ import Testing
         #expect(ContinuousClock.now - start < .seconds(5))
     }
 
-    @Test func `faults of lines name the line as an editor counts, and the place within it`() async throws {
+    @Test func `faults in lines name the line, counted from 1, and the place within it`() async throws {
         try await withServer { server in
             let lines = "\n{\"type\":\"t\"}\r\n   \n{\"type\":\"t\",\"priority\":\"x\"}\n{\"tipe\":\"t\"}"
             let each = try await server.send(.POST, "/api/v1/jobs/bulk", lines, type: "application/x-ndjson")

@@ -17,7 +17,7 @@ import Testing
     @Test(arguments: [
         ("/api/v1/jobs", #"{"type":"t","queue":"q"}"#), ("/api/downloads", #"{"url":"https://a.example/1"}"#),
     ])
-    func `a push whose client hangs up behind its body happens once, and a repeat with its key meets it`(
+    func `a push whose client disconnects after the body happens once, and a repeat with its key returns it`(
         _ path: String, _ body: String
     ) async throws {
         let redis = try await PrivateRedisServer.start(directory: temporaryDirectory("gone"), options: [])
@@ -62,7 +62,7 @@ import Testing
         return connection
     }
 
-    @Test func `a caller has so many waits, and each gives its place back when its client goes`() async throws {
+    @Test func `a caller has a limited number of waits, and each is released when its client disconnects`() async throws {
         try await withServer(settings: { $0.maxWaitsPerCaller = 2 }) { server in
             let id = try await Self.job(server)
             var held: [HeldConnection] = []
@@ -82,7 +82,7 @@ import Testing
         }
     }
 
-    @Test func `all callers together have so many waits`() async throws {
+    @Test func `all callers together have a limited number of waits`() async throws {
         let (one, two) = (try newToken("one"), try newToken("two"))
         try await withServer(settings: { $0.maxWaits = 1 }, tokens: "\(one.line)\n\(two.line)") { server in
             let first = server.with(token: one.secret)
@@ -97,7 +97,7 @@ import Testing
         }
     }
 
-    @Test func `a client that sends nothing more gets the job as it stands`() async throws {
+    @Test func `a client that closes its sending side gets the job's current state`() async throws {
         try await withServer { server in
             let id = try await Self.job(server)
             let connection = try await HeldConnection(port: server.port)

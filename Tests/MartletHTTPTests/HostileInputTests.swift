@@ -108,7 +108,7 @@ import Testing
     ]
 
     @Test(arguments: numberFields.indices)
-    func `a number that is none, or too large, is refused and names its field`(_ index: Int) async throws {
+    func `an invalid or too large number is refused with the name of its field`(_ index: Int) async throws {
         let (method, path, field, body) = Self.numberFields[index]
         try await withServer { server in
             for queue in [server.harness.queue("default"), server.downloads] {
@@ -209,7 +209,7 @@ import Testing
         }
     }
 
-    @Test func `a payload of every byte there is reaches the worker as it was`() async throws {
+    @Test func `a payload with every byte value reaches the worker unchanged`() async throws {
         try await withServer { server in
             let payload = (0...255).map { UInt8($0) } + Array("\r\n$3\r\nfoo\r\n".utf8)
             let queue = server.harness.queue()
@@ -266,7 +266,7 @@ import Testing
         }
     }
 
-    @Test func `without a token health says nothing of queues, and there are no metrics`() async throws {
+    @Test func `without a token health does not mention queues, and there are no metrics`() async throws {
         let token = try newToken("t", [.admin])
         try await withServer(tokens: token.line) { server in
             _ = try await server.with(token: token.secret).post(

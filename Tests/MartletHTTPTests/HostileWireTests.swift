@@ -92,7 +92,7 @@ import Testing
         }
     }
 
-    @Test func `heads and bodies that trickle in keep nobody else waiting`() async throws {
+    @Test func `slow heads and bodies do not delay other clients`() async throws {
         try await withServer(settings: {
             $0.headDeadline = .milliseconds(600)
             $0.bodyDeadline = .milliseconds(600)
@@ -133,7 +133,7 @@ import Testing
         }
     }
 
-    @Test func `of requests that come faster than they are answered, the connection takes so many`() async throws {
+    @Test func `a connection reads a limited number of unanswered requests`() async throws {
         try await withServer { server in
             let request = "GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n"
             let raw = try await RawConnection(port: server.port).exchange([String(repeating: request, count: 2000)])
@@ -144,7 +144,7 @@ import Testing
         }
     }
 
-    @Test func `connections beyond the limit take the places of those that stay without need`() async throws {
+    @Test func `connections beyond the limit replace idle ones`() async throws {
         try await withServer(settings: { $0.maxConnections = 4 }) { server in
             let request = "GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n"
             var held: [HeldConnection] = []
@@ -163,7 +163,7 @@ import Testing
         "/api/v1/jobs/a%0d%0aX-Evil:%201", "/api/v1/jobs/a%0aX-Evil:%201/pause", "/api/v1/queues/q%0d%0aX-Evil:%201",
         "/api/downloads/%0d%0aX-Evil:%201", "/%0d%0aX-Evil:%201",
     ])
-    func `line ends in a path reach no header`(_ path: String) async throws {
+    func `line ends in a path do not reach a header`(_ path: String) async throws {
         let lines = LogLines()
         try await withServer(logger: lines.logger) { server in
             for method in ["GET", "POST"] {

@@ -14,7 +14,7 @@ import Testing
     private static let key = [("Idempotency-Key", "k1")]
     private static let jobs = "/api/v1/jobs"
 
-    @Test func `the ids under a key are made by us, so that nobody can compute them`() async throws {
+    @Test func `the ids under a key are generated, so that nobody can compute them`() async throws {
         let (ada, bob) = (try newToken("ada"), try newToken("bob"))
         try await withServer(tokens: ada.line + "\n" + bob.line) { server in
             var ids: Set<String> = []
@@ -35,7 +35,7 @@ import Testing
         }
     }
 
-    @Test func `a deleted job is told so`() async throws {
+    @Test func `a push under the key of a deleted job is reported as such`() async throws {
         try await withServer { server in
             let first = try await server.post(Self.jobs, #"{"type":"t"}"#, headers: Self.key)
             let id = try #require(first["id"])
@@ -57,7 +57,7 @@ import Testing
         }
     }
 
-    @Test func `two headers are no key, and nothing is pushed`() async throws {
+    @Test func `two key headers are refused, and nothing is pushed`() async throws {
         try await withServer { server in
             let headers = [("Idempotency-Key", "a"), ("Idempotency-Key", "b")]
             let answer = try await server.post(Self.jobs, #"{"type":"t"}"#, headers: headers)
@@ -73,7 +73,7 @@ import Testing
         #"{"type":"t","metadata":{},"durability":"memory","priority":-0,"delay_seconds":0.0}"#,
         #"{"type":"t","backoff":{"base_seconds":1.0,"factor":2,"cap_seconds":86400,"jitter":0.0}}"#,
     ])
-    func `what a job says by default may be spelled out, and it is the same request`(same: String) async throws {
+    func `a request with spelled-out defaults is the same request`(same: String) async throws {
         try await withServer { server in
             let first = try await server.post(Self.jobs, #"{"type":"t"}"#, headers: Self.key)
             let again = try await server.post(Self.jobs, same, headers: Self.key)
@@ -92,7 +92,7 @@ import Testing
         (#""run_at":"2026-01-31T12:00:00Z""#, #""run_at":"2026-01-31T13:00:00.000+01:00""#),
         (#""backoff":{"factor":3}"#, #""backoff":{"base_seconds":1,"factor":3.0}"#),
     ])
-    func `a value may be spelled in another way, and it is the same request`(one: String, other: String) async throws {
+    func `a request with another spelling of a value is the same request`(one: String, other: String) async throws {
         try await withServer { server in
             for more in [#""type":"t","id":"mine""#, #""type":"t""#] {
                 let headers = more.contains("mine") ? [] : Self.key
@@ -148,7 +148,7 @@ import Testing
         }
     }
 
-    @Test func `lines under a key meet the same jobs, in their order`() async throws {
+    @Test func `repeated lines under a key return the same jobs, in order`() async throws {
         try await withServer { server in
             let lines = (0..<300).map { "{\"type\":\"t\",\"payload\":\($0)}\n" }.joined()
             func push() async throws -> Answer {
@@ -179,7 +179,7 @@ import Testing
         }
     }
 
-    @Test func `a request that the queue refuses has ended, and the same may be tried again under its key`()
+    @Test func `a request that the queue refuses has finished, and may be repeated under its key`()
         async throws
     {
         try await withServer { server in
@@ -194,7 +194,7 @@ import Testing
         }
     }
 
-    @Test func `another request under a key is 409 while the first one still runs`() async throws {
+    @Test func `another request under a key is 409 while the first one is running`() async throws {
         try await withServer { server in
             // What another server keeps while it works on the first one.
             let key = IdempotencyKey("k1", caller: "local")
@@ -229,7 +229,7 @@ import Testing
         }
     }
 
-    @Test func `a request that ended with 503 has ended, and the same may be tried again under its key`() async throws {
+    @Test func `a request answered with 503 has finished, and may be repeated under its key`() async throws {
         try await withServer { server in
             let body = #"{"type":"t"}"#
             #expect(try await server.post(Self.jobs, body).status == 201)
@@ -252,7 +252,7 @@ import Testing
         }
     }
 
-    @Test func `a request that a full registry refuses has ended`() async throws {
+    @Test func `a request that a full registry refuses has finished`() async throws {
         try await withServer { server in
             #expect(try await server.post(Self.jobs, #"{"type":"t","queue":"first"}"#).status == 201)
             server.store.limitQueues(to: 1)
@@ -263,7 +263,7 @@ import Testing
         }
     }
 
-    @Test func `a request whose outcome is unknown has ended, and the same again meets its job`() async throws {
+    @Test func `a request with an unknown outcome has finished, and a repeat returns its job`() async throws {
         try await withServerBehindProxy { server, proxy in
             #expect(try await server.post(Self.jobs, #"{"type":"t"}"#).status == 201)
             proxy.add(FaultRule(Fault(.swallow), to: .containing("canary"), times: 2))
@@ -278,7 +278,7 @@ import Testing
         }
     }
 
-    @Test func `a key whose reply is lost is said again, and lost for good nothing was pushed`() async throws {
+    @Test func `a key whose reply is lost is sent again, and if that fails nothing was pushed`() async throws {
         try await withServerBehindProxy { server, proxy in
             proxy.add(FaultRule(Fault(.swallow), to: .command("SET"), times: 1))
             #expect(try await server.post(Self.jobs, #"{"type":"t"}"#, headers: Self.key).status == 201)
@@ -308,7 +308,7 @@ import Testing
         }
     }
 
-    @Test func `a key is bound for a day, and where nobody says that its request has ended for a minute`() async throws
+    @Test func `a key is kept for a day, or for a minute while its request is not known to have finished`() async throws
     {
         try await withStore { harness in
             let key = IdempotencyKey("k", caller: "ada")

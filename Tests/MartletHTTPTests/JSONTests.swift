@@ -7,7 +7,7 @@ import Testing
 @testable import MartletJSON
 
 @Suite struct JSONTests {
-    @Test func `values open as they were written, byte for byte`() throws {
+    @Test func `values are read byte for byte as they were written`() throws {
         let text = try JSONText(
             Array(" { \"a\" : [1, -2.50e+3 , true,null] ,\"b\":\"x\\n\\u0041\\ud83d\\ude00\\\\\\\"\" } ".utf8))
         let members = try #require(text.members)
@@ -23,14 +23,14 @@ import Testing
         #expect(elements[0].members == nil)
     }
 
-    @Test func `keys with escapes, quotes and colons are read as they are meant`() throws {
+    @Test func `keys with escapes, quotes and colons are read correctly`() throws {
         let text = try JSONText(Array(#"{"a\"b": 1, "c:d" :2, "":3, "\u0065":4}"#.utf8))
         #expect(text.members?.map(\.key) == ["a\"b", "c:d", "", "e"])
         #expect(try JSONText(Array("{}".utf8)).members?.isEmpty == true)
         #expect(try JSONText(Array("[ ]".utf8)).elements?.isEmpty == true)
     }
 
-    @Test func `of an object with more members than any model has, no more is read and no more noted`() throws {
+    @Test func `reading an object stops after more members than any model has`() throws {
         let members = (0..<100_000).map { "\"k\($0)\":\($0)" }
         let text = try JSONText(Array("{\(members.joined(separator: ","))}".utf8))
         let took = ContinuousClock().measure {
@@ -58,7 +58,7 @@ import Testing
         #expect(took < .seconds(15), "\(took)")
     }
 
-    @Test func `reading a list stops behind its limit`() throws {
+    @Test func `reading a list stops after its limit`() throws {
         let text = try JSONText(Array("{\"l\":[\(Array(repeating: "1", count: 5000).joined(separator: ","))]}".utf8))
         var fields = Fields(text, ObjectShape(body: "T", "", [LimitedField.batch("l", of: .any, "")]))
         #expect(fields.list("l", limit: 16)?.count == 17)

@@ -108,7 +108,7 @@ import Testing
         }
     }
 
-    @Test func `each verb does what it says, and doing it again changes nothing`() async throws {
+    @Test func `each verb has its effect, and repeating it changes nothing`() async throws {
         try await withServer { server in
             let id = try await push(server, #","delay_seconds":100"#)
             func post(_ verb: String) async throws -> Answer { try await server.post("/api/v1/jobs/\(id)/\(verb)") }
@@ -131,7 +131,7 @@ import Testing
         }
     }
 
-    @Test func `a verb takes no fields, and a body that says nothing is none`() async throws {
+    @Test func `a verb takes no fields, and an empty body counts as none`() async throws {
         try await withServer { server in
             let id = try await push(server)
             let paths = ["pause", "resume", "run", "cancel", "retry"].map { "/api/v1/jobs/\(id)/\($0)" }
@@ -243,7 +243,7 @@ import Testing
         }
     }
 
-    @Test func `a dry run says what the action then does, and writes nothing`() async throws {
+    @Test func `a dry run predicts the action, and writes nothing`() async throws {
         try await withServer { server in
             let queue = server.harness.queue("default")
             for id in ["u1", "u2", "u3"] {
@@ -271,7 +271,7 @@ import Testing
         }
     }
 
-    @Test func `a dry run in a queue that is not there creates none`() async throws {
+    @Test func `a dry run in a missing queue does not create it`() async throws {
         try await withServer { server in
             let body = #"{"action":"cancel","ids":["a"],"dry_run":true}"#
             let answer = try await server.post("/api/v1/jobs/actions?queue=none", body)

@@ -9,7 +9,7 @@ import TestSupport
 import Testing
 
 @Suite struct JobPushTests {
-    @Test func `a job is pushed with all that it may say, and read back`() async throws {
+    @Test func `a job is pushed with every field, and read back`() async throws {
         try await withServer { server in
             let body = """
                 {"type":"mail","payload":{"to":"Ada","n":[1,2.50,1e3]},"queue":"post","priority":-3,"delay_seconds":1.5,
@@ -41,7 +41,7 @@ import Testing
         #"{"type":"t","timeout_seconds":1.5,"unique_key":"u","metadata":{"a":1},"backoff":{"factor":3}}"#,
         #"{"type":"t","delay_seconds":60}"#, #"{"type":"t","id":"mine"}"#,
     ])
-    func `the answer to a push is what asking for the job says`(body: String) async throws {
+    func `the answer to a push equals a read of the job`(body: String) async throws {
         try await withServer { server in
             let answer = try await server.post("/api/v1/jobs", body)
             #expect(answer.status == 201, "\(answer.text)")
@@ -122,7 +122,7 @@ import Testing
         }
     }
 
-    @Test func `a payload at its limit is taken, one byte more is 413`() async throws {
+    @Test func `a payload at its limit is accepted, one byte more is 413`() async throws {
         try await withServer { server in
             let fits = "\"" + String(repeating: "x", count: (256 << 10) - 2) + "\""
             #expect(try await server.post("/api/v1/jobs", "{\"type\":\"t\",\"payload\":\(fits)}").status == 201)

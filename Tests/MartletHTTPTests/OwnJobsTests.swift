@@ -51,7 +51,7 @@ import Testing
         }
     }
 
-    @Test func `jobs of other callers carry nothing more`() async throws {
+    @Test func `jobs of other callers have no additional field`() async throws {
         try await Self.withCallers { server, callers in
             let id = try #require(try await callers.eve.post("/api/v1/jobs", #"{"type":"t"}"#)["id"])
             let key = server.harness.key("job:\(id)", queue: "default")
@@ -93,7 +93,7 @@ import Testing
         }
     }
 
-    @Test func `who holds a unique key is shown to those who may read the job`() async throws {
+    @Test func `the holder of a unique key is shown to callers that may read the job`() async throws {
         try await Self.withCallers { _, callers in
             let body = #"{"type":"t","unique_key":"only"}"#
             let holder = try #require(try await callers.ada.post("/api/v1/jobs", body)["id"])

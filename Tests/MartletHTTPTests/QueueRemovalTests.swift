@@ -16,7 +16,7 @@ import Testing
         try #require(answer.status == 201, "\(answer.text)")
     }
 
-    @Test func `a drain cancels what waits and leaves what runs`() async throws {
+    @Test func `a drain cancels waiting jobs and leaves running ones`() async throws {
         try await withServer { server in
             #expect(try await server.post(Self.path + "/drain").status == 404)
             for more in ["", "", #","delay_seconds":60"#] { try await push(server, more) }
@@ -35,7 +35,7 @@ import Testing
         }
     }
 
-    @Test func `a queue is deleted when it has no job, and finished ones go along only where that is asked for`()
+    @Test func `a queue without jobs is deleted, finished jobs only on request`()
         async throws
     {
         try await withServer { server in
@@ -80,7 +80,7 @@ import Testing
         }
     }
 
-    @Test func `a queue beyond the limit of their number is not created, and said so`() async throws {
+    @Test func `a queue beyond the limit is not created, and the answer says so`() async throws {
         try await withServer { server in
             server.store.limitQueues(to: 2)
             for queue in ["a", "b"] {

@@ -136,7 +136,7 @@ import Testing
         }
     }
 
-    @Test func `totals go over all queues`() async throws {
+    @Test func `totals cover all queues`() async throws {
         try await withServer { server in
             for queue in ["a", "b", "b"] {
                 _ = try await server.post("/api/v1/jobs", "{\"type\":\"t\",\"queue\":\"\(queue)\"}")
@@ -151,7 +151,7 @@ import Testing
         }
     }
 
-    @Test func `workers are shown once with what they said to each queue`() async throws {
+    @Test func `a worker is shown once with its information from each queue`() async throws {
         try await withServer { server in
             for name in ["a", "b"] {
                 let queue = server.harness.queue(name)

@@ -38,7 +38,7 @@ extension Route {
         return words
     }
 
-    @Test func `an id may be no word that stands in its place, and a queue's name has none in its place`() {
+    @Test func `an id must not be a word of a path in its place, and no such word stands in the place of a queue's name`() {
         #expect(Self.words(besides: "{id}") == JobID.reserved)
         #expect(Self.words(besides: "{queue}").isEmpty)
     }
@@ -52,7 +52,7 @@ extension Route {
 
     private static let paths = Dictionary(grouping: Route.all, by: \.template).sorted { $0.key < $1.key }
 
-    @Test func `method and path of each route are its own`() {
+    @Test func `each route has a unique method and path`() {
         #expect(Set(Route.all.map(\.name)).count == Route.all.count)
         for (template, routes) in Self.paths {
             let match = RouteMatcher(Route.all).match(Self.path(template))
@@ -61,7 +61,7 @@ extension Route {
         }
     }
 
-    @Test func `a path answers to the methods of its own routes, and tells them to everybody who asks for others`()
+    @Test func `a path answers the methods of its routes, and names them for other methods`()
         async throws
     {
         try await withServer { server in
@@ -103,7 +103,7 @@ extension Route {
         #expect(requests.contains { $0.contains("route=/livez status=422") }, "\(requests)")
     }
 
-    @Test func `every route stands in a guide`() throws {
+    @Test func `every route is in a guide`() throws {
         let text = try Guides.pages().map { try Guides.text(of: $0) }.joined()
         for (template, _) in Self.paths { #expect(text.contains(template), "\(template)") }
     }

@@ -38,7 +38,7 @@ import Testing
         #expect(clock.now - start.withLock { $0 } < .seconds(20))
     }
 
-    @Test func `a shutdown finishes and answers the write that is under way, and does nothing that comes behind it`()
+    @Test func `a shutdown finishes and answers the write in progress, and executes nothing after it`()
         async throws
     {
         let redis = try await PrivateRedisServer.start(directory: temporaryDirectory("http"), options: [])

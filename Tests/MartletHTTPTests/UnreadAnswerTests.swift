@@ -14,7 +14,7 @@ import Testing
         try #require(answer.status == 201)
     }
 
-    @Test func `what nobody reads has a bound, and whoever keeps it for longest makes room`() async throws {
+    @Test func `unread answers have a limit, and the oldest unread connection is closed`() async throws {
         // Redis has time for all of the large answers, so that only the bound can refuse one.
         let url = try await SharedRedis.url()
         try await withServer(
@@ -44,7 +44,7 @@ import Testing
         }
     }
 
-    @Test func `a large answer has its time, however steadily it is read`() async throws {
+    @Test func `a large answer has a deadline, however steadily it is read`() async throws {
         try await withServer(settings: { $0.answerDeadline = .milliseconds(500) }) { server in
             try await Self.push(server)
             let connection = try await HeldConnection(port: server.port, reads: false)

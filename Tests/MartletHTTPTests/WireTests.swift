@@ -57,7 +57,7 @@ import Testing
         }
     }
 
-    @Test func `answers are not kept by caches nor guessed at by browsers`() async throws {
+    @Test func `answers forbid caching and content sniffing`() async throws {
         try await withServer { server in
             let answer = try await server.get("/livez")
             #expect(answer.headers.first(name: "cache-control") == "no-store")
@@ -109,7 +109,7 @@ import Testing
         }
     }
 
-    @Test func `OPTIONS says what a path can be asked`() async throws {
+    @Test func `OPTIONS lists the methods of a path`() async throws {
         let token = try newToken("t", [.read])
         try await withServer(tokens: token.line) { server in
             for (path, methods) in [
@@ -162,7 +162,7 @@ import Testing
         }
     }
 
-    @Test func `nesting without end is 400 and harms nothing`() async throws {
+    @Test func `unbounded nesting is 400`() async throws {
         try await withServer { server in
             for depth in [129, 400_000] {
                 let bomb = String(repeating: "[", count: depth)
@@ -272,7 +272,7 @@ import Testing
         }
     }
 
-    @Test func `a client that asks before it sends is told to go on`() async throws {
+    @Test func `a client that sends Expect: 100-continue is told to continue`() async throws {
         try await withServer { server in
             let head =
                 "POST /api/v1/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"

@@ -13,7 +13,7 @@ import Testing
             #"{"z":1,"a":2,"m":{"b":1,"a":1}}"#, "{\"\u{E9}\":1,\"e\u{301}\":2}", #"{"a":1,"a":2}"#,
             #""\u00fc\/\ud83d\ude00""#, #"["\ud800"]"#, "[]", "{}", #""""#, "[[],{},[[]]]",
         ])
-    func `a value goes out as it came in`(_ text: String) throws {
+    func `a value is written as it was read`(_ text: String) throws {
         let json = try JSONValue(text.utf8)
         #expect(json.bytes == Array(text.utf8))
         #expect(json.line == text)
@@ -21,7 +21,7 @@ import Testing
         #expect(again.line == text, "laid out for people it is the same value")
     }
 
-    @Test func `space between values goes, space in texts stays`() throws {
+    @Test func `space between values is removed, space in strings is kept`() throws {
         #expect(try JSONValue(" { \"a b\" : [ 1 , \"c  d\" ] } \n".utf8).line == #"{"a b":[1,"c  d"]}"#)
         #expect(try JSONValue.verbatim(Array(" {\"a\" :  1} \n".utf8), source: "x").bytes == Array("{\"a\" :  1}".utf8))
     }
@@ -73,14 +73,14 @@ import Testing
             ("01", 2), ("1.", 3), ("-", 2), ("+1", 1), ("1e", 3), ("\"a", 3), ("\"\u{1}\"", 2), (#""\x""#, 3),
             (#""\u12g4""#, 3), ("1 2", 3), ("nan", 1), ("[1", 3), ("'a'", 1),
         ])
-    func `what is no JSON is named with its place`(_ text: String, _ place: Int) {
+    func `invalid JSON is reported with its place`(_ text: String, _ place: Int) {
         let fault = #expect(throws: JSONSyntaxError.self) { try JSONValue(text.utf8) }
         #expect(fault?.offset == place - 1, "\(fault?.reason ?? "")")
         let failure = #expect(throws: CommandFailure.self) { try JSONValue.parse(text.utf8, source: "the payload") }
         #expect(failure?.code == .usage && failure?.message.hasPrefix("the payload is not JSON: ") == true)
     }
 
-    @Test func `bytes that are not UTF-8 and bottomless nesting are refused`() {
+    @Test func `bytes that are not UTF-8 and unbounded nesting are refused`() {
         #expect(throws: JSONSyntaxError.self) { try JSONValue([0x22, 0xFF, 0x22]) }
         #expect(throws: JSONSyntaxError.self) { try JSONValue(String(repeating: "[", count: 100_000).utf8) }
         #expect(throws: Never.self) {

@@ -116,7 +116,7 @@ private struct Reading {
     private static let rounds = 1500
 
     @Test(arguments: [1, 2, 3, UInt64.random(in: 4 ... .max)])
-    func `made-up payloads are read as JSONDecoder reads them`(seed: UInt64) {
+    func `random payloads are read as JSONDecoder reads them`(seed: UInt64) {
         var dice = PayloadDice(seed: seed)
         var (flat, refused) = (0, 0)
         for round in 0..<Self.rounds {

@@ -102,11 +102,11 @@ private func isReadAlike<Value: Decodable & Equatable>(_ type: Value.Type, _ byt
         #"{"text":"a","whole":1,"fraction":1.5,"isSo":tru"#, #"{"text":"a"#, #"{"text"#, "{\"text\":\"a\u{1}\"}",
         #"{text:"a"}"#, #"{'text':'a'}"#, "{\(head),\"small\":1.5.5}", "{\(head),\"small\":1-}", "\u{FEFF}{\(head)}",
     ])
-    func `whatever else a payload is, JSONDecoder has its say`(text: String) {
+    func `every other payload is read by JSONDecoder`(text: String) {
         #expect(isReadAlike(Mixed.self, Array(text.utf8)))
     }
 
-    @Test func `bytes that are no text are refused as before`() {
+    @Test func `bytes that are not UTF-8 are refused as by JSONDecoder`() {
         for bad: [UInt8] in [[0xFF], [0xC3], [0xED, 0xA0, 0x80], [0xF5, 0x80, 0x80, 0x80]] {
             let tail = Array("\",\"whole\":1,\"fraction\":1.5,\"isSo\":true}".utf8)
             #expect(PayloadReader<Mixed>.readFlat(Array("{\"text\":\"".utf8) + bad + tail) == nil)
@@ -122,13 +122,13 @@ private func isReadAlike<Value: Decodable & Equatable>(_ type: Value.Type, _ byt
         #expect(PayloadReader<Names>.readFlat(Array(#"{"a":1}"#.utf8)) == nil)
     }
 
-    @Test func `names that are equal beyond their bytes are found as before`() {
+    @Test func `canonically equivalent names are found as by JSONDecoder`() {
         for text in ["{\"K\":1}", "{\"\u{212A}\":1}", "{\"e\u{301}\":2}", "{\"\u{E9}\":2}", "{\"k\":1}"] {
             #expect(isReadAlike(Exotic.self, Array(text.utf8)))
         }
     }
 
-    @Test func `every cut and every changed byte of a payload is read as before`() {
+    @Test func `every truncation and every changed byte of a payload is read as by JSONDecoder`() {
         let whole = Array("{\(Self.head),\"small\":12,\"when\":-1.25,\"colour\":\"red\"}".utf8)
         for index in whole.indices {
             #expect(isReadAlike(Mixed.self, Array(whole[..<index])))
@@ -140,7 +140,7 @@ private func isReadAlike<Value: Decodable & Equatable>(_ type: Value.Type, _ byt
         }
     }
 
-    @Test func `a type that is never flat is given up on, and read all the same`() throws {
+    @Test func `a type that is never flat is left to JSONDecoder`() throws {
         struct Nested: Codable, Equatable { var list: [Int] }
         let reader = PayloadReader<Nested>()
         for number in 0..<200 {

@@ -97,7 +97,7 @@ private struct Made: Encodable {
     private static let rounds = 1500
 
     @Test(arguments: [1, 2, 3, UInt64.random(in: 4 ... .max)])
-    func `made-up payloads are written as JSONEncoder writes them`(seed: UInt64) {
+    func `random payloads are written as JSONEncoder writes them`(seed: UInt64) {
         var dice = PayloadDice(seed: seed)
         let encoder = JSONEncoder()
         encoder.outputFormatting = .sortedKeys

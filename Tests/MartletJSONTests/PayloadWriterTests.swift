@@ -118,7 +118,7 @@ private func expectAlike(_ payload: some Encodable, _ place: SourceLocation = #_
         expectAlike(Mixed(small: nil, colour: nil))
     }
 
-    @Test func `what is not flat or not simple is left to JSONEncoder`() {
+    @Test func `payloads that are not flat or not simple are left to JSONEncoder`() {
         let jobs = [
             Mixed(url: URL(string: "https://a.example/b")), Mixed(bytes: Data([1, 2, 3])), Mixed(price: 1.1),
             Mixed(list: [1, 2]), Mixed(more: ["b": 1, "a": 2]), Mixed(real: 0.1), Mixed(fraction: .nan),

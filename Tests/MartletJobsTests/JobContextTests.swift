@@ -49,11 +49,11 @@ private struct Place: Codable, Equatable, Sendable {
     }
 
     @Test(arguments: [(1, false), (3, false), (4, true)])
-    func `the last attempt knows that it is the last`(attempt: Int, isLast: Bool) throws {
+    func `the last attempt is marked as the last`(attempt: Int, isLast: Bool) throws {
         #expect(try context(attempt: attempt).isLastAttempt == isLast)
     }
 
-    @Test func `a stop is seen and thrown`() throws {
+    @Test func `a stop is thrown by checkStop`() throws {
         let runtime = Notebook()
         let context = try context(runtime)
         try context.checkStop()
@@ -87,7 +87,7 @@ private struct Place: Codable, Equatable, Sendable {
         #expect(throws: DecodingError.self) { try context(checkpoint: [1]).checkpoint(as: Place.self) }
     }
 
-    @Test func `outcomes and advice are told apart`() {
+    @Test func `outcomes and advice are distinguished`() {
         let outcomes: [JobOutcome] = [
             .retry(after: .seconds(1), reason: "a"), .retry(after: .seconds(2), reason: "a"), .discard(reason: "a"),
             .snooze(.seconds(1)), .release(), .release(after: .seconds(1)),

@@ -25,7 +25,7 @@ import Testing
         #expect(throws: JobMetadataError.notAnObject) { try JobMetadata(json: Array(text.utf8)) }
     }
 
-    @Test func `too much of it is refused`() throws {
+    @Test func `an object that is too large is refused`() throws {
         let fits = "{\"a\":\"" + String(repeating: "x", count: JobMetadata.limit - 8) + "\"}"
         #expect(try JobMetadata(json: Array(fits.utf8)).json.count == JobMetadata.limit)
         let error = #expect(throws: JobMetadataError.self) { try JobMetadata([fits: ""]) }
@@ -33,12 +33,12 @@ import Testing
     }
 
     @Test(arguments: ["a", "send mail", "größe", "メール", "👩‍💻", String(repeating: "x", count: 64)])
-    func `texts that show what they are may be names`(_ text: String) { #expect(text.isLabel(upTo: 64)) }
+    func `a label may have letters, digits, marks and emoji`(_ text: String) { #expect(text.isLabel(upTo: 64)) }
 
     @Test(arguments: [
         "", String(repeating: "x", count: 65), "a\nb", "\t", "\u{0}", "a\u{7F}", "\u{9B}31m", "a\u{85}",
         "\u{202E}exe.txt",
         "\u{2066}a", "\u{200F}", "\u{61C}", "a\u{2028}b", "\u{2029}",
     ])
-    func `texts that hide or move others may not`(_ text: String) { #expect(!text.isLabel(upTo: 64)) }
+    func `a label may not have characters that hide or reorder text`(_ text: String) { #expect(!text.isLabel(upTo: 64)) }
 }

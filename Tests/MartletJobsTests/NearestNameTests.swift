@@ -13,7 +13,7 @@ import Testing
         #expect(NearestName.of(name, among: ["priority", "tags"]) { _ in 2 } == expected)
     }
 
-    @Test func `of names that differ alike the first counts, and the limit may depend on the name`() {
+    @Test func `among equally near names the first is chosen, and the limit may depend on the name`() {
         #expect(NearestName.of("cat", among: ["hat", "bat"]) { _ in 1 } == "hat")
         #expect(NearestName.of("cat", among: ["hat", "cart"]) { $0.utf8.count > 3 ? 1 : 0 } == "cart")
         #expect(NearestName.of(String(repeating: "a", count: 65), among: ["a"]) { _ in 100 } == nil)

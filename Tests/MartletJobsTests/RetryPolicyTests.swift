@@ -28,7 +28,7 @@ private struct Seeded: RandomNumberGenerator {
         #expect(JobDefaults().maxRetries == 3)
     }
 
-    @Test func `a cap holds, also for absurd counts`() {
+    @Test func `a cap limits the delay, also for very large counts`() {
         let policy = RetryPolicy.exponential(base: .milliseconds(100), factor: 3, cap: .seconds(2))
         #expect(waits(policy) == [100, 300, 900, 2000, 2000].map { .milliseconds($0) })
         #expect(policy.delay(afterFailure: .max) == .seconds(2))
@@ -49,7 +49,7 @@ private struct Seeded: RandomNumberGenerator {
         #expect(drawn.contains { $0 < .seconds(9) } && drawn.contains { $0 > .seconds(10) })
     }
 
-    @Test func `values out of range are brought to the nearest end`() {
+    @Test func `values out of range are clamped`() {
         let policy = RetryPolicy(base: .seconds(-1), factor: 0, cap: .seconds(1 << 40), jitter: 7)
         #expect(policy.base == .zero && policy.factor == 1 && policy.jitter == 1)
         #expect(policy.cap == .seconds(365 * 86_400))
@@ -64,7 +64,7 @@ private struct Seeded: RandomNumberGenerator {
         #expect(Duration.milliseconds(250).inSeconds == 0.25)
     }
 
-    @Test func `a policy that hardly grows takes no longer for absurd counts`() {
+    @Test func `a policy with slow growth computes its delay quickly for very large counts`() {
         let policy = RetryPolicy(base: .milliseconds(1), factor: 1.000_000_000_1, cap: .seconds(3600))
         let clock = ContinuousClock()
         let took = clock.measure {
@@ -74,7 +74,7 @@ private struct Seeded: RandomNumberGenerator {
         #expect(took < .seconds(5))
     }
 
-    @Test func `durations beyond what milliseconds can count are the largest that they can`() {
+    @Test func `durations beyond the range of milliseconds are clamped`() {
         #expect(Duration.seconds(Int64.max).inMilliseconds == .max)
         #expect(Duration.seconds(Int64.min).inMilliseconds == .min)
         #expect(Duration.milliseconds(Int64.max).inMilliseconds == .max)

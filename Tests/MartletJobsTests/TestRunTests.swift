@@ -26,7 +26,7 @@ private struct Counter: JobHandler {
 }
 
 @Suite struct TestRunTests {
-    @Test func `a handler runs without a queue, and what it said is kept`() async throws {
+    @Test func `a handler runs without a queue, and its progress and checkpoints are recorded`() async throws {
         let run = try TestRun(attempt: 2, tags: ["vip"], metadata: ["customer": "4711"], checkpoint: 3)
         #expect(try await run.perform(Counter(), Count(to: 5)) == 5)
         #expect(run.progress == [JobProgress(completed: 4, total: 5), JobProgress(completed: 5, total: 5)])

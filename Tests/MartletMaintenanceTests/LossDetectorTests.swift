@@ -55,7 +55,7 @@ import Testing
         await server.stop()
     }
 
-    @Test func `an older dump under a running service is noticed with the number of jobs`()
+    @Test func `an older dump loaded under a running service is noticed with the number of jobs`()
         async throws
     {
         let directory = temporaryDirectory("restore")
@@ -81,7 +81,7 @@ import Testing
         await server.stop()
     }
 
-    @Test func `a torn append-only file is noticed with the number of jobs that were in the torn part`()
+    @Test func `a truncated append-only file is noticed with the number of jobs in the lost part`()
         async throws
     {
         let directory = temporaryDirectory("torn")
@@ -127,7 +127,7 @@ import Testing
         await pair.stop()
     }
 
-    @Test func `restarts, deletions and two servers raise no alarm, and a server remembers over its own restart`()
+    @Test func `restarts, deletions and two servers report no loss, and a server's memory survives its restart`()
         async throws
     {
         let directory = temporaryDirectory("calm")

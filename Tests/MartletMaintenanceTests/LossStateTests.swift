@@ -88,7 +88,7 @@ import Testing
         #expect(look(&memory, nil, store: "", registered: 0, listed: false).losses.map(\.missing) == [5])
     }
 
-    @Test func `a queue that an operator removes is no loss, also when it comes back`() {
+    @Test func `a queue that an operator removes is no loss, also when it is created again`() {
         var memory = LossState()
         _ = look(&memory, 10)
         let removed = look(&memory, nil, listed: false)
@@ -111,13 +111,13 @@ import Testing
         #expect(look(&memory, nil).losses.isEmpty)
     }
 
-    @Test func `a queue from before the time that came back is a loss`() {
+    @Test func `an older state of a queue is a loss`() {
         var memory = LossState()
         _ = look(&memory, 10, registered: 5)
         #expect(look(&memory, nil, registered: 4, listed: false).losses.map(\.missing) == [10])
     }
 
-    @Test func `accepting forgets what was noticed until then, and no more`() {
+    @Test func `accepting clears the losses noticed so far, and no later ones`() {
         var memory = LossState()
         _ = look(&memory, 10, now: 1)
         _ = look(&memory, 5, now: 2)

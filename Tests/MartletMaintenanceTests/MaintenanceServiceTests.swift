@@ -53,7 +53,7 @@ import Testing
         await server.stop()
     }
 
-    @Test func `a Redis that may evict jobs ends it with what to do`() async throws {
+    @Test func `a Redis that may evict jobs ends the service with advice`() async throws {
         let server = try await PrivateRedisServer.start(
             directory: temporaryDirectory("evicting"),
             options: ["--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru"])

@@ -9,7 +9,7 @@ import Testing
 @testable import MartletQueue
 
 @Suite struct SettingsLoopTests {
-    @Test func `the settings come back when the keys are gone and another process pushed`() async throws {
+    @Test func `the settings are applied again when the keys are lost and another process pushed`() async throws {
         try await withStore { harness in
             let change = QueueSettingsChange(limit: 2)
             let lines = LogLines(.notice)
@@ -28,7 +28,7 @@ import Testing
         }
     }
 
-    @Test func `a trouble is logged once, another one again`() {
+    @Test func `a problem is logged once, another one again`() {
         let lines = LogLines(.warning)
         var trouble = TroubleLog(logger: lines.logger)
         let full = QueueError(.notExecuted(.full), message: "Redis is full")

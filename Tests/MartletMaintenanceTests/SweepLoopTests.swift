@@ -10,7 +10,7 @@ import Testing
 @testable import MartletMaintenance
 
 @Suite struct SweepLoopTests {
-    @Test func `a queue that fails is named once, and those behind it are swept`() async throws {
+    @Test func `a queue that fails is logged once, and the others are swept`() async throws {
         try await withStore { harness in
             let lines = LogLines(.warning)
             let service = SweepLoop(store: harness.store, logger: lines.logger, interval: .milliseconds(20))

@@ -1,7 +1,7 @@
 // Random runs against the real scripts and a model in plain values, which must agree after every step.
 //
-// MARTLET_MODEL_SECONDS: how long they go on, 20 if it says nothing. MARTLET_MODEL_SEED: the first seed, drawn if it says
-// nothing. A seed means the same run on every machine.
+// MARTLET_MODEL_SECONDS: how long they go on, 20 by default. MARTLET_MODEL_SEED: the first seed, random by default. A seed
+// gives the same run on every machine.
 
 import FoundationEssentials
 import MartletRedis
@@ -12,10 +12,10 @@ import Testing
 @testable import MartletQueue
 
 @Suite struct ModelTests {
-    /// The operations of one run; after them a new one begins with an empty queue.
+    /// The number of operations of one run; the next run begins with an empty queue.
     static let length = 400
 
-    @Test func `after every step of random runs the store holds what the model says and answers what it foretells`()
+    @Test func `after every step of random runs the store has the state and the replies of the model`()
         async throws
     {
         let environment = ProcessInfo.processInfo.environment
@@ -34,17 +34,17 @@ import Testing
     private static func playAll(_ seeds: Seeds) async throws {
         let server = try await PrivateRedisServer.start(
             directory: temporaryDirectory("model"), options: ["--appendonly", "yes", "--appendfsync", "no"])
-        try await Stage.on(server, scripts: .withClockThatStands()) { stage in
+        try await RealStore.on(server, scripts: .withClockThatStands()) { real in
             while let seed = seeds.next() {
                 var generator = Generator(seed: seed)
                 var left = length
-                let (run, failing) = try await Run.play(on: stage, listens: seed % 2 == 0) { model in
+                let (run, failing) = try await Run.play(on: real, listens: seed % 2 == 0) { model in
                     left -= 1
                     return left < 0 ? nil : generator.next(model)
                 }
                 seeds.add(run)
                 guard let failing else { continue }
-                let short = try await Run.shrink(failing, on: stage, within: .seconds(60))
+                let short = try await Run.shrink(failing, on: real, within: .seconds(60))
                 Issue.record(
                     "seed \(seed), step \(failing.operations.count): \(failing.check)\n\(short)\n\(Self.again(seed))")
                 return
@@ -58,7 +58,7 @@ import Testing
     }
 }
 
-/// Deals out seeds until the time is over, and keeps count.
+/// Hands out seeds until the time is over, and counts them.
 private final class Seeds: Sendable {
     private struct State {
         var next: UInt64
@@ -79,7 +79,7 @@ private final class Seeds: Sendable {
 
     var last: UInt64 { state.withLock { $0.next - 1 } }
 
-    /// The next seed; the first comes in any case.
+    /// The next seed; `nil` when the time is over, but never for the first one.
     func next() -> UInt64? {
         state.withLock { state in
             guard state.next == first || ContinuousClock.now < end else { return nil }

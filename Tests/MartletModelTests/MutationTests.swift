@@ -1,7 +1,7 @@
-// Do the tests notice mistakes in the scripts? Each of a list of mistakes is planted, and the model, the audit or a
-// scenario must see it; what nothing can see is named with the reason.
+// Checks that the tests detect mistakes in the scripts: each mutant must be detected by the model, the audit or a scenario;
+// those that nothing can detect are listed with the reason.
 //
-// MARTLET_MUTANTS: `all`, or how many of them, drawn anew each time; 25 if it says nothing.
+// MARTLET_MUTANTS: `all`, or how many of them, chosen at random; 25 by default.
 
 import FoundationEssentials
 import MartletRedis
@@ -12,11 +12,11 @@ import Testing
 @testable import MartletQueue
 
 @Suite(.serialized) struct MutationTests {
-    /// How long a mistake may stay unseen: so many runs of so many operations.
+    /// How long a mutant may stay undetected: the number of runs and of their operations.
     private static let runs = 10
     private static let length = 300
 
-    @Test func `every planted mistake is noticed, but for those that nothing can notice`() async throws {
+    @Test func `every mutant is detected, except those that nothing can detect`() async throws {
         let mutants = Self.chosen()
         let verdicts = Verdicts(mutants)
         let start = ContinuousClock.now
@@ -42,18 +42,18 @@ import Testing
         }
     }
 
-    @Test func `the scenarios hold for the scripts as they are`() async throws {
+    @Test func `the scenarios pass on the unchanged scripts`() async throws {
         let server = try await PrivateRedisServer.start(directory: temporaryDirectory("scenarios"))
-        try await Stage.on(server, scripts: .withClockThatStands()) { stage in
+        try await RealStore.on(server, scripts: .withClockThatStands()) { real in
             for scenario in Scenario.all {
-                try await stage.clear()
-                #expect(try await scenario.holds(stage), "\(scenario.name)")
+                try await real.clear()
+                #expect(try await scenario.holds(real), "\(scenario.name)")
             }
         }
         await server.stop()
     }
 
-    @Test func `a list of mistakes that is out of date says so`() {
+    @Test func `an outdated mutant is reported`() {
         for change in [
             Change(file: .turn, anchor: "not there", edit: .removed),
             Change(file: .turn, anchor: "turn-held", edit: .replaced("not there", "")),
@@ -65,19 +65,19 @@ import Testing
         return wanted == "all" ? Mutant.all : Array(Mutant.all.shuffled().prefix(Int(wanted) ?? 25))
     }
 
-    /// What noticed the mistake; `nil` when nothing did.
+    /// What detected the mutant; `nil` when nothing did.
     private static func hunt(_ mutant: Mutant, on server: PrivateRedisServer) async throws -> String? {
-        try await Stage.on(server, scripts: .withClockThatStands(mutant.change)) { stage in
+        try await RealStore.on(server, scripts: .withClockThatStands(mutant.change)) { real in
             for scenario in Scenario.all {
-                try await stage.clear()
-                let holds = (try? await scenario.holds(stage)) ?? false
+                try await real.clear()
+                let holds = (try? await scenario.holds(real)) ?? false
                 if !holds { return "scenario: \(scenario.name)" }
             }
-            // First what is quick: few mistakes show in the audit alone.
+            // The quick checks first: few mutants are detected by the audit alone.
             for (seed, audits) in (1...runs).map({ ($0, false) }) + [(1, true), (2, true)] {
                 var generator = Generator(seed: UInt64(seed), withFaults: false)
                 var left = length
-                let (run, failing) = try await Run.play(on: stage, audits: audits, listens: seed % 2 == 0) { model in
+                let (run, failing) = try await Run.play(on: real, audits: audits, listens: seed % 2 == 0) { model in
                     left -= 1
                     return left < 0 ? nil : generator.next(model)
                 }
@@ -89,7 +89,7 @@ import Testing
     }
 }
 
-/// Which mistakes were noticed by what.
+/// Which mutants were detected by what.
 private final class Verdicts: Sendable {
     private let mutants: [Mutant]
     private let state: Mutex<(next: Int, seen: [String: String])> = Mutex((0, [:]))

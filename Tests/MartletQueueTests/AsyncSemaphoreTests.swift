@@ -5,7 +5,7 @@ import Testing
 @testable import MartletQueue
 
 @Suite struct AsyncSemaphoreTests {
-    @Test func `one is let in at a time, and who waits too long is told so`() async {
+    @Test func `one task enters at a time, and one that waits too long gets an error`() async {
         let semaphore = AsyncSemaphore()
         #expect(await semaphore.acquire(within: .seconds(5)))
         #expect(await !semaphore.acquire(within: .milliseconds(20)))
@@ -18,7 +18,7 @@ import Testing
         semaphore.release()
     }
 
-    @Test func `so many are let in at a time as there are permits`() async {
+    @Test func `as many tasks enter as there are permits`() async {
         let semaphore = AsyncSemaphore(permits: 2)
         #expect(await semaphore.acquire(within: .seconds(5)))
         #expect(await semaphore.acquire(within: .seconds(5)))

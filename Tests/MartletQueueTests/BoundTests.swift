@@ -20,7 +20,7 @@ import Testing
         }
     }
 
-    @Test func `one is inside at a time, in the order in which they came`() async throws {
+    @Test func `one task is inside at a time, in order of arrival`() async throws {
         let gate = AsyncSemaphore(bytes: 100)
         try await gate.acquire(holding: 1, within: .seconds(30))
         let order = Order()
@@ -71,7 +71,7 @@ import Testing
         gate.release()
     }
 
-    @Test func `those that wait hold so many bytes at most, and one may always wait`() async throws {
+    @Test func `waiting tasks hold a limited number of bytes, and one may always wait`() async throws {
         let gate = AsyncSemaphore(bytes: 10)
         try await gate.acquire(holding: 1000, within: .seconds(30))
         let large = Task { try await gate.acquire(holding: 1000, within: .seconds(30)) }
@@ -105,7 +105,7 @@ import Testing
         }
     }
 
-    @Test func `workers are read page by page, and so many at most`() async throws {
+    @Test func `workers are read page by page, up to a limit`() async throws {
         try await withStore { harness in
             let queue = harness.queue()
             for number in 0..<700 { _ = try await queue.heartbeat(worker: "w\(1000 + number)", info: #"{"a":1}"#, []) }

@@ -48,7 +48,7 @@ import Testing
     }
 
     /// As a list each entry that is added costs a look at all others.
-    @Test func `where many are claimed at once Redis keeps them as a tree, with nothing but them in it`() async throws {
+    @Test func `after a large claim the active index is a skip list with only these jobs`() async throws {
         try await withStore { harness in
             let queue = harness.queue()
             _ = try await queue.enqueue((0..<60).map { _ in job() })
@@ -63,7 +63,7 @@ import Testing
     }
 
     /// What makes a tree of the list is an entry that is taken out again.
-    @Test func `no id that a caller can choose is taken for what makes a tree of them`() async throws {
+    @Test func `no id that a caller can choose equals the entry that converts the index`() async throws {
         try await withStore { harness in
             // An id of dots alone is none.
             let texts = "-_:".map { String(repeating: $0, count: 65) } + ["-" + String(repeating: ".", count: 64)]
@@ -110,7 +110,7 @@ import Testing
         }
     }
 
-    @Test func `reprioritising shows in the next claim`() async throws {
+    @Test func `a changed priority takes effect in the next claim`() async throws {
         try await withStore { harness in
             let queue = harness.queue()
             let jobs = (0..<3).map { _ in job() }
@@ -134,7 +134,7 @@ import Testing
         }
     }
 
-    @Test func `with an ageing step a level of priority is worth so much waiting`() async throws {
+    @Test func `with an ageing step a level of priority equals a waiting time`() async throws {
         try await withStore { harness in
             let queue = harness.queue()
             try await queue.configure(QueueSettingsChange(step: .seconds(60)))
@@ -274,7 +274,7 @@ import Testing
     }
 
     @Test(.needsCleanLine("a wake token is a hint: it is gone with the reply that a fault takes away"))
-    func `idle workers are told by tokens, at most 64 of them`() async throws {
+    func `idle workers are woken by tokens, at most 64 of them`() async throws {
         try await withStore { harness in
             let queue = harness.queue()
             _ = try await queue.enqueue((0..<100).map { _ in job() })
@@ -289,7 +289,7 @@ import Testing
     }
 
     @Test(.needsCleanLine("a wake token is a hint: it is gone with the reply that a fault takes away"))
-    func `whatever frees room wakes a worker`() async throws {
+    func `every freed slot wakes a worker`() async throws {
         try await withStore { harness in
             let queue = harness.queue()
             try await queue.configure(QueueSettingsChange(limit: 1))

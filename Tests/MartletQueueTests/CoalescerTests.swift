@@ -25,7 +25,7 @@ import Testing
         await server.stop()
     }
 
-    @Test func `a bad push fails alone among strangers`() async throws {
+    @Test func `an invalid push of a batch fails alone`() async throws {
         try await withStore { harness in
             let queue = harness.queue()
             let verdicts = try await pushAtOnce((0..<50).map { job(priority: $0 == 7 ? 5000 : 0) }, to: queue)
@@ -34,7 +34,7 @@ import Testing
         }
     }
 
-    @Test func `look-ups of many tasks find each its own job`() async throws {
+    @Test func `look-ups of many tasks each return their own job`() async throws {
         try await withStore { harness in
             let queue = harness.queue()
             let jobs = (0..<100).map { _ in job() }
@@ -48,7 +48,7 @@ import Testing
         }
     }
 
-    @Test func `a fault tells each caller of its own job`() async throws {
+    @Test func `an error is reported to each caller for its own job`() async throws {
         let coalescer = Coalescer<Int, Int>(limit: 10)
         await #expect(throws: QueueError.self) {
             try await coalescer.call(1) { _ throws(QueueError) in throw QueueError(.unknown, message: "lost") }
@@ -57,7 +57,7 @@ import Testing
         #expect(answer == 4)
     }
 
-    @Test func `while two are under way the others gather, up to the limit`() async throws {
+    @Test func `while two batches are in flight the next one grows, up to the limit`() async throws {
         let coalescer = Coalescer<Int, Int>(limit: 4)
         let gate = Gate()
         let sizes = Mutex<[Int]>([])
@@ -79,7 +79,7 @@ import Testing
         #expect(sizes.withLock { $0 }.sorted() == [1, 1, 2, 4, 4])
     }
 
-    @Test func `who gives up takes nobody along`() async throws {
+    @Test func `a cancelled caller does not affect others`() async throws {
         let coalescer = Coalescer<Int, Int>(limit: 4)
         let gate = Gate()
         let sent = Mutex<[Int]>([])
@@ -155,7 +155,7 @@ import Testing
         return tasks
     }
 
-    @Test func `in a crowd those of one round go together`() async throws {
+    @Test func `among many callers, those of one executor round share a batch`() async throws {
         let first = try await crowd()
         let tasks = try await callers()
         #expect(coalescer.waitingCount == 4)
@@ -168,7 +168,7 @@ import Testing
         try await finish(first + tasks)
     }
 
-    @Test func `who lets others come along and gives up takes nobody along`() async throws {
+    @Test func `a cancelled caller that collects a batch does not affect others`() async throws {
         let first = try await crowd()
         let tasks = try await callers()
         tasks[0].cancel()
@@ -181,7 +181,7 @@ import Testing
         try await finish(first + tasks.dropFirst())
     }
 
-    @Test func `who goes ahead on a busy executor holds the others up for no more than a moment`() async throws {
+    @Test func `a caller that collects on a busy executor delays others only briefly`() async throws {
         let (coalescer, send, busy) = (coalescer, send, Rounds())
         let first = try await crowd()
         let ahead = Task(executorPreference: busy) { try await coalescer.call(9, by: send) }

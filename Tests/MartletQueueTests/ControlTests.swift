@@ -61,7 +61,7 @@ import Testing
         }
     }
 
-    @Test func `resuming a job that was asked to pause takes the wish back`() async throws {
+    @Test func `resuming a job with a pause request withdraws the request`() async throws {
         try await withStore { harness in
             let queue = harness.queue()
             _ = try await queue.enqueue(job())
@@ -72,7 +72,7 @@ import Testing
         }
     }
 
-    @Test func `under a wanted pause a failure counts, a last or permanent one fails, success completes`() async throws
+    @Test func `with a pause request a failure counts, a last or permanent one fails, success completes`() async throws
     {
         try await withStore { harness in
             let queue = harness.queue()
@@ -110,7 +110,7 @@ import Testing
         }
     }
 
-    @Test func `cancelling takes waiting jobs out, and cannot undo an end`() async throws {
+    @Test func `cancelling removes waiting jobs, and does not change finished ones`() async throws {
         try await withStore { harness in
             let queue = harness.queue()
             let jobs = [job(), job(delay: .seconds(60)), job()]
@@ -133,8 +133,8 @@ import Testing
             let queue = harness.queue()
             _ = try await queue.enqueue(job(priority: 4, maxRetries: 0))
             let claimed = try #require(try await harness.claim(from: queue).first)
-            let beat = Heartbeat(id: claimed.id, token: claimed.token, checkpoint: [1, 2])
-            _ = try await queue.heartbeat(worker: "w", [beat])
+            let heartbeat = Heartbeat(id: claimed.id, token: claimed.token, checkpoint: [1, 2])
+            _ = try await queue.heartbeat(worker: "w", [heartbeat])
             _ = try await queue.settle(claimed, .failed(retryAfter: .zero, error: "x"))
             #expect(try await queue.control(.retry, claimed.id) == .done(.queued))
             #expect(try await queue.control(.retry, claimed.id) == .done(.queued))
@@ -163,7 +163,7 @@ import Testing
         }
     }
 
-    @Test func `run brings a waiting job into line now`() async throws {
+    @Test func `run queues a waiting job now`() async throws {
         try await withStore { harness in
             let queue = harness.queue()
             let new = job(delay: .seconds(60))
@@ -239,7 +239,7 @@ import Testing
         }
     }
 
-    @Test func `more than one script's worth of ids is cut and all answered`() async throws {
+    @Test func `more ids than one script takes are split and all answered`() async throws {
         try await withStore { harness in
             let queue = harness.queue()
             let jobs = (0..<1100).map { _ in job() }

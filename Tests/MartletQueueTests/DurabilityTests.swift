@@ -13,7 +13,7 @@ import Testing
     private static let new = RedisVersion("7.2.4")
     private static let old = RedisVersion("7.0.15")
 
-    @Test func `a server that can tell is asked, an older one by its settings or replicas`() {
+    @Test func `durability is read with WAITAOF, on older servers from settings or replicas`() {
         func words(_ durability: Durability, _ version: RedisVersion?) -> [String]? {
             DurabilityProof(of: durability, version: version, within: .milliseconds(250))?.words
         }
@@ -60,7 +60,7 @@ import Testing
         #expect(proof?.objection(to: .success(.array([]))) != nil)
     }
 
-    @Test func `refused and lost waits say so`() {
+    @Test func `refused and lost waits are reported`() {
         let proof = DurabilityProof(of: .fsync, version: Self.new, within: .seconds(1))
         let refused = RedisError(.serverError, "unknown command 'WAITAOF'")
         #expect(proof?.objection(to: .failure(refused))?.contains("refused to wait") == true)
@@ -68,7 +68,7 @@ import Testing
         #expect(proof?.objection(to: .failure(lost))?.contains("connection") == true)
     }
 
-    @Test func `two pushes together are as safe as the less safe of them`() {
+    @Test func `the durability of two pushes together is the lower one`() {
         let late = Confirmation.unconfirmed(.fsync, reason: "late")
         #expect(Confirmation.confirmed(.replicated).and(.confirmed(.fsync)) == .confirmed(.fsync))
         #expect(Confirmation.confirmed(.replicated).and(late) == late)
@@ -117,7 +117,7 @@ import Testing
         }
     }
 
-    @Test func `what a replica confirmed outlives the primary`() async throws {
+    @Test func `a push confirmed by a replica survives the loss of the primary`() async throws {
         let pair = try await ReplicaPair.start()
         var pushed: [JobID] = []
         let prefix = uniquePrefix()
@@ -223,7 +223,7 @@ import Testing
         }
     }
 
-    @Test func `a push that asks for nothing costs no command and no connection more`() async throws {
+    @Test func `a push without durability needs no further command or connection`() async throws {
         let server = try await PrivateRedisServer.start(directory: temporaryDirectory("plain"))
         try await withStore(url: server.url) { harness in
             let queue = harness.queue()
@@ -242,7 +242,7 @@ import Testing
         await server.stop()
     }
 
-    @Test func `pushes that wait hold nobody else up, and share their waits`() async throws {
+    @Test func `waiting pushes do not delay others, and share their waits`() async throws {
         try await withPair { pair, harness in
             let queue = harness.queue()
             _ = try await queue.enqueue(job(), durability: .replicated)
@@ -288,7 +288,7 @@ import Testing
         }
     }
 
-    @Test func `refusals are the same, whatever is waited for`() async throws {
+    @Test func `refusals are the same at every durability`() async throws {
         try await withPair { _, harness in
             let queue = harness.queue()
             var (one, other) = (job(try makeID("one")), job(try makeID("one"), priority: 3))

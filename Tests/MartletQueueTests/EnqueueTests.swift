@@ -50,7 +50,7 @@ import Testing
         }
     }
 
-    @Test func `repeating a push with an id of ours meets the job`() async throws {
+    @Test func `repeating a push with a generated id returns the existing job`() async throws {
         try await withStore { harness in
             let queue = harness.queue()
             let new = job()
@@ -160,7 +160,7 @@ import Testing
         }
     }
 
-    @Test func `ten thousand jobs go in at once, in order`() async throws {
+    @Test func `ten thousand jobs are pushed at once, in order`() async throws {
         try await withStore { harness in
             let queue = harness.queue()
             let jobs = (0..<10_000).map { _ in job() }
@@ -174,7 +174,7 @@ import Testing
         }
     }
 
-    @Test func `large batches are cut and all arrive`() async throws {
+    @Test func `large batches are split and all jobs arrive`() async throws {
         try await withStore { harness in
             let queue = harness.queue()
             let jobs = (0..<1201).map { _ in job() }
@@ -186,7 +186,7 @@ import Testing
         }
     }
 
-    @Test func `one of many with the same unique key gets in, until it has ended`() async throws {
+    @Test func `one of many jobs with the same unique key is accepted, until it has finished`() async throws {
         try await withStore { harness in
             let queue = harness.queue()
             let verdicts = try await withThrowingTaskGroup(of: EnqueueVerdict.self) { group in
@@ -262,7 +262,7 @@ import Testing
         #expect(new.invalidField == "payload")
     }
 
-    @Test func `an id of dots that some other client sends is refused by the script`() async throws {
+    @Test func `an id of dots from another client is refused by the script`() async throws {
         try await withStore { harness in
             try await harness.queue().create()
             for id in [".", "..", "..."] {
@@ -273,7 +273,7 @@ import Testing
         }
     }
 
-    @Test func `a digest tells requests apart`() {
+    @Test func `a digest distinguishes requests`() {
         let base = job(priority: 1)
         var other = base
         #expect(base.requestDigest() == other.requestDigest())

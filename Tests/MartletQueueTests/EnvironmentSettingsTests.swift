@@ -28,7 +28,7 @@ import Testing
         }
     }
 
-    @Test func `a queue that another process made without settings gets them, and one that is gone stays gone`()
+    @Test func `a queue created by another process without settings gets them, and a deleted one is not created again`()
         async throws
     {
         try await withStore { harness in

@@ -39,7 +39,7 @@ import Testing
         try #require(try await queue.claim(ClaimRequest(worker: worker, number: number, upTo: 1)).jobs.first)
     }
 
-    @Test func `of two holders after a forgotten claim only the one that the new primary knows is heard`()
+    @Test func `after a claim was lost in a failover, only the holder known to the new primary is accepted`()
         async throws
     {
         let id = JobID.generate()
@@ -50,15 +50,15 @@ import Testing
             let known = try await claim(new, "b")
             #expect(forgotten.id == known.id && forgotten.claims == known.claims)
             #expect(forgotten.token != known.token, "the numbers are the same, the nonces are not")
-            let beat = Heartbeat(id: id, token: forgotten.token)
-            #expect(try await new.heartbeat(worker: "a", [beat]).verdicts == [.fenced])
+            let heartbeat = Heartbeat(id: id, token: forgotten.token)
+            #expect(try await new.heartbeat(worker: "a", [heartbeat]).verdicts == [.fenced])
             #expect(try await new.settle(forgotten, .completed(output: nil)) == .fenced)
             #expect(try await new.state(id) == .active)
             #expect(try await new.settle(known, .completed(output: nil)) == .settled(.completed))
         }
     }
 
-    @Test func `after a forgotten settlement the job runs again, and who settled it before is refused`()
+    @Test func `after a settlement was lost in a failover the job runs again, and the earlier settlement is refused`()
         async throws
     {
         let id = JobID.generate()
@@ -91,8 +91,8 @@ import Testing
             let claimed = try await harness.claim(2, from: queue)
             try await harness.setClock(.seconds(-3))
             #expect(try await queue.sweep().takenBack.isEmpty)
-            let beats = claimed.map { Heartbeat(id: $0.id, token: $0.token) }
-            for verdict in try await queue.heartbeat(worker: "w", info: nil, beats).verdicts {
+            let heartbeats = claimed.map { Heartbeat(id: $0.id, token: $0.token) }
+            for verdict in try await queue.heartbeat(worker: "w", info: nil, heartbeats).verdicts {
                 guard case .held(let left, nil) = verdict else {
                     Issue.record("\(verdict)")
                     continue

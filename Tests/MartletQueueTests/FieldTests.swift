@@ -1,4 +1,4 @@
-// Every field of a job's hash: written by a push, a claim, a beat, an end or an operator, and read again.
+// Every field of a job's hash: written by a push, a claim, a heartbeat, an end or an operator, and read again.
 
 import FoundationEssentials
 import MartletJobs
@@ -28,7 +28,7 @@ import Testing
             })
     }
 
-    @Test func `all that a producer says is stored, claimed and read again`() async throws {
+    @Test func `every field of a push is stored, claimed and read again`() async throws {
         try await withStore { harness in
             let queue = harness.queue()
             let id = try JobID(validating: "order-1")
@@ -49,7 +49,7 @@ import Testing
         }
     }
 
-    @Test func `every field is written by somebody`() async throws {
+    @Test func `every field is written by one of the operations`() async throws {
         try await withStore { harness in
             let queue = harness.queue()
             let id = try JobID(validating: "order-1")
@@ -88,7 +88,7 @@ import Testing
         #expect(names.count == JobField.allCases.count)
     }
 
-    @Test func `every setting is applied, read again and taken back`() async throws {
+    @Test func `every setting is applied, read and reset`() async throws {
         try await withStore { harness in
             let queue = harness.queue()
             try await queue.create()
@@ -111,7 +111,7 @@ import Testing
         }
     }
 
-    @Test func `a job's digest covers all that is sent, and nothing that is not said`() throws {
+    @Test func `a job's digest covers all that is sent, and no defaults`() throws {
         let id = try JobID(validating: "order-1")
         let plain = NewJob(id: id, type: "t", payload: [1])
         var others = [plain]

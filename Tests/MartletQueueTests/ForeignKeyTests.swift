@@ -31,7 +31,7 @@ import Testing
         }
     }
 
-    @Test func `repair takes the entries of a foreign key out, and leaves the key to people`() async throws {
+    @Test func `repair removes the index entries of a foreign key, and leaves the key`() async throws {
         try await withStore { harness in
             let queue = harness.queue()
             let id = try await plant("list", in: .paused, of: queue, harness)
@@ -126,9 +126,9 @@ private struct Step: Sendable {
                 #expect(reply.verdicts == [.gone])
             }
         },
-        Step(name: "beat") { queue, id in
-            let beat = Heartbeat(id: id, token: "1:x", progress: JobProgress(completed: 1), checkpoint: [1])
-            let reply = try await queue.heartbeat(worker: "w", info: "{}", [beat])
+        Step(name: "heartbeat") { queue, id in
+            let heartbeat = Heartbeat(id: id, token: "1:x", progress: JobProgress(completed: 1), checkpoint: [1])
+            let reply = try await queue.heartbeat(worker: "w", info: "{}", [heartbeat])
             #expect(reply.verdicts == [.gone])
         },
         Step(name: "sweep") { queue, _ in

@@ -12,7 +12,7 @@ import Testing
     private func words(_ words: String...) -> RedisValue { .array(words.map { .bytes(Array($0.utf8)) }) }
 
     @Test(arguments: absurd)
-    func `absurd numbers of a stored job are read as the nearest that can be counted on`(number: String) throws {
+    func `numbers of a stored job that are out of range are clamped`(number: String) throws {
         let names = ["f", "l", "m", "r", "s", "n", "x"]
         let texts = ["t", "x", "p", "{}", "k", "\(number):n"] + names.flatMap { [$0, number] }
         let fields = RedisValue.array(texts.map { .bytes(Array($0.utf8)) })
@@ -49,14 +49,14 @@ import Testing
     }
 
     @Test(arguments: absurd)
-    func `absurd counts of a queue can be summed up`(number: String) {
+    func `counts of a queue that are out of range can be added`(number: String) {
         let counts = ["queued": number, "active": number]
         let status = QueueStatus(name: .default, counts: counts, meta: ["created": number, "deleted": number])
         #expect(status.total.signum() == (number.hasPrefix("-") ? -1 : 1))
         #expect(status.ledgerDifference.signum() == -status.total.signum())
     }
 
-    @Test func `a policy without bounds is stored with the largest wait there is`() {
+    @Test func `a policy without a cap is stored with the longest delay`() {
         #expect(RetryPolicy(base: .seconds(Int64.max)).stored.hasPrefix("9223372036854775807:"))
     }
 }

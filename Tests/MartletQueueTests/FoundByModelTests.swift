@@ -23,7 +23,7 @@ import Testing
         }
     }
 
-    @Test func `a job named twice in one push answers where the first stands`() async throws {
+    @Test func `a job named twice in one push gets the verdict of the first`() async throws {
         try await withFaultyStore { harness in
             let queue = harness.queue()
             try await queue.create()
@@ -68,7 +68,7 @@ import Testing
         }
     }
 
-    @Test func `a proof that is spent proves nothing, however it is written`() async throws {
+    @Test func `a spent token is refused, in any spelling`() async throws {
         try await withFaultyStore { harness in
             let queue = harness.queue()
             _ = try await queue.enqueue([job(), job()])
@@ -84,7 +84,7 @@ import Testing
         }
     }
 
-    @Test func `a wait beyond all bounds is a long one, one below zero is none`() async throws {
+    @Test func `a wait out of range is clamped`() async throws {
         try await withFaultyStore { harness in
             let queue = harness.queue()
             _ = try await queue.enqueue([job(), job()])

@@ -1,4 +1,4 @@
-// Leases: beats extend them, sweeps take back what dead workers held, with grace after an outage.
+// Leases: heartbeats extend them, sweeps take back what dead workers held, with grace after an outage.
 
 import MartletJobs
 import MartletQueue
@@ -24,7 +24,7 @@ import Testing
     }
 
     /// A claim that Redis cut short can leave the entry that made a tree of the set.
-    @Test func `what was never a job leaves without being counted as one`() async throws {
+    @Test func `an entry without a job is removed without being counted as one`() async throws {
         try await withStore { harness in
             let queue = harness.queue()
             _ = try await queue.enqueue(job())
@@ -62,8 +62,8 @@ import Testing
             _ = try await queue.sweep()
             let claimed = try #require(try await harness.claim(from: queue).first)
             #expect(claimed.lost == 1)
-            let beat = Heartbeat(id: new.id, token: claimed.token, checkpoint: Array("half".utf8))
-            #expect(try await queue.heartbeat(worker: "w", [beat]).verdicts.count == 1)
+            let heartbeat = Heartbeat(id: new.id, token: claimed.token, checkpoint: Array("half".utf8))
+            #expect(try await queue.heartbeat(worker: "w", [heartbeat]).verdicts.count == 1)
             let record = try #require(try await queue.job(new.id))
             #expect(record.lost == 1, "what happened is shown")
             #expect(record.checkpoint == Array("half".utf8))
@@ -79,20 +79,20 @@ import Testing
         }
     }
 
-    @Test func `a beat extends the lease when a third has passed, not before`() async throws {
+    @Test func `a heartbeat extends the lease after a third of it, not before`() async throws {
         try await withStore { harness in
             let queue = harness.queue()
             _ = try await queue.enqueue(job())
             let claimed = try #require(try await harness.claim(from: queue).first)
-            let beat = Heartbeat(id: claimed.id, token: claimed.token, progress: JobProgress(completed: 3, total: 9))
+            let heartbeat = Heartbeat(id: claimed.id, token: claimed.token, progress: JobProgress(completed: 3, total: 9))
             try await harness.setClock(.seconds(5))
-            guard case .held(let early, nil) = try await queue.heartbeat(worker: "w", [beat]).verdicts[0] else {
+            guard case .held(let early, nil) = try await queue.heartbeat(worker: "w", [heartbeat]).verdicts[0] else {
                 Issue.record("not held")
                 return
             }
             #expect(early <= .seconds(25))
             try await harness.setClock(.seconds(12))
-            #expect(try await queue.heartbeat(worker: "w", [beat]).verdicts == [.held(.seconds(30), wanted: nil)])
+            #expect(try await queue.heartbeat(worker: "w", [heartbeat]).verdicts == [.held(.seconds(30), wanted: nil)])
             #expect(try await queue.job(claimed.id)?.progress == JobProgress(completed: 3, total: 9))
         }
     }
@@ -118,22 +118,22 @@ import Testing
         }
     }
 
-    @Test func `a wanted stop comes back with the beat and ends renewals after one lease`() async throws {
+    @Test func `a stop request is returned by the heartbeat and ends renewals after one lease`() async throws {
         try await withStore { harness in
             let queue = harness.queue()
             _ = try await queue.enqueue(job())
             let claimed = try #require(try await harness.claim(from: queue).first)
             let before = try await queue.heartbeat(worker: "w", []).stops
             #expect(try await queue.control(.cancel, claimed.id) == .asked)
-            let beat = Heartbeat(id: claimed.id, token: claimed.token)
-            let reply = try await queue.heartbeat(worker: "w", [beat])
+            let heartbeat = Heartbeat(id: claimed.id, token: claimed.token)
+            let reply = try await queue.heartbeat(worker: "w", [heartbeat])
             #expect(reply.stops == before + 1)
             guard case .held(_, wanted: .cancel) = reply.verdicts[0] else {
                 Issue.record("no word of the stop")
                 return
             }
             try await harness.setClock(.seconds(29))
-            guard case .held(let left, _) = try await queue.heartbeat(worker: "w", [beat]).verdicts[0] else {
+            guard case .held(let left, _) = try await queue.heartbeat(worker: "w", [heartbeat]).verdicts[0] else {
                 Issue.record("not held")
                 return
             }
@@ -194,7 +194,7 @@ import Testing
         }
     }
 
-    @Test func `finished jobs go when their time is over`() async throws {
+    @Test func `finished jobs are removed after their retention`() async throws {
         try await withStore { harness in
             let queue = harness.queue()
             _ = try await queue.enqueue((0..<10).map { _ in job() })
@@ -211,7 +211,7 @@ import Testing
         }
     }
 
-    @Test func `an entry of a claim cut short is put right`() async throws {
+    @Test func `an entry of an interrupted claim is repaired`() async throws {
         try await withStore { harness in
             let queue = harness.queue()
             let jobs = (0..<2).map { _ in job() }

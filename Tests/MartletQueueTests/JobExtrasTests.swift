@@ -21,7 +21,7 @@ import Testing
 
     private func sent(_ job: NewJob) -> RedisArguments { PushCall([job]).arguments }
 
-    @Test func `a job that says something is no plain job, and what it says is sent`() throws {
+    @Test func `a job with further fields is no plain job, and the fields are sent`() throws {
         let plain = Self.plain
         #expect(plain.isPlain)
         for (name, change) in Self.changes {
@@ -41,7 +41,7 @@ import Testing
         #expect(all.sorted() == (always + Self.changes.keys).sorted())
     }
 
-    @Test func `what holds unsaid may be said, and is not sent`() {
+    @Test func `values equal to the defaults are not sent`() {
         var job = Self.plain
         job.retryPolicy = .standard
         job.maxRetries = JobRecord.defaultMaxRetries

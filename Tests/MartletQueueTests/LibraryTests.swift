@@ -28,7 +28,7 @@ import Testing
         }
     }
 
-    @Test func `what checks the scripts knows the names that Swift writes in front of them`() throws {
+    @Test func `luacheck knows the names of the generated part`() throws {
         let settings = try String(contentsOf: Guides.root.appending(path: ".luacheckrc"), encoding: .utf8)
         var defined: Set<Substring> = []
         for match in Schema.lua.matches(of: /(?:^|\n)local ([A-Z_, ]+) =/) {
@@ -132,7 +132,7 @@ import Testing
         return Array(changed.utf8)
     }
 
-    @Test func `two versions at work on one queue lose nothing and refuse nothing`() async throws {
+    @Test func `two versions that share a queue lose nothing and refuse nothing`() async throws {
         try await withStore { harness in
             let store = JobStore(
                 redis: try .ofTests(url: try await SharedRedis.url()), prefix: harness.prefix, scripts: Self.later,
@@ -202,7 +202,7 @@ import Testing
     @Test(arguments: [
         ("1 1", true), ("2 1", true), ("9 1", true), ("2 2", false), ("2", false), ("", false), ("x", false),
     ])
-    func `a queue is read by every version from the one that it names`(_ stored: String, _ isRead: Bool) async throws {
+    func `a queue is readable by every version from the one that it names`(_ stored: String, _ isRead: Bool) async throws {
         try await withStore { harness in
             let queue = harness.queue()
             _ = try await queue.enqueue(job())

@@ -21,7 +21,7 @@ import Testing
     ]
 
     @Test(arguments: 0..<40)
-    func `whatever a job's fields hold, reads answer and the job beside it runs`(seed: UInt64) async throws {
+    func `whatever a job's fields contain, reads answer and other jobs run`(seed: UInt64) async throws {
         try await withStore { harness in
             var dice = SplitMix(seed)
             let queue = harness.queue()
@@ -40,7 +40,7 @@ import Testing
         }
     }
 
-    @Test func `a progress that no display can compute with is bounded when it is stored and when it is read`() throws {
+    @Test func `progress out of range is clamped when it is stored and when it is read`() throws {
         let far = JobProgress(completed: .max, total: .max, rate: 1e300)
         #expect(far.stored == "9007199254740992/9007199254740992/")
         #expect(JobProgress(stored: "1/9223372036854775807/1")?.total == 1 << 53)
@@ -49,7 +49,7 @@ import Testing
         #expect(JobProgress(stored: "1/2/1e-300")?.rate == 0)
     }
 
-    @Test func `a job whose type is empty fails as poison and stops nobody`() async throws {
+    @Test func `a job with an empty type fails as poison and stops no worker`() async throws {
         try await withStore { harness in
             let queue = harness.queue()
             try await queue.configure(QueueSettingsChange(lease: .milliseconds(50)))

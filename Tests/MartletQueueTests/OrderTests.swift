@@ -88,7 +88,7 @@ import Testing
     }
 
     @Test(arguments: [ControlVerb.retry, .run, .patch(priority: nil, start: .after(.zero), maxRetries: nil)])
-    func `a verb over many ids lines them up in the order given`(verb: ControlVerb) async throws {
+    func `a verb on many ids queues them in the order given`(verb: ControlVerb) async throws {
         try await withStore { harness in
             let queue = harness.queue()
             let ids = try Self.ids(40)
@@ -99,7 +99,7 @@ import Testing
         }
     }
 
-    @Test func `attempts that failed together are tried again in the order in which they ended`() async throws {
+    @Test func `attempts that failed together are retried in the order in which they ended`() async throws {
         try await withStore { harness in
             let queue = harness.queue()
             let ids = try Self.ids(40)
@@ -115,7 +115,7 @@ import Testing
         }
     }
 
-    @Test func `jobs come back to their places whatever brought them out of line`() async throws {
+    @Test func `jobs return to their positions, whatever removed them`() async throws {
         try await withStore { harness in
             let queue = harness.queue()
             let ids = try Self.ids(40)
@@ -129,7 +129,7 @@ import Testing
         }
     }
 
-    @Test func `pages of a line with fractions miss nothing and repeat nothing`() async throws {
+    @Test func `pages of an index with fractional scores miss and repeat nothing`() async throws {
         try await withStore { harness in
             let queue = harness.queue()
             let ids = try Self.ids(60)
@@ -205,7 +205,7 @@ import Testing
         #expect(new.requestDigest() != NewJob(type: "test", payload: [1]).requestDigest())
     }
 
-    @Test func `a moment beside a delay is refused`() {
+    @Test func `a time together with a delay is refused`() {
         let new = NewJob(type: "test", payload: [1], delay: .seconds(1), runAt: Date())
         #expect(new.invalidField == "run_at")
     }

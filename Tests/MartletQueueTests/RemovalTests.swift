@@ -30,7 +30,7 @@ import Testing
         }
     }
 
-    @Test func `a job that has not ended keeps its queue, and a finished one unless it is asked for`() async throws {
+    @Test func `an unfinished job prevents the deletion of its queue, a finished one unless requested`() async throws {
         try await withStore { harness in
             let queue = harness.queue()
             let jobs = [job(), job(delay: .seconds(60)), job()]
@@ -48,7 +48,7 @@ import Testing
         }
     }
 
-    @Test func `a drain and a deletion of thousands of jobs go in bounded steps`() async throws {
+    @Test func `a drain and a deletion of thousands of jobs run in bounded steps`() async throws {
         try await withStore { harness in
             let queue = harness.queue()
             _ = try await queue.enqueueAtomically((0..<1300).map { _ in job() })
@@ -85,7 +85,7 @@ import Testing
         }
     }
 
-    @Test func `no more queues are created than there may be, and those that exist go on`() async throws {
+    @Test func `no queue is created beyond the limit, and existing ones work`() async throws {
         try await withStore { harness in
             harness.store.limitQueues(to: 2)
             for name in ["a", "b"] { _ = try await harness.queue(name).enqueue(job()) }
@@ -112,7 +112,7 @@ import Testing
         }
     }
 
-    @Test func `a deleted queue is no loss, whenever one looks`() async throws {
+    @Test func `a deleted queue is never reported as a loss`() async throws {
         try await withStore { harness in
             let queue = harness.queue()
             _ = try await queue.enqueue(job())
@@ -126,7 +126,7 @@ import Testing
         }
     }
 
-    @Test func `a queue that is lost with the registry in the middle of a look is not taken for a deleted one`()
+    @Test func `a queue lost with the registry during a check does not count as deleted`()
         async throws
     {
         let proxy = try await FaultProxy.start(to: try await SharedRedis.server().socketPath)
@@ -152,7 +152,7 @@ import Testing
         await proxy.stop()
     }
 
-    @Test func `only those queues are to be swept that nobody swept just now`() async throws {
+    @Test func `only queues that were not swept recently are swept`() async throws {
         try await withStore { harness in
             for name in ["a", "b", "c"] { _ = try await harness.queue(name).enqueue(job()) }
             func due(_ pause: Duration) async throws -> [String] {
@@ -181,7 +181,7 @@ import Testing
         }
     }
 
-    @Test func `one queue that fails keeps no other from the pause of all`() async throws {
+    @Test func `a queue that fails does not prevent the pause of the others`() async throws {
         try await withStore { harness in
             for name in ["a", "b", "c"] { try await harness.queue(name).create() }
             try await harness.command("DEL", harness.key("meta", queue: "b"))

@@ -171,7 +171,7 @@ struct DamagedStore: Sendable {
         }
     }
 
-    @Test func `who holds a job may go on after its entry was lost and mended`() async throws {
+    @Test func `the holder of a job may continue after its entry was lost and repaired`() async throws {
         try await withStore { harness in
             let queue = harness.queue()
             _ = try await queue.enqueue(job())
@@ -182,7 +182,7 @@ struct DamagedStore: Sendable {
         }
     }
 
-    @Test func `what another job holds is left alone`() async throws {
+    @Test func `repair does not change what another job holds`() async throws {
         try await withStore { harness in
             let queue = harness.queue()
             let wreck = try await DamagedStore(harness)
@@ -197,7 +197,7 @@ struct DamagedStore: Sendable {
         }
     }
 
-    @Test func `a damaged queue of many jobs is mended page by page`() async throws {
+    @Test func `a damaged queue of many jobs is repaired page by page`() async throws {
         try await withStore { harness in
             let queue = harness.queue()
             let jobs = (0..<600).map { _ in job() }

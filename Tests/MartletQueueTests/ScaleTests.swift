@@ -12,7 +12,7 @@ import Testing
 private let measures = ProcessInfo.processInfo.environment["MARTLET_MEASURE"] != nil
 
 @Suite(.serialized, .needsCleanLine("the servers are its own")) struct ScaleTests {
-    @Test func `the end of a pause of 100 000 jobs is a short script, wakes 64 and keeps the order`()
+    @Test func `resuming 100 000 jobs is a short script, wakes 64 workers and keeps the order`()
         async throws
     {
         let server = try await PrivateRedisServer.start(directory: temporaryDirectory("scale"))
@@ -59,7 +59,7 @@ private let measures = ProcessInfo.processInfo.environment["MARTLET_MEASURE"] !=
         await server.stop()
     }
 
-    @Test func `while very many finished jobs are forgotten, claims go on`() async throws {
+    @Test func `claims continue while very many finished jobs are removed`() async throws {
         let server = try await PrivateRedisServer.start(
             directory: temporaryDirectory("finals"), options: ["--hash-max-listpack-value", "1024"])
         try await withStore(url: server.url) { harness in

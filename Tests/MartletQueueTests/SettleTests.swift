@@ -91,7 +91,7 @@ import Testing
         }
     }
 
-    @Test func `a job that is put off says why and costs no retry`() async throws {
+    @Test func `a postponed job reports why and costs no retry`() async throws {
         try await withStore { harness in
             let queue = harness.queue()
             _ = try await queue.enqueue([job()])
@@ -106,7 +106,7 @@ import Testing
         }
     }
 
-    @Test func `a repeated settle is told the truth`() async throws {
+    @Test func `a repeated settlement gets the true state`() async throws {
         try await withStore { harness in
             let queue = harness.queue()
             _ = try await queue.enqueue([job(), job()])
@@ -141,7 +141,7 @@ import Testing
         }
     }
 
-    @Test func `a job that was never kept resurrects as nothing`() async throws {
+    @Test func `a job that was not kept does not reappear`() async throws {
         try await withStore { harness in
             let queue = harness.queue()
             try await queue.configure(QueueSettingsChange(completed: Retention.none))
@@ -159,7 +159,7 @@ import Testing
         }
     }
 
-    @Test func `one bad token of a batch harms no other`() async throws {
+    @Test func `one stale token of a batch does not affect others`() async throws {
         try await withStore { harness in
             let queue = harness.queue()
             _ = try await queue.enqueue((0..<3).map { _ in job() })
@@ -210,7 +210,7 @@ import Testing
         }
     }
 
-    @Test func `an answer that does not fit what was asked is refused whole`() throws {
+    @Test func `a reply that does not match its request is refused as a whole`() throws {
         let held = [Settlement(id: .generate(), token: "1:a", outcome: .completed(output: nil))]
         let call = TurnCall(held[...], claim: nil)
         let head: [RedisValue] = ["ok", "30000", "-1", "0", "1", "n"].map { .bytes(Array($0.utf8)) }
@@ -239,7 +239,7 @@ import Testing
     }
 
     @Test(arguments: [Double.infinity, -.infinity, .nan, -1, 1e300])
-    func `a rate that is no sensible number is left out`(_ rate: Double) {
+    func `a rate that is not a finite number is omitted`(_ rate: Double) {
         #expect(JobProgress(completed: 1, total: 2, rate: rate).stored == "1/2/")
     }
 
@@ -254,7 +254,7 @@ import Testing
         }
     }
 
-    @Test func `completed jobs beyond their count go as new ones come, but for those of the last minute`() async throws
+    @Test func `completed jobs beyond their count are removed as new ones come, except those of the last minute`() async throws
     {
         try await withStore { harness in
             let queue = harness.queue()

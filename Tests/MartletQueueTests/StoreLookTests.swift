@@ -9,7 +9,7 @@ import Testing
 @testable import MartletQueue
 
 @Suite(.serialized, .needsCleanLine("the servers are its own")) struct StoreLookTests {
-    @Test func `a loss shows though more pushes waited for Redis than were lost`() async throws {
+    @Test func `a loss is detected though more pushes were waiting than were lost`() async throws {
         let server = try await PrivateRedisServer.start(directory: temporaryDirectory("look"))
         try await withStore(url: server.url) { harness in
             let queue = harness.queue()
@@ -30,7 +30,7 @@ import Testing
         await server.stop()
     }
 
-    @Test func `a connection that is made anew under load shows no loss where there is none`() async throws {
+    @Test func `a reconnect under load reports no false loss`() async throws {
         let server = try await PrivateRedisServer.start(
             directory: temporaryDirectory("look"), options: ["--appendonly", "yes"])
         try await withStore(url: server.url) { harness in
@@ -67,7 +67,7 @@ import Testing
 
     private func text(_ text: String) -> RedisValue { .bytes(Array(text.utf8)) }
 
-    @Test func `only a primary shows a loss, and one loss shows once`() throws {
+    @Test func `a loss is reported by a primary only, and once`() throws {
         let known = KnownQueues()
         let name = try #require(QueueName("q"))
         let calls = known.calls(name) {

@@ -9,7 +9,7 @@ import Testing
 @testable import MartletQueue
 
 @Suite struct StoreTests {
-    @Test func `a pause of all holds old and new queues, and ends together`() async throws {
+    @Test func `pausing all queues includes new ones, and resuming ends it for all`() async throws {
         try await withStore { harness in
             let (old, new) = (harness.queue("old"), harness.queue("new"))
             _ = try await old.enqueue(job())
@@ -29,7 +29,7 @@ import Testing
         }
     }
 
-    @Test func `a late writer of the global flag changes nothing, and a repair mends what was missed`() async throws {
+    @Test func `a late writer of the global flag changes nothing, and a repair applies what was missed`() async throws {
         try await withStore { harness in
             let queue = harness.queue()
             try await queue.create()
@@ -115,7 +115,7 @@ import Testing
         }
     }
 
-    @Test func `a cursor stays right while its job leaves`() async throws {
+    @Test func `a cursor stays valid after its job has left`() async throws {
         try await withStore { harness in
             let queue = harness.queue()
             let jobs = (0..<6).map { _ in job() }
@@ -166,7 +166,7 @@ import Testing
         }
     }
 
-    @Test func `a queue written by a newer version is left alone`() async throws {
+    @Test func `a queue written by a newer version is refused`() async throws {
         try await withStore { harness in
             let queue = harness.queue()
             try await queue.create()
@@ -202,7 +202,7 @@ import Testing
         await server.stop()
     }
 
-    @Test func `a Redis that is away is said to be, and an unanswered write is unknown`() async throws {
+    @Test func `an unavailable Redis is reported, and an unanswered write is unknown`() async throws {
         let server = try await PrivateRedisServer.start(directory: temporaryDirectory())
         try await withStore(url: server.url) { harness in
             let queue = harness.queue()
@@ -220,7 +220,7 @@ import Testing
         await server.stop()
     }
 
-    @Test func `scripts come back by themselves after a flush`() async throws {
+    @Test func `scripts are loaded again after a flush`() async throws {
         let server = try await PrivateRedisServer.start(directory: temporaryDirectory())
         try await withStore(url: server.url) { harness in
             let queue = harness.queue()
@@ -238,7 +238,7 @@ import Testing
         await server.stop()
     }
 
-    @Test func `the server tells of itself`() async throws {
+    @Test func `the server's information is read`() async throws {
         try await withStore { harness in
             let roundTrip = try await harness.store.ping()
             #expect(roundTrip > .zero)
@@ -257,7 +257,7 @@ import Testing
         var b: Int
     }
 
-    @Test func `typed jobs carry their defaults and their results`() async throws {
+    @Test func `typed jobs have their defaults and their results`() async throws {
         try await withStore { harness in
             let queue = harness.queue()
             let ref = try await queue.enqueue(Add(a: 1, b: 2))
@@ -292,7 +292,7 @@ import Testing
         }
     }
 
-    @Test func `typed pushes say all that a push can say`() async throws {
+    @Test func `typed pushes support every option of a push`() async throws {
         try await withStore { harness in
             let queue = harness.queue()
             let options = JobOptions(

@@ -33,7 +33,7 @@ import Testing
         await server.stop()
     }
 
-    @Test func `an audit that is killed says so, has changed nothing, and can be asked for again`()
+    @Test func `a killed audit is reported, has changed nothing, and can be repeated`()
         async throws
     {
         let loop = "while call('EXISTS', q.keys.meta .. ':slow') == 1 do end\n"
@@ -54,7 +54,7 @@ import Testing
         }
     }
 
-    @Test func `while a script keeps Redis busy nothing is done and all is told so, and afterwards it is`()
+    @Test func `while a script keeps Redis busy calls fail as not executed, and work afterwards`()
         async throws
     {
         let loop = "repeat local t = call('TIME') until t[1] * 1000 + floor(t[2] / 1000) > q.now + 1500\n"
@@ -81,7 +81,7 @@ import Testing
         return false
     }
 
-    @Test func `above a share of Redis' memory pushes are refused before Redis does, and all else goes on`()
+    @Test func `above the memory limit pushes are refused before Redis refuses them, and all else works`()
         async throws
     {
         let server = try await PrivateRedisServer.start(directory: temporaryDirectory("room"))
@@ -121,7 +121,7 @@ import Testing
         await server.stop()
     }
 
-    @Test func `a store on a cluster's node is told so, not that Redis is away`() async throws {
+    @Test func `a store on a cluster node reports the cluster, not an unavailable Redis`() async throws {
         let node = try await clusterNode()
         try await withStore(url: node.url) { harness in
             let error = await #expect(throws: QueueError.self) { try await harness.queue().enqueue(job()) }

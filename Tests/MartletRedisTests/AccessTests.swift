@@ -16,7 +16,7 @@ import Testing
         return await redisError { () async throws(RedisError) in try await client.waitUntilConnected(within: limit) }
     }
 
-    @Test func `a password opens, a wrong one and none are refused at once`() async throws {
+    @Test func `a valid password is accepted, a wrong one and none are refused at once`() async throws {
         let server = try await PrivateRedisServer.start(
             directory: temporaryDirectory("auth"), options: ["--requirepass", "op en:s@same"])
         try await withClient(try RedisConfiguration(url: server.url + "?password=op%20en%3As%40same")) {
@@ -75,7 +75,7 @@ import Testing
         #expect(error?.debugDescription.contains("hunter2") == false)
     }
 
-    @Test func `an ACL user may do what he may, and the rest is a verdict`() async throws {
+    @Test func `an ACL user may run the permitted commands, and others are refused`() async throws {
         let server = try await PrivateRedisServer.start(
             directory: temporaryDirectory("acl"), options: ["--user", "ann", "on", ">pw", "~a:*", "+get", "+set"])
         try await withClient(try RedisConfiguration(url: server.url + "?user=ann&password=pw")) {
@@ -93,7 +93,7 @@ import Testing
         await server.stop()
     }
 
-    @Test func `the database of the URL is selected, and a missing one is told`() async throws {
+    @Test func `the database of the URL is selected, and a missing one is reported`() async throws {
         let url = try await SharedRedis.url()
         let key = uniquePrefix()
         try await withClient(try RedisConfiguration(url: url + "?db=5")) { (client) async throws in
@@ -132,7 +132,7 @@ import Testing
         #expect(unknown?.code == .notConnected)
     }
 
-    @Test func `nothing that is logged or thrown shows the password`() async throws {
+    @Test func `no log line and no error contains the password`() async throws {
         let server = try await PrivateRedisServer.start(
             directory: temporaryDirectory("secret"), options: ["--requirepass", "other"])
         let lines = LogLines()

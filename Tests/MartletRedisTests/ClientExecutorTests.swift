@@ -1,4 +1,4 @@
-// Tasks on a connection's thread: they stay there, in order, and leave room for the connection itself.
+// Tasks on a connection's thread: they stay there, run in order, and do not starve the connection.
 
 import MartletEventLoop
 import MartletRedis
@@ -48,7 +48,7 @@ private final class Tally: Sendable {
         }
     }
 
-    @Test func `many tasks that compute leave room for the connection`() async throws {
+    @Test func `many tasks that compute do not starve the connection`() async throws {
         try await withSharedClient { (client) async throws in
             let done = Tally()
             let answers = Tally()
@@ -70,7 +70,7 @@ private final class Tally: Sendable {
     }
 
     /// While one of two computes, the pause of the other is over: a pause alone would let neither connection read.
-    @Test func `tasks that compute for two connections of one thread leave room for both`() async throws {
+    @Test func `tasks that compute for two connections of one thread starve neither`() async throws {
         let configuration = try await SharedRedis.configuration()
         try await withSharedClient { (client) async throws in
             let second = RedisClient(configuration, beside: client, logger: silent)

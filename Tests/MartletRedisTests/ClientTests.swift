@@ -200,7 +200,7 @@ import Testing
 }
 
 @Suite struct CancellationTests {
-    @Test func `a cancelled task leaves alone, and the connection stays`() async throws {
+    @Test func `a cancelled task ends alone, and the connection is kept`() async throws {
         try await withServer { (server, client) async throws in
             let id = try await client.ask("CLIENT", "ID").int
             server.pause()
@@ -241,7 +241,7 @@ import Testing
         }
     }
 
-    @Test func `cancelling at any moment confuses nobody`() async throws {
+    @Test func `cancelling at any moment affects no other request`() async throws {
         try await withSharedClient { (client) async throws in
             await withTaskGroup(of: Bool.self) { group in
                 for number in 0..<300 {
@@ -261,7 +261,7 @@ import Testing
 }
 
 @Suite struct ShutdownTests {
-    @Test func `graceful shutdown finishes what is under way, refuses the rest, and returns`() async throws {
+    @Test func `graceful shutdown finishes requests in flight, refuses others, and returns`() async throws {
         let server = try await PrivateRedisServer.start(directory: temporaryDirectory("own"))
         let client = RedisClient(try RedisConfiguration(url: server.url), logger: silent)
         let group = ServiceGroup(services: [client], logger: silent)
@@ -296,7 +296,7 @@ import Testing
         #expect(ContinuousClock.now - start < .seconds(2))
     }
 
-    @Test func `cancelling run closes the connection and tells who waits`() async throws {
+    @Test func `cancelling run closes the connection and fails the waiting requests`() async throws {
         let server = try await PrivateRedisServer.start(directory: temporaryDirectory("own"))
         let client = RedisClient(try RedisConfiguration(url: server.url), logger: silent)
         let running = Task { try await client.run() }
@@ -312,7 +312,7 @@ import Testing
         server.kill()
     }
 
-    @Test func `a client that nobody runs says so in time`() async throws {
+    @Test func `a client that is not running reports it at the timeout`() async throws {
         var configuration = try await SharedRedis.configuration()
         configuration.commandTimeout = .milliseconds(80)
         let client = RedisClient(configuration, logger: silent)

@@ -54,7 +54,7 @@ import Testing
         return pipeline
     }
 
-    @Test func `once an attempt to connect has failed, a command waits for a connection as long as it has patience`() {
+    @Test func `after a failed attempt to connect, a command waits for a connection for the offline timeout`() {
         var pipeline = Pipeline()
         let terms = Pipeline.Terms(timeout: 100, offlineTimeout: 10)
         for id in 1...2 as ClosedRange<UInt64> {
@@ -72,7 +72,7 @@ import Testing
         #expect(connected.isEmpty, "the second one will be written")
     }
 
-    @Test func `what is sent in one tick leaves in one write and wakes the loop once`() {
+    @Test func `requests of one tick leave in one write and wake the loop once`() {
         var pipeline = Self.connected()
         let wakes = [
             Self.submit(&pipeline, 1, bytes: "a"), Self.submit(&pipeline, 2, bytes: "b"),
@@ -130,7 +130,7 @@ import Testing
         #expect(reply == ["4=9"])
     }
 
-    @Test func `giving up before the write takes the bytes out, and after it only the waiter`() {
+    @Test func `cancelling before the write removes the bytes, after it only the waiter`() {
         var pipeline = Self.connected()
         _ = Self.submit(&pipeline, 1, bytes: "a")
         _ = Self.submit(&pipeline, 2, bytes: "b")
@@ -147,7 +147,7 @@ import Testing
         #expect(replies == ["3=2"])
     }
 
-    @Test func `a batch that is given up half-way leaves nothing to the next batch`() {
+    @Test func `a batch cancelled half-way leaves nothing to the next batch`() {
         var pipeline = Self.connected()
         _ = Self.submit(&pipeline, 1, batch: 2)
         _ = Self.submit(&pipeline, 2, batch: 2)
@@ -158,7 +158,7 @@ import Testing
         #expect(rest == ["2=[3, 4]"])
     }
 
-    @Test func `all given up means nothing is written`() {
+    @Test func `when all requests are cancelled nothing is written`() {
         var pipeline = Self.connected()
         _ = Self.submit(&pipeline, 1)
         _ = pipeline.cancel(id: 1)
@@ -177,7 +177,7 @@ import Testing
         #expect(bytes == nil)
     }
 
-    @Test func `who waits too long for a connection is told so, and its bytes never leave`() {
+    @Test func `a request that waits too long for a connection fails, and its bytes are never sent`() {
         var pipeline = Pipeline()
         _ = Self.submit(&pipeline, 1, bytes: "a", timeout: 10)
         _ = Self.submit(&pipeline, 2, bytes: "b", timeout: 20)
@@ -212,7 +212,7 @@ import Testing
         #expect(bytes == "kept")
     }
 
-    @Test func `the timer rests when nobody waits`() {
+    @Test func `the timer stops when no request waits`() {
         var pipeline = Self.connected()
         _ = Self.submit(&pipeline, 1)
         _ = Self.write(&pipeline)
@@ -242,7 +242,7 @@ import Testing
         #expect(done)
     }
 
-    @Test func `draining without a connection ends at once, and no connection is taken any more`() {
+    @Test func `draining without a connection ends at once, and no connection is accepted afterwards`() {
         var pipeline = Pipeline()
         _ = Self.submit(&pipeline, 1)
         let words = Self.words(pipeline.drain())
@@ -251,7 +251,7 @@ import Testing
         #expect(ready == nil)
     }
 
-    @Test func `closing tells the written unknown and the pending not executed`() {
+    @Test func `closing makes written requests unknown and pending ones not executed`() {
         var pipeline = Self.connected()
         _ = Self.submit(&pipeline, 1)
         _ = Self.write(&pipeline)
@@ -262,7 +262,7 @@ import Testing
         #expect(again.isEmpty)
     }
 
-    @Test func `a retired connection takes nothing more, finishes, and is closed`() {
+    @Test func `a retired connection accepts nothing more, finishes, and is closed`() {
         var pipeline = Self.connected()
         _ = Self.submit(&pipeline, 1)
         _ = Self.write(&pipeline)
@@ -280,7 +280,7 @@ import Testing
         #expect(bytes == "next")
     }
 
-    @Test func `connections to a replica are replaced at once, then ever more seldom, so that reads go on`() {
+    @Test func `connections to a replica are replaced at once, then less and less often, so that reads continue`() {
         var pipeline = Self.connected()
         var replaced: [Int64] = []
         var link: UInt64 = 1
@@ -302,7 +302,7 @@ import Testing
         #expect(first && second, "after a quiet time it begins anew")
     }
 
-    @Test func `a refused log-in ends only those who asked for that`() {
+    @Test func `a refused log-in ends only the requests that opted in`() {
         var pipeline = Pipeline()
         _ = Self.submit(&pipeline, 1, bytes: "a")
         _ = Self.submit(&pipeline, 2, bytes: "b", endsOnRefusal: true)

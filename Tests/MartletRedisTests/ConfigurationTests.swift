@@ -6,13 +6,13 @@ import Testing
 @testable import MartletRedis
 
 @Suite struct ConfigurationTests {
-    @Test func `connections speak TLS 1.2 at least`() throws {
+    @Test func `connections use TLS 1.2 at least`() throws {
         let settings = RedisConnector.tlsSettings(of: try RedisConfiguration(url: "rediss://h?ca=/etc/ca.pem"))
         #expect(settings.minimumTLSVersion == .tlsv12)
         #expect(settings.trustRoots == .file("/etc/ca.pem"))
     }
 
-    @Test func `the parts of a server's URL land in their fields`() throws {
+    @Test func `the parts of a server's URL are read into their fields`() throws {
         let full = try RedisConfiguration(url: "rediss://ann:p%40s%3As@redis.example:6380/4?ca=/etc/ca.pem")
         #expect(full.endpoint == .tcp(host: "redis.example", port: 6380, tls: true))
         #expect(full.user == "ann")
@@ -27,7 +27,7 @@ import Testing
         #expect(try RedisConfiguration(url: "redis://:a@b@h").password?.value == "a@b")
     }
 
-    @Test func `the parts of a socket's URL land in their fields`() throws {
+    @Test func `the parts of a socket's URL are read into their fields`() throws {
         let url = "unix:///run/my%20redis.sock?db=2&user=ann&password=a%26b"
         let configuration = try RedisConfiguration(url: url)
         #expect(configuration.endpoint == .unixSocket(path: "/run/my redis.sock"))
@@ -111,7 +111,7 @@ import Testing
         #expect(RedisError(.outOfMemory, "x").description.contains("not executed"))
     }
 
-    @Test func `a long error reply is cut and keeps to one line`() {
+    @Test func `a long error reply is shortened to one line`() {
         let error = RedisError(reply: "ERR a\nb\r\n" + String(repeating: "x", count: 5000))
         #expect(error.message.count < 400)
         #expect(!error.message.contains { $0.isNewline })

@@ -27,11 +27,11 @@ import Testing
             (NIOSSLExtraError.failedToValidateHostname, "TLS failed: the certificate is for another name"),
             (NIOSSLError.uncleanShutdown, "the other side closed the connection"),
         ] as [(any Error, String)])
-    func `errors of libraries are told in plain words`(_ error: any Error, _ text: String) {
+    func `errors of libraries become plain reasons`(_ error: any Error, _ text: String) {
         #expect(ConnectionReason.text(error) == text)
     }
 
-    @Test func `a port where nothing listens and a name that is none are told as such`() async throws {
+    @Test func `a closed port and an unknown name are reported as such`() async throws {
         let group = MultiThreadedEventLoopGroup.singleton
         for (host, text) in [("127.0.0.1", "nothing listens there"), ("no-such-host.invalid", "cannot be resolved")] {
             let error = await #expect(throws: (any Error).self) {

@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 @Suite struct CrowdTests {
-    @Test func `at maxclients who is in works on, who is not asks ever more rarely, and is let in when there is room`()
+    @Test func `at maxclients connected clients work, others retry less and less often and connect when possible`()
         async throws
     {
         try await withServer(["--maxclients", "3"]) { (server, first) async throws in
@@ -38,7 +38,7 @@ import Testing
         try await client.ask("INFO", "stats").informationFields["rejected_connections"].flatMap { Int($0) } ?? 0
     }
 
-    @Test func `what only a cluster says has a code and an advice of its own`() async throws {
+    @Test func `errors of a cluster have their own code and advice`() async throws {
         let server = try await clusterNode()
         try await withClient(try RedisConfiguration(url: server.url)) { (client) async throws in
             let unowned = await redisError { () async throws(RedisError) in

@@ -152,7 +152,7 @@ private func withLine(
         }
     }
 
-    @Test func `a reply byte by byte is the same reply`() async throws {
+    @Test func `a reply that arrives byte by byte is the same reply`() async throws {
         try await withLine { (line) async throws in
             line.proxy.add(FaultRule(Fault(.slow), to: .command("EVAL"), times: nil))
             let long = String(repeating: "y", count: 100_000)
@@ -164,7 +164,7 @@ private func withLine(
         }
     }
 
-    @Test func `rules apply as often and when they say, and frozen bytes are delivered by the thaw`() async throws {
+    @Test func `rules apply as configured, and frozen bytes are delivered after the thaw`() async throws {
         try await withLine(timeout: .seconds(5)) { (line) async throws in
             let isOn = Mutex(false)
             line.proxy.add(FaultRule(Fault(.drop), to: .command("INCR"), times: 2) { isOn.withLock { $0 } })
@@ -198,7 +198,7 @@ private func withLine(
     }
 
     @Test(arguments: [1, 2, 3, 7, 1000])
-    func `messages are cut where they end, however their bytes arrive`(_ size: Int) throws {
+    func `messages are split at their ends, however their bytes arrive`(_ size: Int) throws {
         let messages = [
             "+OK\r\n", "-ERR no\r\n", ":12\r\n", "$-1\r\n", "$0\r\n\r\n", "$5\r\na\r\nb\n\r\n", "*-1\r\n", "*0\r\n",
             "*3\r\n:1\r\n*2\r\n$1\r\nx\r\n*0\r\n$-1\r\n", "%1\r\n+a\r\n:1\r\n", "_\r\n", "#t\r\n",

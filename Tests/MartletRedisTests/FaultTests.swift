@@ -49,7 +49,7 @@ import Testing
         }
     }
 
-    @Test func `killed and restarted under load, every command has a true outcome`() async throws {
+    @Test func `when the server is killed and restarted under load, every command has a true outcome`() async throws {
         try await withServer(["--appendonly", "yes", "--appendfsync", "always"], commandTimeout: .milliseconds(500)) {
             (server, client) async throws in
             let tally = Tally()
@@ -89,7 +89,7 @@ import Testing
         }
     }
 
-    @Test func `commands sent while the server is away are executed once when it is back`() async throws {
+    @Test func `commands sent while the server is unavailable are executed once when it is back`() async throws {
         try await withServer(["--appendonly", "yes"]) { (server, client) async throws in
             _ = try await client.ask("SET", "n", "0")
             server.kill()
@@ -149,7 +149,7 @@ import Testing
         }
     }
 
-    @Test func `a server that talks something else is told by name`() async throws {
+    @Test func `a server of another protocol is reported by name`() async throws {
         let other = try await LineServer.start(answer: "HTTP/1.1 400 Bad Request\r\n\r\n")
         var configuration = try RedisConfiguration(url: "redis://127.0.0.1:\(other.port)")
         configuration.commandTimeout = .seconds(1)
@@ -162,7 +162,7 @@ import Testing
         try await other.stop()
     }
 
-    @Test func `a reply that nobody asked for ends the connection`() async throws {
+    @Test func `an unrequested reply ends the connection`() async throws {
         let other = try await LineServer.start(answer: "+OK\r\n+PONG\r\n:1\r\n:2\r\n")
         var configuration = try RedisConfiguration(url: "redis://127.0.0.1:\(other.port)")
         configuration.commandTimeout = .milliseconds(300)

@@ -43,7 +43,7 @@ private func answer(_ how: String, _ argument: String = "a") -> RedisValue {
         }
     }
 
-    @Test func `many that miss a library at once load it once`() async throws {
+    @Test func `many calls that miss a library load it once`() async throws {
         try await withServer { (_, client) async throws in
             let function = try await counter(client)
             _ = try await client.ask("CONFIG", "RESETSTAT")
@@ -57,7 +57,7 @@ private func answer(_ how: String, _ argument: String = "a") -> RedisValue {
         }
     }
 
-    @Test func `inside a batch the replies keep their places, and what stands behind it follows each time`()
+    @Test func `inside a batch the replies keep their order, also for the requests after a missing function`()
         async throws
     {
         try await withServer { (_, client) async throws in
@@ -148,7 +148,7 @@ private func answer(_ how: String, _ argument: String = "a") -> RedisValue {
         }
     }
 
-    @Test func `a full server takes no library, so the script runs`() async throws {
+    @Test func `a full server refuses the library, so the script runs`() async throws {
         try await withServer { (_, client) async throws in
             let function = try await counter(client)
             let strict = try await counter(client, flags: "no-cluster")
@@ -172,7 +172,7 @@ private func answer(_ how: String, _ argument: String = "a") -> RedisValue {
 
     private func failure(_ reply: String) -> Result<RedisValue, RedisError> { .failure(RedisError(reply: reply)) }
 
-    @Test func `a refused load has scripts called for a while, then functions again`() throws {
+    @Test func `after a refused load scripts are used for a while, then functions again`() throws {
         for (reply, rest, why) in [
             ("OOM command not allowed", 5, "no memory"), ("READONLY You can't write", 60, "a replica"),
             ("NOPERM 'function|load'", 60, "the user"), ("MISCONF Redis is configured", 5, "its disk"),
@@ -203,7 +203,7 @@ private func answer(_ how: String, _ argument: String = "a") -> RedisValue {
         #expect(machine.reason(now: now) == nil)
     }
 
-    @Test func `a script whose digest is unknown goes with its source once`() {
+    @Test func `a script with an unknown digest is sent with its source once`() {
         var machine = FunctionCallMachine(callsFunctions: false)
         #expect(machine.firstForm(of: request, now: now) == .digest)
         let missing = failure("NOSCRIPT No matching script")

@@ -28,7 +28,7 @@ import Testing
     }
 
     @Test(arguments: [false, true])
-    func `a token wakes the one who waits for its list, and only one`(_ sharesControl: Bool) async throws {
+    func `a token wakes one waiter of its list`(_ sharesControl: Bool) async throws {
         try await Self.withWaiter(sharesControl: sharesControl) { (waiter, client) async throws in
             let key = uniquePrefix()
             let first = Task { try await waiter.wait(for: key, atMost: .seconds(5)) }
@@ -40,7 +40,7 @@ import Testing
         }
     }
 
-    @Test func `a second list is heard although the first BLPOP was under way`() async throws {
+    @Test func `a second list is added although a BLPOP is in progress`() async throws {
         try await Self.withWaiter { (waiter, client) async throws in
             let (a, b) = (uniquePrefix(), uniquePrefix())
             let waitsForA = Task { try await waiter.wait(for: a, atMost: .seconds(20)) }
@@ -89,7 +89,7 @@ import Testing
         }
     }
 
-    @Test func `a cancelled waiter leaves at once and takes no token from others`() async throws {
+    @Test func `a cancelled waiter ends at once and consumes no token`() async throws {
         try await Self.withWaiter { (waiter, client) async throws in
             let key = uniquePrefix()
             let task = Task { try await waiter.wait(for: key, atMost: .seconds(20)) }
@@ -106,7 +106,7 @@ import Testing
         }
     }
 
-    @Test func `without a token it ends in time`() async throws {
+    @Test func `without a token the wait ends at its deadline`() async throws {
         try await Self.withWaiter { (waiter, _) async throws in
             let start = ContinuousClock.now
             let token2 = try await waiter.wait(for: uniquePrefix(), atMost: .milliseconds(120))
@@ -141,7 +141,7 @@ import Testing
         }
     }
 
-    @Test func `while the server is away it waits no longer than it was told`() async throws {
+    @Test func `while the server is unavailable the wait ends at its deadline`() async throws {
         let configuration = try RedisConfiguration(url: "unix:///nowhere/redis.sock")
         let waiter = RedisListWaiter(configuration, logger: silent)
         let running = Task { try await waiter.run() }
@@ -153,7 +153,7 @@ import Testing
         try await running.value
     }
 
-    @Test func `shutdown tells false to those who wait and to those who come`() async throws {
+    @Test func `shutdown returns false to present and later waiters`() async throws {
         let waiter = RedisListWaiter(try await SharedRedis.configuration(), logger: silent)
         let running = Task { try await waiter.run() }
         let task = Task { try await waiter.wait(for: uniquePrefix(), atMost: .seconds(20)) }
@@ -165,7 +165,7 @@ import Testing
         #expect(!token5)
     }
 
-    @Test func `a user who may not unblock still hears a second list within a second or so`() async throws {
+    @Test func `a user without the right to unblock still gets a second list within about a second`() async throws {
         try await withServer(["--user", "ann", "on", "nopass", "~*", "+blpop", "+ping"]) {
             (server, client) async throws in
             let configuration = try RedisConfiguration(url: server.url + "?user=ann&password=x")

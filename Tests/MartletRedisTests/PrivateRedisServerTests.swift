@@ -51,7 +51,7 @@ import Testing
         #expect(!Self.isAlive(process))
     }
 
-    @Test func `options win over ours, and a configuration file is read`() async throws {
+    @Test func `given options override the defaults, and a configuration file is read`() async throws {
         let directory = temporaryDirectory("conf")
         let file = directory + "/my.conf"
         try "hash-max-listpack-value 777\nmaxclients 55\n".write(toFile: file, atomically: true, encoding: .utf8)
@@ -67,7 +67,7 @@ import Testing
         await server.stop()
     }
 
-    @Test func `a directory too deep for a socket gets a short one elsewhere`() async throws {
+    @Test func `a directory with a path too long for a socket gets a short one elsewhere`() async throws {
         let directory = temporaryDirectory("deep") + "/" + String(repeating: "d", count: 120)
         let server = try await PrivateRedisServer.start(directory: directory)
         #expect(server.socketPath.utf8.count <= 107)
@@ -79,7 +79,7 @@ import Testing
         #expect(!FileManager.default.fileExists(atPath: server.socketPath))
     }
 
-    @Test func `a bad option is told with the end of the log`() async throws {
+    @Test func `an invalid option is reported with the end of the log`() async throws {
         let start = ContinuousClock.now
         let error = await #expect(throws: PrivateRedisServerError.self) {
             try await PrivateRedisServer.start(directory: temporaryDirectory("bad"), options: ["--maxclients", "many"])

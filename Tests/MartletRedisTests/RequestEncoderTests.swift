@@ -31,7 +31,7 @@ import Testing
         #expect(arguments.byteCount == arguments.encoded.count)
     }
 
-    @Test func `bytes that are no text pass unchanged`() {
+    @Test func `bytes that are not UTF-8 pass unchanged`() {
         var arguments = RedisArguments()
         arguments.append([0, 255, 13, 10, 0])
         #expect(arguments.encoded == Array("$5\r\n".utf8) + [0, 255, 13, 10, 0] + Array("\r\n".utf8))
@@ -45,7 +45,7 @@ import Testing
         #expect(all.count == 3)
     }
 
-    @Test func `a script goes by its digest, and with its source when the digest is not known`() {
+    @Test func `a script is sent by its digest, and with its source when the digest is unknown`() {
         let script = RedisScript(
             name: "s", source: Array("return 1".utf8), sha1: "e0e1f9fabfc9d4800c877a703b823ac0578ff8db")
         let request = RedisRequest.script(script, keys: RedisArguments("k"), arguments: RedisArguments("a", "b"))

@@ -24,7 +24,7 @@ import Testing
         return "waiting"
     }
 
-    @Test func `log-in, database, name and PING are said in this order`() throws {
+    @Test func `log-in, database, name and PING are sent in this order`() throws {
         let machine = HandshakeMachine(try configuration("redis://ann:pass%40word@h/3", clientID: true))
         #expect(
             machine.requests == [
@@ -42,13 +42,13 @@ import Testing
         #expect(machine.requests.first == .command("CLIENT", "SETNAME", "my-worker-1"))
     }
 
-    @Test func `when all is answered the connection is ready`() throws {
+    @Test func `after all answers the connection is ready`() throws {
         #expect(try outcome("redis://h", [.text("OK"), .text("PONG")]) == "ready")
         #expect(try outcome("redis://h", clientID: true, [.text("OK"), .integer(7), .text("PONG")]) == "ready 7")
         #expect(try outcome("redis://h", [.text("OK")]) == "waiting")
     }
 
-    @Test func `a first look comes behind PING, and what is refused of it does not matter`() throws {
+    @Test func `initial requests follow PING, and their refusals are ignored`() throws {
         let look: [RedisRequest] = [.command("HELLO", "2"), .command("HGET", "a", "b")]
         var machine = HandshakeMachine(try configuration("redis://h"), look: look)
         #expect(Array(machine.requests.suffix(3)) == [.command("PING")] + look)
@@ -63,7 +63,7 @@ import Testing
         #expect(machine.seen == Array(replies.suffix(2)))
     }
 
-    @Test func `what the ACL denies apart from the log-in does not matter`() throws {
+    @Test func `denials other than of the log-in are ignored`() throws {
         let denied = RedisValue.error("NOPERM this user has no permissions")
         #expect(try outcome("redis://h", clientID: true, [denied, denied, denied]) == "ready")
         #expect(try outcome("redis://h", [.text("OK"), .error("MISCONF no writes")]) == "ready")
@@ -74,7 +74,7 @@ import Testing
         ("NOAUTH Authentication required.", "authentication"), ("DENIED protected mode", "connectionFailed"),
         ("ERR max number of clients reached", "connectionFailed"),
     ])
-    func `a server that takes no commands is no connection`(_ text: String, _ code: String) throws {
+    func `a server that accepts no commands is no connection`(_ text: String, _ code: String) throws {
         #expect(try outcome("redis://h", [.text("OK"), .error(text)]).hasPrefix("\(code):"))
     }
 
@@ -92,7 +92,7 @@ import Testing
         SupervisorMachine(base: .milliseconds(50), cap: .seconds(1))
     }
 
-    @Test func `it connects, serves, rests after a loss and connects again`() {
+    @Test func `it connects, serves, pauses after a loss and connects again`() {
         var machine = Self.machine()
         let actions = [
             machine.handle(.start, chance: 1), machine.handle(.connected, chance: 1),
@@ -115,7 +115,7 @@ import Testing
         }
     }
 
-    @Test func `a connection that lived starts the pauses anew, a short one does not`() {
+    @Test func `a connection that lasted resets the pauses, a short one does not`() {
         var machine = Self.machine()
         _ = machine.handle(.start, chance: 1)
         _ = machine.handle(.connected, chance: 1)
@@ -213,7 +213,7 @@ import Testing
         #expect(again == nil && expired == nil)
     }
 
-    @Test func `a token for nobody is kept for the next who asks`() {
+    @Test func `a token without a waiter is kept for the next one`() {
         var machine = Machine()
         _ = Self.add(&machine, 1, "a")
         _ = Self.keys(&machine)
@@ -241,7 +241,7 @@ import Testing
         #expect(short?.nanoseconds == 1_000_000_000)
     }
 
-    @Test func `too late, lost and closed mean no token`() {
+    @Test func `timeouts, lost connections and shutdown return no token`() {
         var machine = Machine()
         let late = Self.add(&machine, 1, "a", deadline: 0)
         #expect(late == "w1 false")

@@ -1,4 +1,4 @@
-// What the tests of this room share: clients that run for the length of a block, and small helpers.
+// What the tests of this target share: clients that run for the length of a block, and small helpers.
 
 import FoundationEssentials
 import Logging

@@ -67,7 +67,7 @@ private struct RunFixture {
         #expect(Judgement(fixture.evidence).passed == 12)
     }
 
-    @Test func `a lost job is seen`() throws {
+    @Test func `a lost job is found`() throws {
         var fixture = try RunFixture()
         fixture[1] = nil
         fixture.evidence.completedEver = 2
@@ -75,7 +75,7 @@ private struct RunFixture {
     }
 
     @Test(arguments: [(5001, 5100, true), (7499, 7600, true), (7501, 7600, false), (4000, 4999, false)])
-    func `a job that was answered within two seconds before Redis was killed is no loss of ours`(
+    func `a job acknowledged within two seconds before Redis was killed does not count as lost`(
         from: Int, to: Int, isHeldBack: Bool
     ) throws {
         var fixture = try RunFixture()
@@ -88,7 +88,7 @@ private struct RunFixture {
         #expect(fixture.broken == ["every acknowledged job is there"])
     }
 
-    @Test func `a job that never ended is seen, and so is a run without an end`() throws {
+    @Test func `a job that never finished is found, and so is a run without an end`() throws {
         var fixture = try RunFixture()
         fixture[1]?.state = .queued
         fixture.evidence.completedEver = 2
@@ -98,7 +98,7 @@ private struct RunFixture {
         #expect(fixture.broken == ["every acknowledged job has ended"])
     }
 
-    @Test func `jobs that nobody pushed, or that one push made twice, are seen`() throws {
+    @Test func `jobs that nobody pushed, or that one push made twice, are found`() throws {
         let rule = ["every job was pushed by somebody, once"]
         var fixture = try RunFixture()
         fixture.evidence.pushes.attempted = [0, 2]
@@ -112,14 +112,14 @@ private struct RunFixture {
         #expect(fixture.broken == rule)
     }
 
-    @Test func `pushes without an answer and wrong answers are seen`() throws {
+    @Test func `pushes without an answer and wrong answers are found`() throws {
         var fixture = try RunFixture()
         fixture.evidence.pushes.unanswered = ["k"]
         fixture.evidence.pushes.wrong = ["k: 500"]
         #expect(fixture.broken == ["every push was answered in the end", "no server gave a wrong answer"])
     }
 
-    @Test func `a completion too many, or by a claim whose handler did not return, is seen`() throws {
+    @Test func `a surplus completion, or one by a claim whose handler did not return, is found`() throws {
         let rule = ["every completion was accepted once"]
         var fixture = try RunFixture()
         fixture.evidence.completedEver = 4
@@ -132,7 +132,7 @@ private struct RunFixture {
         #expect(fixture.broken == rule)
     }
 
-    @Test func `a token that starts two handlers is seen`() throws {
+    @Test func `a token that starts two handlers is found`() throws {
         var fixture = try RunFixture()
         fixture.evidence.faults = [FaultNote(kind: "kill-redis", subject: "redis", from: 0, to: 9000)]
         fixture.run(1, token: "1:b1", at: 2000, how: "returned")
@@ -186,7 +186,7 @@ private struct RunFixture {
     }
 
     @Test(arguments: ["threw", "snoozed", "stopped:pause", "stopped:shutdown", "stopped:leaseLost", "returned"])
-    func `only what was given back may run again without a fault`(_ how: String) throws {
+    func `only released jobs may run again without a fault`(_ how: String) throws {
         var fixture = try RunFixture()
         fixture.evidence.attempts["\(fixture.ids[1])"]?[0].how = how
         fixture.run(1, token: "2:c", at: 9000, how: "returned")
@@ -197,7 +197,7 @@ private struct RunFixture {
         #expect(fixture.broken == [], "an operator may have asked for it")
     }
 
-    @Test func `a start after an answered cancel is seen, unless somebody retried the job`() throws {
+    @Test func `a start after an answered cancel is found, unless the job was retried`() throws {
         var fixture = try RunFixture()
         fixture.order("cancel", 1, 500, 202, state: "active")
         #expect(fixture.broken == [], "it was only asked to stop")
@@ -207,7 +207,7 @@ private struct RunFixture {
         #expect(fixture.broken == [])
     }
 
-    @Test func `a failure that no handler had, and what the audit finds, are seen`() throws {
+    @Test func `a failure without a failed handler and findings of the audit are found`() throws {
         var fixture = try RunFixture()
         fixture[2]?.failures = 1
         #expect(fixture.broken == ["no more failures were counted than handlers failed"])

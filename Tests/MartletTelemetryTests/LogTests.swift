@@ -152,7 +152,7 @@ private struct Odd: CustomStringConvertible, Sendable {
         #expect(try entry()["deep"] != nil)
     }
 
-    @Test func `a field with one of our names cannot hide ours`() throws {
+    @Test func `a field with a reserved name does not hide the reserved one`() throws {
         logger().info("m", metadata: ["level": "fake", "message": "fake", "truncated": "no"])
         let entry = try entry()
         #expect(entry["level"] == .text("info"))

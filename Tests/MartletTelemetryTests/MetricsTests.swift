@@ -76,7 +76,7 @@ import Testing
         #expect(text.contains("run_seconds_bucket{le=\"2\"} 0\nrun_seconds_bucket{le=\"5\"} 1\n"))
     }
 
-    @Test func `names and labels are brought into the alphabet and values escaped`() {
+    @Test func `names and labels are sanitised and values escaped`() {
         Gauge(
             label: "9 odd.name-ü", dimensions: [("le", "a\"b\\c\nd"), ("__x", ""), ("ä b", "ü")], factory: registry
         ).record(1)
@@ -122,7 +122,7 @@ import Testing
         #expect(text.contains("martlet_metric_conflicts_total 1\n"))
     }
 
-    @Test func `label values without end cannot fill the memory`() {
+    @Test func `the number of label values is limited`() {
         let registry = PrometheusRegistry(descriptions: [], buckets: [], seriesLimit: 3)
         for index in 0..<100 {
             Counter(label: "c", dimensions: [("type", "t\(index)")], factory: registry).increment()
@@ -195,7 +195,7 @@ import Testing
         #expect(registry.render() == "# TYPE calls_total counter\ncalls_total 2\n")
     }
 
-    @Test func `a collector that fails costs its own samples only`() async {
+    @Test func `a failing collector loses only its own samples`() async {
         let registry = PrometheusRegistry(descriptions: [])
         registry.addCollector { throw Unavailable() }
         registry.addCollector { [MetricSample("up", value: 1)] }
@@ -243,7 +243,7 @@ import Testing
         #expect(registry.render() == expected)
     }
 
-    @Test func `a flood of types in one queue is folded there and leaves all others what they have`() {
+    @Test func `too many types in one queue are merged there and do not affect others`() {
         let registry = PrometheusRegistry(descriptions: [], seriesLimit: 50, queueLimit: 10)
         func count(_ queue: String, _ type: String) {
             Counter(
@@ -261,7 +261,7 @@ import Testing
         #expect(text.contains(#"martlet_metric_series_folded_total{metric="jobs_total"} 990"#))
     }
 
-    @Test func `a flood of queues has an end too`() {
+    @Test func `the number of queues in labels is limited too`() {
         let registry = PrometheusRegistry(descriptions: [], seriesLimit: 20, queueLimit: 10)
         for number in 0..<1000 {
             Counter(label: "jobs", dimensions: [("queue", "q\(number)"), ("type", "t")], factory: registry).increment()
@@ -272,7 +272,7 @@ import Testing
         #expect(sum == 1000, "nothing is lost")
     }
 
-    @Test func `a collector that does not end holds nobody up`() async {
+    @Test func `a collector that does not return does not delay the scrape`() async {
         let registry = PrometheusRegistry(descriptions: [], collectorLimit: .milliseconds(50))
         registry.addCollector {
             try await Task.sleep(for: .seconds(60))

@@ -33,7 +33,7 @@ import Testing
         return (ended.settlement.outcome, runLog.count > 0)
     }
 
-    @Test func `a handler is not started when the lease has passed since the claim, and the job is given back`()
+    @Test func `a handler is not started when the lease has expired since the claim, and the job is released`()
         async throws
     {
         let late = try await attempt(heldFor: .milliseconds(-1))
@@ -43,12 +43,12 @@ import Testing
     }
 
     @Test(arguments: [StopReason.pause, .cancel, .shutdown, .leaseLost])
-    func `a handler is not started when the job was to stop before it began`(_ reason: StopReason) async throws {
+    func `a handler is not started when a stop was requested before`(_ reason: StopReason) async throws {
         let stopped = try await attempt(heldFor: .seconds(60)) { $0.stop(reason) }
         #expect(stopped.outcome == .released(after: nil) && !stopped.began)
     }
 
-    @Test func `a job of an unknown type waits longer each time, and for ever where there is no limit`() {
+    @Test func `a job of an unknown type waits longer each time, forever without a limit`() {
         let rule = UnknownTypeRule(delay: WorkerConfiguration().unknownTypeDelay)
         for (claims, wait) in [(1, 5), (2, 10), (3, 20), (7, 300), (100, 300)] {
             let outcome = rule.outcome(of: claimed(claims: claims, unknownFor: .seconds(1 << 40)), chance: 0.5)
@@ -61,7 +61,7 @@ import Testing
         }
     }
 
-    @Test func `with a limit it is given up when the limit is reached, not before, and says why`() {
+    @Test func `with a limit it fails when the limit is reached, not before, with the reason`() {
         var configuration = WorkerConfiguration()
         configuration.unknownTypeLimit = .seconds(3600)
         let rule = UnknownTypeRule(delay: configuration.unknownTypeDelay, limit: configuration.unknownTypeLimit)

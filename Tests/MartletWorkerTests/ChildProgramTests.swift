@@ -37,7 +37,7 @@ import Testing
         }
 
         /// A busy server has thousands of connections, and none of them is a child's business.
-        @Test func `a child has no descriptor but those that it is meant to have, however many we have`() throws {
+        @Test func `a child process has only the descriptors that it was given`() throws {
             let near = open("/dev/null", O_RDONLY)
             let far = fcntl(near, F_DUPFD, Int32(allowFiles(8192)) - 500)
             defer { for descriptor in [near, far] { close(descriptor) } }

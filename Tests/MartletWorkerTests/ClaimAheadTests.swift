@@ -34,12 +34,12 @@ private final class Runs: Sendable {
         return pace
     }
 
-    @Test func `a worker that knows nothing claims nothing ahead`() {
+    @Test func `a worker without samples claims nothing ahead`() {
         #expect(pace([]).ahead(slots: 10, within: .milliseconds(5)) == 0)
         #expect(pace([.microseconds(5)]).ahead(slots: 10, within: .milliseconds(5)) == 0)
     }
 
-    @Test func `short handlers let it claim up to the maximumClaimed, long ones as much as starts in time`() {
+    @Test func `with short handlers it claims up to the maximum, with long ones as many as start in time`() {
         let short = pace(Array(repeating: .microseconds(5), count: 1000))
         #expect(short.ahead(slots: 10, within: .milliseconds(5)) == HandlerDurationEstimate.maximumClaimed - 10)
         #expect(short.ahead(slots: HandlerDurationEstimate.maximumClaimed, within: .milliseconds(5)) == 0)
@@ -50,7 +50,7 @@ private final class Runs: Sendable {
         #expect(long.ahead(slots: 10, within: .milliseconds(5)) == 0)
     }
 
-    @Test func `one long handler among short ones ends it for a while`() {
+    @Test func `one long handler among short ones stops claiming ahead for a while`() {
         var pace = pace(Array(repeating: .microseconds(5), count: 1000))
         pace.note(.seconds(10))
         #expect(pace.ahead(slots: 10, within: .milliseconds(5)) == 0)
@@ -58,7 +58,7 @@ private final class Runs: Sendable {
         #expect(pace.ahead(slots: 10, within: .milliseconds(5)) == 0)
     }
 
-    @Test func `so do jobs that waited too long, and no time to wait allows it never`() {
+    @Test func `jobs that waited too long stop it too, and a limit of zero disables it`() {
         var pace = pace(Array(repeating: .microseconds(5), count: 1000))
         #expect(pace.ahead(slots: 10, within: .zero) == 0)
         pace.stalled()
@@ -67,7 +67,7 @@ private final class Runs: Sendable {
 }
 
 @Suite struct ClaimAheadTests {
-    @Test func `more than the slots never run at once, in order, and few turns bring them`() async throws {
+    @Test func `no more jobs than slots run at once, in order, and few turns claim them`() async throws {
         try await withStore { harness in
             let (runs, count) = (Runs(), 3000)
             try await harness.queue().enqueue(contentsOf: (0..<count).map { Note(number: $0) })
@@ -87,7 +87,7 @@ private final class Runs: Sendable {
         }
     }
 
-    @Test func `jobs behind handlers that turned long go to another worker`() async throws {
+    @Test func `jobs that wait behind a long handler are released to another worker`() async throws {
         try await withStore { harness in
             let (runs, gate, held) = (Runs(), Gate(), RunLog())
             let (short, long) = (3000, 400)
@@ -118,7 +118,7 @@ private final class Runs: Sendable {
         }
     }
 
-    @Test func `a stopping worker gives back what has not started`() async throws {
+    @Test func `a stopping worker releases jobs that have not started`() async throws {
         try await withStore { harness in
             let (runs, gate) = (Runs(), Gate())
             let (count, last) = (2000, 1000)

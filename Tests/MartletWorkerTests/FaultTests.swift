@@ -47,7 +47,7 @@ import Testing
     }
 
     @Test(arguments: [HandlerPlace.pool, .loop])
-    func `under load two turns are under way, and lost replies still cost no job anything`(
+    func `under load two turns are in flight, and lost replies charge no job`(
         _ place: HandlerPlace
     ) async throws {
         let server = try await SharedRedis.server()
@@ -163,7 +163,7 @@ import Testing
         await proxy.stop()
     }
 
-    @Test func `a job that was taken back is known as lost from the next beat`() async throws {
+    @Test func `a job whose lease was lost is reported by the next heartbeat`() async throws {
         let server = try await SharedRedis.server()
         let proxy = try await FaultProxy.start(to: server.socketPath)
         let runLog = RunLog()
@@ -198,7 +198,7 @@ import Testing
         await proxy.stop()
     }
 
-    @Test func `when Redis is killed and restarted under load, everything goes on and nothing acknowledged is lost`()
+    @Test func `when Redis is killed and restarted under load, all work continues and no acknowledged job is lost`()
         async throws
     {
         // With `everysec` Redis may put off a write while its disk is busy, and a crash then loses up to 2 s.
@@ -257,7 +257,7 @@ import Testing
         await server.stop()
     }
 
-    @Test func `leases live while more handlers than cores compute without pause`() async throws {
+    @Test func `leases are renewed while more handlers than cores compute without pause`() async throws {
         // In a process of its own: there the handlers fill the pool that all tests would share.
         await #expect(processExitsWith: .success) {
             let spinners = ProcessInfo.processInfo.activeProcessorCount + 1
@@ -309,7 +309,7 @@ import Testing
             ) {
                 let id = try await queue.enqueue(Note()).id
                 try await harness.waitFor(id, .active)
-                // Somebody asks for the stop; the handler does not listen, and then no beat helps it any more.
+                // Somebody asks for the stop; the handler does not listen, and then no heartbeat helps it any more.
                 #expect(try await queue.control(.cancel, id) == .asked)
                 try await eventually("the worker says so") { runLog.count(of: "unhealthy 1") == 1 }
                 try await harness.waitFor(id, .cancelled)

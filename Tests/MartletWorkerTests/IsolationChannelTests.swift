@@ -16,7 +16,7 @@ import Testing
 #endif
 
 @Suite struct IsolationChannelTests {
-    @Test func `what was said before the other end was gone is heard, and so is the end`() async throws {
+    @Test func `frames sent before the other end closed are read, and so is the end`() async throws {
         for _ in 0..<20 {
             let ends = try #require(IsolationChannel.pair())
             let body = try JSONEncoder().encode(IsolationFrame.progress(completed: 1, total: nil, rate: nil))

@@ -16,7 +16,7 @@ import Testing
         return (words, frames.pendingCount == 0)
     }
 
-    @Test func `frames come whole and in their order however their bytes are cut`() throws {
+    @Test func `frames are read whole and in order, however their bytes are split`() throws {
         let frames: [IsolationFrame] = [
             .stop(.cancel), .progress(completed: 1, total: nil, rate: 0.5), .saved(number: 2, refusal: .leaseLost),
         ]
@@ -28,7 +28,7 @@ import Testing
         #expect(read(Array(bytes.dropLast()), by: 7).words.count == 2)
     }
 
-    @Test func `what is no frame ends the line, and no length is believed beyond the limit`() {
+    @Test func `an invalid frame ends the channel, and a length beyond the limit is refused`() {
         #expect(!read([0, 0, 0, 2, 0x7B, 0x7D], by: 6).isWhole)
         #expect(!read([0, 0, 0, 0], by: 4).isWhole)
         let limit = IsolationFrames.limit
@@ -38,7 +38,7 @@ import Testing
         #expect(!isGood)
     }
 
-    @Test func `a number that JSON has no word for makes no frame`() {
+    @Test func `a number that JSON cannot express makes no frame`() {
         #expect(IsolationFrames.bytes(of: .progress(completed: 1, total: nil, rate: .nan)) == nil)
     }
 }

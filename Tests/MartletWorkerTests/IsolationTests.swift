@@ -97,7 +97,7 @@ private final class Supervised: Sendable {
         return job
     }
 
-    @Test func `apart, poison is found out after one death of the worker, and bystanders complete`() async throws {
+    @Test func `with isolation poison is found after one death of the worker, and other jobs complete`() async throws {
         try await with(apart: true) { harness, worker in
             let ids = try await push(["poison"] + Array(repeating: "innocent", count: 7), to: harness)
             let poison = try await wait(ids[0], .failed, harness, worker)
@@ -112,7 +112,7 @@ private final class Supervised: Sendable {
         }
     }
 
-    @Test func `in company, poison is found out after three deaths, and bystanders complete`() async throws {
+    @Test func `without isolation poison is found after three deaths of the worker, and other jobs complete`() async throws {
         try await with(apart: false) { harness, worker in
             let ids = try await push(["poison"] + Array(repeating: "innocent", count: 7), to: harness)
             let poison = try await wait(ids[0], .failed, harness, worker)
@@ -126,7 +126,7 @@ private final class Supervised: Sendable {
         }
     }
 
-    @Test func `a handler in a process of its own savedActions alone, and its job fails as poison`() async throws {
+    @Test func `a handler in its own process crashes alone, and its job fails as poison`() async throws {
         try await with(apart: false) { harness, worker in
             let ids = try await push(["trap", "innocent"], to: harness)
             let poison = try await wait(ids[0], .failed, harness, worker)
@@ -139,7 +139,7 @@ private final class Supervised: Sendable {
 
     /// The kernel ends a process that takes too much memory with SIGKILL.
     @Test(arguments: [("killed", "signal 9"), ("greedy", "signal ")])
-    func `a handler whose process ends for its memory takes nobody along, and its job fails with the signal`(
+    func `a handler whose process is killed for its memory affects no other job, and its job fails with the signal`(
         _ type: String, _ signal: String
     ) async throws {
         try await with(apart: false) { harness, worker in
@@ -170,7 +170,7 @@ private final class Supervised: Sendable {
         }
     }
 
-    @Test func `what a program pushes before its worker runs is not pushed again for each job`() async throws {
+    @Test func `a program's pushes before its worker runs are not repeated for each isolated job`() async throws {
         try await withStore { harness in
             let errors = temporaryDirectory("pushes") + "/errors"
             let worker = try await Supervised(harness, slots: 1, ["pushes"], errors: errors)
@@ -186,7 +186,7 @@ private final class Supervised: Sendable {
         }
     }
 
-    @Test func `lines that a handler in a process of its own logs name its job, type, attempt, queue and worker`()
+    @Test func `log lines of an isolated handler have its job, type, attempt, queue and worker`()
         async throws
     {
         try await withStore { harness in
@@ -206,7 +206,7 @@ private final class Supervised: Sendable {
         }
     }
 
-    @Test func `a handler in a process of its own may push`() async throws {
+    @Test func `an isolated handler may push`() async throws {
         try await with(apart: false) { harness, worker in
             let ids = try await push(["relay"], to: harness)
             _ = try await wait(ids[0], .completed, harness, worker)
@@ -216,7 +216,7 @@ private final class Supervised: Sendable {
         }
     }
 
-    @Test func `a handler that ignores its cancellation is ended with its process`() async throws {
+    @Test func `an isolated handler that ignores its cancellation is killed with its process`() async throws {
         try await with(slots: 1, apart: false) { harness, worker in
             let ids = try await push(["deaf"], to: harness)
             _ = try await wait(ids[0], .active, harness, worker)

@@ -16,7 +16,7 @@ import Testing
             MartletConfiguration(redisURL: url, prefix: harness.prefix, environment: environment), logger: logger)
     }
 
-    @Test func `keys of another environment are refused, and one's own are marked`() async throws {
+    @Test func `keys of another environment are refused, and own keys are marked`() async throws {
         try await withStore { harness in
             let staging = try await martlet(harness, environment: "staging")
             await staging.shutdown()
@@ -34,7 +34,7 @@ import Testing
         #expect(try MartletConfiguration.environment(["REDIS_ENVIRONMENT": "live"]).environment == "live")
     }
 
-    @Test func `a Redis that throws keys away is refused`() async throws {
+    @Test func `a Redis that evicts keys is refused`() async throws {
         let redis = try await PrivateRedisServer.start(
             directory: temporaryDirectory("lru"), options: ["--maxmemory-policy", "allkeys-lru"])
         let error = await #expect(throws: MartletError.self) {
@@ -44,7 +44,7 @@ import Testing
         await redis.stop()
     }
 
-    @Test func `a Redis that is not there yet is waited for, and the log says so`() async throws {
+    @Test func `a worker waits for a Redis that is not reachable yet, and logs it`() async throws {
         let redis = try await PrivateRedisServer.start(directory: temporaryDirectory("late"))
         await redis.stop()
         let lines = RunLog()
@@ -61,7 +61,7 @@ import Testing
     }
 
     @Test(arguments: [("maxmemory", "1mb"), ("min-replicas-to-write", "1")])
-    func `a worker starts while Redis takes no writes, says so, and works off what waits`(
+    func `a worker starts while Redis refuses writes, logs it, and runs the waiting jobs`(
         _ setting: String, _ fault: String
     ) async throws {
         let redis = try await PrivateRedisServer.start(

@@ -51,7 +51,7 @@ private struct Greet: Job {
         await #expect(throws: (any Error).self) { try await ref.record() }
     }
 
-    @Test func `the environment names Redis and the prefix, also by a file, and mistakes are told`() throws {
+    @Test func `the environment names Redis and the prefix, also by a file, and mistakes are reported`() throws {
         let standard = try MartletConfiguration.environment([:])
         #expect(standard.prefix == "martlet")
         let file = temporaryDirectory("env") + "/url"
@@ -82,7 +82,7 @@ private struct Greet: Job {
         }
     }
 
-    @Test func `a bad name of a queue and a Redis that is not there are told at once`() async throws {
+    @Test func `an invalid queue name and a missing Redis are reported at once`() async throws {
         let martlet = try await Martlet(
             MartletConfiguration(redisURL: try await SharedRedis.url(), prefix: uniquePrefix()), logger: silence)
         #expect(throws: MartletError.badQueueName("Bad Name")) { try martlet.queue("Bad Name") }

@@ -109,7 +109,7 @@ private struct Advice: RetryAdvising, CustomStringConvertible {
         }
     }
 
-    @Test func `a handler's own wait, a snooze and a release are heard, and only the failure is charged`() async throws
+    @Test func `a handler's own delay, a snooze and a release are applied, and only the failure is charged`() async throws
     {
         try await withStore { harness in
             let runLog = RunLog()
@@ -166,7 +166,7 @@ private struct Advice: RetryAdvising, CustomStringConvertible {
         }
     }
 
-    @Test func `a checkpoint is there for the next attempt, and progress is shown`() async throws {
+    @Test func `a checkpoint is available to the next attempt, and progress is shown`() async throws {
         struct Place: Codable, Equatable, Sendable { var offset: Int }
         try await withStore { harness in
             let (runLog, gate) = (RunLog(), Gate())
@@ -178,7 +178,7 @@ private struct Advice: RetryAdvising, CustomStringConvertible {
                             return
                         }
                         context.progress(10, of: 40, rate: 2)
-                        // Three at once share beats; the last one counts.
+                        // Three at once share heartbeats; the last one counts.
                         for offset in 1...3 { try await context.save(Place(offset: offset)) }
                         await #expect(throws: CheckpointError.self) {
                             try await context.save(String(repeating: "x", count: 70_000))
@@ -202,7 +202,7 @@ private struct Advice: RetryAdvising, CustomStringConvertible {
         }
     }
 
-    @Test func `a job of an unknown type goes back uncharged and runs where it is known`() async throws {
+    @Test func `a job of an unknown type is released without a charge and runs where it is known`() async throws {
         try await withStore { harness in
             var configuration = WorkerConfiguration.quick
             configuration.unknownTypeDelay = .milliseconds(300)
@@ -221,7 +221,7 @@ private struct Advice: RetryAdvising, CustomStringConvertible {
         }
     }
 
-    @Test func `a job that no worker knows fails when its limit has passed, and a retry by hand begins again`()
+    @Test func `a job of a type that no worker knows fails after its limit, and a manual retry starts the limit again`()
         async throws
     {
         try await withStore { harness in
@@ -242,7 +242,7 @@ private struct Advice: RetryAdvising, CustomStringConvertible {
         }
     }
 
-    @Test func `an undecodable payload fails at once and says what is wrong, but none of its values`()
+    @Test func `an undecodable payload fails at once with the reason, but without its values`()
         async throws
     {
         try await withStore { harness in
@@ -305,7 +305,7 @@ private struct Advice: RetryAdvising, CustomStringConvertible {
         }
     }
 
-    @Test func `middleware stands around the handler, the first outermost, and sees its errors`() async throws {
+    @Test func `middleware wraps the handler, the first outermost, and sees its errors`() async throws {
         struct Layer: WorkerMiddleware {
             let name: String
             let runLog: RunLog

@@ -44,7 +44,7 @@ private final class Counter: Sendable {
         #expect(counter.most <= 2)
     }
 
-    @Test func `a task that computes for long keeps no other waiting while a thread is free`() async {
+    @Test func `a task that computes for long delays no other while a thread is free`() async {
         let pool = HandlerPool(width: 2)
         let runLog = RunLog()
         let tasks = pool.gather {
@@ -62,7 +62,7 @@ private final class Counter: Sendable {
         for task in tasks { #expect(await task.value) }
     }
 
-    @Test func `what is gathered starts when it is complete`() async {
+    @Test func `gathered tasks start when the batch is complete`() async {
         let pool = HandlerPool(width: 2)
         let counter = Counter()
         let (tasks, early) = pool.gather {

@@ -32,7 +32,7 @@ private struct Boom: Error, CustomStringConvertible { var description: String { 
         }
     }
 
-    @Test func `after the loss of the lease results are sent, as the token may be good, and errors give back`() {
+    @Test func `after the loss of the lease results are sent, as the token may be valid, and errors release the job`() {
         #expect(outcome(.success([1]), stop: .leaseLost) == .completed(output: [1]))
         #expect(outcome(.failure(Boom()), stop: .leaseLost) == .released(after: nil))
         #expect(outcome(.failure(JobOutcome.discard(reason: "x")), stop: .leaseLost) == .failedForGood(error: "x"))
@@ -40,7 +40,7 @@ private struct Boom: Error, CustomStringConvertible { var description: String { 
         #expect(late == .failed(retryAfter: .seconds(1), error: "timed out after 2.0 seconds"))
     }
 
-    @Test func `errors after a stop cost no retry, what the author says stands`() {
+    @Test func `errors after a stop cost no retry, and explicit outcomes are kept`() {
         for stop in [.pause, .cancel, .shutdown] as [StopReason] {
             #expect(outcome(.failure(CancellationError()), stop: stop) == .released(after: nil))
             #expect(outcome(.failure(Boom()), stop: stop) == .released(after: nil))
@@ -74,7 +74,7 @@ private struct Boom: Error, CustomStringConvertible { var description: String { 
         #expect(outcome(.failure(Advice(retryAdvice: advice)), failures: 2) == wanted)
     }
 
-    @Test func `waits follow the policy and the count of failures, and are brought within a year`() {
+    @Test func `delays follow the policy and the count of failures, and are at most a year`() {
         for (failures, wait) in [(0, 1), (1, 2), (2, 4)] {
             #expect(
                 outcome(.failure(Boom()), failures: failures) == .failed(retryAfter: .seconds(wait), error: "boom"))
@@ -96,7 +96,7 @@ private struct Boom: Error, CustomStringConvertible { var description: String { 
         return (table, job)
     }
 
-    @Test func `the first reason to stop stands, a cancel is more than a pause, a lost lease more than all`() {
+    @Test func `a stop reason is replaced only by a stronger one: pause, cancel, lost lease`() {
         let job = running().job
         #expect(job.stopReason == nil)
         #expect(job.stop(.pause))
@@ -111,7 +111,7 @@ private struct Boom: Error, CustomStringConvertible { var description: String { 
         #expect(!job.stop(.cancel), "it has ended")
     }
 
-    @Test func `a lease that ran out is seen by the handler before anybody tells it`() {
+    @Test func `an expired lease is seen by the handler without a message`() {
         let job = running(heldFor: .zero).job
         #expect(job.stopReason == .leaseLost)
         let rest = job.end()
@@ -127,7 +127,7 @@ private struct Boom: Error, CustomStringConvertible { var description: String { 
         #expect(rest.stop == .leaseLost && rest.hasTimedOut)
     }
 
-    @Test func `a job that comes while the guard nextCheck is looked at in its time`() {
+    @Test func `a job added while the guard waits is checked in time`() {
         let now = ContinuousClock.now
         var nextCheck = NextCheckTime()
         let (far, near) = (now + .seconds(30), now + .seconds(2))
@@ -153,7 +153,7 @@ private struct Boom: Error, CustomStringConvertible { var description: String { 
         #expect(task.isCancelled)
     }
 
-    @Test func `heartbeats carry events once, and again when they were not heard`() throws {
+    @Test func `heartbeats send each event once, and again after a failure`() throws {
         let job = running().job
         #expect(job.heartbeat(onlyUrgent: true) == nil)
         job.report(JobProgress(completed: 1))
@@ -163,29 +163,29 @@ private struct Boom: Error, CustomStringConvertible { var description: String { 
         #expect(again.heartbeat.progress == JobProgress(completed: 1), "the first was not answered")
         job.report(JobProgress(completed: 2))
         job.held(.seconds(1), from: .now, by: again)
-        #expect(job.end().progress == JobProgress(completed: 2), "what came after the beat is still to be told")
+        #expect(job.end().progress == JobProgress(completed: 2), "what came after the heartbeat is still to be told")
         #expect(job.heartbeat(onlyUrgent: false) == nil)
     }
 
     @Test(arguments: [Double.infinity, -.infinity, .nan, -1, 1e300])
-    func `a rate that is no sensible number is left out`(rate: Double) {
+    func `a rate that is not a finite number is omitted`(rate: Double) {
         let job = running().job
         job.report(JobProgress(completed: 7, rate: rate))
         #expect(job.end().progress == JobProgress(completed: 7))
     }
 
-    @Test func `saves wait for the beat that carries them, the last of several is kept`() async throws {
+    @Test func `saves wait for the heartbeat that carries them, the last of several is kept`() async throws {
         let job = running().job
         async let saves: Void = withThrowingTaskGroup(of: Void.self) { group in
             for value in 1...3 as ClosedRange<UInt8> { group.addTask { try await job.save(checkpoint: [value]) } }
             try await group.waitForAll()
         }
-        var beat: SentHeartbeat?
+        var heartbeat: SentHeartbeat?
         try await eventually("all three wait") {
-            beat = job.heartbeat(onlyUrgent: true)
-            return beat?.checkpointNumber == 3
+            heartbeat = job.heartbeat(onlyUrgent: true)
+            return heartbeat?.checkpointNumber == 3
         }
-        job.held(.seconds(60), from: .now, by: try #require(beat))
+        job.held(.seconds(60), from: .now, by: try #require(heartbeat))
         try await saves
         #expect(job.heartbeat(onlyUrgent: true) == nil)
     }
@@ -211,7 +211,7 @@ private struct Boom: Error, CustomStringConvertible { var description: String { 
         }
     }
 
-    @Test func `the guard finds timeouts, lost leases and leaks, and knows when to look again`() throws {
+    @Test func `the guard finds timeouts, lost leases and leaks, and computes its next check`() throws {
         let now = ContinuousClock.now
         let (table, job) = running(heldFor: .seconds(60), timeout: .seconds(10))
         let first = table.look(at: now, leakDelay: .seconds(5))
@@ -232,7 +232,7 @@ private struct Boom: Error, CustomStringConvertible { var description: String { 
         #expect(table.look(at: over, leakDelay: .seconds(5)).leaked == 0)
     }
 
-    @Test func `jobs that come after all were stopped are stopped too`() {
+    @Test func `jobs added after a stop of all are stopped too`() {
         let (table, job) = running()
         table.stopAll(.shutdown)
         let late = table.add(claimed(), heldUntil: .now + .seconds(60), heartbeats: WakeTimer(on: thread))
@@ -240,7 +240,7 @@ private struct Boom: Error, CustomStringConvertible { var description: String { 
         #expect(late.stopReason == .shutdown)
     }
 
-    @Test func `a wakeTimer that fired before the wait is not lost, and a time in the past does not wait`() async {
+    @Test func `a timer that fired before the wait is not lost, and a time in the past does not wait`() async {
         let wakeTimer = WakeTimer(on: thread)
         wakeTimer.fire()
         await wakeTimer.wait(until: nil)
@@ -250,7 +250,7 @@ private struct Boom: Error, CustomStringConvertible { var description: String { 
         #expect(ContinuousClock.now >= begin + .milliseconds(30))
     }
 
-    @Test func `handlers can be listed by conditions and loops`() throws {
+    @Test func `handlers can be built with conditions and loops`() throws {
         func handlers(_ flag: Bool) -> Handlers {
             Handlers {
                 if flag { On(Note.self) { _, _ in } }

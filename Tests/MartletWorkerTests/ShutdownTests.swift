@@ -46,7 +46,7 @@ import Testing
         }
     }
 
-    @Test func `after the grace period jobs are cancelled and go back uncharged to their place`() async throws {
+    @Test func `after the grace period jobs are cancelled and released to their position without a charge`() async throws {
         try await withStore { harness in
             let runLog = RunLog()
             var configuration = WorkerConfiguration.quick
@@ -73,7 +73,7 @@ import Testing
         }
     }
 
-    @Test func `the last line of a worker says how many jobs it released at its stop, and counts no earlier ones`()
+    @Test func `a worker's last log line counts the jobs released at its stop, and no earlier ones`()
         async throws
     {
         try await withStore { harness in
@@ -100,7 +100,7 @@ import Testing
         }
     }
 
-    @Test func `a cancelled run gives back at once and still settles`() async throws {
+    @Test func `a cancelled run releases at once and still settles`() async throws {
         try await withStore { harness in
             let runLog = RunLog()
             let worker = worker(harness) {
@@ -160,7 +160,7 @@ import Testing
         }
     }
 
-    @Test func `a worker that is not well put together says so before it claims anything`() async throws {
+    @Test func `an invalid worker configuration is reported before the first claim`() async throws {
         try await withStore { harness in
             let twice = worker(harness) {
                 On(Note.self) { _, _ in }

@@ -79,7 +79,7 @@ import Testing
         }
     }
 
-    @Test func `a worker mends a pause of all that was cut short, and forgets what is past its age`() async throws {
+    @Test func `a worker completes an interrupted pause of all queues, and removes expired jobs`() async throws {
         try await withStore { harness in
             var configuration = WorkerConfiguration.quick
             configuration.sweepInterval = .milliseconds(4)

@@ -105,7 +105,7 @@ private struct MachineHarness: ~Copyable {
         #expect(want == .wait(nil, listens: false), "no room: no timer and no token taken from others")
     }
 
-    @Test func `what ends during a turn is settled in the next one, with a claim for the freed slots`() {
+    @Test func `jobs that end during a turn are settled in the next one, with a claim for the freed slots`() {
         var machine = machine(slots: 3)
         _ = machine.want()
         machine.got(reply(3))
@@ -179,7 +179,7 @@ private struct MachineHarness: ~Copyable {
         #expect(want == .turn(settles: 0, claims: 3, number: 2))
     }
 
-    @Test func `a refused claim is not repeated in haste, nor for ever as it was`() {
+    @Test func `a refused claim is repeated with a delay, and not unchanged forever`() {
         var machine = machine()
         _ = machine.want()
         machine.got(.failure(newer))
@@ -224,7 +224,7 @@ private struct MachineHarness: ~Copyable {
         #expect(pauses == [0, 50, 100, 200, 400, 800, 1600, 2000, 2000, 2000].map { .milliseconds($0) })
     }
 
-    @Test func `a batch has at most 500 settlements, and too large a debt stops claims`() {
+    @Test func `a batch has at most 500 settlements, and too many unsettled jobs stop claims`() {
         var machine = machine(slots: 2000)
         for _ in 0..<16 {
             _ = machine.want()
@@ -238,7 +238,7 @@ private struct MachineHarness: ~Copyable {
         #expect(want == .turn(settles: 500, claims: 128, number: 17))
     }
 
-    @Test func `a stop finishes what runs and what is owed, and gives back what a late reply brings`() {
+    @Test func `a stop finishes running jobs and pending settlements, and releases jobs of a late reply`() {
         var machine = machine()
         _ = machine.want()
         machine.got(reply(1))
@@ -261,7 +261,7 @@ private struct MachineHarness: ~Copyable {
         #expect(want == .finish)
     }
 
-    @Test func `a claim of unknown outcome is cleared up before the end, and an abandoned machine ends at once`() {
+    @Test func `a claim of unknown outcome is resolved before the end, and an abandoned machine ends at once`() {
         var machine = machine()
         _ = machine.want()
         machine.got(.failure(unknown))
@@ -274,7 +274,7 @@ private struct MachineHarness: ~Copyable {
         #expect(want == .finish)
     }
 
-    @Test func `without a backlog one turn is under way at a time`() {
+    @Test func `without a backlog one turn is in flight at a time`() {
         var machine = machine(slots: 8)
         _ = machine.want()
         machine.got(reply(7))
@@ -287,7 +287,7 @@ private struct MachineHarness: ~Copyable {
         #expect(machine.wakesAt == nil, "only the reply counts")
     }
 
-    @Test func `with a backlog a second turn leaves once half of the slots are free, in a line of its own`() {
+    @Test func `with a backlog a second turn starts once half of the slots are free, under its own claim name`() {
         var machine = machine(slots: 8)
         _ = machine.want()
         machine.got(reply(8))
@@ -319,7 +319,7 @@ private struct MachineHarness: ~Copyable {
         #expect(want == .wait(nil, listens: nil), "the backlog is gone")
     }
 
-    @Test func `what is asked for never exceeds the free slots, and each of two turns asks for half`() {
+    @Test func `claims never exceed the free slots, and each of two turns claims half`() {
         var machine = machine(slots: 8)
         _ = machine.want()
         machine.got(reply(8))
@@ -362,7 +362,7 @@ private struct MachineHarness: ~Copyable {
         #expect(want == .turn(settles: 0, claims: 1, number: 3), "one slot is left")
     }
 
-    @Test func `a wake token that comes while a claim is under way leads to another`() {
+    @Test func `a wake token that arrives during a claim leads to another claim`() {
         var machine = machine()
         _ = machine.want()
         machine.woken(at: start)
@@ -374,7 +374,7 @@ private struct MachineHarness: ~Copyable {
         #expect(want == .wait(.seconds(1), listens: true))
     }
 
-    @Test func `of jobs in their last chance one at a time is asked for, unless each has a process of its own`() {
+    @Test func `jobs in their last chance are claimed one at a time, unless they are isolated`() {
         var machine = machine(slots: 3)
         _ = machine.want()
         #expect(machine.underWay[0].claim?.lastChances == 1)

@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 @Suite struct WorkerHealthTests {
-    @Test func `a worker claims from its start to its stop, and its loops go round while it is idle`() async throws {
+    @Test func `a worker is claiming from start to stop, and its loops run while it is idle`() async throws {
         try await withStore { harness in
             let health = WorkerHealth()
             var configuration = WorkerConfiguration.quick

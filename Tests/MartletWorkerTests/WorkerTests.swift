@@ -44,7 +44,7 @@ import Testing
     }
 
     /// A cloned container, say.
-    @Test func `of two workers of one name and process each has an id of its own, and one's end takes nothing back`()
+    @Test func `two workers of one process have different ids, and the end of one releases nothing of the other`()
         async throws
     {
         try await withStore { harness in
@@ -100,7 +100,7 @@ import Testing
         }
     }
 
-    @Test func `raising the limit to 6 shows within a second, lowering it kills nothing`() async throws {
+    @Test func `raising the limit to 6 takes effect within a second, lowering it stops no job`() async throws {
         try await withStore { harness in
             try await harness.queue().create()
             try await harness.queue().configure(QueueSettingsChange(limit: 3))
@@ -170,7 +170,7 @@ import Testing
         }
     }
 
-    @Test func `a pause of the queue stops claims, and what runs goes on`() async throws {
+    @Test func `a pause of the queue stops claims, and running jobs continue`() async throws {
         try await withStore { harness in
             let (gate, runLog) = (Gate(), RunLog())
             try await running(

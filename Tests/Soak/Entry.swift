@@ -1,4 +1,4 @@
-// The soak: a whole installation under load and under faults for as long as asked, then healed, drained and judged.
+// The soak test: runs a whole installation under load and faults, then repairs, drains and checks it.
 
 import ArgumentParser
 import FoundationEssentials
@@ -17,20 +17,21 @@ import NIOHTTP1
 @main
 struct SoakCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "martlet-soak", abstract: "Run Martlet under faults and judge what is left.",
+        commandName: "martlet-soak", abstract: "Run Martlet under faults and check the result.",
         subcommands: [RunCommand.self, UpgradeCommand.self, WorkCommand.self, WorkOverHTTPCommand.self],
         defaultSubcommand: RunCommand.self)
 }
 
 struct RunCommand: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "run", abstract: "One run.")
+    static let configuration = CommandConfiguration(commandName: "run", abstract: "Run once.")
 
-    @Option(help: "How long faults happen, in minutes.") var minutes = 1.0
-    @Option(help: "What decides which faults and which jobs come.") var seed: UInt64
+    @Option(help: "How long faults are injected, in minutes.") var minutes = 1.0
+    @Option(help: "The seed of faults and jobs.") var seed: UInt64
     @Option(help: "Jobs pushed a second.") var rate = 30
     @Option(help: "Where journals and logs go; kept when the run fails.") var directory: String
-    @Option(help: "A small volume of its own for Redis' files, which may be filled.") var smallVolume: String?
-    @Option(help: "The redis.conf to begin with.") var redisConfiguration: String
+    @Option(help: "A small separate volume for the files of Redis; it is filled during the run.") var smallVolume:
+        String?
+    @Option(help: "The redis.conf to start with.") var redisConfiguration: String
 
     func run() async throws {
         var failure: ExitCode?
@@ -94,7 +95,7 @@ struct RunCommand: AsyncParsableCommand {
         return true
     }
 
-    /// Lets paused jobs go on and waits until all have ended.
+    /// Resumes paused jobs and waits until all have finished.
     private static func drain(_ installation: Installation) async -> Bool {
         await installation.holds(within: 90) {
             var open = 0

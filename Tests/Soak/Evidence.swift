@@ -1,10 +1,10 @@
-// What is left when a run has ended: the jobs of the store, what handlers wrote down, what producers know.
+// The records of a run: the jobs of the store, the journals of handlers, the acknowledgements of producers.
 
 import FoundationEssentials
 import MartletJobs
 import MartletQueue
 
-/// One run of a handler, as its worker wrote it down.
+/// One run of a handler, from the journal of its worker.
 struct Attempt: Sendable {
     var id: String
     var token: String
@@ -18,7 +18,7 @@ struct Attempt: Sendable {
     var claims: Int { Int(token.prefix { $0 != ":" }) ?? 0 }
 }
 
-/// All that the judgement rests on.
+/// The records that the rules are checked against.
 struct Evidence: Sendable {
     /// The jobs of the store by id.
     var jobs: [String: JobRecord] = [:]
@@ -28,12 +28,12 @@ struct Evidence: Sendable {
     var orders: [Order]
     var faults: [FaultNote]
     var audits: [AuditReport] = []
-    /// How many completions the store counted.
+    /// The number of completions that the store counted.
     var completedEver = 0
-    /// Whether everything had ended when time was over.
+    /// Whether all jobs had finished in time.
     var isDrained: Bool
 
-    /// What those who took part know.
+    /// Creates the records from what producers and operators know.
     init(pushes: Pushes, orders: [Order], faults: [FaultNote], isDrained: Bool) {
         self.pushes = pushes
         self.orders = orders
@@ -41,7 +41,7 @@ struct Evidence: Sendable {
         self.isDrained = isDrained
     }
 
-    /// Adds what the store holds and what workers wrote down.
+    /// Adds the jobs of the store and the journals of workers.
     ///
     /// - Parameters:
     ///   - store: connected without a proxy.
@@ -69,7 +69,7 @@ struct Evidence: Sendable {
             let (id, token, time) = (words[1], words[2], Int(words[4]) ?? 0)
             let key = "\(id) \(token) \(words[3])"
             if words[0] == "start" {
-                // A token that starts twice in one process shows as two attempts.
+                // A token that starts twice in one process counts as two attempts.
                 if let first = open[key] { attempts[id, default: []].append(first) }
                 open[key] = Attempt(id: id, token: token, worker: worker, start: time)
             } else if var attempt = open.removeValue(forKey: key) {

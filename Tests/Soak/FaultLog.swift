@@ -1,4 +1,4 @@
-// What happened and when, by one clock for all processes, on disk before anything follows from it.
+// Journals with the times of one clock for all processes; each line is on disk before the run continues.
 
 import FoundationEssentials
 import Synchronization
@@ -11,14 +11,14 @@ import Synchronization
     import Darwin
 #endif
 
-/// Milliseconds of the clock that every process of this machine shares and nobody sets.
+/// Milliseconds of the monotonic clock, which all processes of a machine share.
 func monotonic() -> Int {
     var time = timespec()
     clock_gettime(CLOCK_MONOTONIC, &time)
     return time.tv_sec * 1000 + time.tv_nsec / 1_000_000
 }
 
-/// A file of lines, each on the disk when `write` returns.
+/// A file of lines, each on disk when `write` returns.
 final class LineLog: Sendable {
     private let file: Int32
 
@@ -31,33 +31,33 @@ final class LineLog: Sendable {
 
     func write(_ words: String...) {
         let line = Array((words.joined(separator: " ") + "\n").utf8)
-        // One call for one line: processes that die leave whole lines.
+        // One call per line, so that killed processes leave whole lines.
         _ = line.withUnsafeBytes { appendBytes(file, $0.baseAddress, $0.count) }
         fsync(file)
     }
 
-    /// The lines of a journal, each as its words.
+    /// The lines of a journal, split into words.
     static func read(_ path: String) -> [[String]] {
         guard let text = try? String(contentsOfFile: path, encoding: .utf8) else { return [] }
         return text.split(separator: "\n").map { $0.split(separator: " ").map(String.init) }
     }
 }
 
-/// The system's `write`, under a name that no method of ours hides.
+/// The system's `write`, which a method would hide.
 private func appendBytes(_ file: Int32, _ bytes: UnsafeRawPointer?, _ count: Int) -> Int { write(file, bytes, count) }
 
-/// Something that cannot go on.
+/// The run cannot continue.
 struct SoakFailure: Error, CustomStringConvertible {
     let description: String
 
     init(_ description: String) { self.description = description }
 }
 
-/// A fault that was done to a process or to Redis.
+/// A fault that was injected into a process or Redis.
 struct FaultNote: Sendable {
     /// Its class, for instance `kill-worker` or `swallow`.
     var kind: String
-    /// Whom it hit: a process by its name, or `redis`, which hits everybody.
+    /// The process that it affected by name, or `redis`, which affects all.
     var subject: String
     var from: Int
     var to: Int
@@ -75,7 +75,7 @@ final class FaultLog: Sendable {
     /// How often each class happened.
     var counts: [String: Int] { all.reduce(into: [:]) { $0[$1.kind, default: 0] += 1 } }
 
-    /// Notes a fault that lasted from `from` until now.
+    /// Records a fault that lasted from `from` until now.
     func note(_ kind: String, _ subject: String, from: Int) {
         let note = FaultNote(kind: kind, subject: subject, from: from, to: monotonic())
         notes.withLock { $0.append(note) }

@@ -1,4 +1,4 @@
-// Everything that runs: one Redis, two servers, four workers, each behind a proxy of its own, and a worker over HTTP.
+// The processes of a run: one Redis, two servers, four workers, each behind a separate proxy, and a worker over HTTP.
 
 import FaultInjection
 import FoundationEssentials
@@ -10,11 +10,11 @@ import NIOCore
 import NIOPosix
 import Synchronization
 
-/// A process of ours, perhaps behind a proxy of its own; it cannot outlive us.
+/// A child process, perhaps behind a separate proxy; it ends with this process.
 final class SupervisedProcess: Sendable {
     let name: String
     let proxy: FaultProxy?
-    /// Of a server; 0 for workers.
+    /// The port of a server; 0 for workers.
     let port: Int
     private let command: [String]
     private let directory: String
@@ -45,7 +45,7 @@ final class SupervisedProcess: Sendable {
         ChildProcess.send(signal, to: Int32(text.prefix { $0.isNumber }) ?? 0)
     }
 
-    /// Waits until it has ended; whether it did.
+    /// Waits until it has ended; false after the limit.
     func ends(within limit: Duration) async -> Bool {
         let end = ContinuousClock.now + limit
         while isRunning {
@@ -56,9 +56,9 @@ final class SupervisedProcess: Sendable {
     }
 }
 
-/// The programs of the package, beside the one that runs.
+/// The programs of the package, in the folder of the running one.
 enum Program {
-    /// What stands before each command: a build that measures coverage writes a file for each process.
+    /// The prefix of each command: a build with coverage writes a file for each process.
     static var env: [String] {
         let profile = ProcessInfo.processInfo.environment["LLVM_PROFILE_FILE"]
         return ["/usr/bin/env"] + (profile.map { ["LLVM_PROFILE_FILE=\($0)"] } ?? [])
@@ -71,12 +71,12 @@ enum Program {
     }
 }
 
-/// Waits for so many milliseconds.
+/// Sleeps for a number of milliseconds.
 func nap(_ milliseconds: Int) async { try? await Task.sleep(for: .milliseconds(milliseconds)) }
 
 /// A whole installation.
 final class Installation: Sendable {
-    /// Long enough for a process that is not disturbed, short enough for a minute to show much.
+    /// The lease in ms: long enough for an undisturbed process, short enough for many expiries in a minute.
     static let lease = 1500
     static let queues: [QueueName] = ["soak-a", "soak-b"].compactMap { QueueName($0) }
 
@@ -95,13 +95,13 @@ final class Installation: Sendable {
     var allWorkers: [SupervisedProcess] { workers + workersOverHTTP }
     var members: [SupervisedProcess] { servers + allWorkers }
 
-    /// Starts all of it.
+    /// Starts all processes.
     ///
     /// - Parameters:
     ///   - directory: for journals, logs and process ids.
     ///   - volume: where Redis keeps its files.
     ///   - configuration: the redis.conf to begin with.
-    ///   - chronicle: gets the faults of the connections.
+    ///   - chronicle: records the faults of the connections.
     init(directory: String, volume: String, configuration: String, _ chronicle: FaultLog) async throws {
         self.directory = directory
         redis = try await PrivateRedisServer.start(
@@ -180,7 +180,7 @@ final class Installation: Sendable {
         return channel.localAddress?.port ?? 0
     }
 
-    /// Sends a command to Redis past all proxies.
+    /// Sends a command to Redis without a proxy.
     @discardableResult
     func command(_ words: String...) async throws -> RedisValue {
         var arguments = RedisArguments()
@@ -188,7 +188,7 @@ final class Installation: Sendable {
         return try await admin.send(.command(arguments))
     }
 
-    /// Whether something holds within so many seconds.
+    /// Whether a condition becomes true within a number of seconds.
     func holds(within seconds: Int, _ condition: () async throws -> Bool) async -> Bool {
         let end = ContinuousClock.now + .seconds(seconds)
         while ContinuousClock.now < end {
@@ -198,7 +198,7 @@ final class Installation: Sendable {
         return false
     }
 
-    /// Ends the processes in order, kills those that do not listen; the names of these.
+    /// Terminates the processes, kills those that do not end, and returns their names.
     func stopMembers() async -> [String] {
         for member in members {
             member.send(.proceed)
@@ -213,7 +213,7 @@ final class Installation: Sendable {
         return stubborn
     }
 
-    /// Ends Redis and the proxies.
+    /// Stops Redis and the proxies.
     func close() async {
         running.cancel()
         _ = await running.result

@@ -1,19 +1,19 @@
-// The judgement: a total queue. What went in came out, nothing else did, and every repetition has its reason.
+// The rules of a run: every pushed job is there once, no other is, and every repetition has a reason.
 
 import FoundationEssentials
 import MartletJobs
 import MartletQueue
 
-/// One rule and what breaks it.
+/// One rule and its breaches.
 struct Finding: Sendable {
     var rule: String
     var breaches: [String]
 }
 
-/// The judgement of a run.
+/// The rules of a run, checked.
 struct Judgement: Sendable {
     private(set) var findings: [Finding] = []
-    /// Handler runs that came although an earlier one of the same job had not been given back.
+    /// The number of handler runs that started although an earlier one of the same job had not been released.
     private(set) var duplicates = 0
     private let evidence: Evidence
 
@@ -44,18 +44,18 @@ struct Judgement: Sendable {
 // MARK: - Jobs
 
 extension Judgement {
-    /// Acknowledged jobs that are nowhere, though nobody deletes any and Redis had written them down.
+    /// Acknowledged jobs that are missing although Redis had written them.
     var lost: [String] { missing.filter { !isHeldBack($0) } }
 
-    /// Acknowledged jobs that Redis had not written down when it was killed.
+    /// Acknowledged jobs that Redis had not yet written when it was killed.
     var heldBack: [String] { missing.filter(isHeldBack) }
 
     private var missing: [String] { evidence.pushes.acked.keys.filter { evidence.jobs[$0] == nil } }
 
-    /// Whether a killed Redis had perhaps not written the push down yet.
+    /// Whether a killed Redis may not have written the push yet.
     ///
-    /// With a sync each second Redis answers before it writes while a sync is under way, for two seconds at most: what was
-    /// answered then is gone when it is killed. On a machine with more to do than it can, a sync takes long.
+    /// With a sync each second Redis answers before it writes while a sync is in progress, for two seconds at most. These
+    /// pushes are lost when it is killed. On an overloaded machine a sync takes long.
     private func isHeldBack(_ id: String) -> Bool {
         guard let at = evidence.pushes.acked[id]?.at else { return false }
         return evidence.faults.contains { $0.kind == "kill-redis" && at >= $0.from - 2500 && at <= $0.to }
@@ -86,8 +86,10 @@ extension Judgement {
         return breaches
     }
 
-    /// The store counts an accepted completion each time, so the count is the number of completed jobs; and each of them
-    /// was completed by the claim that it shows, whose handler returned.
+    /// Differences between counted completions and completed jobs.
+    ///
+    /// The store counts every accepted completion. Each completed job was completed by the claim that it shows, whose handler
+    /// returned.
     private var completions: [String] {
         let completed = evidence.jobs.values.filter { $0.state == .completed }
         var breaches: [String] = []
@@ -110,10 +112,10 @@ extension Judgement {
         }
     }
 
-    /// How many jobs ended in each state.
+    /// The number of jobs in each final state.
     var states: [String: Int] { evidence.jobs.values.reduce(into: [:]) { $0[$1.state.rawValue, default: 0] += 1 } }
 
-    /// Jobs that were given up because their workers were lost too often in a row.
+    /// The number of jobs that failed because too many workers were lost in a row.
     var poisoned: Int { evidence.jobs.values.count { $0.state == .failed && $0.lost > 2 } }
 }
 
@@ -126,7 +128,7 @@ extension Judgement {
         }
     }
 
-    /// Runs that no earlier end explains need a fault of the earlier run's worker, or of Redis, in their window.
+    /// A repeated run needs an earlier end that explains it, or a fault of the earlier worker or of Redis.
     private mutating func repetitions() -> [String] {
         var breaches: [String] = []
         for (id, attempts) in evidence.attempts {
@@ -141,7 +143,7 @@ extension Judgement {
         return breaches
     }
 
-    /// Whether the earlier run ended in a way after which a later one is meant to come.
+    /// Whether a later run follows the earlier one by design.
     private func isNatural(_ earlier: Attempt, before later: Attempt) -> Bool {
         if let end = earlier.end, end <= later.start, let how = earlier.how {
             if ["threw", "snoozed", "stopped:pause", "stopped:shutdown"].contains(how) { return true }
@@ -152,7 +154,7 @@ extension Judgement {
     }
 
     private func hasFault(_ earlier: Attempt, _ later: Attempt) -> Bool {
-        // An older claim starts after a newer one only where its own worker was held up in between.
+        // An older claim starts after a newer one only if its own worker was delayed in between.
         let worker = later.claims < earlier.claims ? later.worker : earlier.worker
         return evidence.faults.contains { fault in
             (fault.subject == "redis" || fault.subject == worker || isBetween(fault.subject, worker))
@@ -165,7 +167,7 @@ extension Judgement {
         worker.hasPrefix("http-") && subject.hasPrefix("server-")
     }
 
-    /// A cancel that was answered with `cancelled` ends a job at once, unless somebody retries it.
+    /// A cancel that was answered with `cancelled` ends a job at once, unless it is retried.
     private var cancelled: [String] {
         evidence.orders.compactMap { order in
             guard order.verb == "cancel", order.status == 200, order.job?.state == "cancelled" else { return nil }

@@ -1,4 +1,4 @@
-// The nemesis: it draws faults by seed, each class once before any comes again, and proves that each took effect.
+// Injects faults by seed, each class once before any repeats, and checks that each took effect.
 
 import FaultInjection
 import FoundationEssentials
@@ -13,19 +13,19 @@ import MartletRedis
     import Darwin
 #endif
 
-/// What does harm, in two lanes side by side: one for processes and Redis, one for connections.
+/// Injects faults in two concurrent sequences: one for processes and Redis, one for connections.
 final class Nemesis: Sendable {
-    /// Classes that hit processes or Redis.
+    /// Classes of faults of processes or Redis.
     static let crude = [
         "kill-worker", "kill-server", "stop-worker", "stop-server", "term-worker", "kill-redis", "restart-redis",
         "sleep-redis", "memory-full", "disk-full", "script-flush",
     ]
-    /// Classes that hit connections.
+    /// Classes of faults of connections.
     static let fine = FaultKind.allCases.map(\.rawValue) + ["partition"]
 
     private let installation: Installation
     private let chronicle: FaultLog
-    /// The volume that can be filled; `nil` where none can be.
+    /// The volume that can be filled; `nil` if there is none.
     private let smallVolume: String?
 
     init(_ installation: Installation, _ chronicle: FaultLog, smallVolume: String?) {
@@ -34,10 +34,10 @@ final class Nemesis: Sendable {
         self.smallVolume = smallVolume
     }
 
-    /// The classes that a whole run must have seen.
+    /// The classes that a complete run has injected.
     var classes: [String] { Self.crude.filter { $0 != "disk-full" || smallVolume != nil } + Self.fine }
 
-    /// Does harm until `end`.
+    /// Injects faults until `end`.
     func run(seed: UInt64, until end: Int) async throws {
         try await withThrowingDiscardingTaskGroup { group in
             let crude = Self.crude.filter { $0 != "disk-full" || smallVolume != nil }
@@ -117,7 +117,7 @@ extension Nemesis {
         chronicle.note("partition", member.name, from: start)
     }
 
-    /// Gives some connections faults of a class until one has happened; the proxies note each.
+    /// Gives some connections faults of a class until one has happened; the proxies record each.
     private func disturb(_ fault: FaultKind, _ choice: Int) async {
         let count = installation.linked.count
         let hit = (0...choice % 3).map { installation.linked[(choice / 3 + $0) % count] }
@@ -168,9 +168,9 @@ extension Nemesis {
         return isFull
     }
 
-    /// Fills the volume until Redis has failed to write its file, then frees it and waits until it is whole again.
+    /// Fills the volume until Redis has failed to write its file, then frees it and waits until Redis has recovered.
     ///
-    /// No other class kills Redis meanwhile: the write in flight when a disk fills is not yet safe.
+    /// No other class kills Redis meanwhile: the write in flight when a disk fills is not yet durable.
     private func fillDisk() async throws -> Bool {
         guard let smallVolume else { return false }
         let path = "\(smallVolume)/fill"
@@ -187,8 +187,8 @@ extension Nemesis {
         if isFull { await nap(1000) }
         try? FileManager.default.removeItem(atPath: path)
         let isWhole = await installation.holds(within: 10) { try await lastWrite() == "ok" }
-        // Redis 7.0 leaves half a command in the middle of a file that it began while it ran, and would not load it
-        // again; a rewrite puts another in its place. Operators are told the same.
+        // Redis 7.0 leaves half a command in a file that it started while it ran, and would not load it again; a rewrite
+        // replaces the file. The guide gives operators the same advice.
         let isRewritten = try await rewriteFile()
         return isFull && isWhole && isRewritten
     }
@@ -214,10 +214,10 @@ extension Nemesis {
     }
 }
 
-// MARK: - Afterwards
+// MARK: - Healing
 
 extension Nemesis {
-    /// Takes every fault back; what was killed runs again.
+    /// Ends every fault and restarts killed processes.
     func heal() async throws {
         for member in installation.members {
             member.proxy?.heal()

@@ -1,4 +1,4 @@
-// Operators: they pause, resume, cancel, retry and reprioritise at random, and write down what they were told.
+// Operators pause, resume, cancel, retry and reprioritise at random, and record the answers.
 
 import FaultInjection
 import FoundationEssentials
@@ -6,13 +6,13 @@ import MartletQueue
 import NIOHTTP1
 import Synchronization
 
-/// One thing that an operator asked of a job.
+/// One request of an operator about a job.
 struct Order: Sendable {
     var verb: String
     var id: String
     var from: Int
     var to: Int
-    /// The status of the answer; `nil` when none came.
+    /// The status of the answer; `nil` without one.
     var status: Int?
     var job: JobAnswer?
 }
@@ -36,7 +36,7 @@ final class Operators: Sendable {
 
     var orders: [Order] { done.withLock { $0 } }
 
-    /// Three of them ask for something a few times a second until `end`.
+    /// Runs three operators, each with a few requests a second, until `end`.
     func run(until end: Int) async {
         await withDiscardingTaskGroup { group in
             for _ in 0..<3 {

@@ -1,4 +1,4 @@
-// Producers: they push over HTTP with keys, write down what they know, and repeat what they don't until they do.
+// Producers push over HTTP with idempotency keys, record the answers, and repeat unknown requests until they are answered.
 
 import FaultInjection
 import FoundationEssentials
@@ -9,18 +9,18 @@ import Synchronization
 
 /// What producers know when a run ends.
 struct Pushes: Sendable {
-    /// Numbers of the jobs that anybody tried to push.
+    /// The numbers of all jobs of which a push was attempted.
     var attempted: Set<Int> = []
-    /// Ids of acknowledged jobs, with their numbers and queues, and when the answer came.
+    /// The acknowledged jobs by id: number, queue, and the time of the answer.
     var acked: [String: (n: Int, queue: QueueName, at: Int)] = [:]
-    /// Requests whose outcome was unknown at least once, and those of them that were answered later.
+    /// The number of requests whose outcome was unknown at least once, and of those that were answered later.
     var unknown = 0
     var resolved = 0
-    /// Requests that were told that nothing happened, at least once.
+    /// The number of requests that were answered as not executed at least once.
     var notExecuted = 0
-    /// Requests without an answer to the end.
+    /// The requests that were never answered.
     var unanswered: [String] = []
-    /// Answers that no server may give.
+    /// Invalid answers.
     var wrong: [String] = []
 }
 
@@ -72,22 +72,22 @@ final class Producers: Sendable {
 
     var pushes: Pushes { state.withLock { $0.pushes } }
 
-    /// An acknowledged job, chosen at random among the latest.
+    /// One of the latest acknowledged jobs.
     func someJob(_ choice: Int) -> (id: String, queue: QueueName)? {
         let recent = latest.withLock { $0 }
         guard !recent.isEmpty else { return nil }
         return recent[choice % recent.count]
     }
 
-    /// How many requests have no answer yet.
+    /// The number of requests without an answer yet.
     private let open = Mutex(0)
     private let latest = Mutex<[(id: String, queue: QueueName)]>([])
 
-    /// Pushes about `rate` jobs a second until `end`, then waits for what is open until `limit`.
+    /// Pushes about `rate` jobs a second until `end`, then waits for open requests until `limit`.
     func run(rate: Int, until end: Int, giveUpAt limit: Int) async {
         await withDiscardingTaskGroup { group in
             while monotonic() < end, !Task.isCancelled {
-                // Nobody waits behind a service that is away for long.
+                // Producers do not pile up requests while the service is unavailable.
                 if open.withLock({ $0 }) > 80 {
                     await nap(100)
                     continue
@@ -134,7 +134,7 @@ final class Producers: Sendable {
             max_retries: behaviour == .never ? 1 : 3)
     }
 
-    /// Sends an order, again and again with the same key, until an answer says what became of it.
+    /// Sends a push repeatedly with the same key until its outcome is known.
     private func deliver(_ order: PushOrder, until limit: Int) async {
         let numbers = order.numbers.map(String.init).joined(separator: ",")
         journal.write("attempt", order.key, "\(monotonic())", numbers)

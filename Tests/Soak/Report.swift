@@ -1,4 +1,4 @@
-// What a run says at its end: figures, faults by class, the rules and what broke them.
+// The report of a run: figures, faults by class, the rules and their breaches.
 
 import ArgumentParser
 import MartletQueue
@@ -7,18 +7,18 @@ import MartletQueue
 struct Report {
     var evidence: Evidence
     var judgement: Judgement
-    /// The classes that must have happened.
+    /// The classes of faults that must have happened.
     var classes: [String]
     /// Processes that had to be killed at the end.
     var stubborn: [String]
     /// Whether a volume could be filled.
     var diskFull: Bool
-    /// From the first push to the last end.
+    /// The seconds from the first push to the end of the last job.
     var seconds: Int
 
     private var counts: [String: Int] { evidence.faults.reduce(into: [:]) { $0[$1.kind, default: 0] += 1 } }
 
-    /// The classes that never happened; with any the run proves nothing.
+    /// The classes that never happened; with any the run is void.
     private var missing: [String] { classes.filter { counts[$0] == nil } }
 
     /// 1 when a rule was broken, 3 when the run is void.
@@ -52,20 +52,20 @@ struct Report {
             ("jobs pushed", "\(pushes.attempted.count)"),
             ("jobs acknowledged", "\(pushes.acked.count)"),
             ("pushes with an unknown outcome", "\(pushes.unknown), of which answered later \(pushes.resolved)"),
-            ("pushes told that nothing happened", "\(pushes.notExecuted), all repeated"),
+            ("pushes answered as not executed", "\(pushes.notExecuted), all repeated"),
             (
-                "what operators asked",
+                "requests of operators",
                 "\(evidence.orders.count), of which unanswered \(evidence.orders.count { $0.status == nil })"
             ),
-            ("how jobs ended", states.joined(separator: ", ")),
-            ("given up after three lost workers", "\(judgement.poisoned)"),
+            ("final states", states.joined(separator: ", ")),
+            ("failed after three lost workers", "\(judgement.poisoned)"),
             ("handler starts", "\(evidence.attempts.values.reduce(0) { $0 + $1.count })"),
             ("repeated by a fault", "\(judgement.duplicates)"),
             ("lost", "\(judgement.lost.count)"),
-            ("answered, unwritten at Redis' death", "\(judgement.heldBack.count)"),
+            ("acknowledged, unwritten at a kill of Redis", "\(judgement.heldBack.count)"),
             ("unexpected", "\(judgement.unexpected.count)"),
             ("audit differences", "\(evidence.audits.reduce(0) { $0 + $1.findings.count + abs($1.ledgerDifference) })"),
-            ("mended by scripts", "\(evidence.audits.reduce(0) { $0 + $1.repaired })"),
+            ("repaired by scripts", "\(evidence.audits.reduce(0) { $0 + $1.repaired })"),
             ("faults", "\(evidence.faults.count) in \(seconds) s"),
         ]
     }

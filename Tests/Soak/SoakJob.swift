@@ -1,4 +1,4 @@
-// The job of a run and the worker process that runs it and writes down every start and end.
+// The job of a run, and the worker process that runs it and records every start and end.
 
 import ArgumentParser
 import FoundationEssentials
@@ -18,7 +18,7 @@ import UnixSignals
     import Darwin
 #endif
 
-/// A job that takes its time and ends as it says.
+/// A job with a given duration and outcome.
 struct SoakJob: Job {
     static let name = "soak"
 
@@ -30,20 +30,20 @@ struct SoakJob: Job {
         case once
         /// Every attempt fails.
         case never
-        /// The first claim asks for a later one.
+        /// The first attempt snoozes.
         case later
     }
 
-    /// The number of the push; no other job of the run has it.
+    /// The number of the push, unique in the run.
     var n: Int
-    /// How long it works, in milliseconds.
+    /// The duration of an attempt, in milliseconds.
     var ms: Int
     var behaviour: Behaviour
 
     struct Failed: Error {}
 }
 
-/// A worker process; its journal is what the run is judged by.
+/// A worker process with a journal.
 struct WorkCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(commandName: "work", abstract: "Run jobs for a soak.")
 
@@ -51,7 +51,7 @@ struct WorkCommand: AsyncParsableCommand {
     @Option var journal: String
     @Option var queues: String
     @Flag(help: "Use the scripts of a later version.") var later = false
-    @Flag(help: "Run jobs with which a worker was lost in processes of their own.") var apart = false
+    @Flag(help: "Run jobs with which a worker was lost in separate processes.") var apart = false
 
     func run() async throws {
         let logger = Logger(label: "soak")
@@ -69,7 +69,7 @@ struct WorkCommand: AsyncParsableCommand {
         ) {
             On(SoakJob.self) { job, context in try await Self.run(job, context, journal) }
         }
-        // In the process of one job nobody else needs Redis.
+        // The process of an isolated job needs no connection to Redis.
         let services: [any Service] = Worker.runsOneJob ? [worker] : [store, worker]
         let group = ServiceGroup(services: services, gracefulShutdownSignals: [.sigterm], logger: logger)
         try await group.run()

@@ -1,18 +1,18 @@
-// Requests to the servers, and what is known after each: an answer, or nothing.
+// Requests to the servers, and their outcome: an answer, or unknown.
 
 import AsyncHTTPClient
 import FoundationEssentials
 import NIOCore
 import NIOHTTP1
 
-/// What came of a request.
+/// The outcome of a request.
 enum Answer: Sendable {
     case status(Int, Data)
-    /// The connection failed or nothing came in time: it may have been done or not.
+    /// The connection failed or timed out; the request may have been executed.
     case nothing
 }
 
-/// The way to the servers.
+/// The HTTP client of the run.
 struct Web: Sendable {
     private let http: HTTPClient
 
@@ -46,7 +46,7 @@ struct Web: Sendable {
     func close() async { try? await http.shutdown() }
 }
 
-/// What servers say of a job or of an item of a bulk push.
+/// The answer about a job or an item of a bulk push.
 struct JobAnswer: Decodable, Sendable {
     var id: String?
     var status: String?
@@ -55,7 +55,7 @@ struct JobAnswer: Decodable, Sendable {
     var stop_requested: String?
 }
 
-/// What servers say of a bulk push, also in a problem.
+/// The answer to a bulk push, also in a problem.
 struct BulkAnswer: Decodable, Sendable {
     var results: [JobAnswer]?
 }

@@ -1,10 +1,10 @@
-// One node of a cluster, for tests of what we say to it.
+// One node of a Redis Cluster, for tests that connect to one.
 
 public import MartletRedis
 
-/// Starts a redis-server in cluster mode that knows no other node; it owns no slot until somebody gives it some.
+/// Starts a redis-server in cluster mode that knows no other node; it owns no slot until it is given some.
 public func clusterNode() async throws -> PrivateRedisServer {
-    // Somebody else may take the port of its bus in the moment between; then another one is tried.
+    // Another process may take the port of its bus meanwhile; then another one is tried.
     for _ in 0..<4 {
         if let node = try? await startNode() { return node }
     }

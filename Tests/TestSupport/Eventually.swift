@@ -1,20 +1,20 @@
-// Waits for a condition with a deadline: what tests do instead of sleeping.
+// Waits for a condition with a deadline; tests use it instead of sleeping.
 
 /// A condition did not become true in time.
 public struct NeverHappened: Error, CustomStringConvertible {
-    /// What was waited for, and how long.
+    /// The condition and the limit.
     public let description: String
 
-    /// A failure that says `description`.
+    /// Creates a failure with this description.
     public init(description: String) { self.description = description }
 }
 
 /// Polls `condition` every few milliseconds until it is true.
 ///
 /// - Parameters:
-///   - limit: how long to wait.
-///   - what: what is waited for; the failure says it.
-///   - condition: looks once.
+///   - limit: the deadline.
+///   - what: a description of the condition for the failure.
+///   - condition: checks once.
 /// - Throws: ``NeverHappened``, or what `condition` throws.
 public func eventually(
     within limit: Duration = .seconds(5), _ what: String, _ condition: () async throws -> Bool

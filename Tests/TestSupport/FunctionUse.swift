@@ -1,6 +1,6 @@
 // Whether tests call functions as such or as scripts by digest, as on a server without functions.
 //
-// MARTLET_TEST_SCRIPTS: anything but nothing has the stores of tests call scripts.
+// MARTLET_TEST_SCRIPTS: any value except the empty one makes the stores of tests call scripts.
 
 import FoundationEssentials
 public import MartletRedis
@@ -8,10 +8,10 @@ public import MartletRedis
 /// Whether the stores of tests call scripts instead of functions.
 private let testsUseScripts = ProcessInfo.processInfo.environment["MARTLET_TEST_SCRIPTS"]?.isEmpty == false
 
-/// The command in which a script's calls are counted.
+/// The command that script calls are counted under.
 public let callCommand = testsUseScripts ? "evalsha" : "fcall"
 
-/// The command with which a server gets a script that it does not know.
+/// The command that loads an unknown script.
 public let loadCommand = testsUseScripts ? "eval" : "function|load"
 
 extension RedisConfiguration {
@@ -24,6 +24,6 @@ extension RedisConfiguration {
 }
 
 extension RedisFunction {
-    /// The word by which a call of it is known on the wire.
+    /// The text that identifies a call of it on the wire.
     public var mark: String { testsUseScripts ? script.sha1 : name }
 }

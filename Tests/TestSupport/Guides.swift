@@ -8,12 +8,12 @@ public struct GuideBlock: Sendable, CustomStringConvertible {
     public let page: String
     /// The line of the opening fence, from 1.
     public let line: Int
-    /// What stands behind the fence: `swift`, `sh`, `json`.
+    /// The language of the fence: `swift`, `sh`, `json`.
     public let language: String
-    /// The lines, without the indentation that all of them share.
+    /// The lines, without their common indentation.
     public let lines: [String]
 
-    /// Where the block stands.
+    /// The page and line of the block.
     public var description: String { "\(page):\(line)" }
 }
 
@@ -90,7 +90,7 @@ public enum Guides {
         return found
     }
 
-    /// Takes away the indentation that all lines share, and blanks at the ends of lines.
+    /// Removes the common indentation and trailing blanks.
     public static func withoutSharedIndentation(_ lines: [String]) -> [String] {
         let filled = lines.filter { !$0.allSatisfy { $0 == " " } }
         let shared = filled.map { $0.prefix { $0 == " " }.count }.min() ?? 0

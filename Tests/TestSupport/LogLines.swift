@@ -1,20 +1,20 @@
-// What was logged while a test ran.
+// Records the log lines of a test.
 
 public import Logging
 import Synchronization
 
-/// Keeps log lines, each as its message and its sorted metadata.
+/// Records log lines, each as its message and its sorted metadata.
 public final class LogLines: Sendable {
     private let lines = Mutex<[String]>([])
     private let level: Logger.Level
 
-    /// Keeps the lines from `level` on.
+    /// Records lines of `level` and above.
     public init(_ level: Logger.Level = .info) { self.level = level }
 
     /// All lines so far.
     public var all: [String] { lines.withLock { $0 } }
 
-    /// A logger whose lines are kept.
+    /// A logger whose lines are recorded.
     public var logger: Logger { Logger(label: "lines") { _ in Handler(owner: self, logLevel: self.level) } }
 
     private struct Handler: LogHandler {

@@ -1,18 +1,18 @@
-// Makes up flat payloads by seed: plain ones, ones at the limits, and ones that are hardly JSON any more.
+// Generates flat payloads by seed: plain ones, ones at the limits, and nearly invalid ones.
 
 import FaultInjection
 
-/// Dice for what payloads are made of; the same seed rolls the same payloads.
+/// Random values for payloads; the same seed gives the same payloads.
 public struct PayloadDice {
     private var random: SeededRandom
 
-    /// The dice of a seed.
+    /// Creates the values of a seed.
     public init(seed: UInt64) { random = SeededRandom(seed) }
 
     /// A number below `limit`.
     public mutating func below(_ limit: Int) -> Int { Int.random(in: 0..<limit, using: &random) }
 
-    /// True once in so many rolls.
+    /// True once in this many calls.
     public mutating func once(in count: Int) -> Bool { below(count) == 0 }
 
     /// One of `choices`.
@@ -33,7 +33,7 @@ extension PayloadDice {
         }
     }
 
-    /// A number, seldom one that JSON cannot say.
+    /// A number, rarely one that JSON cannot express.
     public mutating func double() -> Double {
         switch below(8) {
         case 0: Double(below(2000) - 1000)
@@ -45,7 +45,7 @@ extension PayloadDice {
         }
     }
 
-    /// A text: of any letters, of those that JSON escapes, composed and decomposed ones among them.
+    /// A text with arbitrary characters, also those that JSON escapes, composed and decomposed.
     public mutating func text() -> String {
         let length = one(of: [0, 1, 2, 5, 15, 16, 40])
         let isSimple = once(in: 2)
@@ -72,9 +72,9 @@ extension PayloadDice {
 // MARK: - JSON
 
 extension PayloadDice {
-    /// The text of an object with some of these fields; missing, doubled, strange and foreign ones among them.
+    /// The text of an object with some of these fields, and missing, repeated, invalid and unknown ones.
     ///
-    /// - Parameter names: the fields of the type that is to be read, each with a value that fits it.
+    /// - Parameter names: the fields of the type to read, each with a valid value.
     public mutating func object(_ names: [(name: String, fitting: String)]) -> [UInt8] {
         var fields: [String] = []
         let isWild = once(in: 4)
@@ -92,7 +92,7 @@ extension PayloadDice {
 
     private mutating func blank() -> String { once(in: 6) ? one(of: [" ", "\n", "\t", "\r\n", "  "]) : "" }
 
-    /// A value of JSON or what looks like one.
+    /// A JSON value, or something similar.
     public mutating func token() -> String {
         switch below(10) {
         case 0: one(of: ["true", "false", "null", "True", "nul", "[]", "{}", "[1]", "{\"a\":1}", "", "'a'", "NaN"])
@@ -106,7 +106,7 @@ extension PayloadDice {
         }
     }
 
-    /// A text in quotes, as it stands where nothing must be escaped.
+    /// A quoted text without escapes.
     public mutating func quoted(_ text: String) -> String {
         guard text.utf8.contains(where: { $0 < 0x20 || $0 == 0x22 || $0 == 0x5C }), !once(in: 10) else {
             return "\"\(text)\""
@@ -137,7 +137,7 @@ extension PayloadDice {
         return "\"\(parts.joined())\""
     }
 
-    /// Digits with all that may come between, before and behind.
+    /// Digits with signs, fractions and exponents, also invalid ones.
     private mutating func number() -> String {
         func digits(_ dice: inout PayloadDice) -> String {
             let count = dice.one(of: [0, 1, 1, 2, 3, 9, 17, 18, 19, 20, 25])
@@ -151,7 +151,7 @@ extension PayloadDice {
         return sign + digits(&self) + fraction + exponent
     }
 
-    /// The bytes with a mistake: cut off, changed, left out or put in.
+    /// The bytes with a mistake: truncated, changed, removed or inserted.
     private mutating func broken(_ bytes: [UInt8]) -> [UInt8] {
         var bytes = bytes
         for _ in 0...below(2) {

@@ -1,4 +1,4 @@
-// Real redis-servers for tests: one that all tests of a process share, and fresh ones for tests that break theirs.
+// Real redis-servers for tests: one shared by all tests of a process, and separate ones for tests that break theirs.
 
 import FoundationEssentials
 public import MartletRedis
@@ -14,7 +14,7 @@ import Synchronization
 
 /// The one redis-server of a test process.
 ///
-/// It is started by the first test that asks for it and ends with the process.
+/// The first test that uses it starts it; it ends with the process.
 public enum SharedRedis {
     private static let starting = Task { try await startServer() }
 
@@ -31,7 +31,7 @@ public enum SharedRedis {
 
     private static func startServer() async throws -> PrivateRedisServer {
         let directory = temporaryDirectory("shared")
-        // The process may end without running any of our code; the server dies with it in any case.
+        // The process may end without running any code; the server ends with it in any case.
         atexit { TemporaryDirectories.removeAll() }
         return try await PrivateRedisServer.start(
             directory: directory, options: ["--hash-max-listpack-value", "1024", "--appendonly", "no"])
@@ -43,7 +43,7 @@ public func uniquePrefix() -> String {
     "t" + UUID().uuidString.filter { $0 != "-" }.lowercased().prefix(12)
 }
 
-/// The path of a fresh directory with a short name; it is removed when the process ends in order.
+/// Creates a directory with a short name; it is removed when the process exits normally.
 public func temporaryDirectory(_ purpose: String = "test") -> String {
     let path = "/tmp/martlet-\(purpose)-\(getpid())-\(UUID().uuidString.prefix(8).lowercased())"
     try? FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)

@@ -1,4 +1,4 @@
-// A store of its own for each test, on a real redis-server, audited when the test ends.
+// A separate store for each test, on a real redis-server, audited when the test ends.
 
 import Foundation
 public import Logging
@@ -7,13 +7,13 @@ public import MartletQueue
 public import MartletRedis
 public import Testing
 
-/// A store with its own prefix, and a look behind it.
+/// A store with its own prefix, and direct access to Redis.
 public struct QueueHarness: Sendable {
     /// The store.
     public let store: JobStore
-    /// The store as workers reach it: behind the faults that the environment asks for, otherwise ``store``.
+    /// The store as workers use it: behind the faults set by the environment, otherwise ``store``.
     public let far: JobStore
-    /// A second connection, for what no client of ours does.
+    /// A second connection, for raw commands.
     public let redis: RedisClient
     /// The prefix of all its keys.
     public let prefix: String
@@ -35,14 +35,14 @@ public struct QueueHarness: Sendable {
     /// The key of a queue.
     public func key(_ name: String, queue: String = "q") -> String { "\(prefix):{\(queue)}:\(name)" }
 
-    /// Moves the clock of a queue's scripts by so much, counted from the real time.
+    /// Sets the offset of a queue's clock from the real time.
     public func setClock(_ offset: Duration, queue name: String = "q") async throws {
         try await queue(name).create()
         let milliseconds = offset.components.seconds * 1000 + offset.components.attoseconds / 1_000_000_000_000_000
         try await command("HSET", key("meta", queue: name), "offset", "\(milliseconds)")
     }
 
-    /// Claims as `worker`, with a number that rises by itself.
+    /// Claims as `worker`, with increasing call numbers.
     public func claim(_ upTo: Int = 1, from queue: Queue, worker: String = "w") async throws -> [ClaimedJob] {
         let number = Int(Date().timeIntervalSince1970 * 1_000_000)
         return try await queue.claim(ClaimRequest(worker: worker, number: number, upTo: upTo)).jobs
@@ -52,12 +52,12 @@ public struct QueueHarness: Sendable {
 /// The body of a test that uses a store.
 public typealias StoreTest = @concurrent @Sendable (QueueHarness) async throws -> Void
 
-/// A logger that says nothing.
+/// A logger without output.
 public let noLogger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
 
 /// Runs a test with a store of its own on the shared server; ends with the audit of every queue.
 ///
-/// The faults that the environment asks for hit ``QueueHarness/far`` alone.
+/// The faults set by the environment affect only ``QueueHarness/far``.
 public func withStore(
     logger: Logger = noLogger, sourceLocation: SourceLocation = #_sourceLocation, _ body: StoreTest
 ) async throws {
@@ -67,9 +67,9 @@ public func withStore(
     }
 }
 
-/// The same on a server of the test's own, without faults but its own.
+/// The same on the test's own server, without faults of the environment.
 ///
-/// - Parameter commandTimeout: how long its commands may take, where that is not what is tested.
+/// - Parameter commandTimeout: the timeout of commands; by default that of users.
 public func withStore(
     url: String, commandTimeout: Duration? = nil, logger: Logger = noLogger,
     sourceLocation: SourceLocation = #_sourceLocation, _ body: StoreTest
@@ -77,10 +77,10 @@ public func withStore(
     try await TestConnections(near: url, far: nil, commandTimeout: commandTimeout).run(logger, sourceLocation, body)
 }
 
-/// Runs a test whose every call meets the faults that the environment asks for; without any, as ``withStore`` does.
+/// Runs a test in which every call is subject to the faults of the environment; without any, like ``withStore``.
 ///
-/// A call whose outcome a fault left unknown ends the test's body: the audit must be clean even so, and then it begins
-/// again elsewhere. Everything that is answered must be answered rightly.
+/// A call with an unknown outcome ends the test's body; the audit must still be clean, and the test starts again with
+/// another prefix. Every answer must be correct.
 public func withFaultyStore(
     logger: Logger = noLogger, sourceLocation: SourceLocation = #_sourceLocation, _ body: StoreTest
 ) async throws {
@@ -97,13 +97,13 @@ public func withFaultyStore(
                 guard faults.losesReplies, error.isCutShort else { throw error }
             }
         }
-        // So many calls that one of them always meets a fault: the last run shows that it was the fault's doing.
+        // A test with so many calls that one always fails: the last run shows that the faults were the cause.
         proxy.heal()
         try await connections.run(logger, sourceLocation, body)
     }
 }
 
-/// Runs `body` with the proxy that the environment asks for.
+/// Runs `body` with the proxy set by the environment.
 private func withProxy(
     to socketPath: String, salt: Int, _ body: (FaultProxy?) async throws -> Void
 ) async throws {
@@ -148,7 +148,7 @@ private struct TestConnections {
             try await (honest ?? store).waitUntilConnected(within: .seconds(10))
             let result: Result<Void, any Error>
             do { result = .success(try await body(harness)) } catch { result = .failure(error) }
-            // What a fault cut short must be whole as well; what a test found broken says enough already.
+            // After a fault the store must still be consistent; after a failed test the audit adds nothing.
             if direct == nil { try result.get() }
             try await audit(honest ?? store, sourceLocation)
             try result.get()
@@ -158,7 +158,7 @@ private struct TestConnections {
     private func store(_ url: String, _ prefix: String, _ logger: Logger) throws -> JobStore {
         var configuration = try RedisConfiguration.ofTests(url: url)
         if let commandTimeout { configuration.commandTimeout = commandTimeout }
-        // Where replies may be lost nobody waits three seconds for one.
+        // Lost replies are common here, so the timeout is short.
         let isFaulty = url != direct && (direct != nil || url == far)
         if isFaulty, TestFaults.current?.losesReplies == true { configuration.commandTimeout = .milliseconds(700) }
         return JobStore(redis: configuration, prefix: prefix, logger: logger)

@@ -1,20 +1,20 @@
-// A primary and its replica, two real redis-servers, for tests of what replication promises.
+// A primary and its replica, two real redis-servers, for tests of replication.
 
 import Logging
 public import MartletRedis
 import NIOCore
 import NIOPosix
 
-/// Two redis-servers, of which one follows the other.
+/// Two redis-servers, one a replica of the other.
 ///
-/// They speak over the loopback interface, on ports that the system gave out a moment before.
+/// They use the loopback interface, on free ports.
 public struct ReplicaPair: Sendable {
     /// The server that takes writes.
     public let primary: PrivateRedisServer
     /// The server that follows.
     public let replica: PrivateRedisServer
 
-    /// Starts both and waits until the replica has all that the primary has.
+    /// Starts both and waits until the replica is in sync.
     public static func start(options: [String] = []) async throws -> ReplicaPair {
         let primary = try await Self.onFreePort("primary", options)
         let following = [
@@ -30,7 +30,7 @@ public struct ReplicaPair: Sendable {
         return pair
     }
 
-    /// Ends both.
+    /// Stops both.
     public func stop() async {
         replica.unpause()
         await replica.stop()
@@ -38,7 +38,7 @@ public struct ReplicaPair: Sendable {
     }
 
     private static func onFreePort(_ name: String, _ options: [String]) async throws -> PrivateRedisServer {
-        // Somebody else may take the port in the moment between; then another one is tried.
+        // Another process may take the port meanwhile; then another one is tried.
         for _ in 0..<4 {
             let port = try await freePort()
             let started = try? await PrivateRedisServer.start(
@@ -50,7 +50,7 @@ public struct ReplicaPair: Sendable {
     }
 }
 
-/// A port of the loopback interface that nobody listened on a moment ago.
+/// A free port of the loopback interface.
 func freePort() async throws -> Int {
     let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
         .bind(host: "127.0.0.1", port: 0).get()
@@ -59,7 +59,7 @@ func freePort() async throws -> Int {
     return port
 }
 
-/// Sends one command to a server over a connection of its own.
+/// Sends one command to a server over a separate connection.
 @discardableResult
 public func ask(_ server: PrivateRedisServer, _ words: String...) async throws -> RedisValue {
     let client = RedisClient(try RedisConfiguration(url: server.url), logger: noLogger)

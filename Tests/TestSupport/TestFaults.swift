@@ -1,21 +1,21 @@
-// Whole test suites behind a faulty connection: the environment says which class of faults, how often and by which seed.
+// Runs whole test suites behind a faulty connection; the environment sets the class of faults, their rate and the seed.
 
 @_exported public import FaultInjection
 import FoundationEssentials
 public import Testing
 
-/// The faults that this test process is to live with, from `MARTLET_TEST_FAULTS=class:rate:seed`.
+/// The faults of this test process, from `MARTLET_TEST_FAULTS=class:rate:seed`.
 ///
 /// For instance `swallow:0.02:7`. A class is a ``FaultKind``, or `mixed` for all of them.
 public struct TestFaults: Sendable {
     /// The classes.
     public let kinds: [FaultKind]
-    /// Which share of the requests gets one.
+    /// The share of requests with a fault.
     public let rate: Double
-    /// What decides which.
+    /// The seed.
     public let seed: UInt64
 
-    /// What the environment says; `nil` when it says nothing.
+    /// The faults of the environment; `nil` without any.
     public static let current: TestFaults? = {
         guard let text = ProcessInfo.processInfo.environment["MARTLET_TEST_FAULTS"], !text.isEmpty else { return nil }
         guard let faults = TestFaults(text) else {
@@ -39,20 +39,20 @@ public struct TestFaults: Sendable {
         self.seed = seed
     }
 
-    /// Whether a request may stay without its reply.
+    /// Whether a request may remain without a reply.
     public var losesReplies: Bool { !kinds.allSatisfy(\.keepsReplies) }
 
-    /// The dice of one test.
+    /// The random faults of one test.
     func dice(salt: Int) -> FaultDice { FaultDice(kinds, rate: rate, seed: seed &+ UInt64(salt)) }
 }
 
 extension Trait where Self == ConditionTrait {
-    /// A test that needs a faultless connection; `reason` says why.
+    /// Skips a test that needs a connection without faults.
     public static func needsCleanLine(_ reason: Comment) -> Self {
         .enabled(if: TestFaults.current == nil, reason)
     }
 
-    /// A test that needs each of its requests to be executed once; `reason` says why.
+    /// Skips a test that needs each of its requests to be executed once.
     public static func needsSingleRequests(_ reason: Comment) -> Self {
         .enabled(if: TestFaults.current.map { !$0.kinds.contains(.duplicate) } ?? true, reason)
     }

@@ -1,4 +1,4 @@
-// Which thread runs the caller.
+// Identifies the current thread.
 
 #if canImport(Glibc)
     import Glibc
@@ -8,7 +8,7 @@
     import Darwin
 #endif
 
-/// A number of the thread that runs the caller, the same for as long as the thread lives.
+/// A number of the current thread, constant while the thread lives.
 public func thisThread() -> UInt {
     #if canImport(Darwin)
         UInt(bitPattern: pthread_self())
@@ -17,7 +17,7 @@ public func thisThread() -> UInt {
     #endif
 }
 
-/// Computes without pause for so long.
+/// Computes without pause for a duration.
 public func spin(for time: Duration) {
     let end = ContinuousClock.now + time
     while ContinuousClock.now < end {}

@@ -73,7 +73,7 @@ extension Queue {
             var arguments = RedisArguments(index == 0 && info != nil ? worker : "", info ?? "")
             for heartbeat in chunk { heartbeat.append(to: &arguments) }
             if let lease { arguments.append(lease.inMilliseconds) }
-            let part = try HeartbeatReply(await run(.beat, arguments, ids: chunk.map(\.id)))
+            let part = try HeartbeatReply(await run(.heartbeat, arguments, ids: chunk.map(\.id)))
             reply.verdicts += part.verdicts
             reply.stops = part.stops
         }
@@ -92,11 +92,11 @@ extension Heartbeat {
 
 extension HeartbeatReply {
     init(_ value: RedisValue) throws(QueueError) {
-        guard let parts = value.array, parts.count >= 2, let stops = parts[1].int else { throw .broken("beat", value) }
+        guard let parts = value.array, parts.count >= 2, let stops = parts[1].int else { throw .broken("heartbeat", value) }
         self.stops = stops
         verdicts = []
         for part in parts.dropFirst(2) {
-            guard let verdict = HeartbeatVerdict(part) else { throw .broken("beat", part) }
+            guard let verdict = HeartbeatVerdict(part) else { throw .broken("heartbeat", part) }
             verdicts.append(verdict)
         }
     }

@@ -2,7 +2,7 @@
 
 /// One of the scripts: a function of the library.
 package enum QueueScript: Int, CaseIterable, Sendable {
-    case enqueue, turn, beat, sweep, control, configure, read, audit, repair, remove
+    case enqueue, turn, heartbeat, sweep, control, configure, read, audit, repair, remove
     /// Not part of a queue: their keys are in other slots.
     case global, register
     case permissions
@@ -16,7 +16,7 @@ package enum QueueScript: Int, CaseIterable, Sendable {
     /// The flags that Redis receives: whether it may run while memory is full, and whether it only reads.
     var flags: [String] {
         switch self {
-        case .turn, .beat, .sweep, .control, .configure, .repair, .remove: ["allow-oom"]
+        case .turn, .heartbeat, .sweep, .control, .configure, .repair, .remove: ["allow-oom"]
         case .read, .audit, .permissions: ["no-writes"]
         case .enqueue, .global, .register: []
         }
@@ -30,7 +30,7 @@ package enum ScriptFile: String, CaseIterable, Sendable {
     case runtime, values, order, hooks, events, changes, places, dues, plan, wake, locate, finish, promote, attempts,
         claims
     case homes
-    case enqueue, turn, beat, sweep, control, configure, read, audit, repair, remove, global, permissions
+    case enqueue, turn, heartbeat, sweep, control, configure, read, audit, repair, remove, global, permissions
 
     /// The file's text.
     package var source: [UInt8] {
@@ -53,7 +53,7 @@ package enum ScriptFile: String, CaseIterable, Sendable {
         case .homes: PackageResources.homes_lua
         case .enqueue: PackageResources.enqueue_lua
         case .turn: PackageResources.turn_lua
-        case .beat: PackageResources.beat_lua
+        case .heartbeat: PackageResources.heartbeat_lua
         case .sweep: PackageResources.sweep_lua
         case .control: PackageResources.control_lua
         case .configure: PackageResources.configure_lua

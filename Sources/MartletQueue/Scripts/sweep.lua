@@ -85,8 +85,8 @@ local function forget_tombs(q)
     return #buried
 end
 
--- Workers that have been silent for an hour; a few at a time, from where the last sweep stopped. Who claims but does not
--- beat under this name is noted with the number of its last claim, and forgotten when an hour later it still has that one.
+-- Removes workers that have been silent for an hour; a few at a time, from where the last sweep stopped. A worker that claims
+-- without heartbeats is noted with the number of its last claim, and removed when it still has that number an hour later.
 local function forget_workers(q, cursor)
     local page = call('HSCAN', q.keys.workers, cursor, 'COUNT', 50)
     for i = 1, #page[2], 2 do
@@ -105,7 +105,7 @@ local function forget_workers(q, cursor)
     write(q, 'HSET', q.keys.meta, 'workers_cursor', page[1])
 end
 
--- A claim writes no time: whoever never beat here is remembered from now on and goes an hour later.
+-- A claim writes no time: a worker without a heartbeat is noted now and removed an hour after its last claim.
 local function note_claimers(q, cursor)
     local page = call('HSCAN', q.keys.claims, cursor, 'COUNT', 50)
     for i = 1, #page[2], 2 do

@@ -78,7 +78,7 @@ private let content = OriginContent(
         }
     }
 
-    @Test func `a wait names the job at once, and what happened when the time is over`() async throws {
+    @Test func `a wait prints the job at once, and its state at the timeout`() async throws {
         try await TestStack.with(content) { stack in
             try await stack.serve()
             let waiting = try await stack.martlet("enqueue", "greet", "--wait", "--wait-seconds", "2500ms")
@@ -98,7 +98,7 @@ private let content = OriginContent(
         }
     }
 
-    @Test func `a job whose type no worker knows is named while it waits`() async throws {
+    @Test func `a wait reports a job whose type no worker knows`() async throws {
         try await TestStack.with(content) { stack in
             try await stack.serve()
             try stack.work(["WORKER_QUEUES": "default=2"])
@@ -124,7 +124,7 @@ private let content = OriginContent(
         }
     }
 
-    @Test func `settings of a queue are set one by one, and halves of a retention stay`() async throws {
+    @Test func `settings of a queue are set one by one, and the other half of a retention is kept`() async throws {
         try await TestStack.with(content) { stack in
             try await stack.serve()
             let set = try await stack.martlet(
@@ -153,7 +153,7 @@ private let content = OriginContent(
         }
     }
 
-    @Test func `a role that is none is answered with those that are`() async throws {
+    @Test func `an unknown role is answered with the known ones`() async throws {
         try await TestStack.with(content) { stack in
             let result = try await stack.martlet("token", "x", "--role", "boss")
             #expect(result.status == 64)

@@ -13,7 +13,7 @@ private let content = OriginContent(
     files: (0..<3).map { OriginFile(name: "f\($0).bin", size: 2000, seed: UInt64($0)) }, bytesPerSecond: 1 << 30)
 
 @Suite(.serialized) struct CommandTests {
-    @Test func `answers come as a table, as JSON and as lines of JSON, without colour in a pipe`()
+    @Test func `answers are a table, JSON or lines of JSON, without colour in a pipe`()
         async throws
     {
         try await TestStack.with(content) { stack in
@@ -57,7 +57,7 @@ private let content = OriginContent(
         }
     }
 
-    @Test func `exit codes tell what happened`() async throws {
+    @Test func `exit codes follow the outcome`() async throws {
         try await TestStack.with(content) { stack in
             try await stack.serve()
             let away = try await stack.martlet("stats", environment: ["MARTLET_SERVER": "http://127.0.0.1:1"])
@@ -144,7 +144,7 @@ private let content = OriginContent(
         }
     }
 
-    @Test func `a repair says what it would do, does it when told to, and leaves nothing to find`() async throws {
+    @Test func `a repair shows what it would do, does it on request, and leaves no findings`() async throws {
         try await TestStack.with(content) { stack in
             try await stack.serve()
             let id = try await stack.add("f0.bin")
@@ -163,7 +163,7 @@ private let content = OriginContent(
         }
     }
 
-    @Test func `a server with tokens asks for them`() async throws {
+    @Test func `a server with tokens requires them`() async throws {
         try await TestStack.with(content) { stack in
             let token = try await stack.martlet("token", "ops", "--role", "read", "-o", "json")
             let line = try #require(token.json["line"].string)
@@ -205,7 +205,7 @@ private let content = OriginContent(
         }
     }
 
-    @Test func `a second signal ends a worker at once, and its job goes on elsewhere`() async throws {
+    @Test func `a second signal ends a worker at once, and its job continues elsewhere`() async throws {
         let slow = OriginContent(
             files: [OriginFile(name: "slow.bin", size: 3 << 20, seed: 1)], bytesPerSecond: 1 << 20)
         try await TestStack.with(slow) { stack in

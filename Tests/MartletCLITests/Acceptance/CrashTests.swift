@@ -43,7 +43,7 @@ extension TestStack {
 }
 
 @Suite(.serialized) struct CrashTests {
-    @Test func `a download goes on elsewhere when its worker is killed, and fetches no more than a checkpoint again`()
+    @Test func `a download continues elsewhere when its worker is killed, and fetches at most one checkpoint again`()
         async throws
     {
         try await TestStack.with(slowContent()) { stack in
@@ -100,7 +100,7 @@ extension TestStack {
         }
     }
 
-    @Test func `a worker that was stopped for most of its lease goes on, and nothing is charged nor fetched again`()
+    @Test func `a worker that was stopped for most of its lease continues, and nothing is charged or fetched again`()
         async throws
     {
         try await TestStack.with(slowContent()) { stack in
@@ -113,7 +113,7 @@ extension TestStack {
                 return try #require(job.leaseUntil).timeIntervalSince(job.readAt)
             }
             try await stack.untilCheckpoint(id, bytes: mebibyte)
-            try await stack.until("a beat has just extended the lease") { try await left() > 4.5 }
+            try await stack.until("a heartbeat has just extended the lease") { try await left() > 4.5 }
             worker.send(SIGSTOP)
             // 60 % of a lease, as Redis' clock has it; sweeps look at the job meanwhile.
             try await stack.until("most of the lease has passed") { try await left() < 1.5 }
@@ -155,7 +155,7 @@ extension TestStack {
         }
     }
 
-    @Test func `a job whose cancel was answered is never started again, whatever becomes of its worker`()
+    @Test func `a cancelled job is never started again, whatever happens to its worker`()
         async throws
     {
         try await TestStack.with(slowContent()) { stack in

@@ -7,7 +7,7 @@ import Testing
 @testable import MartletCLI
 
 @Suite struct DemoTests {
-    @Test(.timeLimit(.minutes(2))) func `the demonstration ends with the line that everybody waits for`() async throws {
+    @Test(.timeLimit(.minutes(2))) func `the demonstration ends with its result line`() async throws {
         let log = "/tmp/martlet-demotest-\(UUID().uuidString)"
         defer { try? FileManager.default.removeItem(atPath: log) }
         let demo = try Subprocess(

@@ -67,7 +67,7 @@ private final class Dev: Sendable {
         await third.process.stop()
     }
 
-    @Test func `what Redis keeps is for nobody else, also in a directory that was there`() async throws {
+    @Test func `the files of Redis are private, also in an existing directory`() async throws {
         let scratch = temporaryDirectory("dev")
         let data = scratch + "/data"
         defer { try? FileManager.default.removeItem(atPath: scratch) }
@@ -88,7 +88,7 @@ private final class Dev: Sendable {
         await dev.process.stop()
     }
 
-    @Test func `Ctrl-C is answered with what is waited for, and a second one ends it at once`() async throws {
+    @Test func `Ctrl-C prints what is waited for, and a second one ends it at once`() async throws {
         let content = OriginContent(
             files: [OriginFile(name: "slow.bin", size: 64 << 20, seed: 1)], bytesPerSecond: 1 << 20)
         let origin = try await OriginServer.start(content)

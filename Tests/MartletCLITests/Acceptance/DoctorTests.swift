@@ -10,7 +10,7 @@ import Testing
 private let nothing = OriginContent(files: [], bytesPerSecond: 1)
 
 @Suite(.serialized) struct DoctorTests {
-    @Test func `every setting that the guide names is looked at, and what differs is told with its remedy`()
+    @Test func `every setting of the guide is checked, and differences are reported with advice`()
         async throws
     {
         try await TestStack.with(nothing) { stack in
@@ -30,7 +30,7 @@ private let nothing = OriginContent(files: [], bytesPerSecond: 1)
         }
     }
 
-    @Test func `the order of texts is told, and no order is a fault`() async throws {
+    @Test func `the sort order of Redis is reported, and none is a fault`() async throws {
         try await TestStack.with(nothing) { stack in
             let check = try await stack.doctor("locale")
             #expect(check["result"].string == "ok")
@@ -43,7 +43,7 @@ private let nothing = OriginContent(files: [], bytesPerSecond: 1)
                 == "en_US.UTF-8: texts compare by a language, ids by bytes all the same")
     }
 
-    @Test func `a value that cannot be read says so`() async throws {
+    @Test func `a value that cannot be read is reported as such`() async throws {
         try await TestStack.with(nothing) { stack in
             try await stack.command("ACL", "SETUSER", "default", "-config")
             for name in ["no-appendfsync-on-rewrite", "maxmemory", "busy-reply-threshold"] {
@@ -54,7 +54,7 @@ private let nothing = OriginContent(files: [], bytesPerSecond: 1)
         }
     }
 
-    @Test func `a wrong password is called one, and the settings are shown`() async throws {
+    @Test func `a wrong password is reported as such, and the settings are shown`() async throws {
         try await TestStack.with(nothing) { stack in
             try await stack.command("ACL", "SETUSER", "m", "reset", "on", ">right", "~*", "+@all")
             let url = "unix://\(stack.redis.socketPath)?user=m&password=wrong-canary"

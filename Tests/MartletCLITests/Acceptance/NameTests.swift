@@ -10,7 +10,7 @@ import Testing
 @testable import MartletCLI
 
 @Suite(.serialized) struct NameTests {
-    @Test func `downloads that want one name all complete, and one that must not is tried again under another`()
+    @Test func `downloads with the same name all complete, and a refused one is retried under another name`()
         async throws
     {
         let content = OriginContent(

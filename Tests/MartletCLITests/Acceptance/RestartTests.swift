@@ -32,7 +32,7 @@ private func files(_ count: Int, size: Int, bytesPerSecond: Int) -> OriginConten
         }
     }
 
-    @Test func `a pause of all queues outlives a restart of everything`() async throws {
+    @Test func `a pause of all queues survives a restart of everything`() async throws {
         try await TestStack.with(files(4, size: 50_000, bytesPerSecond: 10_000_000)) { stack in
             let server = try await stack.serve()
             let worker = try stack.work()

@@ -15,7 +15,7 @@ import Testing
         bytesPerSecond: 2000)
 
     @Test(arguments: [1, 2])
-    func `many downloads of a slow host at high priority keep nobody waiting`(workers: Int) async throws {
+    func `many downloads of a slow host at high priority do not block others`(workers: Int) async throws {
         let fast = OriginContent(
             files: [OriginFile(name: "honest.bin", size: 100_000, seed: 99)], bytesPerSecond: 1 << 30)
         let honest = try await OriginServer.start(fast)

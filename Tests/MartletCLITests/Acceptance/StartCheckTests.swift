@@ -18,7 +18,7 @@ import Testing
 private let nothing = OriginContent(files: [], bytesPerSecond: 100 << 20)
 
 @Suite(.serialized) struct StartCheckTests {
-    @Test func `a Redis that throws keys away is refused by servers and workers, and doctor says so`() async throws {
+    @Test func `a Redis that evicts keys is refused by servers and workers, and reported by doctor`() async throws {
         try await TestStack.with(nothing) { stack in
             try await stack.command("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
             for command in ["serve", "work"] {
@@ -34,7 +34,7 @@ private let nothing = OriginContent(files: [], bytesPerSecond: 100 << 20)
     }
 
     /// Rows 26 and 47.
-    @Test func `a Redis that keeps nothing is a warning in the log and in the verbose answer`() async throws {
+    @Test func `a Redis without persistence is a warning in the log and in the verbose answer`() async throws {
         try await TestStack.with(nothing) { stack in
             try await stack.command("CONFIG", "SET", "appendonly", "no")
             try await stack.serve()
@@ -54,7 +54,7 @@ private let nothing = OriginContent(files: [], bytesPerSecond: 100 << 20)
         ["-zadd"], ["-zrem"], ["-hset"], ["-time"], ["-unlink"], ["-blpop"], ["-@scripting"],
         ["resetkeys", "~other:*"],
     ])
-    func `a user who may not do what the scripts do is refused before a script runs`(_ rules: [String]) async throws {
+    func `a user without the permissions of the scripts is refused before a script runs`(_ rules: [String]) async throws {
         try await TestStack.with(nothing) { stack in
             try await stack.allow(["~*", "+@all"] + rules)
             let result = try await stack.martlet("work", environment: ["REDIS_URL": stack.userURL])
@@ -68,7 +68,7 @@ private let nothing = OriginContent(files: [], bytesPerSecond: 100 << 20)
     }
 
     /// Rows 51 and 140.
-    @Test func `the user that the guide makes may do all that is needed, and nothing to the server`() async throws {
+    @Test func `the user of the guide has all needed permissions, and none on the server`() async throws {
         try await TestStack.with(nothing) { stack in
             let rules =
                 "~martlet:* +@read +@write -@dangerous +@scripting +@connection +info +config|get +time"
@@ -94,7 +94,7 @@ private let nothing = OriginContent(files: [], bytesPerSecond: 100 << 20)
         }
     }
 
-    @Test func `the keys of another environment are refused, and one's own are marked`() async throws {
+    @Test func `the keys of another environment are refused, and own keys are marked`() async throws {
         try await TestStack.with(nothing) { stack in
             let staging = ["REDIS_ENVIRONMENT": "staging"]
             try await stack.serve(staging)
@@ -134,7 +134,7 @@ private let nothing = OriginContent(files: [], bytesPerSecond: 100 << 20)
         }
     }
 
-    @Test func `a password that is refused is waited for, not printed, and works once it is right`() async throws {
+    @Test func `a refused password is retried, not printed, and works once it is correct`() async throws {
         try await TestStack.with(nothing) { stack in
             try await stack.command("ACL", "SETUSER", "m", "reset", "on", ">before", "~*", "+@all")
             let server = try stack.start(["serve"], ["REDIS_URL": stack.userURL])
@@ -176,7 +176,7 @@ private let nothing = OriginContent(files: [], bytesPerSecond: 100 << 20)
     }
 
     /// Rows 60 and 61.
-    @Test func `a Redis in cluster mode is refused by servers and workers, and doctor says so`() async throws {
+    @Test func `a Redis in cluster mode is refused by servers and workers, and reported by doctor`() async throws {
         let node = try await clusterNode()
         try await ask(node, "CLUSTER", "ADDSLOTSRANGE", "0", "16383")
         try await TestStack.with(nothing) { stack in
@@ -191,7 +191,7 @@ private let nothing = OriginContent(files: [], bytesPerSecond: 100 << 20)
         await node.stop()
     }
 
-    @Test func `a Redis whose memory is nearly full takes no pushes, and what waits is worked off`() async throws {
+    @Test func `a Redis whose memory is nearly full gets no pushes, and waiting jobs run`() async throws {
         let file = OriginFile(name: "a.bin", size: 100_000, seed: 1)
         try await TestStack.with(OriginContent(files: [file], bytesPerSecond: 100 << 20)) { stack in
             try await stack.serve(["REDIS_MEMORY_LIMIT_PERCENT": "60"])
@@ -216,7 +216,7 @@ private let nothing = OriginContent(files: [], bytesPerSecond: 100 << 20)
     }
 
     /// Rows 26, 35 and 57.
-    @Test func `what was lost is in the verbose answer, with its number and without the queue's name`() async throws {
+    @Test func `losses are in the verbose answer, with their number and without the queue's name`() async throws {
         try await TestStack.with(nothing) { stack in
             try await stack.serve(["STATE_DIRECTORY": stack.directory + "/state"])
             func finding() async throws -> JSONValue? {
@@ -249,14 +249,14 @@ private let nothing = OriginContent(files: [], bytesPerSecond: 100 << 20)
         ("noeviction", Checkup.Result.good), ("allkeys-lru", .bad), ("allkeys-lfu", .bad), ("allkeys-random", .bad),
         ("volatile-lru", .warning), ("volatile-ttl", .warning),
     ])
-    func `only policies that take keys without an end are refused`(_ policy: String, _ result: Checkup.Result) {
+    func `only policies that evict keys without an expiry are refused`(_ policy: String, _ result: Checkup.Result) {
         let check = RedisCheckup.eviction(policy)
         #expect(check.result == result)
         #expect(check.refusesStart == (result == .bad))
     }
 
     @Test(arguments: [["+fcall", "+function|load"], ["+eval", "+evalsha"]])
-    func `the permissions that are asked for are all that a server and a worker need`(_ calling: [String]) async throws
+    func `the checked permissions are all that a server and a worker need`(_ calling: [String]) async throws
     {
         let file = OriginFile(name: "a.bin", size: 100_000, seed: 1)
         try await TestStack.with(OriginContent(files: [file], bytesPerSecond: 100 << 20)) { stack in
@@ -303,7 +303,7 @@ private let nothing = OriginContent(files: [], bytesPerSecond: 100 << 20)
     }
 
     /// Rows 131, 138 and 141 (S4).
-    @Test func `secrets appear in no log, no metric and no answer that nobody asked them of`() async throws {
+    @Test func `secrets appear in no log, no metric and no other answer`() async throws {
         try await TestStack.with(nothing) { stack in
             try await stack.allow(["~*", "+@all"])
             let made = try await stack.martlet("token", "ops", "--role", "admin", "-o", "json")

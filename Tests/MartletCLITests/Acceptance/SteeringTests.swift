@@ -10,7 +10,7 @@ import Testing
 @testable import MartletCLI
 
 @Suite(.serialized) struct SteeringTests {
-    @Test func `no observer ever sees more than three at once, and a limit of six shows within a second`()
+    @Test func `never more than three run at once, and a limit of six takes effect within a second`()
         async throws
     {
         let content = OriginContent(

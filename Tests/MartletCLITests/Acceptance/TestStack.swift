@@ -45,7 +45,7 @@ final class TestStack: Sendable {
     private let processes = Processes()
     private let running: Task<Void, any Error>
 
-    /// Runs `body` in a fresh house; afterwards the audit must be clean.
+    /// Runs `body` in a new installation; afterwards the audit must be clean.
     static func with(
         _ content: OriginContent, _ body: @Sendable (TestStack) async throws -> Void
     ) async throws {
@@ -75,7 +75,7 @@ final class TestStack: Sendable {
     var downloads: Queue { store.queue(.downloads) }
     var filesDirectory: String { directory + "/files" }
 
-    /// The environment of every process of the house.
+    /// The environment of every process of the installation.
     var environment: [String: String] {
         Subprocess.plainEnvironment.merging([
             "REDIS_URL": redis.url, "HTTP_PORT": String(port), "DOWNLOAD__DIRECTORY": filesDirectory,
@@ -103,7 +103,7 @@ final class TestStack: Sendable {
     @discardableResult
     func work(_ extra: [String: String] = [:]) throws -> Subprocess { try start(["work"], extra) }
 
-    /// Starts a process of ours that the house ends.
+    /// Starts a process that ends with the installation.
     func start(_ arguments: [String], _ extra: [String: String] = [:]) throws -> Subprocess {
         let log = "\(directory)/\(arguments[0]).log"
         let process = try Subprocess(
@@ -246,7 +246,7 @@ extension TestStack {
     }
 }
 
-/// The processes that a house has started.
+/// The processes that an installation has started.
 private final class Processes: Sendable {
     private let all = Mutex<[Subprocess]>([])
 

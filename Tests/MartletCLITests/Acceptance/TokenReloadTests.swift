@@ -21,7 +21,7 @@ import Testing
         .found(Data(text.utf8), FileRights(of: "/nowhere"))
     }
 
-    @Test func `a change is acted upon when it is seen twice, or when somebody asks`() {
+    @Test func `a change is applied when it is seen twice, or on request`() {
         let (old, half, new) = (Self.look("old"), Self.look("ne"), Self.look("new"))
         var changes = TokenFileChanges(old)
         let looks = [old, half, new, new, new, old, .absent, .absent].map { changes.next($0, isAsked: false) }
@@ -105,7 +105,7 @@ import Testing
         }
     }
 
-    @Test func `what everybody may write is found on the way through links`() throws {
+    @Test func `a world-writable directory is found on the way through links`() throws {
         let scratch = try ScratchDirectory()
         let file = try scratch.write("x", to: "tokens")
         let link = scratch.path + "/link"
@@ -125,7 +125,7 @@ import Testing
     }
 
     @Test(arguments: ["serve", "work", "dev"])
-    func `SIGHUP ends no process, and one that has nothing to read again says so`(command: String) async throws {
+    func `SIGHUP ends no process, and one without files to reload logs that`(command: String) async throws {
         try await TestStack.with(OriginContent(files: [], bytesPerSecond: 1)) { stack in
             let port = try await LoopbackPort.free()
             let name = command == "work" ? "WORKER_HTTP_PORT" : "HTTP_PORT"

@@ -14,7 +14,7 @@ import Testing
 @testable import MartletCLI
 
 @Suite struct ClientTests {
-    @Test func `the client speaks TLS 1.2 at least`() {
+    @Test func `the client uses TLS 1.2 at least`() {
         #expect(APIClient.configuration.tlsConfiguration?.minimumTLSVersion == .tlsv12)
     }
 
@@ -68,7 +68,7 @@ import Testing
         #expect(failure.message == lines.joined(separator: "\n"))
     }
 
-    @Test func `an ambiguous id asks for the queue, and strangers are named by their status`() {
+    @Test func `an ambiguous id asks for the queue, and unknown problems are named by their status`() {
         let body = Array(#"{"detail":"two queues","code":"ambiguous"}"#.utf8)
         let failure = APIProblem(status: 409, bytes: body).failure(server: "s")
         #expect(failure.code == .failed && failure.message.contains("--queue"))
@@ -76,7 +76,7 @@ import Testing
         #expect(stranger == CommandFailure(.failed, "http://s answered with status 404"))
     }
 
-    @Test func `an unknown outcome says so, names the jobs to ask for, and says what is safe`() {
+    @Test func `an unknown outcome is reported with the jobs to check and what is safe to repeat`() {
         let ids = (1...12).map { "\"j\($0)\"" }.joined(separator: ",")
         let body = #"{"detail":"no reply","code":"outcome-unknown","outcome":"unknown","ids":[\#(ids)]}"#
         let failure = APIProblem(status: 503, bytes: Array(body.utf8)).failure(server: "s")
@@ -89,7 +89,7 @@ import Testing
     }
 
     @Test(arguments: [HTTPMethod.GET, .POST])
-    func `a connection that ends before the answer leaves a write in doubt, but not a read`(
+    func `a connection that ends before the answer makes a write unknown, but not a read`(
         _ method: HTTPMethod
     ) async throws {
         let mute = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
@@ -154,7 +154,7 @@ private final class HangUp: ChannelInboundHandler {
         #expect(OriginPlan.bounds(header, size: 10) == range)
     }
 
-    @Test func `another version of a file is sent whole`() {
+    @Test func `a changed file is sent as a whole`() {
         func plan(_ range: String?, _ ifRange: String?) -> (HTTPResponseStatus, Range<Int>)? {
             let plan = OriginPlan(file: file, range: range, ifRange: ifRange, fault: .none)
             guard case .send(let status, let range, _) = plan else { return nil }

@@ -12,7 +12,7 @@ import Testing
             (["nosuch", "-o", "json"], "nosuch"), (["queue", "nosuch"], "nosuch"), (["queue", "list", "x"], nil),
             (["--version"], nil), (["serve", "--http-port", "0"], nil), ([], nil), (["help", "x"], nil),
         ] as [([String], String?)])
-    func `the word where a command should stand is named`(arguments: [String], word: String?) {
+    func `the word in place of a command is named`(arguments: [String], word: String?) {
         #expect(ProgramRun.unknownCommand(arguments, of: MartletCommand.self) == word)
     }
 

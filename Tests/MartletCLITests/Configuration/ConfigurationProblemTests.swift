@@ -150,7 +150,7 @@ import Testing
     }
 
     @Test(arguments: ["", "{", "[]", "3", "{\"http\": {\"port\": 1},}x"])
-    func `a file that is no object of JSON is refused`(text: String) throws {
+    func `a file that is no JSON object is refused`(text: String) throws {
         let directory = try ScratchDirectory()
         let file = try directory.write(text, to: "c.json")
         let found = problems(file: file)
@@ -185,7 +185,7 @@ import Testing
         ("HTTP_PROXY", "http://proxy:3128"), ("REDIS_PORT", "tcp://10.0.0.1:6379"), ("REDIS_SERVICE_HOST", "10.0.0.1"),
         ("REDIS_PORT_6379_TCP_ADDR", "10.0.0.1"), ("DOWNLOAD_MAX_BYTES", "1"), ("REDIS_URL", "redis://h"),
     ])
-    func `variables of others and both spellings of ours are no warning`(_ name: String, _ value: String) throws {
+    func `variables of other programs and both spellings of settings are no warning`(_ name: String, _ value: String) throws {
         #expect(try ServiceSettings.load(environment: [name: value]).warnings.isEmpty)
     }
 

@@ -84,7 +84,7 @@ struct KeyCase: Sendable, CustomTestStringConvertible {
         #expect(settings.origins.map(\.key.name).sorted() == Settings.all.map(\.name).sorted())
     }
 
-    @Test func `without any source the documented defaults count`() throws {
+    @Test func `without any source the documented defaults apply`() throws {
         let settings = try ServiceSettings.load(environment: [:])
         #expect(settings.redis == RedisSettings(url: "redis://127.0.0.1:6379", prefix: "martlet"))
         #expect(settings.http == HTTPSettings(host: "127.0.0.1", port: 8080, tokensFile: nil))
@@ -103,7 +103,7 @@ struct KeyCase: Sendable, CustomTestStringConvertible {
     }
 
     @Test(arguments: KeyCase.all)
-    func `a key lands in its field from each name in the environment`(test: KeyCase) throws {
+    func `a setting is read from each name in the environment`(test: KeyCase) throws {
         let key = try test.key()
         for name in key.environment {
             let settings = try ServiceSettings.load(environment: [name: test.text])
@@ -115,7 +115,7 @@ struct KeyCase: Sendable, CustomTestStringConvertible {
     }
 
     @Test(arguments: KeyCase.all)
-    func `a key lands in its field from the file`(test: KeyCase) throws {
+    func `a setting is read from the file`(test: KeyCase) throws {
         let directory = try ScratchDirectory()
         let file = try test.file(in: directory)
         let settings = try ServiceSettings.load(environment: [:], file: file)
@@ -126,7 +126,7 @@ struct KeyCase: Sendable, CustomTestStringConvertible {
     }
 
     @Test(arguments: KeyCase.all)
-    func `a key lands in its field from its flag`(test: KeyCase) throws {
+    func `a setting is read from its flag`(test: KeyCase) throws {
         let key = try test.key()
         let flags = try EveryFlag.parse(["--\(key.flagName)", test.text])
         let settings = try ServiceSettings.load(flags.groups, config: flags.config, environment: [:])
@@ -184,7 +184,7 @@ struct KeyCase: Sendable, CustomTestStringConvertible {
         #expect(try ServiceSettings.load(environment: ["REDIS_URL": "redis://h"]).redis.urlFile == nil)
     }
 
-    @Test func `of a file that holds a URL the first line counts, of one with tokens all lines`() throws {
+    @Test func `of a file with a URL the first line is read, of one with tokens all lines`() throws {
         let directory = try ScratchDirectory()
         let file = try directory.write("\n\tredis://:pw@h \r\nchanged in May\n", to: "url")
         #expect(try ServiceSettings.load(environment: ["REDIS_URL_FILE": file]).redis.url == "redis://:pw@h")

@@ -18,7 +18,7 @@ import Testing
     @Test(arguments: [
         "", "-1", "MiB", "1.5", "10Mib", "1e3", "0x10", "99999999TiB", "9223372036854775808", "inf", "1 2",
     ])
-    func `what is no size is refused`(_ text: String) { #expect(Quantity.bytes(text) == nil) }
+    func `an invalid size is refused`(_ text: String) { #expect(Quantity.bytes(text) == nil) }
 
     @Test(arguments: [
         ("90", 90.0), ("0.5", 0.5), ("500ms", 0.5), ("5m", 300), ("1h30m", 5400), ("2d", 172_800), ("1h 5s", 3605),
@@ -27,7 +27,7 @@ import Testing
     func `times take units`(_ text: String, _ seconds: Double) { #expect(Quantity.seconds(text) == seconds) }
 
     @Test(arguments: ["", "-1", "m", "5x", "1m1h", "5m5m", "1e3", "0x10", "nan", "inf", "1h30", " "])
-    func `what is no time is refused`(_ text: String) { #expect(Quantity.seconds(text) == nil) }
+    func `an invalid time is refused`(_ text: String) { #expect(Quantity.seconds(text) == nil) }
 
     @Test func `options and settings take the same`() throws {
         let add = try DownloadCommand.Add.parse(["http://a/", "--max-bytes", "10MiB", "--delay", "5m"])

@@ -53,7 +53,7 @@ import Testing
         #expect(others.isEmpty)
     }
 
-    @Test func `every exit code is told in the help and in the article`() throws {
+    @Test func `every exit code is in the help and in the article`() throws {
         let help = MartletCommand.helpMessage(columns: 200).replacing("\n", with: " ")
         for code: CommandExitCode in [
             .failed, .partial, .timedOut, .authentication, .notFound, .wrongState, .jobFailed, .usage, .unavailable,

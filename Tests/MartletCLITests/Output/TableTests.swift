@@ -35,7 +35,7 @@ private let download = JSONValue.object([
         #expect(written.notes.contains("ATTEMPT"))
     }
 
-    @Test func `columns without anything in them go first, and nobody misses them`() throws {
+    @Test func `empty columns are omitted first`() throws {
         let waiting = JSONValue.object(["id": .string(id), "status": "queued", "priority": 0, "filename": "f.bin"])
         let written = try shown([waiting], DownloadCommand.view, width: 60)
         #expect(written.lines[0].contains("PRIORITY") && !written.lines[0].contains("SPEED"))
@@ -60,7 +60,7 @@ private let download = JSONValue.object([
         }
     }
 
-    @Test func `counts of a queue are lines of their own and JSON of users stays JSON`() throws {
+    @Test func `counts of a queue are separate lines, and JSON of users stays JSON`() throws {
         let queue = try JSONValue(
             #"{"name":"q","paused":false,"jobs":{"queued":1,"active":2},"settings":{"retention":{"failed":{"count":7}}}}"#
                 .utf8)
@@ -75,7 +75,7 @@ private let download = JSONValue.object([
         #expect(other.text == "id       j\npayload  {\"z\":1e400,\"a\":[1,2]}\ntags     x, y\n")
     }
 
-    @Test func `a long value goes on in the next line of a terminal`() throws {
+    @Test func `a long value continues on the next line of a terminal`() throws {
         let written = Written(width: 40)
         try OutputOptions.parse([]).show(.object(["error": .string(reason)]), console: written.console)
         #expect(written.lines.count > 2 && written.lines.allSatisfy { $0.columns <= 40 })
@@ -113,7 +113,7 @@ private let download = JSONValue.object([
             "1e300", "-1e300", "1e400", "9223372036854775807", "9223372036854775808", "-9223372036854775808", "1e-300",
             "0.1", "-0",
         ])
-    func `no number of a server ends the command`(_ number: String) throws {
+    func `no number from a server crashes the command`(_ number: String) throws {
         let names = [
             "progress_percent", "bytes_downloaded", "total_bytes", "speed_bytes_per_second", "eta_seconds", "attempt",
             "priority", "last_seen_seconds", "oldest_wait_seconds",

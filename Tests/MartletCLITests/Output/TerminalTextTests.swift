@@ -35,13 +35,13 @@ private let directions: [Unicode.Scalar] = [
         }
     }
 
-    @Test func `a character that is taken out is spelled where it stood`() {
+    @Test func `a removed character is spelled out in its place`() {
         #expect(TerminalText.clean("a\u{9B}31m\n\tb\u{202E}") == "a\\u{9b}31m\n\tb\\u{202e}")
         #expect(TerminalText.oneLine("a\r\nb\tc\u{1B}[2J") == "a b c\\u{1b}[2J")
     }
 
     @Test(arguments: ["plain", "ü ñ 日本語", "👩‍👩‍👧", "नमस्ते", "مرحبا", "e\u{301}"])
-    func `what people write stays as it is`(_ text: String) {
+    func `ordinary text is unchanged`(_ text: String) {
         #expect(TerminalText.clean(text) == text)
         #expect(TerminalText.oneLine(text) == text)
     }

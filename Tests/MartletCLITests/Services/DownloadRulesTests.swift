@@ -30,7 +30,7 @@ import Testing
         #expect(try source(DownloadRequest(trackID: "x", id: .generate())) != one)
     }
 
-    @Test func `what to do about a taken name travels in the payload`() throws {
+    @Test func `the choice for a taken name is part of the payload`() throws {
         let catalog = try catalog()
         for conflict in MartletHTTP.NameConflict.allCases {
             let plan = try catalog.plan(

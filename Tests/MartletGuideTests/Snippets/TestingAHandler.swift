@@ -17,7 +17,7 @@ struct ImportHandler: JobHandler {
     }
 }
 
-@Test func `an import goes on where it stopped, and stops when it is told to`() async throws {
+@Test func `an import resumes from its checkpoint, and stops on request`() async throws {
     let run = try TestRun(attempt: 2, checkpoint: 100)
     try await run.perform(ImportHandler(), Import(rows: 300))
     #expect(try run.checkpoint() == 300)

@@ -1,4 +1,4 @@
-// What an operation answers, in words: as the reference foretells it, and as the store says it.
+// The reply of an operation as text: as the model predicts it, and as the store gives it.
 
 import FoundationEssentials
 import MartletJobs
@@ -7,7 +7,7 @@ import MartletRedis
 @testable import MartletQueue
 
 extension Model {
-    /// Does the operation and foretells the answer.
+    /// Applies the operation and predicts the reply.
     mutating func perform(_ operation: Operation) -> String {
         hasNewHead = false
         sawEnd = false
@@ -23,11 +23,11 @@ extension Model {
         case .turn(let ends, let request):
             let settled = "\(settle(ends)) stops \(stops)"
             let claimed = claim(request)
-            // What came to wait by the settlements may wake somebody yet.
+            // Jobs queued by the settlements may still wake a worker.
             sawEnd = false
             return settled + "; " + words(claimed)
-        case .beat(let worker, let says, let lease, let beats):
-            return "\(beat(worker, says: says, lease: lease, beats)) stops \(stops)"
+        case .heartbeat(let worker, let info, let lease, let heartbeats):
+            return "\(heartbeat(worker, info: info, lease: lease, heartbeats)) stops \(stops)"
         case .control(let verb, let ids):
             return control(verb, ids.map(\.description)).map { "\($0)" } ?? "refused"
         case .retryWith(let payload, let id): return "\([retry(id.description, with: payload)])"
@@ -85,7 +85,7 @@ extension Model {
             ])
     }
 
-    /// All jobs: those that have not ended by index, then the ended ones, newest first.
+    /// All jobs: the unfinished ones by index, then the finished ones, newest first.
     private var listing: [String] {
         let open: [JobIndex] = [.active, .queued, .delayed, .paused]
         let ended = jobs.filter { $0.value.state.isFinal }
@@ -94,7 +94,7 @@ extension Model {
     }
 }
 
-/// The words of answers, the same for both sides.
+/// The texts of replies, the same for both sides.
 enum Words {
     static func refusal(id: String, terms: String) -> String {
         let isName = (1...128).contains(id.utf8.count) && JobID(id) != nil

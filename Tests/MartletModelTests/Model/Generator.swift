@@ -1,4 +1,4 @@
-// Draws the next operation of a run: mostly what makes sense, often what comes late, twice, or makes none.
+// Generates the next operation of a run: mostly valid ones, often late, repeated or invalid ones.
 
 import FoundationEssentials
 import MartletJobs
@@ -12,19 +12,19 @@ extension SeededRandom {
     mutating func pick<T>(_ choices: [T]) -> T { choices[Int.random(in: 0..<choices.count, using: &self)] }
 }
 
-/// Draws operations by seed, looking at the model to hit what is there.
+/// Generates operations by seed; uses the model to choose existing jobs.
 struct Generator {
     private var random: SeededRandom
     private let withFaults: Bool
-    /// Operations already decided on, for what takes several steps.
+    /// Operations that are already chosen, for sequences of several steps.
     private var planned: [Operation] = []
-    /// How often jobs shall still be claimed and lost, one time after another.
+    /// How often jobs are still to be claimed and lost, one time after another.
     private var lossesToCome = 0
     private var history: [Operation] = []
-    /// Every proof that was ever handed out.
+    /// Every token that was ever handed out.
     private var tokens: [(id: JobID, token: String)] = []
     private var nonces = 0
-    private let ids = Stage.ids.compactMap { JobID($0) }
+    private let ids = RealStore.ids.compactMap { JobID($0) }
     private let workers = ["ann", "bob", "cid"]
 
     init(seed: UInt64, withFaults: Bool = true) {
@@ -33,7 +33,7 @@ struct Generator {
         if random.chance(50), let id = ids.first { planned = Self.lostTooOften(id) }
     }
 
-    /// What chance seldom brings: a job that is given up after its third lost worker, seen so, deleted, and pushed again.
+    /// A sequence that is rare by chance: a job fails after its third lost worker, is read, deleted, and pushed again.
     private static func lostTooOften(_ id: JobID) -> [Operation] {
         let push = Operation.push([NewJob(id: id, digest: "d1", type: "mail", payload: [1])])
         let losses = (1...3).flatMap { number in
@@ -79,10 +79,10 @@ struct Generator {
         case 180..<330: return .claim(claim(model))
         case 330..<450: return .settle(settlements(model))
         case 450..<530: return .turn(random.chance(90) ? settlements(model) : [], claim(model))
-        case 530..<600: return beat(model)
+        case 530..<600: return heartbeat(model)
         case 600..<745:
             let (verb, targets) = (verb(model), targets(model))
-            // Nothing else of a run depends on the payload, so no dice are needed.
+            // Nothing else of a run depends on the payload, so it needs no random choice.
             guard verb == .retry, targets.count == 1, let id = targets.first else { return .control(verb, targets) }
             return .retryWith([UInt8(history.count % 9 + 1)], id)
         case 745..<775: return .configure(settings())
@@ -104,7 +104,7 @@ struct Generator {
         }
     }
 
-    /// A clock that goes on in small steps while somebody sweeps, until leases end without anybody's grace.
+    /// Advances the clock in small steps with sweeps, until leases end without grace.
     private mutating func reaping(_ model: Model) -> Operation {
         let tick = min(4000, max(20, model.lease / 6))
         let held = model.line(.active).compactMap { JobID($0) }
@@ -118,18 +118,18 @@ struct Generator {
     private mutating func swallowed(_ model: Model) -> Operation {
         var inner: Operation
         repeat { inner = draw(model) } while !inner.hasReplyToLose
-        // Whoever lost a reply asks again.
+        // A client that lost a reply repeats the call.
         if random.chance(80) { planned.append(inner) }
         return .swallowed(inner)
     }
 }
 
 extension Operation {
-    /// Whether it is one script's call and surely sends something.
+    /// Whether it is exactly one script call.
     fileprivate var hasReplyToLose: Bool {
         switch self {
         case .push(let jobs), .pushAtomically(let jobs): jobs.allSatisfy { $0.invalidField == nil }
-        case .claim, .settle, .turn, .beat, .control, .retryWith, .sweep: true
+        case .claim, .settle, .turn, .heartbeat, .control, .retryWith, .sweep: true
         default: false
         }
     }
@@ -162,7 +162,7 @@ extension Generator {
         return job
     }
 
-    /// A moment that has passed, comes soon, or is too far away.
+    /// A time in the past, soon, or too far in the future.
     private mutating func moment(_ model: Model) -> Date {
         let wait = random.pick([-1000, 0, 50, 50, 1000, 31_536_000_001])
         return Date(timeIntervalSince1970: Double(model.now + wait) / 1000)
@@ -182,7 +182,7 @@ extension Generator {
         let priorities = ["nan", "inf", "1.5", "0x10", " 7", "1e2", "", "1001", "-1001", "9007199254740993"]
         let delays = ["nan", "@", "@1.5", "-1", "1.5", "31536000001", "1e400", ""]
         switch Int.random(in: 0..<4, using: &random) {
-        case 0: return .pushRaw(id: random.pick(Stage.ids.suffix(4).map { $0 }), terms: random.pick(["", "0 0 0"]))
+        case 0: return .pushRaw(id: random.pick(RealStore.ids.suffix(4).map { $0 }), terms: random.pick(["", "0 0 0"]))
         case 1: return .pushRaw(id: random.pick(ids).description, terms: random.pick(priorities) + " 0 0")
         case 2: return .pushRaw(id: random.pick(ids).description, terms: "0 \(random.pick(delays)) 0")
         default: return .pushRaw(id: random.pick(ids).description, terms: random.pick(["x", "0", "0 0 x", "0 0 -2"]))
@@ -202,7 +202,7 @@ extension Generator {
             nonce: (random.chance(25) ? "in" : "n") + "\(nonces)")
     }
 
-    /// A proof that counts now, one that did once, or one that never did.
+    /// A live token, a spent one, or one that never existed.
     private mutating func proof(_ model: Model) -> (id: JobID, token: String) {
         let live = model.line(.active)
         if !live.isEmpty, random.chance(75) {
@@ -241,17 +241,17 @@ extension Generator {
         }
     }
 
-    private mutating func beat(_ model: Model) -> Operation {
-        let beats = (0..<random.pick([0, 1, 1, 2, 4])).map { _ in
+    private mutating func heartbeat(_ model: Model) -> Operation {
+        let heartbeats = (0..<random.pick([0, 1, 1, 2, 4])).map { _ in
             let (id, token) = proof(model)
-            var beat = Heartbeat(id: id, token: token)
-            if random.chance(30) { beat.progress = JobProgress(completed: Int64(nonces)) }
-            if random.chance(20) { beat.checkpoint = Array("c\(nonces)".utf8) }
-            return beat
+            var heartbeat = Heartbeat(id: id, token: token)
+            if random.chance(30) { heartbeat.progress = JobProgress(completed: Int64(nonces)) }
+            if random.chance(20) { heartbeat.checkpoint = Array("c\(nonces)".utf8) }
+            return heartbeat
         }
-        return .beat(
-            worker: random.pick(workers), says: random.chance(30) ? "{}" : nil,
-            lease: random.chance(15) ? random.pick([50, 2000, 900_000]) : nil, beats)
+        return .heartbeat(
+            worker: random.pick(workers), info: random.chance(30) ? "{}" : nil,
+            lease: random.chance(15) ? random.pick([50, 2000, 900_000]) : nil, heartbeats)
     }
 
     private mutating func verb(_ model: Model) -> ControlVerb {

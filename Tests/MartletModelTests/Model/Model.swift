@@ -1,4 +1,4 @@
-// The reference: what a queue is, in plain values, as the design says it and not as the scripts do it.
+// The reference model: a queue in plain values, written from the design and independent of the scripts.
 
 import MartletJobs
 
@@ -6,9 +6,9 @@ import MartletJobs
 
 /// A queue in plain values.
 ///
-/// Its clock stands still between operations, so that every place, lease and due time is known to the millisecond.
+/// Its clock does not advance between operations, so every position, lease and due time is known to the millisecond.
 struct Model {
-    /// What proves that a worker holds a job, and what is left of it afterwards.
+    /// The claim token of a job, or what is left of it.
     enum Token: Equatable {
         case none, live(String), settled(String), reaped
     }
@@ -25,20 +25,20 @@ struct Model {
         /// The index that holds it, and its score there.
         var index = JobIndex.queued
         var score = 0.0
-        /// The place in line that it left.
+        /// The position that it left.
         var place: Double?
         var claimedAt: Int?
         var claims = 0
         var token = Token.none
         var failures = 0
         var lost = 0
-        /// How many of them were lost before the last accepted checkpoint.
+        /// The number of losses before the last accepted checkpoint.
         var lostBefore = 0
         var error: String?
         var unknownSince: Int?
         var output: [UInt8]?
         var progress: String?
-        /// When what people see of it last changed, where nothing else says so.
+        /// When the visible state last changed, unless other fields show it.
         var changedAt: Int?
         var checkpoint: [UInt8]?
         var wanted: (stop: StopReason, since: Int)?
@@ -55,11 +55,11 @@ struct Model {
             }
         }
 
-        /// Those that count towards poison.
+        /// The losses that count towards poison.
         var lostInARow: Int { max(0, lost - lostBefore) }
         var storedLost: String { lostBefore > 0 ? "\(lost) \(lostBefore)" : "\(lost)" }
 
-        /// The token as it is stored, but for the star.
+        /// The token as it is stored, without the star.
         var storedToken: String? {
             switch token {
             case .none: nil
@@ -89,7 +89,7 @@ struct Model {
 
     var now: Int
     var clock: LastPlace?
-    /// The last place that a due job with a priority got.
+    /// The last position given to a due job with a priority.
     var promoted: Double?
     var call = CallState()
     var jobs: [String: Job] = [:]
@@ -99,17 +99,17 @@ struct Model {
     var tombs: [String: Tombstone] = [:]
     var claims: [String: LastClaim] = [:]
     var workers: [String: String] = [:]
-    var workerBeats: [String: Int] = [:]
-    /// The last claim of those who claim without a beat, when it was noted.
+    var heartbeatTimes: [String: Int] = [:]
+    /// The noted number of the last claim of each worker without heartbeats.
     var notedClaims: [String: Int] = [:]
     var swept: Int?
     var grace = 0
     var pause: Pause?
     var pauseOfAll: Pause?
     var globalVersion = 0
-    /// Whether the last operation put a job at the head of those that wait for their time.
+    /// Whether the last operation put a job at the head of the delayed ones.
     var hasNewHead = false
-    /// Whether the last operation was a claim that saw the end of the line.
+    /// Whether the last operation was a claim that reached the end of the queue.
     var sawEnd = false
 
     init(now: Int) { self.now = now }
@@ -138,16 +138,16 @@ extension Model {
 
     mutating func count(_ name: String, _ by: Int = 1) { counts[name, default: 0] += by }
 
-    // MARK: The transitions that several operations share
+    // MARK: Shared transitions
 
-    /// Into line, at a place.
+    /// Queues a job at a position.
     mutating func queue(_ id: String, at place: Double) {
         let score = place - Double(jobs[id]?.priority ?? 0) * Double(step)
         jobs[id]?.index = .queued
         jobs[id]?.score = score
     }
 
-    /// Into line as of now, behind all who came before.
+    /// Queues a job as of now, behind all earlier ones.
     mutating func lineUp(_ id: String) { queue(id, at: nextPlace(jobs[id]?.priority ?? 0)) }
 
     mutating func delay(_ id: String, until due: Double) {
@@ -162,7 +162,7 @@ extension Model {
         jobs[id]?.score = Double(now)
     }
 
-    /// Ends a job; false when jobs that ended so are not kept.
+    /// Finishes a job; false when such jobs are not kept.
     @discardableResult
     mutating func finish(_ id: String, as index: JobIndex) -> Bool {
         guard let job = jobs[id] else { return false }
@@ -185,7 +185,7 @@ extension Model {
         count("deleted")
     }
 
-    /// The finished jobs that are past their age, or past the count and not of the last minute.
+    /// The finished jobs beyond their age, or beyond the count and older than a minute.
     func overdue(_ index: JobIndex, atMost most: Int) -> [String] {
         let (age, keep) = retention(index)
         let line = line(index)

@@ -1,21 +1,21 @@
-// The reference for places in line and due times: how jobs that share a ms keep the order in which they came.
+// The reference for positions and due times: how jobs of one ms keep their order of arrival.
 
 import MartletJobs
 
 @testable import MartletQueue
 
 extension Model {
-    /// The last place that was given out, and the id that has it where another of its priority may share it.
+    /// The last position given out, and its id if another job of its priority may share it.
     struct LastPlace: Equatable {
         var place: Double
         var id: String?
     }
 
-    /// What holds for one call of a script.
+    /// The state of one script call.
     struct CallState {
-        /// Whether the last place was more than a second ahead of the clock.
+        /// Whether the last position was more than a second ahead of the clock.
         var isAhead = false
-        /// The due times that it gave out, by the ms that was asked for.
+        /// The due times given out, by the requested ms.
         var dues: [Int: (place: Double, id: String)] = [:]
     }
 
@@ -23,7 +23,7 @@ extension Model {
 
     mutating func beginCall() { call = CallState(isAhead: (clock?.place ?? 0) > Double(now + 1000)) }
 
-    /// How far apart the places of a priority stand: what its scores can tell apart in the next seconds.
+    /// The distance between positions of a priority: what its scores can distinguish.
     private func spacing(_ priority: Int) -> Double {
         let score = max(Double(now), (clock?.place ?? 0).rounded(.down)) - Double(priority) * Double(step)
         return max(Self.finest, (score.magnitude + 8192).ulp)
@@ -35,7 +35,7 @@ extension Model {
         return isAhead && apart > 0x1p-7 ? same : same + apart
     }
 
-    /// The next place in line, behind all that were given out.
+    /// The next position, behind all that were given out.
     mutating func nextPlace(_ priority: Int) -> Double {
         guard let last = clock?.place, last >= Double(now) else {
             clock = LastPlace(place: Double(now))
@@ -46,13 +46,13 @@ extension Model {
         return place
     }
 
-    /// Whether scores of a priority can tell a place.
+    /// Whether scores of a priority can express a position.
     func fits(_ place: Double, _ priority: Int) -> Bool { place.remainder(dividingBy: spacing(priority)) == 0 }
 
-    /// Whether a job with this place still waits for its time.
+    /// Whether a job with this position is not yet due.
     func isEarly(_ place: Double) -> Bool { place.rounded(.down) > max(Double(now), clock?.place ?? 0) }
 
-    /// The due time of a job in a given ms, behind those that are due in it.
+    /// The due time of a job in a given ms, behind the other jobs of that ms.
     mutating func due(at ms: Int, _ id: String) -> Double {
         var place = Double(ms)
         if let last = call.dues[ms] {
@@ -67,7 +67,7 @@ extension Model {
         return place
     }
 
-    /// Brings due jobs into line.
+    /// Queues due jobs.
     mutating func promote(atMost most: Int) -> Int {
         let due = line(.delayed).prefix { (jobs[$0]?.score ?? .infinity) < Double(now + 1) }.prefix(most)
         var last = LastPlace(place: promoted.map { $0 > Double(now + 10_000) ? 0 : $0 } ?? 0)

@@ -6,7 +6,7 @@ import MartletJobs
 @testable import MartletQueue
 
 extension Model {
-    /// Pushes jobs, each judged by itself.
+    /// Pushes jobs, each separately.
     mutating func push(_ news: [NewJob]) -> [EnqueueVerdict] {
         let good = news.filter { $0.invalidField == nil }
         var judged = judge(good)[...]
@@ -63,7 +63,7 @@ extension Model {
     }
 
     private mutating func accept(_ news: [NewJob], _ verdicts: [EnqueueVerdict]) {
-        // The one before, whose place the next may share: then Redis orders them by their ids.
+        // The previous job, whose position the next may share: then Redis orders them by their ids.
         var before =
             clock?.place ?? 0 >= Double(now)
             ? clock.flatMap { last in last.id.map { (id: $0, place: last.place) } } : nil
@@ -100,7 +100,7 @@ extension Model {
     }
 
     mutating func claim(_ request: ClaimRequest) -> Claimed {
-        // Whoever claims is told when the next job falls due and need not be woken for it.
+        // A claim returns when the next job falls due, so its worker needs no wake token.
         hasNewHead = false
         let last = claims[request.worker]
         var answer = Claimed(status: .ok, nonce: request.nonce, lease: request.lease?.inMilliseconds ?? lease)
@@ -146,7 +146,7 @@ extension Model {
         return answer
     }
 
-    /// The same jobs again, those that still hold the token, with a new lease, and nothing new.
+    /// The same jobs again, if they still have the token, with a new lease, and no others.
     private mutating func replay(_ last: LastClaim, lease: Int) -> Claimed {
         var answer = Claimed(status: .ok, nonce: last.nonce, lease: lease)
         let till = Double(now + lease)
@@ -163,7 +163,7 @@ extension Model {
         let stillOpen = count("completed", in: counts)
         var verdicts = [SettleVerdict?](repeating: nil, count: settlements.count)
         var ended: [String: String] = [:]
-        // The plain ones are sent, and so judged, before the others.
+        // Plain settlements are sent, and applied, before the others.
         let plain = settlements.indices.filter { settlements[$0].isPlain }
         for index in plain + settlements.indices.filter({ !plain.contains($0) }) {
             let one = settlements[index]
@@ -207,7 +207,7 @@ extension Model {
             jobs[id]?.error = error
             again(id, after: wait)
         case _ where job.unknownSince != nil:
-            // Whoever says anything else knows the type.
+            // Any other outcome means that the worker knows the type.
             jobs[id]?.unknownSince = nil
             jobs[id]?.token = job.token
             jobs[id]?.progress = job.progress
@@ -252,7 +252,7 @@ extension Model {
         return .settled(jobs[id]?.state ?? .queued)
     }
 
-    /// After a wait, or without one behind all who came before.
+    /// After a delay, or without one behind all earlier jobs.
     private mutating func again(_ id: String, after wait: Duration) {
         let wait = min(max(0, wait.inMilliseconds), 31_536_000_000)
         let place = wait > 0 ? due(at: now + wait, id) : nextPlace(jobs[id]?.priority ?? 0)

@@ -1,4 +1,4 @@
-// The reference for beats, sweeps, operators' verbs and settings.
+// The reference for heartbeats, sweeps, operators' verbs and settings.
 
 import FoundationEssentials
 import MartletJobs
@@ -6,17 +6,17 @@ import MartletJobs
 @testable import MartletQueue
 
 extension Model {
-    mutating func beat(
-        _ worker: String, says: String?, lease asked: Int?, _ beats: [Heartbeat]
+    mutating func heartbeat(
+        _ worker: String, info: String?, lease asked: Int?, _ heartbeats: [Heartbeat]
     ) -> [HeartbeatVerdict] {
         let lease = asked ?? lease
-        if let says { (workers[worker], workerBeats[worker], notedClaims[worker]) = (says, now, nil) }
-        return beats.map { beat in
-            let id = beat.id.description
+        if let info { (workers[worker], heartbeatTimes[worker], notedClaims[worker]) = (info, now, nil) }
+        return heartbeats.map { heartbeat in
+            let id = heartbeat.id.description
             guard var job = jobs[id] else { return .gone }
-            guard case .live = job.token, job.storedToken == beat.token else { return .fenced }
-            if let progress = beat.progress { (job.progress, job.changedAt) = (progress.stored, now) }
-            if let checkpoint = beat.checkpoint, !checkpoint.isEmpty {
+            guard case .live = job.token, job.storedToken == heartbeat.token else { return .fenced }
+            if let progress = heartbeat.progress { (job.progress, job.changedAt) = (progress.stored, now) }
+            if let checkpoint = heartbeat.checkpoint, !checkpoint.isEmpty {
                 (job.checkpoint, job.lostBefore) = (checkpoint, job.lost)
             }
             if job.score - Double(now) < Double(lease) * 2 / 3 {
@@ -90,24 +90,24 @@ extension Model {
 
     private mutating func forgetWorkers() {
         let unheard = claims.keys.filter { workers[$0] == nil }
-        for (worker, at) in workerBeats where at < now - 3_600_000 {
+        for (worker, at) in heartbeatTimes where at < now - 3_600_000 {
             if let last = claims[worker], notedClaims[worker] != last.number {
                 note(worker)
             } else {
-                (workers[worker], workerBeats[worker], claims[worker], notedClaims[worker]) = (nil, nil, nil, nil)
+                (workers[worker], heartbeatTimes[worker], claims[worker], notedClaims[worker]) = (nil, nil, nil, nil)
             }
         }
         for worker in unheard { note(worker) }
     }
 
-    /// Who claims and does not beat: whether it still does shows an hour later.
+    /// Notes workers that claim without heartbeats; an hour later it shows whether they still do.
     private mutating func note(_ worker: String) {
-        (workers[worker], workerBeats[worker], notedClaims[worker]) = ("{}", now, claims[worker]?.number)
+        (workers[worker], heartbeatTimes[worker], notedClaims[worker]) = ("{}", now, claims[worker]?.number)
     }
 }
 
 extension Model {
-    /// What became of a verb; `nil` when the call is refused as a whole.
+    /// The verdict of a verb; `nil` when the call is refused as a whole.
     mutating func control(_ verb: ControlVerb, _ ids: [String]) -> [ControlVerdict]? {
         if case .patch(let priority, let start, let retries) = verb {
             let asked = start.map { wait($0) } ?? 0
@@ -126,7 +126,7 @@ extension Model {
         }
     }
 
-    /// Whether a verb changed what people see of a job.
+    /// Whether a verb changed the visible state of a job.
     private static func isChange(_ verb: ControlVerb, _ verdict: ControlVerdict, _ before: Job, _ after: Job) -> Bool {
         if case .patch(let priority, let start, let retries) = verb, case .done = verdict {
             return priority != nil || start != nil || retries != nil
@@ -134,7 +134,7 @@ extension Model {
         return before.index != after.index || before.wanted?.stop != after.wanted?.stop
     }
 
-    /// What became of a retry with another payload.
+    /// The verdict of a retry with another payload.
     mutating func retry(_ id: String, with payload: [UInt8]) -> ControlVerdict {
         guard let job = jobs[id] else { return .missing }
         let verdict = retry(id, job)
@@ -144,7 +144,7 @@ extension Model {
         return verdict
     }
 
-    /// How long it is until a job may run, in ms.
+    /// The time until a job may run, in ms.
     private func wait(_ start: JobStart) -> Int {
         switch start {
         case .after(let delay): delay.inMilliseconds
@@ -259,7 +259,7 @@ extension Model {
 }
 
 extension Model {
-    /// The setting that is refused, `busy` for a step that is in use; `nil` when all were taken.
+    /// The refused setting, `busy` for a step that is in use; `nil` when all were applied.
     mutating func configure(_ words: [(name: String, value: Int)]) -> String? {
         let ranges = [
             "limit": 0...1_000_000, "lease": 50...900_000, "step": 1...(1 << 42), "completed_age": 0...31_536_000_000,

@@ -1,4 +1,4 @@
-// What can be done to a queue in a run, each with all that it needs, so that a list of them is the whole run.
+// The operations of a run as values, so that a list of them is the whole run.
 
 import FoundationEssentials
 import MartletJobs
@@ -9,12 +9,12 @@ import MartletJobs
 enum Operation: Sendable {
     case push([NewJob])
     case pushAtomically([NewJob])
-    /// Past every check of the client's: an id and the terms as the script gets them.
+    /// Bypasses the checks of the client: an id and the terms as the script gets them.
     case pushRaw(id: String, terms: String)
     case claim(ClaimRequest)
     case settle([Settlement])
     case turn([Settlement], ClaimRequest)
-    case beat(worker: String, says: String?, lease: Int?, [Heartbeat])
+    case heartbeat(worker: String, info: String?, lease: Int?, [Heartbeat])
     case control(ControlVerb, [JobID])
     case retryWith([UInt8], JobID)
     case configure([Setting])
@@ -23,12 +23,12 @@ enum Operation: Sendable {
     case pauseAll(reason: String)
     case resumeAll
     case sweep
-    /// Moves the clock, forwards or backwards, by so many ms.
+    /// Moves the clock forwards or backwards, in ms.
     case clock(Int)
     case look([JobID])
     case list
     case flushScripts
-    /// Ends Redis as a crash would and starts it again.
+    /// Kills Redis and starts it again.
     case restart
     /// The command is executed and its reply is lost with the connection.
     indirect case swallowed(Operation)
@@ -40,12 +40,12 @@ enum Operation: Sendable {
 }
 
 extension Operation {
-    /// The script whose reply can be lost; `nil` for what is no single script.
+    /// The script whose reply can be lost; `nil` if it is not a single script.
     var script: QueueScript? {
         switch self {
         case .push, .pushAtomically: .enqueue
         case .claim, .settle, .turn: .turn
-        case .beat: .beat
+        case .heartbeat: .heartbeat
         case .control, .retryWith: .control
         case .sweep: .sweep
         default: nil
@@ -63,8 +63,8 @@ extension Operation: CustomStringConvertible {
         case .settle(let ends): "settle \(ends.map(Self.words).joined(separator: ", "))"
         case .turn(let ends, let request):
             "turn: settle \(ends.map(Self.words).joined(separator: ", ")); \(Self.words(request))"
-        case .beat(let worker, let says, let lease, let beats):
-            "beat \(worker) \(says ?? "") \(lease.map { "lease \($0) " } ?? "")\(beats.map { "\($0.id) \($0.token)" }.joined(separator: ", "))"
+        case .heartbeat(let worker, let info, let lease, let heartbeats):
+            "heartbeat \(worker) \(info ?? "") \(lease.map { "lease \($0) " } ?? "")\(heartbeats.map { "\($0.id) \($0.token)" }.joined(separator: ", "))"
         case .control(let verb, let ids): "\(verb) \(ids.map(\.description).joined(separator: " "))"
         case .retryWith(let payload, let id): "retry \(id) with \(payload)"
         case .configure(let words): "set \(words.map { "\($0.name) \($0.value)" }.joined(separator: ", "))"

@@ -1,4 +1,4 @@
-// How an operation is done to the real store, and what it answered in words.
+// Applies an operation to the real store, and returns its reply as text.
 
 import FoundationEssentials
 import MartletJobs
@@ -6,8 +6,8 @@ import MartletRedis
 
 @testable import MartletQueue
 
-extension Stage {
-    /// Does the operation; `now` is the model's clock after it.
+extension RealStore {
+    /// Applies the operation; `now` is the model's clock after it.
     func perform(_ operation: Operation, now: Int) async throws -> String {
         switch operation {
         case .clock: try await setClock(now)
@@ -37,9 +37,9 @@ extension Stage {
         case .turn(let ends, let request):
             let turn = try await queue.turn(settle: ends, claim: request)
             return Words.settled(turn.settled) + "; " + (turn.claimed.map { Words.claim($0) } ?? "nothing")
-        case .beat(let worker, let says, let lease, let beats):
+        case .heartbeat(let worker, let info, let lease, let heartbeats):
             let reply = try await queue.heartbeat(
-                worker: worker, info: says, lease: lease.map { .milliseconds($0) }, beats)
+                worker: worker, info: info, lease: lease.map { .milliseconds($0) }, heartbeats)
             return "\(reply.verdicts) stops \(reply.stops)"
         case .control(let verb, let ids): return "\(try await queue.control(verb, ids))"
         case .retryWith(let payload, let id): return "\([try await queue.retry(id, payload: payload)])"

@@ -1,13 +1,13 @@
-// A run: operation by operation, the same to the model and to the store, and all compared after each.
+// A run: applies each operation to the model and to the store, and compares both after each.
 
 import MartletJobs
 
 @testable import MartletQueue
 
-/// What a run found: the operations up to the one after which something was wrong, and what.
+/// A failing run: the operations up to the one that failed, and the difference.
 struct Failing: Error, CustomStringConvertible {
     var operations: [Operation]
-    /// Which of the checks saw it.
+    /// The check that failed.
     var check: Check
     var what: String
 
@@ -21,20 +21,20 @@ struct Failing: Error, CustomStringConvertible {
     }
 }
 
-/// One run on a stage.
+/// One run on a real store.
 struct Run {
-    private(set) var model = Model(now: Stage.start)
+    private(set) var model = Model(now: RealStore.start)
     private(set) var operations: [Operation] = []
-    /// What was seen so far, in words of the answers.
+    /// The texts of replies seen so far.
     private(set) var sightings: Set<String> = []
     /// What a listener makes of the events alone.
     private var heard: Heard?
 
-    /// Plays what `next` says until it says nothing more, or something is wrong.
+    /// Runs the operations of `next` until it returns `nil`, or a check fails.
     static func play(
-        on stage: Stage, audits: Bool = true, listens: Bool = true, _ next: (Model) -> Operation?
+        on real: RealStore, audits: Bool = true, listens: Bool = true, _ next: (Model) -> Operation?
     ) async throws -> (run: Run, failing: Failing?) {
-        try await stage.clear()
+        try await real.clear()
         var run = Run()
         if listens {
             try await stage.listen(for: Heard.longest)
@@ -43,7 +43,7 @@ struct Run {
         while let operation = next(run.model) {
             run.operations.append(operation)
             do {
-                try await run.step(operation, on: stage, audits: audits)
+                try await run.step(operation, on: real, audits: audits)
             } catch let failing as Failing {
                 return (run, failing)
             } catch {
@@ -53,15 +53,15 @@ struct Run {
         return (run, nil)
     }
 
-    private mutating func step(_ operation: Operation, on stage: Stage, audits: Bool) async throws {
+    private mutating func step(_ operation: Operation, on real: RealStore, audits: Bool) async throws {
         let foretold = model.perform(operation)
-        let answer = try await stage.perform(operation, now: model.now)
+        let answer = try await real.perform(operation, now: model.now)
         see(foretold)
         guard answer == foretold else {
             throw Failing(
                 operations: operations, check: .answer, what: "\n    store: \(answer)\n    model: \(foretold)")
         }
-        let view = try await stage.view()
+        let view = try await real.view()
         let differences = view.differences(from: StoreView(model))
         guard differences.isEmpty else {
             throw Failing(operations: operations, check: .store, what: "\n  " + differences.joined(separator: "\n  "))
@@ -73,13 +73,13 @@ struct Run {
             throw Failing(operations: operations, check: .events, what: "\n  " + missed.joined(separator: "\n  "))
         }
         guard audits else { return }
-        let findings = try await stage.audit()
+        let findings = try await real.audit()
         guard findings.isEmpty else {
             throw Failing(operations: operations, check: .audit, what: findings.joined(separator: ", "))
         }
     }
 
-    /// Tokens are hints, but where work may be claimed and nobody has taken a token, one must be there.
+    /// Wake tokens are hints, but while jobs can be claimed and no token was taken, one must exist.
     private func sleeper(_ tokens: Int) -> String? {
         if tokens > 64 { return "\(tokens) wake tokens" }
         if model.isHalted { return tokens == 0 ? nil : "\(tokens) wake tokens while paused" }
@@ -94,7 +94,7 @@ struct Run {
         for word in Self.notable where !sightings.contains(word) && answer.contains(word) { sightings.insert(word) }
     }
 
-    /// What a run of some length must have met, or it shows little.
+    /// The replies that a run of some length must have seen.
     static let notable = [
         ".queued", ".scheduled", ".retrying", ".active", ".paused", ".completed", ".failed", ".cancelled", "existing",
         "deleted", "conflict", "uniqueKeyTaken", "invalid", "refused", "stale", "full lease", "paused lease",
@@ -103,8 +103,8 @@ struct Run {
 }
 
 extension Run {
-    /// Makes a failing run as short as it can: fewer operations that still fail, in any way.
-    static func shrink(_ failing: Failing, on stage: Stage, within limit: Duration) async throws -> Failing {
+    /// Shortens a failing run: fewer operations that still fail, in any way.
+    static func shrink(_ failing: Failing, on real: RealStore, within limit: Duration) async throws -> Failing {
         let end = ContinuousClock.now + limit
         var best = failing
         var size = max(1, failing.operations.count / 2)
@@ -113,7 +113,7 @@ extension Run {
             while start < best.operations.count, ContinuousClock.now < end {
                 var fewer = best.operations
                 fewer.removeSubrange(start..<min(start + size, fewer.count))
-                if !fewer.isEmpty, let again = try await replay(fewer, on: stage, audits: failing.check == .audit) {
+                if !fewer.isEmpty, let again = try await replay(fewer, on: real, audits: failing.check == .audit) {
                     best = again
                 } else {
                     start += size
@@ -124,9 +124,9 @@ extension Run {
         }
     }
 
-    /// Plays a list of operations; `nil` when nothing is wrong.
-    static func replay(_ operations: [Operation], on stage: Stage, audits: Bool = true) async throws -> Failing? {
+    /// Runs a list of operations; `nil` when all checks pass.
+    static func replay(_ operations: [Operation], on real: RealStore, audits: Bool = true) async throws -> Failing? {
         var left = operations[...]
-        return try await play(on: stage, audits: audits) { _ in left.popFirst() }.failing
+        return try await play(on: real, audits: audits) { _ in left.popFirst() }.failing
     }
 }

@@ -1,11 +1,11 @@
-// All that a store holds of one queue, and all that the reference says it should, in the same words.
+// The content of a queue in the store, and as the model expects it, in the same form.
 
 import MartletJobs
 import MartletRedis
 
 @testable import MartletQueue
 
-/// What a queue holds, a line for each fact.
+/// The content of a queue, a line for each fact.
 struct StoreView: Equatable {
     var lines: [String: String] = [:]
     var wakeTokens = 0
@@ -18,7 +18,7 @@ struct StoreView: Equatable {
         }
     }
 
-    /// A fact's words in one fixed order, without what a default says as well.
+    /// A fact's words in a fixed order, without defaults.
     fileprivate static func line(_ fields: [String: String], without defaults: [String: String] = [:]) -> String {
         fields.filter { defaults[$0.key] != $0.value }.sorted { $0.key < $1.key }
             .map { "\($0.key)=\($0.value)" }.joined(separator: " ")
@@ -31,7 +31,7 @@ struct StoreView: Equatable {
 }
 
 extension StoreView {
-    /// One look at everything, in one script.
+    /// Reads everything in one script.
     private static let dump = """
         #!lua flags=no-writes
         local out = {}
@@ -46,14 +46,14 @@ extension StoreView {
         """
     private static let dumpScript = ScriptTable.script("dump", Array(dump.utf8))
 
-    /// The request that shows the store, with the hashes of these jobs.
+    /// The request that reads the store, with the hashes of these jobs.
     static func request(prefix: String, ids: [String]) -> RedisRequest {
         var arguments = RedisArguments()
         for id in ids { arguments.append(id) }
         return .script(dumpScript, keys: RedisArguments(prefix), arguments: arguments)
     }
 
-    /// Reads the answer.
+    /// Parses the reply.
     init(_ value: RedisValue, ids: [String]) {
         let parts = (value.array ?? []).map { ($0.array ?? []).map { $0.string ?? $0.int.map(String.init) ?? "" } }
         wakeTokens = value.array?.dropFirst(13).first?.int ?? 0
@@ -83,7 +83,7 @@ extension StoreView {
         }
         for (id, part) in zip(ids, parts.dropFirst(14)) where !part.isEmpty || homes[id] != nil {
             var fields = Dictionary(uniqueKeysWithValues: Self.pairs(part))
-            // The star is a mark of the scripts' own; the audit looks after it.
+            // The star is internal to the scripts; the audit checks it.
             fields["at"] = fields["at"].map { Self.number($0) }
             if let token = fields["k"], token.hasSuffix("*") { fields["k"] = String(token.dropLast()) }
             let home = (homes.removeValue(forKey: id) ?? ["nowhere"]).joined(separator: ", ")
@@ -98,7 +98,7 @@ extension StoreView {
         return told
     }
 
-    /// The text of a place with all its digits in one form, whatever stands behind it.
+    /// The text of a position with all its digits in one form, and what follows it.
     fileprivate static func number(_ text: String) -> String {
         var words = text.split(separator: " ").map(String.init)
         if let first = words.first, let number = Double(first) { words[0] = "\(number)" }
@@ -111,7 +111,7 @@ extension StoreView {
 }
 
 extension StoreView {
-    /// What the store should hold.
+    /// The content that the model expects.
     init(_ model: Model) {
         for (id, job) in model.jobs { lines["job \(id)"] = Self.line(job) }
         for (key, holder) in model.unique { lines["unique \(key)"] = holder }
@@ -122,9 +122,9 @@ extension StoreView {
         for (worker, last) in model.claims {
             lines["claim \(worker)"] = (["\(last.number)", last.nonce] + last.ids).joined(separator: " ")
         }
-        for (worker, says) in model.workers {
+        for (worker, info) in model.workers {
             let noted = model.notedClaims[worker].map { "#\($0)" } ?? ""
-            lines["worker \(worker)"] = "\(model.workerBeats[worker] ?? 0)\(noted) \(says)"
+            lines["worker \(worker)"] = "\(model.heartbeatTimes[worker] ?? 0)\(noted) \(info)"
         }
         lines["meta"] = Self.line(Self.meta(model), without: Self.metaDefaults)
     }

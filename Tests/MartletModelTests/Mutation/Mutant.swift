@@ -1,4 +1,4 @@
-// Scripts with one line changed: with a clock that stands still, and with a mistake planted.
+// Scripts with single lines changed: a clock that does not advance, and a mutant.
 //
 // A line is named by its anchor, ` --@ name` at its end, which is no part of the library.
 
@@ -8,15 +8,15 @@ import FoundationEssentials
 
 /// One change of one line of a script.
 struct Change: Sendable {
-    /// What becomes of the line.
+    /// How the line changes.
     enum Edit: Sendable {
-        /// It is not there.
+        /// It is removed.
         case removed
-        /// Its condition holds never, or always.
+        /// Its condition is always false, or always true.
         case never, always
-        /// A part of it, which stands there once, becomes another text.
+        /// A part of it, which occurs once, is replaced.
         case replaced(String, String)
-        /// It becomes another statement.
+        /// It is replaced by another statement.
         case becomes(String)
     }
 
@@ -24,7 +24,7 @@ struct Change: Sendable {
     var anchor: String
     var edit: Edit
 
-    /// The line after the change; `nil` where the edit does not fit it.
+    /// The line after the change; `nil` if the edit does not apply to it.
     func applied(to line: String) -> String? {
         switch edit {
         case .removed: return ""
@@ -43,7 +43,7 @@ struct Change: Sendable {
     }
 }
 
-/// The line to change is not there, or it is another one: the list of changes is out of date.
+/// The line to change does not exist or differs: the list of changes is out of date.
 struct NoSuchLine: Error, CustomStringConvertible {
     var change: Change
     var found: Int
@@ -53,10 +53,10 @@ struct NoSuchLine: Error, CustomStringConvertible {
 }
 
 extension ScriptTable {
-    /// The clock as the scripts read it, and one that stands where `offset` puts it.
+    /// Replaces the clock of the scripts by one that `offset` sets.
     private static let clock = Change(file: .runtime, anchor: "clock", edit: .becomes("local now = 0"))
 
-    /// The shipped scripts, with a clock that stands still between operations, and with `changes`.
+    /// The shipped scripts, with a clock that does not advance between operations, and with `changes`.
     static func withClockThatStands(_ changes: Change...) throws -> ScriptTable {
         var texts: [ScriptFile: String] = [:]
         for change in [clock] + changes {

@@ -1,4 +1,4 @@
-// Mistakes to plant in the scripts, one at a time: what a careless change could break, and the tests must notice.
+// The mutants of the scripts: mistakes of a careless change that the tests must detect, one at a time.
 
 @testable import MartletQueue
 
@@ -7,7 +7,7 @@ struct Mutant: Sendable, CustomStringConvertible {
     /// What it breaks.
     var description: String
     var change: Change
-    /// Why nothing can notice it, where that is so.
+    /// Why nothing can detect it, if so.
     var survives: String?
 
     init(
@@ -72,8 +72,8 @@ struct Mutant: Sendable, CustomStringConvertible {
         Mutant("a claim's own lease is not looked at", .turn, "turn-own-lease", .removed),
         Mutant("a lease is over at once", .turn, "turn-lease", .replaced("q.now + q.lease", "q.now")),
         Mutant("a claim promotes nothing", .turn, "turn-promotes", .never),
-        Mutant("what comes back wakes nobody", .turn, "turn-wakes", .replaced("released - n", "0")),
-        Mutant("room that was made wakes nobody", .turn, "turn-room", .removed),
+        Mutant("a released job wakes nobody", .turn, "turn-wakes", .replaced("released - n", "0")),
+        Mutant("a freed slot wakes nobody", .turn, "turn-room", .removed),
         Mutant("tokens for nobody stay", .turn, "turn-tokens", .removed),
         Mutant(
             "a backlog of finished jobs never shrinks", .turn, "turn-backlog",
@@ -83,7 +83,7 @@ struct Mutant: Sendable, CustomStringConvertible {
 
     private static let ofAttempts = [
         Mutant("any token ends an attempt", .attempts, "fenced", .removed),
-        Mutant("a spent token is as good as new", .values, "is-token", .replaced("byte(token) ~= 45 and ", "")),
+        Mutant("a spent token is accepted", .values, "is-token", .replaced("byte(token) ~= 45 and ", "")),
         Mutant(
             "a token with a star is as good as one without", .values, "is-token",
             .replaced(" and byte(token, -1) ~= 42", "")),
@@ -160,19 +160,21 @@ struct Mutant: Sendable, CustomStringConvertible {
     ]
 
     private static let ofBeats = [
-        Mutant("progress does not say when it was", .beat, "beat-progress", .replaced(", 'v', q.stamp", "")),
-        Mutant("any token beats", .beat, "beat-held", .replaced("is_held(job.k, token) and ", "")),
-        Mutant("a wanted stop does not end renewals", .beat, "beat-stop", .removed),
-        Mutant("a timeout does not end renewals", .beat, "beat-timeout", .removed),
-        Mutant("a checkpoint does not end the count of losses", .beat, "beat-losses", .removed),
+        Mutant("progress does not say when it was", .heartbeat, "heartbeat-progress", .replaced(", 'v', q.stamp", "")),
+        Mutant("any token extends a lease", .heartbeat, "heartbeat-held", .replaced("is_held(job.k, token) and ", "")),
+        Mutant("a wanted stop does not end renewals", .heartbeat, "heartbeat-stop", .removed),
+        Mutant("a timeout does not end renewals", .heartbeat, "heartbeat-timeout", .removed),
+        Mutant("a checkpoint does not end the count of losses", .heartbeat, "heartbeat-losses", .removed),
         Mutant(
-            "a checkpoint hides the losses before it", .beat, "beat-losses",
+            "a checkpoint hides the losses before it", .heartbeat, "heartbeat-losses",
             .replaced("lost .. ' ' .. lost", "0")),
         Mutant("all losses count towards poison", .values, "losses", .replaced("max(0, all - before)", "all")),
-        Mutant("a beat's own lease is not looked at", .beat, "beat-own-lease", .removed),
-        Mutant("every beat writes a lease", .beat, "beat-third", .always),
-        Mutant("a beat shortens a lease", .beat, "beat-longer", .always),
-        Mutant("a wanted stop is not told", .beat, "beat-want", .replaced("want and { left, want } or left", "left")),
+        Mutant("a heartbeat's own lease is ignored", .heartbeat, "heartbeat-own-lease", .removed),
+        Mutant("every heartbeat writes a lease", .heartbeat, "heartbeat-third", .always),
+        Mutant("a heartbeat shortens a lease", .heartbeat, "heartbeat-longer", .always),
+        Mutant(
+            "a wanted stop is not told", .heartbeat, "heartbeat-want",
+            .replaced("want and { left, want } or left", "left")),
     ]
 
     private static let ofSweeps = [
@@ -181,7 +183,7 @@ struct Mutant: Sendable, CustomStringConvertible {
         Mutant(
             "no grace when the clock goes back", .sweep, "sweep-back",
             .replaced("swept and q.now < swept", "false")),
-        Mutant("poison is tried for ever", .sweep, "sweep-poison", .never),
+        Mutant("poison is retried forever", .sweep, "sweep-poison", .never),
         Mutant("a cancelled job of a dead worker runs again", .sweep, "sweep-cancel", .never),
         Mutant("a paused job of a dead worker runs again", .sweep, "sweep-pause", .never),
         Mutant(
@@ -191,9 +193,9 @@ struct Mutant: Sendable, CustomStringConvertible {
         Mutant("a held job is taken back", .sweep, "sweep-over", .replaced("'-inf', q.now", "'-inf', '+inf'")),
         Mutant("a tombstone's digest stays", .sweep, "sweep-tombs", .removed),
         Mutant("workers are forgotten while they work", .sweep, "sweep-silent", .replaced(" - SILENT_MS", "")),
-        Mutant("who claims without a beat is forgotten", .sweep, "sweep-noted", .never),
+        Mutant("a worker that claims without heartbeats is forgotten", .sweep, "sweep-noted", .never),
         Mutant("what a sweep promotes wakes nobody", .sweep, "sweep-wakes", .removed),
-        Mutant("room made by a sweep wakes nobody", .sweep, "sweep-room", .removed),
+        Mutant("a slot freed by a sweep wakes nobody", .sweep, "sweep-room", .removed),
     ]
 
     private static let ofControl = [
@@ -212,7 +214,7 @@ struct Mutant: Sendable, CustomStringConvertible {
             "a new priority counts the wrong way", .control, "patch-score",
             .replaced("priority_of(job.r) - priority", "priority - priority_of(job.r)")),
         Mutant("a new priority is not kept", .control, "patch-priority", .removed),
-        Mutant("nobody hears of a wanted stop", .control, "control-stops", .removed),
+        Mutant("a stop request is not counted", .control, "control-stops", .removed),
         Mutant(
             "a token hides a wanted stop", .control, "stop-starred",
             .replaced("is_starred(job.k) and job.k or job.k .. '*'", "job.k")),
@@ -224,7 +226,7 @@ struct Mutant: Sendable, CustomStringConvertible {
             )),
         Mutant("a dry run writes", .control, "control-commit", .becomes("commit(q)")),
         Mutant("a dry run gives one key to two jobs", .control, "retry-taken", .removed),
-        Mutant("what is resumed wakes nobody", .control, "control-wakes", .removed),
+        Mutant("a resumed job wakes nobody", .control, "control-wakes", .removed),
     ]
 
     private static let ofSettings = [

@@ -1,4 +1,4 @@
-// Mistakes in the order of jobs that share a ms.
+// The mutants about the order of jobs that share a ms.
 
 @testable import MartletQueue
 

@@ -1,4 +1,4 @@
-// The real thing that a run is played on: a redis-server of its own, with the scripts that the run shall try.
+// The real store of a run: a separate redis-server, with the scripts under test.
 
 import FoundationEssentials
 import Logging
@@ -9,8 +9,8 @@ import TestSupport
 @testable import MartletQueue
 
 /// A redis-server, a store on it, and a second store whose replies can be lost.
-struct Stage {
-    /// All ids that runs use; the last ones are none that a queue takes.
+struct RealStore {
+    /// All ids that runs use; the last four are invalid.
     static let ids = (0..<14).map { "job-\($0)" } + ["bad id", "bad\n", String(repeating: "x", count: 129), ""]
     static let start = 1_800_000_000_000
 
@@ -29,32 +29,32 @@ struct Stage {
         return store.queue(name)
     }
 
-    /// Runs `body` on a stage at this server.
+    /// Runs `body` with a store on this server.
     static func on<Answer: Sendable>(
-        _ server: PrivateRedisServer, scripts: ScriptTable, _ body: @Sendable (Stage) async throws -> Answer
+        _ server: PrivateRedisServer, scripts: ScriptTable, _ body: @Sendable (RealStore) async throws -> Answer
     ) async throws -> Answer {
         let proxy = try await FaultProxy.start(to: server.socketPath)
         let logger = Logger(label: "model", factory: { _ in SwiftLogNoOpLogHandler() })
         let configuration = try quick(server.url)
         let behind = try quick(proxy.url)
         let prefix = uniquePrefix()
-        let stage = Stage(
+        let real = RealStore(
             server: server, store: JobStore(redis: configuration, prefix: prefix, scripts: scripts, logger: logger),
             scripts: scripts, proxy: proxy,
             distant: JobStore(redis: behind, prefix: prefix, scripts: scripts, logger: logger),
             redis: RedisClient(configuration, logger: logger), prefix: prefix)
         return try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await stage.store.run() }
-            group.addTask { try await stage.distant.run() }
-            group.addTask { try await stage.redis.run() }
+            group.addTask { try await real.store.run() }
+            group.addTask { try await real.distant.run() }
+            group.addTask { try await real.redis.run() }
             defer { group.cancelAll() }
-            let answer = try await body(stage)
+            let answer = try await body(real)
             await proxy.stop()
             return answer
         }
     }
 
-    /// Connections here break on purpose; nobody else is kept from the server by trying again at once.
+    /// Connections break on purpose here, so they reconnect at once.
     private static func quick(_ url: String) throws -> RedisConfiguration {
         var configuration = try RedisConfiguration.ofTests(url: url)
         configuration.reconnectBase = .milliseconds(1)
@@ -62,7 +62,7 @@ struct Stage {
         return configuration
     }
 
-    /// Empties the server and makes the queue, its clock standing at ``start``.
+    /// Empties the server and creates the queue with its clock at ``start``.
     func clear() async throws {
         try await store.waitUntilConnected(within: .seconds(10))
         try await command("FLUSHALL")
@@ -70,7 +70,7 @@ struct Stage {
         try await setClock(Self.start)
     }
 
-    /// What the audit's script finds, all its pages in one write: such a queue has one of each.
+    /// The findings of the audit's script, all pages in one write: such a queue has one page of each.
     func audit() async throws -> [String] {
         let keys = queue.keys.arguments
         var calls = JobIndex.allCases.map { RedisArguments("index", $0.rawValue, "0", "200") }
@@ -130,7 +130,7 @@ struct Stage {
         }
     }
 
-    /// Has the server know a script, so that the reply that is lost is the one to its call.
+    /// Loads a script on the server, so that the lost reply is the one to its call.
     private func load(_ function: RedisFunction) async throws {
         var script = RedisArguments("SCRIPT", "LOAD")
         script.append(function.script.source)
@@ -139,7 +139,7 @@ struct Stage {
         for command in [script, library] { _ = try await redis.send(.command(command)) }
     }
 
-    /// Does `operation` on a connection that is cut when the reply comes.
+    /// Applies `operation` on a connection that is cut when the reply arrives.
     func swallow(_ script: QueueScript, _ operation: (Queue) async throws -> Void) async throws -> String {
         let before = proxy.lostReplies
         try await distant.waitUntilConnected(within: .seconds(10))

@@ -1,4 +1,4 @@
-// Mistakes in what the scripts do with damaged jobs, with foreign keys, and when a queue is emptied and deleted.
+// The mutants about damaged jobs, foreign keys, and the draining and deletion of queues.
 
 @testable import MartletQueue
 
@@ -11,7 +11,7 @@ extension Mutant {
             "a foreign key stops promotions", .promote, "promote-look",
             .replaced("read_job(q, id, PROMOTED)", "(call('HLEN', q.keys.job .. id) and read_job(q, id, PROMOTED))")),
         Mutant(
-            "a foreign key stops beats", .beat, "beat-look",
+            "a foreign key stops heartbeats", .heartbeat, "heartbeat-look",
             .replaced("read_job(q, id, HELD_JOB)", "(call('HLEN', q.keys.job .. id) and read_job(q, id, HELD_JOB))")),
         Mutant(
             "a foreign key stops verbs", .control, "control-look",
