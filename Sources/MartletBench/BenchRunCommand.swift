@@ -9,7 +9,7 @@ import UnixSignals
 struct BenchRunCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "run",
-        abstract: "Measure throughput, latency, memory and cost, beside what Redis allows.",
+        abstract: "Measure throughput, latency, memory and cost, and compare them with the limits of Redis.",
         discussion: """
             Everything runs in processes of its own: a private Redis for each measurement (or the empty one that \
             --redis names: all of its keys are deleted), pushers and workers. Jobs have payloads of 200 bytes and \
@@ -50,9 +50,9 @@ struct BenchRunCommand: AsyncParsableCommand {
     var jobs: Int?
     @Flag(help: "Measure with an append-only file too.")
     var aof = false
-    @Flag(help: "Few jobs and one run: shows that all works, not how fast.")
+    @Flag(help: "Few jobs and one run: checks that everything works, without meaningful figures.")
     var quick = false
-    @Flag(help: "Also what takes minutes and gigabytes: ten million waiting jobs.")
+    @Flag(help: "Also figures that take minutes and gigabytes: ten million waiting jobs.")
     var large = false
     @Option(help: ArgumentHelp("Another queue to measure beside this one.", valueName: "name=command"))
     var peer: [String] = []

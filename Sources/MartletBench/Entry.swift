@@ -20,7 +20,7 @@ struct Entry {
 struct BenchProgram: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "martlet-bench",
-        abstract: "Measure throughput, latency, memory and cost of Martlet, beside what Redis allows.",
+        abstract: "Measure throughput, latency, memory and cost of Martlet, and compare them with the limits of Redis.",
         discussion: "\"martlet-bench drain push\" is short for \"martlet-bench run drain push\".",
         subcommands: [BenchRunCommand.self, BenchReportCommand.self, BenchTargetCommand.self],
         defaultSubcommand: BenchRunCommand.self)

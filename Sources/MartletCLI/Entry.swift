@@ -20,7 +20,7 @@ struct Entry {
 struct MartletCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "martlet",
-        abstract: "A job queue on Redis, and the downloads it runs.",
+        abstract: "A job queue on Redis with a built-in download job.",
         discussion: """
             Data goes to standard output, all else to standard error. Exit codes: 0 done, 1 failed, 2 partly done, \
             3 waited too long, 4 not allowed, 5 not found, 6 wrong state, 7 the awaited job failed, 64 usage, \

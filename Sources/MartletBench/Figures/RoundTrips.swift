@@ -62,7 +62,7 @@ enum PingPong {
             if hasService { try hit(redis, to, isSpaced) }
             guard case .array(let pair) = try redis.command(["BLPOP", from, "30"]), let text = pair.last?.text,
                 let sent = Double(text)
-            else { throw CommandFailure(.failed, "nothing came back") }
+            else { throw CommandFailure(.failed, "no reply was received") }
             times.append(BenchClock.now - sent)
             if !hasService { try hit(redis, to, isSpaced) }
         }

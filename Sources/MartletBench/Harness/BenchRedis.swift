@@ -89,7 +89,7 @@ final class BenchRedis: Sendable {
         let limit = BenchClock.now + 120
         _ = try await use { try $0.command(["CONFIG", "SET", "hz", "500"]) }
         while try await use({ try $0.command(["DEBUG", "HTSTATS", "0"]).text?.contains("rehashing target") ?? false }) {
-            guard BenchClock.now < limit else { throw CommandFailure(.failed, "Redis does not stop moving its keys") }
+            guard BenchClock.now < limit else { throw CommandFailure(.failed, "Redis is still rehashing its keys") }
             try await Task.sleep(for: .milliseconds(200))
         }
         _ = try await use { try $0.command(["CONFIG", "SET", "hz", "10"]) }

@@ -27,7 +27,7 @@ struct RedisAddress: Sendable, Equatable {
     /// Reads `redis://[user:password@]host[:port][/db]` or `unix:///path`.
     init(_ url: String) throws {
         guard let parts = URL(string: url), parts.scheme == "redis" || parts.scheme == "unix" else {
-            throw CommandFailure(.usage, "--redis \(url): the benchmark wants redis://host:port or unix:///path")
+            throw CommandFailure(.usage, "--redis \(url): the benchmark needs redis://host:port or unix:///path")
         }
         password = parts.password(percentEncoded: false)
         user = parts.user(percentEncoded: false).flatMap { $0.isEmpty ? nil : $0 }
@@ -77,7 +77,7 @@ enum RawSocket {
             if descriptor >= 0 { close(descriptor) }
             entry = info.ai_next
         }
-        throw CommandFailure(.unavailable, "nobody listens on \(host):\(port)")
+        throw CommandFailure(.unavailable, "nothing listens on \(host):\(port)")
     }
 
     private static func openUnix(_ path: String) throws -> Int32 {
@@ -94,7 +94,7 @@ enum RawSocket {
                 connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
             }
         }
-        guard code == 0 else { throw CommandFailure(.unavailable, "nobody listens on \(path)") }
+        guard code == 0 else { throw CommandFailure(.unavailable, "nothing listens on \(path)") }
         return descriptor
     }
 

@@ -20,11 +20,11 @@ extension DownloadCommand {
         var filename: String?
         @Option(parsing: .unconditional, help: "From -1000 to 1000; a larger number runs first.")
         var priority: Int?
-        @Option(help: "What the file must hash to, as sha256:…; for a single download.")
+        @Option(help: "Expected digest, as sha256:…; for a single download.")
         var checksum: String?
         @Option(help: ArgumentHelp("Size above which it is refused, such as 500MiB.", valueName: "size"))
         var maxBytes: ByteCount?
-        @Option(help: ArgumentHelp("How long to wait before it may start, such as 90 or 5m.", valueName: "time"))
+        @Option(help: ArgumentHelp("Delay before it may start, such as 90 or 5m.", valueName: "time"))
         var delay: TimeSpan?
         @Option(help: ArgumentHelp("The longest time of one attempt, such as 90 or 5m.", valueName: "time"))
         var timeout: TimeSpan?
@@ -32,9 +32,9 @@ extension DownloadCommand {
         var maxRetries: Int?
         @Option(help: "What to do when another file has the name: rename, error or replace.")
         var onConflict: TakenName?
-        @Option(help: "Makes the same command safe to repeat: with this key again it finds its first downloads.")
+        @Option(help: "Idempotency key: a repeated command with the same key returns the first downloads.")
         var idempotencyKey: String?
-        @Flag(help: "Add nothing when the same download, added with --unique too, is waiting or running already.")
+        @Flag(help: "Add nothing while an equal download that was added with --unique waits or runs.")
         var unique = false
         @Option(help: "What to wait for before they count as added: memory, fsync or replicated.")
         var durability: String?

@@ -6,7 +6,7 @@ import MartletJSON
 
 struct DownloadCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "download", abstract: "Add downloads, look at them, steer them.",
+        commandName: "download", abstract: "Add, show and control downloads.",
         subcommands: [
             Add.self, List.self, Status.self, Pause.self, Resume.self, Cancel.self, Retry.self, Reprioritise.self,
         ])
@@ -69,7 +69,7 @@ extension DownloadCommand {
 
     struct Pause: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Pause downloads; --all pauses the queue: running ones go on, no other starts.")
+            abstract: "Pause downloads; --all pauses the queue: running ones continue, no other starts.")
 
         @OptionGroup var target: DownloadTarget
         func validate() throws { try target.check() }
@@ -78,7 +78,7 @@ extension DownloadCommand {
 
     struct Resume: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Resume paused downloads at their place in line; --all resumes the queue.")
+            abstract: "Resume paused downloads at their old position; --all resumes the queue.")
 
         @OptionGroup var target: DownloadTarget
         func validate() throws { try target.check() }

@@ -19,7 +19,7 @@ struct EnqueueCommand: AsyncParsableCommand {
     var queue: String?
     @Option(parsing: .unconditional, help: "From -1000 to 1000; a larger number runs first.")
     var priority: Int?
-    @Option(help: ArgumentHelp("How long to wait before it may run.", valueName: "time"))
+    @Option(help: ArgumentHelp("Delay before it may run.", valueName: "time"))
     var delay: TimeSpan?
     @Option(help: ArgumentHelp("When it may run, such as 2026-01-31T12:00:00Z.", valueName: "moment"))
     var runAt: String?
@@ -34,17 +34,17 @@ struct EnqueueCommand: AsyncParsableCommand {
         name: [.customLong("timeout"), .customLong("timeout-seconds")],
         help: ArgumentHelp("How long one attempt may take.", valueName: "time"))
     var timeout: TimeSpan?
-    @Option(help: "Its id; pushing the same job again under the same id does nothing.")
+    @Option(help: "Its id; pushing the same job again with the same id does nothing.")
     var id: String?
-    @Option(help: "Makes the same command safe to repeat: with this key again it finds its first job.")
+    @Option(help: "Idempotency key: a repeated command with the same key returns the first job.")
     var idempotencyKey: String?
-    @Option(help: "Nothing is pushed while a job with this key waits or runs.")
+    @Option(help: "Push nothing while a job with this key waits or runs.")
     var uniqueKey: String?
     @Option(name: .customLong("tag"), help: "A tag; may be given several times.")
     var tags: [String] = []
     @Option(
         parsing: .unconditional,
-        help: ArgumentHelp("Facts to keep with it: a JSON object, @FILE or - for standard input.", valueName: "json"))
+        help: ArgumentHelp("Metadata: a JSON object, @FILE or - for standard input.", valueName: "json"))
     var metadata: String?
     @Option(
         help: "What to wait for before it counts as pushed: memory, fsync or replicated; never less than the queue's.")

@@ -7,7 +7,7 @@ import NIOHTTP1
 
 struct JobCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "job", abstract: "Look at jobs and steer them.",
+        commandName: "job", abstract: "Show and control jobs.",
         subcommands: [
             List.self, Get.self, Cancel.self, Pause.self, Resume.self, Retry.self, Run.self, Reprioritise.self,
             Delete.self,
@@ -57,7 +57,7 @@ extension JobCommand {
 
         @Argument(help: "The job's id.")
         var id: String
-        @Option(help: "Its queue; needed only when two queues know the id.")
+        @Option(help: "Its queue; needed only when two queues have the id.")
         var queue: String?
         @Flag(help: "Wait until it has finished; exit code 7 when it failed.")
         var wait = false
@@ -96,7 +96,7 @@ extension JobCommand {
     }
 
     struct Resume: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Resume paused jobs at their place in line.")
+        static let configuration = CommandConfiguration(abstract: "Resume paused jobs at their old position.")
 
         @OptionGroup var batch: JobBatch
         func run() async throws { try await batch.act { .post($0, "resume") } }
@@ -157,7 +157,7 @@ struct JobCall {
 struct JobBatch: ParsableArguments {
     @Argument(help: "Ids of jobs.")
     var ids: [String]
-    @Option(help: "Their queue; needed only when two queues know an id.")
+    @Option(help: "Their queue; needed only when two queues have an id.")
     var queue: String?
     @OptionGroup var client: ClientOptions
     @OptionGroup var output: OutputOptions

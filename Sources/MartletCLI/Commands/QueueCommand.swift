@@ -7,7 +7,7 @@ import NIOHTTP1
 
 struct QueueCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "queue", abstract: "Look at queues, pause them, set their limits, empty and delete them.",
+        commandName: "queue", abstract: "Show, pause, configure, drain and delete queues.",
         subcommands: [List.self, Get.self, Pause.self, Resume.self, Configure.self, Drain.self, Delete.self])
 
     struct List: AsyncParsableCommand {
@@ -39,11 +39,11 @@ struct QueueCommand: ParsableCommand {
 
     struct Pause: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Pause a queue: running jobs go on, no other starts.")
+            abstract: "Pause a queue: running jobs continue, no other job starts.")
 
         @Argument(help: "The queue.")
         var name: String
-        @Option(help: "Why; shown to others.")
+        @Option(help: "The reason, shown to others.")
         var reason: String?
         @OptionGroup var client: ClientOptions
         @OptionGroup var output: OutputOptions
@@ -99,9 +99,9 @@ enum QueueView {
 
 struct PauseCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "pause", abstract: "Pause all queues: running jobs continue, no other starts.")
+        commandName: "pause", abstract: "Pause all queues: running jobs continue, no other job starts.")
 
-    @Option(help: "Why; shown to others.")
+    @Option(help: "The reason, shown to others.")
     var reason: String?
     @OptionGroup var client: ClientOptions
     @OptionGroup var output: OutputOptions
@@ -137,7 +137,7 @@ struct StatsCommand: AsyncParsableCommand {
 
 struct WorkerCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "worker", abstract: "Look at worker processes.", subcommands: [List.self])
+        commandName: "worker", abstract: "Show worker processes.", subcommands: [List.self])
 
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "List worker processes.")

@@ -8,7 +8,7 @@ import NIOHTTP1
 extension QueueCommand {
     struct Drain: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Cancel all jobs of a queue that wait; running jobs go on.")
+            abstract: "Cancel all waiting jobs of a queue; running jobs continue.")
 
         @Argument(help: "The queue.")
         var name: String

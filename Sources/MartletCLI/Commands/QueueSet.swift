@@ -8,17 +8,17 @@ import NIOHTTP1
 extension QueueCommand {
     struct Configure: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            commandName: "set", abstract: "Change settings of a queue; what is not named stays as it is.",
+            commandName: "set", abstract: "Change settings of a queue; other settings keep their values.",
             discussion: "Times are seconds or have a unit: 90, 5m, 1h30m, 7d.")
 
         @Argument(help: "The queue.")
         var name: String
         @Option(
             parsing: .unconditional,
-            help: "How many of its jobs run at once, over all workers; 0 is without limit.")
+            help: "Most jobs that run at one time over all workers; 0 is unlimited.")
         var concurrency: Int?
         @Option(
-            help: ArgumentHelp("How long a worker holds a job without a sign of life, 5s to 15m.", valueName: "time"))
+            help: ArgumentHelp("How long a worker holds a job without a heartbeat, 5s to 15m.", valueName: "time"))
         var lease: TimeSpan?
         @Option(
             help: ArgumentHelp(

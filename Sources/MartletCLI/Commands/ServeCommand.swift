@@ -63,6 +63,6 @@ struct WorkCommand: AsyncParsableCommand {
 struct LifeOptions: ParsableArguments {
     @Flag(
         name: .customLong("until-eof"),
-        help: ArgumentHelp("End in order when standard input ends.", visibility: .hidden))
+        help: ArgumentHelp("Shut down when standard input ends.", visibility: .hidden))
     var untilEOF = false
 }

@@ -6,9 +6,12 @@ import MartletQueue
 
 /// How much of a list is shown.
 struct PageOptions: ParsableArguments {
-    @Option(help: "How many at most.")
+    /// The meaning of `--all`, by which the reference knows the shared option.
+    static let allMeaning = "Show all entries."
+
+    @Option(help: "The most entries to show.")
     var limit = 50
-    @Flag(help: "All of them.")
+    @Flag(help: ArgumentHelp(stringLiteral: PageOptions.allMeaning))
     var all = false
     @Option(help: "Continue a list from this cursor.")
     var cursor: String?
@@ -43,7 +46,10 @@ struct WaitOptions: ParsableArguments {
 
 /// `--yes`, for actions that cannot be undone.
 struct ConsentOptions: ParsableArguments {
-    @Flag(help: "Do it without asking.")
+    /// The meaning of `--yes`, by which the reference knows the shared option.
+    static let yesMeaning = "Do not ask for confirmation."
+
+    @Flag(help: ArgumentHelp(stringLiteral: ConsentOptions.yesMeaning))
     var yes = false
 
     /// Asks for confirmation before changing more than one thing; without a terminal, `--yes` is required.

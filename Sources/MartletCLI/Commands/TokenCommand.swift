@@ -7,7 +7,7 @@ import MartletJSON
 
 struct TokenCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "token", abstract: "Make an API token.",
+        commandName: "token", abstract: "Create an API token.",
         discussion: """
             The token goes to standard output, the line for AUTH_TOKENS_FILE to standard error: \
             martlet token shop --role produce > shop.token 2>> tokens
@@ -15,13 +15,13 @@ struct TokenCommand: ParsableCommand {
 
     private static let roleNames = Role.allCases.map(\.rawValue).joined(separator: ", ")
 
-    @Argument(help: "What logs call its owner.")
+    @Argument(help: "Name of the owner in logs.")
     var name: String?
     @Option(
         name: .customLong("role"),
         help: ArgumentHelp("One of \(roleNames); may be given several times.", valueName: "role"))
     var roles: [String]
-    @Option(help: "Queues that it is good for; * stands for any characters.")
+    @Option(help: "Queues that it has access to; * matches any characters.")
     var queues = "*"
     @OptionGroup var output: OutputOptions
 

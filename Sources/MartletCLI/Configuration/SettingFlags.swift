@@ -29,7 +29,7 @@ struct RedisFlags: SettingFlags {
     var url: String?
     @Option(
         name: .customLong("redis-url-file"),
-        help: ArgumentHelp("File that holds the URL of Redis, password and all.", valueName: "path"))
+        help: ArgumentHelp("File that contains the URL of Redis, including the password.", valueName: "path"))
     var urlFile: String?
     @Option(name: Settings.redisPrefix.flag, help: Settings.redisPrefix.help)
     var prefix: String?

@@ -156,7 +156,7 @@ enum Settings {
 
     static let downloadLease = Setting.seconds(
         "download.lease_seconds", 30, in: 5...900,
-        meaning: "How long a worker holds a download without a sign of life before another takes it.")
+        meaning: "How long a worker holds a download without a heartbeat before another takes it.")
 
     static let downloadAllowPrivateAddresses = Setting.flag(
         "download.allow_private_addresses", false,

@@ -8,7 +8,7 @@ import MartletQueue
 
 struct AuditCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "audit", abstract: "Check that every fact in Redis agrees with every other.",
+        commandName: "audit", abstract: "Check the consistency of all data in Redis.",
         discussion: """
             Reads only, a page at a time, while work goes on. The exit code is 1 when something is wrong.
 
@@ -18,16 +18,16 @@ struct AuditCommand: AsyncParsableCommand {
 
     @Option(name: .customLong("queue"), help: "Only this queue; may be given several times.")
     var queues: [String] = []
-    @Flag(help: "Say what would be done about what is wrong.")
+    @Flag(help: "Show the repairs of the findings.")
     var repair = false
-    @Flag(help: "With --repair: do it.")
+    @Flag(help: "With --repair: apply the repairs.")
     var yes = false
     @OptionGroup var redis: RedisFlags
     @OptionGroup var config: ConfigFlags
     @OptionGroup var output: OutputOptions
 
     func validate() throws {
-        if yes && !repair { throw ValidationError("--yes goes with --repair.") }
+        if yes && !repair { throw ValidationError("--yes needs --repair.") }
     }
 
     func run() async throws {

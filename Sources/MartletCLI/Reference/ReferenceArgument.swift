@@ -33,8 +33,8 @@ struct ReferenceArgument {
     /// `--all` of `download pause` differs from that of lists.
     var isShared: Bool {
         guard Self.sharedNames.contains(name) else { return false }
-        if name == "--all" { return json["abstract"].string == "All of them." }
-        return name != "--yes" || json["abstract"].string == "Do it without asking."
+        if name == "--all" { return json["abstract"].string == PageOptions.allMeaning }
+        return name != "--yes" || json["abstract"].string == ConsentOptions.yesMeaning
     }
     var isSetting: Bool {
         Settings.all.contains { key in

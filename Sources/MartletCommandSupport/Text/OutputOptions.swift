@@ -31,7 +31,7 @@ package enum OutputFormat: String, ExpressibleByArgument, CaseIterable, Sendable
 package struct OutputOptions: ParsableArguments {
     @Option(
         name: [.customShort("o"), .customLong("output")],
-        help: ArgumentHelp("Form of the answer: table, json or jsonl (one line for each item).", valueName: "form"))
+        help: ArgumentHelp("Output format: table, json or jsonl (one line for each item).", valueName: "form"))
     package var format: OutputFormat = .table
 
     package init() {}
