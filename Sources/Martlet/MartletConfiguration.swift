@@ -84,6 +84,14 @@ public struct MartletConfiguration: Sendable {
 }
 
 /// A configuration error of a ``Martlet`` client.
+///
+/// ```swift
+/// do {
+///     _ = try await Martlet(.environment())
+/// } catch MartletError.unfitRedis(let faults) {
+///     for fault in faults { print(fault) }
+/// }
+/// ```
 public enum MartletError: Error, Sendable, Hashable, CustomStringConvertible {
     /// The name does not match `^[a-z0-9][a-z0-9._-]{0,63}$`.
     case badQueueName(String)

@@ -30,6 +30,15 @@ extension Job {
 }
 
 /// The output of a job without a result.
+///
+/// ```swift
+/// struct GreetHandler: JobHandler {
+///     func run(_ job: Greet, context: JobContext) async throws -> Empty {
+///         context.logger.info("Hello, \(job.who)")
+///         return Empty()
+///     }
+/// }
+/// ```
 public struct Empty: Codable, Sendable, Hashable {
     /// Creates the only value.
     public init() {}

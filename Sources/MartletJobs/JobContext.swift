@@ -30,6 +30,11 @@ public struct JobProgress: Sendable, Hashable {
 }
 
 /// The facts of one attempt; a handler reads them through ``JobContext``.
+///
+/// ```swift
+/// let isRepeated = context.attempt > 1
+/// let fence = context.claims  // a store that keeps the largest one can refuse writes of an earlier claim
+/// ```
 public struct JobAttempt: Sendable {
     /// The job's id.
     public var id: JobID
@@ -98,6 +103,14 @@ public struct JobAttempt: Sendable {
 /// The interface between a running handler and its worker.
 ///
 /// Tests of handlers can implement it; `TestRun` in MartletTesting does.
+///
+/// ```swift
+/// struct SilentRuntime: JobRuntime {
+///     var stopReason: StopReason? { nil }
+///     func report(_ progress: JobProgress) {}
+///     func save(checkpoint: [UInt8]) async throws {}
+/// }
+/// ```
 public protocol JobRuntime: Sendable {
     /// Why the job must stop; `nil` while it may continue.
     var stopReason: StopReason? { get }

@@ -40,6 +40,13 @@ extension JobHandler {
 }
 
 /// Where a worker runs a handler.
+///
+/// ```swift
+/// struct ReceiptRenderer: JobHandler {
+///     var runsOn: HandlerPlace { .process }  // a crash ends only the process of its job
+///     func run(_ job: SendReceipt, context: JobContext) async throws -> Empty { Empty() }
+/// }
+/// ```
 public enum HandlerPlace: Sendable, Hashable {
     /// On the worker's thread pool, with one thread per core: the right choice for handlers that compute.
     case pool

@@ -132,6 +132,15 @@ extension JobID: Codable {
 }
 
 /// A text is not a valid job id.
+///
+/// ```swift
+/// do {
+///     let id = try JobID(validating: text)
+///     print(id)
+/// } catch {
+///     print(error)  // the text, and the rule that it breaks
+/// }
+/// ```
 public struct JobIDError: Error, Sendable, Hashable, CustomStringConvertible {
     /// The text.
     public let text: String

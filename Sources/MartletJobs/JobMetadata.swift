@@ -69,6 +69,14 @@ extension JobMetadata: ExpressibleByDictionaryLiteral {
 }
 
 /// Why a value cannot be a job's metadata.
+///
+/// ```swift
+/// do {
+///     job.metadata = try JobMetadata(json: bytes)
+/// } catch .tooLarge(let count) {
+///     print("\(count) bytes are too many; at most \(JobMetadata.limit) are kept")
+/// }
+/// ```
 public enum JobMetadataError: Error, Sendable, Hashable, CustomStringConvertible {
     /// The bytes are not one JSON object.
     case notAnObject

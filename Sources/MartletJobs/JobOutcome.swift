@@ -27,6 +27,13 @@ public enum JobOutcome: Error, Sendable, Equatable, Codable {
 }
 
 /// The advice of an error about the next attempt.
+///
+/// ```swift
+/// struct TooManyRequests: RetryAdvising {
+///     var retryAfter: Duration
+///     var retryAdvice: RetryAdvice { .after(retryAfter) }
+/// }
+/// ```
 public enum RetryAdvice: Sendable, Equatable, Codable {
     /// Retry by the job's policy.
     case byPolicy
@@ -61,6 +68,12 @@ public protocol RetryAdvising: Error {
 }
 
 /// Why a running job must stop.
+///
+/// ```swift
+/// if context.stopReason == .shutdown {
+///     try await context.save(row)  // the next attempt continues from here
+/// }
+/// ```
 public enum StopReason: String, Sendable, Hashable, Codable {
     /// An operator paused the job.
     case pause

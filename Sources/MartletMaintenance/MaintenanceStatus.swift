@@ -16,6 +16,14 @@ public struct MaintenanceStatus: Sendable, Hashable {
 }
 
 /// An error that ends a ``MaintenanceService``.
+///
+/// ```swift
+/// do {
+///     try await maintenance.run()
+/// } catch MaintenanceError.unfitRedis(let faults) {
+///     for fault in faults { print(fault) }
+/// }
+/// ```
 public enum MaintenanceError: Error, Sendable, Hashable, CustomStringConvertible {
     /// Redis' setup is unusable; one text per failed check, with the finding and the remedy.
     case unfitRedis([String])

@@ -3,6 +3,14 @@
 import MartletQueue
 
 /// A configuration error of a worker.
+///
+/// ```swift
+/// do {
+///     try await worker.run()
+/// } catch let error as WorkerError {
+///     print(error)  // what is wrong with the handlers or queues
+/// }
+/// ```
 public enum WorkerError: Error, Sendable, Hashable, CustomStringConvertible {
     /// Two handlers run the same type of job; the values are the type and both handlers.
     case duplicateHandlers(type: String, String, String)

@@ -1,4 +1,4 @@
-// Checks that every public function of the libraries documents its parameters.
+// Checks that every public function of the libraries documents its parameters, and that every public type shows its use.
 
 import Foundation
 import TestSupport
@@ -48,6 +48,50 @@ import Testing
         #expect(!declarations.isEmpty)
         for declaration in declarations where !declaration.documentsParameters {
             Issue.record("\(declaration) has no \"- Parameter\" in its docstring")
+        }
+    }
+
+    /// A public type with its docstring, from its line on.
+    private struct TypeDeclaration {
+        var place: String
+        var name: String
+        var kind: String
+        var docstring: [Substring]
+        var body: [Substring]
+
+        /// Whether callers only receive values of it: a struct that they cannot create.
+        var isResult: Bool { kind == "struct" && !body.contains { $0.firstMatch(of: /^ +public init\b/) != nil } }
+    }
+
+    private static func types(of library: String) throws -> [TypeDeclaration] {
+        let folder = "Sources/\(library)"
+        return try FileManager.default.subpathsOfDirectory(atPath: Guides.root.appending(path: folder).path).sorted()
+            .filter { $0.hasSuffix(".swift") }
+            .flatMap { try types(in: "\(folder)/\($0)") }
+    }
+
+    private static func types(in file: String) throws -> [TypeDeclaration] {
+        let lines = try Guides.text(of: file).split(separator: "\n", omittingEmptySubsequences: false)
+        return lines.indices.compactMap { index in
+            let pattern = /^(@\w+ )*public (\w+ )*(struct|class|enum|protocol|actor) (\w+)/
+            guard let match = lines[index].firstMatch(of: pattern) else { return nil }
+            var start = index
+            while start > 0, lines[start - 1].hasPrefix("@") { start -= 1 }
+            return TypeDeclaration(
+                place: "\(file):\(index + 1)", name: String(match.output.4), kind: String(match.output.3),
+                docstring: lines[..<start].reversed().prefix { $0.hasPrefix("///") },
+                body: Array(lines[index...].prefix { $0 != "}" }))
+        }
+    }
+
+    /// The rule: a public type has a snippet, except structs that callers only receive, which the snippet of the operation
+    /// that returns them shows.
+    @Test(arguments: Guides.libraries)
+    func `every public type that callers create or choose has a snippet`(_ library: String) throws {
+        let types = try Self.types(of: library)
+        #expect(!types.isEmpty)
+        for type in types where !type.isResult && !type.docstring.contains("/// ```swift") {
+            Issue.record("\(type.place) \(type.name) has no snippet in its docstring")
         }
     }
 }

@@ -76,6 +76,13 @@ public struct DownloadJob: Job, Hashable {
 }
 
 /// Where a download's file comes from.
+///
+/// ```swift
+/// switch job.source {
+/// case .url(let url): print(url)
+/// case .track(let id): print("track \(id)")
+/// }
+/// ```
 public enum DownloadSource: Sendable, Hashable {
     /// An absolute `http` or `https` URL.
     case url(String)
@@ -84,6 +91,10 @@ public enum DownloadSource: Sendable, Hashable {
 }
 
 /// What to do when another file has a download's name.
+///
+/// ```swift
+/// let job = try DownloadRequestRules().job(url: "https://example.com/a.flac", onConflict: .replace)
+/// ```
 public enum NameConflict: String, Codable, Sendable, CaseIterable {
     /// Append a number to the file's name.
     case rename

@@ -5,6 +5,11 @@ import MartletJobs
 /// A URL with `{track_id}` in place of a track's id, such as `https://media.example/{track_id}.flac?key=…`.
 ///
 /// Its query may contain a secret, so jobs and responses contain only the track's id, not the URL.
+///
+/// ```swift
+/// let tracks = try TrackTemplate("https://media.example.com/tracks/{track_id}")
+/// let url = try tracks.url(of: "4711")  // https://media.example.com/tracks/4711
+/// ```
 public struct TrackTemplate: Sendable, Hashable {
     /// The text around the track's id.
     private let pieces: [String]

@@ -53,6 +53,10 @@ public enum JobState: String, Sendable, Hashable, CaseIterable, Codable {
 }
 
 /// The sorted sets that hold a queue's jobs, in listing order.
+///
+/// ```swift
+/// let finished = JobIndex.allCases.filter(\.isFinal)  // completed, failed, cancelled
+/// ```
 public enum JobIndex: String, Sendable, Hashable, CaseIterable, Codable {
     case active, queued, delayed, paused, completed, failed, cancelled
 

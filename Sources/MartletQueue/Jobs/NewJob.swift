@@ -110,6 +110,13 @@ public enum EnqueueVerdict: Sendable, Hashable {
 }
 
 /// The result of an atomic push.
+///
+/// ```swift
+/// switch try await queue.enqueueAtomically(jobs) {
+/// case .accepted(let verdicts): print("\(verdicts.count) pushed")
+/// case .refused(let index, let verdict): print("none pushed, because of job \(index): \(verdict)")
+/// }
+/// ```
 public enum AtomicEnqueueResult: Sendable, Hashable {
     /// All jobs were pushed.
     case accepted([EnqueueVerdict])

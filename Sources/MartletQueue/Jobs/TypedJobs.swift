@@ -44,6 +44,15 @@ public struct JobRef<Output: Codable & Sendable>: Sendable {
 }
 
 /// Why a job has no result.
+///
+/// ```swift
+/// do {
+///     let sum = try await job.result(within: .seconds(10))
+///     print(sum)
+/// } catch JobWaitError.timedOut {
+///     print("still running")
+/// }
+/// ```
 public enum JobWaitError: Error, Sendable, Hashable {
     /// The job failed with this error.
     case failed(String)

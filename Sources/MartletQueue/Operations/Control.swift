@@ -46,6 +46,11 @@ public enum ControlVerb: Sendable, Hashable {
 }
 
 /// When a job may run.
+///
+/// ```swift
+/// let inAnHour = ControlVerb.patch(priority: nil, start: .after(.seconds(3600)), maxRetries: nil)
+/// let atMidnight = ControlVerb.patch(priority: nil, start: .at(midnight), maxRetries: nil)
+/// ```
 public enum JobStart: Sendable, Hashable {
     /// After this delay, at most 365 days.
     case after(Duration)
@@ -54,6 +59,15 @@ public enum JobStart: Sendable, Hashable {
 }
 
 /// The result of a verb on one job.
+///
+/// ```swift
+/// switch try await queue.control(.cancel, id) {
+/// case .done: print("cancelled")
+/// case .asked: print("running; it is asked to stop")
+/// case .refused(let state): print("not possible: it is \(state)")
+/// case .missing, .invalid, .uniqueKeyTaken: print("no such job")
+/// }
+/// ```
 public enum ControlVerdict: Sendable, Hashable {
     /// Done, now or before; the job is in this state, `nil` when it was deleted.
     case done(JobState?)

@@ -21,6 +21,11 @@ public struct JobPage: Sendable {
 /// A position in a listing.
 ///
 /// Opaque to clients; remains valid while jobs come and go.
+///
+/// ```swift
+/// let link = page.next.map { "/failed?after=\($0)" }
+/// let next = JobCursor(text)  // nil when the text is no cursor
+/// ```
 public struct JobCursor: Sendable, Hashable, LosslessStringConvertible {
     /// The index that the next page starts in; `completed` for the merged indexes of finished jobs.
     var index: JobIndex

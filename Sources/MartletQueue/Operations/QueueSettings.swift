@@ -55,6 +55,10 @@ public struct QueueSettings: Sendable, Hashable {
 }
 
 /// A setting that can be reset to its default.
+///
+/// ```swift
+/// try await queue.configure(QueueSettingsChange(defaults: [.limit, .lease]))
+/// ```
 public enum QueueSetting: String, Sendable, Hashable, CaseIterable {
     /// The most active jobs; unlimited by default.
     case limit

@@ -13,6 +13,14 @@ public struct DrainReport: Sendable, Hashable {
 }
 
 /// The result of deleting a queue.
+///
+/// ```swift
+/// switch try await queue.delete(finished: true) {
+/// case .deleted(let finished): print("deleted, with \(finished) finished jobs")
+/// case .notEmpty(let waiting, let running, _): print("\(waiting) jobs wait and \(running) run; drain it first")
+/// case .missing: print("there is no such queue")
+/// }
+/// ```
 public enum QueueRemoval: Sendable, Hashable {
     /// The queue was deleted, with this many finished jobs.
     case deleted(finished: Int)

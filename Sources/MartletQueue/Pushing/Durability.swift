@@ -42,6 +42,13 @@ public enum Durability: String, Sendable, Hashable, CaseIterable, Comparable {
 /// What is known about the durability of a finished push.
 ///
 /// The push has happened in either case.
+///
+/// ```swift
+/// let job = try await queue.enqueue(receipt, durability: .replicated)
+/// if case .unconfirmed(let level, let reason) = job.durability {
+///     print("pushed, but not known to be at \(level): \(reason)")
+/// }
+/// ```
 public enum Confirmation: Sendable, Hashable, CustomStringConvertible {
     /// It is as durable as requested.
     case confirmed(Durability)

@@ -35,6 +35,15 @@ public struct Heartbeat: Sendable {
 }
 
 /// The queue's answer to a heartbeat.
+///
+/// ```swift
+/// for verdict in reply.verdicts {
+///     switch verdict {
+///     case .held(_, let wanted): if let wanted { print("stop the job: \(wanted)") }
+///     case .fenced, .gone: print("stop all side effects: the lease is lost")
+///     }
+/// }
+/// ```
 public enum HeartbeatVerdict: Sendable, Hashable {
     /// The worker holds the job for this long, counted from before the heartbeat was sent; a stop may be requested.
     case held(Duration, wanted: StopReason?)
@@ -92,7 +101,9 @@ extension Heartbeat {
 
 extension HeartbeatReply {
     init(_ value: RedisValue) throws(QueueError) {
-        guard let parts = value.array, parts.count >= 2, let stops = parts[1].int else { throw .broken("heartbeat", value) }
+        guard let parts = value.array, parts.count >= 2, let stops = parts[1].int else {
+            throw .broken("heartbeat", value)
+        }
         self.stops = stops
         verdicts = []
         for part in parts.dropFirst(2) {

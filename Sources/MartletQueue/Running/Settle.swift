@@ -65,6 +65,12 @@ public struct Settlement: Sendable {
 }
 
 /// The queue's answer to a settlement.
+///
+/// ```swift
+/// for (settlement, verdict) in zip(settlements, reply.verdicts) where !verdict.isDone {
+///     print("\(settlement.id) runs elsewhere; this result does not count")
+/// }
+/// ```
 public enum SettleVerdict: Sendable, Hashable {
     /// Accepted; the job is now in this state.
     case settled(JobState)

@@ -203,6 +203,15 @@ extension PrivateRedisServer {
 }
 
 /// Why a private redis-server is not running.
+///
+/// ```swift
+/// do {
+///     let server = try await PrivateRedisServer.start(directory: directory)
+///     print(server.url)
+/// } catch PrivateRedisServerError.notInstalled {
+///     print("this test needs redis-server")
+/// }
+/// ```
 public enum PrivateRedisServerError: Error, Sendable, Hashable, CustomStringConvertible {
     /// `redis-server` is not in `PATH`.
     case notInstalled

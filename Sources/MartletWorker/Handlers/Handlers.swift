@@ -3,6 +3,16 @@
 public import MartletJobs
 
 /// A list of handlers, made with ``HandlerBuilder``.
+///
+/// ```swift
+/// let greetings = Handlers {
+///     On(Greet.self) { job, context in context.logger.info("Hello, \(job.who)") }
+/// }
+/// let worker = Worker(store, queues: ["default": 8]) {
+///     greetings
+///     OnRaw("echo", returning: { payload, _ in payload })
+/// }
+/// ```
 public struct Handlers: Sendable {
     var entries: [HandlerEntry]
 
@@ -15,6 +25,13 @@ public struct Handlers: Sendable {
 }
 
 /// Builds ``Handlers`` from ``On`` and ``OnRaw`` closures, `JobHandler` values, and other lists, one per line.
+///
+/// ```swift
+/// @HandlerBuilder func handlers(sendsMail: Bool) -> Handlers {
+///     On(Greet.self) { job, context in context.logger.info("Hello, \(job.who)") }
+///     if sendsMail { ReceiptHandler(mail: mail) }
+/// }
+/// ```
 @resultBuilder
 public enum HandlerBuilder {
     /// Adds a closure for one type of job.

@@ -1,6 +1,14 @@
 // The reasons why a checkpoint was not saved.
 
 /// Thrown by `context.save(_:)` when a checkpoint was not saved.
+///
+/// ```swift
+/// do {
+///     try await context.save(row)
+/// } catch CheckpointError.leaseLost {
+///     return  // another worker has the job
+/// }
+/// ```
 public enum CheckpointError: Error, Sendable, Hashable, Codable, CustomStringConvertible {
     /// This worker no longer holds the lease; another may already run the job. Stop all side effects.
     case leaseLost

@@ -73,3 +73,21 @@ func probeDirectory() {
         print("downloads cannot be stored:", String(cString: strerror(number)))
     }
 }
+
+func readSources(_ job: DownloadJob) {
+    switch job.source {
+    case .url(let url): print(url)
+    case .track(let id): print("track \(id)")
+    }
+}
+
+func replaceFiles() throws {
+    let job = try DownloadRequestRules().job(url: "https://example.com/a.flac", onConflict: .replace)
+    print(job)
+}
+
+func makeTrackURLs() throws {
+    let tracks = try TrackTemplate("https://media.example.com/tracks/{track_id}")
+    let url = try tracks.url(of: "4711")  // https://media.example.com/tracks/4711
+    print(url)
+}

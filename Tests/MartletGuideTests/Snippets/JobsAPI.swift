@@ -129,3 +129,110 @@ func configureClients() throws -> MartletConfiguration {
     try await run.perform(ImportHandler(), Import(rows: 300))
     #expect(try run.checkpoint() == 300)
 }
+
+func refuseUnfitRedis() async throws {
+    do {
+        _ = try await Martlet(.environment())
+    } catch MartletError.unfitRedis(let faults) {
+        for fault in faults { print(fault) }
+    }
+}
+
+func returnNothing() -> some JobHandler {
+    struct GreetHandler: JobHandler {
+        func run(_ job: Greet, context: JobContext) async throws -> Empty {
+            context.logger.info("Hello, \(job.who)")
+            return Empty()
+        }
+    }
+    return GreetHandler()
+}
+
+func readFacts(_ context: JobContext) {
+    let isRepeated = context.attempt > 1
+    let fence = context.claims  // a store that keeps the largest one can refuse writes of an earlier claim
+    print(isRepeated, fence)
+}
+
+func standIn() -> any JobRuntime {
+    struct SilentRuntime: JobRuntime {
+        var stopReason: StopReason? { nil }
+        func report(_ progress: JobProgress) {}
+        func save(checkpoint: [UInt8]) async throws {}
+    }
+    return SilentRuntime()
+}
+
+func isolateHandlers() -> some JobHandler {
+    struct ReceiptRenderer: JobHandler {
+        var runsOn: HandlerPlace { .process }  // a crash ends only the process of its job
+        func run(_ job: SendReceipt, context: JobContext) async throws -> Empty { Empty() }
+    }
+    return ReceiptRenderer()
+}
+
+func checkIDs(_ text: String) {
+    do {
+        let id = try JobID(validating: text)
+        print(id)
+    } catch {
+        print(error)  // the text, and the rule that it breaks
+    }
+}
+
+func attachMetadata(_ job: inout NewJob, _ bytes: [UInt8]) throws {
+    do {
+        job.metadata = try JobMetadata(json: bytes)
+    } catch .tooLarge(let count) {
+        print("\(count) bytes are too many; at most \(JobMetadata.limit) are kept")
+    }
+}
+
+func waitForServers() -> any Error {
+    struct TooManyRequests: RetryAdvising {
+        var retryAfter: Duration
+        var retryAdvice: RetryAdvice { .after(retryAfter) }
+    }
+    return TooManyRequests(retryAfter: .seconds(30))
+}
+
+func saveAtShutdown(_ context: JobContext, _ row: Int) async throws {
+    if context.stopReason == .shutdown {
+        try await context.save(row)  // the next attempt continues from here
+    }
+}
+
+func reportMistakes(_ worker: Worker) async throws {
+    do {
+        try await worker.run()
+    } catch let error as WorkerError {
+        print(error)  // what is wrong with the handlers or queues
+    }
+}
+
+func shareHandlers(_ store: JobStore) -> Worker {
+    let greetings = Handlers {
+        On(Greet.self) { job, context in context.logger.info("Hello, \(job.who)") }
+    }
+    let worker = Worker(store, queues: ["default": 8]) {
+        greetings
+        OnRaw("echo", returning: { payload, _ in payload })
+    }
+    return worker
+}
+
+func chooseHandlers(_ mail: any MailTransport) -> Handlers {
+    @HandlerBuilder func handlers(sendsMail: Bool) -> Handlers {
+        On(Greet.self) { job, context in context.logger.info("Hello, \(job.who)") }
+        if sendsMail { ReceiptHandler(mail: mail) }
+    }
+    return handlers(sendsMail: true)
+}
+
+func stopWithoutLease(_ context: JobContext, _ row: Int) async throws {
+    do {
+        try await context.save(row)
+    } catch CheckpointError.leaseLost {
+        return  // another worker has the job
+    }
+}

@@ -26,3 +26,11 @@ func readStatus(_ maintenance: MaintenanceService) -> Bool {
     let isHealthy = status.isRedisFit && status.missingJobs.isEmpty && !status.refusesPushes
     return isHealthy
 }
+
+func endWithAdvice(_ maintenance: MaintenanceService) async throws {
+    do {
+        try await maintenance.run()
+    } catch MaintenanceError.unfitRedis(let faults) {
+        for fault in faults { print(fault) }
+    }
+}

@@ -1,5 +1,6 @@
 // What the docstrings of the store and its queues show.
 
+import Foundation
 import Logging
 import Martlet
 import MartletRedis
@@ -174,4 +175,80 @@ func listenToAll(_ store: JobStore) async throws {
 func chooseEvents(_ id: JobID) -> EventFilter {
     let filter = EventFilter(jobs: [id], kinds: [.progress, .completed])
     return filter
+}
+
+func pushTogether(_ queue: Queue, _ jobs: [NewJob]) async throws {
+    switch try await queue.enqueueAtomically(jobs) {
+    case .accepted(let verdicts): print("\(verdicts.count) pushed")
+    case .refused(let index, let verdict): print("none pushed, because of job \(index): \(verdict)")
+    }
+}
+
+func awaitResults(_ job: JobRef<Int>) async throws {
+    do {
+        let sum = try await job.result(within: .seconds(10))
+        print(sum)
+    } catch JobWaitError.timedOut {
+        print("still running")
+    }
+}
+
+func nameIndexes() {
+    let finished = JobIndex.allCases.filter(\.isFinal)  // completed, failed, cancelled
+    print(finished)
+}
+
+func delayJobs(_ midnight: Date) {
+    let inAnHour = ControlVerb.patch(priority: nil, start: .after(.seconds(3600)), maxRetries: nil)
+    let atMidnight = ControlVerb.patch(priority: nil, start: .at(midnight), maxRetries: nil)
+    print(inAnHour, atMidnight)
+}
+
+func readControlVerdicts(_ queue: Queue, _ id: JobID) async throws {
+    switch try await queue.control(.cancel, id) {
+    case .done: print("cancelled")
+    case .asked: print("running; it is asked to stop")
+    case .refused(let state): print("not possible: it is \(state)")
+    case .missing, .invalid, .uniqueKeyTaken: print("no such job")
+    }
+}
+
+func linkPages(_ page: JobPage, _ text: String) {
+    let link = page.next.map { "/failed?after=\($0)" }
+    let next = JobCursor(text)  // nil when the text is no cursor
+    print(link as Any, next as Any)
+}
+
+func resetSettings(_ queue: Queue) async throws {
+    try await queue.configure(QueueSettingsChange(defaults: [.limit, .lease]))
+}
+
+func deleteQueues(_ queue: Queue) async throws {
+    switch try await queue.delete(finished: true) {
+    case .deleted(let finished): print("deleted, with \(finished) finished jobs")
+    case .notEmpty(let waiting, let running, _): print("\(waiting) jobs wait and \(running) run; drain it first")
+    case .missing: print("there is no such queue")
+    }
+}
+
+func readHeartbeatVerdicts(_ reply: HeartbeatReply) {
+    for verdict in reply.verdicts {
+        switch verdict {
+        case .held(_, let wanted): if let wanted { print("stop the job: \(wanted)") }
+        case .fenced, .gone: print("stop all side effects: the lease is lost")
+        }
+    }
+}
+
+func readSettleVerdicts(_ settlements: [Settlement], _ reply: SettleReply) {
+    for (settlement, verdict) in zip(settlements, reply.verdicts) where !verdict.isDone {
+        print("\(settlement.id) runs elsewhere; this result does not count")
+    }
+}
+
+func readConfirmations(_ queue: Queue, _ receipt: SendReceipt) async throws {
+    let job = try await queue.enqueue(receipt, durability: .replicated)
+    if case .unconfirmed(let level, let reason) = job.durability {
+        print("pushed, but not known to be at \(level): \(reason)")
+    }
 }

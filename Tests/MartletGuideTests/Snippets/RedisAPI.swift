@@ -85,3 +85,12 @@ func callFunctions(_ client: RedisClient, _ library: RedisLibrary, _ script: Red
     let reply = try await client.send(.function(function, keys: RedisArguments(), arguments: arguments))
     print(reply)
 }
+
+func needRedis(_ directory: String) async throws {
+    do {
+        let server = try await PrivateRedisServer.start(directory: directory)
+        print(server.url)
+    } catch PrivateRedisServerError.notInstalled {
+        print("this test needs redis-server")
+    }
+}
