@@ -3,6 +3,7 @@
 import Crypto
 import FoundationEssentials
 import MartletCommandSupport
+import MartletJobs
 import MartletJSON
 import MartletQueue
 import TestSupport
@@ -164,8 +165,8 @@ import Testing
 
     @Test func `the sum of the origin's files is that of their bytes`() {
         let bytes = BenchOrigin.block + BenchOrigin.block.prefix(1000)
-        #expect(BenchOrigin.sha256(of: bytes.count) == hex(SHA256.hash(data: bytes)))
-        #expect(BenchOrigin.sha256(of: 10) == hex(SHA256.hash(data: BenchOrigin.block.prefix(10))))
+        #expect(BenchOrigin.sha256(of: bytes.count) == Hex.text(of: SHA256.hash(data: bytes)))
+        #expect(BenchOrigin.sha256(of: 10) == Hex.text(of: SHA256.hash(data: BenchOrigin.block.prefix(10))))
     }
 
     @Test func `orders and reports have the names that peers know`() throws {

@@ -3,6 +3,7 @@
 import Crypto
 import FoundationEssentials
 import MartletCommandSupport
+import MartletJobs
 import MartletQueue
 import NIOCore
 import NIOHTTP1
@@ -33,7 +34,7 @@ enum BenchOrigin {
     static func sha256(of size: Int) -> String {
         var hash = SHA256()
         for start in stride(from: 0, to: size, by: blockSize) { hash.update(data: block.prefix(size - start)) }
-        return hex(hash.finalize())
+        return Hex.text(of: hash.finalize())
     }
 
     /// Serves until the task is cancelled or the other end of standard input is closed.

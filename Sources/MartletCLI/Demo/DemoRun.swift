@@ -107,7 +107,7 @@ struct DemoRun {
                 result.lost += 1
                 continue
             }
-            if hex(SHA256.hash(data: bytes)) == file.sha256 {
+            if Hex.text(of: SHA256.hash(data: bytes)) == file.sha256 {
                 result.downloaded += 1
             } else {
                 screen.tell("\(file.name) is corrupted")

@@ -1,6 +1,7 @@
 // A generated file: its bytes follow from a number, so that both ends know the correct content.
 
 import Crypto
+import MartletJobs
 import MartletQueue
 
 /// A file with generated content.
@@ -54,6 +55,6 @@ struct OriginFile: Sendable {
             hash.update(data: bytes)
             offset += bytes.count
         }
-        return hex(hash.finalize())
+        return Hex.text(of: hash.finalize())
     }
 }

@@ -2,6 +2,7 @@
 
 import Crypto
 import Glibc
+import MartletJobs
 import NIOCore
 import Synchronization
 

@@ -1,6 +1,7 @@
 // The URL of a download, parsed strictly, so that no later parser can see a different host.
 
 import FoundationEssentials
+import MartletJobs
 
 struct DownloadURL: Hashable, Sendable {
     static let longest = 8192

@@ -1,5 +1,7 @@
 // The hosts and ports that a download may name, as far as that needs no DNS lookup.
 
+import MartletJobs
+
 enum HostRules {
     /// The normalised host: a name without trailing dot, or an address without brackets.
     static func checked(_ host: String, allowPrivateAddresses: Bool) throws(DownloadRuleError) -> String {

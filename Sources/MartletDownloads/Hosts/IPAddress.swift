@@ -1,6 +1,7 @@
 // An IPv4 or IPv6 address, and whether it is public.
 
 import Glibc
+import MartletJobs
 
 struct IPAddress: Hashable, Sendable, CustomStringConvertible {
     /// 4 or 16 bytes in network order.

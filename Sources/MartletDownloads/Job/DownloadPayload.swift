@@ -1,5 +1,7 @@
 // The payload of a download: JSON with sorted keys, written without an encoder because batches have thousands of them.
 
+import MartletJobs
+
 extension DownloadJob {
     /// The job's payload; equal jobs have equal bytes, the same as a JSON encoder with sorted keys and plain slashes.
     package var payload: [UInt8] {

@@ -1,6 +1,7 @@
 // Validates a download before it is pushed.
 
 import FoundationEssentials
+import MartletJobs
 
 /// Turns the fields of a request into a ``DownloadJob``, or reports which field breaks which rule.
 ///

@@ -31,7 +31,7 @@ public struct AccessToken: Sendable {
         }
         secret = "mt_\(id)_\(key)"
         let words = Role.allCases.filter(roles.contains).map(\.rawValue).joined(separator: ",")
-        line = "\(name) \(words) \(queues) sha256:\(hex(SHA256.hash(data: Array(secret.utf8))))"
+        line = "\(name) \(words) \(queues) sha256:\(Hex.text(of: SHA256.hash(data: Array(secret.utf8))))"
     }
 
     /// Random bytes as text, `bits` per character.
@@ -40,14 +40,5 @@ public struct AccessToken: Sendable {
         let count = (bytes * 8 + bits - 1) / bits
         var generator = SystemRandomNumberGenerator()
         return String((0..<count).map { _ in letters[Int.random(in: 0..<letters.count, using: &generator)] })
-    }
-}
-
-/// Decodes hexadecimal digits.
-enum Hex {
-    static func bytes(_ text: some StringProtocol) -> [UInt8]? {
-        let digits = text.utf8.compactMap { Character(UnicodeScalar($0)).hexDigitValue }
-        guard digits.count == text.utf8.count, digits.count.isMultiple(of: 2) else { return nil }
-        return stride(from: 0, to: digits.count, by: 2).map { UInt8(digits[$0] << 4 | digits[$0 + 1]) }
     }
 }

@@ -71,7 +71,7 @@ extension API {
 
     /// The unique key of an unfinished download: its source.
     private static func uniqueKey(_ plan: DownloadPlan) -> String {
-        "download:" + hex(SHA256.hash(data: Array(plan.source.utf8)))
+        "download:" + Hex.text(of: SHA256.hash(data: Array(plan.source.utf8)))
     }
 
     func addDownloads(_ call: Call) async throws -> Reply {

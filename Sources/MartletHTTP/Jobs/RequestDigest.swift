@@ -96,5 +96,5 @@ enum RequestDigest {
     }
 
     /// The digest of bytes.
-    static func of(_ bytes: [UInt8]) -> String { hex(SHA256.hash(data: bytes).prefix(16)) }
+    static func of(_ bytes: [UInt8]) -> String { Hex.text(of: SHA256.hash(data: bytes).prefix(16)) }
 }

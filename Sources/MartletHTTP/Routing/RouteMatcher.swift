@@ -1,6 +1,7 @@
 // Finds the routes of a path.
 
 import HTTPTypes
+import MartletJobs
 
 /// A path of the route table, with its routes.
 struct RoutePath: Sendable {

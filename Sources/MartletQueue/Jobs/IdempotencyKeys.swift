@@ -43,7 +43,7 @@ public struct IdempotencyKey: Sendable, Hashable {
     ///   - caller: the caller's name.
     public init(_ key: String, caller: String) {
         let owned = "\(caller.utf8.count):\(caller):\(key)"
-        digest = hex(SHA256.hash(data: Array(owned.utf8)).prefix(20))
+        digest = Hex.text(of: SHA256.hash(data: Array(owned.utf8)).prefix(20))
     }
 
     /// The Redis key of its record; each has its own slot.

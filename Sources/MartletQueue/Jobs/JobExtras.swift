@@ -130,5 +130,5 @@ private struct ExtraDigester: ExtraReader {
         hash.update(data: bytes)
     }
 
-    var digest: String { hex(hash.finalize().prefix(16)) }
+    var digest: String { Hex.text(of: hash.finalize().prefix(16)) }
 }

@@ -59,7 +59,7 @@ public struct ClaimRequest: Sendable, Hashable {
     /// - Returns: 64 random bits as 16 hexadecimal digits.
     public static func freshNonce() -> String {
         let bits = UInt64.random(in: 0...UInt64.max)
-        return hex((0..<8).map { UInt8(truncatingIfNeeded: bits >> (8 * $0)) })
+        return Hex.text(of: (0..<8).map { UInt8(truncatingIfNeeded: bits >> (8 * $0)) })
     }
 }
 

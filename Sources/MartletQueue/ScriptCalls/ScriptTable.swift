@@ -1,6 +1,7 @@
 // The scripts as a store sends them: one library of Redis functions, and each function as a standalone script.
 
 import Crypto
+import MartletJobs
 package import MartletRedis
 
 /// All scripts of a store.
@@ -25,7 +26,7 @@ package struct ScriptTable: Sendable {
         let files = LibraryFiles(source)
         let body = files.text(ScriptFile.allCases)
         let whole = Insecure.SHA1.hash(data: Self.librarySource(body, digest: ""))
-        let digest = hex(whole.prefix(Self.digestLength / 2))
+        let digest = Hex.text(of: whole.prefix(Self.digestLength / 2))
         let library = RedisLibrary(
             name: Self.libraryPrefix + digest, source: Self.librarySource(body, digest: digest))
         self.library = library
@@ -66,17 +67,6 @@ package struct ScriptTable: Sendable {
 
     /// Creates a script from its source.
     static func script(_ name: String, _ source: [UInt8]) -> RedisScript {
-        RedisScript(name: name, source: source, sha1: hex(Insecure.SHA1.hash(data: source)))
+        RedisScript(name: name, source: source, sha1: Hex.text(of: Insecure.SHA1.hash(data: source)))
     }
-}
-
-/// Bytes as lower-case hexadecimal digits.
-package func hex(_ bytes: some Sequence<UInt8>) -> String {
-    let digits = Array("0123456789abcdef".utf8)
-    var text: [UInt8] = []
-    for byte in bytes {
-        text.append(digits[Int(byte >> 4)])
-        text.append(digits[Int(byte & 15)])
-    }
-    return String(decoding: text, as: UTF8.self)
 }

@@ -242,7 +242,7 @@ extension TestStack {
     func hasRightBytes(_ name: String) throws -> Bool {
         let file = try #require(origin.content.files.first { $0.name == name })
         guard let bytes = FileManager.default.contents(atPath: "\(filesDirectory)/\(name)") else { return false }
-        return hex(SHA256.hash(data: bytes)) == file.sha256
+        return Hex.text(of: SHA256.hash(data: bytes)) == file.sha256
     }
 }
 

@@ -1,8 +1,8 @@
-// Hexadecimal digits and percent-encoding, for names, URLs and digests.
+// Hexadecimal digits and percent-encoding, for ids, digests and URLs.
 
-enum Hex {
+package enum Hex {
     /// The value of a hexadecimal digit; `nil` for other bytes.
-    static func digit(_ byte: UInt8) -> UInt8? {
+    package static func digit(_ byte: UInt8) -> UInt8? {
         switch byte {
         case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")
         case UInt8(ascii: "a")...UInt8(ascii: "f"): byte - UInt8(ascii: "a") + 10
@@ -11,8 +11,15 @@ enum Hex {
         }
     }
 
+    /// The bytes of pairs of digits; `nil` for other text.
+    package static func bytes(_ text: some StringProtocol) -> [UInt8]? {
+        let digits = text.utf8.compactMap(digit)
+        guard digits.count == text.utf8.count, digits.count.isMultiple(of: 2) else { return nil }
+        return stride(from: 0, to: digits.count, by: 2).map { digits[$0] << 4 | digits[$0 + 1] }
+    }
+
     /// Two digits for each byte.
-    static func text(of bytes: some Sequence<UInt8>, upperCase: Bool = false) -> String {
+    package static func text(of bytes: some Sequence<UInt8>, upperCase: Bool = false) -> String {
         let digits = Array((upperCase ? "0123456789ABCDEF" : "0123456789abcdef").utf8)
         var text: [UInt8] = []
         for byte in bytes {
@@ -23,9 +30,9 @@ enum Hex {
     }
 }
 
-enum Percent {
+package enum Percent {
     /// The text with every byte percent-encoded that `keeping` does not accept.
-    static func encoded(_ text: String, keeping isKept: (UInt8) -> Bool) -> String {
+    package static func encoded(_ text: String, keeping isKept: (UInt8) -> Bool) -> String {
         if text.utf8.allSatisfy(isKept) { return text }
         var encoded = ""
         for byte in text.utf8 {
@@ -39,7 +46,7 @@ enum Percent {
     }
 
     /// The percent-decoded text; `nil` when it is not UTF-8.
-    static func decoded(_ text: some StringProtocol) -> String? {
+    package static func decoded(_ text: some StringProtocol) -> String? {
         guard text.utf8.contains(UInt8(ascii: "%")) else { return String(text) }
         let bytes = Array(text.utf8)
         var decoded: [UInt8] = []
@@ -58,33 +65,8 @@ enum Percent {
         return String(validating: decoded, as: UTF8.self)
     }
 
-    /// Minimal percent-encoding in upper case.
-    static func normalized(_ text: String) -> String {
-        guard text.utf8.contains(UInt8(ascii: "%")) else { return text }
-        let bytes = Array(text.utf8)
-        var normal = ""
-        var index = 0
-        while index < bytes.count {
-            if bytes[index] == UInt8(ascii: "%"), index + 2 < bytes.count,
-                let high = Hex.digit(bytes[index + 1]), let low = Hex.digit(bytes[index + 2])
-            {
-                let byte = high << 4 | low
-                if isUnreserved(byte) {
-                    normal.unicodeScalars.append(Unicode.Scalar(byte))
-                } else {
-                    normal += "%" + Hex.text(of: CollectionOfOne(byte), upperCase: true)
-                }
-                index += 3
-            } else {
-                normal.unicodeScalars.append(Unicode.Scalar(bytes[index]))
-                index += 1
-            }
-        }
-        return normal
-    }
-
     /// Letters, digits and `-._~`, which never need encoding.
-    static func isUnreserved(_ byte: UInt8) -> Bool {
+    package static func isUnreserved(_ byte: UInt8) -> Bool {
         switch byte {
         case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
             UInt8(ascii: "0")...UInt8(ascii: "9"),
@@ -92,16 +74,6 @@ enum Percent {
             true
         default:
             false
-        }
-    }
-
-    /// The bytes that are allowed unencoded in a path or query; the caller handles percent signs.
-    static func isTargetByte(_ byte: UInt8) -> Bool {
-        switch byte {
-        case UInt8(ascii: "!"), UInt8(ascii: "$"), UInt8(ascii: "&")...UInt8(ascii: "/"), UInt8(ascii: ":"),
-            UInt8(ascii: ";"), UInt8(ascii: "="), UInt8(ascii: "?"), UInt8(ascii: "@"):
-            true
-        default: isUnreserved(byte)
         }
     }
 }
