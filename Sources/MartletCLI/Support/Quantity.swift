@@ -1,14 +1,15 @@
 // Sizes and durations with or without units, for settings and options.
 
 import ArgumentParser
-package import MartletJSON
+import MartletCommandSupport
+import MartletJSON
 
 /// Parses sizes and durations.
-package enum Quantity {
+enum Quantity {
     /// A number of bytes, plain or with `KiB`, `MiB`, `GiB`, `TiB` or `kB`, `MB`, `GB`, `TB`.
     ///
     /// - Returns: 0 to 2^62; `nil` for other texts.
-    package static func bytes(_ text: String) -> Int? {
+    static func bytes(_ text: String) -> Int? {
         let units: [(String, Double)] = [
             ("KiB", 0x1p10), ("MiB", 0x1p20), ("GiB", 0x1p30), ("TiB", 0x1p40),
             ("kB", 1e3), ("KB", 1e3), ("MB", 1e6), ("GB", 1e9), ("TB", 1e12),
@@ -23,7 +24,7 @@ package enum Quantity {
     /// A duration in seconds: a plain number, or numbers with `ms`, `s`, `m`, `h` or `d`, such as `1h30m`.
     ///
     /// - Returns: at least 0; `nil` for other texts.
-    package static func seconds(_ text: String) -> Double? {
+    static func seconds(_ text: String) -> Double? {
         if let number = decimal(text) { return number }
         let units = ["ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86_400]
         var rest = text.replacing(" ", with: "")[...]
@@ -59,31 +60,31 @@ package enum Quantity {
 }
 
 /// A number of bytes on the command line.
-package struct ByteCount: ExpressibleByArgument, Sendable, Equatable {
-    package var bytes: Int
+struct ByteCount: ExpressibleByArgument, Sendable, Equatable {
+    var bytes: Int
 
-    package init?(argument: String) {
+    init?(argument: String) {
         guard let bytes = Quantity.bytes(argument) else { return nil }
         self.bytes = bytes
     }
 
     /// The number of bytes for the server.
-    package var json: JSONValue { .integer(bytes) }
+    var json: JSONValue { .integer(bytes) }
 }
 
 /// A duration on the command line.
-package struct TimeSpan: ExpressibleByArgument, Sendable, Equatable {
-    package var seconds: Double
+struct TimeSpan: ExpressibleByArgument, Sendable, Equatable {
+    var seconds: Double
 
-    package init(seconds: Double) { self.seconds = seconds }
+    init(seconds: Double) { self.seconds = seconds }
 
-    package init?(argument: String) {
+    init?(argument: String) {
         guard let seconds = Quantity.seconds(argument) else { return nil }
         self.seconds = seconds
     }
 
     /// The number of seconds for the server.
-    package var json: JSONValue { .number(seconds) }
+    var json: JSONValue { .number(seconds) }
 
-    package var defaultValueDescription: String { HumanReadable.seconds(seconds) }
+    var defaultValueDescription: String { HumanReadable.seconds(seconds) }
 }
