@@ -193,7 +193,6 @@ let package = Package(
                 .product(name: "NIOPosix", package: nio),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
-                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ]
         ),
         // The program that measures, beside the command and not in it.
@@ -210,7 +209,6 @@ let package = Package(
                 .product(name: "NIOHTTP1", package: nio),
                 .product(name: "NIOPosix", package: nio),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
-                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ]
         ),
         // Tests
@@ -401,8 +399,8 @@ let package = Package(
         .testTarget(
             name: "MartletBenchTests",
             dependencies: [
-                "MartletBench", "MartletCLI", "MartletCommandSupport", "MartletJSON", "MartletQueue", "MartletRedis",
-                "TestSupport",
+                "MartletBench", "MartletCLI", "MartletCommandSupport", "MartletJSON", "MartletJobs", "MartletQueue",
+                "MartletRedis", "TestSupport",
                 .product(name: "Crypto", package: "swift-crypto"),
             ]
         ),

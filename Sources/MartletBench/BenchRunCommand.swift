@@ -4,7 +4,6 @@ import ArgumentParser
 import FoundationEssentials
 import MartletCommandSupport
 import MartletJSON
-import UnixSignals
 
 struct BenchRunCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -73,21 +72,7 @@ struct BenchRunCommand: AsyncParsableCommand {
             if format == .jsonl { Console.standard.out(result.line) }
             Console.standard.note(BenchTable.progress(result))
         }
-        let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
-        let isDone = try await withThrowingTaskGroup(of: Bool.self) { group in
-            group.addTask {
-                try await Self.measure(session)
-                return true
-            }
-            group.addTask {
-                for await _ in signals { return false }
-                return false
-            }
-            defer { group.cancelAll() }
-            // The first task to finish decides. Leaving the group waits until the measurement has cleaned up.
-            return try await group.next() ?? false
-        }
-        guard isDone else { throw CommandFailure(.failed, "interrupted") }
+        try await ProgramRun.interruptible { try await Self.measure(session) }
         try show(session.results)
     }
 

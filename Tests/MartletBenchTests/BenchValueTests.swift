@@ -3,8 +3,8 @@
 import Crypto
 import FoundationEssentials
 import MartletCommandSupport
-import MartletJobs
 import MartletJSON
+import MartletJobs
 import MartletQueue
 import TestSupport
 import Testing

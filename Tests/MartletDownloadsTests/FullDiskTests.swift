@@ -48,7 +48,9 @@ import Testing
         }
     }
 
-    @Test func `a download of unknown size keeps its bytes on a full disk and continues once there is space`() async throws {
+    @Test func `a download of unknown size keeps its bytes on a full disk and continues once there is space`()
+        async throws
+    {
         try await onDisk("1m") { harness in
             let body = content(3_000_000)
             let origin = try await Origin.start { asked, number in

@@ -51,8 +51,7 @@ import Testing
         }
     }
 
-    @Test func `a field that resembles none is unknown, and the detail names the missing one`() async throws
-    {
+    @Test func `a field that resembles none is unknown, and the detail names the missing one`() async throws {
         try await withServer { server in
             let answer = try await server.post("/api/v1/jobs", #"{"wholly_other":1}"#)
             #expect(answer["detail"] == "/type is required")

@@ -62,7 +62,8 @@ import Testing
         return connection
     }
 
-    @Test func `a caller has a limited number of waits, and each is released when its client disconnects`() async throws {
+    @Test func `a caller has a limited number of waits, and each is released when its client disconnects`() async throws
+    {
         try await withServer(settings: { $0.maxWaitsPerCaller = 2 }) { server in
             let id = try await Self.job(server)
             var held: [HeldConnection] = []

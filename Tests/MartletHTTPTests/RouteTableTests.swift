@@ -38,7 +38,8 @@ extension Route {
         return words
     }
 
-    @Test func `an id must not be a word of a path in its place, and no such word stands in the place of a queue's name`() {
+    @Test
+    func `an id must not be a word of a path in its place, and no such word stands in the place of a queue's name`() {
         #expect(Self.words(besides: "{id}") == JobID.reserved)
         #expect(Self.words(besides: "{queue}").isEmpty)
     }

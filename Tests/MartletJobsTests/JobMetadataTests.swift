@@ -40,5 +40,7 @@ import Testing
         "\u{202E}exe.txt",
         "\u{2066}a", "\u{200F}", "\u{61C}", "a\u{2028}b", "\u{2029}",
     ])
-    func `a label may not have characters that hide or reorder text`(_ text: String) { #expect(!text.isLabel(upTo: 64)) }
+    func `a label may not have characters that hide or reorder text`(_ text: String) {
+        #expect(!text.isLabel(upTo: 64))
+    }
 }

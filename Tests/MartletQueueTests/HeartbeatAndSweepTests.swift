@@ -84,7 +84,8 @@ import Testing
             let queue = harness.queue()
             _ = try await queue.enqueue(job())
             let claimed = try #require(try await harness.claim(from: queue).first)
-            let heartbeat = Heartbeat(id: claimed.id, token: claimed.token, progress: JobProgress(completed: 3, total: 9))
+            let heartbeat = Heartbeat(
+                id: claimed.id, token: claimed.token, progress: JobProgress(completed: 3, total: 9))
             try await harness.setClock(.seconds(5))
             guard case .held(let early, nil) = try await queue.heartbeat(worker: "w", [heartbeat]).verdicts[0] else {
                 Issue.record("not held")

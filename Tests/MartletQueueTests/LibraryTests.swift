@@ -202,7 +202,9 @@ import Testing
     @Test(arguments: [
         ("1 1", true), ("2 1", true), ("9 1", true), ("2 2", false), ("2", false), ("", false), ("x", false),
     ])
-    func `a queue is readable by every version from the one that it names`(_ stored: String, _ isRead: Bool) async throws {
+    func `a queue is readable by every version from the one that it names`(_ stored: String, _ isRead: Bool)
+        async throws
+    {
         try await withStore { harness in
             let queue = harness.queue()
             _ = try await queue.enqueue(job())

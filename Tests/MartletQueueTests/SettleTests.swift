@@ -254,7 +254,8 @@ import Testing
         }
     }
 
-    @Test func `completed jobs beyond their count are removed as new ones come, except those of the last minute`() async throws
+    @Test func `completed jobs beyond their count are removed as new ones come, except those of the last minute`()
+        async throws
     {
         try await withStore { harness in
             let queue = harness.queue()

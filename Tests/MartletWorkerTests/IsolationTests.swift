@@ -112,7 +112,9 @@ private final class Supervised: Sendable {
         }
     }
 
-    @Test func `without isolation poison is found after three deaths of the worker, and other jobs complete`() async throws {
+    @Test func `without isolation poison is found after three deaths of the worker, and other jobs complete`()
+        async throws
+    {
         try await with(apart: false) { harness, worker in
             let ids = try await push(["poison"] + Array(repeating: "innocent", count: 7), to: harness)
             let poison = try await wait(ids[0], .failed, harness, worker)

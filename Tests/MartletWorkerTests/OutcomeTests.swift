@@ -109,7 +109,8 @@ private struct Advice: RetryAdvising, CustomStringConvertible {
         }
     }
 
-    @Test func `a handler's own delay, a snooze and a release are applied, and only the failure is charged`() async throws
+    @Test func `a handler's own delay, a snooze and a release are applied, and only the failure is charged`()
+        async throws
     {
         try await withStore { harness in
             let runLog = RunLog()

@@ -46,7 +46,9 @@ import Testing
         }
     }
 
-    @Test func `after the grace period jobs are cancelled and released to their position without a charge`() async throws {
+    @Test func `after the grace period jobs are cancelled and released to their position without a charge`()
+        async throws
+    {
         try await withStore { harness in
             let runLog = RunLog()
             var configuration = WorkerConfiguration.quick

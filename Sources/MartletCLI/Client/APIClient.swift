@@ -2,8 +2,8 @@
 
 import AsyncHTTPClient
 import MartletCommandSupport
-import MartletJobs
 import MartletJSON
+import MartletJobs
 import NIOCore
 import NIOHTTP1
 import NIOSSL

@@ -5,7 +5,6 @@ import FoundationEssentials
 import MartletCommandSupport
 import MartletQueue
 import MartletRedis
-import UnixSignals
 
 struct DemoCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -20,38 +19,27 @@ struct DemoCommand: AsyncParsableCommand {
     var keep = false
 
     func run() async throws {
-        let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
-        let result = try await withThrowingTaskGroup(of: DemoResult?.self) { group in
-            group.addTask { try await play(until: signals) }
-            group.addTask {
-                for await _ in signals { return nil }
-                return nil
-            }
-            defer { group.cancelAll() }
-            // The first task to finish decides; leaving the group waits for the other's clean-up.
-            return try await group.next() ?? nil
-        }
-        guard let result else { throw CommandFailure(.failed, "interrupted") }
+        let result = try await ProgramRun.interruptible { try await runInNewEnvironment() }
         Console.standard.out(result.line)
         guard result.isGood else { throw ExitCode(CommandExitCode.failed.rawValue) }
     }
 
     /// Runs the demonstration and stops everything that it started.
-    private func play(until signals: UnixSignalsSequence) async throws -> DemoResult {
-        let stage = try await DemoEnvironment()
+    private func runInNewEnvironment() async throws -> DemoResult {
+        let environment = try await DemoEnvironment()
         let result: Result<DemoResult, any Error>
-        do { result = .success(try await perform(on: stage, until: signals)) } catch { result = .failure(error) }
+        do { result = .success(try await run(in: environment)) } catch { result = .failure(error) }
         // Not a child task, since this task may be cancelled.
-        await Task { await stage.close() }.value
+        await Task { await environment.close() }.value
         return try result.get()
     }
 
-    private func perform(on stage: DemoEnvironment, until signals: UnixSignalsSequence) async throws -> DemoResult {
-        try await APIClient.with(stage.serverURL, token: nil) { client in
-            try await stage.startServer(client)
-            var run = DemoRun(stage: stage, client: client)
+    private func run(in environment: DemoEnvironment) async throws -> DemoResult {
+        try await APIClient.with(environment.serverURL, token: nil) { client in
+            try await environment.startServer(client)
+            var run = DemoRun(environment: environment, client: client)
             var result = try await run.run()
-            if try await !isClean(stage) {
+            if try await !isClean(environment) {
                 Console.standard.note("the audit of Redis found something; see above")
                 result.lost += 1
             }
@@ -59,8 +47,8 @@ struct DemoCommand: AsyncParsableCommand {
             Console.standard.note(
                 """
                 \(result.line)
-                Still running: dashboard \(stage.serverURL)/ui/, API \(stage.serverURL)/api/v1, files in \
-                \(stage.downloads). Ctrl-C ends it.
+                Still running: dashboard \(environment.serverURL)/ui/, API \(environment.serverURL)/api/v1, files in \
+                \(environment.downloads). Ctrl-C ends it.
                 """)
             try? await Task.sleep(for: .seconds(1 << 30))
             return result
@@ -68,8 +56,8 @@ struct DemoCommand: AsyncParsableCommand {
     }
 
     /// Whether the audit finds nothing.
-    private func isClean(_ stage: DemoEnvironment) async throws -> Bool {
-        let redis = RedisSettings(url: stage.redis.url, prefix: "martlet")
+    private func isClean(_ environment: DemoEnvironment) async throws -> Bool {
+        let redis = RedisSettings(url: environment.redis.url, prefix: "martlet")
         return try await StoreSession.withStore(redis) { store in
             let report = try await store.queue(.downloads).audit()
             for finding in report.findings { Console.standard.note("\(finding)") }

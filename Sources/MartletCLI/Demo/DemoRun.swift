@@ -22,23 +22,25 @@ struct DemoResult: Equatable {
 
 /// One run of the demonstration.
 struct DemoRun {
-    let stage: DemoEnvironment
+    let environment: DemoEnvironment
     let client: APIClient
     private var screen = DemoScreen()
     private var ids: [String] = []
     private var hasPaused = false
     private var hasKilled = false
 
-    init(stage: DemoEnvironment, client: APIClient) {
-        self.stage = stage
+    init(environment: DemoEnvironment, client: APIClient) {
+        self.environment = environment
         self.client = client
     }
 
     /// Runs it and verifies the files.
     mutating func run() async throws -> DemoResult {
-        let pids = [try await stage.startWorker(), try await stage.startWorker()]
-        screen.tell("server at \(stage.serverURL), workers \(pids[0]) and \(pids[1]), Redis \(stage.redis.processID)")
-        let origin = stage.origin
+        let pids = [try await environment.startWorker(), try await environment.startWorker()]
+        screen.tell(
+            "server at \(environment.serverURL), workers \(pids[0]) and \(pids[1]), Redis \(environment.redis.processID)"
+        )
+        let origin = environment.origin
         let answer = try await client.post("/api/downloads/batch", body: DemoPlan.batch(url: origin.url))
         ids = (answer["job_ids"].array ?? []).compactMap(\.string)
         let size = HumanReadable.bytes(Double(DemoPlan.totalBytes))
@@ -72,8 +74,8 @@ struct DemoRun {
         }
         if !hasKilled, share >= DemoPlan.killAt {
             hasKilled = true
-            let dead = await stage.killWorker()
-            let new = try await stage.startWorker()
+            let dead = await environment.killWorker()
+            let new = try await environment.startWorker()
             screen.tell(
                 "worker \(dead) killed with SIGKILL in the middle of its downloads; worker \(new) takes its place")
         }
@@ -100,7 +102,7 @@ struct DemoRun {
         }
         var result = DemoResult()
         for (index, file) in DemoPlan.files.enumerated() {
-            let path = "\(stage.downloads)/\(file.name)"
+            let path = "\(environment.downloads)/\(file.name)"
             let isDone = index < ids.count && status[ids[index]] == "completed"
             guard isDone, let bytes = FileManager.default.contents(atPath: path) else {
                 screen.tell("\(file.name) is lost: \(index < ids.count ? status[ids[index]] ?? "gone" : "no id")")
@@ -120,7 +122,7 @@ struct DemoRun {
 
     /// Prints what the origin server recorded.
     private mutating func tellOrigin() {
-        let all = stage.origin.servings
+        let all = environment.origin.servings
         let sent = all.reduce(0) { $0 + $1.sent }
         screen.tell(
             """

@@ -54,7 +54,8 @@ private let nothing = OriginContent(files: [], bytesPerSecond: 100 << 20)
         ["-zadd"], ["-zrem"], ["-hset"], ["-time"], ["-unlink"], ["-blpop"], ["-@scripting"],
         ["resetkeys", "~other:*"],
     ])
-    func `a user without the permissions of the scripts is refused before a script runs`(_ rules: [String]) async throws {
+    func `a user without the permissions of the scripts is refused before a script runs`(_ rules: [String]) async throws
+    {
         try await TestStack.with(nothing) { stack in
             try await stack.allow(["~*", "+@all"] + rules)
             let result = try await stack.martlet("work", environment: ["REDIS_URL": stack.userURL])
@@ -256,8 +257,7 @@ private let nothing = OriginContent(files: [], bytesPerSecond: 100 << 20)
     }
 
     @Test(arguments: [["+fcall", "+function|load"], ["+eval", "+evalsha"]])
-    func `the checked permissions are all that a server and a worker need`(_ calling: [String]) async throws
-    {
+    func `the checked permissions are all that a server and a worker need`(_ calling: [String]) async throws {
         let file = OriginFile(name: "a.bin", size: 100_000, seed: 1)
         try await TestStack.with(OriginContent(files: [file], bytesPerSecond: 100 << 20)) { stack in
             let words = PermissionCheckup.commands + PermissionCheckup.outside

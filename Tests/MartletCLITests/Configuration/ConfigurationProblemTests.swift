@@ -185,7 +185,9 @@ import Testing
         ("HTTP_PROXY", "http://proxy:3128"), ("REDIS_PORT", "tcp://10.0.0.1:6379"), ("REDIS_SERVICE_HOST", "10.0.0.1"),
         ("REDIS_PORT_6379_TCP_ADDR", "10.0.0.1"), ("DOWNLOAD_MAX_BYTES", "1"), ("REDIS_URL", "redis://h"),
     ])
-    func `variables of other programs and both spellings of settings are no warning`(_ name: String, _ value: String) throws {
+    func `variables of other programs and both spellings of settings are no warning`(_ name: String, _ value: String)
+        throws
+    {
         #expect(try ServiceSettings.load(environment: [name: value]).warnings.isEmpty)
     }
 

@@ -14,10 +14,10 @@ struct Heard {
     private var last = EventMark(milliseconds: 0, sequence: 0, index: .max)
 
     /// Takes what was published since, and says where that does not lead to the states of the model.
-    mutating func missed(on stage: Stage, _ model: Model) async throws -> [String] {
-        guard model.now - Stage.start < Self.longest / 2 else { return [] }
-        let found = try await stage.command("XRANGE", stage.key("events"), "(" + last.entry, "+").array ?? []
-        for entry in found.compactMap({ EventEntry($0, of: stage.queue.name) }) {
+    mutating func missed(on real: RealStore, _ model: Model) async throws -> [String] {
+        guard model.now - RealStore.start < Self.longest / 2 else { return [] }
+        let found = try await real.command("XRANGE", real.key("events"), "(" + last.entry, "+").array ?? []
+        for entry in found.compactMap({ EventEntry($0, of: real.queue.name) }) {
             last = entry.end
             for event in entry.events { take(event) }
         }

@@ -37,7 +37,7 @@ struct Run {
         try await real.clear()
         var run = Run()
         if listens {
-            try await stage.listen(for: Heard.longest)
+            try await real.listen(for: Heard.longest)
             run.heard = Heard()
         }
         while let operation = next(run.model) {
@@ -69,7 +69,7 @@ struct Run {
         if let sleeper = sleeper(view.wakeTokens) {
             throw Failing(operations: operations, check: .wake, what: sleeper)
         }
-        if let missed = try await heard?.missed(on: stage, model), !missed.isEmpty {
+        if let missed = try await heard?.missed(on: real, model), !missed.isEmpty {
             throw Failing(operations: operations, check: .events, what: "\n  " + missed.joined(separator: "\n  "))
         }
         guard audits else { return }

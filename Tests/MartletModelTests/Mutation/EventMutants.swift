@@ -27,7 +27,7 @@ extension Mutant {
         Mutant("a due job is not told", .promote, "promoted-told", .removed),
         Mutant("an attempt that ended is not told", .attempts, "back-told", .removed),
         Mutant("a last chance is not told", .claims, "chance-told", .removed),
-        Mutant("progress is not told", .beat, "beat-told", .removed),
+        Mutant("progress is not told", .heartbeat, "heartbeat-told", .removed),
         Mutant("a claim that was cut short is not told", .sweep, "unclaimed-told", .removed),
         Mutant("a loss is not told", .sweep, "lost-told", .removed),
         Mutant("a verb is not told", .control, "control-told", .removed),

@@ -1,0 +1,27 @@
+// Commands that SIGTERM and SIGINT end in order.
+
+import UnixSignals
+
+extension ProgramRun {
+    /// Runs `body`; SIGTERM or SIGINT cancels it.
+    ///
+    /// - Returns: the value of `body`.
+    /// - Throws: the errors of `body`; after a signal ``CommandFailure``, once `body` has cleaned up.
+    package static func interruptible<Value: Sendable>(
+        _ body: @escaping @Sendable () async throws -> Value
+    ) async throws -> Value {
+        let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
+        let value = try await withThrowingTaskGroup(of: Value?.self) { group in
+            group.addTask { try await body() }
+            group.addTask {
+                for await _ in signals { return nil }
+                return nil
+            }
+            defer { group.cancelAll() }
+            // The first task to finish decides; leaving the group waits for the other's clean-up.
+            return try await group.next() ?? nil
+        }
+        guard let value else { throw CommandFailure(.failed, "interrupted") }
+        return value
+    }
+}
