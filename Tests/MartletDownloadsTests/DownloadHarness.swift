@@ -178,9 +178,4 @@ func content(_ count: Int, seed: UInt64 = 1) -> [UInt8] {
     return Array(bytes.prefix(count))
 }
 
-func sha256(_ bytes: [UInt8]) -> String {
-    SHA256.hash(data: bytes).map { byte in
-        let text = String(byte, radix: 16)
-        return text.count == 1 ? "0" + text : text
-    }.joined()
-}
+func sha256(_ bytes: [UInt8]) -> String { Hex.text(of: SHA256.hash(data: bytes)) }

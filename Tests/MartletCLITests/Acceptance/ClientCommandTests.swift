@@ -165,13 +165,9 @@ private let content = OriginContent(
 extension TestStack {
     /// Runs a line of bash with `martlet` on its path.
     func shell(_ line: String, within limit: Duration = .seconds(30)) async throws -> CommandResult {
-        let name = "\(directory)/shell-\(UUID().uuidString)"
         let path = Program.path.split(separator: "/").dropLast().joined(separator: "/")
-        let process = try Subprocess(
-            "/bin/bash", ["-c", "PATH=/\(path):$PATH; \(line)"], environment: environment, output: name + ".out",
-            errors: name + ".err")
-        let status = await process.wait(within: limit)
-        if status == nil { process.send(9) }
-        return CommandResult(status: status, output: Self.text(name + ".out"), errors: Self.text(name + ".err"))
+        return try await CommandResult.of(
+            "/bin/bash", ["-c", "PATH=/\(path):$PATH; \(line)"], environment: environment, in: directory,
+            within: limit)
     }
 }

@@ -118,17 +118,11 @@ private struct GuideShell {
     /// Runs a command in which addresses, directories and ids stand for those of this installation.
     func run(_ command: String) async throws -> CommandResult {
         let text = try await filledIn(command)
-        let name = "\(directory)/\(UUID().uuidString)"
         var environment = stack.environment
         environment["PATH"] = "\(directory)/bin:/usr/local/bin:/usr/bin:/bin"
         environment["CURL_HOME"] = directory
-        let process = try Subprocess(
-            "/bin/bash", ["-c", "cd \(directory) && \(text)"], environment: environment, output: name + ".out",
-            errors: name + ".err")
-        let status = await process.wait(within: .seconds(30))
-        if status == nil { process.send(9) }
-        return CommandResult(
-            status: status, output: TestStack.text(name + ".out"), errors: TestStack.text(name + ".err"))
+        return try await CommandResult.of(
+            "/bin/bash", ["-c", "cd \(directory) && \(text)"], environment: environment, in: directory)
     }
 
     private func filledIn(_ command: String) async throws -> String {

@@ -32,6 +32,22 @@ struct CommandResult: Sendable {
     var errors: String
 
     var json: JSONValue { (try? JSONValue.parse(output.utf8, source: "output")) ?? .null }
+
+    /// Runs a program to its end; kills it after `limit`.
+    ///
+    /// - Parameter directory: where its output goes.
+    static func of(
+        _ program: String, _ arguments: [String], environment: [String: String], in directory: String,
+        within limit: Duration = .seconds(30)
+    ) async throws -> CommandResult {
+        let name = "\(directory)/command-\(UUID().uuidString)"
+        let process = try Subprocess(
+            program, arguments, environment: environment, output: name + ".out", errors: name + ".err")
+        let status = await process.wait(within: limit)
+        if status == nil { process.send(9) }
+        return CommandResult(
+            status: status, output: TestStack.text(name + ".out"), errors: TestStack.text(name + ".err"))
+    }
 }
 
 /// A whole installation.
@@ -134,13 +150,8 @@ final class TestStack: Sendable {
     func martlet(
         _ arguments: [String], environment extra: [String: String] = [:], within limit: Duration = .seconds(30)
     ) async throws -> CommandResult {
-        let name = "\(directory)/command-\(UUID().uuidString)"
-        let process = try Subprocess(
-            Program.path, arguments, environment: environment.merging(extra) { $1 }, output: name + ".out",
-            errors: name + ".err")
-        let status = await process.wait(within: limit)
-        if status == nil { process.send(9) }
-        return CommandResult(status: status, output: Self.text(name + ".out"), errors: Self.text(name + ".err"))
+        try await CommandResult.of(
+            Program.path, arguments, environment: environment.merging(extra) { $1 }, in: directory, within: limit)
     }
 
     /// Waits until `condition` holds; fails the test when it does not in time.
