@@ -453,10 +453,3 @@ for target in package.targets where target.type != .system && !shownToReaders.co
     if ["MartletEventLoop", "MartletRedis"].contains(target.name) { settings.append(.strictMemorySafety()) }
     target.swiftSettings = settings
 }
-// LOCAL ONLY: what this build leaves out.
-let leftOut: Set = [
-    "MartletCLITests", "MartletModelTests", "MartletWorkerTests", "MartletGuideTests", "MartletSoakTests",
-    "MartletQueueTests", "QueueBenchmarks", "MartletBench", "MartletSoak", "TestWorker", "GuideProgram",
-]
-package.products.removeAll { $0.name == "martlet-bench" }
-package.targets.removeAll { leftOut.contains($0.name) || ($0.type == .test && $0.name != "MartletHTTPTests") }

@@ -61,6 +61,11 @@ extension [MetricDescription] {
     ]
 
     private static let server: [MetricDescription] = [
+        .init(name: "martlet_event_subscribers", help: "Streams of events that are open.", kind: .gauge),
+        .init(name: "martlet_events_sent_total", help: "Events sent to streams.", kind: .counter),
+        .init(
+            name: "martlet_events_dropped_total", help: "Events not sent to streams, by reason.",
+            kind: .counter),
         .init(name: "martlet_http_requests_total", help: "Requests that were answered.", kind: .counter),
         .init(
             name: "martlet_http_request_seconds", help: "Time to answer an HTTP request.", kind: .histogram,

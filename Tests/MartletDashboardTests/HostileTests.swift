@@ -46,7 +46,7 @@ extension Dashboard {
         private static func escaped(_ text: String) -> String {
             text.utf8.map { byte in
                 let isPlain = (0x30...0x39).contains(byte) || (0x61...0x7A).contains(byte)
-                return isPlain ? String(UnicodeScalar(byte)) : "%" + hex([byte])
+                return isPlain ? String(UnicodeScalar(byte)) : "%" + Hex.text(of: [byte])
             }.joined()
         }
 

@@ -46,14 +46,14 @@ import Testing
             try await queue.create()
             let slow = try await harness.store.events()
             let good = try await harness.store.events()
-            let heard = Task { try await good.next(600).count }
+            let heard = Task { try await good.next(600, within: .seconds(60)).count }
             for _ in 0..<600 { _ = try await queue.enqueue(job()) }
             #expect(try await heard.value == 600)
             guard case .overflow = try await slow.nextBatch() else { throw NeverHappened(description: "an overflow") }
             #expect(slow.isOverrun && slow.dropped > 256)
             // It may go on where it was.
             let again = try await harness.store.events(from: .after(slow.position))
-            #expect(try await again.next(600).count == 600)
+            #expect(try await again.next(600, within: .seconds(60)).count == 600)
         }
     }
 

@@ -82,7 +82,7 @@ import Testing
     @Test func `the article describes every field`() throws {
         let article = try Guides.text(of: "Sources/Martlet/Martlet.docc/Architecture.md")
         let table = try #require(article.split(separator: "### The fields of a job").dropFirst().first)
-            .prefix(upTo: try #require(article.firstRange(of: "\nThe table is one Swift enum")).lowerBound)
+            .prefix(upTo: try #require(article.firstRange(of: "\nThe table is the enum `JobField`")).lowerBound)
         let names = table.matches(of: /(?m)^\| `([a-z]+)` \|/).map { String($0.output.1) }
         #expect(Set(names) == Set(JobField.allCases.map(\.rawValue)))
         #expect(names.count == JobField.allCases.count)

@@ -141,8 +141,7 @@ final class Installation: Sendable {
         ]
         workersOverHTTP = [
             SupervisedProcess(
-                name, try await Self.proxy(redis, name, chronicle), directory: directory,
-                command: env + [Self.ownPath] + words)
+                name, directory: directory, command: Program.env + [Program.path("MartletSoak")] + words)
         ]
         let quiet = Logger(label: "soak") { _ in SwiftLogNoOpLogHandler() }
         var patient = try RedisConfiguration(url: redis.url)

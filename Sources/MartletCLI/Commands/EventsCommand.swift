@@ -3,7 +3,6 @@
 import ArgumentParser
 import MartletCommandSupport
 import MartletJSON
-import UnixSignals
 
 struct EventsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -35,14 +34,7 @@ struct EventsCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let signals = await UnixSignalsSequence(trapping: .sigint, .sigterm)
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await show() }
-            group.addTask { for await _ in signals { return } }
-            defer { group.cancelAll() }
-            // Ctrl-C is how it is meant to end.
-            try await group.next()
-        }
+        _ = try await ProgramRun.untilInterrupted { try await show() }
     }
 
     private func show() async throws {

@@ -10,8 +10,19 @@ extension ProgramRun {
     package static func interruptible<Value: Sendable>(
         _ body: @escaping @Sendable () async throws -> Value
     ) async throws -> Value {
+        guard let value = try await untilInterrupted(body) else { throw CommandFailure(.failed, "interrupted") }
+        return value
+    }
+
+    /// Runs `body`; SIGTERM or SIGINT cancels it, and is how it is meant to end.
+    ///
+    /// - Returns: the value of `body`; `nil` after a signal, once `body` has cleaned up.
+    /// - Throws: the errors of `body`.
+    package static func untilInterrupted<Value: Sendable>(
+        _ body: @escaping @Sendable () async throws -> Value
+    ) async throws -> Value? {
         let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
-        let value = try await withThrowingTaskGroup(of: Value?.self) { group in
+        return try await withThrowingTaskGroup(of: Value?.self) { group in
             group.addTask { try await body() }
             group.addTask {
                 for await _ in signals { return nil }
@@ -21,7 +32,5 @@ extension ProgramRun {
             // The first task to finish decides; leaving the group waits for the other's clean-up.
             return try await group.next() ?? nil
         }
-        guard let value else { throw CommandFailure(.failed, "interrupted") }
-        return value
     }
 }

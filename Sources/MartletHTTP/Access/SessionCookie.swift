@@ -1,6 +1,7 @@
 // The cookie with which a browser sends a token that a person has entered once.
 
 import HTTPTypes
+import MartletJobs
 import MartletQueue
 
 /// Writes and reads the session cookie.
@@ -18,7 +19,7 @@ enum SessionCookie {
     ///
     /// - Parameter isSecure: whether the browser reaches the server through TLS.
     static func set(_ token: String, isSecure: Bool) -> String {
-        "\(name)=\(hex(token.utf8)); Max-Age=\(lifetime); \(attributes)\(isSecure ? "; Secure" : "")"
+        "\(name)=\(Hex.text(of: token.utf8)); Max-Age=\(lifetime); \(attributes)\(isSecure ? "; Secure" : "")"
     }
 
     /// Removes the cookie.

@@ -32,7 +32,9 @@ final class ClaimService: Sendable {
         settling = ClaimSettling(store: store, leases: leases, metrics: metrics, logger: logger)
         waits = WaitLimit(
             perCaller: settings.maxWaitsPerCaller, total: settings.maxWaits,
-            advice: "claim with wait_seconds 0, or later")
+            words: .init(
+                tooMany: .tooManyWaits, many: "claims of this caller wait already; claim with wait_seconds 0, or later",
+                full: .waitsFull, all: "claims wait already; claim with wait_seconds 0, or later"))
     }
 
     private func desk(_ name: QueueName) -> ClaimDesk {

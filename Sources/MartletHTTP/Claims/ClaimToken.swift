@@ -84,7 +84,7 @@ struct ClaimNonce: Sendable, Hashable, LosslessStringConvertible {
     private static func name(of caller: String, in queue: QueueName) -> String { digest("queue\n\(queue)\n\(caller)") }
 
     private static func digest(_ text: String) -> String {
-        hex(SHA256.hash(data: Array(text.utf8)).prefix(nameDigits / 2))
+        Hex.text(of: SHA256.hash(data: Array(text.utf8)).prefix(nameDigits / 2))
     }
 }
 

@@ -100,7 +100,7 @@ final class EventStreamSource: ReplySource {
         }
     }
 
-    /// What there is to send; `nil` when nothing is.
+    /// The bytes to send next; `nil` when there are none.
     ///
     /// A long batch is sent in several pieces, so that it holds up no others.
     private func nextPiece(_ state: inout State) -> [UInt8]? {

@@ -155,8 +155,9 @@ extension ClientConnection {
     /// What the network does with a written response is not known to anybody.
     func whenUndelivered(_ lost: @escaping @Sendable () -> Void) {
         let isPast = state.withLock { state in
-            if !state.isClosed { state.undelivered = lost }
-            return state.isClosed
+            let isClosed = state.past.contains(.closed)
+            if !isClosed { state.undelivered = lost }
+            return isClosed
         }
         if isPast { lost() }
     }

@@ -5,6 +5,10 @@ import MartletRedis
 import Synchronization
 
 /// Where a listener begins.
+///
+/// ```swift
+/// let subscription = try await store.events(from: .after(.start))  // all that is kept, then what happens
+/// ```
 public enum EventStart: Sendable, Hashable {
     /// With what happens from now on.
     case now
@@ -13,6 +17,13 @@ public enum EventStart: Sendable, Hashable {
 }
 
 /// What a listener is told.
+///
+/// ```swift
+/// switch message {
+/// case .event(let event): print(event.kind)
+/// case .missed: print("read the state anew")
+/// }
+/// ```
 public enum EventMessage: Sendable {
     /// Something happened.
     case event(QueueEvent)

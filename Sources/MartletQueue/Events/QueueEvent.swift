@@ -148,6 +148,10 @@ public struct EventMark: Sendable, Hashable, Comparable, CustomStringConvertible
 /// The place of a listener among the events of all its queues.
 ///
 /// All events up to the floor have been heard, and in the queues that have a mark those up to the mark.
+///
+/// ```swift
+/// let position = EventPosition(saved) ?? .start  // its description was saved
+/// ```
 public struct EventPosition: Sendable, Hashable, LosslessStringConvertible {
     /// The longest text of a position.
     static let longest = 64 << 10

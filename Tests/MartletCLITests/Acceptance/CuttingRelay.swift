@@ -5,7 +5,7 @@ import NIOPosix
 import Synchronization
 import TestSupport
 
-/// Passes bytes to a server on this machine and back, and cuts a connection every two seconds while it is told to.
+/// Passes bytes to a server on this machine and back, and cuts a connection every three seconds while it is told to.
 ///
 /// Not more often: a job whose claim is cut off three times in a row is taken for poison.
 final class CuttingRelay: Sendable {
@@ -23,7 +23,7 @@ final class CuttingRelay: Sendable {
             guard cuts.withLock({ $0 }) else { return false }
             let takes = rests.withLock { rests in
                 guard NIODeadline.now() >= rests else { return false }
-                rests = .now() + .seconds(2)
+                rests = .now() + .seconds(3)
                 return true
             }
             if takes { cut.add(1, ordering: .relaxed) }

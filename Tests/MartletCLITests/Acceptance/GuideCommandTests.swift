@@ -33,6 +33,9 @@ private let skipped: [(prefix: String, reason: String)] = [
     ("martlet serve", "runs until it is stopped; every test of this suite runs it"),
     ("martlet work ", "runs until it is stopped; every test of this suite runs it"),
     ("martlet dev", "runs until it is stopped; DevTests run it"),
+    ("martlet events -f", "runs until it is stopped; EventsTests run it"),
+    ("npx ", "needs packages of another registry"),
+    ("pip ", "needs packages of another registry"),
     ("martlet-bench", "takes minutes; BenchCommandTests run it"),
 ]
 

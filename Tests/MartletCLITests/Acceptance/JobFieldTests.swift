@@ -45,7 +45,7 @@ extension JobField {
     /// All that a producer can say over HTTP.
     private static let description: JSONValue = .fields([
         "type": "full", "payload": .fields(["a": 1]), "priority": 7, "max_retries": 9,
-        "backoff": .fields(["base_seconds": 5, "factor": .number(2), "cap_seconds": 60, "jitter": .number(0.25)]),
+        "backoff": .fields(["base_seconds": 5, "factor": .spelled("2.0"), "cap_seconds": 60, "jitter": .number(0.25)]),
         "timeout_seconds": 60, "unique_key": "only", "tags": .array(["a", "b"]), "metadata": .fields(["who": "me"]),
     ])
 

@@ -172,6 +172,16 @@ func listenToAll(_ store: JobStore) async throws {
     }
 }
 
+func listenFromTheStart(_ store: JobStore, _ message: EventMessage, _ saved: String) async throws {
+    let subscription = try await store.events(from: .after(.start))  // all that is kept, then what happens
+    let position = EventPosition(saved) ?? .start  // its description was saved
+    switch message {
+    case .event(let event): print(event.kind)
+    case .missed: print("read the state anew")
+    }
+    print(subscription, position)
+}
+
 func chooseEvents(_ id: JobID) -> EventFilter {
     let filter = EventFilter(jobs: [id], kinds: [.progress, .completed])
     return filter

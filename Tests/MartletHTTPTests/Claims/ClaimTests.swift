@@ -109,7 +109,8 @@ import Testing
             let claim = try await server.take()[0]
             // This server has the claim in its book; another one, as after a restart, has not.
             let api = API(
-                store: server.store, settings: ServerSettings(), downloads: testCatalog, metrics: nil, checks: [],
+                store: server.store, settings: ServerSettings(), authenticator: Authenticator(tokens: nil),
+                downloads: testCatalog, metrics: nil, checks: [],
                 findings: { [] }, logger: noLogger)
             let token = try #require(ClaimToken(claim.token))
             let end = ClaimEnd.fail(error: "x", isRetryable: true, after: nil)

@@ -49,8 +49,8 @@ import Testing
             try await server.push("a")
             let claim = try await server.take()[0]
             // The first sweep finds that nobody swept, and grants one more lease.
-            for step in 1...12 {
-                try await server.harness.setClock(.seconds(4 * step))
+            for step in 1...24 {
+                try await server.harness.setClock(.seconds(2 * step))
                 _ = try await server.harness.queue().sweep()
             }
             #expect(try await server.job("a")["state"] == "queued")

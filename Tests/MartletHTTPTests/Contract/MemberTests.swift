@@ -19,7 +19,7 @@ import Testing
         "Problem.message",
         "Problem.total", "Problem.successful", "Problem.dry_run", "Problem.durability", "Problem.durability_detail",
         "ActionError.outcome", "JobList.damaged", "QueueList.damaged", "Stats.damaged", "WorkerList.damaged",
-        "PauseResult.damaged",
+        "PauseResult.damaged", "ReleasedWorker.damaged",
         // The Redis of the tests has no limit.
         "Redis.memory_limit_bytes",
     ]
@@ -32,6 +32,7 @@ import Testing
             try await Self.batches(&client)
             try await Self.queues(&client)
             try await Self.downloads(&client)
+            try await Self.workers(&client)
             // A repeated push answers what the job is by then.
             let seen = client.check.seen.union(client.check.seen.map { "Pushed" + $0 })
             let missing = Self.described().subtracting(seen).subtracting(Self.ofFailures)
@@ -184,5 +185,23 @@ extension MemberTests {
         try await client.post(
             "/api/downloads/batch", #"{"downloads":[{"url":"https://a.example/y"}],"durability":"fsync"}"#)
         try await client.post("/api/downloads/batch", #"{"track_ids":["x"]}"#)
+    }
+
+    private static func workers(_ client: inout Recorder) async throws {
+        let order = #"{"queues":["w"],"worker_id":"w1"}"#
+        func token(_ answer: Answer) throws -> String { try #require(answer.claims.first).token }
+        try await client.post(
+            "/api/v1/jobs", #"{"type":"t","queue":"w","id":"a","timeout_seconds":9,"tags":["x"],"metadata":{}}"#)
+        let first = try token(try await client.send(.POST, "/api/v1/claims", order))
+        try await client.send(.PUT, "/api/v1/claims/\(first)/checkpoint", #"{"checkpoint":{}}"#)
+        try await client.post("/api/v1/workers/w1/heartbeat", "{\"leases\":[{\"token\":\"\(first)\"}]}")
+        try await client.post("/api/v1/claims/\(first)/release")
+        let second = try token(try await client.send(.POST, "/api/v1/claims", order))
+        try await client.post("/api/v1/claims/\(second)/snooze", #"{"delay_seconds":60}"#)
+        try await client.post("/api/v1/jobs", #"{"type":"t","queue":"w","id":"b"}"#)
+        let third = try token(try await client.send(.POST, "/api/v1/claims", order))
+        let end = "{\"token\":\"\(third)\",\"outcome\":\"snooze\",\"delay_seconds\":60}"
+        try await client.post("/api/v1/claims/settle", "{\"settlements\":[\(end),{}],\"claim\":\(order)}")
+        try await client.send(.DELETE, "/api/v1/workers/w1")
     }
 }

@@ -71,9 +71,8 @@ extension StoreView {
         for (name, part) in zip(["meta", "claim", "unique", "tombs", "worker"], parts.dropFirst(8)) {
             let fields = Dictionary(uniqueKeysWithValues: Self.pairs(part))
             if name == "meta" {
-                let told = fields.filter {
-                    !$0.key.hasSuffix("_cursor") && $0.key != "plan" && $0.key != "epoch" && $0.key != "listen_until"
-                }
+                let unseen: Set = ["plan", "epoch", "listen_until"]
+                let told = fields.filter { !$0.key.hasSuffix("_cursor") && !unseen.contains($0.key) }
                 lines["meta"] = Self.line(Self.withNumbers(told), without: Self.metaDefaults)
             } else {
                 for (key, text) in fields {

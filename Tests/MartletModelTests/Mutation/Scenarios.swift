@@ -28,6 +28,18 @@ extension Scenario {
                 .held(.seconds(10), wanted: .cancel)
             ]
         },
+        Scenario(name: "a job has as many attempts after the first as it was given retries") { real in
+            let job = NewJob(type: "test", payload: [1], maxRetries: 1)
+            _ = try await real.queue.enqueue(job)
+            for number in 1...2 {
+                let request = ClaimRequest(worker: "w", number: number, upTo: 1)
+                guard let claimed = try await real.queue.claim(request).jobs.first else { return false }
+                let outcome = Settlement.Outcome.failed(retryAfter: .zero, error: "no")
+                _ = try await real.queue.settle([Settlement(id: job.id, token: claimed.token, outcome: outcome)])
+                guard try await (real.queue.job(job.id)?.state == .failed) == (number == 2) else { return false }
+            }
+            return true
+        },
         Scenario(name: "a paused job returns to its position") { real in
             let first = NewJob(type: "test", payload: [1], priority: 5)
             _ = try await real.queue.enqueue(first)

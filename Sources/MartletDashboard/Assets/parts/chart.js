@@ -29,11 +29,12 @@ function rateChart(caption, series) {
         h('svg', { viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: 'none', 'aria-hidden': 'true' },
             series.map((line) =>
                 h('polyline', { key: line.name, class: line.kind, points: line.points.map(place).join(' ') }))),
-        h('table', { class: 'hidden' },
+        // In a box, since a table is never narrower than its texts.
+        h('div', { class: 'hidden' }, h('table', null,
             h('caption', null, caption),
             h('thead', null, h('tr', null, h('th', { scope: 'col' }, 'Line'), h('th', { scope: 'col' }, 'Now'),
                 h('th', { scope: 'col' }, 'Highest'))),
             h('tbody', null, series.map((line) => h('tr', { key: line.name },
                 h('th', { scope: 'row' }, line.name), h('td', null, rate(line.points.at(-1)?.value)),
-                h('td', null, rate(Math.max(0, ...line.points.map((point) => point.value)))))))));
+                h('td', null, rate(Math.max(0, ...line.points.map((point) => point.value))))))))));
 }
