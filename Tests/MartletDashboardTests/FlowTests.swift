@@ -144,7 +144,7 @@ extension Dashboard {
                     try await browser.press("r", held: [Browser.Key.shift])
                     try await browser.see("1 job will run again")
                     try await browser.wait(
-                        "it may be confirmed", "!document.querySelector('dialog [type=submit]').disabled")
+                        "it may be confirmed", "document.querySelector('dialog [type=submit]')?.disabled === false")
                     try await browser.run("document.querySelector('dialog [type=submit]').focus()")
                     try await browser.press(Browser.Key.enter)
                     try await eventually("one is queued") { try await stack.queue("q").status()?.jobs[.queued] == 1 }

@@ -61,7 +61,7 @@ extension Dashboard {
                         try await browser.run("return document.querySelector('pre').textContent.length").int ?? 0
                     #expect(length > 100_000 && length < 300_000)
                     try await browser.press("g", "o")
-                    try await browser.see("Needs attention", within: .seconds(5))
+                    try await browser.see("Needs attention")
                 }
             }
         }

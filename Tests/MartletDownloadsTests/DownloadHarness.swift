@@ -157,9 +157,9 @@ final class Counter: Sendable {
 
 /// Waits for a condition, at most ten seconds.
 func eventually(_ what: Comment, _ condition: () -> Bool) async throws {
-    let end = ContinuousClock.now + .seconds(10)
+    let end = ContinuousClock.now + .seconds(30)
     while !condition() {
-        try #require(ContinuousClock.now < end, "did not happen in 10 s: \(what)")
+        try #require(ContinuousClock.now < end, "did not happen in 30 s: \(what)")
         try await Task.sleep(for: .milliseconds(2))
     }
 }

@@ -75,7 +75,7 @@ import Testing
                 "POST /api/v1/jobs/bulk HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
                 + "Content-Length: \(large.utf8.count + 10)\r\n\r\n"
             var stalled: [HeldConnection] = []
-            try await eventually(within: .seconds(30), "a large body finds no room") {
+            try await eventually("a large body finds no room") {
                 let connection = try await HeldConnection(port: server.port)
                 try? await connection.send(head + large)
                 stalled.append(connection)
@@ -87,7 +87,7 @@ import Testing
             }
             #expect(try await server.post("/api/v1/jobs", #"{"type":"t"}"#).status == 201)
             for connection in stalled { try? await connection.close() }
-            try await eventually(within: .seconds(30), "there is room again") {
+            try await eventually("there is room again") {
                 try await server.post("/api/v1/jobs/bulk", body).status == 201
             }
         }

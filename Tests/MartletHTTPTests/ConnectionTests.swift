@@ -42,7 +42,7 @@ import Testing
     @Test func `a silent connection has the deadline of a head, and gets no answer`() async throws {
         try await withServer(settings: { $0.headDeadline = .milliseconds(300) }) { server in
             let held = try await Self.hold(20, server)
-            try await eventually(within: .seconds(30), "all are closed") { held.allSatisfy { !$0.isOpen } }
+            try await eventually("all are closed") { held.allSatisfy { !$0.isOpen } }
             #expect(held.allSatisfy { $0.received.isEmpty })
         }
     }

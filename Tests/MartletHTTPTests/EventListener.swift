@@ -34,7 +34,7 @@ struct EventListener: Sendable {
         try await connection.send(lines.joined(separator: "\r\n") + "\r\n\r\n")
         guard reads else { return }
         let connection = connection
-        try await eventually(within: .seconds(20), "the stream begins") { connection.received.contains("retry: 2000") }
+        try await eventually("the stream begins") { connection.received.contains("retry: 2000") }
     }
 
     /// The head of the response.
@@ -76,7 +76,7 @@ struct EventListener: Sendable {
 
     /// Waits for so many messages.
     @discardableResult
-    func wait(for count: Int, within limit: Duration = .seconds(20)) async throws -> [StreamMessage] {
+    func wait(for count: Int, within limit: Duration = .seconds(30)) async throws -> [StreamMessage] {
         try await eventually(within: limit, "\(count) messages") { messages.count >= count }
         return messages
     }

@@ -129,7 +129,7 @@ import Testing
         try await withServer(settings: { $0.streamPause = .milliseconds(300) }) { server in
             try await server.harness.queue().create()
             let listener = try await EventListener(server)
-            try await eventually(within: .seconds(10), "two signs") { listener.all.count { $0.isComment } >= 2 }
+            try await eventually("two signs") { listener.all.count { $0.isComment } >= 2 }
             let sign = try #require(listener.all.last { $0.isComment })
             try await Self.push(server, "j")
             let again = try await EventListener(server, "?since=\(try #require(sign.id))")
@@ -150,7 +150,7 @@ import Testing
             }
             #expect(server.store.listenerCount == 200)
             for listener in listeners { try await listener.connection.close() }
-            try await eventually(within: .seconds(20), "nobody listens") { server.store.listenerCount == 0 }
+            try await eventually("nobody listens") { server.store.listenerCount == 0 }
         }
     }
 

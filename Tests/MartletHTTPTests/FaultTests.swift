@@ -34,7 +34,7 @@ import Testing
             #expect(check["check"] == "redis")
             #expect(try await server.get("/livez").status == 200)
             try await redis.restart()
-            try await eventually(within: .seconds(15), "the server is back") { server.store.isConnected }
+            try await eventually("the server is back") { server.store.isConnected }
             #expect(try await server.get("/api/v1/jobs/kept?queue=default").status == 200)
             #expect(try await server.post("/api/v1/jobs", #"{"type":"t"}"#).status == 201)
         }
@@ -56,7 +56,7 @@ import Testing
                 return answer.status == 503 && answer["code"] == "redis-denied"
             }
             try await letIn()
-            try await eventually(within: .seconds(15), "the server is back") { server.store.isConnected }
+            try await eventually("the server is back") { server.store.isConnected }
         }
         await redis.stop()
     }
@@ -76,7 +76,7 @@ import Testing
             #expect(second.status == 503)
             #expect(second.list("results").first?["status"] as? String == "unknown")
             // What was told as unknown may be asked for, and sent again without a second job.
-            try await eventually(within: .seconds(15), "the server is back") { server.store.isConnected }
+            try await eventually("the server is back") { server.store.isConnected }
             let again = try await server.post("/api/v1/jobs", #"{"type":"t","id":"asked"}"#)
             #expect([200, 201].contains(again.status))
             #expect(try await server.get("/api/v1/jobs/asked").status == 200)
@@ -158,7 +158,7 @@ import Testing
                 #expect(known["cause"]?.contains("unix://") ?? false, "\(known.text)")
             }
             try await redis.restart()
-            try await eventually(within: .seconds(15), "the server is back") { server.store.isConnected }
+            try await eventually("the server is back") { server.store.isConnected }
         }
         await redis.stop()
     }

@@ -67,7 +67,7 @@ import Testing
         try await withServer(settings: { $0.maxWaitsPerCaller = 2 }) { server in
             let id = try await Self.job(server)
             var held: [HeldConnection] = []
-            try await eventually(within: .seconds(20), "two wait") {
+            try await eventually("two wait") {
                 held.append(try await Self.waiting(server, for: id))
                 let answer = try await server.get("/api/v1/jobs/\(id)?wait=0.01")
                 guard answer.status == 429 else { return false }
@@ -77,7 +77,7 @@ import Testing
             }
             #expect(try await server.get("/api/v1/jobs/\(id)").status == 200, "who does not wait needs no place")
             for connection in held { try await connection.close() }
-            try await eventually(within: .seconds(2), "the places are free") {
+            try await eventually("the places are free") {
                 try await server.get("/api/v1/jobs/\(id)?wait=0.01").status == 200
             }
         }
@@ -89,7 +89,7 @@ import Testing
             let first = server.with(token: one.secret)
             let id = try await Self.job(first)
             var held: [HeldConnection] = []
-            try await eventually(within: .seconds(20), "the place is taken") {
+            try await eventually("the place is taken") {
                 held.append(try await Self.waiting(server, for: id, token: one.secret))
                 let answer = try await server.with(token: two.secret).get("/api/v1/jobs/\(id)?wait=0.01")
                 return answer.status == 503 && answer["code"] == "waits-full"
@@ -104,7 +104,7 @@ import Testing
             let connection = try await HeldConnection(port: server.port)
             try await connection.send(Self.wait(for: id))
             try await connection.stopSending()
-            try await eventually(within: .seconds(2), "it is answered") { connection.received.contains(id) }
+            try await eventually("it is answered") { connection.received.contains(id) }
             #expect(connection.received.hasPrefix("HTTP/1.1 200"))
         }
     }

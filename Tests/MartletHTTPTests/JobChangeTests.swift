@@ -67,7 +67,7 @@ import Testing
             let id = try await push(server)
             let task = Task { try await server.get("/api/v1/jobs/\(id)?wait=30") }
             asked.withLock { $0 = (task, clock.now) }
-            try await eventually(within: .seconds(20), "the wait is under way: it looks again and again") {
+            try await eventually("the wait is under way: it looks again and again") {
                 let statistics = try await server.harness.command("INFO", "commandstats").string ?? ""
                 let calls = statistics.matches(of: /cmdstat_(?:evalsha|fcall|fcall_ro):calls=(\d+)/)
                 return calls.compactMap { Int($0.1) }.reduce(0, +) > 10

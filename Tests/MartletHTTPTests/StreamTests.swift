@@ -192,9 +192,9 @@ private struct ListenerService: Service {
             let piece = String(repeating: "x", count: 64 << 10)
             // More than the buffers of the sockets and of the server hold.
             for _ in 0..<400 { source.send(piece) }
-            try await eventually(within: .seconds(20), "what waits is counted") { server.connections.unreadBytes > 0 }
+            try await eventually("what waits is counted") { server.connections.unreadBytes > 0 }
             #expect(server.connections.unreadBytes < 1 << 20, "and it is little of what there is to send")
-            try await eventually(within: .seconds(20), "it is closed") { source.isStopped }
+            try await eventually("it is closed") { source.isStopped }
             try await eventually("what it did not read is given back") { server.connections.unreadBytes == 0 }
             try await eventually("the client sees it") { (try? await stalled.send("x")) == nil }
             othersSource.send("still here")
@@ -243,11 +243,11 @@ private struct ListenerService: Service {
             let (_, source) = try await server.connected(reads: false)
             let piece = String(repeating: "x", count: 64 << 10)
             for _ in 0..<400 { source.send(piece) }
-            try await eventually(within: .seconds(20), "it reads nothing") { server.connections.unreadBytes > 0 }
+            try await eventually("it reads nothing") { server.connections.unreadBytes > 0 }
             let start = clock.now
             await server.shutDown()
             let all = readers
-            try await eventually(within: .seconds(10), "all are closed") { server.connections.count == 0 }
+            try await eventually("all are closed") { server.connections.count == 0 }
             #expect(clock.now - start < .seconds(8))
             try await eventually("those that read see the end") {
                 all.allSatisfy { $0.received.hasSuffix("\r\n\r\n0\r\n\r\n") }

@@ -28,7 +28,7 @@ import Testing
                 stalled.append(connection)
             }
             for _ in 0..<3 {
-                try await eventually(within: .seconds(20), "a reader is answered all the same") {
+                try await eventually("a reader is answered all the same") {
                     let answer = try await server.get("/api/v1/jobs/large")
                     if answer.status == 200 { return answer.body.count > 250_000 }
                     #expect(answer.status == 503 && answer["code"] == "answers-full", "\(answer.text)")
@@ -37,7 +37,7 @@ import Testing
                 }
             }
             let all = stalled
-            try await eventually(within: .seconds(20), "one that does not read is closed for that") {
+            try await eventually("one that does not read is closed for that") {
                 for connection in all where (try? await connection.send("x")) == nil { return true }
                 return false
             }

@@ -172,7 +172,7 @@ private struct Watch {
         for _ in 0..<count {
             let job = NewJob(type: "t", payload: Array("{}".utf8))
             // After a crash the first tries may fail; the same id never makes two of them.
-            try await eventually(within: .seconds(20), "a push is taken") {
+            try await eventually("a push is taken") {
                 (try? await store.queue(.default).enqueue(job)) != nil
             }
         }
@@ -180,13 +180,13 @@ private struct Watch {
 
     /// Waits for a look that knows so many jobs.
     func remember(_ created: Int) async throws {
-        try await eventually(within: .seconds(20), "\(created) jobs are remembered") {
+        try await eventually("\(created) jobs are remembered") {
             service.memory.queues["default"]?.created == created
         }
     }
 
     func noticed() async throws -> PossibleLoss {
-        try await eventually(within: .seconds(20), "a loss is noticed") { !service.losses.isEmpty }
+        try await eventually("a loss is noticed") { !service.losses.isEmpty }
         return try #require(service.losses.first)
     }
 }
@@ -204,7 +204,7 @@ private func withWatch(
         group.addTask { try await store.run() }
         group.addTask { await service.run() }
         defer { group.cancelAll() }
-        try await store.waitUntilConnected(within: .seconds(10))
+        try await store.waitUntilConnected(within: .seconds(30))
         try await body(Watch(store: store, service: service, metrics: metrics, directory: directory))
     }
 }

@@ -20,7 +20,7 @@ import Testing
             configuration.queueSettings = [.default: QueueSettingsChange(limit: 7, lease: .seconds(1))]
         } body: { store, maintenance in
             let queue = store.queue(.default)
-            try await eventually(within: .seconds(20), "the settings are applied") {
+            try await eventually("the settings are applied") {
                 try await queue.status()?.settings.limit == 7
             }
             let lost = NewJob(type: "lost", payload: [1])
@@ -29,10 +29,10 @@ import Testing
             #expect(claim.jobs.map(\.id) == [lost.id])
             let later = NewJob(type: "later", payload: [1], delay: .milliseconds(50))
             _ = try await queue.enqueue(later)
-            try await eventually(within: .seconds(20), "the scheduled job falls due") {
+            try await eventually("the scheduled job falls due") {
                 try await queue.job(later.id)?.state == .queued
             }
-            try await eventually(within: .seconds(20), "the lost job comes back") {
+            try await eventually("the lost job comes back") {
                 try await queue.job(lost.id)?.state == .queued
             }
             try await eventually("Redis has passed its checks") { maintenance.status.isRedisFit }
@@ -86,7 +86,7 @@ import Testing
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await services.run() }
             do {
-                try await store.waitUntilConnected(within: .seconds(10))
+                try await store.waitUntilConnected(within: .seconds(30))
                 try await body(store, maintenance)
             } catch {
                 group.cancelAll()

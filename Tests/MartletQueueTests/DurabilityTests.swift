@@ -321,7 +321,7 @@ private func withRunningStore(
     let running = Task { try await store.run() }
     let result: Result<Void, any Error>
     do {
-        try await store.waitUntilConnected(within: .seconds(10))
+        try await store.waitUntilConnected(within: .seconds(30))
         result = .success(try await body(store))
     } catch { result = .failure(error) }
     running.cancel()

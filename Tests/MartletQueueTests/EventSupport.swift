@@ -10,7 +10,7 @@ import Testing
 
 extension EventSubscription {
     /// What comes next: as many events as asked for, or what came until something else did.
-    func next(_ count: Int, within limit: Duration = .seconds(10)) async throws -> [QueueEvent] {
+    func next(_ count: Int, within limit: Duration = .seconds(30)) async throws -> [QueueEvent] {
         var events: [QueueEvent] = []
         let end = ContinuousClock.now + limit
         while events.count < count {
@@ -27,7 +27,7 @@ extension EventSubscription {
     }
 
     /// The next batch that is not an idle one.
-    func nextBatch(within limit: Duration = .seconds(10)) async throws -> Batch {
+    func nextBatch(within limit: Duration = .seconds(30)) async throws -> Batch {
         let end = ContinuousClock.now + limit
         while ContinuousClock.now < end {
             let batch = try await next(before: end)

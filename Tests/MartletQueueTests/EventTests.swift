@@ -46,7 +46,7 @@ import Testing
                     return try await queue.state(lost) != .active
                 }
             }
-            let events = try await listener.next(9, within: .seconds(20))
+            let events = try await listener.next(9)
             let ofLost = events.filter { $0.job == lost }.map(\.words)
             let first = ["pushed lost queued", "started lost active", "lost lost queued", "started lost active"]
             #expect(Array(ofLost.prefix(4)) == first, "\(events.map(\.words))")

@@ -27,7 +27,7 @@ import Testing
                 redis: try RedisConfiguration(url: pair.replica.url), prefix: harness.prefix, logger: noLogger)
             let running = Task { try await store.run() }
             defer { running.cancel() }
-            try await store.waitUntilConnected(within: .seconds(10))
+            try await store.waitUntilConnected(within: .seconds(30))
             try await body(harness, store.queue(harness.queue().name))
             let report = try await store.queue(harness.queue().name).audit()
             #expect(report.isClean, "\(report.findings)")

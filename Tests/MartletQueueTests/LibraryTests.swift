@@ -64,7 +64,7 @@ import Testing
                 redis: try .ofTests(url: server.url), prefix: harness.prefix, logger: noLogger)
             let running = Task { try await fresh.run() }
             defer { running.cancel() }
-            try await fresh.waitUntilConnected(within: .seconds(5))
+            try await fresh.waitUntilConnected(within: .seconds(30))
             let queue = fresh.queue(harness.queue().name)
             let claimed = try await queue.claim(ClaimRequest(worker: "w", number: 1, upTo: 20)).jobs
             #expect(claimed.count == 20)
@@ -139,7 +139,7 @@ import Testing
                 logger: noLogger)
             let running = Task { try await store.run() }
             defer { running.cancel() }
-            try await store.waitUntilConnected(within: .seconds(5))
+            try await store.waitUntilConnected(within: .seconds(30))
             let versions = [harness.queue(), store.queue(harness.queue().name)]
             try await versions[1].configure(QueueSettingsChange(limit: 40))
             let jobs = 600

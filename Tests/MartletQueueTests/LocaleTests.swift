@@ -54,7 +54,7 @@ private struct LocaleServer {
         let maker = try ChildProcess(
             supervising: ["localedef", "-i", "en_US", "-f", "UTF-8", locale], pidPath: folder + "/maker",
             logPath: folder + "/log")
-        try await eventually(within: .seconds(30), "localedef has ended") { !maker.isRunning }
+        try await eventually("localedef has ended") { !maker.isRunning }
         guard FileManager.default.fileExists(atPath: locale + "/LC_COLLATE") else { return nil }
         let socket = folder + "/redis.sock"
         let child = try ChildProcess(
@@ -62,7 +62,7 @@ private struct LocaleServer {
                 "env", "LOCPATH=\(folder)", "LC_ALL=en_US.UTF-8", "redis-server", "--port", "0", "--unixsocket", socket,
                 "--save", "", "--dir", folder,
             ], pidPath: folder + "/pid", logPath: folder + "/log")
-        try await eventually(within: .seconds(10), "redis-server listens") {
+        try await eventually("redis-server listens") {
             FileManager.default.fileExists(atPath: socket)
         }
         return LocaleServer(url: "unix://" + socket, child: child)

@@ -56,7 +56,7 @@ import Testing
             let odd = job()
             _ = try await queue.enqueue(odd)
             try await harness.command("HSET", harness.key("job:\(odd.id)"), "t", "")
-            try await eventually(within: .seconds(20), "the job has failed") {
+            try await eventually("the job has failed") {
                 _ = try await harness.claim(from: queue)
                 _ = try await queue.sweep()
                 return try await queue.state(odd.id) == .failed

@@ -49,7 +49,7 @@ import Testing
             }
             for round in 1...6 {
                 let goal = (harness.store.acknowledgedPushes()["q"] ?? 0) + 100
-                try await eventually(within: .seconds(20), "100 more are pushed") {
+                try await eventually("100 more are pushed") {
                     (harness.store.acknowledgedPushes()["q"] ?? 0) >= goal
                 }
                 for name in ["martlet", "martlet-durable"] where round.isMultiple(of: 2) || name != "martlet" {

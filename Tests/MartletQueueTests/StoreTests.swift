@@ -213,7 +213,7 @@ import Testing
                 ($0 as? QueueError)?.kind == .unknown && ($0 as? QueueError)?.ids == [new.id]
             }
             server.unpause()
-            try await harness.store.waitUntilConnected(within: .seconds(10))
+            try await harness.store.waitUntilConnected(within: .seconds(30))
             #expect(try await queue.enqueue(new) != .conflict)
             #expect(try await queue.state(new.id) == .queued)
         }
@@ -269,7 +269,7 @@ import Testing
             #expect(claimed.payload == Array(#"{"a":1,"b":2}"#.utf8))
             await #expect(throws: JobWaitError.timedOut) { try await ref.result(within: .milliseconds(20)) }
             _ = try await queue.settle(claimed, .completed(output: Array(#"{"sum":3}"#.utf8)))
-            #expect(try await ref.result(within: .seconds(5)) == Add.Output(sum: 3))
+            #expect(try await ref.result(within: .seconds(30)) == Add.Output(sum: 3))
         }
     }
 

@@ -27,7 +27,7 @@ import Testing
                 logger: noLogger)
             let running = Task { try await store.run() }
             defer { running.cancel() }
-            try await store.waitUntilConnected(within: .seconds(5))
+            try await store.waitUntilConnected(within: .seconds(30))
             try await body(harness, store.queue(harness.queue().name))
         }
         await server.stop()

@@ -76,7 +76,7 @@ private final class Tally: Sendable {
             let second = RedisClient(configuration, beside: client, logger: silent)
             let running = Task { try await second.run() }
             defer { running.cancel() }
-            try await second.waitUntilConnected(within: .seconds(5))
+            try await second.waitUntilConnected(within: .seconds(30))
             let done = Tally()
             let answers = Tally()
             let all = await Task(executorPreference: client.executor) {

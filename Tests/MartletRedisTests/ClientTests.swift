@@ -266,7 +266,7 @@ import Testing
         let client = RedisClient(try RedisConfiguration(url: server.url), logger: silent)
         let group = ServiceGroup(services: [client], logger: silent)
         let running = Task { try await group.run() }
-        try await client.waitUntilConnected(within: .seconds(5))
+        try await client.waitUntilConnected(within: .seconds(30))
         server.pause()
         let pending = (0..<20).map { number in Task { try await client.ask("ECHO", "\(number)") } }
         try await Task.sleep(for: .milliseconds(30))
@@ -300,7 +300,7 @@ import Testing
         let server = try await PrivateRedisServer.start(directory: temporaryDirectory("own"))
         let client = RedisClient(try RedisConfiguration(url: server.url), logger: silent)
         let running = Task { try await client.run() }
-        try await client.waitUntilConnected(within: .seconds(5))
+        try await client.waitUntilConnected(within: .seconds(30))
         server.pause()
         let waiting = Task {
             await redisError { () async throws(RedisError) in _ = try await client.send(.command("PING")) }

@@ -13,12 +13,12 @@ import Testing
             try await withClient(configuration) { (second) async throws in
                 let third = RedisClient(configuration, logger: silent)
                 let inside = Task { try await third.run() }
-                try await third.waitUntilConnected(within: .seconds(5))
+                try await third.waitUntilConnected(within: .seconds(30))
                 let late = RedisClient(configuration, logger: silent)
                 let outside = Task { try await late.run() }
                 defer { outside.cancel() }
                 let start = ContinuousClock.now
-                try await eventually(within: .seconds(20), "it was refused six times") {
+                try await eventually("it was refused six times") {
                     #expect(try await first.ask("INCR", "n").int != nil)
                     return try await Self.refusals(second) >= 6
                 }
@@ -27,7 +27,7 @@ import Testing
                 #expect(!late.isConnected && first.isConnected && second.isConnected)
                 inside.cancel()
                 _ = await inside.result
-                try await late.waitUntilConnected(within: .seconds(10))
+                try await late.waitUntilConnected(within: .seconds(30))
                 #expect(try await late.ask("INCR", "n").int ?? 0 > 1)
                 #expect(try await Self.refusals(second) < 12, "no storm")
             }

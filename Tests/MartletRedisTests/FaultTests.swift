@@ -34,7 +34,7 @@ import Testing
                 #expect(error.outcome == .unknown)
             }
             server.unpause()
-            try await client.waitUntilConnected(within: .seconds(5))
+            try await client.waitUntilConnected(within: .seconds(30))
             #expect(try await client.ask("PING") == .text("PONG"))
         }
     }
@@ -77,7 +77,7 @@ import Testing
             try await eventually("200 more are done") { tally.done >= goal }
             for task in load + batches { task.cancel() }
             for task in load + batches { await task.value }
-            try await client.waitUntilConnected(within: .seconds(5))
+            try await client.waitUntilConnected(within: .seconds(30))
             var total = 0
             for result in await client.send((0..<7).map { .command("GET", "n\($0)") }) {
                 total += try result.value().int ?? 0

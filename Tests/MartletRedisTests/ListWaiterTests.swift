@@ -133,7 +133,7 @@ import Testing
                 #expect(try await !task.value)
                 #expect(ContinuousClock.now - start < .seconds(2))
                 try await server.restart()
-                try await client.waitUntilConnected(within: .seconds(5))
+                try await client.waitUntilConnected(within: .seconds(30))
                 let again = Task { try await waiter.wait(for: "k", atMost: .seconds(30)) }
                 _ = try await client.ask("RPUSH", "k", "1")
                 #expect(try await again.value)

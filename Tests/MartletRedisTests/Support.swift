@@ -15,7 +15,7 @@ func withClient<Result>(
     let client = RedisClient(configuration, logger: silent)
     let running = Task { try await client.run() }
     defer { running.cancel() }
-    try await client.waitUntilConnected(within: .seconds(5))
+    try await client.waitUntilConnected(within: .seconds(30))
     return try await body(client)
 }
 

@@ -78,7 +78,7 @@ private final class Runs: Sendable {
                 }
             }
             try await running(one) {
-                try await eventually(within: .seconds(30), "all have run") { runs.numbers.count == count }
+                try await eventually("all have run") { runs.numbers.count == count }
             }
             #expect(runs.most == 1)
             #expect(runs.numbers == Array(0..<count), "jobs of one priority run in the order of their pushes")
@@ -102,12 +102,12 @@ private final class Runs: Sendable {
             }
             try await harness.queue().enqueue(contentsOf: (0..<short + long).map { Note(number: $0) })
             try await running(first) {
-                try await eventually(within: .seconds(30), "both slots are held") { held.count == 2 }
+                try await eventually("both slots are held") { held.count == 2 }
                 try await eventually("it holds no more than it runs") { try await harness.active() == 2 }
                 #expect(runs.numbers.count == short + 2)
                 let second = worker(harness) { On(Note.self) { job, _ in runs.begin(job.number) } }
                 try await running(second) {
-                    try await eventually(within: .seconds(30), "another worker runs the rest") {
+                    try await eventually("another worker runs the rest") {
                         runs.numbers.count == short + long
                     }
                 }
@@ -134,7 +134,7 @@ private final class Runs: Sendable {
             }
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { try await one.run() }
-                try await eventually(within: .seconds(30), "jobs were claimed ahead of the one that runs") {
+                try await eventually("jobs were claimed ahead of the one that runs") {
                     try await harness.active() > 1 && runs.numbers.last == last
                 }
                 group.cancelAll()

@@ -31,7 +31,7 @@ import Testing
             configuration.pollInterval = .seconds(60)
             let handlers = Handlers { On(Note.self) { job, _ in runLog.add(job.number) } }
             try await runningBehind(proxy, harness, configuration, handlers) {
-                _ = try await harness.queue().enqueue(Note(number: 0)).result(within: .seconds(5))
+                _ = try await harness.queue().enqueue(Note(number: 0)).result(within: .seconds(30))
                 proxy.loseReply(toRequestWith: ScriptTable.shipped[.turn].mark)
                 let start = ContinuousClock.now
                 let id = try await harness.queue().enqueue(Note(number: 1)).id
@@ -93,7 +93,7 @@ import Testing
                 }
             }
             try await runningBehind(proxy, harness, .quick, handlers) {
-                _ = try await harness.queue().enqueue(Note(number: 0)).result(within: .seconds(5))
+                _ = try await harness.queue().enqueue(Note(number: 0)).result(within: .seconds(30))
                 let id = try await harness.queue().enqueue(Note(number: 1)).id
                 try await harness.waitFor(id, .active)
                 proxy.loseReply(toRequestWith: ScriptTable.shipped[.turn].mark)
@@ -101,7 +101,7 @@ import Testing
                 try await eventually("a reply is lost") { proxy.lostReplies == 1 }
                 try await harness.waitFor(id, .completed)
                 // A later job goes through the same slot, so the worker knows that the first is settled.
-                _ = try await harness.queue().enqueue(Note(number: 2)).result(within: .seconds(5))
+                _ = try await harness.queue().enqueue(Note(number: 2)).result(within: .seconds(30))
                 #expect(try await harness.queue().status()?.completedEver == 3)
                 #expect(runLog.all == ["0", "1", "2"])
             }
@@ -140,7 +140,7 @@ import Testing
                 try await eventually("it runs far away") { runLog.count == 1 }
                 proxy.freeze()
                 try await running(near) {
-                    #expect(try await ref.result(within: .seconds(10)) == 2)
+                    #expect(try await ref.result(within: .seconds(30)) == 2)
                     try await eventually("the far handler was stopped") { runLog.count(of: "far leaseLost") == 1 }
                     let before = try await harness.command("HGETALL", harness.key("job:\(ref.id)"))
                     proxy.thaw()
@@ -228,11 +228,11 @@ import Testing
                 let restart = Task { try await server.restart() }
                 await push(3)
                 try await restart.value
-                try await harness.store.waitUntilConnected(within: .seconds(10))
+                try await harness.store.waitUntilConnected(within: .seconds(30))
                 await push(100)
                 #expect(acknowledged.count >= 300)
                 for (number, id) in acknowledged {
-                    let job = try await harness.waitFor(id, .completed, within: .seconds(20))
+                    let job = try await harness.waitFor(id, .completed)
                     #expect(job.failures == 0 && job.lost == 0, "job \(number)")
                 }
                 #expect(Set(acknowledged.keys.map(String.init)).isSubset(of: runLog.all))
@@ -247,7 +247,7 @@ import Testing
             await server.stop()
             try await running(worker(harness) { On(Square.self) { job, _ in job.side } }) {
                 try await server.restart()
-                try await harness.store.waitUntilConnected(within: .seconds(10))
+                try await harness.store.waitUntilConnected(within: .seconds(30))
                 // Whose push is not answered repeats it as it was.
                 let job = NewJob(type: Square.name, payload: Array(#"{"side":3}"#.utf8))
                 try await eventually("the push is answered") { (try? await harness.queue().enqueue(job)) != nil }

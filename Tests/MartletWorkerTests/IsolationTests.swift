@@ -178,7 +178,7 @@ private final class Supervised: Sendable {
             let worker = try await Supervised(harness, slots: 1, ["pushes"], errors: errors)
             defer { worker.stop() }
             let queue = harness.queue()
-            try await eventually(within: .seconds(20), "its job has run") {
+            try await eventually("its job has run") {
                 try await queue.status()?.jobs[.completed] == 1
             }
             #expect(try await queue.status()?.total == 1)

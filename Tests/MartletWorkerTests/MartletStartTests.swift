@@ -50,7 +50,7 @@ import Testing
         let lines = RunLog()
         let url = redis.url
         async let starting = Martlet(MartletConfiguration(redisURL: url), logger: lines.logger())
-        try await eventually(within: .seconds(20), "the wait is told") {
+        try await eventually("the wait is told") {
             lines.all.contains { $0.contains("Redis unavailable, checks will retry") && $0.contains("warning") }
         }
         try await redis.restart()
@@ -81,12 +81,12 @@ import Testing
                 if setting == "maxmemory" {
                     for id in ids { try await harness.waitFor(id, .completed) }
                 } else {
-                    try await eventually(within: .seconds(20), "the worker says what is wrong") {
+                    try await eventually("the worker says what is wrong") {
                         lines.all.contains { $0.contains("claim/settle request failed") }
                     }
                 }
                 try await harness.command("CONFIG", "SET", setting, "0")
-                for id in ids { try await harness.waitFor(id, .completed, within: .seconds(20)) }
+                for id in ids { try await harness.waitFor(id, .completed) }
             }
             await martlet.shutdown()
         }

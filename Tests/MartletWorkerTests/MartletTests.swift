@@ -22,7 +22,7 @@ private struct Greet: Job {
                 On(Greet.self) { job, context in context.logger.info("Hello, \(job.who)") }
             }.run()
         }
-        #expect(try await ref.result(within: .seconds(5)) == Empty())
+        #expect(try await ref.result(within: .seconds(30)) == Empty())
         run.cancel()
         try await run.value
         #expect(try await martlet.queue("default").audit().isClean)

@@ -57,7 +57,7 @@ private struct Advice: RetryAdvising, CustomStringConvertible {
                     try await queue.resume()
                     // The only slot is free while the retry waits.
                     let other = try await queue.enqueue(Note(number: 1))
-                    _ = try await other.result(within: .seconds(5))
+                    _ = try await other.result(within: .seconds(30))
                     #expect(runLog.count == failures)
                     offset += wait
                     try await harness.setClock(.seconds(offset))
@@ -336,7 +336,7 @@ private struct Advice: RetryAdvising, CustomStringConvertible {
                 }
             ) {
                 let good = try await harness.queue().enqueue(Square(side: 4))
-                #expect(try await good.result(within: .seconds(5)) == 4)
+                #expect(try await good.result(within: .seconds(30)) == 4)
                 #expect(runLog.all == ["a in", "b in", "run", "b out", "a out"])
                 let bad = try await harness.queue().enqueue(Square(side: 0)).id
                 try await harness.waitFor(bad, .failed)

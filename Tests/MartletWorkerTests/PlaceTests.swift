@@ -49,7 +49,7 @@ private final class Counter: Sendable {
         let runLog = RunLog()
         let tasks = pool.gather {
             let waits = Task(executorPreference: pool) {
-                let end = ContinuousClock.now + .seconds(10)
+                let end = ContinuousClock.now + .seconds(30)
                 while runLog.count == 0, ContinuousClock.now < end {}
                 return runLog.count == 1
             }
@@ -105,8 +105,8 @@ private final class Counter: Sendable {
                 let square = try await queue.enqueue(Square(side: 3))
                 let raw = NewJob(type: "raw", payload: [0, 255, 1])
                 _ = try await queue.enqueue(raw)
-                #expect(try await note.result(within: .seconds(10)) == Empty())
-                #expect(try await square.result(within: .seconds(10)) == 3)
+                #expect(try await note.result(within: .seconds(30)) == Empty())
+                #expect(try await square.result(within: .seconds(30)) == 3)
                 try await harness.waitFor(raw.id, .completed)
             }
             #expect(loop.all == ["\(home)", "\(home)", "\(home)"])

@@ -92,7 +92,7 @@ import Testing
             }
             _ = try await harness.queue().enqueue(contentsOf: (0..<3).map { Note(number: $0) })
             try await serving(worker) {
-                try await eventually(within: .seconds(20), "two run, one of them again, and the third has ended") {
+                try await eventually("two run, one of them again, and the third has ended") {
                     let isDone = try await harness.queue().status()?.jobs[.completed] == 1
                     return isDone && runLog.count(of: "start 0") == 2 && runLog.count(of: "start 1") == 1
                 }

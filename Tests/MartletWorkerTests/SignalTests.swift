@@ -70,7 +70,7 @@ private final class Program: Sendable {
             _ = try await harness.queue().enqueue(job)
             let program = try Program("TestWorker", [try await SharedRedis.url(), harness.prefix, "1"])
             defer { program.send(SIGKILL) }
-            try await harness.waitFor(job.id, .active, within: .seconds(20))
+            try await harness.waitFor(job.id, .active)
             program.send(SIGTERM)
             try await harness.waitForStop()
             program.send(SIGTERM)

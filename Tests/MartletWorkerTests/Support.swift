@@ -92,7 +92,7 @@ func running(
 extension QueueHarness {
     /// Waits until a job is in this state and returns it.
     @discardableResult
-    func waitFor(_ id: JobID, _ state: JobState, within limit: Duration = .seconds(10)) async throws -> JobRecord {
+    func waitFor(_ id: JobID, _ state: JobState, within limit: Duration = .seconds(30)) async throws -> JobRecord {
         var found: JobRecord?
         try await eventually(within: limit, "job \(id) is \(state)") {
             found = try await queue().job(id)

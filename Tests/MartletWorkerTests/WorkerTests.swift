@@ -34,10 +34,10 @@ import Testing
             ) {
                 let refs = try await harness.queue().enqueue(contentsOf: (1...20).map { Square(side: $0) })
                 for (side, ref) in zip(1..., refs) {
-                    #expect(try await ref.result(within: .seconds(5)) == side * side)
+                    #expect(try await ref.result(within: .seconds(30)) == side * side)
                 }
                 let note = try await harness.queue().enqueue(Note())
-                #expect(try await note.result(within: .seconds(5)) == Empty())
+                #expect(try await note.result(within: .seconds(30)) == Empty())
                 #expect(try await note.record()?.output == nil, "nothing is stored for a job that returns nothing")
             }
         }
@@ -89,7 +89,7 @@ import Testing
             }
             try await harness.queue().enqueue(contentsOf: (0..<100).map { Note(number: $0) })
             try await running(context(), context()) {
-                try await eventually(within: .seconds(20), "all are done") {
+                try await eventually("all are done") {
                     counters.observed(try await harness.command("ZCARD", harness.key("active")).int ?? 0)
                     return counters.left == 100
                 }
@@ -230,10 +230,10 @@ import Testing
             try await running(worker(harness, configuration) { On(Square.self) { job, _ in job.side } }) {
                 for side in 1...5 {
                     let ref = try await harness.queue().enqueue(Square(side: side))
-                    #expect(try await ref.result(within: .seconds(5)) == side)
+                    #expect(try await ref.result(within: .seconds(30)) == side)
                 }
                 let late = try await harness.queue().enqueue(Square(side: 9), delay: .milliseconds(120))
-                #expect(try await late.result(within: .seconds(5)) == 9)
+                #expect(try await late.result(within: .seconds(30)) == 9)
             }
         }
     }

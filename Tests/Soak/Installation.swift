@@ -155,7 +155,7 @@ final class Installation: Sendable {
                 try await group.waitForAll()
             }
         }
-        try await store.waitUntilConnected(within: .seconds(10))
+        try await store.waitUntilConnected(within: .seconds(30))
         for name in Self.queues {
             try await store.queue(name).configure(QueueSettingsChange(lease: .milliseconds(Self.lease)))
         }

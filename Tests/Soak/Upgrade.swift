@@ -72,7 +72,7 @@ final class Upgrade: Sendable {
                 try await group.waitForAll()
             }
         }
-        for store in stores.values { try await store.waitUntilConnected(within: .seconds(10)) }
+        for store in stores.values { try await store.waitUntilConnected(within: .seconds(30)) }
     }
 
     private func close() async {

@@ -17,7 +17,7 @@ public struct NeverHappened: Error, CustomStringConvertible {
 ///   - condition: checks once.
 /// - Throws: ``NeverHappened``, or what `condition` throws.
 public func eventually(
-    within limit: Duration = .seconds(5), _ what: String, _ condition: () async throws -> Bool
+    within limit: Duration = .seconds(30), _ what: String, _ condition: () async throws -> Bool
 ) async throws {
     let end = ContinuousClock.now + limit
     while try await !condition() {

@@ -145,7 +145,7 @@ private struct TestConnections {
             }
             group.addTask { try await redis.run() }
             defer { group.cancelAll() }
-            try await (honest ?? store).waitUntilConnected(within: .seconds(10))
+            try await (honest ?? store).waitUntilConnected(within: .seconds(30))
             let result: Result<Void, any Error>
             do { result = .success(try await body(harness)) } catch { result = .failure(error) }
             // After a fault the store must still be consistent; after a failed test the audit adds nothing.

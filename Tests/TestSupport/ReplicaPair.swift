@@ -24,7 +24,7 @@ public struct ReplicaPair: Sendable {
         let replica = try await PrivateRedisServer.start(
             directory: temporaryDirectory("replica"), options: options + following)
         let pair = ReplicaPair(primary: primary, replica: replica)
-        try await eventually(within: .seconds(20), "the replica follows") {
+        try await eventually("the replica follows") {
             try await ask(replica, "INFO", "replication").string?.contains("master_link_status:up") ?? false
         }
         return pair

@@ -186,10 +186,19 @@ extension DownloadFigure {
             if (status?.completedEver ?? 0) - before == count { return BenchClock.now - start }
             guard (status?.failedEver ?? 0) == 0, worker.status == nil, BenchClock.now - start < 300 else {
                 throw CommandFailure(
-                    .failed, "\((status?.completedEver ?? 0) - before) of \(count) downloads were done")
+                    .failed,
+                    "\((status?.completedEver ?? 0) - before) of \(count) downloads were done: "
+                        + (try await reason(queue, worker)))
             }
             try await Task.sleep(for: .milliseconds(5))
         }
+    }
+
+    /// Why downloads do not end.
+    private static func reason(_ queue: Queue, _ worker: Subprocess) async throws -> String {
+        if let status = worker.status { return "the worker ended with \(status)" }
+        let failed = try await queue.list(states: [.failed], limit: 1).jobs.first
+        return failed?.error ?? "they take too long"
     }
 
     private static func check(_ place: Place, _ name: String, size: Int) throws {

@@ -4,7 +4,6 @@ import Crypto
 import FoundationEssentials
 import MartletCommandSupport
 import MartletJobs
-import MartletQueue
 import NIOCore
 import NIOHTTP1
 import NIOPosix
@@ -100,16 +99,19 @@ private final class BenchOriginHandler: ChannelInboundHandler {
     func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
 
     /// Writes as much as the connection takes.
+    ///
+    /// A write may call this again, by `channelWritabilityChanged`.
     private func send(_ context: ChannelHandlerContext) {
-        guard var rest = left else { return }
-        while rest > 0, context.channel.isWritable {
+        while let rest = left, rest > 0, context.channel.isWritable {
             let count = min(rest, block.readableBytes)
             guard let part = block.getSlice(at: 0, length: count) else { break }
+            left = rest - count
             context.write(wrapOutboundOut(.body(.byteBuffer(part))), promise: nil)
-            rest -= count
         }
-        left = rest > 0 ? rest : nil
-        if rest == 0 { context.write(wrapOutboundOut(.end(nil)), promise: nil) }
+        if left == 0 {
+            left = nil
+            context.write(wrapOutboundOut(.end(nil)), promise: nil)
+        }
         context.flush()
     }
 }

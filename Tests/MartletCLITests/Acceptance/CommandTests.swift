@@ -248,7 +248,7 @@ private let content = OriginContent(
             Program.path, ["dev", "--http-port", String(port)], environment: Subprocess.plainEnvironment,
             output: log, errors: "/dev/null")
         let base = "http://127.0.0.1:\(port)"
-        let end = ContinuousClock.now + .seconds(15)
+        let end = ContinuousClock.now + .seconds(45)
         while !TestStack.text(log).contains("Ctrl-C") {
             try #require(ContinuousClock.now < end && dev.status == nil)
             try await Task.sleep(for: .milliseconds(30))

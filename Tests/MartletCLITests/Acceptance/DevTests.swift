@@ -24,7 +24,7 @@ private final class Dev: Sendable {
             Program.path, ["dev", "--http-port", String(port)] + arguments,
             environment: Subprocess.plainEnvironment.merging(environment) { $1 }, output: log + ".out",
             errors: log + ".err")
-        let end = ContinuousClock.now + .seconds(15)
+        let end = ContinuousClock.now + .seconds(45)
         while !output.contains("Ctrl-C"), process.status == nil, ContinuousClock.now < end {
             try await Task.sleep(for: .milliseconds(20))
         }
@@ -34,7 +34,7 @@ private final class Dev: Sendable {
     var errors: String { TestStack.text(log + ".err") }
 
     func until(_ what: String, _ condition: () -> Bool) async throws {
-        let end = ContinuousClock.now + .seconds(15)
+        let end = ContinuousClock.now + .seconds(45)
         while !condition() {
             try #require(ContinuousClock.now < end, "not in time: \(what); \(errors)")
             try await Task.sleep(for: .milliseconds(20))

@@ -46,7 +46,7 @@ private func files(_ count: Int, size: Int, bytesPerSecond: Int) -> OriginConten
             #expect(server.status == 0, "the server ends in order")
             await stack.redis.stop()
             try await stack.redis.restart()
-            try await stack.store.waitUntilConnected(within: .seconds(10))
+            try await stack.store.waitUntilConnected(within: .seconds(30))
             try await stack.serve()
             try stack.work()
             try await stack.untilWorking()

@@ -85,7 +85,7 @@ final class TestStack: Sendable {
         serverURL = "http://127.0.0.1:\(port)"
         store = JobStore(redis: try RedisConfiguration(url: redis.url), logger: Logger(label: "test"))
         running = Task { [store] in try await store.run() }
-        try await store.waitUntilConnected(within: .seconds(10))
+        try await store.waitUntilConnected(within: .seconds(30))
     }
 
     var downloads: Queue { store.queue(.downloads) }
@@ -156,7 +156,7 @@ final class TestStack: Sendable {
 
     /// Waits until `condition` holds; fails the test when it does not in time.
     func until(
-        _ what: String, within limit: Duration = .seconds(20), every pause: Duration = .milliseconds(15),
+        _ what: String, within limit: Duration = .seconds(45), every pause: Duration = .milliseconds(15),
         _ condition: () async throws -> Bool
     ) async throws {
         let end = ContinuousClock.now + limit
@@ -170,7 +170,7 @@ final class TestStack: Sendable {
 
     /// Everything that must agree does.
     func audit() async throws {
-        try await store.waitUntilConnected(within: .seconds(10))
+        try await store.waitUntilConnected(within: .seconds(30))
         for name in try await store.queueNames() {
             let report = try await store.queue(name).audit()
             #expect(report.isClean, "\(name): \(report.findings), ledger \(report.ledgerDifference)")
@@ -238,7 +238,7 @@ extension TestStack {
     func status(_ id: String) async throws -> String { try await download(id)["status"].string ?? "" }
 
     /// Waits until a download has this status.
-    func until(_ id: String, is status: String, within limit: Duration = .seconds(25)) async throws {
+    func until(_ id: String, is status: String, within limit: Duration = .seconds(45)) async throws {
         try await until("\(id) is \(status)", within: limit) { try await self.status(id) == status }
     }
 

@@ -70,7 +70,7 @@ struct Browser: Sendable {
     }
 
     /// Waits until an expression is true in the page.
-    func wait(_ what: String, within limit: Duration = .seconds(15), _ expression: String) async throws {
+    func wait(_ what: String, within limit: Duration = .seconds(45), _ expression: String) async throws {
         do {
             try await eventually(within: limit, what) { try await run("return Boolean(\(expression))").bool == true }
         } catch let error as NeverHappened {
@@ -80,7 +80,7 @@ struct Browser: Sendable {
     }
 
     /// Waits until the page shows a text.
-    func see(_ text: String, within limit: Duration = .seconds(15)) async throws {
+    func see(_ text: String, within limit: Duration = .seconds(45)) async throws {
         try await wait(
             "the page shows \(text)", within: limit, "document.body.innerText.includes(\(Self.quoted(text)))")
     }
@@ -100,7 +100,7 @@ struct Browser: Sendable {
     }
 
     private func click(using strategy: String, _ value: String) async throws {
-        try await eventually(within: .seconds(15), "\(value) can be clicked") {
+        try await eventually("\(value) can be clicked") {
             do {
                 let element = try await find(using: strategy, value)
                 try await send(.POST, "/element/\(element)/click")
@@ -117,7 +117,7 @@ struct Browser: Sendable {
 
     /// Types into what a selector finds.
     func type(_ text: String, into selector: String) async throws {
-        try await eventually(within: .seconds(15), "\(selector) takes text") {
+        try await eventually("\(selector) takes text") {
             do {
                 let element = try await find(using: "css selector", selector)
                 try await send(.POST, "/element/\(element)/value", .object(["text": .string(text)]))

@@ -56,7 +56,7 @@ final class DashboardStack: Sendable {
         base = "http://127.0.0.1:\(port)"
         store = JobStore(redis: try RedisConfiguration(url: redis.url), logger: noLogger)
         running = Task { [store] in try await store.run() }
-        try await store.waitUntilConnected(within: .seconds(10))
+        try await store.waitUntilConnected(within: .seconds(30))
     }
 
     /// The address of a screen.
@@ -77,7 +77,7 @@ final class DashboardStack: Sendable {
             extra["AUTH_TOKENS_FILE"] = path
         }
         let server = try start("serve", extra)
-        try await eventually(within: .seconds(20), "the server is ready: \(log("serve"))") {
+        try await eventually("the server is ready: \(log("serve"))") {
             try #require(server.status == nil, "the server ended: \(log("serve"))")
             let answer = try? await HTTPClient.shared.execute(
                 HTTPClientRequest(url: base + "/readyz"), timeout: .seconds(2))

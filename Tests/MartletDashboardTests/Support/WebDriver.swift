@@ -31,7 +31,7 @@ final class WebDriver: Sendable {
         process = try Subprocess(
             "/bin/sh", ["-c", script], environment: Subprocess.plainEnvironment, output: log, errors: log)
         var port: Substring?
-        try await eventually(within: .seconds(20), "chromedriver says its port") {
+        try await eventually("chromedriver says its port") {
             let text = (try? String(contentsOfFile: log, encoding: .utf8)) ?? ""
             port = text.firstMatch(of: /started successfully on port (\d+)/)?.1
             return port != nil

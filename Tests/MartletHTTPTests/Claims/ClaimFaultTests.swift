@@ -83,7 +83,7 @@ import Testing
                 #expect(answer.headers.first(name: "retry-after") == "1")
             }
             try await redis.restart()
-            try await eventually(within: .seconds(20), "the end is accepted") {
+            try await eventually("the end is accepted") {
                 try await server.end(claim, "complete").status == 200
             }
         }

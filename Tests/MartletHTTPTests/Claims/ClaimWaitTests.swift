@@ -12,7 +12,7 @@ import Testing
     @Test func `a waiting claim gets a job as soon as it is pushed`() async throws {
         try await withServerAlone { server in
             async let answer = server.ask(#","wait_seconds":30"#)
-            try await eventually(within: .seconds(20), "the claim waits") { try await server.waiters() == 1 }
+            try await eventually("the claim waits") { try await server.waiters() == 1 }
             let start = ContinuousClock.now
             try await server.push("a")
             let claims = try await answer.claims
@@ -36,7 +36,7 @@ import Testing
                 for _ in 0..<6 {
                     group.addTask { try await server.ask(#","wait_seconds":30"#).claims.map(\.id) }
                 }
-                try await eventually(within: .seconds(20), "they wait") { try await server.waiters() == 1 }
+                try await eventually("they wait") { try await server.waiters() == 1 }
                 for number in 0..<6 { try await server.push("j\(number)") }
                 return try await group.reduce(into: [String]()) { $0 += $1 }
             }
@@ -49,7 +49,7 @@ import Testing
     {
         try await withServerAlone { server in
             async let first = server.ask(#","wait_seconds":30"#, queues: #"["a","b"]"#)
-            try await eventually(within: .seconds(20), "it waits") { try await server.waiters() == 1 }
+            try await eventually("it waits") { try await server.waiters() == 1 }
             try await server.push("b1", queue: "b")
             #expect(try await first.claims.map(\.id) == ["b1"])
             try await server.push("a1", #","delay_seconds":0.4"#, queue: "a")
@@ -63,7 +63,7 @@ import Testing
             try await server.push("a")
             try await server.harness.queue().pause()
             async let answer = server.ask(#","wait_seconds":30"#)
-            try await eventually(within: .seconds(20), "it waits") { try await server.waiters() == 1 }
+            try await eventually("it waits") { try await server.waiters() == 1 }
             try await server.harness.queue().resume()
             #expect(try await answer.claims.map(\.id) == ["a"])
         }
@@ -73,9 +73,9 @@ import Testing
         try await withServerAlone { server in
             let connection = try await HeldConnection(port: server.port)
             try await connection.send(claimRequest(#"{"queues":["q"],"wait_seconds":30}"#))
-            try await eventually(within: .seconds(20), "the claim waits") { try await server.waiters() == 1 }
+            try await eventually("the claim waits") { try await server.waiters() == 1 }
             try await connection.close()
-            try await eventually(within: .seconds(20), "nobody waits") { try await server.waiters() == 0 }
+            try await eventually("nobody waits") { try await server.waiters() == 0 }
             try await server.push("a")
             let claim = try await server.take()[0]
             #expect(claim.id == "a" && claim.int("claims") == 1, "it was never claimed for the one that has gone")
@@ -109,7 +109,7 @@ import Testing
     @Test func `waiting claims have the limits of other waits`() async throws {
         try await withServerAlone(settings: { $0.maxWaitsPerCaller = 1 }) { server in
             async let first = server.ask(#","wait_seconds":30"#)
-            try await eventually(within: .seconds(20), "it waits") { try await server.waiters() == 1 }
+            try await eventually("it waits") { try await server.waiters() == 1 }
             let second = try await server.ask(#","wait_seconds":30"#)
             #expect(second.status == 429 && second["code"] == "too-many-waits")
             #expect(try await server.ask().status == 204, "one that does not wait needs no place")
@@ -126,7 +126,7 @@ import Testing
             let connection = try await HeldConnection(port: server.port)
             held.withLock { $0 = connection }
             try await connection.send(claimRequest(#"{"queues":["q"],"wait_seconds":30}"#))
-            try await eventually(within: .seconds(20), "the claim waits") { try await server.waiters() == 1 }
+            try await eventually("the claim waits") { try await server.waiters() == 1 }
             start.withLock { $0 = clock.now }
         }
         #expect(clock.now - start.withLock { $0 } < .seconds(20))

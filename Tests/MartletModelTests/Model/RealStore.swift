@@ -64,7 +64,7 @@ struct RealStore {
 
     /// Empties the server and creates the queue with its clock at ``start``.
     func clear() async throws {
-        try await store.waitUntilConnected(within: .seconds(10))
+        try await store.waitUntilConnected(within: .seconds(30))
         try await command("FLUSHALL")
         try await queue.create()
         try await setClock(Self.start)
@@ -121,11 +121,11 @@ struct RealStore {
         server.kill()
         try await server.restart()
         for store in [store, distant] {
-            try await eventually(within: .seconds(10), "the store is connected again") {
+            try await eventually("the store is connected again") {
                 (try? await store.ping()) != nil
             }
         }
-        try await eventually(within: .seconds(10), "the observer is connected again") {
+        try await eventually("the observer is connected again") {
             (try? await command("PING")) != nil
         }
     }
@@ -142,7 +142,7 @@ struct RealStore {
     /// Applies `operation` on a connection that is cut when the reply arrives.
     func swallow(_ script: QueueScript, _ operation: (Queue) async throws -> Void) async throws -> String {
         let before = proxy.lostReplies
-        try await distant.waitUntilConnected(within: .seconds(10))
+        try await distant.waitUntilConnected(within: .seconds(30))
         let function = scripts[script]
         try await load(function)
         proxy.loseReply(toRequestWith: function.mark)
