@@ -54,4 +54,4 @@ while (!stopping.signal.aborted) {
   for (const claim of (await call("POST", "/claims", { ...order, max: slots - held.size }, one)).claims ?? []) run(claim);
 }
 while (held.size > 0) await sleep(20);
-await call("DELETE", `/workers/${me}`, undefined, { tries: 3 }); // gives back what an answer that was lost may have left
+await call("DELETE", `/workers/${me}`, undefined, { tries: 3 }); // releases jobs whose claim response was lost

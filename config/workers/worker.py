@@ -51,4 +51,4 @@ order["worker"] = {"language": "python", "version": sys.version.split()[0], "pid
 while not stopping.is_set():
     for claim in call("POST", "/claims", order, tries=1).get("claims", []):
         run(claim["token"], claim["job"])
-call("DELETE", f"/workers/{ME}", {}, tries=3)  # gives back what an answer that was lost may have left
+call("DELETE", f"/workers/{ME}", {}, tries=3)  # releases jobs whose claim response was lost

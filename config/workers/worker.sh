@@ -35,4 +35,4 @@ while [[ ! $stopping ]]; do
     kill "$renewal"
     job=''
 done
-call DELETE "/workers/$me" '{}' # gives back what an answer that was lost may have left
+call DELETE "/workers/$me" '{}' # releases jobs whose claim response was lost

@@ -110,7 +110,7 @@ struct APIClient: Sendable {
         return (items, cursor)
     }
 
-    /// Says who asks.
+    /// Adds the user agent and the token.
     private func identify(_ request: inout HTTPClientRequest) {
         request.headers.add(name: "user-agent", value: "martlet/\(Version.current)")
         if let token { request.headers.add(name: "authorization", value: "Bearer \(token)") }

@@ -2,7 +2,6 @@
 
 import Crypto
 import MartletJobs
-import MartletQueue
 
 /// A file with generated content.
 struct OriginFile: Sendable {

@@ -78,8 +78,8 @@ extension RouteDescription {
 
     static var endWorker: RouteDescription {
         RouteDescription(
-            "endWorker", .workers, "End a worker", "Gives back all jobs that it holds, without charging an attempt.",
-            answers: [.ok(.object(ClaimView.released), "They are back.")],
+            "endWorker", .workers, "End a worker", "Releases all jobs that it holds, without charging an attempt.",
+            answers: [.ok(.object(ClaimView.released), "They are released.")],
             examples: [RouteExample("end", "A worker")])
     }
 }

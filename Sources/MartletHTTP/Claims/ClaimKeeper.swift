@@ -1,4 +1,4 @@
-// Gives back claimed jobs that no worker got, or that the caller cannot run.
+// Releases claimed jobs that no worker received, or that the caller cannot run.
 
 import Logging
 import MartletJobs
@@ -50,7 +50,7 @@ struct ClaimKeeper: Sendable {
         }
     }
 
-    /// Gives back jobs of types that the worker does not know, as a worker process does: each waits longer than before.
+    /// Releases jobs of types that the worker does not know, as a worker process does: with a growing delay.
     func giveBackUnknown(_ jobs: [ClaimedJob], to queue: Queue) async {
         guard !jobs.isEmpty else { return }
         let rule = UnknownTypeRule()

@@ -76,7 +76,7 @@ final class ClaimSequences: Sendable {
         }
     }
 
-    /// Asks for an unknown claim until Redis answers, then gives back what it took: nobody has been told of it.
+    /// Repeats a claim of unknown outcome until Redis answers, then releases its jobs, which no caller received.
     private func follow(_ request: ClaimRequest, _ sequence: Sequence) {
         Task { [queue, keeper] in
             let end = ContinuousClock.now + Self.followed

@@ -32,10 +32,12 @@ struct ClaimSettling: Sendable {
     /// The caller's access to the queues was checked before.
     func settle(_ items: [Item], caller: Caller) async -> [SettleResult] {
         var results = [SettleResult](repeating: .lost, count: items.count)
-        let own = items.indices.filter { items[$0].token.nonce.belongs(to: caller.name, in: items[$0].token.queue) }
-        for (name, indexes) in Dictionary(grouping: own, by: { items[$0].token.queue }) {
-            let part = await settle(indexes.map { items[$0] }, in: store.queue(name))
-            for (index, result) in zip(indexes, part) { results[index] = result }
+        for (name, indexes) in Dictionary(grouping: items.indices, by: { items[$0].token.queue }) {
+            let mark = ClaimNonce.name(of: caller.name, in: name)
+            let own = indexes.filter { items[$0].token.nonce.has(mark) }
+            guard !own.isEmpty else { continue }
+            let part = await settle(own.map { items[$0] }, in: store.queue(name))
+            for (index, result) in zip(own, part) { results[index] = result }
         }
         for (item, result) in zip(items, results) { note(item, result) }
         return results
@@ -78,12 +80,11 @@ struct ClaimSettling: Sendable {
         // The claims are settled: an error of this read is no error of theirs.
         let records = waiting.isEmpty ? [] : (try? await queue.jobs(waiting)) ?? []
         let dueTimes = Dictionary(
-            records.compactMap { job in job?.dueAt.map { (job?.id ?? JobID.generate(), $0) } }, uniquingKeysWith: { $1 }
-        )
+            records.compactMap { job in job.flatMap { job in job.dueAt.map { (job.id, $0) } } },
+            uniquingKeysWith: { $1 })
         return zip(items, verdicts).map { item, verdict in
             switch verdict {
-            case .settled(let state): .done(state, runAt: dueTimes[item.token.id])
-            case .duplicate(let state): .done(state, runAt: dueTimes[item.token.id])
+            case .settled, .duplicate: .done(verdict.state, runAt: dueTimes[item.token.id])
             case .fenced: .lost
             case .gone: .gone
             }
@@ -92,31 +93,38 @@ struct ClaimSettling: Sendable {
 
     private func note(_ item: Item, _ result: SettleResult) {
         let facts = leases[item.token]
+        switch result {
+        case .done(let state, _):
+            let word = item.end.label(in: state)
+            let level: Logger.Level = word == "failed" ? .error : word == "retried" ? .warning : .debug
+            logger.log(level: level, "attempt finished", metadata: Self.labels(item, facts, outcome: word, state))
+            metrics.finished(word, in: item.token.queue, facts)
+            leases.remove(item.token)
+        case .lost:
+            logger.warning("lease lost before settling, outcome discarded", metadata: Self.labels(item, facts))
+            metrics.finished("fenced", in: item.token.queue, facts)
+            if facts != nil { metrics.leaseLost(in: item.token.queue) }
+            leases.remove(item.token)
+        case .gone:
+            logger.debug("attempt already settled", metadata: Self.labels(item, facts))
+            leases.remove(item.token)
+        case .failed: break
+        }
+    }
+
+    /// What a line of the log tells of an end.
+    private static func labels(
+        _ item: Item, _ facts: LeaseFacts?, outcome: String? = nil, _ state: JobState? = nil
+    ) -> Logger.Metadata {
         var labels: Logger.Metadata = [
             "job_id": "\(item.token.id)", "queue": "\(item.token.queue)", "type": "\(facts?.type ?? "unknown")",
             "worker_id": "\(facts?.holder.worker ?? "-")",
         ]
         if let facts { labels["attempt"] = .stringConvertible(facts.attempt) }
         if let error = item.end.errorText { labels["error"] = "\(error)" }
-        switch result {
-        case .done(let state, _):
-            let word = item.end.label(in: state)
-            labels["outcome"] = "\(word)"
-            if let state { labels["state"] = "\(state)" }
-            let level: Logger.Level = word == "failed" ? .error : word == "retried" ? .warning : .debug
-            logger.log(level: level, "attempt finished", metadata: labels)
-            metrics.finished(word, in: item.token.queue, facts)
-            leases.remove(item.token)
-        case .lost:
-            logger.warning("lease lost before settling, outcome discarded", metadata: labels)
-            metrics.finished("fenced", in: item.token.queue, facts)
-            if facts != nil { metrics.leaseLost(in: item.token.queue) }
-            leases.remove(item.token)
-        case .gone:
-            logger.debug("attempt already settled", metadata: labels)
-            leases.remove(item.token)
-        case .failed: break
-        }
+        if let outcome { labels["outcome"] = "\(outcome)" }
+        if let state { labels["state"] = "\(state)" }
+        return labels
     }
 }
 

@@ -74,14 +74,16 @@ struct ClaimNonce: Sendable, Hashable, LosslessStringConvertible {
     }
 
     /// Whether it was handed to this caller, from this queue.
-    func belongs(to caller: String, in queue: QueueName) -> Bool {
-        description.dropFirst(Self.randomDigits).prefix(Self.nameDigits) == Self.name(of: caller, in: queue)
-    }
+    func belongs(to caller: String, in queue: QueueName) -> Bool { has(Self.name(of: caller, in: queue)) }
+
+    /// Whether it has this name of a caller in a queue; for many nonces the name is made once.
+    func has(_ name: String) -> Bool { description.dropFirst(Self.randomDigits).prefix(Self.nameDigits) == name }
 
     /// What the nonces of all claims of a worker end with.
     static func name(of holder: ClaimHolder) -> String { digest("worker\n\(holder.caller)\n\(holder.worker ?? "")") }
 
-    private static func name(of caller: String, in queue: QueueName) -> String { digest("queue\n\(queue)\n\(caller)") }
+    /// The part of a nonce that names the caller in this queue.
+    static func name(of caller: String, in queue: QueueName) -> String { digest("queue\n\(queue)\n\(caller)") }
 
     private static func digest(_ text: String) -> String {
         Hex.text(of: SHA256.hash(data: Array(text.utf8)).prefix(nameDigits / 2))

@@ -133,7 +133,7 @@ extension API {
                 claims.leases.remove(token)
                 claims.metrics.leaseLost(in: token.queue)
                 claims.settling.logger.warning(
-                    "lease lost, worker told",
+                    "lease lost, worker notified",
                     metadata: [
                         "job_id": "\(token.id)", "queue": "\(token.queue)", "type": "\(facts.type)",
                         "attempt": .stringConvertible(facts.attempt), "worker_id": "\(facts.holder.worker ?? "-")",
@@ -148,16 +148,15 @@ extension API {
         let holder = ClaimHolder(caller: call.caller.name, worker: try call.workerInPath())
         let suffix = ClaimNonce.name(of: holder)
         let (released, damaged) = try await call.readEach(call.visibleQueues()) { [claims] queue throws(QueueError) in
+            let mark = ClaimNonce.name(of: holder.caller, in: queue.name)
             let held = try await queue.heldTokens().filter { _, token in
-                // Stars of jobs that need more are no part of a token; see `is_token`.
                 let nonce = token.split(separator: ":").last.flatMap { ClaimNonce(String($0)) }
-                return nonce.map { $0.description.hasSuffix(suffix) && $0.belongs(to: holder.caller, in: queue.name) }
-                    ?? false
+                return nonce.map { $0.description.hasSuffix(suffix) && $0.has(mark) } ?? false
             }
             let settlements = held.map { Settlement(id: $0.id, token: $0.token, outcome: .released(after: nil)) }
             let reply = try await repeatedOnce { _ throws(QueueError) in try await queue.settle(settlements) }
-            let info = claims.presence.info(of: holder, in: queue.name, state: "stopped", jobs: [])
             if try await queue.workers().contains(where: { WorkerPresence.isReported($0, of: holder) }) {
+                let info = claims.presence.info(of: holder, in: queue.name, state: "stopped", jobs: [])
                 _ = try await queue.heartbeat(worker: holder.worker ?? "", info: info, [])
             }
             return reply.verdicts.count { $0.isDone }

@@ -65,7 +65,8 @@ extension API {
                 .int(settings.concurrencyRange.lowerBound), .int(settings.concurrencyRange.upperBound),
             ],
         ])
-        return Self.served(facts.bytes, "application/json", call)
+        let bytes = facts.bytes
+        return Self.served(bytes, "application/json", digest: RequestDigest.of(bytes), call)
     }
 
     /// The address is relative, so that it is right behind a proxy that adds a prefix.
@@ -73,13 +74,19 @@ extension API {
         Reply([], type: "", status: .seeOther).with(.location, path)
     }
 
-    private static func served(_ file: DashboardFile, _ call: Call) -> Reply { served(file.bytes, file.type, call) }
+    private static func served(_ file: DashboardFile, _ call: Call) -> Reply {
+        served(file.bytes, file.type, digest: digests[file.path] ?? RequestDigest.of(file.bytes), call)
+    }
+
+    /// The digests of all files, which never change.
+    private static let digests = Dictionary(
+        ([Dashboard.page] + Dashboard.files).map { ($0.path, RequestDigest.of($0.bytes)) }, uniquingKeysWith: { $1 })
 
     /// Browsers ask each time whether a file has changed, so that all files of a page are of one version.
-    private static func served(_ bytes: [UInt8], _ type: String, _ call: Call) -> Reply {
+    private static func served(_ bytes: [UInt8], _ type: String, digest: String, _ call: Call) -> Reply {
         var reply = Reply(bytes, type: type)
         reply.cacheControl = "no-cache"
-        return tagged(reply, RequestDigest.of(bytes), call).with(.contentSecurityPolicy, contentPolicy)
+        return tagged(reply, digest, call).with(.contentSecurityPolicy, contentPolicy)
             .with(.referrerPolicy, "same-origin").with(.resourcePolicy, "same-origin")
     }
 }

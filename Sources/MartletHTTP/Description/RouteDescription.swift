@@ -129,7 +129,6 @@ extension Property {
 
     static let eTag = Property.always("ETag", .text, "The version of the answer.")
     static let location = Property.always("Location", .uri, "The path of what was created, with its queue.")
-    static let retryAfter = Property.always("Retry-After", .count, "Seconds after which a repeat makes sense.")
     static let maybeRetryAfter = Property.maybe("Retry-After", .count, "Seconds after which a repeat makes sense.")
     static let authenticate = Property.always("WWW-Authenticate", .text, "The scheme of the tokens.")
     static let cacheControl = Property.always("Cache-Control", .text, "How long the answer may be kept.")

@@ -38,7 +38,6 @@ extension Schema {
     static let uri = Schema.keywords(["type": "string", "format": "uri-reference"])
     /// Any object, whose members belong to the caller.
     static let anyObject = Schema.keywords(["type": "object"])
-    static let null = Schema.keywords(["type": "null"])
     static let queueName = Schema.keywords(["type": "string", "pattern": "^[a-z0-9][a-z0-9._-]{0,63}$"])
 
     /// The name of a queue that takes jobs of any type.

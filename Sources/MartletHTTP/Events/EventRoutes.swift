@@ -38,14 +38,14 @@ extension API {
         }
         filter.types = try query.read(EventParameter.type).map { Set($0.split(separator: ",").map(String.init)) }
         filter.jobs = try words(try query.read(EventParameter.job), "?job", JobID.rule) { JobID($0) }
-        let kinds = QueueEvent.Kind.allCases.map(\.rawValue).joined(separator: ", ")
-        filter.kinds = try words(
-            try query.read(EventParameter.kinds), "?kinds", "must be some of \(kinds), separated by commas"
-        ) {
+        filter.kinds = try words(try query.read(EventParameter.kinds), "?kinds", kindRule) {
             QueueEvent.Kind(rawValue: $0)
         }
         return filter
     }
+
+    private static let kindRule =
+        "must be some of \(QueueEvent.Kind.allCases.map(\.rawValue).joined(separator: ", ")), separated by commas"
 
     private static func words<Value: Hashable>(
         _ text: String?, _ pointer: String, _ rule: String, _ parse: (String) -> Value?

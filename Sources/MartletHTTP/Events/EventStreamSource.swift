@@ -125,7 +125,7 @@ final class EventStreamSource: ReplySource {
     }
 }
 
-/// A stream's share of the limit of streams; given back when it is released.
+/// A permit for one stream under the limit of streams; ends with its lifetime.
 final class StreamPermit: Sendable {
     private let limit: WaitLimit
     private let caller: Caller

@@ -168,7 +168,7 @@ extension Route {
         ) { try await $0.listen($1) },
         .service(.get, "/stats", [.read, .operate], about: .stats) { try await $0.stats($1) },
         .service(.get, "/workers", [.read, .operate], about: .listWorkers) { try await $0.listWorkers($1) },
-        .service(.get, "/system", [.read, .operate], about: .system) { try await $0.system($1) },
+        .service(.get, "/system", [.read, .operate], about: .system) { api, _ in try await api.system() },
     ]
 
     private static let system: [Route] = [

@@ -32,6 +32,9 @@ struct RequestLog: Sendable {
         let method = Self.methods.contains(note.method) ? note.method : "OTHER"
         // How long a client listens says nothing of the server.
         meters.count(method: method, route: note.route, status: note.status, took: stream == nil ? took : nil)
+        let level: Logger.Level = note.isPolled && note.status < 400 ? .debug : .info
+        // Probes are many, and their lines are rarely wanted.
+        guard logger.logLevel <= level else { return }
         var metadata: Logger.Metadata = [
             "request_id": .string(note.requestID), "method": .string(method), "route": .string(note.route),
             "status": .stringConvertible(note.status), "caller": .string(note.caller),
@@ -41,7 +44,7 @@ struct RequestLog: Sendable {
             metadata["bytes"] = .stringConvertible(stream.bytes)
             metadata["end"] = .string(stream.end.rawValue)
         }
-        logger.log(level: note.isPolled && note.status < 400 ? .debug : .info, "request", metadata: metadata)
+        logger.log(level: level, "request", metadata: metadata)
     }
 
     /// Logs an error of a dependency that was reported to a client; at debug when the reader has gone.

@@ -44,10 +44,9 @@ extension RouteDescription {
 
 extension API {
     /// The version and uptime of the server, and what Redis says of itself.
-    func system(_ call: Call) async throws -> Reply {
+    func system() async throws -> Reply {
         let latency = try await store.ping()
-        let info = try await redisInformation()
-        let redis = Self.redis(info, latency)
+        let redis = Self.redis(try await redisInformation(), latency)
         return Reply(
             .object([
                 "server": .object([

@@ -34,11 +34,6 @@ private struct EventReader {
     var events: [QueueEvent] = []
     var isGap = false
 
-    init(queue: QueueName, end: EventMark) {
-        self.queue = queue
-        self.end = end
-    }
-
     mutating func read(_ head: RedisValue, _ body: RedisValue) {
         let (head, body) = (head.text, body.text)
         switch head.first {

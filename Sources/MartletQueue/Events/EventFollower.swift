@@ -35,7 +35,7 @@ struct EventFollower: Sendable {
     var marks: [QueueName: EventMark] { cursors.compactMapValues(\.mark) }
 
     /// The queues of which Redis has not said yet where their streams end.
-    var unknown: [QueueName] { cursors.filter { $0.value.mark == nil || !$0.value.isEntry }.keys.sorted() }
+    var unknown: [QueueName] { cursors.filter { !$0.value.isEntry }.keys.sorted() }
 
     /// The entry that must still be there, or something was missed.
     func held(_ queue: QueueName) -> String? {

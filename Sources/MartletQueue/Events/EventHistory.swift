@@ -15,7 +15,7 @@ struct EventHistory: Sendable {
     private var left: [(queue: QueueName, from: EventMark, to: EventMark)]
     /// The listener's position so far.
     private(set) var position: EventPosition
-    /// Whether a gap matters: not to who asks for all that there is.
+    /// Whether a gap matters; it does not to a listener that asks for all that is kept.
     private let isStrict: Bool
     private var isFresh = true
 

@@ -68,9 +68,6 @@ final class EventMailbox: Sendable {
     /// Whether the listener was too slow.
     var isOverrun: Bool { state.withLock { $0.isOverrun } }
 
-    /// How many script calls wait.
-    var count: Int { state.withLock { $0.entries.count } }
-
     /// How many events were dropped because the listener was too slow.
     var dropped: Int { state.withLock { $0.dropped } }
 

@@ -86,10 +86,7 @@ struct EventStreamReader {
         guard isDue || atOnce else { return }
         let replies = await store.redis.send([.command("TIME"), .command("SMEMBERS", store.queuesKey)])
         let (time, names) = (try Self.value(replies[0]), try Self.value(replies[1]))
-        guard let seconds = time.array?.first?.int, let rest = time.array?.last?.int else {
-            throw .broken("TIME", time)
-        }
-        let clock = UInt64(clamping: seconds * 1000 + rest / 1000)
+        let clock = UInt64(clamping: try JobStore.milliseconds(of: time))
         let isWanted = store.listeners.isWanted
         let all = (names.array ?? []).compactMap { $0.string.flatMap { QueueName($0) } }
         follower.polled(Set(all), at: clock, isWanted: isWanted)
@@ -191,9 +188,6 @@ struct EventStreamReader {
     }
 
     private static func value(_ reply: Result<RedisValue, RedisError>) throws(QueueError) -> RedisValue {
-        switch reply {
-        case .success(let value): return try Queue.checked(value)
-        case .failure(let error): throw QueueError(error)
-        }
+        try Queue.checked(JobStore.value(reply))
     }
 }

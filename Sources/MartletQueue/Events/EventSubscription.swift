@@ -27,7 +27,7 @@ public enum EventStart: Sendable, Hashable {
 public enum EventMessage: Sendable {
     /// Something happened.
     case event(QueueEvent)
-    /// Events may have been missed: whoever keeps a state of its own should read it anew.
+    /// Events may have been missed: a listener that keeps a state of its own should read it again.
     case missed
 }
 

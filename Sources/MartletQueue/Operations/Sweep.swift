@@ -61,11 +61,7 @@ extension JobStore {
         let looks = names.map { RedisRequest.command("HMGET", "\(prefix):{\($0)}:meta", "swept", "offset") }
         let replies = await redis.send([.command("TIME")] + looks)
         guard let first = replies.first else { return [] }
-        let time = try Self.value(first)
-        guard let parts = time.array, parts.count == 2, let seconds = parts[0].int, let micros = parts[1].int else {
-            throw .broken("TIME", time)
-        }
-        let now = seconds * 1000 + micros / 1000
+        let now = try Self.milliseconds(of: Self.value(first))
         return zip(names, replies.dropFirst()).filter { _, reply in
             // A queue that cannot be read is swept: the sweep reports what is wrong.
             guard let fields = try? reply.get().array, let swept = fields.first?.int else { return true }

@@ -108,7 +108,7 @@ function verbs.pause_all(q, args)
 end
 
 -- Listeners come again before the time is over. Where it was over, or nobody had come before, something may have happened
--- unheard: an entry says so to whoever reads on from before it. A stream that listeners know has an entry, so there is a
+-- unheard: an entry says so to readers that go on from before it. A stream that listeners know has an entry, so there is a
 -- last one to read on from.
 function verbs.listen(q, args)
     local window, meta, stream = whole(args[2], 1, MAX_WAIT), q.keys.meta, q.keys.events

@@ -5,7 +5,7 @@
 --   `<kind>` or `<kind> <type>`, or `started <type>` and behind a line break the worker: ids, with blanks between them
 --   `=<kind>`: one job: id, state, due ms, failures and a text, with blanks between them; what there is not is `-`
 --   `#<kind>`: something of the queue itself, and a text
--- Whoever calls these looks first whether there is a `q.log`: without listeners that is all that happens.
+-- Callers check `q.log` first: without listeners nothing else happens.
 local events = {}
 
 -- An event of a job of which the head says all; those with one head that stand behind one another share it.

@@ -175,6 +175,14 @@ extension JobStore {
     static func value(_ result: Result<RedisValue, RedisError>) throws(QueueError) -> RedisValue {
         do throws(RedisError) { return try result.get() } catch { throw QueueError(error) }
     }
+
+    /// Redis' clock in ms, from its reply to `TIME`.
+    static func milliseconds(of time: RedisValue) throws(QueueError) -> Int {
+        guard let parts = time.array, parts.count == 2, let seconds = parts[0].int, let micros = parts[1].int else {
+            throw .broken("TIME", time)
+        }
+        return seconds * 1000 + micros / 1000
+    }
 }
 
 extension QueueCalls {

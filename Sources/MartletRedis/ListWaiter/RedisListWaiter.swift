@@ -27,7 +27,6 @@ public final class RedisListWaiter: Service, Sendable {
     private let blocking: RedisClient
     private let control: RedisClient
     private let runsControl: Bool
-    private let commandTimeout: Duration
     private let logger: Logger
     private let machine = Mutex(Machine())
     private let canUnblock = Atomic(true)
@@ -56,7 +55,6 @@ public final class RedisListWaiter: Service, Sendable {
         own.asksForClientID = true
         own.clientName = configuration.clientName.map { "\($0)-blocking" }
         blocking = RedisClient(own, loop: loop, logger: logger)
-        commandTimeout = configuration.commandTimeout
         self.logger = logger
     }
 
@@ -162,9 +160,8 @@ extension RedisListWaiter {
         var command = RedisArguments("BLPOP")
         for key in turn.keys { command.append(key) }
         command.append("\(Double(turn.nanoseconds / 1_000_000) / 1000)")
-        let limit = Duration.nanoseconds(turn.nanoseconds) + commandTimeout
         do throws(RedisError) {
-            let reply = try await blocking.send(.command(command), timeout: limit, endsOnRefusal: false)
+            let reply = try await blocking.sendBlocking(.command(command), for: .nanoseconds(turn.nanoseconds))
             refusal.withLock { $0 = nil }
             guard let key = reply.array?.first?.string else { return machine.withLock { $0.ended() } }
             machine.withLock { $0.popped(key) }?.resume(returning: true)

@@ -45,7 +45,7 @@ export async function request(method, path, { query = {}, body, signal } = {}) {
     }
     noteTime(response.headers.get('Date'));
     const value = parsed(text);
-    if (response.ok) return { text, value, status: response.status };
+    if (response.ok) return { text, value };
     if (response.status === 401) onSignedOut();
     throw new Problem(response.status, value ?? {});
 }
@@ -67,7 +67,6 @@ function noteTime(date) {
 export const get = async (path, query, signal) => (await request('GET', path, { query, signal })).value;
 export const post = async (path, body, query) => (await request('POST', path, { body, query })).value;
 export const put = async (path, body) => (await request('PUT', path, { body })).value;
-export const patch = async (path, body, query) => (await request('PATCH', path, { body, query })).value;
 export const remove = async (path, query) => (await request('DELETE', path, { query })).value;
 
 /** A segment of a path. */

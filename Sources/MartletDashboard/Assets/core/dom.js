@@ -1,7 +1,6 @@
 // Describes the page as values and brings the document in line with them. All content is set as text, so nothing that a
 // job holds can become markup. Elements are kept where they can be, and with them focus, selection and scroll positions.
 
-const svgNames = new Set(['svg', 'g', 'path', 'line', 'rect', 'circle', 'polyline', 'polygon', 'text', 'title']);
 // What the element itself knows better than its attributes do.
 const state = new Set(['value', 'checked', 'indeterminate', 'selected']);
 
@@ -50,7 +49,7 @@ function create(child, isSVG, mounted) {
     const tag = tagOf(child);
     if (tag === '!') return { tag, node: document.createComment('') };
     if (tag === '#') return { tag, text: String(child), node: document.createTextNode(String(child)) };
-    const inSVG = isSVG || (svgNames.has(tag) && tag === 'svg');
+    const inSVG = isSVG || tag === 'svg';
     const node = inSVG ? document.createElementNS('http://www.w3.org/2000/svg', tag) : document.createElement(tag);
     const entry = { tag, key: child.key, node, properties: {} };
     if (child.properties.mounted) mounted.push([child.properties.mounted, node]);

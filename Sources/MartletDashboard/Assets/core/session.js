@@ -23,6 +23,9 @@ export async function signOut() {
 /** Whether the caller has one of the roles. */
 export const can = (...roles) => (session.caller?.roles ?? []).some((role) => role === 'admin' || roles.includes(role));
 
+/** Why something that needs a role is not possible; null when it is. */
+export const needs = (role, what) => (can(role) ? null : `Your token has no role that may ${what} (${role}).`);
+
 /** The states whose jobs an index holds, as a filter. */
 export const statesOf = (index) =>
     session.facts.states.filter((facts) => facts.index === index).map((facts) => facts.state).join(',');

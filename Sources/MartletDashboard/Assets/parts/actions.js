@@ -3,7 +3,7 @@
 import { part, post, remove } from '../core/api.js';
 import { h } from '../core/dom.js';
 import { plural, visible } from '../core/format.js';
-import { can, factsOf, session } from '../core/session.js';
+import { factsOf, needs, session } from '../core/session.js';
 import { say } from './announce.js';
 import { ask, buttons, form } from './dialog.js';
 import { button } from './pieces.js';
@@ -23,7 +23,8 @@ const allows = (state, verb) => factsOf(state).verbs.includes(verb.allowed ?? ve
 
 /** Why a verb has no effect on a job now; null when it has one. */
 export function obstacle(verb, job) {
-    if (!can('operate')) return 'Your token has no role that may change jobs (operate).';
+    const reason = needs('operate', 'change jobs');
+    if (reason) return reason;
     const wants = job.state === 'active' && verb.verb === 'resume' && job.stop_requested !== 'pause';
     if (allows(job.state, verb) && !wants) return null;
     const states = session.facts.states.map((facts) => facts.state).filter((state) => allows(state, verb));

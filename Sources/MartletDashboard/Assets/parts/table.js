@@ -15,13 +15,7 @@ export class Table {
      */
     constructor({ caption, columns, key, name = key, selects = false, redraw }) {
         Object.assign(this, { caption, columns, key, name, selects, redraw });
-        this.reset();
-    }
-
-    /** Forgets rows and selection, for another list. */
-    reset() {
         this.rows = [];
-        this.waiting = 0;
         this.selected = new Set();
         this.anchor = null;
         this.isPointed = false;
@@ -58,13 +52,12 @@ export class Table {
         return row && this.body?.contains(row) ? [...this.body.children].indexOf(row) : -1;
     }
 
-    view(items, { quiet = false } = {}) {
+    view(items) {
         const { rows, waiting } = settle(this.rows, items, this.key, this.isHeld);
         this.rows = rows;
-        this.waiting = waiting;
         const gone = rows.filter((row) => row.isGone).length;
         return [
-            !quiet && (waiting > 0 || gone > 0)
+            waiting > 0 || gone > 0
                 ? h('button', { type: 'button', class: 'fresh', onclick: () => this.release() },
                     [waiting && `${waiting} new`, gone && `${gone} gone`].filter(Boolean).join(', '), h('kbd', null, '.'))
                 : null,

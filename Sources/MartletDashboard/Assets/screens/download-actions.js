@@ -2,7 +2,7 @@
 
 import { post, put } from '../core/api.js';
 import { plural, visible } from '../core/format.js';
-import { can, session } from '../core/session.js';
+import { needs, session } from '../core/session.js';
 import { say } from '../parts/announce.js';
 import { confirm } from '../parts/dialog.js';
 import { addDownloads } from './add-downloads.js';
@@ -12,9 +12,6 @@ export const verbs = [
     { verb: 'pause', label: 'Pause', key: 'Shift+p' }, { verb: 'resume', label: 'Resume', key: 'Shift+u' },
     { verb: 'retry', label: 'Retry', key: 'Shift+r' }, { verb: 'cancel', label: 'Cancel', key: 'Shift+c', danger: true },
 ];
-
-/** Why something that needs a role is not possible; null when it is. */
-export const needs = (role, what) => (can(role) ? null : `Your token has no role that may ${what} (${role}).`);
 
 /** Whether a verb has an effect on a download now. */
 export const allows = (item, verb) => session.facts.states.some((facts) =>

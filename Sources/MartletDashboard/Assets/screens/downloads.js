@@ -4,11 +4,11 @@ import { get } from '../core/api.js';
 import { h } from '../core/dom.js';
 import { bytes, count, duration, visible } from '../core/format.js';
 import { link } from '../core/router.js';
-import { can, session } from '../core/session.js';
+import { can, needs, session } from '../core/session.js';
 import { when } from '../core/time.js';
 import { asking, badge, bar, button, empty, foreign } from '../parts/pieces.js';
 import { actionColumn, Table } from '../parts/table.js';
-import { act, add, allows, downloadKeys, needs, setLimit, steerAll, verbs } from './download-actions.js';
+import { act, add, allows, downloadKeys, setLimit, steerAll, verbs } from './download-actions.js';
 
 export default {
     path: ['downloads'],

@@ -18,7 +18,9 @@ export default {
     path: ['jobs', ':queue', ':id'],
     title: ({ params, data }) => data.job ? `${data.job.value.type} ${params.id}` : params.id,
     load: ({ params: { queue, id } }, signal) => ({
-        job: request('GET', `v1/jobs/${part(id)}`, { query: { queue }, signal }),
+        // Its texts are found once, and not each time that the page is drawn.
+        job: request('GET', `v1/jobs/${part(id)}`, { query: { queue }, signal })
+            .then((answer) => ({ ...answer, texts: members(answer.text) })),
         queue: get(`v1/queues/${part(queue)}`, {}, signal), workers: get('v1/workers', {}, signal),
     }),
     open: () => ({}),
@@ -27,8 +29,7 @@ export default {
         const { job, queue, workers } = context.data;
         if (context.errors.job) return gone(context);
         if (!job) return asking();
-        const texts = members(job.text);
-        const value = job.value;
+        const { texts, value } = job;
         return [
             header(value),
             h('p', { class: 'sentence' }, next(value, queue, crew(workers?.workers ?? [], value.queue))),

@@ -5,7 +5,7 @@ import { h } from '../core/dom.js';
 import { bytes, count, duration, percent } from '../core/format.js';
 import { noteTotals } from '../core/rates.js';
 import { link } from '../core/router.js';
-import { can } from '../core/session.js';
+import { needs } from '../core/session.js';
 import { rates } from '../parts/chart.js';
 import { confirm } from '../parts/dialog.js';
 import { asking, badge, button, empty, section } from '../parts/pieces.js';
@@ -32,7 +32,7 @@ export default {
             header(context, stats),
             h('div', { class: 'strip' }, strip(context)),
             rates(),
-            needs(context),
+            attentionList(context),
             section('Queues', {}, queueList(context)),
         ];
     },
@@ -40,7 +40,7 @@ export default {
 
 function header(context, stats) {
     const isPaused = stats?.paused_all;
-    const reason = can('operate') ? null : 'Your token has no role that may pause queues (operate).';
+    const reason = needs('operate', 'pause queues');
     return h('header', { class: 'head' }, h('h1', null, 'Overview'),
         isPaused && badge('paused', 'all queues are paused'),
         h('div', { class: 'buttons' }, isPaused
@@ -74,7 +74,7 @@ const tile = (name, value, note, href, kind = '') =>
     h('a', { key: name, class: `tile ${kind}`, href },
         h('span', { class: 'name' }, name), h('span', { class: 'value' }, value), h('span', { class: 'note' }, note));
 
-function needs({ data }) {
+function attentionList({ data }) {
     const found = attention({
         queues: data.queues.queues, damaged: data.queues.damaged, workers: data.workers?.workers, findings: data.system?.findings,
     });

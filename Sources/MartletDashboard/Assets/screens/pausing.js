@@ -21,8 +21,10 @@ export function pauseQueue(name, done) {
     buttons(dialog, 'Pause')));
 }
 
-/** Resumes one queue. */
-export async function resumeQueue(name, done) {
+/** Pauses a queue, or resumes one that has a pause of its own. */
+export const togglePause = (queue, done) => (queue.pause ? resumeQueue : pauseQueue)(queue.name, done);
+
+async function resumeQueue(name, done) {
     try {
         await post(`v1/queues/${part(name)}/resume`, {});
         say(`${name} runs again.`);

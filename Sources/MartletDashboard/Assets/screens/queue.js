@@ -5,14 +5,14 @@ import { h } from '../core/dom.js';
 import { count, duration, plural } from '../core/format.js';
 import { noteTotals, rateOf } from '../core/rates.js';
 import { go, link } from '../core/router.js';
-import { can, statesOf } from '../core/session.js';
+import { can, needs, statesOf } from '../core/session.js';
 import { deleteQueue } from '../parts/actions.js';
 import { say } from '../parts/announce.js';
 import { rates } from '../parts/chart.js';
 import { ask, buttons, confirm, form } from '../parts/dialog.js';
 import { asking, button, facts, foreign, section } from '../parts/pieces.js';
 import { crew, pauseReason, queueState } from '../parts/shown.js';
-import { pauseQueue, resumeQueue } from './pausing.js';
+import { togglePause } from './pausing.js';
 import { changeOf, settingFields } from './settings-form.js';
 
 export default {
@@ -48,12 +48,12 @@ const problem = ({ params, errors }) => [
 function toggle(context) {
     const { queue } = context.data;
     if (!queue || !can('operate')) return;
-    if (queue.pause) resumeQueue(queue.name, context.refresh); else pauseQueue(queue.name, context.refresh);
+    togglePause(queue, context.refresh);
 }
 
 function header(context, queue) {
-    const reason = can('operate') ? null : 'Your token has no role that may steer queues (operate).';
-    const adminReason = can() ? null : 'Your token has no role that may change queues (admin).';
+    const reason = needs('operate', 'steer queues');
+    const adminReason = needs('admin', 'change queues');
     return h('header', { class: 'head' }, h('h1', null, queue.name), queueState(queue),
         h('div', { class: 'buttons' },
             button(queue.pause ? 'Resume' : 'Pause', { reason, key: 'Shift+p', run: () => toggle(context) }),

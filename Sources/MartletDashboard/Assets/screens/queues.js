@@ -5,11 +5,11 @@ import { h } from '../core/dom.js';
 import { count, duration, rate } from '../core/format.js';
 import { noteTotals, rateOf } from '../core/rates.js';
 import { link } from '../core/router.js';
-import { can } from '../core/session.js';
+import { can, needs } from '../core/session.js';
 import { asking, button, empty } from '../parts/pieces.js';
 import { crew, queueLink, queueState } from '../parts/shown.js';
 import { actionColumn, Table } from '../parts/table.js';
-import { pauseQueue, resumeQueue } from './pausing.js';
+import { togglePause } from './pausing.js';
 
 export default {
     path: ['queues'],
@@ -68,10 +68,8 @@ const wait = (queue) => (queue.jobs.queued ? duration(queue.oldest_wait_seconds)
 const limit = (queue) => queue.settings.concurrency ? h('span', { class: 'muted' }, `/${count(queue.settings.concurrency)}`) : null;
 
 function pauseButton(queue, done) {
-    const reason = can('operate') ? null : 'Your token has no role that may pause queues (operate).';
-    return queue.pause
-        ? button('Resume', { reason, run: () => resumeQueue(queue.name, done) })
-        : button('Pause', { reason, run: () => pauseQueue(queue.name, done) });
+    const reason = needs('operate', 'pause queues');
+    return button(queue.pause ? 'Resume' : 'Pause', { reason, run: () => togglePause(queue, done) });
 }
 
 const pauseKeys = (context) => ({
@@ -81,7 +79,7 @@ const pauseKeys = (context) => ({
         run: () => {
             const [queue] = context.state.table.target;
             if (!queue || !can('operate')) return;
-            if (queue.pause) resumeQueue(queue.name, context.refresh); else pauseQueue(queue.name, context.refresh);
+            togglePause(queue, context.refresh);
         },
     }],
 });
