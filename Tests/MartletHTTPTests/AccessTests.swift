@@ -332,6 +332,39 @@ extension Route {
         }
     }
 
+    @Test(arguments: [
+        ("http://evil.example/api/v1/stats", "localhost", "403"),
+        ("http://localhost/api/v1/stats", "evil.example", "200"),
+        ("HTTP://LOCALHOST:80/api/v1/stats", "evil.example", "200"),
+        ("https://[::1]/api/v1/stats", "evil.example", "200"),
+        ("http://evil.example", "localhost", "403"), ("http://evil.example?a", "localhost", "403"),
+        ("http://localhost@evil.example/livez", "localhost", "400"),
+        ("http://evil.example@localhost/livez", "localhost", "400"), ("http:///livez", "localhost", "400"),
+        (#"http://localhost\.evil.example/livez"#, "localhost", "400"),
+    ])
+    func `a whole URL as target is judged by its own host, whatever Host says`(
+        _ target: String, _ host: String, _ status: String
+    ) async throws {
+        try await withServer { server in
+            let raw = try await RawConnection(port: server.port).exchange([
+                "GET \(target) HTTP/1.1\r\nHost: \(host)\r\nConnection: close\r\n\r\n"
+            ])
+            #expect(raw.hasPrefix("HTTP/1.1 \(status) "), "\(raw)")
+        }
+    }
+
+    @Test func `a page of another site cannot pass by a whole URL as target`() async throws {
+        try await withServer { server in
+            for (target, host) in [("http://localhost", "evil.example"), ("http://127.0.0.1", "evil.example")] {
+                let raw = try await RawConnection(port: server.port).exchange([
+                    "POST \(target)/api/v1/pause HTTP/1.1\r\nHost: \(host)\r\nOrigin: http://\(host)\r\n"
+                        + "Content-Length: 0\r\nConnection: close\r\n\r\n"
+                ])
+                #expect(raw.hasPrefix("HTTP/1.1 403 ") && raw.contains("cross-site"), "\(raw)")
+            }
+        }
+    }
+
     @Test func `requests that another site's page sends are refused where they could change something`() async throws {
         try await withServer { server in
             let refused: [(String, String)] = [

@@ -102,11 +102,14 @@ final class RequestGuard: ChannelDuplexHandler {
 extension RequestGuard {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard !isDiscarding else { return }
+        var data = data
         switch unwrapInboundIn(data) {
-        case .head(let head):
+        case .head(var head):
             guard unanswered < Self.pipelineLimit else { return endBehindAnswers() }
-            guard Self.hasHost(head) else { return refuseHead(context) }
+            guard Self.hasHost(head) else { return refuseHead(.hostMissing, context) }
+            guard head.adoptHostOfTarget() else { return refuseHead(.malformed, context) }
             begin(head, context)
+            data = wrapInboundOut(.head(head))
         case .body(let buffer):
             bodyBytes += buffer.readableBytes
             // Nothing reads on after the limit; further bytes are dropped, up to a bound.
@@ -154,8 +157,8 @@ extension RequestGuard {
     }
 
     /// Refuses a head; if a response to an earlier request is in flight, closes the connection after it.
-    private func refuseHead(_ context: ChannelHandlerContext) {
-        if unanswered > 0 { endBehindAnswers() } else { refuse(.hostMissing, context) }
+    private func refuseHead(_ answer: FinalResponse, _ context: ChannelHandlerContext) {
+        if unanswered > 0 { endBehindAnswers() } else { refuse(answer, context) }
     }
 
     /// Stops reading and closes the connection after the pending responses.
