@@ -11,25 +11,17 @@ struct AdvisedSetting: Sendable {
     let isFit: @Sendable (String) -> Bool
 
     /// The settings from the guide *Running in production* that are not already checked at every start.
-    static let all: [AdvisedSetting] = [
-        AdvisedSetting(name: "no-appendfsync-on-rewrite", advice: "set no: nothing is synced during a rewrite") {
-            $0 == "no"
-        },
-        AdvisedSetting(name: "aof-load-truncated", advice: "set yes: Redis refuses to start on a torn end") {
-            $0 == "yes"
-        },
+    static let all = [
+        AdvisedSetting("no-appendfsync-on-rewrite", exactly: "no", "nothing is synced during a rewrite"),
+        AdvisedSetting("aof-load-truncated", exactly: "yes", "Redis refuses to start on a torn end"),
         AdvisedSetting(
             name: "maxmemory", advice: "set at most 60 % of the machine's memory; without a limit it may be used up"
         ) {
             (Double($0) ?? 0) > 0
         },
-        AdvisedSetting(name: "timeout", advice: "set 0: one connection of each process mostly waits") { $0 == "0" },
-        AdvisedSetting(name: "tcp-keepalive", advice: "set 60: dead peers are noticed late or never") { value in
-            Int(value).map { (1...300).contains($0) } ?? false
-        },
-        AdvisedSetting(name: "busy-reply-threshold", advice: "set 1000: no script of Martlet runs for long") { value in
-            Int(value).map { (1...5000).contains($0) } ?? false
-        },
+        AdvisedSetting("timeout", exactly: "0", "one connection of each process mostly waits"),
+        AdvisedSetting("tcp-keepalive", atMost: 60, "dead peers are noticed late or never"),
+        AdvisedSetting("busy-reply-threshold", atMost: 1000, "no script of Martlet runs for long"),
     ]
 
     /// Checks a value; `nil` means that it could not be read.
@@ -53,5 +45,19 @@ struct AdvisedSetting: Sendable {
             }
         }
         return checks
+    }
+}
+
+extension AdvisedSetting {
+    /// A setting with one recommended value.
+    private init(_ name: String, exactly value: String, _ reason: String) {
+        self.init(name: name, advice: "set \(value): \(reason)") { $0 == value }
+    }
+
+    /// A setting in seconds or ms that is switched off by 0, and for which the guide recommends the longest good value.
+    private init(_ name: String, atMost limit: Int, _ reason: String) {
+        self.init(name: name, advice: "set \(limit): \(reason)") { value in
+            Int(value).map { (1...limit).contains($0) } ?? false
+        }
     }
 }

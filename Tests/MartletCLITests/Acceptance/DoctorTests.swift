@@ -1,5 +1,6 @@
 // `martlet doctor` against a Redis that is set up otherwise, refuses the password, or is not there.
 
+import FoundationEssentials
 import MartletJSON
 import MartletRedis
 import Testing
@@ -17,7 +18,8 @@ private let nothing = OriginContent(files: [], bytesPerSecond: 1)
             for (name, good, bad) in [
                 ("no-appendfsync-on-rewrite", "no", "yes"), ("aof-load-truncated", "yes", "no"),
                 ("timeout", "0", "300"),
-                ("tcp-keepalive", "60", "0"), ("busy-reply-threshold", "1000", "60000"), ("maxmemory", "1gb", "0"),
+                ("tcp-keepalive", "60", "0"), ("tcp-keepalive", "30", "300"),
+                ("busy-reply-threshold", "1000", "5000"), ("maxmemory", "1gb", "0"),
             ] {
                 try await stack.command("CONFIG", "SET", name, good)
                 #expect(try await stack.doctor(name)["result"].string == "ok", "\(name) \(good)")
@@ -28,6 +30,25 @@ private let nothing = OriginContent(files: [], bytesPerSecond: 1)
                 #expect(check["advice"].string?.hasPrefix("set ") == true)
             }
         }
+    }
+
+    @Test func `doctor, the guide and the shipped configuration recommend the same`() throws {
+        let guide = try Self.text("Sources/Martlet/Martlet.docc/RunningInProduction.md").split(separator: "\n")
+        let shipped = try Self.text("config/redis.conf").split(separator: "\n")
+        for setting in AdvisedSetting.all where setting.name != "maxmemory" {
+            let row = try #require(guide.first { $0.hasPrefix("| `\(setting.name)` | `") }, "\(setting.name)")
+            let value = String(row.split(separator: "`")[3])
+            #expect(shipped.contains("\(setting.name) \(value)"))
+            #expect(setting.check(value).result == .good, "\(setting.name) \(value)")
+            #expect(setting.advice.hasPrefix("set \(value):"), "\(setting.advice)")
+            guard let number = Int(value) else { continue }
+            #expect(setting.check(String(number + 1)).result == .warning, "\(setting.name) \(number + 1)")
+        }
+    }
+
+    private static func text(_ path: String) throws -> String {
+        let root = URL(filePath: #filePath).pathComponents.dropLast(4).joined(separator: "/")
+        return String(decoding: try #require(FileManager.default.contents(atPath: root + "/" + path)), as: UTF8.self)
     }
 
     @Test func `the sort order of Redis is reported, and none is a fault`() async throws {
