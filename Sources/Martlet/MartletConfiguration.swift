@@ -2,6 +2,7 @@
 
 public import FoundationEssentials
 import MartletChecks
+import MartletQueue
 import MartletRedis
 
 /// The configuration of a ``Martlet`` client.
@@ -109,7 +110,7 @@ public enum MartletError: Error, Sendable, Hashable, CustomStringConvertible {
     /// What is wrong and what to do.
     public var description: String {
         switch self {
-        case .badQueueName(let name): "\"\(name)\" is not a valid queue name; it must match ^[a-z0-9][a-z0-9._-]{0,63}$"
+        case .badQueueName(let name): "\"\(name)\" is not a valid queue name; it \(QueueName.rule)"
         case .badPrefix(let text):
             "REDIS_PREFIX \"\(text)\" cannot be used; choose 1 to 64 of letters, digits and . _ : -"
         case .badEnvironment(let text):

@@ -33,7 +33,7 @@ public enum WorkerError: Error, Sendable, Hashable, CustomStringConvertible {
         case .badTypeName(let type, let handler):
             "\(handler) handles a job whose name \(type.debugDescription) cannot be used; it \(NewJob.rule(for: "type"))"
         case .noHandlers: "the worker has no handlers; list at least one"
-        case .badQueueName(let name): "\"\(name)\" is not a valid queue name; it must match ^[a-z0-9][a-z0-9._-]{0,63}$"
+        case .badQueueName(let name): "\"\(name)\" is not a valid queue name; it \(QueueName.rule)"
         case .badSlots(let queue, let slots): "queue \(queue) has \(slots) slots; choose 1 to 10000"
         case .noQueues: "the worker has no queues; name at least one, for example [\"default\": 8]"
         }

@@ -2,6 +2,8 @@
 
 import ArgumentParser
 import MartletCommandSupport
+import MartletDownloads
+import MartletHTTP
 import MartletJSON
 
 extension DownloadCommand {
@@ -18,25 +20,39 @@ extension DownloadCommand {
         var track = false
         @Option(help: "Name of the file; for a single download.")
         var filename: String?
-        @Option(parsing: .unconditional, help: "From -1000 to 1000; a larger number runs first.")
+        @Option(
+            parsing: .unconditional, help: "From -1000 to 1000; a larger number runs first.",
+            transform: ValueRule.priority.integer)
         var priority: Int?
         @Option(help: "Expected digest, as sha256:…; for a single download.")
         var checksum: String?
-        @Option(help: ArgumentHelp("Size above which it is refused, such as 500MiB.", valueName: "size"))
+        @Option(
+            help: ArgumentHelp("Size above which it is refused, such as 500MiB.", valueName: "size"),
+            transform: ValueRule.maxBytes.size)
         var maxBytes: ByteCount?
-        @Option(help: ArgumentHelp("Delay before it may start, such as 90 or 5m.", valueName: "time"))
+        @Option(
+            help: ArgumentHelp("Delay before it may start, such as 90 or 5m.", valueName: "time"),
+            transform: ValueRule.delay.time)
         var delay: TimeSpan?
-        @Option(help: ArgumentHelp("The longest time of one attempt, such as 90 or 5m.", valueName: "time"))
+        @Option(
+            help: ArgumentHelp("The longest time of one attempt, such as 90 or 5m.", valueName: "time"),
+            transform: ValueRule.downloadTimeout.time)
         var timeout: TimeSpan?
-        @Option(parsing: .unconditional, help: "Retries after the first attempt.")
+        @Option(
+            parsing: .unconditional, help: "Retries after the first attempt.",
+            transform: ValueRule.maxRetries.integer)
         var maxRetries: Int?
         @Option(help: "What to do when another file has the name: rename, error or replace.")
         var onConflict: TakenName?
-        @Option(help: "Idempotency key: a repeated command with the same key returns the first downloads.")
+        @Option(
+            help: "Idempotency key: a repeated command with the same key returns the first downloads.",
+            transform: ValueRule.idempotencyKey.text)
         var idempotencyKey: String?
         @Flag(help: "Add nothing while an equal download that was added with --unique waits or runs.")
         var unique = false
-        @Option(help: "What to wait for before they count as added: memory, fsync or replicated.")
+        @Option(
+            help: "What to wait for before they count as added: memory, fsync or replicated.",
+            transform: ValueRule.durability.text)
         var durability: String?
         @Flag(help: "Wait until all of them have finished.")
         var wait = false
@@ -44,8 +60,12 @@ extension DownloadCommand {
         @OptionGroup var client: ClientOptions
         @OptionGroup var output: OutputOptions
 
+        func validate() throws { for source in sources { try check(source, of: "<sources>") } }
+
         func run() async throws {
-            let sources = try sources + (list.map(Self.lines) ?? [])
+            let listed = try list.map(Self.lines) ?? []
+            for source in listed { try check(source, of: "--from <list>") }
+            let sources = sources + listed
             guard !sources.isEmpty else { throw ValidationError("Name a URL, or a file of them with --from.") }
             if sources.count > 1, filename != nil || checksum != nil {
                 throw ValidationError("--filename and --checksum are for a single download.")
@@ -55,6 +75,27 @@ extension DownloadCommand {
                 guard wait else { return }
                 WaitReport(output.format).begin(ids)
                 try await DownloadWait(ids: ids, within: waiting.limit).run(client, output)
+            }
+        }
+
+        /// Refuses what no server takes: addresses and tracks are judged by the server's own settings.
+        private func check(_ source: String, of place: String) throws {
+            do throws(DownloadRuleError) {
+                let rules = DownloadRequestRules(
+                    allowPrivateAddresses: true, tracks: try TrackTemplate("https://tracks.example/{track_id}"))
+                if track {
+                    _ = try rules.job(trackID: source, filename: filename, checksum: checksum)
+                } else {
+                    _ = try rules.job(url: source, filename: filename, checksum: checksum)
+                }
+            } catch {
+                let (value, option) =
+                    switch error.field {
+                    case "filename": (filename ?? "", "--filename <filename>")
+                    case "checksum": (checksum ?? "", "--checksum <checksum>")
+                    default: (source, place)
+                    }
+                throw ValidationError("The value '\(value)' is invalid for '\(option)': \(error.message)")
             }
         }
 

@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import MartletCommandSupport
+import MartletHTTP
 import MartletJSON
 
 struct DownloadCommand: ParsableCommand {
@@ -33,11 +34,15 @@ extension DownloadCommand {
         static let configuration = CommandConfiguration(
             abstract: "List downloads: running ones, then in the order in which they will run, then the rest.")
 
-        @Option(help: "Only those: pending, queued, downloading, paused, completed, failed or cancelled.")
+        @Option(
+            help: "Only those: pending, queued, downloading, paused, completed, failed or cancelled.",
+            transform: ValueRule.downloadStatus.text)
         var status: String?
         @OptionGroup var page: PageOptions
         @OptionGroup var client: ClientOptions
         @OptionGroup var output: OutputOptions
+
+        func validate() throws { try page.check(.downloadCursor) }
 
         func run() async throws {
             let answer = try await client.withClient { client in
@@ -54,7 +59,7 @@ extension DownloadCommand {
         static let configuration = CommandConfiguration(
             abstract: "Show one download, or the counts of all of them.")
 
-        @Argument(help: "The download; without it the counts.")
+        @Argument(help: "The download; without it the counts.", transform: ValueRule.jobID.text)
         var id: String?
         @OptionGroup var client: ClientOptions
         @OptionGroup var output: OutputOptions
@@ -101,7 +106,7 @@ extension DownloadCommand {
         static let configuration = CommandConfiguration(
             commandName: "priority", abstract: "Change the priority of downloads; a larger number runs first.")
 
-        @Option(parsing: .unconditional, help: "From -1000 to 1000.")
+        @Option(parsing: .unconditional, help: "From -1000 to 1000.", transform: ValueRule.priority.integer)
         var to: Int
         @OptionGroup var batch: DownloadBatch
         func run() async throws { try await batch.act("priority", priority: to) }
@@ -110,7 +115,7 @@ extension DownloadCommand {
 
 /// Downloads by id.
 struct DownloadBatch: ParsableArguments {
-    @Argument(help: "Ids of downloads.")
+    @Argument(help: "Ids of downloads.", transform: ValueRule.jobID.text)
     var ids: [String]
     @OptionGroup var client: ClientOptions
     @OptionGroup var output: OutputOptions
@@ -123,7 +128,7 @@ struct DownloadBatch: ParsableArguments {
 
 /// Downloads by id, or the whole queue.
 struct DownloadTarget: ParsableArguments {
-    @Argument(help: "Ids of downloads.")
+    @Argument(help: "Ids of downloads.", transform: ValueRule.jobID.text)
     var ids: [String] = []
     @Flag(help: "The whole queue of downloads instead of single ones.")
     var all = false

@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import MartletCommandSupport
+import MartletDownloads
 import MartletJSON
 
 /// What to do when another file has the name.
@@ -17,11 +18,19 @@ extension DownloadCommand {
         static let configuration = CommandConfiguration(
             abstract: "Run failed or cancelled downloads again, one of them also under another name.")
 
-        @Option(help: "Another name for the file; for a single download.")
+        @Option(help: "Another name for the file; for a single download.", transform: filename)
         var filename: String?
         @Option(help: "What to do when the name is taken: rename, error or replace; for a single download.")
         var onConflict: TakenName?
         @OptionGroup var batch: DownloadBatch
+
+        /// A name that the rules of downloads allow.
+        private static func filename(_ text: String) throws -> String {
+            do throws(DownloadRuleError) { _ = try DownloadRequestRules.filename(text) } catch {
+                throw ValidationError(error.message)
+            }
+            return text
+        }
 
         private var changesName: Bool { filename != nil || onConflict != nil }
 

@@ -2,43 +2,56 @@
 
 import ArgumentParser
 import MartletCommandSupport
+import MartletDownloads
+import MartletHTTP
 import MartletJSON
+import MartletQueue
 
 struct EnqueueCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "enqueue", abstract: "Push a job.",
         discussion: "The payload is sent byte for byte. Times are seconds or have a unit: 90, 500ms, 5m, 1h30m, 2d.")
 
-    @Argument(help: "The job's type.")
+    @Argument(help: "The job's type.", transform: ValueRule.type.text)
     var type: String
     @Option(
         name: [.short, .long], parsing: .unconditional,
         help: ArgumentHelp("The payload: JSON, @FILE or - for standard input.", valueName: "json"))
     var data: String?
-    @Option(help: "The queue (default).")
+    @Option(help: "The queue (default).", transform: ValueRule.queue.text)
     var queue: String?
-    @Option(parsing: .unconditional, help: "From -1000 to 1000; a larger number runs first.")
+    @Option(
+        parsing: .unconditional, help: "From -1000 to 1000; a larger number runs first.",
+        transform: ValueRule.priority.integer)
     var priority: Int?
-    @Option(help: ArgumentHelp("Delay before it may run.", valueName: "time"))
+    @Option(help: ArgumentHelp("Delay before it may run.", valueName: "time"), transform: ValueRule.delay.time)
     var delay: TimeSpan?
-    @Option(help: ArgumentHelp("When it may run, such as 2026-01-31T12:00:00Z.", valueName: "moment"))
+    @Option(
+        help: ArgumentHelp("When it may run, such as 2026-01-31T12:00:00Z.", valueName: "moment"),
+        transform: ValueRule.runAt.text)
     var runAt: String?
-    @Option(parsing: .unconditional, help: "Retries after the first attempt, 0 to 100.")
+    @Option(
+        parsing: .unconditional, help: "Retries after the first attempt, 0 to 100.",
+        transform: ValueRule.maxRetries.integer)
     var maxRetries: Int?
     @Option(
         help: ArgumentHelp(
             "Waits between attempts, such as base=1s,factor=2,cap=1h,jitter=0.1; what is left out has its default.",
-            valueName: "policy"))
+            valueName: "policy"), transform: ValueRule.backoff.backoff)
     var backoff: BackoffOption?
     @Option(
         name: [.customLong("timeout"), .customLong("timeout-seconds")],
-        help: ArgumentHelp("How long one attempt may take.", valueName: "time"))
+        help: ArgumentHelp("How long one attempt may take.", valueName: "time"), transform: ValueRule.timeout.time)
     var timeout: TimeSpan?
-    @Option(help: "Its id; pushing the same job again with the same id does nothing.")
+    @Option(
+        help: "Its id; pushing the same job again with the same id does nothing.",
+        transform: ValueRule.newID.text)
     var id: String?
-    @Option(help: "Idempotency key: a repeated command with the same key returns the first job.")
+    @Option(
+        help: "Idempotency key: a repeated command with the same key returns the first job.",
+        transform: ValueRule.idempotencyKey.text)
     var idempotencyKey: String?
-    @Option(help: "Push nothing while a job with this key waits or runs.")
+    @Option(help: "Push nothing while a job with this key waits or runs.", transform: ValueRule.uniqueKey.text)
     var uniqueKey: String?
     @Option(name: .customLong("tag"), help: "A tag; may be given several times.")
     var tags: [String] = []
@@ -47,7 +60,8 @@ struct EnqueueCommand: AsyncParsableCommand {
         help: ArgumentHelp("Metadata: a JSON object, @FILE or - for standard input.", valueName: "json"))
     var metadata: String?
     @Option(
-        help: "What to wait for before it counts as pushed: memory, fsync or replicated; never less than the queue's.")
+        help: "What to wait for before it counts as pushed: memory, fsync or replicated; never less than the queue's.",
+        transform: ValueRule.durability.text)
     var durability: String?
     @Flag(help: "Wait until the job has finished; exit code 7 when it failed.")
     var wait = false
@@ -59,6 +73,11 @@ struct EnqueueCommand: AsyncParsableCommand {
         if delay != nil, runAt != nil { throw ValidationError("Give --delay or --run-at, not both.") }
         if data == "-", metadata == "-" {
             throw ValidationError("Only one of --data and --metadata can be standard input.")
+        }
+        try ValueRule.tags.check(.array(tags.map(JSONValue.string)), of: "--tag")
+        guard type != DownloadJob.name, queue != QueueName.downloads.description else {
+            let name = type == DownloadJob.name ? "<type>" : "--queue"
+            throw ValidationError("\(name): downloads are pushed by: martlet download add")
         }
     }
 
@@ -80,15 +99,21 @@ struct EnqueueCommand: AsyncParsableCommand {
     }
 
     private func request() throws -> JSONValue {
-        .fields([
-            "type": .string(type), "payload": try Self.json(data, "the payload"), "queue": queue.map(JSONValue.string),
+        let payload = try Self.json(data, "the payload")
+        if let size = payload?.bytes.count, size > ServerSettings().payloadLimit {
+            throw ValidationError("--data has \(size) bytes; a payload has at most \(ServerSettings().payloadLimit)")
+        }
+        let metadata = try Self.json(metadata, "the metadata")
+        if let metadata { try ValueRule.metadata.check(metadata, of: "--metadata") }
+        return .fields([
+            "type": .string(type), "payload": payload, "queue": queue.map(JSONValue.string),
             "priority": priority.map(JSONValue.integer), "delay_seconds": delay?.json,
             "run_at": runAt.map(JSONValue.string),
             "max_retries": maxRetries.map(JSONValue.integer), "backoff": backoff?.json,
             "timeout_seconds": timeout?.json, "id": id.map(JSONValue.string),
             "unique_key": uniqueKey.map(JSONValue.string),
             "tags": tags.isEmpty ? nil : .array(tags.map(JSONValue.string)),
-            "metadata": try Self.json(metadata, "the metadata"), "durability": durability.map(JSONValue.string),
+            "metadata": metadata, "durability": durability.map(JSONValue.string),
         ])
     }
 

@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import MartletCommandSupport
+import MartletHTTP
 import MartletJSON
 
 struct EventsCommand: AsyncParsableCommand {
@@ -15,16 +16,19 @@ struct EventsCommand: AsyncParsableCommand {
 
     @Flag(name: [.customShort("f"), .long], help: "Go on with what happens from now on.")
     var follow = false
-    @Option(help: ArgumentHelp("Only of these queues.", valueName: "names"))
+    @Option(help: ArgumentHelp("Only of these queues.", valueName: "names"), transform: ValueRule.eventQueues.text)
     var queue: String?
     @Option(help: ArgumentHelp("Only of jobs of these types.", valueName: "types"))
     var type: String?
-    @Option(help: ArgumentHelp("Only of these jobs.", valueName: "ids"))
+    @Option(help: ArgumentHelp("Only of these jobs.", valueName: "ids"), transform: ValueRule.eventJobs.text)
     var job: String?
-    @Option(help: ArgumentHelp("Only these kinds, such as completed,failed,queue.paused.", valueName: "kinds"))
+    @Option(
+        help: ArgumentHelp("Only these kinds, such as completed,failed,queue.paused.", valueName: "kinds"),
+        transform: ValueRule.eventKinds.text)
     var kinds: String?
     @Option(
-        help: ArgumentHelp("Begin behind this place: 0 for all that is kept, or an id of the API.", valueName: "id"))
+        help: ArgumentHelp("Begin behind this place: 0 for all that is kept, or an id of the API.", valueName: "id"),
+        transform: ValueRule.eventStart.text)
     var since: String?
     @OptionGroup var client: ClientOptions
     @OptionGroup var output: OutputOptions

@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import MartletCommandSupport
+import MartletHTTP
 import MartletJSON
 import NIOHTTP1
 
@@ -31,15 +32,19 @@ extension JobCommand {
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "List the jobs of a queue in one state.")
 
-        @Option(help: "The queue.")
+        @Option(help: "The queue.", transform: ValueRule.queue.text)
         var queue: String?
-        @Option(help: "queued, scheduled, retrying, active, paused, completed, failed or cancelled.")
+        @Option(
+            help: "queued, scheduled, retrying, active, paused, completed, failed or cancelled.",
+            transform: ValueRule.states.text)
         var state: String?
         @Option(help: "Only this type.")
         var type: String?
         @OptionGroup var page: PageOptions
         @OptionGroup var client: ClientOptions
         @OptionGroup var output: OutputOptions
+
+        func validate() throws { try page.check(.listCursor) }
 
         func run() async throws {
             let answer = try await client.withClient { client in
@@ -55,9 +60,9 @@ extension JobCommand {
     struct Get: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Show one job.")
 
-        @Argument(help: "The job's id.")
+        @Argument(help: "The job's id.", transform: ValueRule.jobID.text)
         var id: String
-        @Option(help: "Its queue; needed only when two queues have the id.")
+        @Option(help: "Its queue; needed only when two queues have the id.", transform: ValueRule.queue.text)
         var queue: String?
         @Flag(help: "Wait until it has finished; exit code 7 when it failed.")
         var wait = false
@@ -120,7 +125,7 @@ extension JobCommand {
         static let configuration = CommandConfiguration(
             commandName: "priority", abstract: "Change the priority of jobs; a larger number runs first.")
 
-        @Option(parsing: .unconditional, help: "From -1000 to 1000.")
+        @Option(parsing: .unconditional, help: "From -1000 to 1000.", transform: ValueRule.priority.integer)
         var to: Int
         @OptionGroup var batch: JobBatch
 
@@ -155,9 +160,9 @@ struct JobCall {
 
 /// Jobs by id.
 struct JobBatch: ParsableArguments {
-    @Argument(help: "Ids of jobs.")
+    @Argument(help: "Ids of jobs.", transform: ValueRule.jobID.text)
     var ids: [String]
-    @Option(help: "Their queue; needed only when two queues have an id.")
+    @Option(help: "Their queue; needed only when two queues have an id.", transform: ValueRule.queue.text)
     var queue: String?
     @OptionGroup var client: ClientOptions
     @OptionGroup var output: OutputOptions

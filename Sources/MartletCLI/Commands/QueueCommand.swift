@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import MartletCommandSupport
+import MartletHTTP
 import MartletJSON
 import NIOHTTP1
 
@@ -26,7 +27,7 @@ struct QueueCommand: ParsableCommand {
     struct Get: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Show one queue.")
 
-        @Argument(help: "The queue.")
+        @Argument(help: "The queue.", transform: ValueRule.queue.text)
         var name: String
         @OptionGroup var client: ClientOptions
         @OptionGroup var output: OutputOptions
@@ -41,9 +42,9 @@ struct QueueCommand: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Pause a queue: running jobs continue, no other job starts.")
 
-        @Argument(help: "The queue.")
+        @Argument(help: "The queue.", transform: ValueRule.queue.text)
         var name: String
-        @Option(help: "The reason, shown to others.")
+        @Option(help: "The reason, shown to others.", transform: ValueRule.pauseReason.text)
         var reason: String?
         @OptionGroup var client: ClientOptions
         @OptionGroup var output: OutputOptions
@@ -58,7 +59,7 @@ struct QueueCommand: ParsableCommand {
     struct Resume: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Resume a queue.")
 
-        @Argument(help: "The queue.")
+        @Argument(help: "The queue.", transform: ValueRule.queue.text)
         var name: String
         @OptionGroup var client: ClientOptions
         @OptionGroup var output: OutputOptions
@@ -101,7 +102,7 @@ struct PauseCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "pause", abstract: "Pause all queues: running jobs continue, no other job starts.")
 
-    @Option(help: "The reason, shown to others.")
+    @Option(help: "The reason, shown to others.", transform: ValueRule.pauseReason.text)
     var reason: String?
     @OptionGroup var client: ClientOptions
     @OptionGroup var output: OutputOptions

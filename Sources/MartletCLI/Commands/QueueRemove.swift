@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import MartletCommandSupport
+import MartletHTTP
 import MartletJSON
 import NIOHTTP1
 
@@ -10,7 +11,7 @@ extension QueueCommand {
         static let configuration = CommandConfiguration(
             abstract: "Cancel all waiting jobs of a queue; running jobs continue.")
 
-        @Argument(help: "The queue.")
+        @Argument(help: "The queue.", transform: ValueRule.queue.text)
         var name: String
         @OptionGroup var consent: ConsentOptions
         @OptionGroup var client: ClientOptions
@@ -30,7 +31,7 @@ extension QueueCommand {
             abstract: "Delete a queue that has no jobs, with its settings.",
             discussion: "A queue with a job that waits or runs is never deleted; drain it first.")
 
-        @Argument(help: "The queue.")
+        @Argument(help: "The queue.", transform: ValueRule.queue.text)
         var name: String
         @Flag(help: "Also delete finished jobs.")
         var finished = false

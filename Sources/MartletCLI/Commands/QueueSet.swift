@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import MartletCommandSupport
+import MartletHTTP
 import MartletJSON
 import NIOHTTP1
 
@@ -11,20 +12,25 @@ extension QueueCommand {
             commandName: "set", abstract: "Change settings of a queue; other settings keep their values.",
             discussion: "Times are seconds or have a unit: 90, 5m, 1h30m, 7d.")
 
-        @Argument(help: "The queue.")
+        @Argument(help: "The queue.", transform: ValueRule.queue.text)
         var name: String
         @Option(
             parsing: .unconditional,
-            help: "Most jobs that run at one time over all workers; 0 is unlimited.")
+            help: "Most jobs that run at one time over all workers; 0 is unlimited.",
+            transform: ValueRule.concurrency.integer)
         var concurrency: Int?
         @Option(
-            help: ArgumentHelp("How long a worker holds a job without a heartbeat, 5s to 15m.", valueName: "time"))
+            help: ArgumentHelp("How long a worker holds a job without a heartbeat, 5s to 15m.", valueName: "time"),
+            transform: ValueRule.lease.time)
         var lease: TimeSpan?
         @Option(
             help: ArgumentHelp(
-                "The waiting time that one level of priority is worth; 0 makes priorities strict.", valueName: "time"))
+                "The waiting time that one level of priority is worth; 0 makes priorities strict.", valueName: "time"),
+            transform: ValueRule.ageing.time)
         var ageing: TimeSpan?
-        @Option(help: "What a push waits for at least: memory, fsync or replicated.")
+        @Option(
+            help: "What a push waits for at least: memory, fsync or replicated.",
+            transform: ValueRule.durability.text)
         var durability: String?
         @OptionGroup var retention: RetentionOptions
         @OptionGroup var client: ClientOptions
@@ -54,17 +60,26 @@ extension QueueCommand {
 
 /// How long and how many finished jobs are kept.
 struct RetentionOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("How long completed jobs are kept, 0 to 365d.", valueName: "time"))
+    @Option(
+        help: ArgumentHelp("How long completed jobs are kept, 0 to 365d.", valueName: "time"),
+        transform: ValueRule.retentionAge.time)
     var completedAge: TimeSpan?
-    @Option(parsing: .unconditional, help: "How many completed jobs are kept.")
+    @Option(
+        parsing: .unconditional, help: "How many completed jobs are kept.", transform: ValueRule.retentionCount.integer)
     var completedCount: Int?
-    @Option(help: ArgumentHelp("How long failed jobs are kept, 0 to 365d.", valueName: "time"))
+    @Option(
+        help: ArgumentHelp("How long failed jobs are kept, 0 to 365d.", valueName: "time"),
+        transform: ValueRule.retentionAge.time)
     var failedAge: TimeSpan?
-    @Option(parsing: .unconditional, help: "How many failed jobs are kept.")
+    @Option(
+        parsing: .unconditional, help: "How many failed jobs are kept.", transform: ValueRule.retentionCount.integer)
     var failedCount: Int?
-    @Option(help: ArgumentHelp("How long cancelled jobs are kept, 0 to 365d.", valueName: "time"))
+    @Option(
+        help: ArgumentHelp("How long cancelled jobs are kept, 0 to 365d.", valueName: "time"),
+        transform: ValueRule.retentionAge.time)
     var cancelledAge: TimeSpan?
-    @Option(parsing: .unconditional, help: "How many cancelled jobs are kept.")
+    @Option(
+        parsing: .unconditional, help: "How many cancelled jobs are kept.", transform: ValueRule.retentionCount.integer)
     var cancelledCount: Int?
 
     private var pairs: [(state: String, age: TimeSpan?, count: Int?)] {

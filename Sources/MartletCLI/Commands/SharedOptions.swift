@@ -2,6 +2,8 @@
 
 import ArgumentParser
 import MartletCommandSupport
+import MartletHTTP
+import MartletJSON
 import MartletQueue
 
 /// How much of a list is shown.
@@ -9,7 +11,7 @@ struct PageOptions: ParsableArguments {
     /// The meaning of `--all`, by which the reference knows the shared option.
     static let allMeaning = "Show all entries."
 
-    @Option(help: "The most entries to show.")
+    @Option(parsing: .unconditional, help: "The most entries to show.")
     var limit = 50
     @Flag(help: ArgumentHelp(stringLiteral: PageOptions.allMeaning))
     var all = false
@@ -18,6 +20,11 @@ struct PageOptions: ParsableArguments {
 
     func validate() throws {
         guard limit > 0 else { throw ValidationError("--limit must be at least 1.") }
+    }
+
+    /// Checks the cursor, whose form differs between lists.
+    func check(_ rule: ValueRule) throws {
+        if let cursor { try rule.check(.string(cursor), of: "--cursor") }
     }
 
     /// The number of items to read.

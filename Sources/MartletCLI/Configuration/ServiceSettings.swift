@@ -54,17 +54,14 @@ struct QueueSlots: Sendable, Equatable {
         let list = try text.split(separator: ",", omittingEmptySubsequences: false).map { pair in
             let sides = pair.split(separator: "=", omittingEmptySubsequences: false)
                 .map { String($0.drop { $0 == " " }.reversed().drop { $0 == " " }.reversed()) }
-            guard sides.count == 2, isQueueName(sides[0]), let slots = Int(sides[1]), (1...1000).contains(slots) else {
+            guard sides.count == 2, QueueName(sides[0]) != nil, let slots = Int(sides[1]), (1...1000).contains(slots)
+            else {
                 throw InvalidValue()
             }
             return QueueSlots(sides[0], slots)
         }
         guard Set(list.map(\.queue)).count == list.count else { throw InvalidValue() }
         return list
-    }
-
-    private static func isQueueName(_ name: String) -> Bool {
-        name.wholeMatch(of: /[a-z0-9][a-z0-9._-]{0,63}/) != nil
     }
 }
 

@@ -16,8 +16,10 @@ struct AuditCommand: AsyncParsableCommand {
             move to where they run again or can be made to; none is deleted, none is called completed.
             """)
 
-    @Option(name: .customLong("queue"), help: "Only this queue; may be given several times.")
-    var queues: [String] = []
+    @Option(
+        name: .customLong("queue"), help: "Only this queue; may be given several times.",
+        transform: QueueName.init(option:))
+    var queues: [QueueName] = []
     @Flag(help: "Show the repairs of the findings.")
     var repair = false
     @Flag(help: "With --repair: apply the repairs.")
@@ -34,13 +36,9 @@ struct AuditCommand: AsyncParsableCommand {
         let settings = try ServiceSettings.load(
             [redis], config: config, environment: ProcessInfo.processInfo.environment)
         for warning in settings.warnings { Console.standard.note("Warning: \(warning)") }
-        let names = try queues.map { name in
-            guard let name = QueueName(name) else { throw ValidationError("\(name) is not the name of a queue.") }
-            return name
-        }
         let reports = try await StoreSession.withStore(settings.redis) { store in
             var reports: [AuditReport] = []
-            for name in names.isEmpty ? try await store.queueNames() : names {
+            for name in queues.isEmpty ? try await store.queueNames() : queues {
                 reports.append(try await audited(store.queue(name)))
             }
             return reports

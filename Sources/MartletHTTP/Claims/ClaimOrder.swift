@@ -52,7 +52,7 @@ struct ClaimOrder: Sendable {
         guard (1...Self.mostQueues).contains(found.count) else { return fields.refuse("queues", rule) }
         for (text, slots) in found {
             guard let name = text.flatMap({ QueueName($0) }) else {
-                return fields.refuse("queues", "has a name that does not match ^[a-z0-9][a-z0-9._-]{0,63}$")
+                return fields.refuse("queues", "has a name that does not match \(QueueName.pattern)")
             }
             guard let slots, (1...Self.mostJobs).contains(slots) else {
                 return fields.refuse("queues", "must have 1 to \(Self.mostJobs) slots for each queue")

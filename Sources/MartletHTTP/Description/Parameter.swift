@@ -75,7 +75,7 @@ enum CommonParameter {
         "queue", .queueName, "The queue of the job. Without it all queues are searched."
     ) { query throws(HTTPProblem) in
         guard let text = query["queue"] else { return nil }
-        guard let name = QueueName(text) else { throw .invalid("?queue", "must match ^[a-z0-9][a-z0-9._-]{0,63}$") }
+        guard let name = QueueName(text) else { throw .invalid("?queue", QueueName.rule) }
         return name
     }
     /// The size of a page.

@@ -38,11 +38,11 @@ extension Schema {
     static let uri = Schema.keywords(["type": "string", "format": "uri-reference"])
     /// Any object, whose members belong to the caller.
     static let anyObject = Schema.keywords(["type": "object"])
-    static let queueName = Schema.keywords(["type": "string", "pattern": "^[a-z0-9][a-z0-9._-]{0,63}$"])
+    static let queueName = Schema.keywords(["type": "string", "pattern": .string(QueueName.pattern)])
 
     /// The name of a queue that takes jobs of any type.
     static let otherQueueName = Schema.keywords([
-        "type": "string", "pattern": "^[a-z0-9][a-z0-9._-]{0,63}$",
+        "type": "string", "pattern": .string(QueueName.pattern),
         "not": .fields(["const": .string(QueueName.downloads.description)]),
     ])
 

@@ -151,7 +151,7 @@ struct Fields {
     mutating func number(_ name: String, in range: ClosedRange<Double>) -> Double? {
         guard let value = value(name) else { return nil }
         guard let text = value.number, let number = Double(text), number.isFinite, range.contains(number) else {
-            refuse(name, "must be a number from \(range.lowerBound) to \(range.upperBound)")
+            refuse(name, range.rule)
             return nil
         }
         return number
@@ -206,5 +206,12 @@ struct Fields {
     mutating func done() throws(HTTPProblem) {
         let errors = close()
         if !errors.isEmpty { throw .invalid(errors) }
+    }
+}
+
+extension ClosedRange<Double> {
+    /// The rule for a number within this range, phrased to follow a field's name: whole bounds without a fraction.
+    var rule: String {
+        "must be a number from \(JSONValue.number(lowerBound).line) to \(JSONValue.number(upperBound).line)"
     }
 }

@@ -19,6 +19,16 @@ struct KeyedPush: Sendable {
     }
 }
 
+extension IdempotencyKey {
+    /// The rule for the header, phrased to follow its name.
+    static let rule = "must have 1 to 255 printable ASCII characters"
+
+    /// Whether a text keeps the ``rule``.
+    static func isKey(_ text: String) -> Bool {
+        (1...255).contains(text.utf8.count) && text.utf8.allSatisfy { (0x20...0x7E).contains($0) }
+    }
+}
+
 extension Call {
     /// The `Idempotency-Key` of the request; `nil` without one.
     func idempotencyKey() throws(HTTPProblem) -> IdempotencyKey? {
@@ -26,9 +36,7 @@ extension Call {
             throw .invalid("Idempotency-Key", "must be sent in one header")
         }
         guard let key = headers.value(of: .idempotencyKey) else { return nil }
-        guard (1...255).contains(key.utf8.count), key.utf8.allSatisfy({ (0x20...0x7E).contains($0) }) else {
-            throw .invalid("Idempotency-Key", "must have 1 to 255 printable ASCII characters")
-        }
+        guard IdempotencyKey.isKey(key) else { throw .invalid("Idempotency-Key", IdempotencyKey.rule) }
         return IdempotencyKey(key, caller: caller.name)
     }
 

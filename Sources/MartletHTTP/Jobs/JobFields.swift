@@ -13,7 +13,7 @@ enum JobField {
     ) { fields in
         guard let text = fields.text("queue", length: 1...QueueName.longest) else { return .default }
         let name = QueueName(text)
-        if name == nil { fields.refuse("queue", "must match ^[a-z0-9][a-z0-9._-]{0,63}$") }
+        if name == nil { fields.refuse("queue", QueueName.rule) }
         return name
     }
     static let type = label(

@@ -33,10 +33,10 @@ struct RetentionChange: Sendable {
     private(set) var values: [QueueSetting: Retention] = [:]
     private(set) var defaults: Set<QueueSetting> = []
 
-    private static let age = Field.seconds(
+    static let age = Field.seconds(
         "age_seconds", in: 0...NewJob.Limit.delaySeconds, "How long a job is kept after its end.",
         default: Retention.standard.age.inSeconds)
-    private static let count = Field.integer(
+    static let count = Field.integer(
         "count", in: 0...1_000_000_000, "How many jobs are kept.", default: Retention.standard.count)
     private static let kinds: [(setting: QueueSetting, field: Field<Retention>)] = [
         (.completed, field("completed")), (.failed, field("failed")), (.cancelled, field("cancelled")),

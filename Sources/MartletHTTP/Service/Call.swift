@@ -70,7 +70,7 @@ struct Call: Sendable {
     /// The queue in the path.
     func queueInPath() throws(HTTPProblem) -> Queue {
         guard let name = parameters["queue"].flatMap({ QueueName($0) }) else {
-            throw .invalid("?queue", "must match ^[a-z0-9][a-z0-9._-]{0,63}$")
+            throw .invalid("?queue", QueueName.rule)
         }
         return try queue(name)
     }

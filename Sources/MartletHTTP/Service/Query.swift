@@ -68,7 +68,7 @@ struct Query: Sendable {
         // Words such as `inf` are numbers for Swift, and for no one else.
         guard text.utf8.allSatisfy({ (0x30...0x39).contains($0) || ".eE+-".utf8.contains($0) }),
             let number = Double(text), range.contains(number)
-        else { throw .invalid("?\(name)", "must be a number from \(range.lowerBound) to \(range.upperBound)") }
+        else { throw .invalid("?\(name)", range.rule) }
         return number
     }
 }

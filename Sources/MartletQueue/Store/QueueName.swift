@@ -11,6 +11,10 @@
 public struct QueueName: Hashable, Sendable, LosslessStringConvertible, Comparable {
     /// The most bytes of a name.
     package static let longest = 64
+    /// The names as a regular expression.
+    package static let pattern = "^[a-z0-9][a-z0-9._-]{0,63}$"
+    /// The rule for names, phrased to follow a field's name.
+    package static let rule = "must match \(pattern)"
 
     /// The name as text, the same in Redis and in every interface.
     public let description: String

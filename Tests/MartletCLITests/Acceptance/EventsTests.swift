@@ -53,13 +53,13 @@ private let content = OriginContent(files: [], bytesPerSecond: 1 << 30)
         }
     }
 
-    @Test func `a wrong kind, a form that is none and a server that is not there are told`() async throws {
+    @Test func `a wrong kind, a wrong form and a missing server are reported`() async throws {
         try await TestStack.with(content) { stack in
             #expect(try await stack.martlet("events", "-f").status == 69)
             #expect(try await stack.martlet("events", "-o", "json").status == 64)
             try await stack.serve()
             let wrong = try await stack.martlet("events", "--kinds", "nothing")
-            #expect(wrong.status == 1 && wrong.errors.contains("completed"), "\(wrong.errors)")
+            #expect(wrong.status == 64 && wrong.errors.contains("completed"), "\(wrong.errors)")
         }
     }
 }
