@@ -13,6 +13,8 @@ struct Reply: Sendable {
     /// What happens behind the body.
     enum End: Sendable, Equatable {
         case complete, close, hang, endless
+        /// Bytes that are not TLS, in the same packet as the body.
+        case garbage
         /// One byte each time, for as long as somebody listens.
         case trickle(every: Duration)
     }
@@ -138,16 +140,24 @@ final class Origin: Sendable {
     fileprivate func count(_ bytes: Int) { state.withLock { $0.bytesServed += bytes } }
 }
 
-private final class ByteCounter: ChannelInboundHandler {
+private final class ByteCounter: ChannelDuplexHandler {
     typealias InboundIn = ByteBuffer
+    typealias OutboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
 
     private let origin: Origin
+    /// Whether what is written waits, so that it arrives in one piece.
+    var isHolding = false
 
     init(_ origin: Origin) { self.origin = origin }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         origin.hear(unwrapInboundIn(data).readableBytes)
         context.fireChannelRead(data)
+    }
+
+    func flush(context: ChannelHandlerContext) {
+        if !isHolding { context.flush() }
     }
 }
 
@@ -188,6 +198,7 @@ private final class OriginHandler: ChannelInboundHandler {
             .whenFailure { _ in }
         rest = ByteBuffer(bytes: reply.body)
         end = reply.end
+        if end == .garbage { hold(true, context) }
         context.flush()
         pump(context)
     }
@@ -216,11 +227,23 @@ private final class OriginHandler: ChannelInboundHandler {
         }
     }
 
+    private func hold(_ isHolding: Bool, _ context: ChannelHandlerContext) {
+        (try? context.pipeline.syncOperations.handler(type: ByteCounter.self))?.isHolding = isHolding
+    }
+
+    /// Writes below TLS.
+    private func sendGarbage(_ context: ChannelHandlerContext) {
+        let tls = try? context.pipeline.syncOperations.context(handlerType: NIOSSLServerHandler.self)
+        hold(false, context)
+        tls?.writeAndFlush(NIOAny(ByteBuffer(repeating: 0x78, count: 4096)), promise: nil)
+    }
+
     private func finish(_ end: Reply.End, _ context: ChannelHandlerContext) {
         self.end = nil
         switch end {
         case .complete: context.writeAndFlush(wrapOutboundOut(.end(nil))).whenFailure { _ in }
         case .close: context.close(promise: nil)
+        case .garbage: sendGarbage(context)
         case .trickle(let every): trickle(every, context)
         case .hang, .endless: break
         }

@@ -46,11 +46,14 @@ import Testing
         let enough: Int64 = 16 << 10
         #expect(ProgressRule.isFree(.connectionLost, bytes: enough, used: 0))
         #expect(ProgressRule.isFree(.incomplete, bytes: enough, used: ProgressRule.budget - 1))
+        #expect(ProgressRule.isFree(.tlsFailed, bytes: enough, used: 0))
+        #expect(!ProgressRule.isFree(.tlsFailed, bytes: enough - 1, used: 0))
         #expect(!ProgressRule.isFree(.connectionLost, bytes: enough, used: ProgressRule.budget))
         #expect(!ProgressRule.isFree(.connectionLost, bytes: enough - 1, used: 0))
         #expect(!ProgressRule.isFree(.stalled, bytes: enough, used: 0))
         #expect(ProgressRule.isFree(.stalled, bytes: 16 << 20, used: 0))
-        for code in DownloadError.Code.allCases where ![.connectionLost, .incomplete, .stalled].contains(code) {
+        let broken: [DownloadError.Code] = [.connectionLost, .incomplete, .stalled, .tlsFailed]
+        for code in DownloadError.Code.allCases where !broken.contains(code) {
             #expect(!ProgressRule.isFree(code, bytes: .max, used: 0))
         }
     }

@@ -236,4 +236,19 @@ import Testing
         let plain = try DownloadURL("http://files.example/", allowPrivateAddresses: false)
         #expect(try fetcher.redirect(from: plain, to: "https://files.example/").isSecure)
     }
+
+    @Test(arguments: [#"\\other.example/a"#, #"/\other.example/a"#, #"https:\\other.example\a"#, #"..\c"#])
+    func `a redirect with backslashes is refused in clear words`(location: String) async throws {
+        let harness = try DownloadHarness()
+        let origin = try await Origin.start { _, _ in .status(302, [("Location", location)]) }
+        let error = await harness.failure(DownloadJob(url: origin.url(), filename: "a"))
+        #expect(error?.code == .badRequest && error?.retryAdvice == .never)
+        #expect(error?.message == "the redirect's Location: url must not contain backslashes before its query")
+        #expect(origin.asked.count == 1)
+        let queries = try DownloadURL("http://files.example/", allowPrivateAddresses: false)
+        #expect(
+            try queries.resolved(#"/b?path=a\b"#, allowPrivateAddresses: false).text
+                == "http://files.example/b?path=a%5Cb")
+        await origin.stop()
+    }
 }

@@ -33,7 +33,7 @@ import Testing
 
     private func secureOrigin(
         _ body: [UInt8], certificate: String = certificate, key: String = key,
-        _ change: (inout TLSConfiguration) -> Void = { _ in }
+        first: Reply.End? = nil, _ change: (inout TLSConfiguration) -> Void = { _ in }
     ) async throws -> Origin {
         let certificates = try NIOSSLCertificate.fromPEMBytes(Array(certificate.utf8))
         var settings = TLSConfiguration.makeServerConfiguration(
@@ -41,7 +41,11 @@ import Testing
             privateKey: .privateKey(try NIOSSLPrivateKey(bytes: Array(key.utf8), format: .pem)))
         change(&settings)
         let context = try NIOSSLContext(configuration: settings)
-        return try await Origin.start(tls: context) { asked, _ in Origin.honest(asked, body, [("ETag", "\"v\"")]) }
+        return try await Origin.start(tls: context) { asked, number in
+            let reply = Origin.honest(asked, body, [("ETag", "\"v\"")])
+            guard let first, number == 0 else { return reply }
+            return reply.cut(after: 40_000, first)
+        }
     }
 
     private func job(_ origin: Origin, host: String = "files.example") -> DownloadJob {
@@ -65,6 +69,24 @@ import Testing
         let result = try await harness.run(job(origin), settings: settings(of: harness), resolver: resolver)
         #expect(result.sha256 == sha256(body))
         #expect(origin.asked.first?.header("host") == "files.example:\(origin.port)")
+        await origin.stop()
+    }
+
+    @Test func `bytes that arrive before garbage are kept, and the download continues behind them`() async throws {
+        let harness = try DownloadHarness()
+        let body = content(300_000)
+        let origin = try await secureOrigin(body, first: .garbage)
+        let (settings, broken) = (try settings(of: harness), TestRuntime())
+        let error = await harness.failure(job(origin), runtime: broken, settings: settings, resolver: resolver)
+        #expect(error?.code == .tlsFailed)
+        #expect(error?.message == "the TLS connection to files.example broke: the server sent bytes that are not TLS")
+        #expect(error?.retryAdvice == .uncharged, "it came forward")
+        #expect(broken.received == 40_000)
+        #expect(broken.checkpoint?.offset == 40_000)
+        let result = try await harness.run(job(origin), after: broken, settings: settings, resolver: resolver)
+        #expect(result.sha256 == sha256(body))
+        #expect(origin.asked.last?.rangeStart == 40_000)
+        #expect(origin.asked.last?.header("if-range") == "\"v\"")
         await origin.stop()
     }
 

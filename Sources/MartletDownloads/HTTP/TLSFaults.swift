@@ -3,18 +3,29 @@
 import FoundationEssentials
 import NIOCore
 import NIOSSL
+import NIOTLS
 
 /// Follows the TLS handler and converts its errors to download errors.
 final class TLSFaultReader: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
 
     private let host: String
+    private var isEstablished = false
 
     init(host: String) { self.host = host }
 
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if case .handshakeCompleted = event as? TLSUserEvent { isEstablished = true }
+        context.fireUserInboundEventTriggered(event)
+    }
+
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        // The TLS handler reports the fault before it hands on the bytes of the same read that were in order.
+        if isEstablished { context.pipeline.fireChannelReadComplete() }
         let handler = try? context.pipeline.syncOperations.handler(type: NIOSSLClientHandler.self)
-        let fault = TLSFault(error) { handler?.peerCertificate.flatMap(CertificateFacts.init) }
+        let fault = TLSFault(error, isEstablished: isEstablished) {
+            handler?.peerCertificate.flatMap(CertificateFacts.init)
+        }
         context.fireErrorCaught(fault?.failure(of: host, detail: "\(error)") ?? error)
     }
 }
@@ -51,12 +62,18 @@ enum TLSFault: Equatable {
     case oldVersion
     case noTLS
     case brokenOff
+    /// After the handshake.
+    case notTLSAnyMore
     case other
 
     /// The reason for an error; `nil` when it is not a TLS error.
-    init?(_ error: any Error, now: Int = Int(Date().timeIntervalSince1970), facts: () -> CertificateFacts?) {
+    init?(
+        _ error: any Error, isEstablished: Bool = false, now: Int = Int(Date().timeIntervalSince1970),
+        facts: () -> CertificateFacts?
+    ) {
         switch error {
         case NIOSSLError.uncleanShutdown: self = .brokenOff
+        case is BoringSSLError where isEstablished: self = .notTLSAnyMore
         case let error as NIOSSLExtraError:
             self = error == .failedToValidateHostname ? .wrongHost : .other
         case is NIOSSLError, is BoringSSLError:
@@ -84,7 +101,7 @@ enum TLSFault: Equatable {
     /// The error of the attempt; the library's text is logged only for unknown errors.
     func failure(of host: String, detail: String) -> DownloadError {
         let code: DownloadError.Code = self == .brokenOff ? .connectionLost : .tlsFailed
-        return .transient(code, words(host), detail: self == .other ? detail : nil)
+        return .transient(code, words(host), detail: self == .other || self == .notTLSAnyMore ? detail : nil)
     }
 
     private func words(_ host: String) -> String {
@@ -97,6 +114,7 @@ enum TLSFault: Equatable {
         case .oldVersion: "\(host) speaks no TLS version that is still safe; 1.2 or newer is needed"
         case .noTLS: "\(host) does not speak TLS on that port"
         case .brokenOff: "the server closed the TLS connection before its end"
+        case .notTLSAnyMore: "the TLS connection to \(host) broke: the server sent bytes that are not TLS"
         case .other: "the TLS connection to \(host) failed"
         }
     }

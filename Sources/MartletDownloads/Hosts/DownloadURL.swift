@@ -74,6 +74,10 @@ struct DownloadURL: Hashable, Sendable {
 
     /// The target of a redirect.
     func resolved(_ location: String, allowPrivateAddresses: Bool) throws(DownloadRuleError) -> DownloadURL {
+        // Browsers take them for slashes, so the host that is meant is uncertain.
+        guard !location.utf8.prefix(while: { !"?#".utf8.contains($0) }).contains(UInt8(ascii: "\\")) else {
+            throw .url("must not contain backslashes before its query")
+        }
         guard !location.isEmpty, location.utf8.count <= Self.longest,
             let base = URL(string: text), let next = URL(string: location, relativeTo: base)?.absoluteURL
         else { throw .url("must be a URL of at most \(Self.longest) bytes") }

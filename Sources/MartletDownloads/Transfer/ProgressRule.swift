@@ -16,7 +16,7 @@ enum ProgressRule {
     /// The number of new bytes that excuses a failure; `nil` when none does.
     private static func least(for code: DownloadError.Code) -> Int64? {
         switch code {
-        case .connectionLost, .incomplete: 16 << 10
+        case .connectionLost, .incomplete, .tlsFailed: 16 << 10
         // A stall occupies a slot, so it takes more to excuse it.
         case .stalled: 16 << 20
         default: nil
