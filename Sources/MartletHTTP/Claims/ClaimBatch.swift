@@ -8,9 +8,6 @@ import MartletQueue
 
 /// The ends of many claims, each judged by itself.
 private struct ClaimBatch {
-    /// The most ends of one request.
-    static let limit = 1000
-
     /// The valid ends, with their positions in the request.
     var items: [(index: Int, token: ClaimToken, end: ClaimEnd)] = []
     /// The positions that are answered without asking Redis.
@@ -25,9 +22,9 @@ private struct ClaimBatch {
     private mutating func read(_ text: JSONText, _ index: Int, _ call: Call) {
         var fields = Fields(text, ClaimEndField.item, at: "/settlements/\(index)")
         let word = fields.text("outcome", length: 1...32, required: true)
-        let name = fields.text("token", length: 1...400, required: true)
+        let name = fields.read(ClaimField.token)
         let token = name.flatMap { ClaimToken($0) }
-        if name != nil, token == nil { fields.refuse("token", "is not the token of a claim") }
+        if name != nil, token == nil { fields.refuse(ClaimField.token, "is not the token of a claim") }
         let end = word.flatMap { ClaimEnd($0, &fields) }
         let errors = fields.close()
         guard errors.isEmpty, let token, let end else {
@@ -67,7 +64,7 @@ extension API {
     /// A claim waits, so the ends are written before it begins.
     func settleClaims(_ call: Call) async throws -> Reply {
         var fields = try call.fields()
-        let list = fields.list("settlements", limit: ClaimBatch.limit) ?? []
+        let list = fields.list("settlements", limit: ClaimField.mostTokens) ?? []
         if !fields.has("settlements") { fields.refuse("settlements", "is required: a list of ends of claims") }
         var order: ClaimOrder?
         if var claim = fields.object("claim", ClaimField.shape) {
@@ -75,9 +72,9 @@ extension API {
             fields.refuse(claim.close())
         }
         try fields.done()
-        guard list.count <= ClaimBatch.limit else {
+        guard list.count <= ClaimField.mostTokens else {
             throw HTTPProblem.tooLarge(
-                "settlements has at most \(ClaimBatch.limit) entries", limit: ClaimBatch.limit)
+                "settlements has at most \(ClaimField.mostTokens) entries", limit: ClaimField.mostTokens)
         }
         for queue in order?.queues ?? [] { _ = try call.queue(queue.name) }
         let batch = ClaimBatch(list, call)

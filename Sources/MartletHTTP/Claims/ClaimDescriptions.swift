@@ -1,9 +1,8 @@
-// What the document says of the routes of workers.
+// The descriptions of the routes of workers in the API document.
 
 import MartletJSON
 
 extension RouteDescription {
-    private static let token = "mail~order-4711~1~" + String(repeating: "0", count: 48)
     private static let nothing = RouteAnswer(status: 204, about: "No job came in time.", content: .nothing)
     private static let claimProblems: [ProblemCode] = [.tooManyWaits, .waitsFull, .tooManyQueues]
 
@@ -36,8 +35,8 @@ extension RouteDescription {
                 RouteExample(
                     "settle", "Two ends and a claim",
                     body: """
-                        {"settlements": [{"token": "\(token)", "outcome": "complete", "result": {"message": 42}}, \
-                        {"token": "\(token)", "outcome": "fail", "error": {"message": "no route"}}], \
+                        {"settlements": [{"token": "\(ClaimToken.example)", "outcome": "complete", "result": {"message": 42}}, \
+                        {"token": "\(ClaimToken.example)", "outcome": "fail", "error": {"message": "no route"}}], \
                         "claim": {"queues": ["mail"], "max": 100}}
                         """)
             ])
@@ -62,7 +61,7 @@ extension RouteDescription {
             ])
     }
 
-    static var workerBeats: RouteDescription {
+    static var workerHeartbeat: RouteDescription {
         RouteDescription(
             "heartbeat", .workers, "Renew leases",
             "Renews all leases of a worker in one call, and answers what is wanted of each job.",
@@ -71,7 +70,7 @@ extension RouteDescription {
                 RouteExample(
                     "lease", "A job that runs",
                     body: """
-                        {"leases": [{"token": "\(token)", "progress": {"completed": 3, "total": 4}, "extend_seconds": 60}]}
+                        {"leases": [{"token": "\(ClaimToken.example)", "progress": {"completed": 3, "total": 4}, "extend_seconds": 60}]}
                         """)
             ])
     }

@@ -53,7 +53,7 @@ enum ClaimEnd: Sendable {
             if !fields.has("error") { fields.refuse("error", "is required: an object with a message") }
             return nil
         }
-        let name = error.text("class", length: 1...200)
+        let name = error.read(ClaimEndField.errorClass)
         let message = longText("message", &error)
         let stack = longText("stack", &error)
         if message == nil, !error.has("message") { error.refuse("message", "is required") }
@@ -96,19 +96,6 @@ extension ClaimEnd {
         case .release(let after?, let reason?): .postponed(retryAfter: after, error: reason)
         case .release(let after, _): .released(after: after)
         case .snooze(let delay): .snoozed(delay)
-        }
-    }
-
-    /// The label under which it is counted; the words are those of worker processes.
-    func label(in state: JobState?) -> String {
-        switch (state, self) {
-        case (.paused, _): "paused"
-        case (.cancelled, _): "cancelled"
-        case (_, .complete): "completed"
-        case (.failed, _), (_, .fail(_, false, _)): "failed"
-        case (_, .fail): "retried"
-        case (_, .release): "released"
-        case (_, .snooze): "snoozed"
         }
     }
 

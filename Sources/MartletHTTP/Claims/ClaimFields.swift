@@ -1,4 +1,4 @@
-// The fields of the bodies of workers: what the document says of them, and what they are read by.
+// The fields of the bodies that workers send: their descriptions, and how they are read.
 
 import MartletJSON
 import MartletJobs
@@ -9,7 +9,10 @@ enum ClaimField {
     static let worker = Field.text(
         "worker_id", length: 1...WorkerCard.longestID,
         "The worker's id, new for each start of a process; without it the worker is in no list.",
-        schema: .keywords(["type": "string", "pattern": "^[A-Za-z0-9._:-]{1,64}$"]))
+        schema: .workerID)
+    static let token = Field.text("token", length: 1...ClaimToken.longest, "The token of the claim.", required: true)
+    /// The most ends of claims, or leases, of one request.
+    static let mostTokens = 1000
     static let card = Field<WorkerCard>(
         "worker", .object(WorkerCard.shape), "What the worker says of itself, for lists of workers."
     ) { WorkerCard(&$0) }
@@ -54,10 +57,11 @@ enum ClaimEndField {
         name: "delay_seconds", schema: .number(delays), about: "How long it waits.", isRequired: true)
     static let reason = Field.text("reason", length: 1...1000, "Why it waits; shown with a delay.")
 
+    static let errorClass = Field.text("class", length: 1...200, "The kind of error.")
     static let errorShape = ObjectShape(
         body: "AttemptError", "The error of an attempt; 8 KiB of it are kept.",
         [
-            Field.text("class", length: 1...200, "The kind of error."),
+            errorClass,
             Property(name: "message", schema: .text, about: "What happened.", isRequired: true),
             Property(name: "stack", schema: .text, about: "Where it happened.", isNullable: true),
         ])
@@ -72,7 +76,7 @@ enum ClaimEndField {
     static let item = ObjectShape(
         body: "Settlement", "The end of a claim, with the fields of its outcome.",
         [
-            Property(name: "token", schema: .text(1...400), about: "The token of the claim.", isRequired: true),
+            ClaimField.token,
             Property(
                 name: "outcome", schema: .words(ClaimEnd.words), about: "How the attempt ended.", isRequired: true),
             result, Property(name: "error", schema: .object(errorShape), about: "What went wrong.", isNullable: true),
@@ -82,7 +86,8 @@ enum ClaimEndField {
         body: "Settlements", "Ends of many claims, and the next claim.",
         [
             Property(
-                name: "settlements", schema: .list(.object(item), ["maxItems": 1000]), about: "The ends.",
+                name: "settlements", schema: .list(.object(item), ["maxItems": .integer(ClaimField.mostTokens)]),
+                about: "The ends.",
                 isRequired: true),
             Property(
                 name: "claim", schema: .object(ClaimField.shape), about: "What to claim after them.",
@@ -104,7 +109,7 @@ enum HeartbeatField {
     static let leaseShape = ObjectShape(
         body: "HeldLease", "A job that still runs.",
         [
-            Property(name: "token", schema: .text(1...400), about: "The token of the claim.", isRequired: true),
+            ClaimField.token,
             Property(
                 name: "progress", schema: .object(progressShape), about: "The progress, if it changed.",
                 isNullable: true),
@@ -119,7 +124,7 @@ enum HeartbeatField {
         [
             ClaimField.card,
             Property(
-                name: "leases", schema: .list(.object(leaseShape), ["maxItems": 1000]),
+                name: "leases", schema: .list(.object(leaseShape), ["maxItems": .integer(ClaimField.mostTokens)]),
                 about: "The jobs that it runs.", isNullable: true),
         ])
 

@@ -6,9 +6,6 @@ import MartletQueue
 
 /// Returns jobs to their queues without charging an attempt.
 struct ClaimKeeper: Sendable {
-    /// How long a release is tried: the longest lease, after which the job comes back by itself.
-    private static let longest = Duration.seconds(900)
-
     private let logger: Logger
     private let unknownTypes = UnknownTypes()
 
@@ -31,23 +28,7 @@ struct ClaimKeeper: Sendable {
                 "job_id": "\(jobs[0].id)",
             ])
         let settlements = jobs.map { Settlement(id: $0.id, token: $0.token, outcome: .released(after: nil)) }
-        // Not a child of the request, which has ended.
-        Task { await settle(settlements, in: queue) }
-    }
-
-    private func settle(_ settlements: [Settlement], in queue: Queue) async {
-        let end = ContinuousClock.now + Self.longest
-        var pause = Duration.milliseconds(50)
-        while ContinuousClock.now < end {
-            do throws(QueueError) {
-                _ = try await queue.settle(settlements)
-                return
-            } catch {
-                if case .refused = error.kind { return }
-                try? await Task.sleep(for: pause)
-                pause = min(pause * 2, .seconds(2))
-            }
-        }
+        Self.settle(settlements, in: queue)
     }
 
     /// Releases jobs of types that the worker does not know, as a worker process does: with a growing delay.
@@ -67,7 +48,14 @@ struct ClaimKeeper: Sendable {
                 ])
         }
         do throws(QueueError) { _ = try await queue.settle(settlements) } catch {
-            Task { await settle(settlements, in: queue) }
+            Self.settle(settlements, in: queue)
+        }
+    }
+
+    /// Settles in the background: the request, which has ended, has no child tasks.
+    private static func settle(_ settlements: [Settlement], in queue: Queue) {
+        Task {
+            await repeatedUntilAnswered { () throws(QueueError) in _ = try await queue.settle(settlements) }
         }
     }
 }

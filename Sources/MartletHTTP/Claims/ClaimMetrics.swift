@@ -9,8 +9,13 @@ import Synchronization
 final class ClaimMetrics: Sendable {
     private struct Key: Hashable {
         var queue: QueueName
-        var type: String
-        var outcome = ""
+        var type: String?
+        var outcome: OutcomeLabel?
+
+        var dimensions: [(String, String)] {
+            let others = [type.map { ("type", $0) }, outcome.map { ("outcome", "\($0)") }]
+            return [("queue", queue.description)] + others.compactMap(\.self)
+        }
     }
 
     /// Types come from callers and are unbounded; the registry folds those beyond its limit.
@@ -20,7 +25,7 @@ final class ClaimMetrics: Sendable {
         var counters: [Key: Counter] = [:]
         var waits: [Key: Timer] = [:]
         var runs: [Key: Timer] = [:]
-        var lost: [QueueName: Counter] = [:]
+        var lost: [Key: Counter] = [:]
     }
 
     private let handles = Mutex(Handles())
@@ -34,43 +39,37 @@ final class ClaimMetrics: Sendable {
     }
 
     /// An attempt has ended.
-    func finished(_ outcome: String, in queue: QueueName, _ facts: LeaseFacts?) {
+    func finished(_ outcome: OutcomeLabel, in queue: QueueName, _ facts: LeaseFacts?) {
         let type = facts?.type ?? "unknown"
-        let key = Key(queue: queue, type: type, outcome: outcome)
-        let counter = handles.withLock { handles in
-            if let counter = handles.counters[key] { return counter }
-            let counter = Counter(
-                label: "martlet_jobs_finished_total",
-                dimensions: [("queue", queue.description), ("type", type), ("outcome", outcome)])
-            if handles.counters.count < Self.limit { handles.counters[key] = counter }
-            return counter
-        }
-        counter.increment()
-        guard outcome != "fenced", let since = facts?.since else { return }
+        handle(\.counters, Key(queue: queue, type: type, outcome: outcome)) {
+            Counter(label: "martlet_jobs_finished_total", dimensions: $0)
+        }.increment()
+        guard outcome != .fenced, let since = facts?.since else { return }
         timer(\.runs, "martlet_job_run_seconds", queue, type).record(.now - since)
     }
 
     /// A worker was told that it does not hold a job any more.
     func leaseLost(in queue: QueueName) {
-        let counter = handles.withLock { handles in
-            if let counter = handles.lost[queue] { return counter }
-            let counter = Counter(label: "martlet_leases_lost_total", dimensions: [("queue", queue.description)])
-            if handles.lost.count < Self.limit { handles.lost[queue] = counter }
-            return counter
-        }
-        counter.increment()
+        handle(\.lost, Key(queue: queue)) { Counter(label: "martlet_leases_lost_total", dimensions: $0) }.increment()
     }
 
     private func timer(
         _ path: any WritableKeyPath<Handles, [Key: Timer]> & Sendable, _ label: String, _ queue: QueueName,
         _ type: String
     ) -> Timer {
-        let key = Key(queue: queue, type: type)
-        return handles.withLock { handles in
-            if let timer = handles[keyPath: path][key] { return timer }
-            let timer = Timer(label: label, dimensions: [("queue", queue.description), ("type", type)])
-            if handles[keyPath: path].count < Self.limit { handles[keyPath: path][key] = timer }
-            return timer
+        handle(path, Key(queue: queue, type: type)) { Timer(label: label, dimensions: $0) }
+    }
+
+    /// The handle for a key; creates it at its first use.
+    private func handle<Handle: Sendable>(
+        _ path: any WritableKeyPath<Handles, [Key: Handle]> & Sendable, _ key: Key,
+        _ make: (_ dimensions: [(String, String)]) -> Handle
+    ) -> Handle {
+        handles.withLock { handles in
+            if let handle = handles[keyPath: path][key] { return handle }
+            let handle = make(key.dimensions)
+            if handles[keyPath: path].count < Self.limit { handles[keyPath: path][key] = handle }
+            return handle
         }
     }
 }

@@ -22,8 +22,6 @@ final class ClaimSequences: Sendable {
 
     /// The most claims in flight.
     private static let width = 16
-    /// How long an unknown claim is followed: the longest lease.
-    private static let followed = Duration.seconds(900)
 
     let keeper: ClaimKeeper
     private let queue: Queue
@@ -79,19 +77,10 @@ final class ClaimSequences: Sendable {
     /// Repeats a claim of unknown outcome until Redis answers, then releases its jobs, which no caller received.
     private func follow(_ request: ClaimRequest, _ sequence: Sequence) {
         Task { [queue, keeper] in
-            let end = ContinuousClock.now + Self.followed
-            var pause = Duration.milliseconds(50)
             defer { give(sequence) }
-            while ContinuousClock.now < end {
-                try? await Task.sleep(for: pause)
-                pause = min(pause * 2, .seconds(2))
-                do throws(QueueError) {
-                    let reply = try await queue.claim(request)
-                    return keeper.giveBack(reply.jobs, to: queue, why: "claim's outcome was unknown")
-                } catch {
-                    if case .refused = error.kind { return }
-                }
-            }
+            let reply = await repeatedUntilAnswered { () throws(QueueError) in try await queue.claim(request) }
+            guard let reply else { return }
+            keeper.giveBack(reply.jobs, to: queue, why: "claim's outcome was unknown")
         }
     }
 }

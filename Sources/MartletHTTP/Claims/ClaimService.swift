@@ -1,4 +1,4 @@
-// What the routes of workers over HTTP share: the desks of the queues, the leases and the lists of workers.
+// What the routes of workers over HTTP share: the claims from each queue, the leases and the lists of workers.
 
 import FoundationEssentials
 import HTTPTypes
@@ -12,18 +12,18 @@ import Synchronization
 /// Hands out jobs to workers over HTTP.
 final class ClaimService: Sendable {
     let store: JobStore
-    let leases = LeaseBook()
+    let leases = LeaseTable()
     let metrics = ClaimMetrics()
     let presence: WorkerPresence
     let keeper: ClaimKeeper
     let settling: ClaimSettling
     let waits: WaitLimit
 
-    /// The most desks that are kept without use; names come from callers.
-    private static let mostDesks = 1024
+    /// The most queues that are kept without use; names come from callers.
+    private static let mostQueues = 1024
     /// The first part of the names of this server's claims.
     private let server = "http-" + ClaimRequest.freshNonce()
-    private let desks = Mutex<[QueueName: ClaimDesk]>([:])
+    private let queues = Mutex<[QueueName: QueueClaims]>([:])
 
     init(store: JobStore, settings: ServerSettings, logger: Logger) {
         self.store = store
@@ -37,13 +37,13 @@ final class ClaimService: Sendable {
                 full: .waitsFull, all: "claims wait already; claim with wait_seconds 0, or later"))
     }
 
-    private func desk(_ name: QueueName) -> ClaimDesk {
-        desks.withLock { desks in
-            if let desk = desks[name] { return desk }
-            if desks.count >= Self.mostDesks { desks = desks.filter { !$0.value.isIdle } }
-            let desk = ClaimDesk(queue: store.queue(name), server: server, keeper: keeper)
-            desks[name] = desk
-            return desk
+    private func claims(from name: QueueName) -> QueueClaims {
+        queues.withLock { queues in
+            if let claims = queues[name] { return claims }
+            if queues.count >= Self.mostQueues { queues = queues.filter { !$0.value.isIdle } }
+            let claims = QueueClaims(queue: store.queue(name), server: server, keeper: keeper)
+            queues[name] = claims
+            return claims
         }
     }
 
@@ -55,7 +55,7 @@ final class ClaimService: Sendable {
         let holder = ClaimHolder(caller: caller.name, worker: order.worker)
         presence.claims(order, holder)
         var round = ClaimRound(order: order, holder: holder)
-        try await round.look(at: order.queues.map { desk($0.name) })
+        try await round.take(from: order.queues.map { claims(from: $0.name) })
         if round.jobs.isEmpty, order.wait > .zero {
             let looks = round.looks
             round.jobs = try await waits.hold(for: caller) { try await wait(order, holder, looks) }
@@ -82,7 +82,7 @@ final class ClaimService: Sendable {
         return jobs
     }
 
-    /// Waits at the desks until there are jobs, the time is over, the caller has hung up or the server shuts down.
+    /// Waits until there are jobs, the time is over, the caller has hung up or the server shuts down.
     private func wait(
         _ order: ClaimOrder, _ holder: ClaimHolder, _ looks: [QueueName: ContinuousClock.Instant]
     ) async throws -> [HeldJob] {
@@ -93,34 +93,35 @@ final class ClaimService: Sendable {
                 await withTaskGroup(of: Void.self) { group in
                     group.addTask { await self.presence.keep(order, holder) }
                     defer { group.cancelAll() }
-                    return await Result { try await self.stand(waiter, order, holder, looks) }
+                    return await Result { try await self.jobs(for: waiter, order, holder, looks) }
                 }
             }
         }
         return try result.get()
     }
 
-    private func stand(
-        _ waiter: ClaimWaiter, _ order: ClaimOrder, _ holder: ClaimHolder,
+    /// The first jobs that come while a caller waits; none when the wait ends without.
+    private func jobs(
+        for waiter: ClaimWaiter, _ order: ClaimOrder, _ holder: ClaimHolder,
         _ looks: [QueueName: ContinuousClock.Instant]
     ) async throws -> [HeldJob] {
         let places = order.queues.map { queue in
-            let desk = desk(queue.name)
-            return (desk: desk, number: desk.join(waiter, nextLook: looks[queue.name] ?? .now))
+            let claims = claims(from: queue.name)
+            return (claims: claims, number: claims.join(waiter, nextLook: looks[queue.name] ?? .now))
         }
-        defer { for place in places { place.desk.leave(place.number) } }
+        defer { for place in places { place.claims.leave(place.number) } }
         while let woken = await waiter.next() {
             var round = ClaimRound(order: order, holder: holder)
-            for place in places where woken.contains(place.desk.queue.name) {
+            for place in places where woken.contains(place.claims.queue.name) {
                 let start = round
                 // Not a child: a claim that has begun is finished, also for a caller that hangs up meanwhile.
                 round = try await Task { [start] in
                     var round = start
-                    try await round.look(at: [place.desk])
+                    try await round.take(from: [place.claims])
                     return round
                 }.value
-                place.desk.looked(
-                    place.number, goesOn: round.goesOn, nextLook: round.looks[place.desk.queue.name] ?? .now)
+                place.claims.looked(
+                    place.number, goesOn: round.goesOn, nextLook: round.looks[place.claims.queue.name] ?? .now)
             }
             if !round.jobs.isEmpty { return round.jobs }
         }
@@ -128,7 +129,7 @@ final class ClaimService: Sendable {
     }
 }
 
-/// One look at some desks, in the order of the caller's queues.
+/// One claim from some queues, in the caller's order.
 private struct ClaimRound: Sendable {
     let order: ClaimOrder
     let holder: ClaimHolder
@@ -141,18 +142,18 @@ private struct ClaimRound: Sendable {
     /// Takes jobs until there are as many as the caller asked for.
     ///
     /// An error after the first jobs ends the round with these.
-    mutating func look(at desks: [ClaimDesk]) async throws(QueueError) {
-        for desk in desks {
-            let slots = order.queues.first { $0.name == desk.queue.name }?.most ?? 0
+    mutating func take(from queues: [QueueClaims]) async throws(QueueError) {
+        for claims in queues {
+            let slots = order.queues.first { $0.name == claims.queue.name }?.most ?? 0
             let most = min(slots, order.most - jobs.count)
             guard most > 0 else {
                 goesOn = true
                 return
             }
             do throws(QueueError) {
-                let look = try await desk.look(order, most: most, for: holder)
+                let look = try await claims.look(order, most: most, for: holder)
                 jobs += look.jobs
-                looks[desk.queue.name] = look.nextLook
+                looks[claims.queue.name] = look.nextLook
                 goesOn = look.goesOn
             } catch {
                 guard jobs.isEmpty else { return }

@@ -21,7 +21,7 @@ enum SettleResult: Sendable {
 /// Settles the claims of workers over HTTP.
 struct ClaimSettling: Sendable {
     let store: JobStore
-    let leases: LeaseBook
+    let leases: LeaseTable
     let metrics: ClaimMetrics
     let logger: Logger
 
@@ -60,13 +60,11 @@ struct ClaimSettling: Sendable {
         var facts = items.map { leases[$0.token] }
         let unknown = items.indices.filter { facts[$0] == nil && items[$0].end.needsPolicy }
         if !unknown.isEmpty {
-            do throws(QueueError) {
-                for (index, job) in zip(unknown, try await queue.jobs(unknown.map { items[$0].token.id })) {
-                    facts[index] = job.map { LeaseFacts(of: $0) }
-                }
-            } catch {
-                throw error.kind == .unknown ? error.asNotAttempted : error
+            let jobs: [JobRecord?]
+            do throws(QueueError) { jobs = try await queue.jobs(unknown.map { items[$0].token.id }) } catch {
+                throw error.beforeWriting
             }
+            for (index, job) in zip(unknown, jobs) { facts[index] = job.map { LeaseFacts(of: $0) } }
         }
         return zip(items, facts).map { item, facts in
             Settlement(id: item.token.id, token: item.token.stored, outcome: item.end.outcome(facts))
@@ -95,14 +93,14 @@ struct ClaimSettling: Sendable {
         let facts = leases[item.token]
         switch result {
         case .done(let state, _):
-            let word = item.end.label(in: state)
-            let level: Logger.Level = word == "failed" ? .error : word == "retried" ? .warning : .debug
+            let word = item.end.outcome(facts).label(in: state)
+            let level: Logger.Level = word == .failed ? .error : word == .retried ? .warning : .debug
             logger.log(level: level, "attempt finished", metadata: Self.labels(item, facts, outcome: word, state))
             metrics.finished(word, in: item.token.queue, facts)
             leases.remove(item.token)
         case .lost:
             logger.warning("lease lost before settling, outcome discarded", metadata: Self.labels(item, facts))
-            metrics.finished("fenced", in: item.token.queue, facts)
+            metrics.finished(.fenced, in: item.token.queue, facts)
             if facts != nil { metrics.leaseLost(in: item.token.queue) }
             leases.remove(item.token)
         case .gone:
@@ -114,7 +112,7 @@ struct ClaimSettling: Sendable {
 
     /// What a line of the log tells of an end.
     private static func labels(
-        _ item: Item, _ facts: LeaseFacts?, outcome: String? = nil, _ state: JobState? = nil
+        _ item: Item, _ facts: LeaseFacts?, outcome: OutcomeLabel? = nil, _ state: JobState? = nil
     ) -> Logger.Metadata {
         var labels: Logger.Metadata = [
             "job_id": "\(item.token.id)", "queue": "\(item.token.queue)", "type": "\(facts?.type ?? "unknown")",

@@ -14,6 +14,11 @@ struct ClaimToken: Sendable, Hashable, LosslessStringConvertible {
     let claims: Int
     let nonce: ClaimNonce
 
+    /// The longest token in bytes.
+    static let longest = 400
+    /// A token for examples in the API document.
+    static let example = "mail~order-4711~1~" + String(repeating: "0", count: 48)
+
     /// The token of a job that was claimed with this nonce.
     init(_ job: ClaimedJob, in queue: QueueName, nonce: ClaimNonce) {
         self.queue = queue
@@ -24,7 +29,7 @@ struct ClaimToken: Sendable, Hashable, LosslessStringConvertible {
 
     /// Parses a token; `nil` for any other form, so that none with a star or a minus ever reaches a script.
     init?(_ description: String) {
-        guard description.utf8.count <= 400 else { return nil }
+        guard description.utf8.count <= Self.longest else { return nil }
         let parts = description.split(separator: "~", omittingEmptySubsequences: false).map(String.init)
         guard parts.count == 4, let queue = QueueName(parts[0]), let id = JobID(stored: parts[1]),
             let claims = Int(parts[2]), claims > 0, "\(claims)" == parts[2], let nonce = ClaimNonce(parts[3])

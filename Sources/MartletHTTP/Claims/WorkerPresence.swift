@@ -27,11 +27,11 @@ final class WorkerPresence: Sendable {
     private static let jobLimit = 50
 
     private let store: JobStore
-    private let leases: LeaseBook
+    private let leases: LeaseTable
     private let logger: Logger
     private let entries = Mutex<[ClaimHolder: Entry]>([:])
 
-    init(store: JobStore, leases: LeaseBook, logger: Logger) {
+    init(store: JobStore, leases: LeaseTable, logger: Logger) {
         self.store = store
         self.leases = leases
         self.logger = logger
@@ -72,7 +72,7 @@ final class WorkerPresence: Sendable {
     }
 
     /// A worker has sent a heartbeat; answers the queues that it is known at.
-    func beats(_ holder: ClaimHolder, card: WorkerCard?, queues: Set<QueueName>) -> Set<QueueName> {
+    func heartbeat(_ holder: ClaimHolder, card: WorkerCard?, queues: Set<QueueName>) -> Set<QueueName> {
         note(holder) { entry in
             entry.card = card ?? entry.card
             entry.queues.formUnion(queues)

@@ -8,7 +8,7 @@ import MartletJobs
 import MartletQueue
 
 /// One lease in a heartbeat.
-private struct LeaseBeat {
+private struct LeaseRenewal {
     /// The token as it was sent.
     var text: String
     /// `nil` for a token that this caller cannot hold.
@@ -21,7 +21,7 @@ private struct LeaseBeat {
 
     init?(_ text: JSONText, at pointer: String, _ call: Call, _ errors: inout [FieldError]) {
         var fields = Fields(text, HeartbeatField.leaseShape, at: pointer)
-        let name = fields.text("token", length: 1...400, required: true)
+        let name = fields.read(ClaimField.token)
         progress = Self.progress(&fields)
         if let checkpoint = fields.value("checkpoint") {
             if checkpoint.count > API.checkpointLimit {
@@ -65,39 +65,39 @@ private struct LeaseBeat {
 }
 
 extension API {
-    /// The most leases of one heartbeat.
-    private static let mostLeases = 1000
-
     /// Renews all leases of a worker, and answers what is wanted of each job.
-    func workerBeats(_ call: Call) async throws -> Reply {
+    func workerHeartbeat(_ call: Call) async throws -> Reply {
         let worker = try call.workerInPath()
         var fields = try call.fields()
         let card = fields.read(ClaimField.card)
-        let list = fields.list("leases", limit: Self.mostLeases) ?? []
+        let list = fields.list("leases", limit: ClaimField.mostTokens) ?? []
         var errors: [FieldError] = []
-        var beats = list.enumerated().compactMap { LeaseBeat($1, at: "/leases/\($0)", call, &errors) }
+        var renewals = list.enumerated().compactMap { LeaseRenewal($1, at: "/leases/\($0)", call, &errors) }
         fields.refuse(errors)
         try fields.done()
-        guard list.count <= Self.mostLeases else {
-            throw HTTPProblem.tooLarge("leases has at most \(Self.mostLeases) entries", limit: Self.mostLeases)
+        guard list.count <= ClaimField.mostTokens else {
+            throw HTTPProblem.tooLarge(
+                "leases has at most \(ClaimField.mostTokens) entries", limit: ClaimField.mostTokens)
         }
         let holder = ClaimHolder(caller: call.caller.name, worker: worker)
-        let byQueue = Dictionary(grouping: beats.indices.filter { beats[$0].token != nil }) { beats[$0].token?.queue }
-        let known = claims.presence.beats(holder, card: card, queues: Set(byQueue.keys.compactMap(\.self)))
+        let byQueue = Dictionary(grouping: renewals.indices.filter { renewals[$0].token != nil }) {
+            renewals[$0].token?.queue
+        }
+        let known = claims.presence.heartbeat(holder, card: card, queues: Set(byQueue.keys.compactMap(\.self)))
         let sent = Date()
         var failure: QueueError?
         for name in known.filter(call.caller.queues.matches).sorted() {
             let indexes = byQueue[name] ?? []
             do throws(QueueError) {
                 let info = claims.presence.info(
-                    of: holder, in: name, state: "running", jobs: indexes.compactMap { beats[$0].token?.id })
+                    of: holder, in: name, state: "running", jobs: indexes.compactMap { renewals[$0].token?.id })
                 // One call for each lease that is asked for; without jobs one that shows the worker.
-                var groups = Dictionary(grouping: indexes) { beats[$0].lease }
+                var groups = Dictionary(grouping: indexes) { renewals[$0].lease }
                 if groups.isEmpty { groups[nil] = [] }
                 for (lease, part) in groups {
-                    let verdicts = try await beat(
-                        part.map { beats[$0] }, lease: lease, info: info, in: store.queue(name), holder)
-                    for (index, verdict) in zip(part, verdicts) { beats[index].verdict = verdict }
+                    let verdicts = try await renew(
+                        part.map { renewals[$0] }, lease: lease, info: info, in: store.queue(name), holder)
+                    for (index, verdict) in zip(part, verdicts) { renewals[index].verdict = verdict }
                 }
             } catch {
                 // The damage of one queue keeps no lease of another from being renewed.
@@ -105,17 +105,17 @@ extension API {
                 failure = error
             }
         }
-        if let failure, !beats.contains(where: { $0.verdict != nil }) { throw failure }
-        note(beats)
-        return Reply(.object(["leases": .array(beats.map { $0.json(sent: sent) })]))
+        if let failure, !renewals.contains(where: { $0.verdict != nil }) { throw failure }
+        note(renewals)
+        return Reply(.object(["leases": .array(renewals.map { $0.json(sent: sent) })]))
     }
 
-    private func beat(
-        _ beats: [LeaseBeat], lease: Duration?, info: String, in queue: Queue, _ holder: ClaimHolder
+    private func renew(
+        _ renewals: [LeaseRenewal], lease: Duration?, info: String, in queue: Queue, _ holder: ClaimHolder
     ) async throws(QueueError) -> [HeartbeatVerdict] {
-        let heartbeats = beats.compactMap { beat in
-            beat.token.map {
-                Heartbeat(id: $0.id, token: $0.stored, progress: beat.progress, checkpoint: beat.checkpoint)
+        let heartbeats = renewals.compactMap { renewal in
+            renewal.token.map {
+                Heartbeat(id: $0.id, token: $0.stored, progress: renewal.progress, checkpoint: renewal.checkpoint)
             }
         }
         return try await repeatedOnce { _ throws(QueueError) in
@@ -123,10 +123,10 @@ extension API {
         }
     }
 
-    private func note(_ beats: [LeaseBeat]) {
-        for beat in beats {
-            guard let token = beat.token else { continue }
-            switch beat.verdict {
+    private func note(_ renewals: [LeaseRenewal]) {
+        for renewal in renewals {
+            guard let token = renewal.token else { continue }
+            switch renewal.verdict {
             case .held: claims.leases.renew(token)
             case .fenced, .gone:
                 guard let facts = claims.leases[token] else { continue }

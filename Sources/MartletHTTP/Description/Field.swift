@@ -1,4 +1,4 @@
-// A field of a body: what the document says of it and how it is read, in one value.
+// A field of a body: its description in the API document and how it is read, in one value.
 
 import MartletJSON
 import MartletJobs

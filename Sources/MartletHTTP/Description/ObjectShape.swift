@@ -1,4 +1,4 @@
-// The objects of the API, each with its members: what the document says of bodies, and what they are read by.
+// The objects of the API, each with its members: their descriptions, and how bodies are read.
 
 import MartletJSON
 

@@ -1,4 +1,4 @@
-// A parameter of a query: what the document says of it and how it is read, in one value.
+// A parameter of a query: its description in the API document and how it is read, in one value.
 
 import MartletJSON
 import MartletJobs

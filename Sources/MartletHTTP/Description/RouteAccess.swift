@@ -1,4 +1,4 @@
-// What the document says of a route's path and access, from its entry in the table.
+// The descriptions of a route's path and access in the API document, from its entry in the table.
 
 import HTTPTypes
 import MartletJSON
@@ -47,11 +47,10 @@ enum PathParameter {
             name: "code", schema: .words(ProblemCode.allCases.map(\.rawValue)), about: "The code of the problem.",
             isRequired: true, example: "invalid-state"),
         Property(
-            name: "token", schema: .text(1...400), about: "The token of the claim.", isRequired: true,
-            example: .string("mail~order-4711~1~" + String(repeating: "0", count: 48))),
+            name: "token", schema: .text(1...ClaimToken.longest), about: "The token of the claim.", isRequired: true,
+            example: .string(ClaimToken.example)),
         Property(
-            name: "worker", schema: .keywords(["type": "string", "pattern": "^[A-Za-z0-9._:-]{1,64}$"]),
-            about: "The id of the worker.", isRequired: true, example: "mailer-7"),
+            name: "worker", schema: .workerID, about: "The id of the worker.", isRequired: true, example: "mailer-7"),
     ]
 
     /// The description of a parameter; every parameter of a template must have one.

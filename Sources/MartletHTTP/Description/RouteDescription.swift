@@ -1,4 +1,4 @@
-// What the document says of a route beside what the table says: names, answers, problems, headers and examples.
+// The description of a route in the API document beside what the table says: names, answers, problems, headers, examples.
 
 import MartletJSON
 

@@ -57,6 +57,11 @@ extension Schema {
         ]),
     ])
 
+    /// The id of a worker over HTTP.
+    static let workerID = Schema.keywords([
+        "type": "string", "pattern": .string("^[A-Za-z0-9._:-]{1,\(WorkerCard.longestID)}$"),
+    ])
+
     static func integer(_ range: ClosedRange<Int>) -> Schema {
         .keywords([
             "type": "integer", "minimum": .integer(range.lowerBound), "maximum": .integer(range.upperBound),

@@ -1,4 +1,4 @@
-// What the document says of the routes of downloads.
+// The descriptions of the routes of downloads in the API document.
 
 import MartletJSON
 

@@ -1,4 +1,4 @@
-// What the document says of the routes of jobs.
+// The descriptions of the routes of jobs in the API document.
 
 import MartletJSON
 

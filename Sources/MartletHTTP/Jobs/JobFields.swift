@@ -115,22 +115,24 @@ enum JobField {
 
 /// The fields of `backoff`.
 enum Backoff {
+    private static let standard = RetryPolicy.standard
     private static let base = Field.seconds(
-        "base_seconds", in: 0...NewJob.Limit.delaySeconds, "The wait before the first retry.", default: 1)
+        "base_seconds", in: 0...NewJob.Limit.delaySeconds, "The wait before the first retry.",
+        default: standard.base.inSeconds)
     private static let factor = Field.number(
-        "factor", in: 1...1000, "How much longer each further wait is.", default: 2)
+        "factor", in: 1...1000, "How much longer each further wait is.", default: standard.factor)
     private static let cap = Field.seconds(
-        "cap_seconds", in: 0...NewJob.Limit.delaySeconds, "The longest wait.", default: 86_400)
+        "cap_seconds", in: 0...NewJob.Limit.delaySeconds, "The longest wait.", default: standard.cap.inSeconds)
     private static let jitter = Field.number(
-        "jitter", in: 0...1, "The share of a wait that is left to chance.", default: 0)
+        "jitter", in: 0...1, "The share of a wait that is left to chance.", default: standard.jitter)
 
     static let shape = ObjectShape(body: "Backoff", "The waits before retries.", [base, factor, cap, jitter])
 
     /// The policy in the fields.
     static func policy(_ fields: inout Fields) -> RetryPolicy {
         RetryPolicy(
-            base: fields.read(base) ?? .seconds(1), factor: fields.read(factor) ?? 2,
-            cap: fields.read(cap) ?? .seconds(86_400), jitter: fields.read(jitter) ?? 0)
+            base: fields.read(base) ?? standard.base, factor: fields.read(factor) ?? standard.factor,
+            cap: fields.read(cap) ?? standard.cap, jitter: fields.read(jitter) ?? standard.jitter)
     }
 }
 

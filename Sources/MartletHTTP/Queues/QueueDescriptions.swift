@@ -1,4 +1,4 @@
-// What the document says of the routes of queues.
+// The descriptions of the routes of queues in the API document.
 
 import MartletJSON
 

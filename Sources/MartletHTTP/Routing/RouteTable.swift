@@ -133,8 +133,8 @@ extension Route {
             about: .saveCheckpoint
         ) { try await $0.saveCheckpoint($1) },
         .service(
-            .post, "/workers/{worker}/heartbeat", [.work], body: .json(HeartbeatField.shape), about: .workerBeats
-        ) { try await $0.workerBeats($1) },
+            .post, "/workers/{worker}/heartbeat", [.work], body: .json(HeartbeatField.shape), about: .workerHeartbeat
+        ) { try await $0.workerHeartbeat($1) },
         .service(.delete, "/workers/{worker}", [.work], about: .endWorker) { try await $0.endWorker($1) },
     ]
 

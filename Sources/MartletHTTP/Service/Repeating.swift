@@ -24,6 +24,27 @@ func repeatedOnce<Value>(
     }
 }
 
+/// Repeats an idempotent write in the background until Redis has answered, with growing pauses of at most 2 s.
+///
+/// - Parameter limit: how long it is repeated; the longest lease by default, after which claimed jobs come back by
+///   themselves.
+/// - Returns: the answer; `nil` when Redis refused the write or did not answer in time.
+func repeatedUntilAnswered<Value>(
+    within limit: Duration = .seconds(QueueSettingsChange.leaseSeconds.upperBound),
+    _ write: () async throws(QueueError) -> Value
+) async -> Value? {
+    let end = ContinuousClock.now + limit
+    var pause = Duration.milliseconds(50)
+    while ContinuousClock.now < end {
+        do throws(QueueError) { return try await write() } catch {
+            if case .refused = error.kind { return nil }
+        }
+        try? await Task.sleep(for: pause)
+        pause = min(pause * 2, .seconds(2))
+    }
+    return nil
+}
+
 /// Runs the reads before a write: when they fail, nothing was done.
 func beforeWriting<Value>(_ read: () async throws -> Value) async throws -> Value {
     do { return try await read() } catch let error as QueueError { throw error.beforeWriting }
@@ -31,7 +52,7 @@ func beforeWriting<Value>(_ read: () async throws -> Value) async throws -> Valu
 
 extension QueueError {
     /// The error of a read, told as that of the write that was to follow: nothing was done.
-    fileprivate var beforeWriting: QueueError {
+    var beforeWriting: QueueError {
         guard kind == .unknown else { return self }
         var copy = self
         copy.kind = .notExecuted(.unavailable)

@@ -1,4 +1,4 @@
-// What the document says of probes, metrics, itself and the pages of problems.
+// The descriptions of probes, metrics, the API document and the pages of problems in that document.
 
 import MartletJSON
 

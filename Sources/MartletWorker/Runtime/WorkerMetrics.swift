@@ -4,11 +4,6 @@ import CoreMetrics
 import FoundationEssentials
 import MartletQueue
 
-/// The outcome of an attempt, as a metric label.
-enum OutcomeLabel: Int, CaseIterable {
-    case completed, retried, failed, cancelled, paused, released, snoozed, fenced
-}
-
 /// The metrics of one type of job in one queue.
 final class JobMetrics: Sendable {
     /// The counters, indexed by the raw value of the label.

@@ -220,15 +220,10 @@ extension FinishedAttempt {
 extension Settlement.Outcome {
     /// The label under which the outcome is counted.
     fileprivate func word(for verdict: SettleVerdict) -> OutcomeLabel {
-        switch (verdict, self) {
-        case (.fenced, _): .fenced
-        case (.settled(.paused), _): .paused
-        case (.settled(.cancelled), _): .cancelled
-        case (.settled(.failed), _), (_, .failedForGood): .failed
-        case (_, .completed): .completed
-        case (_, .failed), (_, .crashed): .retried
-        case (_, .released), (_, .unknownType), (_, .postponed): .released
-        case (_, .snoozed): .snoozed
+        switch verdict {
+        case .settled(let state): label(in: state)
+        case .duplicate, .gone: label(in: nil)
+        case .fenced: .fenced
         }
     }
 

@@ -91,48 +91,48 @@ import Testing
     }
 }
 
-@Suite struct ClaimLineTests {
+@Suite struct WaitingCallersTests {
     private let start = ContinuousClock.now
 
     @Test func `a token makes one caller look, and each that leaves jobs behind the next one`() {
-        var line = ClaimLine()
-        for caller in 1...3 { line.join(caller, nextLook: start + .seconds(caller)) }
-        #expect(line.nextLook == start + .seconds(1))
-        #expect(line.woken() == 1)
-        #expect(line.looked(1, goesOn: true, nextLook: start) == 2)
-        #expect(line.leave(1) == nil)
-        #expect(line.looked(2, goesOn: false, nextLook: start + .seconds(9)) == nil)
-        #expect(line.nextLook == start + .seconds(9))
-        #expect(line.woken() == 2, "it found nothing and keeps its place")
+        var callers = WaitingCallers()
+        for caller in 1...3 { callers.join(caller, nextLook: start + .seconds(caller)) }
+        #expect(callers.nextLook == start + .seconds(1))
+        #expect(callers.woken() == 1)
+        #expect(callers.looked(1, goesOn: true, nextLook: start) == 2)
+        #expect(callers.leave(1) == nil)
+        #expect(callers.looked(2, goesOn: false, nextLook: start + .seconds(9)) == nil)
+        #expect(callers.nextLook == start + .seconds(9))
+        #expect(callers.woken() == 2, "it found nothing and keeps its place")
     }
 
     @Test func `a token that comes while a caller looks makes one look again`() {
-        var line = ClaimLine()
-        line.join(1, nextLook: start)
-        line.join(2, nextLook: start)
-        #expect(line.woken() == 1)
-        #expect(line.woken() == nil)
-        #expect(line.looked(1, goesOn: false, nextLook: start) == 1)
-        #expect(line.looked(1, goesOn: false, nextLook: start) == nil)
+        var callers = WaitingCallers()
+        callers.join(1, nextLook: start)
+        callers.join(2, nextLook: start)
+        #expect(callers.woken() == 1)
+        #expect(callers.woken() == nil)
+        #expect(callers.looked(1, goesOn: false, nextLook: start) == 1)
+        #expect(callers.looked(1, goesOn: false, nextLook: start) == nil)
     }
 
     @Test func `a caller that leaves while it should look passes that on`() {
-        var line = ClaimLine()
-        line.join(1, nextLook: start)
-        line.join(2, nextLook: start)
-        #expect(line.woken() == 1)
-        #expect(line.leave(1) == 2)
-        #expect(line.leave(2) == nil)
-        #expect(line.isEmpty && line.nextLook == nil && line.woken() == nil)
+        var callers = WaitingCallers()
+        callers.join(1, nextLook: start)
+        callers.join(2, nextLook: start)
+        #expect(callers.woken() == 1)
+        #expect(callers.leave(1) == 2)
+        #expect(callers.leave(2) == nil)
+        #expect(callers.isEmpty && callers.nextLook == nil && callers.woken() == nil)
     }
 
     @Test func `jobs that a caller cannot run are shown to the next one, and then to it again`() {
-        var line = ClaimLine()
-        line.join(1, nextLook: start)
-        line.join(2, nextLook: start)
-        #expect(line.woken() == 1)
-        #expect(line.looked(1, goesOn: true, nextLook: start) == 2)
-        #expect(line.looked(2, goesOn: true, nextLook: start) == 1)
-        #expect(line.looked(2, goesOn: true, nextLook: start) == nil, "it was not asked")
+        var callers = WaitingCallers()
+        callers.join(1, nextLook: start)
+        callers.join(2, nextLook: start)
+        #expect(callers.woken() == 1)
+        #expect(callers.looked(1, goesOn: true, nextLook: start) == 2)
+        #expect(callers.looked(2, goesOn: true, nextLook: start) == 1)
+        #expect(callers.looked(2, goesOn: true, nextLook: start) == nil, "it was not asked")
     }
 }

@@ -23,12 +23,12 @@ struct ClaimLook: Sendable {
     var nextLook: ContinuousClock.Instant
 }
 
-/// The desk of one queue: claims for callers, and wakes those that wait.
-final class ClaimDesk: Sendable {
+/// The claims of one queue for the callers of a server; wakes those that wait.
+final class QueueClaims: Sendable {
     typealias Instant = ContinuousClock.Instant
 
     private struct State {
-        var line = ClaimLine()
+        var callers = WaitingCallers()
         var waiters: [Int: ClaimWaiter] = [:]
         var nextNumber = 0
         /// The wait for a token, while anybody waits.
@@ -100,13 +100,13 @@ final class ClaimDesk: Sendable {
 
 // MARK: - Waiting
 
-extension ClaimDesk {
+extension QueueClaims {
     /// Lets a caller wait, which is woken when it has to look; answers its number here.
     func join(_ waiter: ClaimWaiter, nextLook: Instant) -> Int {
         change { state in
             state.nextNumber += 1
             state.waiters[state.nextNumber] = waiter
-            state.line.join(state.nextNumber, nextLook: nextLook)
+            state.callers.join(state.nextNumber, nextLook: nextLook)
             return (state.nextNumber, nil)
         }
     }
@@ -115,23 +115,23 @@ extension ClaimDesk {
     func leave(_ number: Int) {
         change { state in
             state.waiters[number] = nil
-            return ((), state.line.leave(number))
+            return ((), state.callers.leave(number))
         }
     }
 
     /// Tells what the caller found that was woken.
     func looked(_ number: Int, goesOn: Bool, nextLook: Instant) {
-        change { ((), $0.line.looked(number, goesOn: goesOn, nextLook: nextLook)) }
+        change { ((), $0.callers.looked(number, goesOn: goesOn, nextLook: nextLook)) }
     }
 
     private func woken(_ listener: Int) {
         change { state in
             if state.listenerNumber == listener { state.listener = nil }
-            return ((), state.line.woken())
+            return ((), state.callers.woken())
         }
     }
 
-    /// Changes the line, wakes who has to look, and keeps exactly one wait for a token while anybody waits.
+    /// Changes the waiting callers, wakes who has to look, and keeps exactly one wait for a token while anybody waits.
     private func change<Value>(_ body: (inout State) -> (Value, Int?)) -> Value {
         let (value, waiter, ended) = state.withLock { state in
             let (value, next) = body(&state)
@@ -144,11 +144,11 @@ extension ClaimDesk {
 
     /// Starts, restarts or ends the wait for a token; answers the task that is no longer wanted.
     private func listen(_ state: inout State) -> Task<Void, Never>? {
-        guard let next = state.line.nextLook, !state.line.isEmpty else {
+        guard let next = state.callers.nextLook, !state.callers.isEmpty else {
             return state.listener.take()?.task
         }
         // While a caller looks, a token waits in its list, and the look says when the next one is due.
-        if state.line.looking != nil { return nil }
+        if state.callers.looking != nil { return nil }
         if let listener = state.listener, listener.until <= next { return nil }
         let ended = state.listener?.task
         state.listenerNumber += 1

@@ -21,7 +21,7 @@ struct LeaseFacts: Sendable {
 ///
 /// A restart forgets them, and a claim may be settled through another server: then the facts are read from Redis where a
 /// retry needs them, and are missing in log lines.
-final class LeaseBook: Sendable {
+final class LeaseTable: Sendable {
     private struct State {
         var facts: [ClaimToken: LeaseFacts] = [:]
         var busy: [ClaimHolder: [QueueName: Int]] = [:]

@@ -1,10 +1,10 @@
 // The callers that wait for jobs of one queue: who looks next, and when. Pure.
 
-/// The line of callers that wait for jobs of one queue.
+/// The callers that wait for jobs of one queue.
 ///
 /// One token, or one moment at which jobs may have come, makes one caller look. When it leaves more jobs behind, the next
 /// one looks, so that any number of callers share one wait at Redis.
-struct ClaimLine: Sendable {
+struct WaitingCallers: Sendable {
     typealias Instant = ContinuousClock.Instant
 
     /// The callers in the order of their arrival.
