@@ -120,7 +120,7 @@ enum HeartbeatField {
         ])
 
     static let shape = ObjectShape(
-        body: "Heartbeat", "A worker's sign of life.",
+        body: "Heartbeat", "A worker's heartbeat, which renews its leases.",
         [
             ClaimField.card,
             Property(

@@ -29,7 +29,7 @@ final class LeaseTable: Sendable {
 
     /// The most claims.
     private static let limit = 100_000
-    /// How long an entry is kept after its last sign of life: longer than any lease.
+    /// How long an entry is kept after its last heartbeat: longer than any lease.
     private static let kept = Duration.seconds(1800)
 
     private let state = Mutex(State())

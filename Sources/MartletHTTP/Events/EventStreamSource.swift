@@ -1,4 +1,4 @@
-// The stream of one listener: its events as they happen, with a sign of life in between.
+// The stream of one listener: its events as they happen, with keep-alive messages in between.
 
 import CoreMetrics
 import MartletQueue
@@ -33,7 +33,7 @@ final class EventStreamSource: ReplySource {
     /// - Parameters:
     ///   - subscription: where the events come from.
     ///   - permit: the stream's share of the limit.
-    ///   - pause: how long after its last piece the stream gives a sign of life.
+    ///   - pause: how long after its last piece the stream sends a keep-alive message.
     ///   - follows: whether it goes on when all that was recorded before is sent.
     ///   - metrics: counts what is sent.
     init(

@@ -110,7 +110,7 @@ enum JobView {
             .always("created_at", .time, "When it was pushed."),
             .maybe("due_at", .time, "When a scheduled or retrying job may run."),
             .maybe("started_at", .time, "When its last attempt started."),
-            .maybe("lease_until", .time, "Until when its worker holds it without a sign of life."),
+            .maybe("lease_until", .time, "Until when its worker holds it without a heartbeat."),
             .maybe("finished_at", .time, "When it finished."),
         ]
     }

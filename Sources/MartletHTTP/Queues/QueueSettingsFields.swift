@@ -10,7 +10,7 @@ enum QueueSettingsField {
         "How many jobs may run at one time; 0 is without limit. The queue `downloads` takes 1 to 10."
     ) { $0.integer("concurrency", in: 0...1_000_000) }
     static let lease = Field.seconds(
-        "lease_seconds", in: QueueSettingsChange.leaseSeconds, "How long a worker holds a job without a sign of life.")
+        "lease_seconds", in: QueueSettingsChange.leaseSeconds, "How long a worker holds a job without a heartbeat.")
     static let ageing = Field.seconds(
         "ageing_seconds", in: 0...4_398_046_511,
         "The waiting time that is worth one level of priority; 0 makes priorities strict.")

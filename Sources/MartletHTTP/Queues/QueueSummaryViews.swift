@@ -32,7 +32,7 @@ enum SummaryView {
         "Worker", "A worker process.",
         [
             .always("id", .text, "The id of the process."),
-            .maybe("last_seen_at", .time, "Its last sign of life."),
+            .maybe("last_seen_at", .time, "When it last sent a heartbeat."),
             .always("last_seen_seconds", .seconds, "How long ago that was."),
             .always("alive", .flag, "Whether that was within 15 s."),
             .always("queues", .list(served), "The queues that it serves."),

@@ -90,7 +90,7 @@ enum QueueView {
         "QueueSettings", "The settings of a queue.",
         [
             .always("concurrency", .nullable(.count), "How many jobs may run at one time; `null` is without limit."),
-            .always("lease_seconds", .seconds, "How long a worker holds a job without a sign of life."),
+            .always("lease_seconds", .seconds, "How long a worker holds a job without a heartbeat."),
             .always("ageing_seconds", .seconds, "The waiting time that is worth one level of priority; 0 is strict."),
             .always("durability", .words(Durability.self), "What every push waits for at least."),
             .always("retention", .object(retentions), "How long finished jobs are kept."),
