@@ -84,9 +84,11 @@ struct DevEnvironment {
         do {
             let telemetry = Telemetry.start(settings)
             let composition = try Composition(settings, telemetry)
-            let (host, directory) = (settings.http.host, settings.download.directory)
+            let (host, directory, queues) = (
+                settings.http.host, settings.download.directory, settings.worker.queues.map(\.queue)
+            )
             let serving = try composition.serving { port in
-                Self.welcome(host: host, port: port, redis: redis.url, downloads: directory)
+                Self.welcome(host: host, port: port, redis: redis.url, downloads: directory, queues: queues)
             }
             let working = try composition.working(DevJobs.handlers)
             try await Launch.run(
@@ -129,7 +131,7 @@ struct DevEnvironment {
         if isTemporary { try? FileManager.default.removeItem(atPath: path) }
     }
 
-    private static func welcome(host: String, port: Int, redis: String, downloads: String) {
+    private static func welcome(host: String, port: Int, redis: String, downloads: String, queues: [String]) {
         let base = "http://\(host.contains(":") && !host.hasPrefix("[") ? "[\(host)]" : host):\(port)"
         let server = port == 8080 ? "" : " --server \(base)"
         Console.standard.out(
@@ -140,10 +142,18 @@ struct DevEnvironment {
             metrics    \(base)/metrics
             Redis      \(redis)
             files      \(downloads)
-
-            Try:       martlet download add https://www.rfc-editor.org/rfc/rfc9110.txt --wait\(server)
-                       martlet enqueue echo -d '{"who": "Ada"}' --wait\(server)
+            \(examples(of: queues, server))
             Stop:      Ctrl-C
             """)
+    }
+
+    /// Commands to try: only for queues that this worker serves, as they wait for their jobs.
+    static func examples(of queues: [String], _ server: String = "") -> String {
+        let all = [
+            ("downloads", "martlet download add https://www.rfc-editor.org/rfc/rfc9110.txt"),
+            (DevJobs.queue.queue, "martlet enqueue echo -d '{\"who\": \"Ada\"}'"),
+        ]
+        let commands = all.filter { queues.contains($0.0) }.map { "\($0.1) --wait\(server)" }
+        return commands.isEmpty ? "" : "\nTry:       " + commands.joined(separator: "\n           ")
     }
 }

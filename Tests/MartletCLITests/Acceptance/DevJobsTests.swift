@@ -36,4 +36,13 @@ import Testing
             #expect(settings.worker.queues == [QueueSlots("downloads", 10)])
         }
     }
+
+    @Test func `dev suggests only jobs that its worker runs`() {
+        let both = DevEnvironment.examples(of: ["downloads", "default"], " --server http://h:1").split(separator: "\n")
+        #expect(both.count == 2 && both[0].hasPrefix("Try:       martlet download add "))
+        #expect(both[1] == #"           martlet enqueue echo -d '{"who": "Ada"}' --wait --server http://h:1"#)
+        #expect(!DevEnvironment.examples(of: ["downloads"]).contains("echo"))
+        #expect(DevEnvironment.examples(of: ["default"]).hasPrefix("\nTry:       martlet enqueue echo "))
+        #expect(DevEnvironment.examples(of: ["other"]).isEmpty)
+    }
 }
