@@ -377,7 +377,7 @@ let package = Package(
             name: "MartletCLITests",
             dependencies: [
                 "MartletCLI", "MartletChecks", "MartletCommandSupport", "MartletJSON", "MartletQueue", "MartletJobs",
-                "MartletRedis", "MartletTelemetry", "TestSupport",
+                "MartletProcess", "MartletRedis", "MartletTelemetry", "TestSupport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Configuration", package: "swift-configuration"),

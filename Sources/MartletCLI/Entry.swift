@@ -36,7 +36,7 @@ struct MartletCommand: AsyncParsableCommand {
                 name: "Operations",
                 subcommands: [
                     QueueCommand.self, PauseCommand.self, ResumeCommand.self, StatsCommand.self, WorkerCommand.self,
-                    EventsCommand.self,
+                    EventsCommand.self, TopCommand.self,
                 ]),
             CommandGroup(
                 name: "Other",

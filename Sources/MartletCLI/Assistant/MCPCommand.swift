@@ -11,7 +11,7 @@ struct MCPCommand: AsyncParsableCommand {
         commandName: "mcp", abstract: "Serve jobs and queues to an assistant (Model Context Protocol).",
         discussion: """
             Reads JSON-RPC messages from standard input, one a line, and writes the responses to standard output. It \
-            ends with its input. Assistants start it themselves; name it in their settings.
+            exits at the end of its input. Assistants start it themselves; name it in their settings.
             """)
 
     @Flag(help: "Also offer the tools that change jobs and queues; without it nothing can be changed.")

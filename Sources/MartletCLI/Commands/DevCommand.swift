@@ -21,7 +21,7 @@ struct DevCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "dev", abstract: "Run a private Redis, a server and a worker in one command.")
 
-    @Option(help: "Directory that keeps Redis' data and the downloads; a temporary one without it.")
+    @Option(help: "Directory for Redis' data and the downloads; a temporary one if omitted.")
     var data: String?
     @OptionGroup var http: HTTPFlags
     @OptionGroup var worker: WorkerFlags

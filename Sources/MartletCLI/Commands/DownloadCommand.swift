@@ -35,7 +35,7 @@ extension DownloadCommand {
             abstract: "List downloads: running ones, then in the order in which they will run, then the rest.")
 
         @Option(
-            help: "Only those: pending, queued, downloading, paused, completed, failed or cancelled.",
+            help: "Only downloads in this state: pending, queued, downloading, paused, completed, failed or cancelled.",
             transform: ValueRule.downloadStatus.text)
         var status: String?
         @OptionGroup var page: PageOptions

@@ -16,7 +16,7 @@ enum TakenName: String, ExpressibleByArgument, CaseIterable, Sendable {
 extension DownloadCommand {
     struct Retry: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Run failed or cancelled downloads again, one of them also under another name.")
+            abstract: "Run failed or cancelled downloads again; a single one may get another name.")
 
         @Option(help: "Another name for the file; for a single download.", transform: filename)
         var filename: String?

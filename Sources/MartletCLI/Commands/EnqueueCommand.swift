@@ -36,7 +36,7 @@ struct EnqueueCommand: AsyncParsableCommand {
     var maxRetries: Int?
     @Option(
         help: ArgumentHelp(
-            "Waits between attempts, such as base=1s,factor=2,cap=1h,jitter=0.1; what is left out has its default.",
+            "Waits between attempts, such as base=1s,factor=2,cap=1h,jitter=0.1; omitted parts have their defaults.",
             valueName: "policy"), transform: ValueRule.backoff.backoff)
     var backoff: BackoffOption?
     @Option(

@@ -9,32 +9,33 @@ struct EventsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "events", abstract: "Show what happens to jobs and queues.",
         discussion: """
-            Without -f, what was recorded and is still kept, then the end. Queues record events only while somebody \
-            listens. With -f, what happens from now on, until Ctrl-C; a lost connection is made again, and no event is \
-            lost or shown twice. Lists are separated by commas; in names of queues * stands for any characters.
+            Without -f it prints the events that are still kept, and exits. Queues record events only while somebody \
+            listens. With -f it prints new events until Ctrl-C; it reconnects after a lost connection and neither loses \
+            nor repeats an event. Separate names by commas; in queue names * matches any characters.
             """)
 
-    @Flag(name: [.customShort("f"), .long], help: "Go on with what happens from now on.")
+    @Flag(name: [.customShort("f"), .long], help: "Print new events until Ctrl-C.")
     var follow = false
-    @Option(help: ArgumentHelp("Only of these queues.", valueName: "names"), transform: ValueRule.eventQueues.text)
+    @Option(
+        help: ArgumentHelp("Only events of these queues.", valueName: "names"), transform: ValueRule.eventQueues.text)
     var queue: String?
-    @Option(help: ArgumentHelp("Only of jobs of these types.", valueName: "types"))
+    @Option(help: ArgumentHelp("Only events of jobs of these types.", valueName: "types"))
     var type: String?
-    @Option(help: ArgumentHelp("Only of these jobs.", valueName: "ids"), transform: ValueRule.eventJobs.text)
+    @Option(help: ArgumentHelp("Only events of these jobs.", valueName: "ids"), transform: ValueRule.eventJobs.text)
     var job: String?
     @Option(
-        help: ArgumentHelp("Only these kinds, such as completed,failed,queue.paused.", valueName: "kinds"),
+        help: ArgumentHelp("Only events of these kinds, such as completed,failed,queue.paused.", valueName: "kinds"),
         transform: ValueRule.eventKinds.text)
     var kinds: String?
     @Option(
-        help: ArgumentHelp("Begin behind this place: 0 for all that is kept, or an id of the API.", valueName: "id"),
+        help: ArgumentHelp("Only events after this id; 0 prints all that are kept.", valueName: "id"),
         transform: ValueRule.eventStart.text)
     var since: String?
     @OptionGroup var client: ClientOptions
     @OptionGroup var output: OutputOptions
 
     func validate() throws {
-        if output.format == .json { throw ValidationError("Events are no single value: use -o jsonl.") }
+        if output.format == .json { throw ValidationError("Events cannot be one JSON value; use -o jsonl.") }
     }
 
     func run() async throws {
@@ -80,7 +81,7 @@ struct EventConnection {
                     if !message.event.isEmpty { try onMessage(message) }
                 }
             } catch {
-                // What the server refuses, it refuses again; what never began does not begin by itself.
+                // A refused request would be refused again, and a first connection that fails ends the command.
                 guard follows, hasBegun, !Task.isCancelled, Self.isBreak(error) else { throw error }
             }
             if follows { try await Task.sleep(for: .seconds(1)) }
@@ -131,11 +132,7 @@ struct EventListing {
     /// Columns of one width as far as they fit, since no event knows those that follow.
     private static func line(_ cells: [String]) -> String {
         let widths = [24, 12, 16, 26, 0]
-        let padded = zip(cells, widths).map { cell, width in
-            cell + String(repeating: " ", count: max(0, width - cell.count))
-        }
-        let line = padded.joined(separator: "  ")
-        return String(line.reversed().drop { $0 == " " }.reversed())
+        return zip(cells, widths).map { $0.padded(columns: $1) }.joined(separator: "  ").withoutTrailingSpaces
     }
 
     private static func detail(_ data: JSONValue) -> String {

@@ -12,7 +12,7 @@ struct DemoCommand: AsyncParsableCommand {
         discussion: """
             Starts a private Redis, a server, two worker processes and an origin server that drops connections and \
             sometimes answers 503; pushes 24 downloads in one call, pauses and resumes, kills a worker, and compares \
-            the SHA-256 of every file. The exit code is 0 when all of them are there and right.
+            the SHA-256 of every file. The exit code is 0 when all files are complete and correct.
             """)
 
     @Flag(help: "Leave everything running until Ctrl-C.")

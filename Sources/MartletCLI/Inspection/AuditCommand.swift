@@ -12,8 +12,8 @@ struct AuditCommand: AsyncParsableCommand {
         discussion: """
             Reads only, a page at a time, while work goes on. The exit code is 1 when something is wrong.
 
-            With --repair it says what would be done about it, and with --repair --yes it does it and looks again. Jobs only \
-            move to where they run again or can be made to; none is deleted, none is called completed.
+            --repair shows the repairs, and --repair --yes makes them and checks again. A repair moves a job to a state in \
+            which it runs again or can be retried. No repair deletes or completes a job.
             """)
 
     @Option(

@@ -7,7 +7,7 @@ import MartletHTTP
 struct OpenAPICommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "openapi", abstract: "Print the OpenAPI 3.1 document of the HTTP API.",
-        discussion: "It is the document that a server has at /openapi.json and /openapi.yaml, and needs none.")
+        discussion: "A server serves the same document at /openapi.json and /openapi.yaml.")
 
     enum Form: String, ExpressibleByArgument, CaseIterable {
         case json, yaml

@@ -52,6 +52,9 @@ package struct Console: Sendable {
     /// Writes a line to standard error.
     package func note(_ text: String) { write(TerminalText.clean(text) + "\n", STDERR_FILENO) }
 
+    /// Writes control sequences of this program, with text that was cleaned before.
+    package func control(_ sequences: String) { write(sequences, STDOUT_FILENO) }
+
     /// Moves the terminal's cursor up and erases everything below it.
     package func erase(lines: Int) { write("\u{1B}[\(lines)A\u{1B}[J", STDOUT_FILENO) }
 

@@ -17,7 +17,7 @@ package struct FieldList {
     /// Creates a list of all fields, the given ones first.
     package init(_ item: JSONValue, first names: [String]) {
         guard let object = item.object else {
-            rows = [("", Self.text(item))]
+            rows = [("", TerminalText.oneLine(OutputOptions.cell(item)))]
             return
         }
         let leading = names.filter { object[$0] != nil }
@@ -32,8 +32,7 @@ package struct FieldList {
             let parts = Self.wrapped(row.value, width.map { max(20, $0 - left - 2) })
             return parts.enumerated().map { index, part in
                 let name = index == 0 ? row.name : ""
-                let line = name + String(repeating: " ", count: left + 2 - name.columns) + part
-                return String(line.reversed().drop { $0 == " " }.reversed())
+                return (name.padded(columns: left + 2) + part).withoutTrailingSpaces
             }
         }
     }
@@ -44,20 +43,13 @@ package struct FieldList {
         if let object = value.object, !object.fields.isEmpty {
             return object.names.flatMap { inner in rows("\(name).\(inner)", object[inner] ?? .null) }
         }
-        return [(label, text(value))]
+        return [(label, TerminalText.oneLine(OutputOptions.cell(value)))]
     }
 
-    /// A value on one line.
-    private static func text(_ value: JSONValue) -> String {
-        if let items = value.array, items.allSatisfy({ $0.array == nil && $0.object == nil }) {
-            return items.map(OutputOptions.cell).joined(separator: ", ")
-        }
-        if value.object?.fields.isEmpty == true { return "" }
-        return TerminalText.oneLine(OutputOptions.cell(value))
-    }
-
-    /// Wraps at spaces if possible.
-    private static func wrapped(_ text: String, _ room: Int?) -> [String] {
+    /// Wraps a text at spaces if possible.
+    ///
+    /// - Parameter room: the columns of a line; `nil` when it may have any width.
+    package static func wrapped(_ text: String, _ room: Int?) -> [String] {
         guard let room, text.columns > room else { return [text] }
         var lines: [String] = []
         var rest = text[...]

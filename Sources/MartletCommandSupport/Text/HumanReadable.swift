@@ -32,8 +32,8 @@ package enum HumanReadable {
         return "\(whole / 86_400)d \(whole % 86_400 / 3600)h"
     }
 
-    /// With one decimal.
-    private static func tenths(_ value: Double) -> String {
+    /// `12.3`.
+    package static func tenths(_ value: Double) -> String {
         let tenths = whole((value * 10).rounded())
         return "\(tenths / 10).\(tenths % 10)"
     }

@@ -59,10 +59,22 @@ package struct OutputOptions: ParsableArguments {
         }
     }
 
-    /// A value as a table cell.
+    /// A value as a table cell, which is text for people and never JSON: `queued 3, active 1` for an object.
     package static func cell(_ value: JSONValue) -> String {
         if value.isNull { return "" }
+        if let items = value.array {
+            let isFlat = items.allSatisfy { $0.array == nil && $0.object == nil }
+            return items.map(cell).joined(separator: isFlat ? ", " : "; ")
+        }
+        if let object = value.object {
+            return object.names.map { "\($0) \(part(object[$0] ?? .null))" }.joined(separator: ", ")
+        }
         return value.string ?? value.line
+    }
+
+    /// A value inside an object: in parentheses where it has parts of its own.
+    private static func part(_ value: JSONValue) -> String {
+        value.array == nil && value.object == nil ? cell(value) : "(\(cell(value)))"
     }
 }
 

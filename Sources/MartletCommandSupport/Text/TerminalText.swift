@@ -48,6 +48,18 @@ extension StringProtocol {
         return reduce(0) { $0 + $1.columns }
     }
 
+    /// The text with spaces behind it, so that it fills the given number of columns; a longer text stays as it is.
+    package func padded(columns width: Int) -> String {
+        String(self) + String(repeating: " ", count: Swift.max(0, width - columns))
+    }
+
+    /// The text without the spaces at its end.
+    package var withoutTrailingSpaces: String {
+        var rest = self[...]
+        while rest.last == " " { rest.removeLast() }
+        return String(rest)
+    }
+
     /// The longest prefix that fits the given number of columns.
     package func prefix(columns limit: Int) -> SubSequence {
         var used = 0

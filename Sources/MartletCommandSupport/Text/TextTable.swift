@@ -39,11 +39,11 @@ package struct TextTable: Sendable {
             var line = ""
             for (index, room) in zip(layout.columns, layout.widths) {
                 let cell = Self.shortened(row[index], to: room, columns[index].cut)
-                let gap = String(repeating: " ", count: max(0, room - cell.columns))
                 if index != layout.columns.first { line += "  " }
+                let gap = String(repeating: " ", count: max(0, room - cell.columns))
                 line += columns[index].isNumber ? gap + cell : cell + gap
             }
-            while line.last == " " { line.removeLast() }
+            line = line.withoutTrailingSpaces
             return width.map { Self.shortened(line, to: $0, .end) } ?? line
         }
     }

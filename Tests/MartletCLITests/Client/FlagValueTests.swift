@@ -82,6 +82,7 @@ private let wrongValues: [WrongValue] =
         WrongValue("pause --reason", "--reason", long), WrongValue("events --queue Mail", "--queue"),
         WrongValue("events --job", "--job", "a b"), WrongValue("events --kinds nonsense", "--kinds"),
         WrongValue("events --since yesterday", "--since"), WrongValue("audit --queue Mail", "--queue"),
+        WrongValue("top --queue Mail", "--queue"), WrongValue("top --view all", "--view"),
     ]
     + jobVerbs.flatMap {
         [WrongValue("job \($0)", "<ids>", "a b"), WrongValue("job \($0) a --queue Mail", "--queue")]
