@@ -132,7 +132,9 @@ struct OpenAPIDocument {
     private mutating func answers(_ route: Route, _ about: RouteDescription) -> JSONObject {
         var answers: [Int: JSONValue] = [:]
         for answer in about.answers { answers[answer.status] = response(answer) }
-        for (status, codes) in route.problemsByStatus where !ProblemCode.isOfConnectionOnly(codes) {
+        // In a fixed order, since it numbers the shared responses.
+        for (status, codes) in route.problemsByStatus.sorted(by: { $0.key < $1.key })
+        where !ProblemCode.isOfConnectionOnly(codes) {
             answers[status] = problems(codes)
         }
         var object = JSONObject()

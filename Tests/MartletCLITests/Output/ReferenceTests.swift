@@ -3,6 +3,7 @@
 import ArgumentParser
 import FoundationEssentials
 import MartletCommandSupport
+import TestSupport
 import Testing
 
 @testable import MartletCLI
@@ -70,5 +71,17 @@ import Testing
         let command = try CompletionCommand.parse([shell])
         let script = MartletCommand.completionScript(for: command.shell.completion)
         #expect(script.contains(word) && script.contains("enqueue"))
+    }
+
+    /// Dictionaries of two processes differ in their order.
+    @Test func `the document of the API is the same in every process`() async throws {
+        let directory = temporaryDirectory("openapi")
+        var texts: Set<String> = []
+        for _ in 0..<3 {
+            let result = try await CommandResult.of(Program.path, ["openapi"], environment: [:], in: directory)
+            #expect(result.status == 0, "\(result.errors)")
+            texts.insert(result.output)
+        }
+        #expect(texts.count == 1)
     }
 }
