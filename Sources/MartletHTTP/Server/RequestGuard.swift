@@ -104,12 +104,15 @@ extension RequestGuard {
         guard !isDiscarding else { return }
         var data = data
         switch unwrapInboundIn(data) {
-        case .head(var head):
+        case .head(let head):
             guard unanswered < Self.pipelineLimit else { return endBehindAnswers() }
             guard Self.hasHost(head) else { return refuseHead(.hostMissing, context) }
-            guard head.adoptHostOfTarget() else { return refuseHead(.malformed, context) }
+            switch RequestTarget(head.uri) {
+            case .other: break
+            case .unusable: return refuseHead(.malformed, context)
+            case .absolute(let authority): data = wrapInboundOut(.head(head.addressed(to: authority)))
+            }
             begin(head, context)
-            data = wrapInboundOut(.head(head))
         case .body(let buffer):
             bodyBytes += buffer.readableBytes
             // Nothing reads on after the limit; further bytes are dropped, up to a bound.

@@ -45,16 +45,10 @@ extension String {
 }
 
 extension HTTPRequestHead {
-    /// Replaces Host by the host of a target that is a whole URL, as RFC 9112 (section 3.2.2) requires.
-    ///
-    /// - Returns: whether the target can be used.
-    mutating func adoptHostOfTarget() -> Bool {
-        switch RequestTarget(uri) {
-        case .other: return true
-        case .unusable: return false
-        case .absolute(let authority):
-            headers.replaceOrAdd(name: "host", value: authority)
-            return true
-        }
+    /// The head with the host of a target that is a whole URL instead of Host, as RFC 9112 (section 3.2.2) requires.
+    func addressed(to authority: String) -> HTTPRequestHead {
+        var head = self
+        head.headers.replaceOrAdd(name: "host", value: authority)
+        return head
     }
 }
