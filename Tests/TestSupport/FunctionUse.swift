@@ -16,8 +16,15 @@ public let loadCommand = testsUseScripts ? "eval" : "function|load"
 
 extension RedisConfiguration {
     /// The configuration of a store that tests use.
-    public static func ofTests(url: String) throws -> RedisConfiguration {
+    ///
+    /// - Parameters:
+    ///   - url: the URL of its Redis.
+    ///   - isPatient: whether a reply may take long, because programs beside the test keep the machine busy.
+    /// - Returns: the configuration.
+    /// - Throws: an error that says what is wrong with the URL.
+    public static func ofTests(url: String, isPatient: Bool = false) throws -> RedisConfiguration {
         var configuration = try RedisConfiguration(url: url)
+        if isPatient { (configuration.commandTimeout, configuration.connectTimeout) = (.seconds(30), .seconds(30)) }
         configuration.callsFunctions = !testsUseScripts
         return configuration
     }

@@ -83,7 +83,8 @@ final class TestStack: Sendable {
         origin = try await OriginServer.start(content)
         port = try await LoopbackPort.free()
         serverURL = "http://127.0.0.1:\(port)"
-        store = JobStore(redis: try RedisConfiguration(url: redis.url), logger: Logger(label: "test"))
+        store = JobStore(
+            redis: try RedisConfiguration.ofTests(url: redis.url, isPatient: true), logger: Logger(label: "test"))
         running = Task { [store] in try await store.run() }
         try await store.waitUntilConnected(within: .seconds(30))
     }
@@ -281,7 +282,8 @@ extension TestStack {
     func reply(_ words: String...) async throws -> RedisValue { try await reply(words) }
 
     private func reply(_ words: [String]) async throws -> RedisValue {
-        let client = RedisClient(try RedisConfiguration(url: redis.url), logger: Logger(label: "test"))
+        let client = RedisClient(
+            try RedisConfiguration.ofTests(url: redis.url, isPatient: true), logger: Logger(label: "test"))
         var arguments = RedisArguments()
         for word in words { arguments.append(word) }
         let request = RedisRequest.command(arguments)

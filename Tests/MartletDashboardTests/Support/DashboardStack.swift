@@ -54,7 +54,7 @@ final class DashboardStack: Sendable {
         origin = try await OriginServer.start(content)
         port = try await LoopbackPort.free()
         base = "http://127.0.0.1:\(port)"
-        store = JobStore(redis: try RedisConfiguration(url: redis.url), logger: noLogger)
+        store = JobStore(redis: try RedisConfiguration.ofTests(url: redis.url, isPatient: true), logger: noLogger)
         running = Task { [store] in try await store.run() }
         try await store.waitUntilConnected(within: .seconds(30))
     }
