@@ -147,7 +147,7 @@ import Testing
             try await harness.command("HSET", harness.key("job:\(jobs[4].id)"), "k", "1:live", "w", "pause:1")
             try await harness.command("HSET", harness.key("unique"), "u", jobs[5].id.description)
             try await harness.command("EXPIRE", harness.key("job:\(jobs[5].id)"), "1000")
-            try await harness.command("ZADD", harness.key("tomb"), "1", "t")
+            try await harness.command("ZADD", harness.key("tombstones"), "1", "t")
             let report = try await queue.audit()
             let words = Set(report.findings.map(\.what))
             #expect(

@@ -69,7 +69,8 @@ extension Queue {
         report.ledgerDifference = numbers[0] - numbers[1] - numbers[2]
         report.repaired = numbers[3]
         if numbers[4] != numbers[5] {
-            report.findings.append(.init(kind: .tombstones, subject: "tombs", what: "ids and digests differ in number"))
+            report.findings.append(
+                .init(kind: .tombstones, subject: "tombstones", what: "ids and digests differ in number"))
         }
         for index in JobIndex.allCases { try await page(&report, "index", index.rawValue) }
         try await page(&report, "unique", nil)

@@ -27,8 +27,8 @@ package enum QueueScript: Int, CaseIterable, Sendable {
 ///
 /// A file needs only files before it.
 package enum ScriptFile: String, CaseIterable, Sendable {
-    case runtime, values, order, hooks, events, changes, places, dues, plan, wake, locate, finish, promote, attempts,
-        claims
+    case runtime, values, order, events, changes, hooks, moves, places, dues, plan, wake, locate, finish, promote,
+        attempts, claims
     case homes
     case enqueue, turn, heartbeat, sweep, control, configure, read, audit, repair, remove, global, permissions
 
@@ -39,6 +39,7 @@ package enum ScriptFile: String, CaseIterable, Sendable {
         case .values: PackageResources.values_lua
         case .order: PackageResources.order_lua
         case .hooks: PackageResources.hooks_lua
+        case .moves: PackageResources.moves_lua
         case .events: PackageResources.events_lua
         case .changes: PackageResources.changes_lua
         case .places: PackageResources.places_lua

@@ -14,7 +14,8 @@ enum Schema {
     static let jobKey = "job:"
     /// The keys of a queue that are not indexes, without the queue's prefix, and their Redis types.
     static let otherKeys: [(name: String, type: String)] = [
-        ("meta", "hash"), ("wake", "list"), ("claims", "hash"), ("unique", "hash"), ("tomb", "zset"), ("tombs", "hash"),
+        ("meta", "hash"), ("wake", "list"), ("claims", "hash"), ("unique", "hash"), ("tombstones", "zset"),
+        ("tombstone_digests", "hash"),
         ("workers", "hash"), ("events", "stream"),
     ]
     /// All keys of a queue except those of jobs, and their Redis types.

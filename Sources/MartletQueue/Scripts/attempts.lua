@@ -1,6 +1,6 @@
 -- The end of attempts that have more to say than that they completed.
 --
--- needs: runtime values events changes places dues wake locate finish
+-- needs: runtime values events changes moves places dues wake locate finish
 -- `tally` belongs to one call: `ended` has the tokens of the jobs that were settled, `completed` counts those that
 -- completed here, `ready` those that came into line, and `earliest` is when the first delayed one falls due.
 local function new_tally() return { ended = {}, completed = 0, ready = 0, earliest = nil } end

@@ -1,6 +1,6 @@
 -- The one way to change a job: what a call changes is gathered first and then written in a safe order.
 --
--- needs: runtime hooks
+-- needs: runtime
 -- All changes of one call, gathered until commit() writes them.
 local function changes_of(q)
     local changes = q.changes
@@ -26,18 +26,6 @@ end
 
 -- An entry that is not its job's state is taken out.
 local function drop(q, id, index) append(changes_of(q).removed, index, id) end
-
--- Out of the index that is the job's state.
-local function leave(q, job, index)
-    if index == 'active' then on_leave_active(q, job) end
-    drop(q, job.id, index)
-end
-
--- The change of a job's state: into index `to` at `place`, out of index `from`.
-local function move(q, job, from, to, place)
-    enter(q, job.id, to, place)
-    if from ~= to then leave(q, job, from) end --@ moved-out
-end
 
 local function write(q, ...)
     local writes = changes_of(q).writes

@@ -1,6 +1,6 @@
 -- Claims of jobs that are not fresh, of entries with which something is wrong, and of calls that come again.
 --
--- needs: runtime values hooks events changes dues locate finish
+-- needs: runtime values hooks events changes moves dues locate finish
 -- What an earlier call of this number handed out and what still holds its token, with a new lease; nothing new.
 local function replay(q, last, results)
     local nonce, ids = match(last, '^%d+ (%S*) ?(.*)$')

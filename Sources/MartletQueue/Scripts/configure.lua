@@ -74,7 +74,7 @@ function verbs.environment(q, args) return apply(q, args, true) end
 local function pause_changed(q, kind, who, why)
     make_plan(q)
     if q.log then events.of_queue(q, kind, who and who .. '\n' .. why) end --@ pause-told
-    if q.halted then call('DEL', q.keys.wake) else wake(q, call('ZCARD', q.keys.queued)) end --@ resume-wakes
+    if q.halted == 1 then call('DEL', q.keys.wake) else wake(q, call('ZCARD', q.keys.queued)) end --@ resume-wakes
     return { 'ok' }
 end
 

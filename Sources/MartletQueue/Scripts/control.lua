@@ -1,6 +1,6 @@
 -- What operators ask of single jobs, many at once, each judged by itself.
 --
--- needs: runtime values events changes places dues wake locate finish
+-- needs: runtime values events changes moves places dues wake locate finish
 -- args: verb, priority, delay ms or `@<due ms>`, max retries (the last three for `patch`, else empty), then ids, at most 500.
 --       `retry` may have a new payload in the place of the priority.
 -- Verbs: `pause`, `resume`, `cancel`, `retry`, `run`, `delete`, `patch`; behind `dry ` nothing is written, and the answer is
@@ -176,8 +176,8 @@ local function operate(q, task, act, id)
     local state, index, place = locate(q, id, job.k)
     if task.met[id] then return task.met[id] end
     if not state or not job.t then
-        local buried = task.verb == 'delete' and call('ZSCORE', q.keys.tomb, id)
-        return buried and { 'done', 'deleted' } or { 'missing' }
+        local was_deleted = task.verb == 'delete' and call('ZSCORE', q.keys.tombstones, id)
+        return was_deleted and { 'done', 'deleted' } or { 'missing' }
     end
     local verdict, now = act(q, task, job, state, index, place)
     local changes, result = changes_of(q), { verdict, now }

@@ -105,9 +105,9 @@ local function existing(q, id, digest)
         return { 'exists', locate(q, id, stored.k) or 'queued' }
     end
     if call('EXISTS', q.keys.job .. id) == 1 then return { 'conflict' } end
-    local buried = digest and call('HGET', q.keys.tombs, id)
-    if not buried then return nil end
-    return buried == digest and { 'deleted' } or { 'conflict' } --@ push-tombstone
+    local digest_of_deleted = digest and call('HGET', q.keys.tombstone_digests, id)
+    if not digest_of_deleted then return nil end
+    return digest_of_deleted == digest and { 'deleted' } or { 'conflict' } --@ push-tombstone
 end
 
 -- Why a job with terms cannot be taken, or nothing.

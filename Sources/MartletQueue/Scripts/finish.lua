@@ -1,7 +1,7 @@
 -- The end of jobs: into a final index, or out of the store.
 --
--- needs: runtime values hooks events changes
-local TOMB_MS, FRESH_MS = 86400000, 60000
+-- needs: runtime values hooks events changes moves
+local TOMBSTONE_MS, FRESH_MS = 86400000, 60000
 
 -- How long finished jobs stay, and how many of them.
 local function retention(q, index)
@@ -18,8 +18,8 @@ end
 -- Takes a job out of the store. Ids that callers chose leave a tombstone, so that a late repeat finds its answer.
 local function forget(q, job, index)
     if job.d then
-        write(q, 'ZADD', q.keys.tomb, q.now + TOMB_MS, job.id) --@ tombstone
-        write(q, 'HSET', q.keys.tombs, job.id, job.d) --@ tombstone-digest
+        write(q, 'ZADD', q.keys.tombstones, q.now + TOMBSTONE_MS, job.id) --@ tombstone
+        write(q, 'HSET', q.keys.tombstone_digests, job.id, job.d) --@ tombstone-digest
     end
     local dropped = changes_of(q).dropped
     dropped[#dropped + 1] = q.keys.job .. job.id

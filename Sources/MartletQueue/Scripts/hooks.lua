@@ -1,6 +1,6 @@
 -- The points at which features join the life of a job, and the rule that says which jobs have any.
 --
--- needs: schema
+-- needs: changes
 -- Common jobs pass none of this: a token without a star tells `turn` that there is nothing to look at.
 
 -- Whether the end of a job's attempt has more to look at than its token. The stored token then has a star.
@@ -14,7 +14,7 @@ end
 -- A job of the line is about to be handed out. A reason says that it cannot be now, and what it waits for.
 local function on_claim(_, _) return nil end
 
--- A job that needs more leaves `active`, whatever for: what its claim took is given back.
+-- A job that needs more leaves `active`, whatever for: what its claim took is released.
 local function on_leave_active(_, _) end
 
 -- A job that needs more has come to its end, in this final state.

@@ -1,6 +1,6 @@
 -- Places in line: times in ms whose fractions keep apart what became runnable in the same ms.
 --
--- needs: runtime values changes
+-- needs: runtime values changes moves
 -- A score is a double, so its resolution falls with the distance of its priority from 0. Places of a priority are
 -- multiples of what its scores can tell apart, so neither a score nor the way back to the place is ever rounded.
 local FINEST = 2 ^ -11

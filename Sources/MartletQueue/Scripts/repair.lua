@@ -1,7 +1,7 @@
 -- Mends what an audit found of one job, one unique key, or the ledger. Only towards a state in which the job runs again or
 -- can be made to: no job is deleted, none is called completed.
 --
--- needs: runtime values events changes places locate finish homes
+-- needs: runtime values events changes moves places locate finish homes
 -- args: `job`, id, 1 to do it or 0 to say what would be done
 --     | `unique`, key, 1 or 0
 --     | `ledger`, empty, 1 or 0

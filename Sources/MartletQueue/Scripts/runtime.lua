@@ -3,7 +3,7 @@
 -- needs: schema
 -- Nothing global may be touched while Redis loads a library, so the first call takes what all of them use.
 local call, look, error_reply, floor, min, max, abs, frexp, ldexp, huge
-local byte, find, format, gmatch, match, rep, sub, concat, next, tonumber, type, unpack
+local byte, find, format, gmatch, match, rep, sub, concat, next, setmetatable, tonumber, type, unpack
 
 -- `look` reads a job's key. One of another type is no job: the answer is an error without fields, and only that job is
 -- affected.
@@ -13,7 +13,7 @@ local function capture()
     floor, min, max, abs, frexp, ldexp, huge = math.floor, math.min, math.max, math.abs, math.frexp, math.ldexp, math.huge
     byte, find, format, gmatch, match = string.byte, string.find, string.format, string.gmatch, string.match
     rep, sub, concat, next = string.rep, string.sub, _G.table.concat, _G.next
-    tonumber, type, unpack = _G.tonumber, _G.type, _G.unpack
+    setmetatable, tonumber, type, unpack = _G.setmetatable, _G.tonumber, _G.type, _G.unpack
 end
 
 -- The most words of one variadic command that Lua can bear.
@@ -60,10 +60,12 @@ local function read_plan(q, plan)
     for name, value in gmatch(plan, '([%w_]+)=(%S+)') do
         if PLAN[name] then q[name] = tonumber(value) or PLAN[name] end
     end
-    q.halted = q.halted == 1
     -- Somebody listens: what happens is gathered, and published when the call ends.
-    if (q.listen or 0) > q.now then q.log = {} end --@ listens
+    if q.listen > q.now then q.log = {} end --@ listens
 end
+
+-- A setting that is not in a queue's plan has its default.
+local WITH_DEFAULTS = { __index = PLAN }
 
 -- What one call knows: the names of the queue's keys, its settings, and the clock. What a call gathers is added to it.
 local function begin(prefix)
@@ -79,13 +81,11 @@ local function begin(prefix)
         stamp = format('%.0f', now)
     end
     local last_place = meta[2] or ''
-    local q = {
+    local q = setmetatable({
         keys = keys, now = now, stamp = stamp, stops = tonumber(meta[3]) or 0,
         -- The last place in line that was given out, behind it the id that has it, and its ms alone; see `places`.
         last_place = last_place, clock = tonumber(sub(last_place, 1, 13)) or 0,
-        limit = PLAN.limit, lease = PLAN.lease, step = PLAN.step, halted = false,
-        completed_age = PLAN.completed_age, completed_count = PLAN.completed_count, refused = nil,
-    }
+    }, WITH_DEFAULTS)
     if meta[1] ~= SCHEMA then q.refused = refusal(meta[1]) end
     if meta[4] and meta[4] ~= '' then read_plan(q, meta[4]) end
     return q

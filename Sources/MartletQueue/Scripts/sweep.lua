@@ -1,6 +1,6 @@
 -- The housekeeping that needs nobody in charge: promotes due jobs, takes back those of dead workers, forgets old ones.
 --
--- needs: runtime values events changes places plan wake finish promote
+-- needs: runtime values events changes moves places plan wake finish promote
 -- args: none.
 -- Answer: `ok`, more (1 when there is more to do at once), promoted, forgotten, then for each job taken back {id, new state}.
 -- Bounds: 1000 promotions, 200 of all else. Any number of processes may call it at any time.
@@ -76,13 +76,13 @@ local function grace_of(q, swept, grace)
     return grace
 end
 
-local function forget_tombs(q)
-    local buried = call('ZRANGE', q.keys.tomb, '-inf', q.now, 'BYSCORE', 'LIMIT', 0, REST)
-    if #buried > 0 then
-        write(q, 'ZREM', q.keys.tomb, unpack(buried))
-        write(q, 'HDEL', q.keys.tombs, unpack(buried)) --@ sweep-tombs
+local function forget_tombstones(q)
+    local expired = call('ZRANGE', q.keys.tombstones, '-inf', q.now, 'BYSCORE', 'LIMIT', 0, REST)
+    if #expired > 0 then
+        write(q, 'ZREM', q.keys.tombstones, unpack(expired))
+        write(q, 'HDEL', q.keys.tombstone_digests, unpack(expired)) --@ sweep-tombstones
     end
-    return #buried
+    return #expired
 end
 
 -- Removes workers that have been silent for an hour; a few at a time, from where the last sweep stopped. A worker that claims
@@ -131,7 +131,7 @@ local function sweep(q, _)
         if to then results[#results + 1] = { over[i], to } end
     end
     local forgotten = trim(q, 'completed', REST) + trim(q, 'failed', REST) + trim(q, 'cancelled', REST)
-    local buried = forget_tombs(q)
+    local expired = forget_tombstones(q)
     forget_workers(q, state[4] or '0')
     note_claimers(q, state[3] or '0')
     commit(q)
@@ -140,7 +140,7 @@ local function sweep(q, _)
     local ready = promoted + tally.ready
     if q.limit > 0 and #over > 0 then ready = max(ready, call('ZCARD', q.keys.queued)) end --@ sweep-room
     wake(q, ready) --@ sweep-wakes
-    results[2] = (promoted == PROMOTIONS or #over == REST or forgotten >= REST or buried == REST) and 1 or 0
+    results[2] = (promoted == PROMOTIONS or #over == REST or forgotten >= REST or expired == REST) and 1 or 0
     results[3], results[4] = promoted, forgotten
     return results
 end

@@ -191,7 +191,7 @@ local function look_around(q, claim, results)
             due = next_due(q)
         end
     end
-    if q.halted then --@ turn-paused
+    if q.halted == 1 then --@ turn-paused
         results[1], room = 'paused', 0
     elseif q.limit > 0 then
         room = min(room, q.limit - call('ZCARD', keys.active)) --@ turn-limit

@@ -4,7 +4,7 @@
 local WAKE_LIMIT = 64
 
 local function wake(q, n)
-    if n <= 0 or q.halted then return end --@ halted
+    if n <= 0 or q.halted == 1 then return end --@ halted
     local key = q.keys.wake
     n = min(n, WAKE_LIMIT - call('LLEN', key)) --@ wake-limit
     if n <= 0 then return end

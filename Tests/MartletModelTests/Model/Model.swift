@@ -96,7 +96,7 @@ struct Model {
     var settings: [String: Int] = [:]
     var counts: [String: Int] = [:]
     var unique: [String: String] = [:]
-    var tombs: [String: Tombstone] = [:]
+    var tombstones: [String: Tombstone] = [:]
     var claims: [String: LastClaim] = [:]
     var workers: [String: String] = [:]
     var heartbeatTimes: [String: Int] = [:]
@@ -180,7 +180,7 @@ extension Model {
     }
 
     mutating func forget(_ id: String) {
-        if let digest = jobs[id]?.digest { tombs[id] = Tombstone(until: now + 86_400_000, digest: digest) }
+        if let digest = jobs[id]?.digest { tombstones[id] = Tombstone(until: now + 86_400_000, digest: digest) }
         jobs[id] = nil
         count("deleted")
     }

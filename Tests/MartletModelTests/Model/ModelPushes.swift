@@ -50,7 +50,9 @@ extension Model {
         if let twin { return twin.digest == new.digest ? .existing(twin.state) : .conflict }
         if wait(of: new) > 31_536_000_000 { return .invalid("run_at") }
         if let job = jobs[id] { return job.digest == new.digest ? .existing(job.state) : .conflict }
-        if let digest = new.digest, let tomb = tombs[id] { return tomb.digest == digest ? .deleted : .conflict }
+        if let digest = new.digest, let tombstone = tombstones[id] {
+            return tombstone.digest == digest ? .deleted : .conflict
+        }
         if let key = new.uniqueKey, let holder = taken[key].flatMap({ JobID($0) }) {
             return .uniqueKeyTaken(by: holder)
         }

@@ -55,7 +55,7 @@ extension Model {
                 answer.takenBack[id] = takeBack(id)
             }
         }
-        tombs = tombs.filter { $0.value.until > now }
+        tombstones = tombstones.filter { $0.value.until > now }
         for id in old { forget(id) }
         answer.forgotten = old.count
         forgetWorkers()
@@ -153,7 +153,7 @@ extension Model {
     }
 
     private mutating func control(_ verb: ControlVerb, _ id: String) -> ControlVerdict {
-        guard let job = jobs[id] else { return verb == .delete && tombs[id] != nil ? .done(nil) : .missing }
+        guard let job = jobs[id] else { return verb == .delete && tombstones[id] != nil ? .done(nil) : .missing }
         switch verb {
         case .pause: return pause(id, job)
         case .resume: return resume(id, job)

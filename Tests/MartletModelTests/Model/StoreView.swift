@@ -36,10 +36,10 @@ extension StoreView {
         #!lua flags=no-writes
         local out = {}
         local function all(key) return redis.call('HGETALL', KEYS[1] .. key) end
-        for _, name in ipairs({'queued', 'delayed', 'active', 'paused', 'completed', 'failed', 'cancelled', 'tomb'}) do
+        for _, name in ipairs({'queued', 'delayed', 'active', 'paused', 'completed', 'failed', 'cancelled', 'tombstones'}) do
             out[#out + 1] = redis.call('ZRANGE', KEYS[1] .. name, 0, -1, 'WITHSCORES')
         end
-        for _, name in ipairs({'meta', 'claims', 'unique', 'tombs', 'workers'}) do out[#out + 1] = all(name) end
+        for _, name in ipairs({'meta', 'claims', 'unique', 'tombstone_digests', 'workers'}) do out[#out + 1] = all(name) end
         out[#out + 1] = redis.call('LLEN', KEYS[1] .. 'wake')
         for _, id in ipairs(ARGV) do out[#out + 1] = all('job:' .. id) end
         return out
@@ -57,18 +57,18 @@ extension StoreView {
     init(_ value: RedisValue, ids: [String]) {
         let parts = (value.array ?? []).map { ($0.array ?? []).map { $0.string ?? $0.int.map(String.init) ?? "" } }
         wakeTokens = value.array?.dropFirst(13).first?.int ?? 0
-        let names = ["queued", "delayed", "active", "paused", "completed", "failed", "cancelled", "tomb"]
+        let names = ["queued", "delayed", "active", "paused", "completed", "failed", "cancelled", "tombstones"]
         var homes: [String: [String]] = [:]
         for (name, part) in zip(names, parts) {
             for (id, score) in Self.pairs(part) {
-                if name == "tomb" {
-                    lines["tomb \(id)"] = score
+                if name == "tombstones" {
+                    lines["tombstones \(id)"] = score
                 } else {
                     homes[id, default: []].append("\(name) \(Self.number(score))")
                 }
             }
         }
-        for (name, part) in zip(["meta", "claim", "unique", "tombs", "worker"], parts.dropFirst(8)) {
+        for (name, part) in zip(["meta", "claim", "unique", "tombstone_digests", "worker"], parts.dropFirst(8)) {
             let fields = Dictionary(uniqueKeysWithValues: Self.pairs(part))
             if name == "meta" {
                 let unseen: Set = ["plan", "epoch", "listen_until"]
@@ -114,9 +114,9 @@ extension StoreView {
     init(_ model: Model) {
         for (id, job) in model.jobs { lines["job \(id)"] = Self.line(job) }
         for (key, holder) in model.unique { lines["unique \(key)"] = holder }
-        for (id, tomb) in model.tombs {
-            lines["tomb \(id)"] = "\(tomb.until)"
-            lines["tombs \(id)"] = tomb.digest
+        for (id, tombstone) in model.tombstones {
+            lines["tombstones \(id)"] = "\(tombstone.until)"
+            lines["tombstone_digests \(id)"] = tombstone.digest
         }
         for (worker, last) in model.claims {
             lines["claim \(worker)"] = (["\(last.number)", last.nonce] + last.ids).joined(separator: " ")

@@ -150,11 +150,11 @@ struct Mutant: Sendable, CustomStringConvertible {
 
     private static let ofChanges = [
         Mutant("nothing leaves where it was", .changes, "removed", .removed),
-        Mutant("a moved job stays where it was", .changes, "moved-out", .removed),
+        Mutant("a moved job stays where it was", .moves, "moved-out", .removed),
         Mutant("counts are lost", .changes, "counted", .removed),
         Mutant("a forgotten job's hash stays", .changes, "unlinked", .removed),
         Mutant("the latest place is not kept", .changes, "clock-kept", .removed),
-        Mutant("a paused queue wakes workers", .wake, "halted", .replaced(" or q.halted", "")),
+        Mutant("a paused queue wakes workers", .wake, "halted", .replaced(" or q.halted == 1", "")),
         Mutant("wake tokens pile up", .wake, "wake-limit", .removed),
         Mutant("a new head of those that wait wakes nobody", .wake, "alarm", .removed),
     ]
@@ -191,7 +191,7 @@ struct Mutant: Sendable, CustomStringConvertible {
             .replaced("'-' .. claims_of(job.k) .. ':'", "job.k")),
         Mutant("a stop stays wanted of a job taken back", .sweep, "sweep-unwanted", .removed),
         Mutant("a held job is taken back", .sweep, "sweep-over", .replaced("'-inf', q.now", "'-inf', '+inf'")),
-        Mutant("a tombstone's digest stays", .sweep, "sweep-tombs", .removed),
+        Mutant("a tombstone's digest stays", .sweep, "sweep-tombstones", .removed),
         Mutant("workers are forgotten while they work", .sweep, "sweep-silent", .replaced(" - SILENT_MS", "")),
         Mutant("a worker that claims without heartbeats is forgotten", .sweep, "sweep-noted", .never),
         Mutant("what a sweep promotes wakes nobody", .sweep, "sweep-wakes", .removed),
