@@ -130,14 +130,14 @@ import Testing
         async throws
     {
         let proxy = try await FaultProxy.start(to: try await SharedRedis.server().socketPath)
-        try await withStore(url: proxy.url) { harness in
+        try await withStore(url: proxy.url, commandTimeout: .seconds(30)) { harness in
             _ = try await harness.queue().enqueue(job())
             let known = try await harness.store.marks()
             #expect(!known.epoch.isEmpty)
             let isBetween = Atomic(false)
             proxy.add(
                 FaultRule(
-                    Fault(.delay, pause: .seconds(1)), to: .containing("deleted"),
+                    Fault(.delay, pause: .seconds(4)), to: .containing("deleted"),
                     when: {
                         isBetween.store(true, ordering: .relaxed)
                         return true

