@@ -29,13 +29,18 @@ package struct DashboardFile: Sendable {
 package enum Dashboard {
     /// The page.
     ///
-    /// It names all modules, so that a browser loads them at once and not one import after another.
-    package static let page: DashboardFile = {
+    /// It names all modules, so that a browser loads them at once and not one import after another. The style comes first,
+    /// because nothing is painted without it.
+    ///
+    /// - Parameter folder: the folder below the page's address in which it finds its files.
+    /// - Returns: the page.
+    package static func page(filesIn folder: String) -> DashboardFile {
         let links = files.filter { $0.path.hasSuffix(".js") && $0.path.contains("/") }
-            .map { "<link rel=\"modulepreload\" href=\"\($0.path)\">" }
+            .map { "<link rel=\"modulepreload\" fetchpriority=\"low\" href=\"files/\($0.path)\">" }
         let text = String(decoding: PackageResources.index_html, as: UTF8.self)
-        return DashboardFile("index.html", Array(text.replacing("<!-- modules -->", with: links.joined()).utf8))
-    }()
+            .replacing("<!-- modules -->", with: links.joined()).replacing("=\"files/", with: "=\"\(folder)/")
+        return DashboardFile("index.html", Array(text.utf8))
+    }
 
     /// All files but the page.
     ///

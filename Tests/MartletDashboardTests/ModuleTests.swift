@@ -12,7 +12,7 @@ extension Dashboard {
             try await DashboardStack.with { stack in
                 try await Browser.with { browser in
                     try await browser.open(stack.page("system"))
-                    let imports = modules.map { "const \($0.key) = await import('\(stack.base)/ui/\($0.value)');" }
+                    let imports = modules.map { "const \($0.key) = await import('\(stack.base)/ui/any/\($0.value)');" }
                     found = try await browser.run("return (async () => { \(imports.joined()) \(script) })()")
                 }
             }

@@ -29,30 +29,42 @@ private func filesOnDisk() throws -> [String: [UInt8]] {
         let expected = try filesOnDisk().filter { $0.key != "index.html" }
         #expect(Set(Dashboard.files.map(\.path)) == Set(expected.keys))
         try await withServer { server in
+            let folder = try await Self.folder(server)
             for (path, bytes) in expected {
-                let answer = try await server.get("/ui/\(path)")
+                let answer = try await server.get("/ui/\(folder)/\(path)")
                 #expect(answer.status == 200 && answer.body == bytes, "\(path)")
-                try Self.checkHeaders(answer, path)
+                try Self.checkHeaders(answer, path, cache: "public, max-age=31536000, immutable")
                 let tag = try #require(answer.headers.first(name: "etag"))
-                let again = try await server.get("/ui/\(path)", headers: [("If-None-Match", tag)])
+                let again = try await server.get("/ui/\(folder)/\(path)", headers: [("If-None-Match", tag)])
                 #expect(again.status == 304 && again.body.isEmpty, "\(path)")
-                let head = try await server.send(.HEAD, "/ui/\(path)")
+                let head = try await server.send(.HEAD, "/ui/\(folder)/\(path)")
                 #expect(head.status == 200 && head.body.isEmpty, "\(path)")
+                // A page of another version gets the file too, but no browser keeps it under that address.
+                let other = try await server.get("/ui/another/\(path)")
+                #expect(other.status == 200 && other.body == bytes, "\(path)")
+                try Self.checkHeaders(other, path)
             }
             for path in ["nothing.js", "core/nothing.js", "core", "..%2fPackage.swift", "index.html"] {
+                #expect(try await server.get("/ui/\(folder)/\(path)").status == 404, "\(path)")
                 #expect(try await server.get("/ui/\(path)").status == 404, "\(path)")
             }
         }
     }
 
-    private static func checkHeaders(_ answer: Answer, _ path: String) throws {
+    /// The folder that the page names for its files.
+    private static func folder(_ server: TestServer) async throws -> String {
+        let page = try await server.get("/ui/").text
+        return String(try #require(page.firstMatch(of: /src="([0-9a-f]+)\/app\.js"/)).1)
+    }
+
+    private static func checkHeaders(_ answer: Answer, _ path: String, cache: String = "no-cache") throws {
         let types = [
             "js": "text/javascript; charset=utf-8", "css": "text/css; charset=utf-8", "svg": "image/svg+xml",
             "html": "text/html; charset=utf-8",
         ]
         let type = types[String(path.split(separator: ".").last ?? "")]
         #expect(answer.headers.first(name: "content-type") == type, "\(path)")
-        #expect(answer.headers["cache-control"] == ["no-cache"], "\(path)")
+        #expect(answer.headers["cache-control"] == [cache], "\(path)")
         #expect(answer.headers.first(name: "x-content-type-options") == "nosniff")
         #expect(answer.headers.first(name: "referrer-policy") == "same-origin")
         let policy = try #require(answer.headers.first(name: "content-security-policy"))
@@ -64,11 +76,12 @@ private func filesOnDisk() throws -> [String: [UInt8]] {
 
     @Test func `the page names all modules, and says what else there is without JavaScript`() async throws {
         try await withServer { server in
-            let page = try await server.get("/ui/")
+            let (page, folder) = (try await server.get("/ui/"), try await Self.folder(server))
             #expect(page.status == 200)
             try Self.checkHeaders(page, "index.html")
             for file in Dashboard.files where file.path.hasSuffix(".js") && file.path.contains("/") {
-                #expect(page.text.contains("<link rel=\"modulepreload\" href=\"\(file.path)\">"), "\(file.path)")
+                let link = "<link rel=\"modulepreload\" fetchpriority=\"low\" href=\"\(folder)/\(file.path)\">"
+                #expect(page.text.contains(link), "\(file.path)")
             }
             #expect(page.text.contains("<noscript>") && page.text.contains("martlet stats"))
             // The policy refuses inline scripts and styles, so the page has none.

@@ -13,8 +13,8 @@ extension Route {
         page("/") { try $0.home($1) },
         page("/ui") { $0.dashboardPage($1) },
         page("/ui/facts.json") { $0.dashboardFacts($1) },
-        page("/ui/{file}") { try $0.dashboardFile($1) },
-        page("/ui/{folder}/{file}") { try $0.dashboardFile($1) },
+        page("/ui/{version}/{file}") { try $0.dashboardFile($1) },
+        page("/ui/{version}/{folder}/{file}") { try $0.dashboardFile($1) },
     ]
 
     private static func page(_ template: String, handler: @escaping Handler) -> Route {
@@ -40,13 +40,17 @@ extension API {
     /// The page; its addresses are relative to a path that ends with a slash.
     func dashboardPage(_ call: Call) -> Reply {
         guard call.path.hasSuffix("/") else { return Self.redirect(to: "ui/") }
-        return Self.served(Dashboard.page, call)
+        return Self.served(Self.page, call)
     }
+
+    /// Names the content of all files: where one of them changes, the page names them by other addresses.
+    private static let version = RequestDigest.of(Dashboard.files.flatMap(\.bytes))
+    private static let page = Dashboard.page(filesIn: version)
 
     func dashboardFile(_ call: Call) throws -> Reply {
         let path = [call.parameters["folder"], call.parameters["file"]].compactMap(\.self).joined(separator: "/")
         guard let file = Dashboard.file(at: path) else { throw HTTPProblem.nothingHere }
-        return Self.served(file, call)
+        return Self.served(file, call, isKept: call.parameters["version"] == Self.version)
     }
 
     /// What no route of the API tells: the version, the verbs that have an effect in each state, and the limits of fields.
@@ -74,18 +78,22 @@ extension API {
         Reply([], type: "", status: .seeOther).with(.location, path)
     }
 
-    private static func served(_ file: DashboardFile, _ call: Call) -> Reply {
-        served(file.bytes, file.type, digest: digests[file.path] ?? RequestDigest.of(file.bytes), call)
+    private static func served(_ file: DashboardFile, _ call: Call, isKept: Bool = false) -> Reply {
+        served(file.bytes, file.type, digest: digests[file.path] ?? RequestDigest.of(file.bytes), call, isKept: isKept)
     }
 
     /// The digests of all files, which never change.
     private static let digests = Dictionary(
-        ([Dashboard.page] + Dashboard.files).map { ($0.path, RequestDigest.of($0.bytes)) }, uniquingKeysWith: { $1 })
+        ([page] + Dashboard.files).map { ($0.path, RequestDigest.of($0.bytes)) }, uniquingKeysWith: { $1 })
 
-    /// Browsers ask each time whether a file has changed, so that all files of a page are of one version.
-    private static func served(_ bytes: [UInt8], _ type: String, digest: String, _ call: Call) -> Reply {
+    /// Browsers keep what never changes at its address, and ask for all else each time.
+    ///
+    /// A page of another version, in the middle of an upgrade, gets this version's file, which nobody keeps at that address.
+    private static func served(
+        _ bytes: [UInt8], _ type: String, digest: String, _ call: Call, isKept: Bool = false
+    ) -> Reply {
         var reply = Reply(bytes, type: type)
-        reply.cacheControl = "no-cache"
+        reply.cacheControl = isKept ? "public, max-age=31536000, immutable" : "no-cache"
         return tagged(reply, digest, call).with(.contentSecurityPolicy, contentPolicy)
             .with(.referrerPolicy, "same-origin").with(.resourcePolicy, "same-origin")
     }

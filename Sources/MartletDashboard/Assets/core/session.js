@@ -6,9 +6,13 @@ export const session = { caller: null, facts: { version: '', states: [], durabil
 
 /** Reads the facts of the program and the caller; a caller without a valid token is none. */
 export async function open() {
+    const [caller] = await Promise.all([get('session'), readFacts()]);
+    session.caller = caller;
+}
+
+async function readFacts() {
     const facts = await fetch('facts.json');
     if (facts.ok) session.facts = await facts.json();
-    session.caller = await get('session');
 }
 
 export async function signIn(token) {
