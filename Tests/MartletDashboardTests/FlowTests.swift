@@ -11,11 +11,11 @@ import Testing
 
 extension Dashboard {
     @Suite(.serialized) struct FlowTests {
-        @Test func `the one failed job among many is found and retried`() async throws {
+        @Test func `the one failed job among a hundred thousand is found and retried`() async throws {
             try await DashboardStack.with { stack in
                 let failed = try await stack.push("send-mail", to: "mail")[0]
                 try await stack.settle(of: "mail", .failedForGood(error: "no such recipient"))
-                try await stack.push("send-mail", to: "mail", payloads: Array(repeating: "{}", count: 20_000))
+                try await stack.push("send-mail", to: "mail", payloads: Array(repeating: "{}", count: 99_999))
                 try await Browser.with { browser in
                     try await browser.open(stack.page("overview"))
                     try await browser.click(button: "1 failed job in mail")
@@ -148,6 +148,7 @@ extension Dashboard {
                     try await browser.run("document.querySelector('dialog [type=submit]').focus()")
                     try await browser.press(Browser.Key.enter)
                     try await eventually("one is queued") { try await stack.queue("q").status()?.jobs[.queued] == 1 }
+                    try await browser.wait("the dialog is closed", "!document.querySelector('dialog')")
                     // Letters that are typed are letters.
                     try await browser.press("/")
                     try await browser.press("g", "q")
@@ -203,6 +204,7 @@ extension Dashboard {
                         "the new queue is listed", within: .seconds(30),
                         "document.querySelectorAll('tbody tr').length === 3")
                     #expect(try await browser.text.contains("The server does not answer.") == false)
+                    try await browser.wait("it is live again", Browser.isLive)
                 }
             }
         }

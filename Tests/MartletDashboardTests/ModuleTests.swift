@@ -48,6 +48,19 @@ extension Dashboard {
             #expect(found.array?[5].string == "{" && found.array?[6].string == "\"")
         }
 
+        @Test func `messages of a stream are read, with and without events`() async throws {
+            let found = try await Self.evaluate(
+                ["listen": "core/listen.js"],
+                #"""
+                const text = 'id: 1~q:2-0.0\nevent: dev.martlet.job.completed\ndata: {"a":": b"}';
+                return [listen.messageOf(text), listen.messageOf(': keep-alive\nid: 7'), listen.messageOf('retry: 2000'),
+                    listen.kindOf('dev.martlet.job.completed'), listen.kindOf('dev.martlet.queue.paused')];
+                """#)
+            #expect(found.array?[0]["id"].string == "1~q:2-0.0" && found.array?[0]["data"].string == #"{"a":": b"}"#)
+            #expect(found.array?[1].line == #"{"id":"7"}"# && found.array?[2].line == #"{"retry":"2000"}"#)
+            #expect(found.array?[3].string == "completed" && found.array?[4].string == "queue.paused")
+        }
+
         @Test func `numbers and foreign text are written for people`() async throws {
             let found = try await Self.evaluate(
                 ["format": "core/format.js"],

@@ -19,7 +19,8 @@ extension Dashboard {
             [
                 ("overview", "Needs attention"), ("jobs", "Jobs"), ("jobs?state=failed", "no such recipient"),
                 ("jobs/mail/\(job)", "no such recipient"), ("queues", "Queues"), ("queues/mail", "Settings"),
-                ("queues/paused", "database upgrade"), ("downloads", "Add downloads"), ("workers", "Workers"),
+                ("queues/paused", "database upgrade"), ("downloads", "Add downloads"), ("events", "as they happen"),
+                ("workers", "Workers"),
                 ("system", "Checks"), ("nowhere", "There is nothing at this address."),
             ]
         }

@@ -6,22 +6,27 @@ import { duration } from './core/format.js';
 import { handleKey, setKeys } from './core/keys.js';
 import { Live } from './core/live.js';
 import { go, here, link, match } from './core/router.js';
-import { open, session } from './core/session.js';
+import { can, open, session } from './core/session.js';
 import { cycle, setting } from './core/settings.js';
+import { Stream } from './core/stream.js';
 import { say } from './parts/announce.js';
 import { showKeys } from './parts/help.js';
 import { screens } from './screens/all.js';
 import { login } from './screens/login.js';
 
 const root = document.getElementById('app');
-const live = new Live(() => { context.screen?.changed?.(context); draw(); });
+const stream = new Stream((change) => { if (!change || concerns(change)) live.nudge(); }, draw);
+const live = new Live(() => { context.screen?.changed?.(context); draw(); }, () => stream.isOpen);
+const concerns = (change) => context.screen?.hears?.(context, change) ?? true;
 const context = {
     get data() { return live.data; },
     get errors() { return live.errors; },
+    get isPaused() { return live.isPaused; },
     redraw: draw,
     refresh: () => live.refresh(),
+    toggle: () => live.toggle(),
     setQuery: (changes) => go(link(here().path, { ...here().query, ...changes })),
-    signedOut: () => { session.caller = null; live.stop(); draw(); },
+    signedOut: () => { session.caller = null; show(); },
 };
 let failure = null;
 let isMenuOpen = false;
@@ -50,10 +55,13 @@ async function begin() {
 function show() {
     const { path, query } = here();
     if (!path.length) return go(link(['overview']), true);
+    context.screen?.close?.(context);
+    context.state = null;
     const found = screens.map((screen) => ({ screen, params: match(screen.path, path) })).find((entry) => entry.params);
     Object.assign(context, { screen: found?.screen, params: found?.params, query, path });
     isMenuOpen = false;
     const isSame = path.join('/') === shown;
+    if (session.caller && can('read', 'operate')) stream.start(); else stream.stop();
     if (found && session.caller) {
         context.state = found.screen.open(context);
         const { page: _, ...rest } = live.data;
@@ -86,8 +94,8 @@ function page() {
     document.title = `${screen ? screen.title(context) : 'Nothing here'} · Martlet`;
     return [
         h('a', { class: 'skip', href: '#main', onclick: skip }, 'Skip to the content'),
-        h('div', { class: `frame ${live.lostAt ? 'lost' : ''}` }, side(),
-            h('main', { id: 'main', tabindex: -1, 'aria-busy': live.at || live.lostAt ? null : 'true' },
+        h('div', { class: `frame ${live.isLost ? 'lost' : ''}` }, side(),
+            h('main', { id: 'main', tabindex: -1, 'aria-busy': live.at || live.isLost ? null : 'true' },
                 connection(),
                 h('div', { key: context.path.join('/'), class: 'screen' },
                     content(screen)))),
@@ -140,17 +148,18 @@ function side() {
 }
 
 function pulse() {
-    const text = live.isPaused ? 'Paused' : live.lostAt ? 'Not connected' : 'Live';
+    const [text, hint] = live.isPaused ? ['Paused', ''] : live.isLost ? ['Not connected', '']
+        : stream.isOpen ? ['Live', ': the server tells what changes'] : ['Every 2 s', ': the page asks again and again'];
     return h('button', {
-        type: 'button', class: `pulse ${live.isPaused ? 'paused' : live.lostAt ? 'bad' : ''}`,
-        onclick: () => live.toggle(), 'aria-pressed': String(live.isPaused), title: 'Stop or continue updating (r)',
+        type: 'button', class: `pulse ${live.isPaused ? 'paused' : live.isLost ? 'bad' : ''}`,
+        onclick: () => live.toggle(), 'aria-pressed': String(live.isPaused), title: `Stop or continue updating (r)${hint}`,
     }, h('span', { class: 'dot', 'aria-hidden': 'true' }), text);
 }
 
 // The age of what is shown, whenever it is not new.
 function connection() {
     const age = live.at ? `What you see is ${duration(Math.floor((Date.now() - live.at) / 1000))} old.` : '';
-    if (live.lostAt) {
+    if (live.isLost) {
         const retry = live.retryAt ? ` Asking again in ${duration(Math.max(0, Math.ceil((live.retryAt - Date.now()) / 1000)))}.` : '';
         return h('p', { class: 'connection bad' },
             h('strong', { role: 'alert' }, live.lostWhy), ' ', h('span', null, age + retry));

@@ -62,6 +62,21 @@ struct Browser: Sendable {
     /// Opens an address.
     func open(_ url: String) async throws { try await send(.POST, "/url", .object(["url": .string(url)])) }
 
+    /// The window that commands are for.
+    var window: String { get async throws { try await send(.GET, "/window").string ?? "" } }
+
+    /// Opens another window; commands are for it from now on.
+    func openWindow() async throws {
+        let made = try await send(.POST, "/window/new", .object(["type": "window"]))
+        try await show(try #require(made["handle"].string))
+    }
+
+    /// Sends commands to a window from now on.
+    func show(_ window: String) async throws { try await send(.POST, "/window", .object(["handle": .string(window)])) }
+
+    /// Closes the window that commands are for.
+    func closeWindow() async throws { try await send(.DELETE, "/window") }
+
     /// Runs the body of a function in the page; answers what it returns, also once a promise is kept.
     @discardableResult
     func run(_ script: String, _ arguments: JSONValue...) async throws -> JSONValue {

@@ -133,6 +133,15 @@ final class DashboardStack: Sendable {
         }
     }
 
+    /// How many streams of events are open.
+    func listeners() async throws -> Int {
+        let answer = try await HTTPClient.shared.execute(
+            HTTPClientRequest(url: base + "/metrics"), timeout: .seconds(10))
+        let text = String(buffer: try await answer.body.collect(upTo: 4 << 20))
+        let line = text.split(separator: "\n").first { $0.hasPrefix("martlet_event_subscribers ") }
+        return line.flatMap { Int($0.split(separator: " ")[1]) } ?? 0
+    }
+
     private func audit() async throws {
         for name in try await store.queueNames() {
             let report = try await store.queue(name).audit()

@@ -52,13 +52,14 @@ enum PrefixProxy {
         onward.headers.remove(name: "content-length")
         let body = try await request.body.collect(upTo: 16 << 20)
         if body.readableBytes > 0 { onward.body = .bytes(body) }
-        let answer = try await client.execute(onward, timeout: .seconds(20))
+        let answer = try await client.execute(onward, timeout: .minutes(5))
         var headers = HTTPFields()
         for (name, value) in answer.headers where name.lowercased() != "content-length" {
             if let name = HTTPField.Name(name) { headers.append(HTTPField(name: name, value: value)) }
         }
-        let bytes = try await answer.body.collect(upTo: 16 << 20)
+        // A stream of events has no end.
         return Response(
-            status: .init(code: Int(answer.status.code)), headers: headers, body: ResponseBody(byteBuffer: bytes))
+            status: .init(code: Int(answer.status.code)), headers: headers,
+            body: ResponseBody(asyncSequence: answer.body))
     }
 }

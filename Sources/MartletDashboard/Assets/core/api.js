@@ -25,14 +25,12 @@ export const whenSignedOut = (handler) => { onSignedOut = handler; };
 export const address = (path) => new URL(path, base).href;
 
 /** Sends a request; `query` leaves out empty values. Answers the text and what it means. */
-export async function request(method, path, { query = {}, body, signal } = {}) {
-    const url = new URL(path, base);
-    for (const [name, value] of Object.entries(query)) if (value) url.searchParams.set(name, value);
+export async function request(method, path, { query, body, signal } = {}) {
     const limit = AbortSignal.timeout(timeLimit);
     let response;
     let text;
     try {
-        response = await fetch(url, {
+        response = await fetch(target(path, query), {
             method,
             headers: body === undefined ? {} : { 'Content-Type': 'application/json' },
             body: body === undefined ? undefined : JSON.stringify(body),
@@ -41,13 +39,37 @@ export async function request(method, path, { query = {}, body, signal } = {}) {
         text = await response.text();
     } catch (error) {
         if (signal?.aborted) throw error;
-        throw new Problem(0, { code: 'unreachable', detail: 'The server does not answer.' });
+        throw unreachable();
     }
     noteTime(response.headers.get('Date'));
     const value = parsed(text);
     if (response.ok) return { text, value };
-    if (response.status === 401) onSignedOut();
-    throw new Problem(response.status, value ?? {});
+    throw refusal(response.status, value);
+}
+
+/** Opens a response that has no end of its own. */
+export async function open(path, query, signal) {
+    let response;
+    try {
+        response = await fetch(target(path, query), { signal, cache: 'no-store' });
+    } catch {
+        throw unreachable();
+    }
+    if (response.ok) return response;
+    throw refusal(response.status, parsed(await response.text().catch(() => '')));
+}
+
+function target(path, query = {}) {
+    const url = new URL(path, base);
+    for (const [name, value] of Object.entries(query)) if (value) url.searchParams.set(name, value);
+    return url;
+}
+
+const unreachable = () => new Problem(0, { code: 'unreachable', detail: 'The server does not answer.' });
+
+function refusal(status, body) {
+    if (status === 401) onSignedOut();
+    return new Problem(status, body ?? {});
 }
 
 function parsed(text) {

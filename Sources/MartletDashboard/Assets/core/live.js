@@ -1,27 +1,31 @@
-// Keeps the numbers of a screen current. The only place that knows how: today by asking again, one round at a time.
+// Keeps the numbers of a screen current: asks when an event says that they have changed, and every few seconds besides,
+// because ages and memory change without events.
 
+// Between two rounds in milliseconds: while events are heard, and while there are none.
+const calm = 5000;
 const pace = 2000;
 const slowest = 30_000;
+// The least time between two rounds, and how many times as long as the last one took.
+const least = 400;
+const share = 2;
 
 /** What is shown, how old it is, and whether more will come. */
 export class Live {
-    /** Calls `changed` after each round and each change of state. */
-    constructor(changed) {
-        this.changed = changed;
-        this.isPaused = false;
-        this.stop = () => {};
+    /** Calls `changed` after each round and each change of state; `hears()` says whether events tell of changes. */
+    constructor(changed, hears) {
+        Object.assign(this, { changed, hears, isPaused: false, stop: () => {} });
         document.addEventListener('visibilitychange', () => { if (!document.hidden) this.refresh(); });
         this.clear();
     }
 
     clear(kept = {}) {
-        this.data = kept;
-        this.errors = {};
-        this.at = null;
-        this.lostAt = null;
-        this.retryAt = null;
-        this.failures = 0;
+        Object.assign(this, { data: kept, errors: {}, at: null, lostWhy: null, retryAt: null, failures: 0, begun: 0, took: 0 });
+        clearTimeout(this.nudging);
+        this.nudging = null;
     }
+
+    /** Whether the last answers are missing. */
+    get isLost() { return this.failures > 0; }
 
     /**
      * Follows what `load(signal)` answers: an object of promises. Ends what was followed before; `kept` is what is shown
@@ -45,9 +49,11 @@ export class Live {
 
     async round(load, signal) {
         this.isAsked = false;
+        this.begun = performance.now();
         const parts = Object.entries(load(signal));
         const results = await Promise.allSettled(parts.map(([, promise]) => promise));
         if (signal.aborted) return;
+        this.took = performance.now() - this.begun;
         const lost = results.find((result) => isLoss(result.reason));
         for (const [index, [name]] of parts.entries()) {
             const { status, value, reason } = results[index];
@@ -55,26 +61,14 @@ export class Live {
             // While the server is away the last numbers stay, and their age is shown.
             if (!isLoss(reason)) this.errors[name] = reason;
         }
-        if (lost) this.noteLoss(lost.reason);
-        else this.noteSuccess();
+        if (lost) Object.assign(this, { failures: this.failures + 1, lostWhy: lost.reason.message });
+        else Object.assign(this, { failures: 0, lostWhy: null, retryAt: null, at: Date.now() });
         this.changed();
     }
 
-    noteSuccess() {
-        this.at = Date.now();
-        this.lostAt = this.retryAt = this.lostWhy = null;
-        this.failures = 0;
-    }
-
-    noteLoss(error) {
-        this.lostAt ??= Date.now();
-        this.lostWhy = error.message;
-        this.failures += 1;
-    }
-
     rest() {
-        const wait = this.failures ? Math.min(pace * 2 ** (this.failures - 1), slowest) : pace;
-        this.retryAt = this.failures ? Date.now() + wait : null;
+        const wait = this.isLost ? Math.min(pace * 2 ** (this.failures - 1), slowest) : this.hears() ? calm : pace;
+        this.retryAt = this.isLost ? Date.now() + wait : null;
         return new Promise((resolve) => {
             const timer = setTimeout(resolve, wait);
             this.wake = () => { clearTimeout(timer); resolve(); };
@@ -85,6 +79,16 @@ export class Live {
     refresh() {
         this.isAsked = this.isStale = true;
         this.wake?.();
+    }
+
+    /** Asks soon, once for all that changes until then; a slow server is asked less often. */
+    nudge() {
+        if (this.nudging || this.isPaused || document.hidden) return;
+        const due = this.begun + Math.max(least, this.took * share);
+        this.nudging = setTimeout(() => {
+            this.nudging = null;
+            if (!this.isPaused) this.refresh();
+        }, Math.max(0, due - performance.now()));
     }
 
     /** Stops and continues following. */

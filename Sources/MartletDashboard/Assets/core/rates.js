@@ -1,13 +1,13 @@
 // Rates from counters: the totals of the last minutes, as this page has seen them.
 
-const kept = 150;
+const kept = 300;
 const window = 10_000;
 let samples = [];
 
 /** Notes the totals of queues, as `GET /queues` answers them. */
 export function noteTotals(queues) {
     const at = performance.now();
-    if (samples.length && at - samples.at(-1).at < 500) return;
+    if (samples.length && at - samples.at(-1).at < 1000) return;
     samples.push({ at, totals: new Map(queues.map((queue) => [queue.name, queue.totals])) });
     if (samples.length > kept) samples = samples.slice(-kept);
 }

@@ -33,13 +33,19 @@ export function obstacle(verb, job) {
 
 const list = (words) => words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} or ${words.at(-1)}`;
 
-/** Whether a verb has an effect on any of the jobs. */
-export const appliesToAny = (verb, jobs) => jobs.some((job) => obstacle(verb, job) === null);
+/** Why a verb has no effect on any of the jobs now; null when it has one. */
+function obstacleToAll(verb, jobs) {
+    if (jobs.some((job) => obstacle(verb, job) === null)) return null;
+    return jobs.length === 1 ? obstacle(verb, jobs[0]) : needs('operate', 'change jobs') ?? `None of these jobs can be ${verb.can} now.`;
+}
 
-/** Buttons for what can be done to the jobs, each with its preview; `done` is called afterwards. */
-export const actionButtons = (jobs, done) =>
-    verbs.filter((verb) => appliesToAny(verb, jobs)).map((verb) =>
-        button(verb.label, { key: verb.key, danger: verb.danger, run: () => offer(verb, jobs, done) }));
+/**
+ * Buttons for all that can be done to jobs, each with its preview; `done` is called afterwards. Those without effect are
+ * disabled and not left out, because a button must not move while somebody aims at it.
+ */
+export const actionButtons = (jobs, done) => verbs.map((verb) => button(verb.label, {
+    key: verb.key, danger: verb.danger, reason: obstacleToAll(verb, jobs), run: () => offer(verb, jobs, done),
+}));
 
 /** The keys of all verbs, for the jobs that `target()` names. */
 export const actionKeys = (target, done) => ({
@@ -49,8 +55,8 @@ export const actionKeys = (target, done) => ({
         run: () => {
             const jobs = target();
             if (!jobs.length) return say('Select a job first: j and k move, x selects.', 'bad');
-            if (appliesToAny(verb, jobs)) return offer(verb, jobs, done);
-            say(jobs.length > 1 ? `None of these jobs can be ${verb.can} now.` : obstacle(verb, jobs[0]), 'bad');
+            const reason = obstacleToAll(verb, jobs);
+            if (reason) say(reason, 'bad'); else offer(verb, jobs, done);
         },
     })),
 });

@@ -37,6 +37,11 @@ export const facts = (...rows) =>
 export const section = (title, properties, ...children) =>
     h('section', { ...properties, class: `part ${properties?.class ?? ''}` }, h('h2', null, title), children);
 
+/** A number with its name that leads to what it counts. */
+export const tile = (name, value, href, { note, kind = '' } = {}) =>
+    h('a', { key: name, class: `tile ${kind}`, href },
+        h('span', { class: 'name' }, name), h('span', { class: 'value' }, value), note !== undefined && h('span', { class: 'note' }, note));
+
 /** What stands where nothing is. */
 export const empty = (text, ...more) => h('p', { class: 'empty' }, text, more);
 

@@ -3,15 +3,13 @@
 import { post, put } from '../core/api.js';
 import { plural, visible } from '../core/format.js';
 import { needs, session } from '../core/session.js';
+import { verbs as jobVerbs } from '../parts/actions.js';
 import { say } from '../parts/announce.js';
 import { confirm } from '../parts/dialog.js';
 import { addDownloads } from './add-downloads.js';
 
-/** The verbs of downloads. */
-export const verbs = [
-    { verb: 'pause', label: 'Pause', key: 'Shift+p' }, { verb: 'resume', label: 'Resume', key: 'Shift+u' },
-    { verb: 'retry', label: 'Retry', key: 'Shift+r' }, { verb: 'cancel', label: 'Cancel', key: 'Shift+c', danger: true },
-];
+/** The verbs of jobs that downloads have too. */
+export const verbs = jobVerbs.filter(({ verb }) => ['retry', 'pause', 'resume', 'cancel'].includes(verb));
 
 /** Whether a verb has an effect on a download now. */
 export const allows = (item, verb) => session.facts.states.some((facts) =>

@@ -18,6 +18,7 @@ export default {
         page: get('downloads', { status, cursor, limit: 50 }, signal), status: get('downloads/status', {}, signal),
     }),
     open: (context) => ({ table: downloadTable(context) }),
+    hears: (context, { queue }) => queue === 'downloads',
     keys: (context) => [context.state.table.keys, downloadKeys(context)],
     view: (context) => {
         const { page, status } = context.data;
@@ -62,16 +63,19 @@ function facets({ query }, status) {
 function list(context, page) {
     const { table } = context.state;
     const nothing = context.query.status ? 'No download fits.' : 'There is no download yet. Add downloads by pasting their addresses.';
-    const possible = verbs.filter((verb) => table.chosen.some((item) => allows(item, verb.verb)));
     return [
         page.downloads.length || table.rows.length ? table.view(page.downloads) : empty(nothing),
         page.next_cursor && h('footer', { class: 'pages' }, h('button', {
             type: 'button', onclick: () => context.setQuery({ cursor: page.next_cursor }),
         }, 'Next page')),
-        table.bar('download', possible.map((verb) =>
-            button(verb.label, { key: verb.key, danger: verb.danger, run: () => act(context, verb, table.chosen) }))),
+        table.bar('download', verbs.map((verb) => button(verb.label, {
+            key: verb.key, danger: verb.danger, reason: obstacle(verb, table.chosen), run: () => act(context, verb, table.chosen),
+        }))),
     ];
 }
+
+const obstacle = (verb, items) => needs('operate', 'steer downloads')
+    ?? (items.some((item) => allows(item, verb.verb)) ? null : `None of these downloads can be ${verb.can} now.`);
 
 const downloadTable = (context) => new Table({
     caption: 'Downloads in the order in which they run', key: (item) => item.id, name: (item) => item.filename,

@@ -6,7 +6,7 @@ import { bytes, count, duration, visible } from '../core/format.js';
 import { indented, members } from '../core/json.js';
 import { link } from '../core/router.js';
 import { when } from '../core/time.js';
-import { actionKeys, obstacle, offer, verbs } from '../parts/actions.js';
+import { actionButtons, actionKeys } from '../parts/actions.js';
 import { asking, badge, button, code, copy, facts, foreign, section } from '../parts/pieces.js';
 import { crew, pauseReason, progress, queueLink } from '../parts/shown.js';
 import { next, timeline } from './story.js';
@@ -24,6 +24,7 @@ export default {
         queue: get(`v1/queues/${part(queue)}`, {}, signal), workers: get('v1/workers', {}, signal),
     }),
     open: () => ({}),
+    hears: ({ params }, { queue, job }) => queue === params.queue && (!job || job === params.id),
     keys: (context) => [actionKeys(() => (context.data.job ? [context.data.job.value] : []), context.refresh)],
     view: (context) => {
         const { job, queue, workers } = context.data;
@@ -66,10 +67,7 @@ const running = ({ completed, total, percent, rate }, show) => h('p', { class: '
 
 // What cannot be done now stays visible, with the reason.
 function actions(context, job) {
-    return h('div', { class: 'buttons verbs', role: 'toolbar', 'aria-label': 'Actions' }, verbs.map((verb) =>
-        button(verb.label, {
-            reason: obstacle(verb, job), key: verb.key, danger: verb.danger, run: () => offer(verb, [job], context.refresh),
-        })));
+    return h('div', { class: 'buttons verbs', role: 'toolbar', 'aria-label': 'Actions' }, actionButtons([job], context.refresh));
 }
 
 function text(title, json) {
@@ -77,13 +75,9 @@ function text(title, json) {
     const pretty = json.length > longest ? json.slice(0, longest) : indented(json);
     const size = bytes(json.length) + (json.length > longest ? ', the beginning of it' : '');
     return section([title, ' ', h('span', { class: 'size' }, size)], { key: title },
-        code(visibleJSON(pretty), title.toLowerCase()),
+        code(visible(pretty), title.toLowerCase()),
         json.length > longest && h('button', { type: 'button', onclick: () => copy(json) }, 'Copy all of it'));
 }
-
-// JSON may hold marks that turn text around; as escapes they mean the same and can be seen.
-const visibleJSON = (json) => json.replace(/[\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g,
-    (mark) => '\\u' + mark.charCodeAt(0).toString(16).padStart(4, '0'));
 
 const details = (job, texts) => section('Details', {}, facts(
     ['Queue', queueLink(job.queue)],

@@ -7,7 +7,8 @@ import { go, link } from '../core/router.js';
 import { statesOf } from '../core/session.js';
 import { say } from '../parts/announce.js';
 import { actionButtons, actionKeys } from '../parts/actions.js';
-import { asking, badge, empty, foreign } from '../parts/pieces.js';
+import { chips, cursorChip, field } from '../parts/filter.js';
+import { asking, badge, empty } from '../parts/pieces.js';
 import { attempts, jobLink, moment, queueLink, remark } from '../parts/shown.js';
 import { Table } from '../parts/table.js';
 
@@ -23,6 +24,7 @@ export default {
         queues: get('v1/queues', {}, signal),
     }),
     open: (context) => ({ table: jobTable(context), search: '' }),
+    hears: ({ query }, { queue }) => !query.queue || queue === query.queue,
     keys: (context) => [
         context.state.table.keys,
         { title: 'Pages', keys: [
@@ -74,46 +76,21 @@ function facets({ query }, queues) {
         Object.keys(queues[0]?.jobs ?? {}).map((index) => facet(index, statesOf(index), sum(index))));
 }
 
-function filterBar(context, queues) {
-    const { query, state } = context;
-    return h('form', {
-        class: 'filter', role: 'search',
-        onsubmit: (event) => { event.preventDefault(); applySearch(context, queues); },
-    },
-    h('input', {
-        id: 'search', type: 'search', value: state.search, 'aria-label': 'Filter, or a job id', autocomplete: 'off', spellcheck: 'false',
-        placeholder: 'queue:mail type:send-mail state:failed, or a job id', oninput: (event) => { state.search = event.target.value; },
+const filterBar = (context, queues) => h('div', { class: 'filter', role: 'search' },
+    field(context, {
+        names: filters, label: 'Filter, or a job id', placeholder: 'queue:mail type:send-mail state:failed, or a job id',
+        plain: openJob,
     }),
     h('label', { class: 'hidden', for: 'queue-filter' }, 'Queue'),
     h('select', {
-        id: 'queue-filter', value: query.queue ?? '',
+        id: 'queue-filter', value: context.query.queue ?? '',
         onchange: (event) => context.setQuery({ queue: event.target.value, cursor: null }),
     },
         h('option', { value: '' }, 'All queues'),
-        queues.map((queue) => h('option', { key: queue.name, value: queue.name, selected: queue.name === query.queue }, queue.name))),
-    filters.filter((name) => query[name]).map((name) =>
-        chip(name, `Remove the filter ${name} ${query[name]}`, [`${name}:`, foreign(query[name])],
-            () => context.setQuery({ [name]: null, cursor: null }))),
-    query.cursor && chip('cursor', 'Go to the first page', 'not the first page', () => context.setQuery({ cursor: null })));
-}
-
-const chip = (key, label, text, remove) =>
-    h('button', { key, type: 'button', class: 'chip', 'aria-label': label, onclick: remove }, text,
-        h('span', { 'aria-hidden': 'true' }, ' ✕'));
-
-// `name:value` is a filter, a single other word is a job's id.
-async function applySearch(context, queues) {
-    const words = context.state.search.trim().split(/\s+/).filter(Boolean);
-    const found = { cursor: null };
-    for (const word of words) {
-        const [name, value] = [word.slice(0, word.indexOf(':')), word.slice(word.indexOf(':') + 1)];
-        if (filters.includes(name)) found[name] = value;
-        else if (words.length === 1) return openJob(word, queues);
-        else return say(`${word} is no filter. Filters are ${filters.map((filter) => filter + ':').join(', ')}.`, 'bad');
-    }
-    context.state.search = '';
-    context.setQuery(found);
-}
+        queues.map((queue) => h('option', {
+            key: queue.name, value: queue.name, selected: queue.name === context.query.queue,
+        }, queue.name))),
+    chips(context, filters), cursorChip(context));
 
 async function openJob(id) {
     try {

@@ -8,7 +8,7 @@ import { link } from '../core/router.js';
 import { needs } from '../core/session.js';
 import { rates } from '../parts/chart.js';
 import { confirm } from '../parts/dialog.js';
-import { asking, badge, button, empty, section } from '../parts/pieces.js';
+import { asking, badge, button, empty, section, tile } from '../parts/pieces.js';
 import { say } from '../parts/announce.js';
 import { pauseQueue } from './pausing.js';
 import { attention } from './attention.js';
@@ -20,16 +20,15 @@ export default {
     title: () => 'Overview',
     load: (context, signal) => ({
         queues: get('v1/queues', {}, signal), workers: get('v1/workers', {}, signal), system: get('v1/system', {}, signal),
-        stats: get('v1/stats', {}, signal),
     }),
     open: (context) => ({ table: queueTable(context) }),
     changed: (context) => { if (context.data.queues) noteTotals(context.data.queues.queues); },
     keys: (context) => [context.state.table.keys],
     view: (context) => {
-        const { queues, stats } = context.data;
+        const { queues } = context.data;
         if (!queues) return asking();
         return [
-            header(context, stats),
+            header(context, queues.queues),
             h('div', { class: 'strip' }, strip(context)),
             rates(),
             attentionList(context),
@@ -38,8 +37,9 @@ export default {
     },
 };
 
-function header(context, stats) {
-    const isPaused = stats?.paused_all;
+// The pause of all queues stands in each of them.
+function header(context, queues) {
+    const isPaused = queues[0]?.pause_all;
     const reason = needs('operate', 'pause queues');
     return h('header', { class: 'head' }, h('h1', null, 'Overview'),
         isPaused && badge('paused', 'all queues are paused'),
@@ -52,27 +52,27 @@ const resumeAll = (context) => confirm(
     'Resume all queues', 'Workers claim jobs again. A queue that was paused by itself stays paused.', 'Resume',
     async () => { await post('v1/resume', {}); say('Queues are no longer paused together.'); context.refresh(); });
 
-function strip({ data: { system, workers, stats, queues }, errors }) {
+function strip({ data: { system, workers, queues: { queues, damaged } }, errors }) {
     const redis = system?.redis;
     const live = workers?.workers.filter((worker) => worker.alive) ?? [];
     const entries = live.flatMap((worker) => worker.queues.map((entry) => entry.info));
-    const sum = (field) => entries.reduce((total, info) => total + (info?.[field] ?? 0), 0);
+    const slots = (field) => entries.reduce((total, info) => total + (info?.[field] ?? 0), 0);
+    const jobs = (index) => queues.reduce((total, queue) => total + queue.jobs[index], 0);
+    const oldest = Math.max(0, ...queues.map((queue) => queue.oldest_wait_seconds));
     const { used_memory_bytes: used, memory_limit_bytes: limit } = redis ?? {};
     const memory = limit ? `${percent(used, limit)} % of ${bytes(limit)}` : redis ? 'no limit is set' : '';
+    const version = redis ? `version ${redis.version ?? 'unknown'}` : errors.system ? 'not told' : '';
+    const jobsIn = (state) => link(['jobs'], { state });
     return [
-        tile('Redis', duration(redis?.latency_seconds), redis ? `version ${redis.version ?? 'unknown'}` : errors.system ? 'not told' : '', link(['system'])),
-        tile('Memory', bytes(used), memory, link(['system'])),
-        tile('Workers', count(live.length), `${count(sum('busy'))} of ${count(sum('slots'))} slots busy`, link(['workers'])),
-        tile('Running', count(stats?.jobs.active), 'jobs', link(['jobs'], { state: 'active' })),
-        tile('Waiting', count(stats?.jobs.queued), `oldest ${duration(stats?.oldest_wait_seconds)}`, link(['jobs'], { state: 'queued' })),
-        tile('Failed', count(stats?.jobs.failed), 'jobs', link(['jobs'], { state: 'failed' }), stats?.jobs.failed ? 'bad' : ''),
-        queues.damaged && tile('Damaged', count(queues.damaged.length), 'queues', link(['system']), 'bad'),
+        tile('Redis', duration(redis?.latency_seconds), link(['system']), { note: version }),
+        tile('Memory', bytes(used), link(['system']), { note: memory }),
+        tile('Workers', count(live.length), link(['workers']), { note: `${count(slots('busy'))} of ${count(slots('slots'))} slots busy` }),
+        tile('Running', count(jobs('active')), jobsIn('active'), { note: 'jobs' }),
+        tile('Waiting', count(jobs('queued')), jobsIn('queued'), { note: `oldest ${duration(oldest)}` }),
+        tile('Failed', count(jobs('failed')), jobsIn('failed'), { note: 'jobs', kind: jobs('failed') ? 'bad' : '' }),
+        damaged && tile('Damaged', count(damaged.length), link(['system']), { note: 'queues', kind: 'bad' }),
     ];
 }
-
-const tile = (name, value, note, href, kind = '') =>
-    h('a', { key: name, class: `tile ${kind}`, href },
-        h('span', { class: 'name' }, name), h('span', { class: 'value' }, value), h('span', { class: 'note' }, note));
 
 function attentionList({ data }) {
     const found = attention({

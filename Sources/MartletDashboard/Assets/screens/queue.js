@@ -10,7 +10,7 @@ import { deleteQueue } from '../parts/actions.js';
 import { say } from '../parts/announce.js';
 import { rates } from '../parts/chart.js';
 import { ask, buttons, confirm, form } from '../parts/dialog.js';
-import { asking, button, facts, foreign, section } from '../parts/pieces.js';
+import { asking, button, facts, foreign, section, tile } from '../parts/pieces.js';
 import { crew, pauseReason, queueState } from '../parts/shown.js';
 import { togglePause } from './pausing.js';
 import { changeOf, settingFields } from './settings-form.js';
@@ -22,6 +22,7 @@ export default {
         queue: get(`v1/queues/${part(params.queue)}`, {}, signal), workers: get('v1/workers', {}, signal),
     }),
     open: () => ({}),
+    hears: ({ params }, { queue }) => queue === params.queue,
     changed: (context) => { if (context.data.queue) noteTotals([context.data.queue]); },
     keys: (context) => [{
         title: 'Actions', keys: [{ key: 'Shift+p', label: 'Pause the queue, or resume it', run: () => toggle(context) }],
@@ -66,10 +67,8 @@ const names = { active: 'Running', queued: 'Waiting' };
 const nameOf = (index) => names[index] ?? index[0].toUpperCase() + index.slice(1);
 
 const counts = (queue) => h('div', { class: 'strip' }, Object.entries(queue.jobs).map(([index, value]) =>
-    h('a', {
-        key: index, class: `tile ${index === 'failed' && value ? 'bad' : ''}`,
-        href: link(['jobs'], { queue: queue.name, state: statesOf(index) }),
-    }, h('span', { class: 'name' }, nameOf(index)), h('span', { class: 'value' }, count(value)))));
+    tile(nameOf(index), count(value), link(['jobs'], { queue: queue.name, state: statesOf(index) }),
+        { kind: index === 'failed' && value ? 'bad' : '' })));
 
 function state(queue, { workers, busy, slots }) {
     const speed = rateOf('completed', queue.name);

@@ -12,6 +12,7 @@ export default {
     title: () => 'System',
     load: (context, signal) => ({ system: get('v1/system', {}, signal), queues: get('v1/queues', {}, signal) }),
     open: () => ({}),
+    hears: () => false,
     keys: () => [],
     view: (context) => {
         const { system, queues } = context.data;

@@ -15,6 +15,8 @@ export default {
     title: () => 'Workers',
     load: (context, signal) => ({ workers: get('v1/workers', {}, signal), queues: get('v1/queues', {}, signal) }),
     open: (context) => ({ table: workerTable(context) }),
+    // Heartbeats are no events.
+    hears: () => false,
     keys: (context) => [context.state.table.keys],
     view: (context) => {
         const { workers, queues } = context.data;
@@ -58,7 +60,7 @@ const workerTable = (context) => new Table({
 });
 
 const host = (worker) => [
-    foreign(infoOf(worker).host ?? worker.id),
+    foreign(infoOf(worker).host || short(worker.id, 20)),
     h('span', { class: 'type', title: worker.id }, infoOf(worker).pid ? `process ${infoOf(worker).pid}` : short(worker.id, 20)),
 ];
 

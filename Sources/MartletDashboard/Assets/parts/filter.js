@@ -1,0 +1,38 @@
+// Filters of a list: a field for `name:value`, and what is in force, each with a way to remove it. They are in the address.
+
+import { h } from '../core/dom.js';
+import { foreign } from './pieces.js';
+import { say } from './announce.js';
+
+const chip = (key, label, text, remove) =>
+    h('button', { key, type: 'button', class: 'chip', 'aria-label': label, onclick: remove }, text,
+        h('span', { 'aria-hidden': 'true' }, ' ✕'));
+
+/** The filters of `names` that are in force. */
+export const chips = (context, names) => names.filter((name) => context.query[name]).map((name) =>
+    chip(name, `Remove the filter ${name} ${context.query[name]}`, [`${name}:`, foreign(context.query[name])],
+        () => context.setQuery({ [name]: null, cursor: null })));
+
+/** A way back from a later page. */
+export const cursorChip = (context) => context.query.cursor &&
+    chip('cursor', 'Go to the first page', 'not the first page', () => context.setQuery({ cursor: null }));
+
+/** The field; `plain` is called with a text that is one word and no filter. Its text is kept in the screen's state. */
+export const field = (context, { names, label, placeholder, plain }) => h('input', {
+    id: 'search', type: 'search', value: context.state.search, 'aria-label': label, autocomplete: 'off', spellcheck: 'false',
+    placeholder, oninput: (event) => { context.state.search = event.target.value; },
+    onkeydown: (event) => { if (event.key === 'Enter') { event.preventDefault(); apply(context, names, plain); } },
+});
+
+function apply(context, names, plain) {
+    const words = context.state.search.trim().split(/\s+/).filter(Boolean);
+    const found = { cursor: null };
+    for (const word of words) {
+        const [name, value] = [word.slice(0, word.indexOf(':')), word.slice(word.indexOf(':') + 1)];
+        if (names.includes(name)) found[name] = value;
+        else if (words.length === 1 && plain) return plain(word);
+        else return say(`${word} is no filter. Filters are ${names.map((name) => name + ':').join(', ')}.`, 'bad');
+    }
+    context.state.search = '';
+    context.setQuery(found);
+}
