@@ -70,6 +70,7 @@ package enum Dashboard {
         DashboardFile("parts/dialog.js", PackageResources.dialog_js),
         DashboardFile("parts/filter.js", PackageResources.filter_js),
         DashboardFile("parts/help.js", PackageResources.help_js),
+        DashboardFile("parts/matching.js", PackageResources.matching_js),
         DashboardFile("parts/pieces.js", PackageResources.pieces_js),
         DashboardFile("parts/rows.js", PackageResources.rows_js),
         DashboardFile("parts/shown.js", PackageResources.shown_js),

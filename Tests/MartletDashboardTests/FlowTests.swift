@@ -56,6 +56,26 @@ extension Dashboard {
             }
         }
 
+        @Test func `five thousand jobs are found by a filter and cancelled, after they are counted`() async throws {
+            try await DashboardStack.with { stack in
+                try await stack.push("newsletter", to: "mail", payloads: (0..<5000).map(String.init))
+                try await stack.push("receipt", to: "mail", payloads: (0..<300).map(String.init))
+                try await Browser.with { browser in
+                    try await browser.open(stack.page("jobs?type=newsletter"))
+                    try await browser.see("50 on this page")
+                    try await browser.click(button: "Act on all that match")
+                    try await browser.choose("Cancel", in: "dialog select")
+                    try await browser.see("5,000 jobs will end cancelled")
+                    #expect(try await stack.queue("mail").status()?.jobs[.cancelled] == 0, "nothing happens before")
+                    try await browser.click(button: "Cancel 5,000 jobs")
+                    try await browser.see("Cancel: 5,000 of 5,000 jobs done.")
+                    let jobs = try #require(try await stack.queue("mail").status()?.jobs)
+                    #expect(jobs[.cancelled] == 5000 && jobs[.queued] == 300)
+                    #expect(try await browser.complaints() == [])
+                }
+            }
+        }
+
         @Test func `a queue is paused with a reason that others see`() async throws {
             try await DashboardStack.with { stack in
                 try await stack.push(to: "mail")

@@ -141,6 +141,22 @@ struct Browser: Sendable {
         }
     }
 
+    /// Chooses the option with this text.
+    func choose(_ text: String, in selector: String) async throws {
+        try await eventually("\(text) can be chosen") {
+            try await run(
+                """
+                const select = document.querySelector(arguments[0]);
+                const option = [...(select?.options ?? [])].find((option) => option.text === arguments[1]);
+                if (!option) return false;
+                select.value = option.value;
+                select.dispatchEvent(new Event('change', { bubbles: true }));
+                return true;
+                """, .string(selector), .string(text)
+            ).bool == true
+        }
+    }
+
     /// Presses keys one after the other; those of `held` are held meanwhile.
     func press(_ keys: String..., held: [String] = []) async throws {
         func event(_ type: String, _ key: String) -> JSONValue {

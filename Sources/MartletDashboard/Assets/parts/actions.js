@@ -61,8 +61,8 @@ export const actionKeys = (target, done) => ({
     })),
 });
 
-// Ids are unique within a queue, so each queue has a request of its own.
-async function act(verb, jobs, options) {
+/** Does a verb to jobs. Ids are unique within a queue, so each queue has a request of its own. */
+export async function act(verb, jobs, options) {
     const queues = Map.groupBy(jobs, (job) => job.queue);
     const sum = { accepted: [], errors: [] };
     for (const [queue, group] of queues) {

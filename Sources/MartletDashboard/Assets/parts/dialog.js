@@ -42,9 +42,9 @@ export function ask(title, view, { wide = false } = {}) {
 }
 
 /** The buttons at the end of a dialog; `danger` marks what cannot be undone. */
-export const buttons = (dialog, label, { danger = false, disabled = false } = {}) =>
+export const buttons = (dialog, label, { danger = false, disabled = false, cancel = 'Cancel' } = {}) =>
     h('div', { class: 'buttons' },
-        h('button', { type: 'button', onclick: () => dialog.close() }, 'Cancel'),
+        h('button', { type: 'button', onclick: () => dialog.close() }, cancel),
         h('button', { type: 'submit', class: danger ? 'danger' : 'primary', disabled: disabled || dialog.isBusy }, label));
 
 /** A form that calls `step` and closes with `true`. */

@@ -4,13 +4,17 @@ import { h } from '../core/dom.js';
 import { foreign } from './pieces.js';
 import { say } from './announce.js';
 
+/** The filters of an address that are in force. */
+export const chosen = (query, names) =>
+    Object.fromEntries(Object.entries(query).filter(([name, value]) => value && names.includes(name)));
+
 const chip = (key, label, text, remove) =>
     h('button', { key, type: 'button', class: 'chip', 'aria-label': label, onclick: remove }, text,
         h('span', { 'aria-hidden': 'true' }, ' ✕'));
 
-/** The filters of `names` that are in force. */
-export const chips = (context, names) => names.filter((name) => context.query[name]).map((name) =>
-    chip(name, `Remove the filter ${name} ${context.query[name]}`, [`${name}:`, foreign(context.query[name])],
+/** What is in force, each with a way to remove it. */
+export const chips = (context, names) => Object.entries(chosen(context.query, names)).map(([name, value]) =>
+    chip(name, `Remove the filter ${name} ${value}`, [foreign(name), ':', foreign(value)],
         () => context.setQuery({ [name]: null, cursor: null })));
 
 /** A way back from a later page. */

@@ -7,7 +7,7 @@ import { kindOf } from '../core/listen.js';
 import { link } from '../core/router.js';
 import { Tail } from '../core/tail.js';
 import { exact, hint, when } from '../core/time.js';
-import { chips, field } from '../parts/filter.js';
+import { chips, chosen, field } from '../parts/filter.js';
 import { badge, button, code, empty, foreign, section } from '../parts/pieces.js';
 import { progress, queueLink } from '../parts/shown.js';
 import { Table } from '../parts/table.js';
@@ -34,7 +34,7 @@ export default {
     load: (context, signal) => ({ queues: get('v1/queues', {}, signal) }),
     open: (context) => ({
         table: eventTable(context), search: '', shown: [],
-        tail: new Tail(chosen(context.query), () => { if (!context.isPaused) context.redraw(); }),
+        tail: new Tail(chosen(context.query, filters), () => { if (!context.isPaused) context.redraw(); }),
     }),
     hears: () => false,
     close: ({ state }) => state?.tail?.close(),
@@ -56,8 +56,6 @@ export default {
     ],
 };
 
-const chosen = (query) => Object.fromEntries(filters.map((name) => [name, query[name]]));
-
 function status({ state: { tail }, isPaused }) {
     if (isPaused) return 'nothing new is shown';
     return tail.isOpen ? 'as they happen, the last 200' : tail.problem ? '' : 'connecting…';
@@ -65,7 +63,7 @@ function status({ state: { tail }, isPaused }) {
 
 const facets = ({ query }) => h('nav', { class: 'facets', 'aria-label': 'Kinds' }, Object.entries(choices).map(([label, kinds]) =>
     h('a', {
-        key: label, href: link(['events'], { ...chosen(query), kinds }), 'aria-current': (query.kinds ?? '') === kinds ? 'true' : null,
+        key: label, href: link(['events'], { ...chosen(query, filters), kinds }), 'aria-current': (query.kinds ?? '') === kinds ? 'true' : null,
     }, label)));
 
 function clear({ state, redraw }) {

@@ -1,14 +1,15 @@
 // Jobs: states with their counts, filters kept in the address, pages by cursor, and actions on what is selected.
 
-import { get } from '../core/api.js';
+import { get, part } from '../core/api.js';
 import { h } from '../core/dom.js';
 import { count } from '../core/format.js';
 import { go, link } from '../core/router.js';
-import { statesOf } from '../core/session.js';
+import { needs, statesOf } from '../core/session.js';
 import { say } from '../parts/announce.js';
 import { actionButtons, actionKeys } from '../parts/actions.js';
-import { chips, cursorChip, field } from '../parts/filter.js';
-import { asking, badge, empty } from '../parts/pieces.js';
+import { chips, chosen, cursorChip, field } from '../parts/filter.js';
+import { actOnAll } from '../parts/matching.js';
+import { asking, badge, button, empty } from '../parts/pieces.js';
 import { attempts, jobLink, moment, queueLink, remark } from '../parts/shown.js';
 import { Table } from '../parts/table.js';
 
@@ -20,7 +21,7 @@ export default {
     nav: { label: 'Jobs', key: 'j' },
     title: ({ query }) => ['Jobs', query.state, query.queue].filter(Boolean).join(' · '),
     load: ({ query }, signal) => ({
-        page: get('v1/jobs', { ...chosen(query), cursor: query.cursor, limit: pageSize }, signal),
+        page: get('v1/jobs', { ...chosen(query, filters), cursor: query.cursor, limit: pageSize }, signal),
         queues: get('v1/queues', {}, signal),
     }),
     open: (context) => ({ table: jobTable(context), search: '' }),
@@ -45,8 +46,6 @@ export default {
     },
 };
 
-const chosen = (query) => Object.fromEntries(filters.map((name) => [name, query[name]]));
-
 function jobTable(context) {
     return new Table({
         caption: 'Jobs', key: (job) => `${job.queue}/${job.id}`, name: (job) => job.id, selects: true, redraw: context.redraw,
@@ -69,7 +68,7 @@ function facets({ query }, queues) {
     const all = counted.reduce((total, queue) => total + queue.total_jobs, 0);
     const facet = (label, state, value) =>
         h('a', {
-            key: label, href: link(['jobs'], { ...chosen(query), state }), class: state && value && state === 'failed' ? 'bad' : '',
+            key: label, href: link(['jobs'], { ...chosen(query, filters), state }), class: state && value && state === 'failed' ? 'bad' : '',
             'aria-current': (query.state ?? '') === (state ?? '') ? 'true' : null,
         }, label, h('span', { class: 'count' }, query.type ? '' : count(value)));
     return h('nav', { class: 'facets', 'aria-label': 'States' }, facet('all', '', all),
@@ -94,7 +93,7 @@ const filterBar = (context, queues) => h('div', { class: 'filter', role: 'search
 
 async function openJob(id) {
     try {
-        const job = await get(`v1/jobs/${encodeURIComponent(id)}`);
+        const job = await get(`v1/jobs/${part(id)}`);
         go(link(['jobs', job.queue, job.id]));
     } catch (error) {
         const queues = error.body?.queues;
@@ -108,11 +107,19 @@ function list(context, page) {
         page.damaged && h('p', { class: 'problem' },
             `Left out, because they cannot be read: ${page.damaged.map((queue) => queue.name).join(', ')}`),
         page.jobs.length || table.rows.length ? table.view(page.jobs) : empty('No job fits.'),
-        h('footer', { class: 'pages' },
-            h('span', { class: 'muted' }, `${count(page.jobs.length)} on this page`),
-            page.next_cursor && h('button', { type: 'button', onclick: () => nextPage(context) }, 'Next page', h('kbd', null, ']'))),
+        footer(context, page),
         table.bar('job', actionButtons(table.chosen, () => finish(context))),
     ];
+}
+
+function footer(context, { jobs, next_cursor: next }) {
+    const filter = chosen(context.query, filters);
+    const reason = needs('operate', 'change jobs') ?? (Object.keys(filter).length ? null : 'Choose a filter first.');
+    return h('footer', { class: 'pages' },
+        h('span', { class: 'muted' }, `${count(jobs.length)} on this page`),
+        h('div', { class: 'buttons' },
+            button('Act on all that match', { reason, run: () => actOnAll(filter, () => finish(context)) }),
+            next && h('button', { type: 'button', onclick: () => nextPage(context) }, 'Next page', h('kbd', null, ']'))));
 }
 
 // What was selected has been changed, so the list may show it.
