@@ -107,9 +107,10 @@ extension TopState {
             return note + Self.wrapped(prompt.line, width: size.columns, .bold)
         }
         if let message { return Self.wrapped(message.text, width: size.columns, message.isBad ? .bad : .plain) }
-        let verbs = TopVerb.of(view).map { "\($0.key) \($0.title.split(separator: " ")[0].lowercased())" }
-        let hints = (["q quit", "? help", "/ filter", "Enter open"] + verbs).joined(separator: "  ")
-        return [ScreenLine(hints, .dim)]
+        let verbs = TopVerb.of(view).map { "\($0.key) \($0.hint)" }
+        let hints = (["q quit", "? help"] + verbs + ["/ filter", "Enter open"]).map { TextSpan($0, .dim) }
+        // What does not fit is in the help.
+        return Array(ScreenLine.flowing(hints, width: size.columns).prefix(1))
     }
 
     /// A text on as many lines as it needs, at most four.

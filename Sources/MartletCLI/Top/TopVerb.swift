@@ -49,6 +49,15 @@ struct TopVerb: Sendable, Equatable {
             views: [.jobs, .downloads]),
     ]
 
+    /// A word for the line of hints.
+    var hint: String {
+        switch question {
+        case .priority: "priority"
+        case .step(let step): step > 0 ? "raise" : "lower"
+        case .confirmation, .reason: title.lowercased()
+        }
+    }
+
     /// The verbs of a view.
     static func of(_ view: TopView) -> [TopVerb] { all.filter { $0.views.contains(view) } }
 

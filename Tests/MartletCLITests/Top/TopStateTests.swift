@@ -106,6 +106,14 @@ private struct Fixture {
         #expect(fixture.text.contains("> mail") && fixture.text.contains("upgrade (ada)"))
     }
 
+    @Test(arguments: TopView.allCases) func `no hint is cut at 80 columns`(_ view: TopView) throws {
+        let fixture = Fixture(view: view, columns: 80, rows: 24)
+        let line = try #require(fixture.state.screen.last)
+        let known = TopVerb.of(view).map { "\($0.key) \($0.hint)" } + ["q quit", "? help", "/ filter", "Enter open"]
+        #expect(line.text.columns <= 80)
+        #expect(line.spans.map(\.text).filter { $0 != "  " }.allSatisfy(known.contains), "\(line.text)")
+    }
+
     @Test func `a round asks only for what is shown, and for workers and Redis each five seconds`() {
         var fixture = Fixture()
         var paths: [[String]] = []
