@@ -95,15 +95,17 @@ struct APIClient: Sendable {
         try await send(.POST, path, query: query, body: body, key: key).value
     }
 
-    /// Reads a list page by page, up to `limit` items.
+    /// Reads a list page by page, up to `limit` items; `onPage` is told of each page.
     func list(
-        _ path: String, items name: String, query: [(String, String?)], cursor: String?, limit: Int
+        _ path: String, items name: String, query: [(String, String?)], cursor: String?, limit: Int,
+        onPage: (JSONValue) -> Void = { _ in }
     ) async throws -> (items: [JSONValue], cursor: String?) {
         var items: [JSONValue] = []
         var cursor = cursor
         repeat {
             let size = min(200, limit - items.count)
             let page = try await get(path, query: query + [("limit", String(size)), ("cursor", cursor)])
+            onPage(page)
             items += page[name].array ?? []
             cursor = page["next_cursor"].string
         } while cursor != nil && items.count < limit
@@ -187,7 +189,7 @@ struct APIClient: Sendable {
 
     /// A query of the pairs that have a value.
     static func query(_ pairs: [(String, String?)]) -> String {
-        let parts = pairs.compactMap { name, value in value.map { "\(name)=\(escaped($0))" } }
+        let parts = pairs.compactMap { name, value in value.map { "\(escaped(name))=\(escaped($0))" } }
         return parts.isEmpty ? "" : "?" + parts.joined(separator: "&")
     }
 

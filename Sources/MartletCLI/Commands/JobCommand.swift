@@ -30,16 +30,13 @@ struct JobCommand: ParsableCommand {
 
 extension JobCommand {
     struct List: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "List the jobs of a queue in one state.")
+        static let configuration = CommandConfiguration(
+            abstract: "List jobs, or find them by filters.",
+            discussion: "A job must match all filters. A search that finds little goes on until it has seen all jobs.")
 
-        @Option(help: "The queue.", transform: ValueRule.queue.text)
+        @Option(help: "The queue; all queues without it.", transform: ValueRule.queue.text)
         var queue: String?
-        @Option(
-            help: "queued, scheduled, retrying, active, paused, completed, failed or cancelled.",
-            transform: ValueRule.states.text)
-        var state: String?
-        @Option(help: "Only this type.")
-        var type: String?
+        @OptionGroup var filter: JobFilterOptions
         @OptionGroup var page: PageOptions
         @OptionGroup var client: ClientOptions
         @OptionGroup var output: OutputOptions
@@ -47,11 +44,13 @@ extension JobCommand {
         func validate() throws { try page.check(.listCursor) }
 
         func run() async throws {
+            let progress = SearchProgress()
             let answer = try await client.withClient { client in
                 try await client.list(
-                    "/api/v1/jobs", items: "jobs", query: [("queue", queue), ("state", state), ("type", type)],
-                    cursor: page.cursor, limit: page.count)
+                    "/api/v1/jobs", items: "jobs", query: [("queue", queue)] + filter.query, cursor: page.cursor,
+                    limit: page.count, onPage: progress.note)
             }
+            progress.clear()
             output.show(answer.items, as: JobCommand.view)
             page.noteRest(answer.cursor)
         }

@@ -40,6 +40,15 @@ package struct ValueRule: Sendable {
         }
     }
 
+    /// The rule of a filter.
+    private init(_ condition: FilterCondition) {
+        check = { value in
+            guard let text = value.string else { return "must be a string" }
+            var filter = JobFilter()
+            return condition.add(text, &filter)
+        }
+    }
+
     /// The rule of a text that is either right or not.
     private init(_ rule: String, _ isRight: @escaping @Sendable (String) -> Bool) {
         check = { value in value.string.map(isRight) == true ? nil : rule }
@@ -65,7 +74,11 @@ extension ValueRule {
     package static let metadata = ValueRule(JobField.metadata)
     package static let durability = ValueRule(DurabilityField.durability)
     package static let idempotencyKey = ValueRule(IdempotencyKey.rule, IdempotencyKey.isKey)
-    package static let states = ValueRule(API.states)
+    package static let states = ValueRule(FilterCondition.state)
+    package static let tag = ValueRule(FilterCondition.tag)
+    package static let wantedKey = ValueRule(FilterCondition.uniqueKey)
+    package static let errorFingerprint = ValueRule(FilterCondition.error)
+    package static let searchedText = ValueRule(FilterCondition.text)
     package static let listCursor = ValueRule(cursorRule) { ListCursor($0) != nil }
 }
 

@@ -1,6 +1,7 @@
 // The descriptions of the routes of jobs in the API document.
 
 import MartletJSON
+import MartletQueue
 
 extension RouteDescription {
     static var pushJob: RouteDescription {
@@ -72,7 +73,9 @@ extension RouteDescription {
             "listJobs", .jobs, "List jobs",
             """
             Of one queue, or of all queues by name. In each: active ones, then in the order in which they will run, \
-            delayed, paused, and finished ones newest first.
+            delayed, paused, and finished ones newest first. A job must match all filters. With a filter besides `queue` \
+            and `state` jobs are searched: a call looks at about \(ScanBudget.records) jobs, or for about 50 ms, and \
+            `scanned` says how far it came. A page may then be short or empty and have a next one.
             """,
             answers: [.ok(.object(JobView.list), "A page.")], problems: [.pagesFull],
             examples: [
@@ -80,6 +83,8 @@ extension RouteDescription {
                 RouteExample(
                     "failed", "Failed and cancelled jobs of one queue",
                     query: "queue=mail&state=failed,cancelled&limit=10"),
+                RouteExample("payload", "Jobs with a value in their payload", query: "queue=mail&payload.to=ada"),
+                RouteExample("text", "Jobs with a text, in all queues", query: "q=ada&type=send-mail"),
             ])
     }
 

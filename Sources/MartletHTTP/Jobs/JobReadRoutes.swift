@@ -60,14 +60,14 @@ extension API {
     /// A page of jobs: of one queue, or of all visible queues by name.
     func listJobs(_ call: Call) async throws -> Reply {
         let limit = try call.query.read(CommonParameter.limit) ?? 50
-        let states = try call.query.read(Self.states)
-        let type = try call.query.read(Self.type)
+        let filter = try call.query.filter()
         let cursor = try call.query.read(CommonParameter.cursor).map { text in
             guard let cursor = ListCursor(text) else { throw HTTPProblem.unknownCursor }
             return cursor
         }
-        var names = try await call.visibleQueues()
         let only = try call.queueInQuery()
+        guard !filter.readsJobs else { return try await findJobs(call, filter, in: only, after: cursor, limit) }
+        var names = try await call.visibleQueues()
         if let only { names = [only.name] }
         if let cursor { names.removeAll { $0 < cursor.queue } }
         var jobs: [JobRecord] = []
@@ -78,7 +78,7 @@ extension API {
             let page: JobPage
             do throws(QueueError) {
                 page = try await call.store.queue(name).list(
-                    states: states, type: type, after: after, limit: limit - jobs.count)
+                    states: filter.states, after: after, limit: limit - jobs.count)
             } catch {
                 guard only == nil else { throw error }
                 try damaged.add(name, error)
@@ -101,6 +101,30 @@ extension API {
             ]).adding(damaged.members(for: call.caller)))
     }
 
+    /// A page of the jobs that match a filter, within the budget of one call.
+    private func findJobs(
+        _ call: Call, _ filter: JobFilter, in only: Queue?, after cursor: ListCursor?, _ limit: Int
+    ) async throws -> Reply {
+        var finder = try await JobFinder(call, filter, in: only)
+        var jobs: [JobRecord] = []
+        var next: ListCursor?
+        var examined: Int?
+        if cursor == nil, let named = try await finder.named() {
+            jobs = named
+            examined = named.count
+        } else {
+            let found = try await finder.scan(after: cursor, limit: limit)
+            jobs = try await finder.whole(found.jobs)
+            next = found.next
+        }
+        return Reply(
+            .object([
+                "jobs": .array(jobs.map { .job($0, brief: true) }),
+                "next_cursor": next.map { .string($0.description) } ?? .null,
+                "scanned": try await finder.scanned(isComplete: next == nil, examined: examined),
+            ]).adding(finder.damaged.members(for: call.caller)))
+    }
+
     /// How long a job is waited for.
     static let wait = LimitedParameter<Double>(
         property: Property(
@@ -109,27 +133,6 @@ extension API {
             standard: .integer(0))
     ) { query, settings throws(HTTPProblem) in
         try query.number("wait", in: 0...settings.longestWait.inSeconds)
-    }
-    /// The type of the listed jobs.
-    static let type = Parameter.text("type", "Only jobs of this type.")
-    /// The states of the listed jobs.
-    static let states = Parameter<Set<JobState>>(
-        "state",
-        .keywords([
-            "type": "string",
-            "pattern": .string({ "^(\($0))(,(\($0)))*$" }(JobState.allCases.map(\.rawValue).joined(separator: "|"))),
-        ]), "Only jobs in these states, with commas between them.", example: "queued,active"
-    ) { query throws(HTTPProblem) in
-        guard let text = query["state"] else { return nil }
-        var states: Set<JobState> = []
-        for word in text.split(separator: ",", omittingEmptySubsequences: false) {
-            guard let state = JobState(rawValue: String(word)) else {
-                let all = JobState.allCases.map(\.rawValue).joined(separator: ", ")
-                throw .invalid("?state", "must be some of \(all), separated by commas")
-            }
-            states.insert(state)
-        }
-        return states
     }
 }
 

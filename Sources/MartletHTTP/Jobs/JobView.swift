@@ -39,6 +39,7 @@ extension JSONOutput {
             object.add("output", job.output.map(JSONOutput.opaque))
         }
         object.add("error", text: job.error)
+        object.add("error_fingerprint", text: job.errorFingerprint)
     }
 
     private static func addTimes(of job: JobRecord, to object: inout JSONObjectOutput) {
@@ -107,6 +108,9 @@ enum JobView {
             .maybe("stop_requested", .words(["pause", "cancel"]), "What a running job was asked to stop for."),
         ] + (isBrief ? [] : ended) + [
             .maybe("error", .text, "The last error."),
+            .maybe(
+                "error_fingerprint", .text,
+                "The same for errors that differ only in numbers, ids and quoted texts; a filter takes it as `error`."),
             .always("created_at", .time, "When it was pushed."),
             .maybe("due_at", .time, "When a scheduled or retrying job may run."),
             .maybe("started_at", .time, "When its last attempt started."),
@@ -164,6 +168,7 @@ enum JobView {
         [
             .always("jobs", .list(briefShape), "The jobs, in the order in which their queues have them."),
             .always("next_cursor", .nullable(.text), "The `cursor` of the next page; `null` on the last one."),
+            .maybe("scanned", .object(JobFinder.scannedShape), "With any filter besides `queue` and `state`."),
             DamagedQueues.property,
         ])
 }

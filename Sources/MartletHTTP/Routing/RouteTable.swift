@@ -69,7 +69,7 @@ extension Route {
         ) { try await $0.pushJobs($1) },
         .service(
             .get, "/jobs", [.read, .operate],
-            query: [CommonParameter.queue, API.states, API.type, CommonParameter.limit, CommonParameter.cursor],
+            query: [CommonParameter.queue, CommonParameter.limit, CommonParameter.cursor] + FilterCondition.parameters,
             about: .listJobs
         ) { api, call in try await api.page { try await api.listJobs(call) } },
         .service(

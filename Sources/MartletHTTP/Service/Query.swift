@@ -2,6 +2,8 @@
 
 /// The query parameters.
 struct Query: Sendable {
+    /// The parameters whose names go on with a path, as in `payload.customer.id=4711`.
+    private static let families: Set<String> = [PayloadFilter.name]
     private var values: [String: String] = [:]
     private let known: Set<String>
 
@@ -11,13 +13,28 @@ struct Query: Sendable {
         var errors: [FieldError] = []
         for (key, value) in pairs where !key.isEmpty || !value.isEmpty {
             let pointer = "?\(key.prefix(64))"
-            if !known.contains(String(key)) {
+            let name = Self.family(of: key) ?? String(key)
+            if !known.contains(name) {
                 errors.append(Self.unknown(String(key), pointer, known))
+            } else if Self.families.contains(String(key)) {
+                errors.append(FieldError(pointer: pointer, detail: "must go on with a path: \(key).customer.id=4711"))
             } else if values.updateValue(String(value), forKey: String(key)) != nil {
                 errors.append(FieldError(pointer: pointer, detail: "appears twice"))
             }
         }
         if !errors.isEmpty { throw .invalid(errors) }
+    }
+
+    /// The first part of a name that goes on with a path; `nil` for other names.
+    private static func family(of key: Substring) -> String? {
+        let name = String(key.prefix { $0 != "." })
+        return name.utf8.count < key.utf8.count && families.contains(name) ? name : nil
+    }
+
+    /// The parameters of a family by path, in the order of their paths.
+    func members(of family: String) -> [(path: String, value: String)] {
+        values.filter { $0.key.hasPrefix(family + ".") }.sorted { $0.key < $1.key }
+            .map { (String($0.key.dropFirst(family.count + 1)), $0.value) }
     }
 
     private static func unknown(_ name: String, _ pointer: String, _ known: Set<String>) -> FieldError {

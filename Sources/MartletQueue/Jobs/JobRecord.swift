@@ -113,6 +113,27 @@ extension JobRecord {
         setTimes([changedAt, runnableSince.map { Date(milliseconds: min($0, now)) }])
     }
 
+    /// A job of an index with only these fields; every other one has its default. `nil` for an invalid id and a missing job.
+    ///
+    /// Its times are not set, except for when it was pushed.
+    init?(
+        scanned name: RedisValue, in index: JobIndex, place: RedisValue, fields: [JobField],
+        values: ArraySlice<RedisValue>, queue: QueueName, now: Int
+    ) {
+        // The type, which every job has, is the first field.
+        guard let id = name.string.flatMap({ JobID(stored: $0) }), values.first?.bytes != nil else { return nil }
+        let readAt = Date(milliseconds: now)
+        self.init(
+            id: id, queue: queue, state: index.state(hasStarted: false), place: place.string ?? "",
+            createdAt: id.generatedAt ?? readAt, readAt: readAt)
+        var changedAt: Date?
+        for (field, value) in zip(fields, values) {
+            guard case .bytes(let bytes) = value else { continue }
+            read(field, StoredText(bytes), &changedAt)
+        }
+        state = index.state(hasStarted: claims > 0)
+    }
+
     /// Reads one field of the hash.
     ///
     /// A new field does not compile before it has a case here.

@@ -63,3 +63,18 @@ public enum JobIndex: String, Sendable, Hashable, CaseIterable, Codable {
     /// Whether its jobs have finished; they are listed newest first.
     public var isFinal: Bool { self == .completed || self == .failed || self == .cancelled }
 }
+
+extension JobIndex {
+    /// The state of its jobs; `hasStarted` says whether the job was ever claimed.
+    func state(hasStarted: Bool) -> JobState {
+        switch self {
+        case .active: .active
+        case .queued: .queued
+        case .delayed: hasStarted ? .retrying : .scheduled
+        case .paused: .paused
+        case .completed: .completed
+        case .failed: .failed
+        case .cancelled: .cancelled
+        }
+    }
+}

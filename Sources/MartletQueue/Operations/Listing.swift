@@ -118,14 +118,11 @@ extension Queue {
     public func list(
         states: Set<JobState>? = nil, type: String? = nil, after cursor: JobCursor? = nil, limit: Int = 50
     ) async throws(QueueError) -> JobPage {
-        let wanted = Set((states ?? Set(JobState.allCases)).map(\.index))
-        let walk = JobIndex.allCases.filter { wanted.contains($0) && !$0.isFinal }
-        let finals = JobIndex.allCases.filter { wanted.contains($0) && $0.isFinal }
-        var sections = walk.map { [$0] }
-        if !finals.isEmpty { sections.append(finals) }
+        var filter = JobFilter()
+        filter.states = states
         var page = JobPage(jobs: [], next: nil)
         var budget = 1000
-        for section in sections where Self.isDue(section, cursor) {
+        for section in filter.sections where Self.isDue(section, cursor) {
             var place = Self.start(section, cursor)
             while true {
                 if page.jobs.count == limit || budget <= 0 { return page.ending(at: place) }
@@ -144,7 +141,7 @@ extension Queue {
         return page
     }
 
-    private static func isDue(_ section: [JobIndex], _ cursor: JobCursor?) -> Bool {
+    static func isDue(_ section: [JobIndex], _ cursor: JobCursor?) -> Bool {
         guard let cursor else { return true }
         let order = JobIndex.allCases
         let at = order.firstIndex(of: cursor.index.isFinal ? .completed : cursor.index) ?? 0
@@ -152,7 +149,7 @@ extension Queue {
         return here >= at
     }
 
-    private static func start(_ section: [JobIndex], _ cursor: JobCursor?) -> JobCursor {
+    static func start(_ section: [JobIndex], _ cursor: JobCursor?) -> JobCursor {
         let index = section[0].isFinal ? JobIndex.completed : section[0]
         return JobCursor(index: index, after: cursor?.index == index ? cursor?.after : nil)
     }

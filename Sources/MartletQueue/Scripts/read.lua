@@ -4,6 +4,9 @@
 -- args: `jobs`, ids… → `ok`, now ms, then for each nil or {state, score, hash as flat list, id, and for a queued job since
 --       when it may run}
 --     | `page`, index name, score, id, limit, direction → as `jobs`; strictly after (score, id)
+--     | `scan`, index name, score, id, limit, direction, names of fields → `ok`, now ms, 1 where the index ends, then for each
+--       of its ids strictly after (score, id): id, score and each of these fields, nil where the job has none. At most 500 of
+--       them, and no more once they have a megabyte
 --     | `counts` → `ok`, now ms, flat list of names and numbers, then all of `meta`
 --     | `workers`, cursor → `ok`, now ms, next cursor, flat list of worker and `<ms> <JSON>`; about 200 of them
 --     | `held`, cursor → `ok`, now ms, next cursor, flat list of id and token of active jobs; about 500 of them
@@ -32,14 +35,22 @@ local function rank_after(key, at, id, backwards)
     return backwards and low - 1 or low
 end
 
-local function page_of(key, at, id, most, backwards)
+-- The first and the last rank of a page; the last is negative where nothing follows.
+local function ranks_after(key, at, id, most, backwards)
     if not backwards then
         local from = at == '' and 0 or rank_after(key, at, id, false)
-        return call('ZRANGE', key, from, from + most - 1)
+        return from, from + most - 1
     end
     local from = at == '' and call('ZCARD', key) - 1 or rank_after(key, at, id, true)
-    if from < 0 then return {} end
-    local ids, turned = call('ZRANGE', key, max(0, from - most + 1), from), {}
+    return max(0, from - most + 1), from
+end
+
+local function page_of(key, at, id, most, backwards)
+    local first, last = ranks_after(key, at, id, most, backwards)
+    if last < 0 then return {} end
+    local ids = call('ZRANGE', key, first, last)
+    if not backwards then return ids end
+    local turned = {}
     for i = #ids, 1, -1 do turned[#turned + 1] = ids[i] end
     return turned
 end
@@ -74,6 +85,32 @@ function questions.page(q, args)
     for i = 1, #ids do
         local job = whole_job(q, ids[i])
         if job then results[#results + 1] = job end
+    end
+    return results
+end
+
+local MOST_SCANNED_BYTES = 1048576
+
+function questions.scan(q, args)
+    local most, key, backwards = whole(args[5], 1, 500), q.keys[args[2]], args[6] == 'desc'
+    if not IS_INDEX[args[2]] or not most or not args[7] then return error_reply('BADARG scan') end
+    local first, last = ranks_after(key, args[3], args[4], most, backwards)
+    local entries = last < 0 and {} or call('ZRANGE', key, first, last, 'WITHSCORES')
+    local found = #entries / 2
+    local results, bytes = { 'ok', q.now, found < most and 1 or 0 }, 0
+    for i = 1, found do
+        local at = 2 * (backwards and found - i or i - 1) + 1
+        local job = look('HMGET', q.keys.job .. entries[at], unpack(args, 7)) --@ scan-look
+        results[#results + 1] = entries[at]
+        results[#results + 1] = entries[at + 1]
+        for field = 1, #args - 6 do
+            results[#results + 1] = job[field] or false
+            bytes = bytes + #(job[field] or '')
+        end
+        if bytes > MOST_SCANNED_BYTES and i < found then --@ scan-bytes
+            results[3] = 0
+            break
+        end
     end
     return results
 end

@@ -109,6 +109,32 @@ func listStates(_ queue: Queue) async throws {
     print(page.jobs.count)
 }
 
+func findJobs(_ queue: Queue) async throws {
+    var filter = JobFilter()
+    filter.states = [.failed]
+    filter.tag = "billing"
+    filter.payload = [PayloadCondition("customer.id", equals: "4711")].compactMap(\.self)
+    let found = try await queue.find(filter)
+    print(found.jobs.count)
+}
+
+func findAllJobs(_ queue: Queue, _ filter: JobFilter) async throws {
+    var found = try await queue.find(filter)
+    while let next = found.next {
+        found = try await queue.find(filter, after: next)
+    }
+}
+
+func conditions() {
+    let condition = PayloadCondition("customer.addresses.0.city", equals: "Paris")
+    print(condition as Any)
+}
+
+func fingerprints() {
+    let fingerprint = ErrorFingerprint.of("order 4711 timed out")
+    print(fingerprint == ErrorFingerprint.of("order 12 timed out"))  // true
+}
+
 func steerJobs(_ queue: Queue, _ id: JobID) async throws {
     let verdict = try await queue.control(.patch(priority: 10, start: .after(.seconds(60)), maxRetries: nil), id)
     print(verdict)
