@@ -17,7 +17,7 @@ enum Fuzz {
     private static let targets: [String: @Sendable (Input) -> Void] = [
         "Replies": fuzzReplies, "Records": fuzzRecords, "URLs": fuzzURLs, "Files": fuzzFiles,
         "Answers": fuzzAnswers, "Times": fuzzTimes, "Names": fuzzNames, "JSON": fuzzJSON, "Frames": fuzzFrames,
-        "Settings": fuzzSettings, "Logs": fuzzLogs, "Payloads": fuzzPayloads,
+        "Settings": fuzzSettings, "Logs": fuzzLogs, "Payloads": fuzzPayloads, "Filters": fuzzFilters,
     ]
     private static let target = targets[CommandLine.arguments.dropFirst().first ?? ""]
 

@@ -191,6 +191,7 @@ func withServer(
     settings.port = 0
     // A machine that is busy with other tests is slow, but not out of order.
     settings.checkLimit = .seconds(3)
+    settings.searchTime = .seconds(30)
     change(&settings)
     let final = settings
     let table = try tokens.map { TokenSource(try TokenTable($0)) } ?? tokenSource

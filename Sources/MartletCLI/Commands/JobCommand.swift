@@ -84,11 +84,10 @@ extension JobCommand {
         static let configuration = CommandConfiguration(abstract: "Cancel jobs; a running one is asked to stop.")
 
         @OptionGroup var batch: JobBatch
-        @OptionGroup var consent: ConsentOptions
 
         func run() async throws {
-            try consent.ask("Cancel", batch.ids.count, "jobs")
-            try await batch.act { .post($0, "cancel") }
+            try batch.consent.ask("Cancel", batch.ids.count, "jobs")
+            try await batch.act(MatchingVerb("cancel")) { .post($0, "cancel") }
         }
     }
 
@@ -96,28 +95,28 @@ extension JobCommand {
         static let configuration = CommandConfiguration(abstract: "Pause jobs; a running one is asked to stop.")
 
         @OptionGroup var batch: JobBatch
-        func run() async throws { try await batch.act { .post($0, "pause") } }
+        func run() async throws { try await batch.act(MatchingVerb("pause")) { .post($0, "pause") } }
     }
 
     struct Resume: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Resume paused jobs at their old position.")
 
         @OptionGroup var batch: JobBatch
-        func run() async throws { try await batch.act { .post($0, "resume") } }
+        func run() async throws { try await batch.act(MatchingVerb("resume")) { .post($0, "resume") } }
     }
 
     struct Retry: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Run failed or cancelled jobs again.")
 
         @OptionGroup var batch: JobBatch
-        func run() async throws { try await batch.act { .post($0, "retry") } }
+        func run() async throws { try await batch.act(MatchingVerb("retry")) { .post($0, "retry") } }
     }
 
     struct Run: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Run scheduled or retrying jobs now.")
 
         @OptionGroup var batch: JobBatch
-        func run() async throws { try await batch.act { .post($0, "run") } }
+        func run() async throws { try await batch.act(MatchingVerb("run")) { .post($0, "run") } }
     }
 
     struct Reprioritise: AsyncParsableCommand {
@@ -130,7 +129,8 @@ extension JobCommand {
 
         func run() async throws {
             let body = JSONValue.object(["priority": .integer(to)])
-            try await batch.act { JobCall(method: .PATCH, path: $0, body: body) }
+            let verb = MatchingVerb("priority", priority: to, question: "Set the priority \(to) of")
+            try await batch.act(verb) { JobCall(method: .PATCH, path: $0, body: body) }
         }
     }
 
@@ -138,11 +138,10 @@ extension JobCommand {
         static let configuration = CommandConfiguration(abstract: "Delete finished jobs.")
 
         @OptionGroup var batch: JobBatch
-        @OptionGroup var consent: ConsentOptions
 
         func run() async throws {
-            try consent.ask("Delete", batch.ids.count, "jobs")
-            try await batch.act { JobCall(method: .DELETE, path: $0) }
+            try batch.consent.ask("Delete", batch.ids.count, "jobs")
+            try await batch.act(MatchingVerb("delete")) { JobCall(method: .DELETE, path: $0) }
         }
     }
 }
@@ -157,17 +156,42 @@ struct JobCall {
     static func post(_ path: String, _ verb: String) -> JobCall { JobCall(method: .POST, path: "\(path)/\(verb)") }
 }
 
-/// Jobs by id.
+/// Jobs by id, or all that match filters.
 struct JobBatch: ParsableArguments {
     @Argument(help: "Ids of jobs.", transform: ValueRule.jobID.text)
-    var ids: [String]
-    @Option(help: "Their queue; needed only when two queues have an id.", transform: ValueRule.queue.text)
+    var ids: [String] = []
+    @Option(
+        help: "Their queue; with ids needed only when two queues have an id.", transform: ValueRule.queue.text)
     var queue: String?
+    @OptionGroup var matching: MatchingOptions
+    @OptionGroup var filter: JobFilterOptions
+    @OptionGroup var consent: ConsentOptions
     @OptionGroup var client: ClientOptions
     @OptionGroup var output: OutputOptions
 
-    /// Makes a request for each of them; a refused one does not stop the others.
-    func act(_ call: (_ path: String) -> JobCall) async throws {
+    func validate() throws {
+        guard matching.allMatching else {
+            guard filter.isEmpty, !matching.dryRun, matching.expectedCount == nil else {
+                throw ValidationError("Filters, --dry-run and --expected-count need --all-matching.")
+            }
+            guard !ids.isEmpty else {
+                throw ValidationError("Name the ids of jobs, or choose jobs by --all-matching and filters.")
+            }
+            return
+        }
+        guard ids.isEmpty else { throw ValidationError("Name ids or --all-matching, not both.") }
+        guard !filter.isEmpty || queue != nil else {
+            throw ValidationError("--all-matching needs a filter, such as --queue or --state.")
+        }
+    }
+
+    /// Does it to all that match, or makes a request for each id; a refused one does not stop the others.
+    func act(_ verb: MatchingVerb, _ call: (_ path: String) -> JobCall) async throws {
+        guard !matching.allMatching else {
+            let run = MatchingRun(
+                verb: verb, filter: filter.json(queue: queue), options: matching, consent: consent, output: output)
+            return try await client.withClient { try await run.run($0) }
+        }
         var tally = Tally()
         var results: [JSONValue] = []
         try await client.withClient { client in

@@ -54,6 +54,17 @@ struct JobFilterOptions: ParsableArguments {
     /// Whether no filter is set.
     var isEmpty: Bool { pairs.isEmpty && payload.isEmpty }
 
+    /// The filter of an action.
+    func json(queue: String?) -> JSONValue {
+        var object = JSONObject()
+        if let queue { object["queue"] = .string(queue) }
+        for (name, value) in pairs { object[name] = .string(value) }
+        var values = JSONObject()
+        for item in payload { values[item.path] = .string(item.value) }
+        if !payload.isEmpty { object["payload"] = .object(values) }
+        return .object(object)
+    }
+
     /// The parameters of a list.
     var query: [(String, String?)] {
         pairs.map { ($0.name, $0.value) } + payload.map { ("payload.\($0.path)", $0.value) }

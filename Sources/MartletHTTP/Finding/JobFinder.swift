@@ -11,15 +11,16 @@ struct JobFinder {
     /// The queue that the request names.
     private let only: Queue?
     private let names: [QueueName]
-    private var budget = ScanBudget()
+    private var budget: ScanBudget
     private(set) var damaged = DamagedQueues()
 
     /// Prepares a search of one queue, or of all queues that the caller sees.
-    init(_ call: Call, _ filter: JobFilter, in only: Queue?) async throws {
+    init(_ call: Call, _ filter: JobFilter, in only: Queue?, _ settings: ServerSettings) async throws {
         self.call = call
         self.filter = filter
         self.only = only
         names = if let only { [only.name] } else { try await call.visibleQueues() }
+        budget = ScanBudget(records: settings.searchLimit, time: settings.searchTime)
     }
 
     /// The jobs whose id the filter's text is, if they match; `nil` when no job has the id, so that it is searched for.

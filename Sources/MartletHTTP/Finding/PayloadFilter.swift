@@ -7,6 +7,12 @@ import MartletQueue
 enum PayloadFilter {
     static let name = "payload"
 
+    /// How values are compared.
+    static let rule = """
+        Numbers, `true`, `false` and `null` are compared with what they are, other values as texts; a list has the value \
+        of each of its elements.
+        """
+
     private static let path = """
         a path has up to \(PayloadCondition.mostNames) names of members or positions of elements with dots between them
         """
@@ -25,8 +31,7 @@ enum PayloadFilter {
         ]),
         about: """
             Only jobs whose payloads have these values: `payload.customer.id=4711`, at most \(PayloadCondition.most) of \
-            them; \(path). Numbers, `true`, `false` and `null` are compared with what they are, other values as texts; a \
-            list has the value of each of its elements.
+            them. \(rule)
             """)
 
     /// Adds the conditions to a filter; answers the faults, with their places.

@@ -7,13 +7,24 @@ import MartletQueue
 /// The fields of `POST /api/v1/jobs/actions`.
 enum JobActionFields {
     static let action = ActionField.action(["cancel", "pause", "resume", "retry", "run", "delete", "priority"])
-    static let ids = LimitedField.batch("ids", of: .text, "The ids of the jobs.", required: true)
+    static let ids = LimitedField.batch("ids", of: .text, "The ids of the jobs; not together with `filter`.")
     static let dryRun = Field.flag(
         "dry_run", "Whether nothing is changed, and only the results are shown.", default: false)
-
+    /// The other fields are only for a filter.
     static let shape = ObjectShape(
-        body: "JobAction", "One verb for many jobs.", [action, ActionField.priority, ids, dryRun],
-        rules: ActionField.rules)
+        body: "JobAction", "One verb for many jobs: for those with these ids, or for all that match a filter.",
+        [
+            action, ActionField.priority, ids, FilterActionField.filter, dryRun, FilterActionField.expectedCount,
+            FilterActionField.tolerance, FilterActionField.cursor,
+        ],
+        rules: ActionField.rules.adding(ShapeRule.exactlyOne("ids", "filter")))
+}
+
+extension JSONObject {
+    /// The object with the members of another one.
+    fileprivate func adding(_ other: JSONObject) -> JSONObject {
+        other.fields.reduce(into: self) { $0[$1.name] = $1.value }
+    }
 }
 
 /// The fields of `POST /api/downloads/batch-action`.

@@ -77,14 +77,13 @@ extension API {
         }
     }
 
-    /// One verb on up to 10 000 jobs, each decided separately.
+    /// One verb on up to 10 000 jobs, each decided separately, or on the next jobs that match a filter.
     func actOnJobs(_ call: Call) async throws -> Reply {
         var fields = try call.fields()
+        if fields.has(FilterActionField.filter) { return try await actOnMatching(call, &fields) }
         let verb = Self.verb(&fields, JobActionFields.action)
         let dryRun = fields.read(JobActionFields.dryRun) ?? false
-        if fields.has("filter") {
-            fields.refuse("filter", "is not supported yet; name up to \(settings.batchLimit) jobs by ids")
-        }
+        FilterActionField.refuseAll(in: &fields)
         let ids = try Self.ids(JobActionFields.ids, &fields, settings)
         try fields.done()
         guard let verb, let ids, !ids.isEmpty else { throw HTTPProblem.invalid("/ids", "must have at least one id") }

@@ -91,8 +91,19 @@ extension RouteDescription {
     static var actOnJobs: RouteDescription {
         RouteDescription(
             "actOnJobs", .jobs, "Apply one verb to many jobs",
-            "Each job is decided by itself; one that refuses stops no other. With `dry_run` nothing changes.",
-            answers: [.ok(.object(ActionReport.shape), "One entry for each id.")],
+            """
+            Each job is decided by itself; one that refuses stops no other. With `dry_run` nothing changes. With `filter` a \
+            call changes up to \(FilterAction.most) jobs in the states in which the action is possible, and the same \
+            request with `next_cursor` as `cursor` goes on; a client that stops asking stops the action. A call with \
+            `expected_count` changes nothing where it finds that another number of jobs matches, and all calls together \
+            change no more than that.
+            """,
+            answers: [
+                .ok(
+                    .anyOf([.object(ActionReport.shape), .object(FilterReport.shape)]),
+                    "One entry for each id; numbers for a filter.")
+            ],
+            problems: [.countDiffers, .pagesFull],
             examples: [
                 RouteExample(
                     "priority", "Set a priority", body: #"{"action": "priority", "priority": 7, "ids": ["order-4711"]}"#
@@ -100,6 +111,12 @@ extension RouteDescription {
                 RouteExample(
                     "dry-run", "See what a cancellation would do",
                     body: #"{"action": "cancel", "ids": ["order-4711", "order-0"], "dry_run": true}"#),
+                RouteExample(
+                    "filter", "Pause all jobs with a value in their payload",
+                    body: #"{"action": "pause", "filter": {"queue": "mail", "payload": {"to": "ada"}}}"#),
+                RouteExample(
+                    "expected", "Cancel all jobs of a type, if there is one",
+                    body: #"{"action": "cancel", "filter": {"type": "send-mail"}, "expected_count": 1}"#),
             ])
     }
 

@@ -105,7 +105,7 @@ extension API {
     private func findJobs(
         _ call: Call, _ filter: JobFilter, in only: Queue?, after cursor: ListCursor?, _ limit: Int
     ) async throws -> Reply {
-        var finder = try await JobFinder(call, filter, in: only)
+        var finder = try await JobFinder(call, filter, in: only, settings)
         var jobs: [JobRecord] = []
         var next: ListCursor?
         var examined: Int?

@@ -24,6 +24,7 @@ enum ProblemCode: String, Sendable, CaseIterable {
     case ambiguous
     case stepInUse = "step-in-use"
     case queueNotEmpty = "queue-not-empty"
+    case countDiffers = "count-differs"
     case leaseLost = "lease-lost"
     case jobGone = "job-gone"
     case tooLarge = "too-large"

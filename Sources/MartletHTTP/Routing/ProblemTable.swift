@@ -60,6 +60,11 @@ extension ProblemCode {
                 .conflict, "Another unfinished job holds the unique key.",
                 "Wait until that job has finished, or cancel it."
             )
+        case .countDiffers:
+            (
+                .conflict, "Another number of jobs matches the filter than is expected.",
+                "Look at the jobs again with `dry_run`, and send the number that is right now."
+            )
         case .ambiguous: (.conflict, "Several queues have a job of this id.", "Name one of `queues` in `?queue=`.")
         case .stepInUse:
             (.conflict, "The ageing cannot change while jobs are queued.", "Change it when nothing is queued.")

@@ -34,6 +34,7 @@ extension HTTPProblem {
             .maybe(
                 "queues", .anyOf([.list(.text), .words(["all"])]),
                 "The queues that have the job, or `all` of a write to all of them."),
+            .maybe("expected_count", .count, "How many jobs were expected to match."),
             .maybe("waiting", .count, "Jobs of the queue that wait."),
             .maybe("running", .count, "Jobs of the queue that run."),
             .maybe("finished", .count, "Jobs of the queue that have finished."),
@@ -41,8 +42,10 @@ extension HTTPProblem {
             .maybe("findings", .list(ReadinessFinding.shape), "What the server found out about Redis."),
             DamagedQueues.property,
         ]
-        + (BatchReport.properties + ActionReport.properties)
-        .filter { !["errors", "results", "failed"].contains($0.name) }
+        + (BatchReport.properties + ActionReport.properties + FilterReport.ownProperties)
+        .filter { property in
+            !["errors", "results", "failed", "jobs", "damaged", "scanned"].contains(property.name)
+        }
         .map { .maybe($0.name, $0.schema, $0.about) }
         + [
             .maybe("failed", .count, "How many jobs of the batch were refused."),

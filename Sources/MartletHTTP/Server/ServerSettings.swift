@@ -58,6 +58,10 @@ public struct ServerSettings: Sendable {
     public var checkLimit = Duration.milliseconds(400)
     /// The longest `?wait=` of a request.
     public var longestWait = Duration.seconds(30)
+    /// How many jobs one call of a search looks at, about.
+    public var searchLimit = ScanBudget.records
+    /// How long one call of a search looks, about.
+    public var searchTime = ScanBudget.time
     /// The most concurrent waits of one caller.
     public var maxWaitsPerCaller = 200
     /// The most concurrent waits of all callers.

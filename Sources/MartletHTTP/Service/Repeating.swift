@@ -71,11 +71,18 @@ extension QueueError {
 extension Queue {
     /// Applies a verb to the jobs, with one repeat after a lost reply.
     func apply(_ verb: ControlVerb, _ ids: [JobID]) async throws(QueueError) -> [ControlVerdict] {
+        try await changes(by: verb, ids).map(\.verdict)
+    }
+
+    /// The same, with what was changed; what a lost first attempt did counts as unchanged, except for deletions.
+    func changes(by verb: ControlVerb, _ ids: [JobID]) async throws(QueueError) -> [ControlResult] {
         try await repeatedOnce { isRepeat throws(QueueError) in
-            let verdicts = try await control(verb, ids)
+            let results = try await results(of: verb, ids)
             // The lost first attempt may have deleted it.
-            guard verb == .delete, isRepeat else { return verdicts }
-            return verdicts.map { $0 == .missing ? .done(nil) : $0 }
+            guard verb == .delete, isRepeat else { return results }
+            return results.map {
+                $0.verdict == .missing ? ControlResult(verdict: .done(nil), isChanged: true) : $0
+            }
         }
     }
 

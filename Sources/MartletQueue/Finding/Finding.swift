@@ -53,7 +53,7 @@ extension Queue {
         return try await self.jobs(jobs.map(\.id)).compactMap { $0 }.filter(matcher.accepts)
     }
 
-    /// Scans for jobs; they have only the fields that the filter needs.
+    /// Scans for jobs; they have only the fields that the filter needs, without the payload.
     package func scan(
         _ filter: JobFilter, after cursor: JobCursor?, limit: Int, _ budget: inout ScanBudget
     ) async throws(QueueError) -> (jobs: [JobRecord], next: JobCursor?) {
@@ -66,7 +66,11 @@ extension Queue {
                 while let entry = walk.next() {
                     place.after = entry.place
                     budget.spend()
-                    if let job = entry.job, matcher.accepts(job) { jobs.append(job) }
+                    if var job = entry.job, matcher.accepts(job) {
+                        // Payloads may be large, and those who need them read the job whole.
+                        job.payload = []
+                        jobs.append(job)
+                    }
                     if jobs.count == limit { return (jobs, place) }
                 }
                 if budget.isSpent { return (jobs, place) }

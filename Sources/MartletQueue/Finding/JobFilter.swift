@@ -48,6 +48,15 @@ public struct JobFilter: Sendable, Hashable {
 }
 
 extension JobFilter {
+    /// The conditions as a text, the same for the same conditions in every process.
+    package var canonical: String {
+        let times = [createdAfter, createdBefore].map { $0.map { "\($0.timeIntervalSince1970)" } }
+        let words = [states.map { $0.map(\.rawValue).sorted().joined(separator: ",") }, type, tag, uniqueKey]
+        let values = payload.flatMap { [$0.path.joined(separator: "."), $0.value] }
+        let all = words + times + [errorFingerprint, text] + values.map { $0 }
+        return all.map { $0.map { "\($0.utf8.count):\($0)" } ?? "-" }.joined(separator: " ")
+    }
+
     /// The fields that a match depends on; the type is always the first.
     var fields: [JobField] {
         var fields: [JobField] = [.type]

@@ -83,6 +83,17 @@ public enum ControlVerdict: Sendable, Hashable {
     case uniqueKeyTaken(by: JobID)
 }
 
+/// The result of a verb on one job, and whether this call changed the job.
+package struct ControlResult: Sendable, Hashable {
+    package var verdict: ControlVerdict
+    package var isChanged: Bool
+
+    package init(verdict: ControlVerdict, isChanged: Bool) {
+        self.verdict = verdict
+        self.isChanged = isChanged
+    }
+}
+
 extension Queue {
     /// Applies a verb to jobs, in order; at most 500 per request.
     ///
@@ -94,15 +105,20 @@ extension Queue {
     /// - Returns: one result per job, in order.
     /// - Throws: ``QueueError``.
     public func control(_ verb: ControlVerb, _ ids: [JobID]) async throws(QueueError) -> [ControlVerdict] {
-        var verdicts: [ControlVerdict] = []
+        try await results(of: verb, ids).map(\.verdict)
+    }
+
+    /// The same, with what this call has changed.
+    package func results(of verb: ControlVerb, _ ids: [JobID]) async throws(QueueError) -> [ControlResult] {
+        var results: [ControlResult] = []
         for chunk in ids.chunks(of: Queue.batchLimit) {
             var arguments = verb.arguments(isDry: false)
             for id in chunk { arguments.append(id.description) }
             let value = try await run(.control, arguments, ids: Array(chunk))
             guard let parts = value.array else { throw .broken("control", value) }
-            verdicts += try Self.verdicts(parts, chunk.count)
+            results += try Self.results(parts, chunk.count)
         }
-        return verdicts
+        return results
     }
 
     /// The results that ``control(_:_:)-(_,[JobID])`` would have, from the same script, without any change.
@@ -121,19 +137,19 @@ extension Queue {
             var arguments = verb.arguments(isDry: true)
             for id in chunk { arguments.append(id.description) }
             guard let parts = try await read(.control, arguments) else { return ids.map { _ in .missing } }
-            verdicts += try Self.verdicts(parts, chunk.count)
+            verdicts += try Self.results(parts, chunk.count).map(\.verdict)
         }
         return verdicts
     }
 
-    private static func verdicts(_ parts: [RedisValue], _ count: Int) throws(QueueError) -> [ControlVerdict] {
+    private static func results(_ parts: [RedisValue], _ count: Int) throws(QueueError) -> [ControlResult] {
         guard parts.count == count + 1 else { throw .broken("control", .array(parts)) }
-        var verdicts: [ControlVerdict] = []
+        var results: [ControlResult] = []
         for part in parts.dropFirst() {
             guard let verdict = ControlVerdict(part) else { throw .broken("control", part) }
-            verdicts.append(verdict)
+            results.append(ControlResult(verdict: verdict, isChanged: part.array?.last == .integer(1)))
         }
-        return verdicts
+        return results
     }
 
     /// Runs a failed or cancelled job again as new, with another payload; a queued job gets the payload and keeps its

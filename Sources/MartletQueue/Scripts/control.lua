@@ -5,8 +5,8 @@
 --       `retry` may have a new payload in the place of the priority.
 -- Verbs: `pause`, `resume`, `cancel`, `retry`, `run`, `delete`, `patch`; behind `dry ` nothing is written, and the answer is
 -- what it would be.
--- Answer: `ok`, then for each id {verdict, state}: `done`, `asked` (a running job was asked to stop), `state` (not possible
--- in that state), `missing`, {`unique`, holder} or {`invalid`, field}.
+-- Answer: `ok`, then for each id {verdict, state, 1 where this call changed the job}: `done`, `asked` (a running job was asked
+-- to stop), `state` (not possible in that state), `missing`, {`unique`, holder} or {`invalid`, field}.
 -- Cost for each id: HMGET, up to 7 ZSCORE, and 1 to 4 writes; O(log n).
 -- `task` is what one call asks for and what it gathers: `ready` jobs that came into line, the `earliest` that waits, the
 -- `stops` that were asked for, and the unique keys that it gave to jobs: a dry run finds those nowhere else.
@@ -183,6 +183,7 @@ local function operate(q, task, act, id)
     local changes, result = changes_of(q), { verdict, now }
     -- Whatever is written changes what people see of the job.
     local is_changed = #changes.dropped == 0 and (#changes.writes > 0 or next(changes.added))
+    if is_changed or changes.dropped[1] then result[3] = 1 end --@ control-says
     if is_changed then write(q, 'HSET', q.keys.job .. id, 'v', q.stamp) end --@ control-changed
     if q.log and is_changed then tell_change(q, task, id, state, now) end
     if task.is_dry then pretend(q, task, job, result) else commit(q) end --@ control-commit

@@ -25,6 +25,13 @@ private struct WrongValue: CustomTestStringConvertible, Sendable {
 private let long = String(repeating: "x", count: 600)
 private let jobVerbs = ["cancel --yes", "pause", "resume", "retry", "run", "priority --to 1", "delete --yes"]
 
+/// Wrong values of the filters of jobs.
+private let wrongFilters = [
+    ("--state", "nonsense"), ("--tag", "a\nb"), ("--unique-key", ""), ("--created-after", "yesterday"),
+    ("--created-before", "2026-13-01T00:00:00Z"), ("--error", "ABC"), ("--search", ""), ("--search", long),
+    ("--payload", "a"), ("--payload", "a..b=1"), ("--payload", "a=" + long),
+]
+
 private let wrongValues: [WrongValue] =
     [
         WrongValue("enqueue", "<type>", "a\u{202E}b"), WrongValue("enqueue", "<type>", "download"),
@@ -52,13 +59,6 @@ private let wrongValues: [WrongValue] =
         WrongValue("job list --queue Mail", "--queue"), WrongValue("job list --state nonsense", "--state"),
         WrongValue("job list --state queued,nonsense", "--state"), WrongValue("job list --limit 0", "--limit"),
         WrongValue("job list --limit -1", "--limit"), WrongValue("job list --limit many", "--limit"),
-        WrongValue("job list --tag", "--tag", "a\nb"), WrongValue("job list --unique-key", "--unique-key", ""),
-        WrongValue("job list --created-after yesterday", "--created-after"),
-        WrongValue("job list --created-before 2026-13-01T00:00:00Z", "--created-before"),
-        WrongValue("job list --error ABC", "--error"), WrongValue("job list --search", "--search", ""),
-        WrongValue("job list --search", "--search", long), WrongValue("job list --payload a", "--payload"),
-        WrongValue("job list --payload a..b=1", "--payload"),
-        WrongValue("job list --payload", "--payload", "a=" + long),
         WrongValue("job list --cursor x", "--cursor"), WrongValue("job get", "<id>", "a b"),
         WrongValue("job get bulk", "<id>"), WrongValue("job get a --queue Mail", "--queue"),
         WrongValue("job get a --wait-seconds 0", "--wait-seconds"), WrongValue("job priority a --to 1001", "--to"),
@@ -92,7 +92,14 @@ private let wrongValues: [WrongValue] =
         WrongValue("top --queue Mail", "--queue"), WrongValue("top --view all", "--view"),
     ]
     + jobVerbs.flatMap {
-        [WrongValue("job \($0)", "<ids>", "a b"), WrongValue("job \($0) a --queue Mail", "--queue")]
+        [
+            WrongValue("job \($0)", "<ids>", "a b"), WrongValue("job \($0) a --queue Mail", "--queue"),
+            WrongValue("job \($0) --all-matching --expected-count -1", "--expected-count"),
+        ]
+    }
+    + wrongFilters.flatMap { option, value in
+        [WrongValue("job list \(option)", option, value)]
+            + jobVerbs.map { WrongValue("job \($0) --all-matching \(option)", option, value) }
     }
     + ["completed", "failed", "cancelled"].flatMap {
         [

@@ -17,7 +17,9 @@ import Testing
         "Problem.outcome", "Problem.ids", "Problem.cause", "Problem.queue", "Problem.check", "Problem.findings",
         "Problem.damaged", "Problem.results", "Problem.created", "Problem.existing", "Problem.failed",
         "Problem.message",
-        "Problem.total", "Problem.successful", "Problem.dry_run", "Problem.durability", "Problem.durability_detail",
+        "Problem.total", "Problem.successful", "Problem.changed", "Problem.stopping", "Problem.unchanged",
+        "Problem.refused", "Problem.next_cursor", "FilterActionReport.damaged",
+        "Problem.dry_run", "Problem.durability", "Problem.durability_detail",
         "ActionError.outcome", "JobList.damaged", "QueueList.damaged", "Stats.damaged", "WorkerList.damaged",
         "PauseResult.damaged", "ReleasedWorker.damaged",
         // The Redis of the tests has no limit.
@@ -116,6 +118,10 @@ extension MemberTests {
         try await client.get("/api/v1/jobs/a")
         try await client.get("/api/v1/jobs")
         try await client.post("/api/v1/jobs/actions", #"{"action":"pause","ids":["a"]}"#)
+        try await client.get("/api/v1/jobs?type=t")
+        for more in ["", #","dry_run":true"#, #","expected_count":9"#] {
+            try await client.post("/api/v1/jobs/actions", #"{"action":"pause","filter":{"queue":"q"}\#(more)}"#)
+        }
         try await client.send(.DELETE, "/api/v1/jobs/a")
         try await client.post("/api/v1/jobs", full)
         try await client.get("/api/v1/jobs?limit=0")
