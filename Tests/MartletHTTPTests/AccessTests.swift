@@ -25,6 +25,7 @@ private let expectedAccess: [String: Set<Role>] = [
     "POST /api/downloads/{id}/resume": [.operate], "POST /api/downloads/{id}/cancel": [.operate],
     "POST /api/downloads/{id}/retry": [.operate], "POST /api/downloads/{id}/priority": [.operate],
     "PATCH /api/downloads/{id}/priority": [.operate],
+    "POST /api/v1/jobs/{id}/clone": [.produce],
     "POST /api/v1/jobs": [.produce], "POST /api/v1/jobs/bulk": [.produce], "GET /api/v1/jobs": [.read, .operate],
     "GET /api/v1/jobs/{id}": [.produce, .read, .operate], "PATCH /api/v1/jobs/{id}": [.operate],
     "DELETE /api/v1/jobs/{id}": [.operate], "POST /api/v1/jobs/actions": [.operate],

@@ -229,7 +229,8 @@ import Testing
     }
 
     @Test(arguments: [
-        (#"{"action":"cancel","filter":{"queue":"a"},"ids":["a"]}"#, "/filter"), (#"{"action":"cancel","ids":[]}"#, "/ids"),
+        (#"{"action":"cancel","filter":{"queue":"a"},"ids":["a"]}"#, "/filter"),
+        (#"{"action":"cancel","ids":[]}"#, "/ids"),
         (#"{"action":"explode","ids":["a"]}"#, "/action"), (#"{"ids":["a"]}"#, "/action"),
         (#"{"action":"priority","ids":["a"]}"#, "/priority"),
         (#"{"action":"pause","priority":5,"ids":["a"]}"#, "/priority"),

@@ -86,6 +86,10 @@ struct WriteCase: Sendable, CustomTestStringConvertible {
         WriteCase(
             path: "/api/v1/jobs/actions", body: #"{"action":"cancel","ids":["j","nobody"]}"#,
             to: .cancelled),
+        WriteCase(
+            path: "/api/v1/jobs/actions", body: #"{"action":"pause","filter":{"queue":"downloads"}}"#, to: .paused),
+        WriteCase(method: .PATCH, path: "/api/v1/jobs/j?queue=q", body: #"{"payload":1}"#, queue: "q"),
+        WriteCase(path: "/api/v1/jobs/j/clone?queue=q", script: .enqueue, ids: ["*"], queue: "q"),
         WriteCase(path: "/api/v1/jobs/j/cancel", to: .cancelled),
         WriteCase(path: "/api/v1/jobs/j/pause", to: .paused),
         WriteCase(path: "/api/v1/jobs/j/resume", from: .paused),
@@ -243,7 +247,8 @@ struct WriteCase: Sendable, CustomTestStringConvertible {
     private static func prepare(_ state: JobState, in queue: Queue) async throws {
         let id = try #require(JobID("j"))
         let delay: Duration = state == .scheduled ? .seconds(600) : .zero
-        _ = try await queue.enqueue(NewJob(id: id, type: "download", payload: Array("{}".utf8), delay: delay))
+        let type = queue.name == .downloads ? "download" : "t"
+        _ = try await queue.enqueue(NewJob(id: id, type: type, payload: Array("{}".utf8), delay: delay))
         switch state {
         case .paused: _ = try await queue.control(.pause, id)
         case .cancelled: _ = try await queue.control(.cancel, id)

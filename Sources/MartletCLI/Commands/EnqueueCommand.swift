@@ -118,7 +118,7 @@ struct EnqueueCommand: AsyncParsableCommand {
     }
 
     /// JSON from the command line, a file or standard input, unchanged.
-    private static func json(_ text: String?, _ name: String) throws -> JSONValue? {
+    static func json(_ text: String?, _ name: String) throws -> JSONValue? {
         guard let text else { return nil }
         if text == "-" { return try .verbatim(InputFile.read("-"), source: "standard input") }
         guard text.hasPrefix("@") else { return try .verbatim(Array(text.utf8), source: name) }

@@ -11,7 +11,7 @@ struct JobCommand: ParsableCommand {
         commandName: "job", abstract: "Show and control jobs.",
         subcommands: [
             List.self, Get.self, Cancel.self, Pause.self, Resume.self, Retry.self, Run.self, Reprioritise.self,
-            Delete.self,
+            Delete.self, Clone.self, Edit.self,
         ])
 
     /// The columns of a list of jobs.

@@ -79,6 +79,7 @@ extension ValueRule {
     package static let wantedKey = ValueRule(FilterCondition.uniqueKey)
     package static let errorFingerprint = ValueRule(FilterCondition.error)
     package static let searchedText = ValueRule(FilterCondition.text)
+    package static let otherQueue = ValueRule(JobField.queue)
     package static let expectedCount = ValueRule(FilterActionField.expectedCount)
     package static let listCursor = ValueRule(cursorRule) { ListCursor($0) != nil }
 }

@@ -63,7 +63,8 @@ struct FilterAction: Sendable {
         queue = found.queue ?? inQuery
         filter = verb.narrowed(found.filter)
         expectation = count.map { Expectation(count: $0, tolerance: tolerance ?? 0) }
-        digest = Self.digest(verb, queue, found.filter)
+        let digest = Self.digest(verb, queue, found.filter)
+        self.digest = digest
         self.cursor = try cursor.map { text throws(HTTPProblem) in
             guard let cursor = ActionCursor(text) else {
                 throw .invalid("/cursor", "is not valid; use `next_cursor` of the last answer")

@@ -9,7 +9,7 @@ enum FilterField {
     static let queue = Field<QueueName>("queue", .queueName, "The queue; all queues without it.") { fields in
         guard let text = fields.text("queue", length: 1...QueueName.longest) else { return nil }
         let name = QueueName(text)
-        if name == nil { fields.refuse("queue", "must match ^[a-z0-9][a-z0-9._-]{0,63}$") }
+        if name == nil { fields.refuse("queue", QueueName.rule) }
         return name
     }
     private static let scalar = Schema.keywords([

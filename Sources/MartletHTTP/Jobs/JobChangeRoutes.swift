@@ -18,7 +18,7 @@ extension API {
         body: "JobChange", "What to change; at least one field.",
         [
             JobField.priority.ofChange, JobField.delay.ofChange.refusingNull, JobField.runAt.refusingNull,
-            JobField.maxRetries.ofChange,
+            JobField.maxRetries.ofChange, JobField.payload.ofChange,
         ],
         rules: ["minProperties": 1, "not": .fields(["required": .array(["delay_seconds", "run_at"])])])
 
@@ -27,18 +27,31 @@ extension API {
         var priority = fields.read(JobField.priority)
         let start = fields.start()
         var retries = fields.read(JobField.maxRetries)
+        let payload = fields.read(JobField.payload)
+        if payload?.count ?? 0 > settings.payloadLimit {
+            fields.refuse(JobField.payload, "has more than \(settings.payloadLimit) bytes")
+        }
         if fields.isNull(JobField.priority) { priority = 0 }
         if fields.isNull(JobField.maxRetries) { retries = JobRecord.defaultMaxRetries }
         for name in ["delay_seconds", "run_at"] where fields.isNull(name) {
             fields.refuse(name, "cannot be null: a wait has no default")
         }
-        try fields.done()
-        guard priority != nil || start != nil || retries != nil else {
-            throw HTTPProblem.invalid("", "must name at least one of priority, delay_seconds, run_at and max_retries")
+        let errors = fields.close()
+        if !errors.isEmpty { throw refusal(errors) }
+        guard priority != nil || start != nil || retries != nil || payload != nil else {
+            throw HTTPProblem.invalid(
+                "", "must name at least one of priority, delay_seconds, run_at, max_retries and payload")
         }
         let (queue, job) = try await beforeWriting { try await call.job() }
-        return try await change(
-            job.id, in: queue, .patch(priority: priority, start: start, maxRetries: retries))
+        let changes = ControlVerb.patch(priority: priority, start: start, maxRetries: retries)
+        guard let payload else { return try await change(job.id, in: queue, changes) }
+        guard job.queue != .downloads, job.type != downloads.type else {
+            throw HTTPProblem.invalid("/payload", "of a download is changed through /api/downloads")
+        }
+        let verdict = try await repeatedOnce { _ throws(QueueError) in
+            try await queue.edit(job.id, payload: payload.bytes, priority: priority, start: start, maxRetries: retries)
+        }
+        return try await reply(to: changes, verdict, job.id, in: queue)
     }
 
     func deleteJob(_ call: Call) async throws -> Reply {
@@ -50,7 +63,13 @@ extension API {
     }
 
     private func change(_ id: JobID, in queue: Queue, _ verb: ControlVerb) async throws -> Reply {
-        let verdict = try await queue.apply(verb, [id])[0]
+        try await reply(to: verb, try await queue.apply(verb, [id])[0], id, in: queue)
+    }
+
+    /// The answer to a verb on one job.
+    private func reply(
+        to verb: ControlVerb, _ verdict: ControlVerdict, _ id: JobID, in queue: Queue
+    ) async throws -> Reply {
         switch verdict {
         case .done(nil): return Reply(.object(["id": .string(id.description), "status": "deleted"]))
         case .done(let state): return try await changed(id, in: queue, state)

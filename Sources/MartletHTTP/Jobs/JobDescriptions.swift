@@ -135,15 +135,45 @@ extension RouteDescription {
             ])
     }
 
+    static var cloneJob: RouteDescription {
+        RouteDescription(
+            "cloneJob", .jobs, "Clone a job",
+            """
+            Pushes a new job like this one, whatever its state: with its type, payload, queue, priority, retries, waits \
+            between them, timeout, tags and metadata, except for what the body changes. The clone has its own id, no \
+            unique key, and waits for nothing, unless the body says so. It is made repeatable like every push.
+            """,
+            answers: [
+                .created(JobView.created, "The clone was pushed.", headers: [.location]),
+                .ok(JobView.existing, "The same request pushed it before; `deleted` where it is gone."),
+            ],
+            problems: [
+                .notFound, .ambiguous, .idempotencyConflict, .idempotencyInProgress, .idempotencyKeyReused,
+                .uniqueKeyTaken, .tooManyQueues,
+            ],
+            headers: [.idempotencyKey],
+            examples: [
+                RouteExample("same", "The same job again", status: 201),
+                RouteExample(
+                    "changed", "With another payload and a wait",
+                    body: #"{"payload": {"to": "grace@example.com"}, "delay_seconds": 60}"#, status: 201),
+            ])
+    }
+
     static var patchJob: RouteDescription {
         RouteDescription(
             "changeJob", .jobs, "Change a job",
-            "Changes the priority, the start or the retries of a job that has not finished; its start not while it is active.",
+            """
+            Changes the priority, the start or the retries of a job that has not finished; its start not while it is active. \
+            The payload can be changed while the job does not run and has not completed. It takes the place of the old \
+            one, which is not kept; progress and checkpoint of the old one go with it.
+            """,
             answers: [.ok(JobView.changed, "The job after the change.")],
             problems: [.notFound, .ambiguous, .invalidState],
             examples: [
                 RouteExample(
                     "change", "Another priority and more retries", body: #"{"priority": 50, "max_retries": 8}"#),
+                RouteExample("payload", "Another payload", body: #"{"payload": {"to": "grace@example.com"}}"#),
                 RouteExample("defaults", "Back to the defaults", body: #"{"priority": null, "max_retries": null}"#),
             ])
     }

@@ -86,6 +86,10 @@ extension Route {
         .service(.delete, "/jobs/{id}", [.operate], query: [CommonParameter.queue], about: .deleteJob) {
             try await $0.deleteJob($1)
         },
+        .service(
+            .post, "/jobs/{id}/clone", [.produce], body: .optionalJSON(CloneChanges.shape),
+            query: [CommonParameter.queue], about: .cloneJob
+        ) { try await $0.cloneJob($1) },
         .jobVerb("cancel", .jobVerb("cancel", "Cancel a job", "Ends it; a running one is asked to stop.", stops: true))
         {
             try await $0.changeJob($1, .cancel)

@@ -113,9 +113,9 @@ extension JobRecord {
         setTimes([changedAt, runnableSince.map { Date(milliseconds: min($0, now)) }])
     }
 
-    /// A job of an index with only these fields; every other one has its default. `nil` for an invalid id and a missing job.
+    /// A job of an index with only these fields; `nil` for an invalid id and a missing job.
     ///
-    /// Its times are not set, except for when it was pushed.
+    /// Every other field has its default, and so have its times, except for when it was pushed.
     init?(
         scanned name: RedisValue, in index: JobIndex, place: RedisValue, fields: [JobField],
         values: ArraySlice<RedisValue>, queue: QueueName, now: Int

@@ -173,6 +173,34 @@ extension Queue {
         return verdict
     }
 
+    /// Changes the payload of a job that does not run and has not completed, and other values with it.
+    ///
+    /// The old payload is not kept; progress and checkpoint, which belong to it, are removed. A failed or cancelled job
+    /// keeps its state, and only its payload can be changed. One round trip; repeating it is safe.
+    ///
+    /// - Parameters:
+    ///   - id: the job.
+    ///   - payload: the new payload, 1 byte to 1 MiB.
+    ///   - priority: −1000 to 1000; `nil` keeps it.
+    ///   - start: when it may run; `nil` keeps it.
+    ///   - maxRetries: 0 to 100; `nil` keeps it.
+    /// - Returns: the result; ``ControlVerdict/refused(_:)`` for an active or completed job.
+    /// - Throws: ``QueueError``.
+    public func edit(
+        _ id: JobID, payload: [UInt8], priority: Int? = nil, start: JobStart? = nil, maxRetries: Int? = nil
+    ) async throws(QueueError) -> ControlVerdict {
+        guard (1...NewJob.Limit.payload).contains(payload.count) else { return .invalid("payload") }
+        let verb = ControlVerb.patch(priority: priority, start: start, maxRetries: maxRetries)
+        var arguments = verb.arguments(isDry: false, name: "edit")
+        arguments.append(payload)
+        arguments.append(id.description)
+        let value = try await run(.control, arguments, ids: [id])
+        guard let part = value.array?.last, let verdict = ControlVerdict(part) else {
+            throw .broken("control", value)
+        }
+        return verdict
+    }
+
     /// Applies a verb to one job.
     ///
     /// One round trip.
@@ -188,8 +216,8 @@ extension Queue {
 }
 
 extension ControlVerb {
-    fileprivate func arguments(isDry: Bool) -> RedisArguments {
-        let word = isDry ? "dry " + name : name
+    fileprivate func arguments(isDry: Bool, name: String? = nil) -> RedisArguments {
+        let word = (isDry ? "dry " : "") + (name ?? self.name)
         guard case .patch(let priority, let start, let retries) = self else { return RedisArguments(word, "", "", "") }
         return RedisArguments(
             word, priority.map(String.init) ?? "", start?.word ?? "",

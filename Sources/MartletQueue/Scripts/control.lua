@@ -2,9 +2,9 @@
 --
 -- needs: runtime values events changes moves places dues wake locate finish
 -- args: verb, priority, delay ms or `@<due ms>`, max retries (the last three for `patch`, else empty), then ids, at most 500.
---       `retry` may have a new payload in the place of the priority.
--- Verbs: `pause`, `resume`, `cancel`, `retry`, `run`, `delete`, `patch`; behind `dry ` nothing is written, and the answer is
--- what it would be.
+--       `retry` may have a new payload in the place of the priority; `edit` is `patch` with a new payload before the ids.
+-- Verbs: `pause`, `resume`, `cancel`, `retry`, `run`, `delete`, `patch`, `edit`; behind `dry ` nothing is written, and the
+-- answer is what it would be.
 -- Answer: `ok`, then for each id {verdict, state, 1 where this call changed the job}: `done`, `asked` (a running job was asked
 -- to stop), `state` (not possible in that state), `missing`, {`unique`, holder} or {`invalid`, field}.
 -- Cost for each id: HMGET, up to 7 ZSCORE, and 1 to 4 writes; O(log n).
@@ -17,9 +17,11 @@ local function new_task(q, args)
         delay = wait_of(q, args[3]), retries = whole(args[4], 0, MOST_RETRIES), ready = 0, earliest = nil, stops = 0,
         taken = {}, met = {},
     }
+    task.patches = task.verb == 'patch' or task.verb == 'edit'
     if task.verb == 'retry' and args[2] ~= '' then task.payload = args[2] end
+    if task.verb == 'edit' then task.payload = args[5] end
     task.is_too_late = not task.delay and byte(args[3]) == 64
-    task.is_bad = task.verb == 'patch' and not task.is_too_late and ((args[2] ~= '' and not task.priority)
+    task.is_bad = task.patches and not task.is_too_late and ((args[2] ~= '' and not task.priority)
         or (args[3] ~= '' and not task.delay) or (args[4] ~= '' and not task.retries))
     return task
 end
@@ -143,6 +145,18 @@ function operations.patch(q, task, job, state, index, place)
     return 'done', state
 end
 
+-- A payload is changed only where no worker has it. What was reached with the old one means nothing for the new one.
+function operations.edit(q, task, job, state, index, place)
+    if state == 'active' or state == 'completed' then return 'state', state end --@ edit-state
+    local only_payload = not (task.priority or task.delay or task.retries)
+    if IS_FINAL[index] and not only_payload then return 'state', state end --@ edit-final
+    local key = q.keys.job .. job.id
+    write(q, 'HDEL', key, 'c', 'g') --@ edit-fresh
+    write(q, 'HSET', key, 'p', task.payload) --@ edit-payload
+    if only_payload then return 'done', state end
+    return operations.patch(q, task, job, state, index, place)
+end
+
 -- What a dry run would find of an id that it has met before; nothing of what was gathered is written.
 local function pretend(q, task, job, result)
     if #changes_of(q).dropped > 0 then
@@ -152,7 +166,7 @@ local function pretend(q, task, job, result)
 end
 
 -- What listeners hear of a verb, unless the job's end has told it.
-local TOLD = { pause = 'paused', resume = 'resumed', retry = 'retried', run = 'rescheduled', patch = 'updated' }
+local TOLD = { pause = 'paused', resume = 'resumed', retry = 'retried', run = 'rescheduled', patch = 'updated', edit = 'updated' }
 
 local function tell_change(q, task, id, before, now)
     local kind, later, text = TOLD[task.verb], changes_of(q).added.delayed, nil
@@ -160,7 +174,7 @@ local function tell_change(q, task, id, before, now)
         kind, text = 'stopping', task.verb
     elseif task.verb == 'retry' and before == 'queued' then
         kind = 'updated'
-    elseif task.verb == 'patch' and task.delay then
+    elseif task.patches and task.delay then
         kind = 'rescheduled'
     end
     if kind then events.tell(q, kind, id, now, later and later[1], nil, text) end --@ control-told
@@ -197,7 +211,7 @@ local function control(q, args)
     if task.is_bad then return error_reply('BADARG patch') end
     if task.is_dry then q.log = nil end --@ control-dry-told
     local results = { 'ok' }
-    for i = 5, #args do results[#results + 1] = operate(q, task, act, args[i]) end --@ control-each
+    for i = task.verb == 'edit' and 6 or 5, #args do results[#results + 1] = operate(q, task, act, args[i]) end --@ control-each
     if task.is_dry then return results end
     if task.stops > 0 then call('HINCRBY', q.keys.meta, 'stops', task.stops) end --@ control-stops
     wake(q, task.ready) --@ control-wakes

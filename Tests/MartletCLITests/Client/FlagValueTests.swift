@@ -62,6 +62,13 @@ private let wrongValues: [WrongValue] =
         WrongValue("job list --cursor x", "--cursor"), WrongValue("job get", "<id>", "a b"),
         WrongValue("job get bulk", "<id>"), WrongValue("job get a --queue Mail", "--queue"),
         WrongValue("job get a --wait-seconds 0", "--wait-seconds"), WrongValue("job priority a --to 1001", "--to"),
+        WrongValue("job clone", "<id>", "a b"), WrongValue("job clone a --queue Mail", "--queue"),
+        WrongValue("job clone a --to-queue Mail", "--to-queue"), WrongValue("job clone a --priority x", "--priority"),
+        WrongValue("job clone a --delay 366d", "--delay"), WrongValue("job clone a --max-retries 101", "--max-retries"),
+        WrongValue("job clone a --timeout 0", "--timeout"), WrongValue("job clone a --new-id bulk", "--new-id"),
+        WrongValue("job clone a --idempotency-key", "--idempotency-key", ""),
+        WrongValue("job clone a --unique-key", "--unique-key", ""), WrongValue("job clone a --tag", "--tag", ""),
+        WrongValue("job edit -d 1", "<id>", "a b"), WrongValue("job edit a -d 1 --queue Mail", "--queue"),
         WrongValue("download add ftp://files.example/a", "<sources>"), WrongValue("download add", "<sources>", "a b"),
         WrongValue("download add http://h/ --filename ../a", "--filename"),
         WrongValue("download add http://h/ --priority 1001", "--priority"),
@@ -91,22 +98,30 @@ private let wrongValues: [WrongValue] =
         WrongValue("events --since yesterday", "--since"), WrongValue("audit --queue Mail", "--queue"),
         WrongValue("top --queue Mail", "--queue"), WrongValue("top --view all", "--view"),
     ]
-    + jobVerbs.flatMap {
-        [
-            WrongValue("job \($0)", "<ids>", "a b"), WrongValue("job \($0) a --queue Mail", "--queue"),
-            WrongValue("job \($0) --all-matching --expected-count -1", "--expected-count"),
-        ]
+    + wrongJobs + wrongRetention
+
+/// Wrong values of the verbs of jobs, and of filters.
+private let wrongJobs: [WrongValue] = {
+    var values: [WrongValue] = []
+    for verb in jobVerbs {
+        values.append(WrongValue("job \(verb)", "<ids>", "a b"))
+        values.append(WrongValue("job \(verb) a --queue Mail", "--queue"))
+        values.append(WrongValue("job \(verb) --all-matching --expected-count -1", "--expected-count"))
     }
-    + wrongFilters.flatMap { option, value in
-        [WrongValue("job list \(option)", option, value)]
-            + jobVerbs.map { WrongValue("job \($0) --all-matching \(option)", option, value) }
+    for (option, value) in wrongFilters {
+        values.append(WrongValue("job list \(option)", option, value))
+        for verb in jobVerbs { values.append(WrongValue("job \(verb) --all-matching \(option)", option, value)) }
     }
-    + ["completed", "failed", "cancelled"].flatMap {
-        [
-            WrongValue("queue set mail --\($0)-age 366d", "--\($0)-age"),
-            WrongValue("queue set mail --\($0)-count -1", "--\($0)-count"),
-        ]
-    }
+    return values
+}()
+
+/// Wrong values of what a queue keeps.
+private let wrongRetention: [WrongValue] = ["completed", "failed", "cancelled"].flatMap { state in
+    [
+        WrongValue("queue set mail --\(state)-age 366d", "--\(state)-age"),
+        WrongValue("queue set mail --\(state)-count -1", "--\(state)-count"),
+    ]
+}
 
 @Suite struct FlagValueTests {
     @Test(arguments: wrongValues)

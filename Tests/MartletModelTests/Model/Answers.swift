@@ -31,6 +31,8 @@ extension Model {
         case .control(let verb, let ids):
             return control(verb, ids.map(\.description)).map { "\($0)" } ?? "refused"
         case .retryWith(let payload, let id): return "\([retry(id.description, with: payload)])"
+        case .edit(let payload, let verb, let id):
+            return edit(id.description, to: payload, verb).map { "\([$0])" } ?? "refused"
         case .configure(let words): return configure(words.map { ($0.name, $0.value) }) ?? "ok"
         case .sweep:
             let swept = sweep()

@@ -82,9 +82,12 @@ struct Generator {
         case 530..<600: return heartbeat(model)
         case 600..<745:
             let (verb, targets) = (verb(model), targets(model))
+            guard targets.count == 1, let id = targets.first else { return .control(verb, targets) }
             // Nothing else of a run depends on the payload, so it needs no random choice.
-            guard verb == .retry, targets.count == 1, let id = targets.first else { return .control(verb, targets) }
-            return .retryWith([UInt8(history.count % 9 + 1)], id)
+            let payload = [UInt8(history.count % 9 + 1)]
+            if verb == .retry { return .retryWith(payload, id) }
+            if case .patch = verb, history.count.isMultiple(of: 2) { return .edit(payload, verb, id) }
+            return .control(verb, targets)
         case 745..<775: return .configure(settings())
         case 775..<782: return .pause(reason: "r\(Int.random(in: 0..<9, using: &random))")
         case 782..<788: return .resume
@@ -129,7 +132,7 @@ extension Operation {
     fileprivate var hasReplyToLose: Bool {
         switch self {
         case .push(let jobs), .pushAtomically(let jobs): jobs.allSatisfy { $0.invalidField == nil }
-        case .claim, .settle, .turn, .heartbeat, .control, .retryWith, .sweep: true
+        case .claim, .settle, .turn, .heartbeat, .control, .retryWith, .edit, .sweep: true
         default: false
         }
     }

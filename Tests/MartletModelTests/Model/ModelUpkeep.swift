@@ -144,6 +144,23 @@ extension Model {
         return verdict
     }
 
+    /// The verdict of a change with another payload; `nil` when the call is refused as a whole.
+    mutating func edit(_ id: String, to payload: [UInt8], _ verb: ControlVerb) -> ControlVerdict? {
+        var copy = self
+        guard let patched = copy.control(verb, [id])?.first else { return nil }
+        if case .invalid = patched { return patched }
+        guard let job = jobs[id] else { return .missing }
+        let isPlain = verb == .patch(priority: nil, start: nil, maxRetries: nil)
+        if job.index == .active || job.index == .completed || (job.state.isFinal && !isPlain) {
+            return .refused(job.state)
+        }
+        jobs[id]?.payload = payload
+        jobs[id]?.checkpoint = nil
+        jobs[id]?.progress = nil
+        jobs[id]?.changedAt = now
+        return isPlain ? .done(job.state) : control(verb, [id])?.first
+    }
+
     /// The time until a job may run, in ms.
     private func wait(_ start: JobStart) -> Int {
         switch start {

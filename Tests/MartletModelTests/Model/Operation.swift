@@ -17,6 +17,8 @@ enum Operation: Sendable {
     case heartbeat(worker: String, info: String?, lease: Int?, [Heartbeat])
     case control(ControlVerb, [JobID])
     case retryWith([UInt8], JobID)
+    /// A change of a job by `patch`, with another payload.
+    case edit([UInt8], ControlVerb, JobID)
     case configure([Setting])
     case pause(reason: String)
     case resume
@@ -46,7 +48,7 @@ extension Operation {
         case .push, .pushAtomically: .enqueue
         case .claim, .settle, .turn: .turn
         case .heartbeat: .heartbeat
-        case .control, .retryWith: .control
+        case .control, .retryWith, .edit: .control
         case .sweep: .sweep
         default: nil
         }
@@ -67,6 +69,7 @@ extension Operation: CustomStringConvertible {
             "heartbeat \(worker) \(info ?? "") \(lease.map { "lease \($0) " } ?? "")\(heartbeats.map { "\($0.id) \($0.token)" }.joined(separator: ", "))"
         case .control(let verb, let ids): "\(verb) \(ids.map(\.description).joined(separator: " "))"
         case .retryWith(let payload, let id): "retry \(id) with \(payload)"
+        case .edit(let payload, let verb, let id): "edit \(id) to \(payload), \(verb)"
         case .configure(let words): "set \(words.map { "\($0.name) \($0.value)" }.joined(separator: ", "))"
         case .pause(let reason): "pause the queue: \(reason)"
         case .resume: "resume the queue"

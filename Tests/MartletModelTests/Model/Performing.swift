@@ -43,6 +43,9 @@ extension RealStore {
             return "\(reply.verdicts) stops \(reply.stops)"
         case .control(let verb, let ids): return "\(try await queue.control(verb, ids))"
         case .retryWith(let payload, let id): return "\([try await queue.retry(id, payload: payload)])"
+        case .edit(let payload, .patch(let priority, let start, let retries), let id):
+            return
+                "\([try await queue.edit(id, payload: payload, priority: priority, start: start, maxRetries: retries)])"
         case .sweep:
             let report = try await queue.sweep()
             let back = report.takenBack.map { ($0.key.description, $0.value) }

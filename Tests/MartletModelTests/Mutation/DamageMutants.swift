@@ -16,6 +16,7 @@ extension Mutant {
         Mutant(
             "a foreign key stops verbs", .control, "control-look",
             .replaced("read_job(q, id, JUDGED)", "(call('HLEN', q.keys.job .. id) and read_job(q, id, JUDGED))")),
+        Mutant("a foreign key stops searches", .read, "scan-look", .replaced("look('HMGET'", "call('HMGET'")),
         Mutant("a foreign key stops reads", .read, "read-look", .replaced("look('HGETALL'", "call('HGETALL'")),
         Mutant(
             "a foreign key stops a page of the audit", .audit, "audit-look",

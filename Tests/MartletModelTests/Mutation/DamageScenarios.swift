@@ -95,6 +95,16 @@ extension Scenario {
     ]
 
     static let ofForeignKeys = [
+        Scenario(name: "a search goes past a foreign key") { real in
+            let jobs = (0..<2).map { _ in NewJob(type: "rare", payload: [1]) }
+            _ = try await real.queue.enqueue(jobs)
+            let key = real.key("job:\(jobs[0].id)")
+            _ = try await real.command("DEL", key)
+            _ = try await real.command("SET", key, "foreign")
+            var filter = JobFilter()
+            filter.type = "rare"
+            return try await real.queue.find(filter).jobs.map(\.id) == [jobs[1].id]
+        },
         Scenario(name: "a foreign key in any index stops no script") { real in
             let good = try await real.pushAndClaim()
             for index in ["delayed", "active", "completed", "failed", "paused"] {

@@ -173,6 +173,25 @@ extension Scenario {
             _ = try await real.queue.retry(job.id, payload: [3])
             return try await real.queue.job(job.id)?.payload == [3]
         },
+        Scenario(name: "a verb says whether it has changed its job") { real in
+            let job = NewJob(type: "test", payload: [1])
+            _ = try await real.queue.enqueue(job)
+            let first = try await real.queue.results(of: .pause, [job.id])
+            let second = try await real.queue.results(of: .pause, [job.id])
+            return first.map(\.isChanged) == [true] && second.map(\.isChanged) == [false]
+        },
+        Scenario(name: "another payload is not for a job that runs, and not with a priority for one that has ended") {
+            real in
+            let job = try await real.pushAndClaim()
+            guard try await real.queue.edit(job.id, payload: [2]) == .refused(.active) else { return false }
+            let end = Settlement(id: job.id, token: job.token, outcome: .failedForGood(error: "no"))
+            _ = try await real.queue.settle([end])
+            guard try await real.queue.edit(job.id, payload: [2], priority: 1) == .refused(.failed) else {
+                return false
+            }
+            guard try await real.queue.edit(job.id, payload: [2]) == .done(.failed) else { return false }
+            return try await real.queue.job(job.id)?.payload == [2]
+        },
         Scenario(name: "a retry takes its key again") { real in
             let first = NewJob(type: "test", payload: [1], uniqueKey: "k")
             try await real.failForGood(first)
