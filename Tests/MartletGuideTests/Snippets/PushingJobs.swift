@@ -83,6 +83,6 @@ func pushDurably(_ mail: Queue, id: JobID) async throws {
 }
 
 func waitForTheResult(_ queue: Queue) async throws -> Int {
-    let answer = try await queue.enqueue(Add(a: 2, b: 3)).result(within: .seconds(30))
+    let answer = try await queue.enqueue(Add(a: 2, b: 3)).result(within: .seconds(10))
     return answer
 }

@@ -8,7 +8,7 @@ import MartletRedis
 func openStores(_ logger: Logger) async throws -> Queue {
     let store = JobStore(redis: try RedisConfiguration(url: "redis://127.0.0.1:6379"), logger: logger)
     let connection = Task { try await store.run() }
-    try await store.waitUntilConnected(within: .seconds(30))
+    try await store.waitUntilConnected(within: .seconds(5))
     let queue = store.queue(.default)
     defer { connection.cancel() }
     return queue
@@ -51,7 +51,7 @@ func readVerdicts(_ queue: Queue, _ job: NewJob) async throws {
 
 func pushAndWait(_ queue: Queue) async throws {
     let job = try await queue.enqueue(Add(a: 1, b: 2))
-    let sum = try await job.result(within: .seconds(30))
+    let sum = try await job.result(within: .seconds(10))
     print(sum)
 }
 
@@ -222,7 +222,7 @@ func pushTogether(_ queue: Queue, _ jobs: [NewJob]) async throws {
 
 func awaitResults(_ job: JobRef<Int>) async throws {
     do {
-        let sum = try await job.result(within: .seconds(30))
+        let sum = try await job.result(within: .seconds(10))
         print(sum)
     } catch JobWaitError.timedOut {
         print("still running")

@@ -6,7 +6,7 @@ import MartletRedis
 func connectClients(_ logger: Logger) async throws {
     let client = RedisClient(try RedisConfiguration(url: "redis://127.0.0.1:6379"), logger: logger)
     let connection = Task { try await client.run() }
-    try await client.waitUntilConnected(within: .seconds(30))
+    try await client.waitUntilConnected(within: .seconds(5))
     let reply = try await client.send(.command("PING"))
     connection.cancel()
     print(reply)
