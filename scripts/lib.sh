@@ -144,12 +144,17 @@ count_results() {
         /<\/testsuites>/ { print all - failed - skipped, failed + 0 }' "$1" 2>/dev/null
 }
 
+# How many tests run at one time. Without a limit all of a run start at once, and the services that they start answer later
+# than clients wait.
+tests_at_once=$((16 * $(nproc)))
+
 # Runs what the arguments choose and counts it. A run that ends badly without a failed test is one more failure, so that
 # the last line never hides it.
 run_tests() {
     local name=$1 status=0 good bad
     shift
     timeout --kill-after=30s "$time_limit" swift test --skip-build "${build_flags[@]}" \
+        --experimental-maximum-parallelization-width "$tests_at_once" \
         --xunit-output "$results/$name.xml" "$@" 2>&1 | tee "$results/$name.log" | show || status=$?
     read -r good bad < <(count_results "$results/$name-swift-testing.xml") || {
         say "$name crashed or ran longer than $time_limit; see $results/$name.log"

@@ -22,6 +22,7 @@ import Testing
             try stack.work()
             let ids = try await stack.add(content.files.map(\.name))
             #expect(ids.count == 100)
+            try await stack.until("three run") { try await stack.downloads.status()?.jobs[.active] == 3 }
             let before = try await stack.observe(for: .seconds(3))
             #expect(before.max() == 3)
             _ = try await stack.put("/api/downloads/concurrency", .object(["max_concurrent_downloads": 6]))
