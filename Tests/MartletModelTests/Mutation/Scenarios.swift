@@ -192,6 +192,16 @@ extension Scenario {
             guard try await real.queue.edit(job.id, payload: [2]) == .done(.failed) else { return false }
             return try await real.queue.job(job.id)?.payload == [2]
         },
+        Scenario(name: "what was reached with one payload means nothing for another") { real in
+            let job = try await real.pushAndClaim()
+            let reached = Heartbeat(id: job.id, token: job.token, checkpoint: [1])
+            _ = try await real.queue.heartbeat(worker: "w", [reached])
+            let back = Settlement(id: job.id, token: job.token, outcome: .released(after: nil))
+            _ = try await real.queue.settle([back])
+            guard try await real.queue.job(job.id)?.checkpoint == [1] else { return false }
+            guard try await real.queue.edit(job.id, payload: [2]) == .done(.queued) else { return false }
+            return try await real.queue.job(job.id)?.checkpoint == nil
+        },
         Scenario(name: "a retry takes its key again") { real in
             let first = NewJob(type: "test", payload: [1], uniqueKey: "k")
             try await real.failForGood(first)
