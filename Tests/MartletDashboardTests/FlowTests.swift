@@ -137,6 +137,8 @@ extension Dashboard {
                         area.dispatchEvent(new Event('input', { bubbles: true }));
                         """, .string(lines))
                     try await browser.click(button: "Add 50 downloads")
+                    // Rows under the pointer are held, and the button was where they are.
+                    try await browser.point(at: nil)
                     try await browser.wait(
                         "all are completed", within: .seconds(30),
                         "[...document.querySelectorAll('tbody tr')].filter((row) => row.innerText.includes('completed')).length === 50"

@@ -58,6 +58,8 @@ import Testing
             }
             for task in load { task.cancel() }
             for task in load { await task.value }
+            // The last disconnect may still be on its way to this process.
+            try await eventually("it answers again") { (try? await harness.store.queueNames()) == [queue.name] }
             let marks = try #require(harness.store.takePushMarks(harness.store.acknowledgedPushes())["q"])
             #expect(marks.missing == 0)
             #expect(marks.acknowledged >= 600)

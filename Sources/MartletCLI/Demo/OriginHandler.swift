@@ -14,7 +14,9 @@ final class OriginHandler: ChannelInboundHandler {
         var position: Int
         var end: Int
         /// The offset at which the connection is dropped.
-        var breaksAt: Int?
+        var dropsAt: Int?
+        /// The offset after which nothing more is sent.
+        var stallsAt: Int?
         var place: Int
         var started: NIODeadline
         var sent = 0
@@ -68,7 +70,8 @@ final class OriginHandler: ChannelInboundHandler {
             }
             var transfer = Transfer(
                 file: file, position: range.lowerBound, end: range.upperBound, place: place, started: .now())
-            if case .drop(let count) = fault { transfer.breaksAt = range.lowerBound + count }
+            if case .drop(let count) = fault { transfer.dropsAt = range.lowerBound + count }
+            if case .stall(let count) = fault { transfer.stallsAt = range.lowerBound + count }
             context.flush()
             pump(transfer, context)
         }
@@ -87,8 +90,9 @@ final class OriginHandler: ChannelInboundHandler {
     /// Sends the next chunk and schedules the one after it.
     private func pump(_ transfer: Transfer, _ context: ChannelHandlerContext) {
         guard context.channel.isActive else { return }
-        let stop = min(transfer.end, transfer.breaksAt ?? .max)
+        let stop = min(transfer.end, transfer.dropsAt ?? .max, transfer.stallsAt ?? .max)
         guard transfer.position < stop else {
+            if transfer.position == transfer.stallsAt { return }
             if transfer.position < transfer.end { return context.close(promise: nil) }
             return context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
         }

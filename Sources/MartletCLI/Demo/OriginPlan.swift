@@ -9,6 +9,8 @@ enum OriginFault: Sendable, Equatable {
     case unavailable(retryAfter: Int)
     /// The connection is dropped after this many bytes of the response.
     case drop(afterBytes: Int)
+    /// Nothing more is sent after this many bytes of the response, and the connection stays open.
+    case stall(afterBytes: Int)
 }
 
 /// The response to a request.

@@ -206,9 +206,10 @@ private let content = OriginContent(
     }
 
     @Test func `a second signal ends a worker at once, and its job continues elsewhere`() async throws {
-        let slow = OriginContent(
-            files: [OriginFile(name: "slow.bin", size: 3 << 20, seed: 1)], bytesPerSecond: 1 << 20)
-        try await TestStack.with(slow) { stack in
+        let stalling = OriginContent(
+            files: [OriginFile(name: "slow.bin", size: 3 << 20, seed: 1)], bytesPerSecond: 1 << 20
+        ) { _, number in number == 1 ? .stall(afterBytes: 1 << 20) : .none }
+        try await TestStack.with(stalling) { stack in
             try await stack.serve()
             let worker = try stack.work(["WORKER_SHUTDOWN_GRACE_SECONDS": "60"])
             let id = try await stack.add("slow.bin")

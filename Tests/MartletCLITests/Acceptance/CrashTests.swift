@@ -21,10 +21,17 @@ import Testing
 
 private let mebibyte = 1 << 20
 
-/// One large file that takes a few seconds.
-private func slowContent(size: Int = 20 * mebibyte + 7) -> OriginContent {
+/// One large file, that takes ten seconds.
+private func slowContent() -> OriginContent {
     OriginContent(
-        files: [OriginFile(name: "large.bin", size: size, seed: 7)], bytesPerSecond: 6 * mebibyte)
+        files: [OriginFile(name: "large.bin", size: 20 * mebibyte + 7, seed: 7)], bytesPerSecond: 2 * mebibyte)
+}
+
+/// One large file of which the first requests get 12 MiB and then wait, however late the test acts on them.
+private func stallingContent(requests: Int = 1) -> OriginContent {
+    OriginContent(
+        files: [OriginFile(name: "large.bin", size: 20 * mebibyte + 7, seed: 7)], bytesPerSecond: 6 * mebibyte
+    ) { _, number in number <= requests ? .stall(afterBytes: 12 * mebibyte) : .none }
 }
 
 extension TestStack {
@@ -46,7 +53,7 @@ extension TestStack {
     @Test func `a download continues elsewhere when its worker is killed, and fetches at most one checkpoint again`()
         async throws
     {
-        try await TestStack.with(slowContent()) { stack in
+        try await TestStack.with(stallingContent()) { stack in
             try await stack.serve()
             try await stack.shortenLease()
             let worker = try stack.work()
@@ -158,7 +165,7 @@ extension TestStack {
     @Test func `a cancelled job is never started again, whatever happens to its worker`()
         async throws
     {
-        try await TestStack.with(slowContent()) { stack in
+        try await TestStack.with(stallingContent(requests: 2)) { stack in
             try await stack.serve()
             try await stack.shortenLease()
             let worker = try stack.work()

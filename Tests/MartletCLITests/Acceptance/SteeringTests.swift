@@ -66,7 +66,10 @@ import Testing
         let content = OriginContent(
             files: [
                 OriginFile(name: "large.bin", size: size, seed: 7), OriginFile(name: "small.bin", size: 9, seed: 8),
-            ], bytesPerSecond: 4 << 20)
+            ], bytesPerSecond: 4 << 20
+        ) { name, number in
+            name == "large.bin" && number == 1 ? .stall(afterBytes: size / 2) : .none
+        }
         try await TestStack.with(content) { stack in
             try await stack.serve(["DOWNLOAD__MAX_CONCURRENT_DOWNLOADS": "1"])
             try stack.work()
