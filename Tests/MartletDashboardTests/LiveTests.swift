@@ -135,7 +135,7 @@ extension Dashboard {
 
 extension Browser {
     /// Whether the page hears events.
-    static let isLive = "document.querySelector('.pulse')?.innerText === 'Live'"
+    static let isLive = "document.querySelector('.liveness')?.innerText === 'Live'"
 
     /// Hides the page, or shows it again, as far as the page can know.
     func hide(_ isHidden: Bool) async throws {

@@ -75,7 +75,7 @@ import Testing
                 "POST /api/v1/jobs/bulk HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
                 + "Content-Length: \(large.utf8.count + 10)\r\n\r\n"
             var stalled: [HeldConnection] = []
-            try await eventually("a large body finds no room") {
+            try await eventually("no budget is left for a large body") {
                 let connection = try await HeldConnection(port: server.port)
                 try? await connection.send(head + large)
                 stalled.append(connection)

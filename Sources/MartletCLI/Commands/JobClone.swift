@@ -12,10 +12,7 @@ extension JobCommand {
             abstract: "Push a job like another one, with changes.",
             discussion: "The clone has a new id, no unique key and no delay, unless options say so.")
 
-        @Argument(help: "The job's id.", transform: ValueRule.jobID.text)
-        var id: String
-        @Option(help: "Its queue; needed only when two queues have the id.", transform: ValueRule.queue.text)
-        var queue: String?
+        @OptionGroup var job: OneJob
         @Option(
             name: [.short, .long], parsing: .unconditional,
             help: ArgumentHelp("Another payload: JSON, @FILE or - for standard input.", valueName: "json"))
@@ -62,12 +59,11 @@ extension JobCommand {
                 "id": newID.map(JSONValue.string), "unique_key": uniqueKey.map(JSONValue.string),
                 "tags": tags.isEmpty ? nil : .array(tags.map(JSONValue.string)),
             ])
-            let path = "/api/v1/jobs/\(APIClient.escaped(id))/clone"
-            let job = try await client.withClient {
-                try await $0.post(path, query: [("queue", queue)], body: body, key: idempotencyKey)
+            let clone = try await client.withClient {
+                try await $0.post(job.path + "/clone", query: job.query, body: body, key: idempotencyKey)
             }
-            EnqueueCommand.noteUnconfirmed(job)
-            output.show(job, first: JobCommand.order)
+            EnqueueCommand.noteUnconfirmed(clone)
+            output.show(clone, first: JobCommand.order)
         }
     }
 
@@ -76,10 +72,7 @@ extension JobCommand {
             abstract: "Change the payload of a job that does not run and has not completed.",
             discussion: "The old payload is not kept; progress and checkpoint are removed with it.")
 
-        @Argument(help: "The job's id.", transform: ValueRule.jobID.text)
-        var id: String
-        @Option(help: "Its queue; needed only when two queues have the id.", transform: ValueRule.queue.text)
-        var queue: String?
+        @OptionGroup var job: OneJob
         @Option(
             name: [.short, .long], parsing: .unconditional,
             help: ArgumentHelp("The new payload: JSON, @FILE or - for standard input.", valueName: "json"))
@@ -89,11 +82,10 @@ extension JobCommand {
 
         func run() async throws {
             let body = JSONValue.fields(["payload": try EnqueueCommand.json(data, "the payload")])
-            let path = "/api/v1/jobs/\(APIClient.escaped(id))"
-            let job = try await client.withClient {
-                try await $0.send(.PATCH, path, query: [("queue", queue)], body: body).value
+            let changed = try await client.withClient {
+                try await $0.send(.PATCH, job.path, query: job.query, body: body).value
             }
-            output.show(job, first: JobCommand.order)
+            output.show(changed, first: JobCommand.order)
         }
     }
 }

@@ -48,7 +48,7 @@ extension JobCommand {
             let answer = try await client.withClient { client in
                 try await client.list(
                     "/api/v1/jobs", items: "jobs", query: [("queue", queue)] + filter.query, cursor: page.cursor,
-                    limit: page.count, onPage: progress.note)
+                    limit: page.count, onPage: { progress.note($0) })
             }
             progress.clear()
             output.show(answer.items, as: JobCommand.view)
@@ -59,10 +59,7 @@ extension JobCommand {
     struct Get: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Show one job.")
 
-        @Argument(help: "The job's id.", transform: ValueRule.jobID.text)
-        var id: String
-        @Option(help: "Its queue; needed only when two queues have the id.", transform: ValueRule.queue.text)
-        var queue: String?
+        @OptionGroup var job: OneJob
         @Flag(help: "Wait until it has finished; exit code 7 when it failed.")
         var wait = false
         @OptionGroup var waiting: WaitOptions
@@ -72,10 +69,9 @@ extension JobCommand {
         func run() async throws {
             try await client.withClient { client in
                 if wait {
-                    return try await JobWait(id: id, queue: queue, within: waiting.limit).run(client, output)
+                    return try await JobWait(id: job.id, queue: job.queue, within: waiting.limit).run(client, output)
                 }
-                let path = "/api/v1/jobs/\(APIClient.escaped(id))"
-                output.show(try await client.get(path, query: [("queue", queue)]), first: JobCommand.order)
+                output.show(try await client.get(job.path, query: job.query), first: JobCommand.order)
             }
         }
     }
@@ -144,6 +140,19 @@ extension JobCommand {
             try await batch.act(MatchingVerb("delete")) { JobCall(method: .DELETE, path: $0) }
         }
     }
+}
+
+/// A job by its id.
+struct OneJob: ParsableArguments {
+    @Argument(help: "The job's id.", transform: ValueRule.jobID.text)
+    var id: String
+    @Option(help: "Its queue; needed only when two queues have the id.", transform: ValueRule.queue.text)
+    var queue: String?
+
+    /// Its path in the API.
+    var path: String { "/api/v1/jobs/\(APIClient.escaped(id))" }
+    /// The query that names its queue.
+    var query: [(String, String?)] { [("queue", queue)] }
 }
 
 /// One request about one job.

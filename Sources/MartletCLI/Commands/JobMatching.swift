@@ -77,11 +77,11 @@ struct MatchingRun: Sendable {
     func run(_ client: APIClient) async throws {
         if options.dryRun { return show(dry: try await steps(client, isDry: true)) }
         guard !consent.yes else { return try await change(client, expected: options.expectedCount, tolerance: 0) }
-        let deed = "\(verb.question) all jobs that match"
-        guard Console.canAsk else { return try consent.ask(deed) }
+        let question = "\(verb.question) all jobs that match"
+        guard Console.canAsk else { return try consent.ask(question) }
         let count = try await steps(client, isDry: true).matched
         guard count > 0 else { return Console.standard.note("No job matches.") }
-        try consent.ask("\(deed): \(count) \(count == 1 ? "job" : "jobs")")
+        try consent.ask("\(question): \(HumanReadable.count(count, "job"))")
         // Jobs come and go while a person reads.
         let tolerance = options.expectedCount == nil ? max(10, count / 10) : 0
         try await change(client, expected: options.expectedCount ?? count, tolerance: tolerance)

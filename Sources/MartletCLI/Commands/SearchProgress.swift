@@ -11,11 +11,8 @@ final class SearchProgress: Sendable {
 
     init(console: Console = .standard) { self.console = console }
 
-    /// Adds an answer with `scanned`.
-    func note(_ answer: JSONValue) { note(answer, done: nil) }
-
-    /// Adds an answer with `scanned`, and says what was done so far.
-    func note(_ answer: JSONValue, done: String?) {
+    /// Adds an answer with `scanned`, and says what was done so far, if anything.
+    func note(_ answer: JSONValue, done: String? = nil) {
         let scanned = answer["scanned"]
         guard let count = scanned["examined"].int else { return }
         let sum = examined.withLock { examined in

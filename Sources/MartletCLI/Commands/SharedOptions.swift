@@ -65,12 +65,12 @@ struct ConsentOptions: ParsableArguments {
     }
 
     /// Asks for confirmation of an irreversible action; without a terminal, `--yes` is required.
-    func ask(_ deed: String) throws {
+    func ask(_ question: String) throws {
         guard !yes else { return }
         guard Console.canAsk else {
-            throw CommandFailure(.usage, "\(deed)? Add --yes, as there is no terminal to ask")
+            throw CommandFailure(.usage, "\(question)? Add --yes, as there is no terminal to ask")
         }
-        Console.standard.note("\(deed)? [y/N]")
+        Console.standard.note("\(question)? [y/N]")
         guard let answer = readLine(), ["y", "yes"].contains(answer.lowercased()) else {
             throw CommandFailure(.failed, "nothing done")
         }

@@ -109,25 +109,11 @@ enum RawTerminal {
     private static let crashes = [SIGQUIT, SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SIGSEGV, SIGSYS]
 }
 
-extension sigaction {
-    /// An action that calls a function, which may do only what is safe in a signal handler.
-    static func calling(_ handler: @convention(c) @escaping (Int32) -> Void) -> sigaction {
-        var action = sigaction()
-        #if canImport(Darwin)
-            action.__sigaction_u.__sa_handler = handler
-        #else
-            action.__sigaction_handler.sa_handler = handler
-        #endif
-        action.sa_flags = Int32(SA_RESTART)
-        return action
-    }
-}
-
 // State of the process, so that signal handlers can reach it. Only the task that owns the terminal changes it.
 
 /// The settings of the terminal before it was entered.
 private nonisolated(unsafe) let saved = UnsafeMutablePointer<termios>.allocate(capacity: 1)
-/// The actions of signals before ours, by their numbers.
+/// The actions that signals had before the terminal was entered, by their numbers.
 private nonisolated(unsafe) let before = UnsafeMutablePointer<sigaction>.allocate(capacity: 65)
 private nonisolated(unsafe) var isEntered = false
 private nonisolated(unsafe) var hasHandlers = false

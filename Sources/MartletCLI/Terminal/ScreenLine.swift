@@ -52,11 +52,11 @@ struct ScreenLine: Sendable, Equatable {
     ///   - width: the columns of the terminal; the rest of a longer line is cut off.
     ///   - colors: whether colours are allowed.
     func rendered(width: Int, colors: Bool) -> String {
-        var room = width
+        var left = width
         var result = ""
         for span in spans {
-            let text = span.text.prefix(columns: room)
-            room -= text.columns
+            let text = span.text.prefix(columns: left)
+            left -= text.columns
             guard let codes = span.style.codes(colors: colors) else {
                 result += text
                 continue

@@ -38,7 +38,7 @@ extension TopState {
         let damaged = loaded.value["damaged"].array?.count ?? 0
         let old = note(of: .queues)
         return [
-            TextSpan(Self.count(queues.count, "queue") + old),
+            TextSpan(HumanReadable.count(queues.count, "queue") + old),
             paused > 0 ? TextSpan("\(paused) paused" + old, .warning) : nil,
             damaged > 0 ? TextSpan("\(damaged) unreadable" + old, .bad) : nil,
             TextSpan("\(sum("active")) active" + old), TextSpan("\(sum("queued")) queued" + old),
@@ -57,7 +57,7 @@ extension TopState {
         let live = (loaded.value["workers"].array ?? []).filter { $0["alive"].bool == true }
         let entries = live.flatMap { $0["queues"].array ?? [] }
         func sum(_ field: String) -> Int { entries.reduce(0) { $0 &+ max(0, $1["info"][field].int ?? 0) } }
-        let text = "\(Self.count(live.count, "worker")), \(sum("busy")) of \(sum("slots")) slots busy"
+        let text = "\(HumanReadable.count(live.count, "worker")), \(sum("busy")) of \(sum("slots")) slots busy"
         return [TextSpan(text + note(of: .workers), live.isEmpty ? .warning : .plain)]
     }
 
@@ -71,9 +71,6 @@ extension TopState {
         guard !texts.isEmpty else { return [] }
         return [TextSpan("Redis \(texts.joined(separator: ", "))" + note(of: .system))]
     }
-
-    /// `1 queue`, `2 queues`.
-    private static func count(_ number: Int, _ noun: String) -> String { "\(number) \(noun)\(number == 1 ? "" : "s")" }
 }
 
 extension ScreenLine {

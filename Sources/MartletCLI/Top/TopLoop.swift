@@ -64,8 +64,8 @@ struct TopLoop {
                             tasks.addTask { [client] in
                                 feed.yield(.input(.loaded(await Self.load(requests, client))))
                             }
-                        case .act(let deed):
-                            tasks.addTask { [client] in feed.yield(.input(.acted(await deed.run(client)))) }
+                        case .act(let operation):
+                            tasks.addTask { [client] in feed.yield(.input(.acted(await operation.run(client)))) }
                         }
                     }
                 }

@@ -7,7 +7,7 @@ import MartletQueue
 struct TopPrompt: Sendable, Equatable {
     /// What the answer is for.
     enum Purpose: Sendable, Equatable {
-        case deed(TopDeed)
+        case operation(TopOperation)
         case filter
     }
 
@@ -20,9 +20,9 @@ struct TopPrompt: Sendable, Equatable {
 
     /// The question, with what was typed.
     var line: String {
-        guard case .deed(let deed) = purpose else { return "Only rows that contain: \(text)_" }
-        let what = "\(deed.verb.title) \(deed.subject)"
-        switch deed.verb.question {
+        guard case .operation(let operation) = purpose else { return "Only rows that contain: \(text)_" }
+        let what = "\(operation.verb.title) \(operation.subject)"
+        switch operation.verb.question {
         case .confirmation, .step: return "\(what)? y does it, any other key does not."
         case .reason: return "\(what)? Enter does it, Esc does not. Reason, for others: \(text)_"
         case .priority: return "\(what)? Enter does it, Esc does not. From -1000 to 1000: \(text)_"
@@ -31,8 +31,8 @@ struct TopPrompt: Sendable, Equatable {
 
     /// Whether an answer is typed, and not given by one key.
     var takesText: Bool {
-        guard case .deed(let deed) = purpose else { return true }
-        return deed.verb.question == .reason || deed.verb.question == .priority
+        guard case .operation(let operation) = purpose else { return true }
+        return operation.verb.question == .reason || operation.verb.question == .priority
     }
 
     mutating func type(_ key: Key) {
@@ -53,9 +53,9 @@ extension TopState {
             message = TopMessage(text: "There is no row to \(verb.title.lowercased()).", isBad: true)
             return []
         }
-        let deed = TopDeed(verb, view, rows)
-        if case .step = verb.question { return act(deed) }
-        prompt = TopPrompt(purpose: .deed(deed))
+        let operation = TopOperation(verb, view, rows)
+        if case .step = verb.question { return act(operation) }
+        prompt = TopPrompt(purpose: .operation(operation))
         return []
     }
 
@@ -63,11 +63,11 @@ extension TopState {
     mutating func answer(_ key: Key, _ asked: TopPrompt) -> [TopAction] {
         guard asked.takesText else {
             prompt = nil
-            guard key == .character("y"), case .deed(let deed) = asked.purpose else {
+            guard key == .character("y"), case .operation(let operation) = asked.purpose else {
                 message = TopMessage(text: "Nothing was done.")
                 return []
             }
-            return act(deed)
+            return act(operation)
         }
         switch key {
         case .escape:
@@ -83,27 +83,27 @@ extension TopState {
     }
 
     private mutating func submit(_ asked: TopPrompt) -> [TopAction] {
-        guard case .deed(var deed) = asked.purpose else {
+        guard case .operation(var operation) = asked.purpose else {
             prompt = nil
             return []
         }
-        if deed.verb.question == .priority {
+        if operation.verb.question == .priority {
             guard let priority = Int(asked.text), NewJob.Limit.priorities.contains(priority) else {
                 message = TopMessage(text: "A priority is a whole number from -1000 to 1000.", isBad: true)
                 return []
             }
-            deed.priority = priority
+            operation.priority = priority
         } else {
-            deed.reason = asked.text
+            operation.reason = asked.text
         }
         prompt = nil
-        return act(deed)
+        return act(operation)
     }
 
-    private mutating func act(_ deed: TopDeed) -> [TopAction] {
+    private mutating func act(_ operation: TopOperation) -> [TopAction] {
         acting += 1
-        if case .step = deed.verb.question {} else { marked = [] }
-        message = TopMessage(text: "\(deed.verb.title) \(deed.subject)…")
-        return [.act(deed)]
+        if case .step = operation.verb.question {} else { marked = [] }
+        message = TopMessage(text: "\(operation.verb.title) \(operation.subject)…")
+        return [.act(operation)]
     }
 }

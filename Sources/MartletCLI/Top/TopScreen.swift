@@ -13,9 +13,9 @@ extension TopState {
         var header = [titleLine] + numbers + [ScreenLine(), tabs]
         if size.rows < 14 { header = [titleLine, tabs] }
         if size.rows < 7 { header = [] }
-        let room = max(0, size.rows - header.count - footer.count)
-        let content = Array(content(width: width, room: room).prefix(room))
-        let gap = [ScreenLine](repeating: ScreenLine(), count: max(0, room - content.count))
+        let height = max(0, size.rows - header.count - footer.count)
+        let content = Array(content(width: width, height: height).prefix(height))
+        let gap = [ScreenLine](repeating: ScreenLine(), count: max(0, height - content.count))
         return Array((header + content + gap + footer).suffix(size.rows))
     }
 
@@ -30,12 +30,12 @@ extension TopState {
         return numbers + [""] + table.lines(width: width)
     }
 
-    private func content(width: Int, room: Int) -> [ScreenLine] {
+    private func content(width: Int, height: Int) -> [ScreenLine] {
         if showsHelp { return helpLines }
         if let detail { return detailLines.dropFirst(detail.offset).map { ScreenLine($0) } }
         guard let listed else { return [ScreenLine("Loading…", .dim)] }
         if let refusal = listed.refusal { return Self.wrapped(refusal, width: width, .bad) }
-        return table(width: width, room: room)
+        return table(width: width, height: height)
     }
 
     // MARK: The table
@@ -53,20 +53,19 @@ extension TopState {
         return ScreenLine(names + [TextSpan("  " + notes.compactMap(\.self).joined(separator: ", ") + old, .dim)])
     }
 
-    private func table(width: Int, room: Int) -> [ScreenLine] {
+    private func table(width: Int, height: Int) -> [ScreenLine] {
         let rows = rows
         let table = TextTable(columns: columns, rows: rows.map(\.cells))
         let lines = table.lines(width: max(1, width - 2))
         guard !rows.isEmpty else { return [ScreenLine("  " + lines[0], .bold), ScreenLine("  Nothing.", .dim)] }
         let cursor = index(in: rows) ?? 0
-        let count = max(1, room - 1)
+        let count = max(1, height - 1)
         let first = min(max(0, cursor - count / 2), max(0, rows.count - count))
         let shown = rows.indices.dropFirst(first).prefix(count).map { index in
             let sign = marked.contains(rows[index].key) ? "*" : index == cursor ? ">" : " "
             let text = "\(sign) \(lines[index + 1])"
-            let padding = String(repeating: " ", count: max(0, width - text.columns))
             return index == cursor
-                ? ScreenLine(text + padding, .reverse) : ScreenLine(text, rows[index].style(in: view))
+                ? ScreenLine(text.padded(columns: width), .reverse) : ScreenLine(text, rows[index].style(in: view))
         }
         return [ScreenLine("  " + lines[0], .bold)] + shown
     }

@@ -18,7 +18,7 @@ enum TopInput: Sendable {
 /// What the program does next.
 enum TopAction: Sendable, Equatable {
     case load([TopRequest])
-    case act(TopDeed)
+    case act(TopOperation)
     /// Every line is written again.
     case redraw
     case quit

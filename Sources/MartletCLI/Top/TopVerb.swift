@@ -66,7 +66,7 @@ struct TopVerb: Sendable, Equatable {
 }
 
 /// A verb with what it is done to.
-struct TopDeed: Sendable, Equatable {
+struct TopOperation: Sendable, Equatable {
     /// A queue, a job or a download.
     struct Target: Sendable, Equatable {
         var id: String
@@ -151,7 +151,7 @@ struct TopDeed: Sendable, Equatable {
     }
 }
 
-extension TopDeed {
+extension TopOperation {
     /// Sends the requests.
     ///
     /// - Returns: what came of them; a refusal of the server is a message too.

@@ -48,15 +48,15 @@ package struct FieldList {
 
     /// Wraps a text at spaces if possible.
     ///
-    /// - Parameter room: the columns of a line; `nil` when it may have any width.
-    package static func wrapped(_ text: String, _ room: Int?) -> [String] {
-        guard let room, text.columns > room else { return [text] }
+    /// - Parameter width: the columns of a line; `nil` when it may have any number.
+    package static func wrapped(_ text: String, _ width: Int?) -> [String] {
+        guard let width, text.columns > width else { return [text] }
         var lines: [String] = []
         var rest = text[...]
-        while rest.columns > room {
-            var line = rest.prefix(columns: room)
+        while rest.columns > width {
+            var line = rest.prefix(columns: width)
             if rest[line.endIndex...].first != " ", let space = line.lastIndex(of: " "),
-                line.distance(from: space, to: line.endIndex) < room / 2
+                line.distance(from: space, to: line.endIndex) < width / 2
             {
                 line = line[..<space]
             }

@@ -32,6 +32,9 @@ package enum HumanReadable {
         return "\(whole / 86_400)d \(whole % 86_400 / 3600)h"
     }
 
+    /// `1 queue`, `2 queues`.
+    package static func count(_ number: Int, _ noun: String) -> String { "\(number) \(noun)\(number == 1 ? "" : "s")" }
+
     /// `12.3`.
     package static func tenths(_ value: Double) -> String {
         let tenths = whole((value * 10).rounded())

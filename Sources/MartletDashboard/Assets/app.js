@@ -140,18 +140,18 @@ function side() {
         h('div', { class: 'tools' },
             session.caller.needs_token && h('a', { href: link(['system']), title: 'The token of this browser and its roles' },
                 `${session.caller.name}: ${session.caller.roles.join(', ')}`),
-            pulse(),
+            liveness(),
             h('button', { type: 'button', onclick: nextTheme, title: 'Theme (t)' }, `Theme: ${setting('theme')}`),
             h('button', { type: 'button', onclick: nextTimes, title: 'Relative, local or UTC times (u)' },
                 `Times: ${setting('times')}`),
             h('button', { type: 'button', onclick: showKeys, title: 'Keys (?)' }, 'Keys')));
 }
 
-function pulse() {
+function liveness() {
     const [text, hint] = live.isPaused ? ['Paused', ''] : live.isLost ? ['Not connected', '']
         : stream.isOpen ? ['Live', ': the server tells what changes'] : ['Every 2 s', ': the page asks again and again'];
     return h('button', {
-        type: 'button', class: `pulse ${live.isPaused ? 'paused' : live.isLost ? 'bad' : ''}`,
+        type: 'button', class: `liveness ${live.isPaused ? 'paused' : live.isLost ? 'bad' : ''}`,
         onclick: () => live.toggle(), 'aria-pressed': String(live.isPaused), title: `Stop or continue updating (r)${hint}`,
     }, h('span', { class: 'dot', 'aria-hidden': 'true' }), text);
 }

@@ -11,15 +11,15 @@ struct ClaimKeeper: Sendable {
 
     init(logger: Logger) { self.logger = logger }
 
-    /// Gives jobs back to their old places, in the background, until Redis has answered.
-    func giveBack(_ jobs: [HeldJob], to store: JobStore, why: String) {
+    /// Releases jobs to their old places, in the background, until Redis has answered.
+    func release(_ jobs: [HeldJob], to store: JobStore, why: String) {
         for (name, part) in Dictionary(grouping: jobs, by: \.token.queue) {
-            giveBack(part.map(\.job), to: store.queue(name), why: why)
+            release(part.map(\.job), to: store.queue(name), why: why)
         }
     }
 
     /// The same for jobs of one queue.
-    func giveBack(_ jobs: [ClaimedJob], to queue: Queue, why: String) {
+    func release(_ jobs: [ClaimedJob], to queue: Queue, why: String) {
         guard !jobs.isEmpty else { return }
         logger.info(
             "claimed jobs released",
@@ -32,7 +32,7 @@ struct ClaimKeeper: Sendable {
     }
 
     /// Releases jobs of types that the worker does not know, as a worker process does: with a growing delay.
-    func giveBackUnknown(_ jobs: [ClaimedJob], to queue: Queue) async {
+    func releaseUnknown(_ jobs: [ClaimedJob], to queue: Queue) async {
         guard !jobs.isEmpty else { return }
         let rule = UnknownTypeRule()
         let settlements = jobs.map { job in

@@ -80,7 +80,7 @@ final class ClaimSequences: Sendable {
             defer { give(sequence) }
             let reply = await repeatedUntilAnswered { () throws(QueueError) in try await queue.claim(request) }
             guard let reply else { return }
-            keeper.giveBack(reply.jobs, to: queue, why: "claim's outcome was unknown")
+            keeper.release(reply.jobs, to: queue, why: "claim's outcome was unknown")
         }
     }
 }

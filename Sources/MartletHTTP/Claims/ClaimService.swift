@@ -64,7 +64,7 @@ final class ClaimService: Sendable {
         guard let first = jobs.first else { return [] }
         // A socket takes what is written to a caller that has closed it, so this is the last moment to see that.
         guard !(ClientConnection.current?.hasStopped ?? false) else {
-            keeper.giveBack(jobs, to: store, why: "caller has hung up")
+            keeper.release(jobs, to: store, why: "caller has hung up")
             return []
         }
         leases.add(jobs, to: holder)
@@ -77,7 +77,7 @@ final class ClaimService: Sendable {
             ])
         ClientConnection.current?.whenUndelivered { [keeper, store, leases] in
             for held in jobs { leases.remove(held.token) }
-            keeper.giveBack(jobs, to: store, why: "answer could not be written")
+            keeper.release(jobs, to: store, why: "answer could not be written")
         }
         return jobs
     }

@@ -83,5 +83,5 @@ enum ClaimView {
 
     static let released = ObjectShape(
         "ReleasedWorker", "The end of a worker.",
-        [.always("released", .count, "How many jobs it gave back."), DamagedQueues.property])
+        [.always("released", .count, "How many jobs it released."), DamagedQueues.property])
 }

@@ -75,7 +75,7 @@ final class QueueClaims: Sendable {
         let reply = try await sequences.claim(upTo: most, lease: order.lease, nonce: nonce)
         var look = ClaimLook(
             goesOn: reply.status == .ok && reply.jobs.count >= most, nextLook: since + Self.idleTime(reply))
-        var strange: [ClaimedJob] = []
+        var unknown: [ClaimedJob] = []
         for job in reply.jobs {
             if order.types?.contains(job.type) ?? true {
                 look.jobs.append(
@@ -83,10 +83,10 @@ final class QueueClaims: Sendable {
                         token: ClaimToken(job, in: queue.name, nonce: nonce), job: job, lease: reply.lease, since: since
                     ))
             } else {
-                strange.append(job)
+                unknown.append(job)
             }
         }
-        await sequences.keeper.giveBackUnknown(strange, to: queue)
+        await sequences.keeper.releaseUnknown(unknown, to: queue)
         return look
     }
 

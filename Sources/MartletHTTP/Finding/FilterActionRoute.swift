@@ -24,7 +24,6 @@ private struct FilterStep {
     private var finder: JobFinder
     private var jobs: [JobRecord] = []
     private var next: ListCursor?
-    private var examined: Int?
     private var report = FilterReport()
 
     init(_ call: Call, _ action: FilterAction, _ settings: ServerSettings) async throws {
@@ -36,12 +35,8 @@ private struct FilterStep {
 
     /// Finds the jobs of this step, and throws 409 when another number was expected.
     mutating func find() async throws {
-        if action.cursor == nil, let named = try await finder.named() {
-            (jobs, examined) = (named, named.count)
-        } else {
-            let limit = action.isDry ? Int.max : FilterAction.most
-            (jobs, next) = try await finder.scan(after: action.cursor?.place, limit: limit)
-        }
+        let limit = action.isDry ? Int.max : FilterAction.most
+        (jobs, next) = try await finder.find(after: action.cursor?.place, limit: limit)
         report.matched = jobs.count
         guard let expectation = action.expectation else { return }
         var total = (action.cursor?.matched ?? 0) + jobs.count
@@ -77,7 +72,7 @@ private struct FilterStep {
                 digest: action.digest, matched: (action.cursor?.matched ?? 0) + report.matched, place: place)
         }
         var members = members(nextAt: place)
-        members.append(("scanned", try await finder.scanned(isComplete: next == nil, examined: examined)))
+        members.append(("scanned", try await finder.scanned(isComplete: next == nil)))
         if action.isDry {
             let first = try await finder.whole(Array(jobs.prefix(FilterReport.most)))
             members.append(("jobs", .array(first.map { .job($0, brief: true) })))

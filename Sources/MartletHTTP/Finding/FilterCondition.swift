@@ -94,16 +94,14 @@ struct FilterCondition: Described, Sendable {
             + "id of a job finds that job alone."
     ) { text, filter in
         filter.text = text
-        let isPlain = (1...PayloadCondition.longest).contains(text.utf8.count) && !text.hasControls
+        let isPlain = (1...PayloadCondition.longest).contains(text.utf8.count) && !text.hasControlCharacters
         return isPlain ? nil : "must have 1 to \(PayloadCondition.longest) bytes, without control characters"
     }
 
     private static let timeRule = "must be a time like 2026-01-31T12:00:00Z"
 
     private static func labelFault(_ text: String, _ limit: Int) -> String? {
-        text.isLabel(upTo: limit)
-            ? nil
-            : "must have 1 to \(limit) bytes, without control characters and marks that change the direction of text"
+        text.isLabel(upTo: limit) ? nil : NewJob.labelRule(limit)
     }
 }
 
@@ -120,8 +118,4 @@ extension Query {
         if !errors.isEmpty { throw .invalid(errors) }
         return filter
     }
-}
-
-extension String {
-    fileprivate var hasControls: Bool { utf8.contains { $0 < 0x20 || $0 == 0x7F } }
 }

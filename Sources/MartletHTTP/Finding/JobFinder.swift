@@ -13,6 +13,8 @@ struct JobFinder {
     private let names: [QueueName]
     private var budget: ScanBudget
     private(set) var damaged = DamagedQueues()
+    /// How many jobs had the id that was searched for.
+    private var named: Int?
 
     /// Prepares a search of one queue, or of all queues that the caller sees.
     init(_ call: Call, _ filter: JobFilter, in only: Queue?, _ settings: ServerSettings) async throws {
@@ -23,8 +25,17 @@ struct JobFinder {
         budget = ScanBudget(records: settings.searchLimit, time: settings.searchTime)
     }
 
+    /// The first jobs that match, or the next ones: those whose id the filter's text is, or else what a scan finds.
+    mutating func find(
+        after cursor: ListCursor?, limit: Int
+    ) async throws -> (jobs: [JobRecord], next: ListCursor?) {
+        guard cursor == nil, let jobs = try await jobsByID() else { return try await scan(after: cursor, limit: limit) }
+        named = jobs.count
+        return (jobs, nil)
+    }
+
     /// The jobs whose id the filter's text is, if they match; `nil` when no job has the id, so that it is searched for.
-    mutating func named() async throws -> [JobRecord]? {
+    private mutating func jobsByID() async throws -> [JobRecord]? {
         guard let id = filter.exactID else { return nil }
         let (found, damaged) = try await call.readEach(names) { queue throws(QueueError) in try await queue.job(id) }
         if only != nil, let error = damaged.firstError { throw error }
@@ -57,6 +68,8 @@ struct JobFinder {
 
     /// All fields of jobs that were found.
     func whole(_ jobs: [JobRecord]) async throws -> [JobRecord] {
+        // Those that were read by their id are whole.
+        guard named == nil else { return jobs }
         var whole: [JobRecord] = []
         for name in names {
             let found = jobs.filter { $0.queue == name }
@@ -66,18 +79,18 @@ struct JobFinder {
     }
 
     /// What was looked at, of how many, and whether that was all.
-    func scanned(isComplete: Bool, examined: Int? = nil) async throws -> JSONOutput {
+    func scanned(isComplete: Bool) async throws -> JSONOutput {
         let indexes = Set(filter.sections.joined())
         let (statuses, _) = try await call.readEach(names) { queue throws(QueueError) in try await queue.status() }
         let all = statuses.values.compactMap { $0 }.reduce(0) { sum, status in
             indexes.reduce(sum) { $0 + (status.jobs[$1] ?? 0) }
         }
         return .object([
-            "examined": .int(examined ?? budget.examined), "of": .int(all), "complete": .bool(isComplete),
+            "examined": .int(named ?? budget.examined), "of": .int(all), "complete": .bool(isComplete),
         ])
     }
 
-    /// The description of ``scanned(isComplete:examined:)``.
+    /// The description of ``scanned(isComplete:)``.
     static let scannedShape = ObjectShape(
         "Scanned", "How far a search came in this call.",
         [

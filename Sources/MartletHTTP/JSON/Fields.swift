@@ -122,7 +122,7 @@ struct Fields {
             refuse(name, "must have \(length.lowerBound) to \(length.upperBound) bytes, not \(text.utf8.count)")
             return nil
         }
-        guard !text.utf8.contains(where: { $0 < 0x20 || $0 == 0x7F }) else {
+        guard !text.hasControlCharacters else {
             refuse(name, "must not contain control characters")
             return nil
         }
@@ -214,4 +214,9 @@ extension ClosedRange<Double> {
     var rule: String {
         "must be a number from \(JSONValue.number(lowerBound).line) to \(JSONValue.number(upperBound).line)"
     }
+}
+
+extension String {
+    /// Whether it has control characters of ASCII.
+    var hasControlCharacters: Bool { utf8.contains { $0 < 0x20 || $0 == 0x7F } }
 }

@@ -27,10 +27,7 @@ extension API {
         var priority = fields.read(JobField.priority)
         let start = fields.start()
         var retries = fields.read(JobField.maxRetries)
-        let payload = fields.read(JobField.payload)
-        if payload?.count ?? 0 > settings.payloadLimit {
-            fields.refuse(JobField.payload, "has more than \(settings.payloadLimit) bytes")
-        }
+        let payload = fields.payload(upTo: settings.payloadLimit)
         if fields.isNull(JobField.priority) { priority = 0 }
         if fields.isNull(JobField.maxRetries) { retries = JobRecord.defaultMaxRetries }
         for name in ["delay_seconds", "run_at"] where fields.isNull(name) {

@@ -38,8 +38,7 @@ struct CloneChanges {
         let name = fields.read(JobField.queue)
         queue = fields.has(JobField.queue) ? name : nil
         if queue == .downloads { fields.refuse(JobField.queue, "takes only downloads, which have their own routes") }
-        payload = fields.read(JobField.payload)
-        if payload?.count ?? 0 > limit { fields.refuse(JobField.payload, "has more than \(limit) bytes") }
+        payload = fields.payload(upTo: limit)
         priority = fields.read(JobField.priority)
         start = fields.start()
         maxRetries = fields.read(JobField.maxRetries)

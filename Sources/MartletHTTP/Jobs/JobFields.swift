@@ -144,4 +144,10 @@ extension Fields {
         if delay != nil { refuse(JobField.runAt, "cannot be combined with delay_seconds") }
         return moment.map { .at($0) }
     }
+    /// The payload; refused when it has more bytes than the limit.
+    mutating func payload(upTo limit: Int) -> JSONText? {
+        let payload = read(JobField.payload)
+        if payload?.count ?? 0 > limit { refuse(JobField.payload, "has more than \(limit) bytes") }
+        return payload
+    }
 }

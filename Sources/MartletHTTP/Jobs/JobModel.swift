@@ -41,10 +41,7 @@ struct JobModel: Sendable {
             fields.refuse(
                 JobField.queue, "takes only jobs of the type \(reserved), which are pushed through /api/downloads")
         }
-        if let payload = fields.read(JobField.payload) {
-            job.payload = payload.bytes
-            if payload.count > limit { fields.refuse(JobField.payload, "has more than \(limit) bytes") }
-        }
+        if let payload = fields.payload(upTo: limit) { job.payload = payload.bytes }
         job.priority = fields.read(JobField.priority) ?? 0
         switch fields.start() {
         case .after(let delay): job.delay = delay

@@ -106,22 +106,13 @@ extension API {
         _ call: Call, _ filter: JobFilter, in only: Queue?, after cursor: ListCursor?, _ limit: Int
     ) async throws -> Reply {
         var finder = try await JobFinder(call, filter, in: only, settings)
-        var jobs: [JobRecord] = []
-        var next: ListCursor?
-        var examined: Int?
-        if cursor == nil, let named = try await finder.named() {
-            jobs = named
-            examined = named.count
-        } else {
-            let found = try await finder.scan(after: cursor, limit: limit)
-            jobs = try await finder.whole(found.jobs)
-            next = found.next
-        }
+        let (found, next) = try await finder.find(after: cursor, limit: limit)
+        let jobs = try await finder.whole(found)
         return Reply(
             .object([
                 "jobs": .array(jobs.map { .job($0, brief: true) }),
                 "next_cursor": next.map { .string($0.description) } ?? .null,
-                "scanned": try await finder.scanned(isComplete: next == nil, examined: examined),
+                "scanned": try await finder.scanned(isComplete: next == nil),
             ]).adding(finder.damaged.members(for: call.caller)))
     }
 

@@ -37,7 +37,7 @@ struct IndexWalk {
     }
 
     /// What was read of an index and not handed out yet.
-    private struct Lane {
+    private struct Reader {
         let index: JobIndex
         var place: (score: String, id: String)?
         var entries: ArraySlice<Entry> = []
@@ -46,38 +46,38 @@ struct IndexWalk {
 
     private let queue: Queue
     private let fields: [JobField]
-    private var lanes: [Lane]
+    private var readers: [Reader]
 
     init(_ queue: Queue, _ section: [JobIndex], after place: (score: String, id: String)?, fields: [JobField]) {
         self.queue = queue
         self.fields = fields
-        lanes = section.map { Lane(index: $0, place: place) }
+        readers = section.map { Reader(index: $0, place: place) }
     }
 
     /// Reads on where nothing is left to hand out; false when all is handed out.
     mutating func fill(atMost count: Int) async throws(QueueError) -> Bool {
-        for number in lanes.indices where lanes[number].entries.isEmpty && !lanes[number].isAtEnd {
-            let lane = lanes[number]
-            let (entries, isAtEnd) = try await queue.scan(lane.index, after: lane.place, fields, atMost: count)
-            lanes[number].isAtEnd = isAtEnd
-            lanes[number].entries = entries[...]
-            lanes[number].place = entries.last?.place ?? lane.place
+        for number in readers.indices where readers[number].entries.isEmpty && !readers[number].isAtEnd {
+            let reader = readers[number]
+            let (entries, isAtEnd) = try await queue.scan(reader.index, after: reader.place, fields, atMost: count)
+            readers[number].isAtEnd = isAtEnd
+            readers[number].entries = entries[...]
+            readers[number].place = entries.last?.place ?? reader.place
         }
-        return lanes.contains { !$0.entries.isEmpty || !$0.isAtEnd }
+        return readers.contains { !$0.entries.isEmpty || !$0.isAtEnd }
     }
 
     /// The next entry in listing order; `nil` when more must be read first.
     mutating func next() -> Entry? {
-        var newest: (lane: Int, entry: Entry)?
-        for number in lanes.indices {
-            guard let entry = lanes[number].entries.first else {
-                guard lanes[number].isAtEnd else { return nil }
+        var newest: (reader: Int, entry: Entry)?
+        for number in readers.indices {
+            guard let entry = readers[number].entries.first else {
+                guard readers[number].isAtEnd else { return nil }
                 continue
             }
             if newest.map({ Self.isNewer(entry, $0.entry) }) ?? true { newest = (number, entry) }
         }
         guard let newest else { return nil }
-        return lanes[newest.lane].entries.popFirst()
+        return readers[newest.reader].entries.popFirst()
     }
 
     /// The order of finished jobs.

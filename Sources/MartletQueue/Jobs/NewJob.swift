@@ -168,16 +168,20 @@ extension NewJob {
         return nil
     }
 
+    private static let plainness = "without control characters and marks that change the direction of text"
+
+    /// The rule for a label, phrased to follow a field's name.
+    package static func labelRule(_ limit: Int) -> String { "must have 1 to \(limit) bytes, \(plainness)" }
+
     /// The rule for a field, phrased to follow the field's name.
     ///
     /// - Parameter field: the field's name, as in ``EnqueueVerdict/invalid(_:)``.
     /// - Returns: the rule, such as `must be −1000 to 1000`.
     public static func rule(for field: String) -> String {
-        let hidden = "without control characters and marks that change the direction of text"
-        return switch field {
-        case "type": "must have 1 to \(Limit.type) bytes, \(hidden)"
-        case "unique_key": "must have 1 to \(Limit.uniqueKey) bytes, \(hidden)"
-        case "tags": "must be at most \(Limit.tags) texts of 1 to \(Limit.tag) bytes, \(hidden)"
+        switch field {
+        case "type": labelRule(Limit.type)
+        case "unique_key": labelRule(Limit.uniqueKey)
+        case "tags": "must be at most \(Limit.tags) texts of 1 to \(Limit.tag) bytes, \(plainness)"
         case "id": JobID.rule
         case "payload": "must have at most \(Limit.payload) bytes"
         case "priority": "must be from \(Limit.priorities.lowerBound) to \(Limit.priorities.upperBound)"

@@ -1,6 +1,7 @@
 // SIGTERM and SIGINT for workers outside a service group: the first signal starts a graceful stop.
 
 import Dispatch
+import MartletProcess
 import Synchronization
 
 #if canImport(Glibc)
@@ -119,19 +120,11 @@ extension sigaction {
 
     /// An action that writes the signal's number to the pipe.
     fileprivate static var writing: sigaction {
-        let handler: @convention(c) (Int32) -> Void = { signal in
+        calling { signal in
             let error = errno
             var number = UInt8(truncatingIfNeeded: signal)
             _ = write(signalPipe, &number, 1)
             errno = error
         }
-        var action = sigaction()
-        #if canImport(Darwin)
-            action.__sigaction_u.__sa_handler = handler
-        #else
-            action.__sigaction_handler.sa_handler = handler
-        #endif
-        action.sa_flags = Int32(SA_RESTART)
-        return action
     }
 }

@@ -129,7 +129,7 @@ final class TestStack: Sendable {
         return process
     }
 
-    /// Ends a process that was started elsewhere together with the house.
+    /// Ends a process that was started elsewhere together with the stack.
     func endsWithStack(_ process: Subprocess) { processes.add(process) }
 
     /// The same with this environment and nothing else.

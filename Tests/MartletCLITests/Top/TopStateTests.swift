@@ -54,8 +54,8 @@ private struct Fixture {
     }
 
     /// What keys make the program do to the server.
-    mutating func deeds(_ keys: String) -> [TopDeed] {
-        press(keys).compactMap { if case .act(let deed) = $0 { deed } else { nil } }
+    mutating func deeds(_ keys: String) -> [TopOperation] {
+        press(keys).compactMap { if case .act(let operation) = $0 { operation } else { nil } }
     }
 
     var text: String { state.screen.map(\.text).joined(separator: "\n") }
@@ -150,9 +150,9 @@ private struct Fixture {
 
     @Test func `a reason is sent with a pause, and an empty one is not`() throws {
         var fixture = Fixture()
-        let deed = try #require(fixture.deeds("Pwork\r").first)
-        #expect(deed.calls.map(\.path) == ["/api/v1/queues/mail/pause"])
-        #expect(deed.calls[0].body == .object(["reason": "work"]))
+        let operation = try #require(fixture.deeds("Pwork\r").first)
+        #expect(operation.calls.map(\.path) == ["/api/v1/queues/mail/pause"])
+        #expect(operation.calls[0].body == .object(["reason": "work"]))
         #expect(fixture.deeds("P\r").first?.calls[0].body == nil)
         #expect(fixture.deeds("Pno\u{1B}").isEmpty)
     }
@@ -163,10 +163,11 @@ private struct Fixture {
             guard request.part == .list else { return nil }
             return .object(["jobs": .array([Fixture.job("a"), Fixture.job("b", queue: "x"), Fixture.job("c")])])
         }
-        let deed = try #require(fixture.deeds("AXy").first)
-        #expect(deed.subject == "3 jobs")
-        #expect(deed.calls.map(\.path) == ["/api/v1/jobs/actions?queue=mail", "/api/v1/jobs/actions?queue=x"])
-        #expect(deed.calls[0].body?["ids"] == .array(["a", "c"]) && deed.calls[0].body?["action"] == "cancel")
+        let operation = try #require(fixture.deeds("AXy").first)
+        #expect(operation.subject == "3 jobs")
+        #expect(operation.calls.map(\.path) == ["/api/v1/jobs/actions?queue=mail", "/api/v1/jobs/actions?queue=x"])
+        #expect(
+            operation.calls[0].body?["ids"] == .array(["a", "c"]) && operation.calls[0].body?["action"] == "cancel")
         #expect(fixture.state.marked.isEmpty)
     }
 

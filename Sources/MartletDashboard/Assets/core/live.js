@@ -58,7 +58,7 @@ export class Live {
         for (const [index, [name]] of parts.entries()) {
             const { status, value, reason } = results[index];
             if (status === 'fulfilled') this.data[name] = value;
-            // While the server is away the last numbers stay, and their age is shown.
+            // While the server does not answer the last numbers stay, and their age is shown.
             if (!isLoss(reason)) this.errors[name] = reason;
         }
         if (lost) Object.assign(this, { failures: this.failures + 1, lostWhy: lost.reason.message });
@@ -99,5 +99,5 @@ export class Live {
     }
 }
 
-// No answer, or one that says that Redis is away.
+// No answer, or one that says that Redis is unavailable.
 const isLoss = (error) => error !== undefined && (error?.status === 0 || error?.status >= 500);

@@ -35,7 +35,7 @@ function apply(context, names, plain) {
         const [name, value] = [word.slice(0, word.indexOf(':')), word.slice(word.indexOf(':') + 1)];
         if (names.includes(name)) found[name] = value;
         else if (words.length === 1 && plain) return plain(word);
-        else return say(`${word} is no filter. Filters are ${names.map((name) => name + ':').join(', ')}.`, 'bad');
+        else return say(`${word} is not a filter. Filters are ${names.map((name) => name + ':').join(', ')}.`, 'bad');
     }
     context.state.search = '';
     context.setQuery(found);

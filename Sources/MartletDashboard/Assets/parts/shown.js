@@ -55,7 +55,7 @@ export function pauseReason(queue) {
 }
 
 /** The live workers of a queue: how many, and their busy slots. */
-export function crew(workers, queue) {
+export function capacityOf(workers, queue) {
     const all = workers.filter((worker) => worker.alive && worker.queues.some((entry) => entry.queue === queue));
     const entries = all.flatMap((worker) => worker.queues.filter((entry) => entry.queue === queue));
     const sum = (field) => entries.reduce((total, entry) => total + (entry.info?.[field] ?? 0), 0);

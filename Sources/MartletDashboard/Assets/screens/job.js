@@ -8,7 +8,7 @@ import { link } from '../core/router.js';
 import { when } from '../core/time.js';
 import { actionButtons, actionKeys } from '../parts/actions.js';
 import { asking, badge, button, code, copy, facts, foreign, section } from '../parts/pieces.js';
-import { crew, pauseReason, progress, queueLink } from '../parts/shown.js';
+import { capacityOf, pauseReason, progress, queueLink } from '../parts/shown.js';
 import { next, timeline } from './story.js';
 
 /** Longer texts are shown from their beginning, with a way to the rest. */
@@ -33,7 +33,7 @@ export default {
         const { texts, value } = job;
         return [
             header(value),
-            h('p', { class: 'sentence' }, next(value, queue, crew(workers?.workers ?? [], value.queue))),
+            h('p', { class: 'sentence' }, next(value, queue, capacityOf(workers?.workers ?? [], value.queue))),
             queue?.paused && h('p', { class: 'notice-line' }, badge('paused', 'the queue is paused'), ' ', pauseReason(queue)),
             value.progress && value.state !== 'completed' && running(value.progress, value.queue === 'downloads' ? bytes : count),
             actions(context, value),

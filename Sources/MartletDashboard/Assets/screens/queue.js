@@ -11,7 +11,7 @@ import { say } from '../parts/announce.js';
 import { rates } from '../parts/chart.js';
 import { ask, buttons, confirm, form } from '../parts/dialog.js';
 import { asking, button, facts, foreign, section, tile } from '../parts/pieces.js';
-import { crew, pauseReason, queueState } from '../parts/shown.js';
+import { capacityOf, pauseReason, queueState } from '../parts/shown.js';
 import { togglePause } from './pausing.js';
 import { changeOf, settingFields } from './settings-form.js';
 
@@ -36,7 +36,7 @@ export default {
             queue.paused && h('p', { class: 'notice-line' }, 'Nothing starts. ', pauseReason(queue)),
             counts(queue),
             h('div', { class: 'columns' },
-                h('div', null, rates(queue.name), state(queue, crew(workers?.workers ?? [], queue.name))),
+                h('div', null, rates(queue.name), state(queue, capacityOf(workers?.workers ?? [], queue.name))),
                 h('div', null, settings(context, queue))),
         ];
     },
@@ -73,12 +73,12 @@ const counts = (queue) => h('div', { class: 'strip' }, Object.entries(queue.jobs
 function state(queue, { workers, busy, slots }) {
     const speed = rateOf('completed', queue.name);
     const due = queue.next_due_seconds;
-    const crewText = `${plural(workers, 'worker')}, ${busy} of ${plural(slots, 'slot')} busy`;
+    const workersText = `${plural(workers, 'worker')}, ${busy} of ${plural(slots, 'slot')} busy`;
     return section('Now', {}, facts(
         ['Oldest wait', queue.jobs.queued ? duration(queue.oldest_wait_seconds) : 'nothing waits'],
         due !== undefined && ['Next due', due > 0 ? `in ${duration(due)}` : 'now'],
         ['Empty in', queue.jobs.queued && speed ? `about ${duration(queue.jobs.queued / speed)} at this speed` : '–'],
-        ['Workers', workers ? h('a', { href: link(['workers']) }, crewText) : 'none is alive'],
+        ['Workers', workers ? h('a', { href: link(['workers']) }, workersText) : 'none is alive'],
         ['Ever', Object.entries(queue.totals).map(([name, value]) => `${count(value)} ${name}`).join(', ')]));
 }
 

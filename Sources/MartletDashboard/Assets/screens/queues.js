@@ -7,7 +7,7 @@ import { noteTotals, rateOf } from '../core/rates.js';
 import { link } from '../core/router.js';
 import { can, needs } from '../core/session.js';
 import { asking, button, empty } from '../parts/pieces.js';
-import { crew, queueLink, queueState } from '../parts/shown.js';
+import { capacityOf, queueLink, queueState } from '../parts/shown.js';
 import { actionColumn, Table } from '../parts/table.js';
 import { togglePause } from './pausing.js';
 
@@ -38,7 +38,7 @@ export const queueList = ({ data, state }) => data.queues.queues.length ? state.
 
 /** The table of queues, here and on the overview. */
 export function queueTable(context) {
-    const workers = (queue) => crew(context.data.workers?.workers ?? [], queue.name);
+    const workers = (queue) => capacityOf(context.data.workers?.workers ?? [], queue.name);
     const jobs = (queue, state, value, kind) =>
         value ? h('a', { href: link(['jobs'], { queue: queue.name, state }), class: kind }, count(value)) : none('0');
     const speed = (field, queue) => {

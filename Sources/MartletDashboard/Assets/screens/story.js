@@ -5,11 +5,11 @@ import { duration, plural } from '../core/format.js';
 import { between, since, when } from '../core/time.js';
 import { took } from '../parts/shown.js';
 
-/** A sentence or two about a job; `crew` are the live workers of its queue. */
-export function next(job, queue, crew) {
+/** A sentence or two about a job; `capacity` are the live workers of its queue and their slots. */
+export function next(job, queue, capacity) {
     const left = job.max_retries - job.attempt + 1;
     switch (job.state) {
-    case 'queued': return [`Waits to run since `, when(job.created_at), '. ', obstacleToRun(queue, crew)];
+    case 'queued': return [`Waits to run since `, when(job.created_at), '. ', obstacleToRun(queue, capacity)];
     case 'scheduled': return ['Is not due yet: it may run ', when(job.due_at), '.'];
     case 'retrying': return [`Attempt ${job.attempt} failed. The next one starts `, when(job.due_at), `, and ${retries(left - 1)} after it.`];
     case 'active': return active(job, left);
@@ -30,13 +30,13 @@ function active(job, left) {
         'Its worker must answer ', when(job.lease_until), ', else another one takes it.', asked];
 }
 
-function obstacleToRun(queue, crew) {
+function obstacleToRun(queue, capacity) {
     if (!queue) return '';
     if (queue.paused) return 'Nothing starts while its queue is paused.';
-    if (!crew.workers) return 'No live worker serves its queue.';
+    if (!capacity.workers) return 'No live worker serves its queue.';
     const limit = queue.settings.concurrency;
     if (limit && queue.jobs.active >= limit) return `The limit of its queue is reached: ${plural(limit, 'job')} at one time.`;
-    if (crew.slots && crew.busy >= crew.slots) return `All ${plural(crew.slots, 'slot')} of its workers are busy.`;
+    if (capacity.slots && capacity.busy >= capacity.slots) return `All ${plural(capacity.slots, 'slot')} of its workers are busy.`;
     return 'A worker takes it as soon as those before it are taken.';
 }
 
