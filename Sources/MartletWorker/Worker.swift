@@ -64,10 +64,11 @@ public struct Worker: Service {
             store: store, handlers: try HandlerTable(handlers), queues: try checkedQueues(),
             configuration: configuration, logger: logger)
         let run = WorkerRun(context, store: store)
-        // Not a child task: cancellation must not reach the last settlements, which release jobs.
-        let task = Task(executorPreference: context.thread) { await run.serve() }
+        // Before the first claim: a signal that met its default action would end the process with jobs that it holds.
         let listener = listensToSignals ? TerminationSignals.shared.listen { run.stop(signal: $0) } : nil
         defer { if let listener { TerminationSignals.shared.stop(listener) } }
+        // Not a child task: cancellation must not reach the last settlements, which release jobs.
+        let task = Task(executorPreference: context.thread) { await run.serve() }
         await withTaskCancellationHandler {
             await withGracefulShutdownHandler {
                 await task.value

@@ -64,6 +64,20 @@ private final class Program: Sendable {
         }
     }
 
+    @Test func `a signal in the moment of the start is a request to stop, too`() async throws {
+        try await withStore { harness in
+            let job = NewJob(type: "steady", payload: [])
+            _ = try await harness.queue().enqueue(job)
+            let arguments = [try await SharedRedis.url(), harness.prefix, "1", "stops-at-start"]
+            for _ in 0..<5 {
+                let program = try Program("TestWorker", arguments)
+                defer { program.send(SIGKILL) }
+                #expect(try await program.end() == 0)
+            }
+            #expect(try await harness.queue().job(job.id)?.lost == 0)
+        }
+    }
+
     @Test func `the second signal ends the program at once`() async throws {
         try await withStore { harness in
             let job = NewJob(type: "deaf", payload: [])

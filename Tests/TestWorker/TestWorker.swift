@@ -47,11 +47,13 @@ struct PermanentFailure: RetryAdvising, CustomStringConvertible {
 @main
 struct TestWorker {
     /// Arguments: URL of Redis, prefix, slots, `apart` where lost jobs run in processes of their own, `pushes` where the
-    /// program pushes a job before its worker runs, `logs` where it logs to standard error.
+    /// program pushes a job before its worker runs, `logs` where it logs to standard error, `stops-at-start` where it
+    /// gets SIGTERM in the moment in which its worker starts.
     static func main() async throws {
         let words = CommandLine.arguments
-        let isLogging = words.contains("logs")
+        let (isLogging, stopsAtStart) = (words.contains("logs"), words.contains("stops-at-start"))
         let logger = Logger(label: "test") { label -> any LogHandler in
+            if stopsAtStart { return SignallingHandler() }
             guard isLogging else { return SwiftLogNoOpLogHandler() }
             return StreamLogHandler.standardError(label: label)
         }
@@ -133,4 +135,19 @@ struct TestWorker {
     }
 
     private static func words() -> Int { CommandLine.arguments.count }
+}
+
+/// Sends SIGTERM to the program itself when the worker says that it starts, which is before its first claim.
+private struct SignallingHandler: LogHandler {
+    var metadata: Logger.Metadata = [:]
+    var logLevel = Logger.Level.info
+
+    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { metadata[key] }
+        set { metadata[key] = newValue }
+    }
+
+    func log(event: LogEvent) {
+        if event.message == "worker started" { _ = kill(getpid(), SIGTERM) }
+    }
 }

@@ -31,6 +31,8 @@ final class WorkerRun: Sendable {
         loops = context.queues.map { QueueLoop(context, queue: store.queue($0.name), slots: $0.slots) }
         sweeper = Sweeper(context, store: store)
         gaugeTimer = WakeTimer(on: context.thread)
+        // Before anything can stop the run, so that a worker which is stopped as it starts says so.
+        context.configuration.health?.start(context.queues.map(\.name))
     }
 
     /// The number of jobs released so far.
@@ -40,7 +42,6 @@ final class WorkerRun: Sendable {
     func serve() async {
         let queues = context.queues.map { "\($0.name)=\($0.slots)" }.joined(separator: ",")
         context.logger.info("worker started", metadata: ["worker_id": "\(context.worker)", "queues": "\(queues)"])
-        context.configuration.health?.start(context.queues.map(\.name))
         defer { context.configuration.health?.stopped() }
         await withTaskGroup { group in
             group.addTask { await self.sweeper.run() }
