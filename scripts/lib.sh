@@ -107,7 +107,7 @@ tool() {
 # --- Tests ------------------------------------------------------------------------------------------------------------
 
 results="$build_directory/results"
-time_limit=6m # for one run of tests
+time_limit=12m # for one run of tests, so that one that hangs ends
 passed=0
 failed=0
 

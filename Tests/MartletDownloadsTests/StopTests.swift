@@ -28,7 +28,7 @@ import Testing
         let runtime = TestRuntime()
         let start = ContinuousClock.now
         try await harness.stop(job, reason, afterBytes: 1_234_567, runtime: runtime)
-        #expect(ContinuousClock.now - start < .seconds(5))
+        #expect(ContinuousClock.now - start < .seconds(20))
         #expect(runtime.checkpoint?.offset == 1_234_567)
         #expect(runtime.checkpoint?.total == Int64(Self.size))
         #expect(runtime.progress.last?.completed == 1_234_567)

@@ -69,7 +69,7 @@ import Testing
         var fields = Fields(text, JobModel.shape)
         for _ in 0..<20 { _ = fields.text("type") }
         #expect(fields.close().count == 100, "no more faults than that are told")
-        #expect(ContinuousClock.now - start < .seconds(5))
+        #expect(ContinuousClock.now - start < .seconds(20))
     }
 
     @Test func `faults in lines name the line, counted from 1, and the place within it`() async throws {

@@ -29,7 +29,7 @@ import Testing
             #expect(error?.code == .authentication)
             #expect(error?.outcome == .notExecuted)
             #expect(error?.description.contains("hunter2") == false)
-            #expect(ContinuousClock.now - start < .seconds(4))
+            #expect(ContinuousClock.now - start < .seconds(20))
         }
         await server.stop()
     }
@@ -104,7 +104,7 @@ import Testing
             let results = await client.send([.command("SELECT", "5"), .command("GET", key), .command("SELECT", "0")])
             #expect(try results[1].value() == .text("five"))
         }
-        let error = try await Self.refusal(url + "?db=9999", within: .seconds(1))
+        let error = try await Self.refusal(url + "?db=9999", within: .seconds(5))
         #expect(error?.code == .notConnected)
         #expect(error?.message.contains("DB index") == true)
     }
@@ -183,7 +183,7 @@ import Testing
             let client = RedisClient(try RedisConfiguration(url: url), logger: silent)
             let running = Task { try await client.run() }
             let error = await redisError { () async throws(RedisError) in
-                try await client.waitUntilConnected(within: .milliseconds(700))
+                try await client.waitUntilConnected(within: .seconds(3))
             }
             #expect(error?.code == .notConnected, "\(url)")
             #expect(error?.underlying != nil, "\(url)")

@@ -104,7 +104,7 @@ private struct Advice: RetryAdvising, CustomStringConvertible {
                 let advised = try await harness.waitFor(refs[1].id, .failed)
                 #expect(advised.error == "advice")
                 #expect(advised.failures == 1)
-                await #expect(throws: JobWaitError.failed("no use")) { try await refs[0].result(within: .seconds(1)) }
+                await #expect(throws: JobWaitError.failed("no use")) { try await refs[0].result(within: .seconds(30)) }
             }
         }
     }

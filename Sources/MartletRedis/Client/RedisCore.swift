@@ -71,6 +71,9 @@ final class RedisCore: Sendable {
     /// The server's id of the current connection, if the configuration requests it.
     var clientID: Int? { state.withLock { $0.pipeline.link == nil ? nil : $0.clientID } }
 
+    /// The number of commands and batches that were written and have no reply yet.
+    var writtenCount: Int { state.withLock { $0.pipeline.writtenCount } }
+
     var hasEnded: Bool { state.withLock { $0.pipeline.mode != .open } }
 }
 

@@ -219,7 +219,7 @@ private let content = OriginContent(
             worker.send(15)
             try await stack.until("it is stopping") { stack.log("work").contains("shutting down") }
             #expect(worker.status == nil, "two signals within a moment are one request")
-            try await stack.until("it ends at once", within: .seconds(3), every: .milliseconds(250)) {
+            try await stack.until("it ends at once", within: .seconds(30), every: .milliseconds(250)) {
                 worker.send(15)
                 return worker.status != nil
             }

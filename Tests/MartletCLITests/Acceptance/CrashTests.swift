@@ -60,7 +60,7 @@ extension TestStack {
             let id = try await stack.add("large.bin")
             try await stack.untilCheckpoint(id, bytes: 10 * mebibyte)
             worker.send(SIGKILL)
-            _ = await worker.wait(within: .seconds(5))
+            _ = await worker.wait(within: .seconds(30))
             try stack.work()
             try await stack.until(id, is: "completed")
             #expect(try stack.hasRightBytes("large.bin"))
@@ -150,7 +150,7 @@ extension TestStack {
             let id = try await stack.add("small.bin")
             try await stack.until("the file has its name") { FileManager.default.fileExists(atPath: path) }
             worker.send(SIGKILL)
-            _ = await worker.wait(within: .seconds(5))
+            _ = await worker.wait(within: .seconds(30))
             #expect(try await stack.record(id).state == .active)
             let (requests, file) = (stack.origin.servings.count, try FileFacts(path))
             try stack.work()
@@ -175,7 +175,7 @@ extension TestStack {
             worker.send(SIGSTOP)
             _ = try await stack.post("/api/downloads/\(id)/cancel")
             worker.send(SIGKILL)
-            _ = await worker.wait(within: .seconds(5))
+            _ = await worker.wait(within: .seconds(30))
             try stack.work()
             try await stack.until(id, is: "cancelled")
             let claims = try await stack.record(id).claims

@@ -61,14 +61,14 @@ import Testing
             let server = try await stack.serve(["AUTH_TOKENS_FILE": path, "LOG_FORMAT": "json"])
             #expect(await Self.isLetIn(old, stack))
             try write("\(new.line)\n")
-            try await stack.until("the new token is valid and the old one is not", within: .seconds(5)) {
+            try await stack.until("the new token is valid and the old one is not") {
                 let isNew = await Self.isLetIn(new, stack)
                 return await !Self.isLetIn(old, stack) && isNew
             }
             for bad in ["\(new.line)\nnonsense\n", "", "\(old.line)\n\(old.line)\n"] {
                 try write(bad)
                 server.send(SIGHUP)
-                try await stack.until("the log says why", within: .seconds(5)) {
+                try await stack.until("the log says why") {
                     stack.log("serve").contains("AUTH_TOKENS_FILE is invalid, keeping the previous tokens")
                 }
                 #expect(await Self.isLetIn(new, stack))
@@ -76,7 +76,7 @@ import Testing
             }
             try write("\(old.line)\n\(new.line)\n")
             server.send(SIGHUP)
-            try await stack.until("both are valid", within: .seconds(5)) {
+            try await stack.until("both are valid") {
                 let isNew = await Self.isLetIn(new, stack)
                 return await Self.isLetIn(old, stack) && isNew
             }
@@ -98,7 +98,7 @@ import Testing
             try await stack.serve(["AUTH_TOKENS_FILE": secret + "/tokens"])
             #expect(await Self.isLetIn(old, stack))
             #expect(symlink("..2", secret + "/..new") == 0 && rename(secret + "/..new", secret + "/..data") == 0)
-            try await stack.until("the new token is valid and the old one is not", within: .seconds(5)) {
+            try await stack.until("the new token is valid and the old one is not") {
                 let isNew = await Self.isLetIn(new, stack)
                 return await !Self.isLetIn(old, stack) && isNew
             }
@@ -136,7 +136,7 @@ import Testing
                 return await (try? Self.get("/readyz", at: port)) != nil
             }
             process.send(SIGHUP)
-            try await stack.until("the log says so", within: .seconds(5)) {
+            try await stack.until("the log says so") {
                 stack.log(command).contains("there is nothing to read again")
             }
             _ = try await Self.get("/livez", at: port)
