@@ -77,6 +77,9 @@ extension [MetricDescription] {
             name: "martlet_http_connections_cut_total",
             help: "Connections closed or refused at a limit, by reason.", kind: .counter,
             series: MetricDescription.each("reason", "idle", "unread", "address-full", "server-full")),
+        .init(
+            name: "martlet_tls_certificate_expiry_timestamp_seconds",
+            help: "When the server's certificate expires, in seconds since 1970.", kind: .gauge),
     ]
 
     private static let telemetry: [MetricDescription] = [

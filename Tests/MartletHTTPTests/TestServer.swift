@@ -158,14 +158,15 @@ let testCatalog = DownloadCatalog(
 /// Runs a test against a server of its own; ends with the audit of every queue.
 func withServer(
     settings change: @Sendable (inout ServerSettings) -> Void = { _ in }, tokens: String? = nil,
+    certificate: ServerCertificate? = nil,
     metrics: (@Sendable () async -> String)? = { "martlet_test 1\n" }, checks: [ReadinessCheck] = [],
     logger: Logger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }),
     sourceLocation: SourceLocation = #_sourceLocation,
     _ body: @concurrent @Sendable (TestServer) async throws -> Void
 ) async throws {
     try await withServer(
-        url: try await SharedRedis.url(), settings: change, tokens: tokens, metrics: metrics, checks: checks,
-        logger: logger, sourceLocation: sourceLocation, body)
+        url: try await SharedRedis.url(), settings: change, tokens: tokens, certificate: certificate,
+        metrics: metrics, checks: checks, logger: logger, sourceLocation: sourceLocation, body)
 }
 
 /// The same with tokens that may change.
@@ -181,7 +182,7 @@ func withServer(
 func withServer(
     url: String, commandTimeout: Duration? = nil,
     settings change: @Sendable (inout ServerSettings) -> Void = { _ in }, tokens: String? = nil,
-    tokenSource: TokenSource? = nil,
+    tokenSource: TokenSource? = nil, certificate: ServerCertificate? = nil,
     metrics: (@Sendable () async -> String)? = nil, checks: [ReadinessCheck] = [],
     logger: Logger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }),
     sourceLocation: SourceLocation = #_sourceLocation,
@@ -199,7 +200,8 @@ func withServer(
         let (ports, announce) = AsyncStream.makeStream(of: Int.self)
         let (probePorts, announceProbes) = AsyncStream.makeStream(of: Int.self)
         let server = try MartletServer(
-            store: harness.store, settings: final, tokens: table, downloads: testCatalog, metrics: metrics,
+            store: harness.store, settings: final, certificate: certificate, tokens: table, downloads: testCatalog,
+            metrics: metrics,
             checks: checks, logger: logger, onRunning: { announce.yield($0) },
             onProbesRunning: { announceProbes.yield($0) })
         let group = ServiceGroup(services: [server], logger: Logger(label: "t") { _ in SwiftLogNoOpLogHandler() })

@@ -30,9 +30,13 @@ struct APIClient: Sendable {
     private let http: HTTPClient
 
     /// Calls `body` with a client and closes it afterwards.
+    ///
+    /// - Parameter authorities: the file of the certificate authorities to trust; `nil` for those of the system.
     static func with<Value: Sendable>(
-        _ base: String, token: String?, _ body: (APIClient) async throws -> Value
+        _ base: String, token: String?, authorities: String? = nil, _ body: (APIClient) async throws -> Value
     ) async throws -> Value {
+        var configuration = configuration
+        if let authorities { configuration.tlsConfiguration?.trustRoots = .certificates(try certificates(authorities)) }
         let http = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
         let result: Result<Value, any Error>
         do {
@@ -42,6 +46,13 @@ struct APIClient: Sendable {
         }
         try? await http.shutdown()
         return try result.get()
+    }
+
+    private static func certificates(_ path: String) throws(CommandFailure) -> [NIOSSLCertificate] {
+        guard let found = try? NIOSSLCertificate.fromPEMFile(path), !found.isEmpty else {
+            throw CommandFailure(.usage, "cannot read a certificate in PEM form from \(path)")
+        }
+        return found
     }
 
     /// Short timeouts, no redirects, TLS 1.2 or later.

@@ -17,10 +17,18 @@ struct ClientOptions: ParsableArguments {
     @Option(help: ArgumentHelp("File that holds the API token (MARTLET_TOKEN_FILE).", valueName: "path"))
     var tokenFile: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "PEM file of the certificate authorities to trust, instead of the system's (MARTLET_CA_FILE).",
+            valueName: "path"))
+    var caFile: String?
+
     /// Calls `body` with a client of that server.
     func withClient<Value: Sendable>(_ body: (APIClient) async throws -> Value) async throws -> Value {
         let environment = ProcessInfo.processInfo.environment
-        return try await APIClient.with(base(environment), token: try secret(environment), body)
+        let authorities = caFile ?? environment["MARTLET_CA_FILE"].flatMap { $0.isEmpty ? nil : $0 }
+        return try await APIClient.with(
+            base(environment), token: try secret(environment), authorities: authorities, body)
     }
 
     /// The server's URL without a trailing slash.

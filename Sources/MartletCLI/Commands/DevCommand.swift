@@ -36,7 +36,7 @@ struct DevCommand: AsyncParsableCommand {
         if settings.isFallback(Settings.workerQueues.key) { settings.worker.queues.append(DevJobs.queue) }
         // The process of an isolated job has neither a private Redis nor a server.
         if Worker.runsOneJob { return try await Self.runOneJob(settings) }
-        try settings.checkExposure()
+        try settings.checkServer()
         let house = try DevEnvironment(data)
         do {
             try await house.run(&settings, untilEOF: life.untilEOF)
@@ -84,11 +84,12 @@ struct DevEnvironment {
         do {
             let telemetry = Telemetry.start(settings)
             let composition = try Composition(settings, telemetry)
+            let scheme = settings.http.certificateFiles == nil ? "http" : "https"
             let (host, directory, queues) = (
                 settings.http.host, settings.download.directory, settings.worker.queues.map(\.queue)
             )
             let serving = try composition.serving { port in
-                Self.welcome(host: host, port: port, redis: redis.url, downloads: directory, queues: queues)
+                Self.welcome(scheme, host: host, port: port, redis: redis.url, downloads: directory, queues: queues)
             }
             let working = try composition.working(DevJobs.handlers)
             try await Launch.run(
@@ -131,9 +132,11 @@ struct DevEnvironment {
         if isTemporary { try? FileManager.default.removeItem(atPath: path) }
     }
 
-    private static func welcome(host: String, port: Int, redis: String, downloads: String, queues: [String]) {
-        let base = "http://\(host.contains(":") && !host.hasPrefix("[") ? "[\(host)]" : host):\(port)"
-        let server = port == 8080 ? "" : " --server \(base)"
+    private static func welcome(
+        _ scheme: String, host: String, port: Int, redis: String, downloads: String, queues: [String]
+    ) {
+        let base = "\(scheme)://\(host.contains(":") && !host.hasPrefix("[") ? "[\(host)]" : host):\(port)"
+        let server = port == 8080 && scheme == "http" ? "" : " --server \(base)"
         Console.standard.out(
             """
             dashboard  \(base)/ui/

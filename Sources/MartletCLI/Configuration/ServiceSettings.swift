@@ -27,9 +27,17 @@ struct HTTPSettings: Sendable, Equatable {
     var probePort: Int?
     var maxConnections = 1000
     var maxConnectionsPerAddress = 500
+    var tlsCertificateFile: String?
+    var tlsKeyFile: String?
     var tokensFile: String?
     /// The directory of the loss detection's state.
     var stateDirectory: String?
+
+    /// The files of the certificate and its key; `nil` for plain HTTP.
+    var certificateFiles: CertificateFiles? {
+        guard let tlsCertificateFile, let tlsKeyFile else { return nil }
+        return CertificateFiles(certificate: tlsCertificateFile, key: tlsKeyFile)
+    }
 
     /// Whether the host is loopback in one of its usual spellings.
     var isLoopback: Bool {
@@ -132,15 +140,34 @@ struct ServiceSettings: Sendable {
     /// Whether the setting has its default.
     func isFallback(_ key: SettingKey) -> Bool { origins.contains { $0.key == key && $0.kind == .fallback } }
 
-    /// Refuses to listen on a public address without tokens.
-    func checkExposure() throws(ConfigurationError) {
-        guard !http.isLoopback, http.tokensFile == nil else { return }
-        let origin = origins.first { $0.key == Settings.httpHost.key }
-        throw ConfigurationError(problems: [
-            ConfigurationProblem(
-                variable: origin?.spelling ?? Settings.httpHost.key.environment[0], value: http.host,
-                message: "must be a loopback address such as 127.0.0.1 unless AUTH_TOKENS_FILE is set")
-        ])
+    /// Refuses settings with which a server must not start.
+    func checkServer() throws(ConfigurationError) {
+        let problems = serverProblems
+        guard problems.isEmpty else { throw ConfigurationError(problems: problems) }
+    }
+
+    /// A public address without tokens, and a certificate without a key or the other way round.
+    var serverProblems: [ConfigurationProblem] {
+        var problems: [ConfigurationProblem] = []
+        if !http.isLoopback, http.tokensFile == nil {
+            problems.append(
+                problem(
+                    Settings.httpHost.key, http.host,
+                    "must be a loopback address such as 127.0.0.1 unless AUTH_TOKENS_FILE is set"))
+        }
+        if let file = http.tlsCertificateFile, http.tlsKeyFile == nil {
+            problems.append(problem(Settings.httpTLSCertificateFile.key, file, "needs HTTP_TLS_KEY_FILE too"))
+        }
+        if let file = http.tlsKeyFile, http.tlsCertificateFile == nil {
+            problems.append(problem(Settings.httpTLSKeyFile.key, file, "needs HTTP_TLS_CERTIFICATE_FILE too"))
+        }
+        return problems
+    }
+
+    private func problem(_ key: SettingKey, _ value: String, _ message: String) -> ConfigurationProblem {
+        let origin = origins.first { $0.key == key }
+        return ConfigurationProblem(
+            variable: origin?.spelling ?? key.environment[0], value: value, message: message)
     }
 
     private init(_ reader: inout SettingReader) {
@@ -154,6 +181,8 @@ struct ServiceSettings: Sendable {
             probeHost: reader.read(Settings.httpProbeHost), probePort: reader.read(Settings.httpProbePort),
             maxConnections: reader.read(Settings.httpMaxConnections),
             maxConnectionsPerAddress: reader.read(Settings.httpMaxConnectionsPerAddress),
+            tlsCertificateFile: reader.read(Settings.httpTLSCertificateFile),
+            tlsKeyFile: reader.read(Settings.httpTLSKeyFile),
             tokensFile: reader.read(Settings.authTokensFile), stateDirectory: reader.read(Settings.stateDirectory))
         log = LogSettings(
             level: reader.read(Settings.logLevel), format: reader.read(Settings.logFormat) ?? .standard)

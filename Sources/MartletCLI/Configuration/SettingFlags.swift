@@ -63,6 +63,10 @@ struct HTTPFlags: SettingFlags {
     var maxConnections: String?
     @Option(name: Settings.httpMaxConnectionsPerAddress.flag, help: Settings.httpMaxConnectionsPerAddress.help)
     var maxConnectionsPerAddress: String?
+    @Option(name: Settings.httpTLSCertificateFile.flag, help: Settings.httpTLSCertificateFile.help)
+    var tlsCertificateFile: String?
+    @Option(name: Settings.httpTLSKeyFile.flag, help: Settings.httpTLSKeyFile.help)
+    var tlsKeyFile: String?
     @Option(name: Settings.authTokensFile.flag, help: Settings.authTokensFile.help)
     var tokensFile: String?
     @Option(name: Settings.stateDirectory.flag, help: Settings.stateDirectory.help)
@@ -74,6 +78,8 @@ struct HTTPFlags: SettingFlags {
             (Settings.httpProbeHost.key.name, probeHost), (Settings.httpProbePort.key.name, probePort),
             (Settings.httpMaxConnections.key.name, maxConnections),
             (Settings.httpMaxConnectionsPerAddress.key.name, maxConnectionsPerAddress),
+            (Settings.httpTLSCertificateFile.key.name, tlsCertificateFile),
+            (Settings.httpTLSKeyFile.key.name, tlsKeyFile),
             (Settings.authTokensFile.key.name, tokensFile), (Settings.stateDirectory.key.name, stateDirectory),
         ])
     }

@@ -55,6 +55,16 @@ enum Settings {
         "http.max_connections_per_address", 500, in: 1...100_000,
         meaning: "The same for one IPv4 address or one IPv6 network of 64 bits; raise it behind a busy proxy.")
 
+    static let httpTLSCertificateFile = Setting.optionalText(
+        "http.tls_certificate_file", must: "the path of a file",
+        meaning: "PEM file with the server's certificate and those up to its authority; with it the server speaks TLS."
+    ) { path in !path.contains("\0") }
+
+    static let httpTLSKeyFile = Setting.optionalText(
+        "http.tls_key_file", must: "the path of a file",
+        meaning: "PEM file with the private key of that certificate; both are read again when they change."
+    ) { path in !path.contains("\0") }
+
     static let authTokensFile = Setting.optionalText(
         "auth.tokens_file", must: "the path of a file",
         meaning: "File with hashed tokens and their roles; without it only loopback is served.")
@@ -167,7 +177,8 @@ enum Settings {
         redisURL.key, redisPrefix.key, redisEnvironment.key, redisMemoryLimit.key, redisQueueLimit.key,
         httpHost.key, httpPort.key,
         httpProbeHost.key, httpProbePort.key, httpMaxConnections.key, httpMaxConnectionsPerAddress.key,
-        authTokensFile.key, stateDirectory.key, logLevel.key, logFormat.key, workerQueues.key,
+        httpTLSCertificateFile.key, httpTLSKeyFile.key, authTokensFile.key, stateDirectory.key, logLevel.key,
+        logFormat.key, workerQueues.key,
         workerShutdownGrace.key, workerUnknownTypeLimit.key, workerHTTPHost.key, workerHTTPPort.key,
         downloadMaxConcurrent.key, downloadDefaultMaxRetries.key,
         downloadDirectory.key, downloadSourceURL.key, downloadMaxBytes.key, downloadBytesPerSecond.key,

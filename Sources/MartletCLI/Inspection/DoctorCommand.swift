@@ -40,6 +40,8 @@ struct DoctorCommand: AsyncParsableCommand {
         checks += LossCheckup.run(
             directory: settings.http.stateDirectory, prefix: settings.redis.prefix, isAccepted: acceptLosses)
         checks.append(.downloadDirectory(settings.download.directory))
+        if let files = settings.http.certificateFiles { checks.append(.certificate(files)) }
+        checks += settings.serverProblems.map { Checkup("setting", .bad, $0.variable, "\($0)") }
         checks += settings.warnings.map { Checkup("setting", .warning, "", $0) }
         show(checks, settings)
         if let failure { throw failure }

@@ -1,5 +1,6 @@
 // The metrics that only a server exposes: depths, waits and pauses of all queues.
 
+import MartletHTTP
 import MartletQueue
 import MartletTelemetry
 
@@ -21,6 +22,13 @@ enum ClusterMetrics {
                 samples += Self.samples(status)
             }
             return samples
+        }
+    }
+
+    /// Adds the end of the server's certificate.
+    static func add(to registry: PrometheusRegistry, certificate: ServerCertificate) {
+        registry.addCollector {
+            [MetricSample("martlet_tls_certificate_expiry_timestamp_seconds", value: Double(certificate.expires))]
         }
     }
 

@@ -43,21 +43,31 @@ struct Composition {
     /// The services of a server, and what it reloads on SIGHUP.
     struct Serving {
         var services: [any Service]
-        /// Reloads the token file; `nil` without one.
+        /// Reloads the files of tokens and certificate; `nil` without any.
         var reload: (@Sendable () -> Void)?
     }
 
     /// A server with its maintenance services; `onRunning` receives the port when it listens.
     func serving(onRunning: @escaping @Sendable (Int) async -> Void = { _ in }) throws -> Serving {
-        try settings.checkExposure()
+        try settings.checkServer()
         ClusterMetrics.add(to: registry, store: store)
         let maintenance = MaintenanceService(store, gate: gate, configuration: maintenance, logger: logger)
         let tokens = try settings.http.tokensFile.map { try TokenFileService(path: $0, logger: logger) }
-        var services: [any Service] = [maintenance]
-        if let tokens { services.append(tokens) }
-        services.append(try server(tokens?.tokens, { maintenance.checks.map(\.finding) }, onRunning))
-        guard let tokens else { return Serving(services: services) }
-        return Serving(services: services) { tokens.reload() }
+        let files = try settings.http.certificateFiles.map { try CertificateService($0, logger: logger) }
+        let certificate = files?.certificate
+        if let certificate { ClusterMetrics.add(to: registry, certificate: certificate) }
+        let findings: @Sendable () -> [ReadinessFinding] = {
+            let term = certificate.map { CertificateTerm($0.expires).checkup }
+            return (maintenance.checks + [term].compactMap(\.self)).map(\.finding)
+        }
+        var watched: [any ReloadingService] = []
+        if let tokens { watched.append(tokens) }
+        if let files { watched.append(files) }
+        let reloading = watched
+        let server = try server(certificate, tokens?.tokens, findings, onRunning)
+        let services: [any Service] = [maintenance] + reloading + [server]
+        guard !reloading.isEmpty else { return Serving(services: services) }
+        return Serving(services: services, reload: { for files in reloading { files.reload() } })
     }
 
     private var maintenance: MaintenanceConfiguration {
@@ -144,7 +154,8 @@ struct Composition {
     }
 
     private func server(
-        _ tokens: TokenSource?, _ findings: @escaping @Sendable () -> [ReadinessFinding],
+        _ certificate: ServerCertificate?, _ tokens: TokenSource?,
+        _ findings: @escaping @Sendable () -> [ReadinessFinding],
         _ onRunning: @escaping @Sendable (Int) async -> Void
     ) throws -> any Service {
         var server = ServerSettings()
@@ -162,7 +173,8 @@ struct Composition {
         do throws(ServerConfigurationError) {
             return ListeningService(
                 server: try MartletServer(
-                    store: store, settings: server, tokens: tokens, downloads: DownloadCatalog(rules),
+                    store: store, settings: server, certificate: certificate, tokens: tokens,
+                    downloads: DownloadCatalog(rules),
                     metrics: { await registry.scrape() },
                     findings: findings, logger: logger, onRunning: onRunning),
                 address: addresses)

@@ -8,7 +8,8 @@ import MartletQueue
 ///
 /// It holds the token itself: the server stores only hashes of tokens, several servers accept it, and it ends with the
 /// token. Scripts cannot read it, and browsers send it only with requests of the dashboard's own pages. It names no
-/// path, so a browser sends it to the folder of the address that set it: to `/api`, under whatever prefix a proxy adds.
+/// path, so a browser sends it to the folder of the address that set it: to `/api`, under whatever prefix a proxy adds. The name
+/// prefix `__Host-` would need the path `/`, and the cookie would go to all paths of other servers on the host.
 enum SessionCookie {
     static let name = "martlet_session"
 

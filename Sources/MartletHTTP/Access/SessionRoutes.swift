@@ -76,7 +76,7 @@ extension API {
         let reply = session(of: try authenticator.caller(presenting: token, from: call.address))
         guard !authenticator.isOpen else { return reply }
         // The page's own address tells whether the browser uses TLS, also behind a proxy that ends it.
-        let isSecure = call.headers.value(of: .origin)?.hasPrefix("https://") ?? false
+        let isSecure = usesTLS || call.headers.value(of: .origin)?.hasPrefix("https://") ?? false
         return reply.with(.setCookie, SessionCookie.set(token, isSecure: isSecure))
     }
 

@@ -8,6 +8,7 @@ enum ProblemCode: String, Sendable, CaseIterable {
     case malformedJSON = "malformed-json"
     case malformedHTTP = "malformed-http"
     case missingHost = "missing-host"
+    case needsTLS = "needs-tls"
     case emptyBatch = "empty-batch"
     case invalidTrackID = "invalid-track-id"
     case unauthorized
@@ -84,7 +85,7 @@ enum ProblemCode: String, Sendable, CaseIterable {
 extension ProblemCode {
     /// Codes of the connection, which stand before every route.
     static let connection: [ProblemCode] = [
-        .malformedHTTP, .missingHost, .tooSlow, .headTooLarge, .tooManyConnections, .serverFull,
+        .malformedHTTP, .missingHost, .needsTLS, .tooSlow, .headTooLarge, .tooManyConnections, .serverFull,
     ]
     /// Codes of Redis, which each route can have that asks it.
     static let redis: [ProblemCode] = [

@@ -19,6 +19,8 @@ extension ProblemCode {
         case .malformedHTTP:
             (.badRequest, "The request is not valid HTTP/1.1.", "Correct the client, or the proxy before the server.")
         case .missingHost: (.badRequest, "The request has no `Host` or several.", "Send exactly one `Host`.")
+        case .needsTLS:
+            (.badRequest, "Plain HTTP was sent to a port that speaks TLS.", "Use `https://` in the server's address.")
         case .emptyBatch: (.badRequest, "The batch has no entries.", "Send at least one.")
         case .invalidTrackID: (.badRequest, "A track id is not a UUID.", "Correct the id in `track_id`.")
         case .unauthorized:

@@ -19,6 +19,8 @@ struct FinalResponse: Sendable {
         code: .malformedHTTP, detail: "this is not a request that HTTP/1.1 allows")
     static let hostMissing = FinalResponse(
         code: .missingHost, detail: "a request must have exactly one Host field")
+    static let needsTLS = FinalResponse(
+        code: .needsTLS, detail: "this port speaks TLS; use an address that begins with https://")
     static let addressIsFull = FinalResponse(
         code: .tooManyConnections,
         detail: "this address has too many connections, and a request is under way on each", retryAfter: 1)

@@ -5,6 +5,7 @@ import Logging
 import MartletEventLoop
 import NIOCore
 import NIOHTTP1
+import NIOSSL
 
 /// Hummingbird's HTTP/1.1 channel with deadlines for heads, bodies and responses, limits over all connections, and a
 /// response to non-HTTP data.
@@ -21,17 +22,23 @@ struct GuardedChannel: ServerChildChannel {
     let settings: ServerSettings
     let executors: EventLoopExecutors
     let connections: ConnectionTable
+    let certificate: ServerCertificate?
 
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
         let executor = executors.executor(of: channel.eventLoop)
-        return base.setup(channel: channel, logger: logger).flatMapThrowing { [settings, connections] value in
+        return base.setup(channel: channel, logger: logger).flatMapThrowing {
+            [settings, connections, certificate] value in
             let link = ClientConnection(channel, executor: executor)
             let pipeline = channel.pipeline.syncOperations
             let decoder = try pipeline.handler(type: ByteToMessageHandler<HTTPRequestDecoder>.self)
             let guarding = RequestGuard(settings, link: link, connections: connections)
             try pipeline.addHandler(guarding, position: .after(decoder))
             try pipeline.addHandler(ReadNotifier(), position: .first)
+            if let certificate {
+                try pipeline.addHandler(NIOSSLServerHandler(context: certificate.context), position: .first)
+            }
             try pipeline.addHandler(BatchFlusher(executor), position: .first)
+            if certificate != nil { try pipeline.addHandler(PlainRequestRefusal(), position: .first) }
             return Value(base: value, link: link)
         }
     }

@@ -12,6 +12,8 @@ struct HTTPListener: Sendable {
     let connections: ConnectionTable
     let gateway: APIResponder
     let logger: Logger
+    /// The certificate with which it speaks TLS; `nil` for plain HTTP.
+    var certificate: ServerCertificate?
 
     /// Listens until the service group shuts down.
     ///
@@ -33,7 +35,7 @@ struct HTTPListener: Sendable {
     }
 
     private var server: HTTPServerBuilder {
-        let (settings, connections) = (settings, connections)
+        let (settings, connections, certificate) = (settings, connections, certificate)
         let executors = EventLoopExecutors()
         let configuration = HTTP1Channel.Configuration(
             idleTimeout: TimeAmount(settings.idleTimeout),
@@ -43,7 +45,7 @@ struct HTTPListener: Sendable {
         return HTTPServerBuilder { responder in
             GuardedChannel(
                 base: HTTP1Channel(responder: responder, configuration: configuration), settings: settings,
-                executors: executors, connections: connections)
+                executors: executors, connections: connections, certificate: certificate)
         }
     }
 }

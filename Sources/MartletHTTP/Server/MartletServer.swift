@@ -26,6 +26,7 @@ public final class MartletServer: Service, Sendable {
     /// - Parameters:
     ///   - store: the store.
     ///   - settings: addresses, limits and timeouts.
+    ///   - certificate: the certificate with which the first listener speaks TLS; `nil` for plain HTTP.
     ///   - tokens: the valid tokens; `nil` disables authentication, which only loopback addresses allow.
     ///   - downloads: the rules of the download API.
     ///   - metrics: the body of `/metrics`; `nil` without metrics.
@@ -35,22 +36,27 @@ public final class MartletServer: Service, Sendable {
     ///   - onRunning: called with the port when the server listens.
     ///   - onProbesRunning: called with the port when the probe listener listens.
     public init(
-        store: JobStore, settings: ServerSettings = ServerSettings(), tokens: TokenSource? = nil,
+        store: JobStore, settings: ServerSettings = ServerSettings(), certificate: ServerCertificate? = nil,
+        tokens: TokenSource? = nil,
         downloads: DownloadCatalog, metrics: (@Sendable () async -> String)? = nil, checks: [ReadinessCheck] = [],
         findings: @escaping @Sendable () -> [ReadinessFinding] = { [] }, logger: Logger,
         onRunning: @escaping Running = { _ in }, onProbesRunning: @escaping Running = { _ in }
     ) throws(ServerConfigurationError) {
         try settings.check(tokens: tokens?.current)
         let authenticator = Authenticator(tokens: tokens)
-        let api = API(
+        var api = API(
             store: store, settings: settings, authenticator: authenticator, downloads: downloads, metrics: metrics,
             checks: checks, findings: findings, logger: logger)
+        api.usesTLS = certificate != nil
+        let shared = api
         func listener(_ settings: ServerSettings, isForProbes: Bool = false) -> HTTPListener {
             let connections = ConnectionTable(settings, listener: isForProbes ? "probes" : "main")
             let gateway = APIResponder(
-                api: api, authenticator: authenticator, isForProbes: isForProbes, connections: connections,
+                api: shared, authenticator: authenticator, isForProbes: isForProbes, connections: connections,
                 logger: logger)
-            return HTTPListener(settings: settings, connections: connections, gateway: gateway, logger: logger)
+            return HTTPListener(
+                settings: settings, connections: connections, gateway: gateway, logger: logger,
+                certificate: isForProbes ? nil : certificate)
         }
         main = listener(settings)
         probes = settings.ofProbes.map { listener($0, isForProbes: true) }

@@ -26,6 +26,8 @@ struct API: Sendable {
     let events = EventMetrics()
     /// Whether the process makes progress; a server that answers does.
     var isAlive: @Sendable () -> Bool = { true }
+    /// Whether clients reach the API through this server's TLS.
+    var usesTLS = false
     /// Pages of jobs may be large, so only some are built at a time.
     private let pages = AsyncSemaphore(permits: 16)
 

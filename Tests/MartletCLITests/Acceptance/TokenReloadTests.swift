@@ -16,16 +16,16 @@ import Testing
     import Darwin
 #endif
 
-@Suite struct TokenFileChangesTests {
-    private static func look(_ text: String) -> TokenFile.Look {
-        .found(Data(text.utf8), FileRights(of: "/nowhere"))
+@Suite struct FileChangesTests {
+    private static func look(_ text: String) -> [FileLook] {
+        [.found(Data(text.utf8), FileRights(of: "/nowhere"))]
     }
 
     @Test func `a change is applied when it is seen twice, or on request`() {
         let (old, half, new) = (Self.look("old"), Self.look("ne"), Self.look("new"))
-        var changes = TokenFileChanges(old)
-        let looks = [old, half, new, new, new, old, .absent, .absent].map { changes.next($0, isAsked: false) }
-        #expect(looks == [nil, nil, nil, new, nil, nil, nil, .absent])
+        var changes = FileChanges(old)
+        let looks = [old, half, new, new, new, old, [.absent], [.absent]].map { changes.next($0, isAsked: false) }
+        #expect(looks == [nil, nil, nil, new, nil, nil, nil, [.absent]])
         #expect(changes.next(old, isAsked: true) == old)
         #expect(changes.next(old, isAsked: true) == old, "who asks is answered in any case")
         #expect(changes.next(old, isAsked: false) == nil)

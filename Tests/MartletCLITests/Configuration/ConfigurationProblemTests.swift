@@ -193,15 +193,25 @@ import Testing
 
     @Test(arguments: ["127.0.0.1", "127.1.2.3", "localhost", "::1", "[::1]"])
     func `loopback needs no tokens`(host: String) throws {
-        try ServiceSettings.load(environment: ["HTTP_HOST": host]).checkExposure()
+        try ServiceSettings.load(environment: ["HTTP_HOST": host]).checkServer()
     }
 
     @Test(arguments: ["0.0.0.0", "::", "192.168.1.2", "example.org", "127.evil.example.org", "127.0.0.1.example.org"])
     func `another address is refused without tokens and served with them`(host: String) throws {
         let settings = try ServiceSettings.load(environment: ["HTTP_HOST": host])
-        let error = #expect(throws: ConfigurationError.self) { try settings.checkExposure() }
+        let error = #expect(throws: ConfigurationError.self) { try settings.checkServer() }
         #expect(error?.problems.first?.description.hasPrefix("HTTP_HOST=\(host): must be a loopback address") == true)
-        try ServiceSettings.load(environment: ["HTTP_HOST": host, "AUTH_TOKENS_FILE": "/t"]).checkExposure()
+        try ServiceSettings.load(environment: ["HTTP_HOST": host, "AUTH_TOKENS_FILE": "/t"]).checkServer()
+    }
+
+    @Test(arguments: [
+        ("HTTP_TLS_CERTIFICATE_FILE", "HTTP_TLS_KEY_FILE"), ("HTTP_TLS_KEY_FILE", "HTTP_TLS_CERTIFICATE_FILE"),
+    ])
+    func `a certificate needs a key and a key a certificate`(given: String, missing: String) throws {
+        let settings = try ServiceSettings.load(environment: [given: "/f"])
+        let error = #expect(throws: ConfigurationError.self) { try settings.checkServer() }
+        #expect(error?.problems.map(\.description) == ["\(given)=/f: needs \(missing) too"])
+        try ServiceSettings.load(environment: [given: "/f", missing: "/g"]).checkServer()
     }
 
     @Test func `the tables name every key once, with default, range and source`() throws {

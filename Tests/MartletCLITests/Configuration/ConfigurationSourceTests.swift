@@ -38,6 +38,8 @@ struct KeyCase: Sendable, CustomTestStringConvertible {
         KeyCase("http.probe_port", "8081", json: "8081") { $0.http.probePort == 8081 },
         KeyCase("http.max_connections", "20", json: "20") { $0.http.maxConnections == 20 },
         KeyCase("http.max_connections_per_address", "5", json: "5") { $0.http.maxConnectionsPerAddress == 5 },
+        KeyCase("http.tls_certificate_file", "/etc/cert") { $0.http.tlsCertificateFile == "/etc/cert" },
+        KeyCase("http.tls_key_file", "/etc/key") { $0.http.tlsKeyFile == "/etc/key" },
         KeyCase("auth.tokens_file", "/etc/tokens") { $0.http.tokensFile == "/etc/tokens" },
         KeyCase("state.directory", "/var/lib/martlet:/var/lib/martlet/downloads") {
             $0.http.stateDirectory == "/var/lib/martlet"
