@@ -24,8 +24,12 @@ struct APIAnswer: Sendable {
 
 /// A client of one server.
 struct APIClient: Sendable {
-    /// Scheme, host and port, without a trailing slash.
+    /// The server's URL as it was given, without a trailing slash: `http[s]://HOST:PORT` or `unix:///PATH`.
     let base: String
+    /// What stands before the paths of requests.
+    private let root: String
+    /// The `Host` of requests where the URL has none.
+    private let host: String?
     private let token: String?
     private let http: HTTPClient
 
@@ -40,12 +44,21 @@ struct APIClient: Sendable {
         let http = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
         let result: Result<Value, any Error>
         do {
-            result = .success(try await body(APIClient(base: base, token: token, http: http)))
+            result = .success(try await body(APIClient(base, token: token, http: http)))
         } catch {
             result = .failure(error)
         }
         try? await http.shutdown()
         return try result.get()
+    }
+
+    private init(_ base: String, token: String?, http: HTTPClient) {
+        let socket = base.hasPrefix("unix://") ? base.dropFirst("unix://".count) : nil
+        self.base = base
+        self.token = token
+        self.http = http
+        root = socket.map { "http+unix://" + Percent.encoded(String($0), keeping: Percent.isUnreserved) } ?? base
+        host = socket == nil ? nil : "localhost"
     }
 
     private static func certificates(_ path: String) throws(CommandFailure) -> [NIOSSLCertificate] {
@@ -74,7 +87,7 @@ struct APIClient: Sendable {
         _ method: HTTPMethod, _ path: String, query: [(String, String?)] = [], body: JSONValue? = nil,
         key: String? = nil, timeout: TimeAmount = .seconds(60)
     ) async throws -> APIAnswer {
-        var request = HTTPClientRequest(url: base + path + Self.query(query))
+        var request = request(path, query)
         request.method = method
         request.headers.add(name: "accept", value: "application/json, application/problem+json")
         identify(&request)
@@ -92,6 +105,11 @@ struct APIClient: Sendable {
             return APIAnswer(status: status, value: value)
         }
         throw APIProblem(status: status, bytes: bytes).failure(server: base)
+    }
+
+    /// A GET of a path.
+    func request(_ path: String, _ query: [(String, String?)]) -> HTTPClientRequest {
+        HTTPClientRequest(url: root + path + Self.query(query))
     }
 
     /// Sends a GET.
@@ -125,6 +143,7 @@ struct APIClient: Sendable {
 
     /// Adds the user agent and the token.
     private func identify(_ request: inout HTTPClientRequest) {
+        if let host { request.headers.add(name: "host", value: host) }
         request.headers.add(name: "user-agent", value: "martlet/\(Version.current)")
         if let token { request.headers.add(name: "authorization", value: "Bearer \(token)") }
     }
@@ -157,7 +176,7 @@ struct APIClient: Sendable {
             let reason = "\(base) closed the connection without a response"
             throw CommandFailure(.unavailable, reason + Self.doubt(method))
         } catch let error as HTTPClientError where Self.isUsage(error) {
-            throw CommandFailure(.usage, "\(base) is not the URL of a server: use http://HOST:PORT")
+            throw CommandFailure(.usage, "\(base) is not the URL of a server: use http://HOST:PORT or unix:///PATH")
         } catch let error where Self.isAboutTrust(error) {
             throw CommandFailure(
                 .unavailable,

@@ -6,7 +6,10 @@ import MartletCommandSupport
 
 /// `--server`, `--token` and their environment variables.
 struct ClientOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("URL of the server (MARTLET_SERVER; http://127.0.0.1:8080).", valueName: "url"))
+    @Option(
+        help: ArgumentHelp(
+            "URL of the server, or unix:///PATH of its socket (MARTLET_SERVER; http://127.0.0.1:8080).",
+            valueName: "url"))
     var server: String?
 
     @Option(

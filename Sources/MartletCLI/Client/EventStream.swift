@@ -67,7 +67,7 @@ extension APIClient {
     func events(
         query: [(String, String?)], after last: String?, _ onMessage: (StreamMessage) throws -> Void
     ) async throws {
-        var request = HTTPClientRequest(url: base + "/api/v1/events" + Self.query(query))
+        var request = request("/api/v1/events", query)
         request.headers.add(name: "accept", value: "text/event-stream, application/problem+json")
         if let last { request.headers.add(name: "last-event-id", value: last) }
         let response = try await open(request)

@@ -84,12 +84,11 @@ struct DevEnvironment {
         do {
             let telemetry = Telemetry.start(settings)
             let composition = try Composition(settings, telemetry)
-            let scheme = settings.http.certificateFiles == nil ? "http" : "https"
-            let (host, directory, queues) = (
-                settings.http.host, settings.download.directory, settings.worker.queues.map(\.queue)
+            let (http, directory, queues) = (
+                settings.http, settings.download.directory, settings.worker.queues.map(\.queue)
             )
             let serving = try composition.serving { port in
-                Self.welcome(scheme, host: host, port: port, redis: redis.url, downloads: directory, queues: queues)
+                Self.welcome(http, port: port, redis: redis.url, downloads: directory, queues: queues)
             }
             let working = try composition.working(DevJobs.handlers)
             try await Launch.run(
@@ -132,11 +131,28 @@ struct DevEnvironment {
         if isTemporary { try? FileManager.default.removeItem(atPath: path) }
     }
 
+    /// The server's URL for clients on this machine, as `--server` takes it.
+    static func base(_ http: HTTPSettings, port: Int) -> String {
+        if let socket = http.socket { return "unix://\(socket)" }
+        let (scheme, host) = (http.certificateFiles == nil ? "http" : "https", http.host)
+        return "\(scheme)://\(host.contains(":") && !host.hasPrefix("[") ? "[\(host)]" : host):\(port)"
+    }
+
     private static func welcome(
-        _ scheme: String, host: String, port: Int, redis: String, downloads: String, queues: [String]
+        _ http: HTTPSettings, port: Int, redis: String, downloads: String, queues: [String]
     ) {
-        let base = "\(scheme)://\(host.contains(":") && !host.hasPrefix("[") ? "[\(host)]" : host):\(port)"
-        let server = port == 8080 && scheme == "http" ? "" : " --server \(base)"
+        let base = base(http, port: port)
+        let server = base.hasPrefix("http://") && port == 8080 ? "" : " --server \(base)"
+        guard http.socket == nil else {
+            return Console.standard.out(
+                """
+                server     \(base)
+                Redis      \(redis)
+                files      \(downloads)
+                \(examples(of: queues, server))
+                Stop:      Ctrl-C
+                """)
+        }
         Console.standard.out(
             """
             dashboard  \(base)/ui/

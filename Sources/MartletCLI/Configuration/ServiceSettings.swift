@@ -23,6 +23,8 @@ struct RedisSettings: Sendable, Equatable {
 struct HTTPSettings: Sendable, Equatable {
     var host: String
     var port: Int
+    var socket: String?
+    var socketMode = 0o600
     var probeHost = "127.0.0.1"
     var probePort: Int?
     var maxConnections = 1000
@@ -146,10 +148,10 @@ struct ServiceSettings: Sendable {
         guard problems.isEmpty else { throw ConfigurationError(problems: problems) }
     }
 
-    /// A public address without tokens, and a certificate without a key or the other way round.
+    /// A public address without tokens, a certificate without a key or the other way round, and TLS on a socket.
     var serverProblems: [ConfigurationProblem] {
         var problems: [ConfigurationProblem] = []
-        if !http.isLoopback, http.tokensFile == nil {
+        if !http.isLoopback, http.socket == nil, http.tokensFile == nil {
             problems.append(
                 problem(
                     Settings.httpHost.key, http.host,
@@ -160,6 +162,10 @@ struct ServiceSettings: Sendable {
         }
         if let file = http.tlsKeyFile, http.tlsCertificateFile == nil {
             problems.append(problem(Settings.httpTLSKeyFile.key, file, "needs HTTP_TLS_CERTIFICATE_FILE too"))
+        }
+        if let socket = http.socket, http.tlsCertificateFile != nil || http.tlsKeyFile != nil {
+            problems.append(
+                problem(Settings.httpSocket.key, socket, "has no TLS; leave HTTP_TLS_CERTIFICATE_FILE and its key out"))
         }
         return problems
     }
@@ -178,6 +184,7 @@ struct ServiceSettings: Sendable {
             queueLimit: reader.read(Settings.redisQueueLimit))
         http = HTTPSettings(
             host: reader.read(Settings.httpHost), port: reader.read(Settings.httpPort),
+            socket: reader.read(Settings.httpSocket), socketMode: reader.read(Settings.httpSocketMode),
             probeHost: reader.read(Settings.httpProbeHost), probePort: reader.read(Settings.httpProbePort),
             maxConnections: reader.read(Settings.httpMaxConnections),
             maxConnectionsPerAddress: reader.read(Settings.httpMaxConnectionsPerAddress),

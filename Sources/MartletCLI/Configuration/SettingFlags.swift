@@ -55,6 +55,10 @@ struct HTTPFlags: SettingFlags {
     var host: String?
     @Option(name: Settings.httpPort.flag, help: Settings.httpPort.help)
     var port: String?
+    @Option(name: Settings.httpSocket.flag, help: Settings.httpSocket.help)
+    var socket: String?
+    @Option(name: Settings.httpSocketMode.flag, help: Settings.httpSocketMode.help)
+    var socketMode: String?
     @Option(name: Settings.httpProbeHost.flag, help: Settings.httpProbeHost.help)
     var probeHost: String?
     @Option(name: Settings.httpProbePort.flag, help: Settings.httpProbePort.help)
@@ -75,6 +79,7 @@ struct HTTPFlags: SettingFlags {
     var values: [String: String] {
         written([
             (Settings.httpHost.key.name, host), (Settings.httpPort.key.name, port),
+            (Settings.httpSocket.key.name, socket), (Settings.httpSocketMode.key.name, socketMode),
             (Settings.httpProbeHost.key.name, probeHost), (Settings.httpProbePort.key.name, probePort),
             (Settings.httpMaxConnections.key.name, maxConnections),
             (Settings.httpMaxConnectionsPerAddress.key.name, maxConnectionsPerAddress),

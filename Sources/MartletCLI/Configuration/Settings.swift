@@ -38,6 +38,21 @@ enum Settings {
     static let httpPort = Setting.number(
         "http.port", 8080, in: 0...65_535, meaning: "Port on which the server listens; 0 takes a free one.")
 
+    static let httpSocket = Setting.optionalText(
+        "http.socket", must: "an absolute path of at most 103 bytes",
+        meaning: "Unix socket on which the server listens instead of host and port."
+    ) { path in path.hasPrefix("/") && (2...103).contains(path.utf8.count) && !path.contains("\0") }
+
+    static let httpSocketMode = Setting(
+        "http.socket_mode", fallback: 0o600, shownAs: "600", must: "permissions in octal from 600 to 777",
+        meaning: "Permissions of that socket; who may write it may connect."
+    ) { text in
+        guard text.utf8.count <= 4, let mode = Int(text, radix: 8), (0o600...0o777).contains(mode) else {
+            throw InvalidValue()
+        }
+        return mode
+    }
+
     static let httpProbeHost = Setting.text(
         "http.probe_host", "127.0.0.1", must: "an address or a host name",
         meaning: "Address of a second listener that answers /livez, /readyz and /metrics alone; needs HTTP_PROBE_PORT."
@@ -175,7 +190,7 @@ enum Settings {
     /// All of them.
     static let all: [SettingKey] = [
         redisURL.key, redisPrefix.key, redisEnvironment.key, redisMemoryLimit.key, redisQueueLimit.key,
-        httpHost.key, httpPort.key,
+        httpHost.key, httpPort.key, httpSocket.key, httpSocketMode.key,
         httpProbeHost.key, httpProbePort.key, httpMaxConnections.key, httpMaxConnectionsPerAddress.key,
         httpTLSCertificateFile.key, httpTLSKeyFile.key, authTokensFile.key, stateDirectory.key, logLevel.key,
         logFormat.key, workerQueues.key,

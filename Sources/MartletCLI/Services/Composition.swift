@@ -162,6 +162,8 @@ struct Composition {
         server.version = Version.current
         server.host = settings.http.host
         server.port = settings.http.port
+        server.socketPath = settings.http.socket
+        server.socketMode = settings.http.socketMode
         server.probeHost = settings.http.probeHost
         server.probePort = settings.http.probePort
         server.maxConnections = settings.http.maxConnections
@@ -203,7 +205,7 @@ struct Composition {
     private var addresses: String {
         let http = settings.http
         let probes = http.probePort.map { " and \(http.probeHost):\($0)" } ?? ""
-        return "\(http.host):\(http.port)\(probes)"
+        return (http.socket ?? "\(http.host):\(http.port)") + probes
     }
 
     private var downloads: DownloadConfiguration {
@@ -251,7 +253,9 @@ struct ListeningService: Service {
     let address: String
 
     func run() async throws {
-        do { try await server.run() } catch let error where Self.isAboutListening(error) {
+        do { try await server.run() } catch let error as SocketFileError {
+            throw CommandFailure(.unavailable, error.description)
+        } catch let error where Self.isAboutListening(error) {
             throw CommandFailure(.unavailable, "cannot listen on \(address): \(SystemReason.text(error))")
         }
     }

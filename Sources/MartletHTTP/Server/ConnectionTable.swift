@@ -46,7 +46,9 @@ final class ConnectionTable: Sendable {
     init(_ settings: ServerSettings, listener: String) {
         meters = ConnectionMetrics(listener: listener)
         limit = settings.maxConnections
-        limitPerAddress = min(settings.maxConnectionsPerAddress, settings.maxConnections)
+        // The clients of a Unix socket have no address.
+        let isLocal = settings.socketPath != nil
+        limitPerAddress = isLocal ? limit : min(settings.maxConnectionsPerAddress, settings.maxConnections)
         answers = ByteBudget(limit: settings.answerBudget)
     }
 

@@ -5,6 +5,7 @@ import HummingbirdCore
 import Logging
 import MartletEventLoop
 import NIOCore
+import Synchronization
 
 /// A listening address with its connections.
 struct HTTPListener: Sendable {
@@ -19,16 +20,26 @@ struct HTTPListener: Sendable {
     ///
     /// - Parameters:
     ///   - group: the connections' threads; `nil` means the shared ones.
-    ///   - onRunning: called with the port when it listens.
+    ///   - onRunning: called with the port when it listens; 0 for a Unix socket.
     func run(on group: (any EventLoopGroup)? = nil, onRunning: @escaping @Sendable (Int) async -> Void) async throws {
+        let socket = settings.socketPath.map { SocketFile(path: $0, mode: settings.socketMode) }
+        try await socket?.clear()
+        let opened = OpenedSocket()
+        defer { opened.close() }
         var framework = logger
         framework.logLevel = max(logger.logLevel, .warning)
+        let address: BindAddress =
+            if let socket { .unixDomainSocket(path: socket.path) } else {
+                .hostname(settings.host, port: settings.port)
+            }
         let application = Application(
             responder: gateway,
             server: server,
-            configuration: ApplicationConfiguration(
-                address: .hostname(settings.host, port: settings.port), serverName: nil),
-            onServerRunning: { channel in await onRunning(channel.localAddress?.port ?? 0) },
+            configuration: ApplicationConfiguration(address: address, serverName: nil),
+            onServerRunning: { channel in
+                if let socket, !opened.open(socket, logger) { return channel.close(promise: nil) }
+                await onRunning(channel.localAddress?.port ?? 0)
+            },
             eventLoopGroupProvider: group.map { .shared($0) } ?? .singleton,
             logger: framework)
         try await application.run()
@@ -48,4 +59,24 @@ struct HTTPListener: Sendable {
                 executors: executors, connections: connections, certificate: certificate)
         }
     }
+}
+
+/// The file of the socket that a listener has opened.
+private final class OpenedSocket: Sendable {
+    private let remove = Mutex<(@Sendable () -> Void)?>(nil)
+
+    /// Sets the permissions; false, with a line in the log, when that is not possible.
+    func open(_ socket: SocketFile, _ logger: Logger) -> Bool {
+        do {
+            let close = try socket.open()
+            remove.withLock { $0 = close }
+            return true
+        } catch {
+            logger.error("cannot listen", metadata: ["error": "\(error)"])
+            return false
+        }
+    }
+
+    /// Removes the file.
+    func close() { remove.withLock { $0.take() }?() }
 }

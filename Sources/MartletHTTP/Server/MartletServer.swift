@@ -12,7 +12,7 @@ public import ServiceLifecycle
 /// With ``ServerSettings/probePort`` there is a second listener with its own thread and connections for `/livez`,
 /// `/readyz` and `/metrics`, which answers whatever happens on the first.
 public final class MartletServer: Service, Sendable {
-    /// Called with the port when a listener is ready.
+    /// Called with the port when a listener is ready; with 0 when it is a Unix socket.
     public typealias Running = @Sendable (Int) async -> Void
 
     private let main: HTTPListener
@@ -77,8 +77,10 @@ public final class MartletServer: Service, Sendable {
     }
 
     private func runMain() async throws {
-        try await main.run { [onRunning, logger, host = main.settings.host] port in
-            logger.info("listening", metadata: ["host": "\(host)", "port": .stringConvertible(port)])
+        try await main.run { [onRunning, logger, settings = main.settings] port in
+            var place: Logger.Metadata = ["host": "\(settings.host)", "port": .stringConvertible(port)]
+            if let socket = settings.socketPath { place = ["socket": "\(socket)"] }
+            logger.info("listening", metadata: place)
             await onRunning(port)
         }
     }

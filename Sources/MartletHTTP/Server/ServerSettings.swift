@@ -14,6 +14,10 @@ public struct ServerSettings: Sendable {
     public var host = "127.0.0.1"
     /// The port; 0 chooses a free one, which ``MartletServer`` reports when it listens.
     public var port = 8080
+    /// The path of a Unix socket to listen on instead of host and port.
+    public var socketPath: String?
+    /// The permissions of that socket; to connect needs the right to write.
+    public var socketMode = 0o600
     /// The address or host name of the probe listener.
     public var probeHost = "127.0.0.1"
     /// The port of the probe listener; `nil` for none, 0 chooses a free one.
@@ -87,6 +91,7 @@ public struct ServerSettings: Sendable {
         var copy = self
         copy.host = probeHost
         copy.port = probePort
+        copy.socketPath = nil
         copy.maxConnections = 100
         copy.maxConnectionsPerAddress = 100
         return copy
@@ -101,7 +106,7 @@ public struct ServerSettings: Sendable {
 
     /// Throws when the address requires tokens and there are none.
     func check(tokens: TokenTable?) throws(ServerConfigurationError) {
-        guard isLoopback || (tokens?.count ?? 0) > 0 else {
+        guard isLoopback || socketPath != nil || (tokens?.count ?? 0) > 0 else {
             throw ServerConfigurationError(
                 description: """
                     HTTP_HOST is \(host), which others can reach, but there are no tokens: set AUTH_TOKENS_FILE to a \
@@ -111,6 +116,13 @@ public struct ServerSettings: Sendable {
         for (name, port) in [("HTTP_PORT", port), ("HTTP_PROBE_PORT", probePort ?? 0)] {
             guard (0...65_535).contains(port) else {
                 throw ServerConfigurationError(description: "\(name) is \(port); a port is a number from 0 to 65535")
+            }
+        }
+        if let socketPath {
+            // The system's limit, with the zero byte at the end.
+            guard socketPath.hasPrefix("/"), (2...103).contains(socketPath.utf8.count) else {
+                throw ServerConfigurationError(
+                    description: "HTTP_SOCKET is \(socketPath); it is an absolute path of at most 103 bytes")
             }
         }
         guard maxConnections > 0, maxConnectionsPerAddress > 0 else {
