@@ -135,14 +135,15 @@ struct DevEnvironment {
     static func base(_ http: HTTPSettings, port: Int) -> String {
         if let socket = http.socket { return "unix://\(socket)" }
         let (scheme, host) = (http.certificateFiles == nil ? "http" : "https", http.host)
-        return "\(scheme)://\(host.contains(":") && !host.hasPrefix("[") ? "[\(host)]" : host):\(port)"
+        return
+            "\(scheme)://\(host.contains(":") && !host.hasPrefix("[") ? "[\(host)]" : host):\(port)\(http.pathPrefix ?? "")"
     }
 
     private static func welcome(
         _ http: HTTPSettings, port: Int, redis: String, downloads: String, queues: [String]
     ) {
         let base = base(http, port: port)
-        let server = base.hasPrefix("http://") && port == 8080 ? "" : " --server \(base)"
+        let server = base.hasPrefix("http://") && port == 8080 && http.pathPrefix == nil ? "" : " --server \(base)"
         guard http.socket == nil else {
             return Console.standard.out(
                 """

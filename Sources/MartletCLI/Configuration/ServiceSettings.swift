@@ -25,6 +25,7 @@ struct HTTPSettings: Sendable, Equatable {
     var port: Int
     var socket: String?
     var socketMode = 0o600
+    var pathPrefix: String?
     var probeHost = "127.0.0.1"
     var probePort: Int?
     var maxConnections = 1000
@@ -185,6 +186,7 @@ struct ServiceSettings: Sendable {
         http = HTTPSettings(
             host: reader.read(Settings.httpHost), port: reader.read(Settings.httpPort),
             socket: reader.read(Settings.httpSocket), socketMode: reader.read(Settings.httpSocketMode),
+            pathPrefix: reader.read(Settings.httpPathPrefix),
             probeHost: reader.read(Settings.httpProbeHost), probePort: reader.read(Settings.httpProbePort),
             maxConnections: reader.read(Settings.httpMaxConnections),
             maxConnectionsPerAddress: reader.read(Settings.httpMaxConnectionsPerAddress),

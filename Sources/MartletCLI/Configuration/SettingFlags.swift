@@ -59,6 +59,8 @@ struct HTTPFlags: SettingFlags {
     var socket: String?
     @Option(name: Settings.httpSocketMode.flag, help: Settings.httpSocketMode.help)
     var socketMode: String?
+    @Option(name: Settings.httpPathPrefix.flag, help: Settings.httpPathPrefix.help)
+    var pathPrefix: String?
     @Option(name: Settings.httpProbeHost.flag, help: Settings.httpProbeHost.help)
     var probeHost: String?
     @Option(name: Settings.httpProbePort.flag, help: Settings.httpProbePort.help)
@@ -80,6 +82,7 @@ struct HTTPFlags: SettingFlags {
         written([
             (Settings.httpHost.key.name, host), (Settings.httpPort.key.name, port),
             (Settings.httpSocket.key.name, socket), (Settings.httpSocketMode.key.name, socketMode),
+            (Settings.httpPathPrefix.key.name, pathPrefix),
             (Settings.httpProbeHost.key.name, probeHost), (Settings.httpProbePort.key.name, probePort),
             (Settings.httpMaxConnections.key.name, maxConnections),
             (Settings.httpMaxConnectionsPerAddress.key.name, maxConnectionsPerAddress),

@@ -53,6 +53,17 @@ enum Settings {
         return mode
     }
 
+    static let httpPathPrefix = Setting<String?>(
+        "http.path_prefix", fallback: nil, shownAs: nil, must: "a path such as /martlet",
+        meaning: "Path under which a proxy shows the server; it is answered with this prefix and without it."
+    ) { text in
+        var text = text
+        while text.hasSuffix("/") { text.removeLast() }
+        if text.isEmpty { return nil }
+        guard text.hasPrefix("/") else { throw InvalidValue() }
+        return text
+    }
+
     static let httpProbeHost = Setting.text(
         "http.probe_host", "127.0.0.1", must: "an address or a host name",
         meaning: "Address of a second listener that answers /livez, /readyz and /metrics alone; needs HTTP_PROBE_PORT."
@@ -190,7 +201,7 @@ enum Settings {
     /// All of them.
     static let all: [SettingKey] = [
         redisURL.key, redisPrefix.key, redisEnvironment.key, redisMemoryLimit.key, redisQueueLimit.key,
-        httpHost.key, httpPort.key, httpSocket.key, httpSocketMode.key,
+        httpHost.key, httpPort.key, httpSocket.key, httpSocketMode.key, httpPathPrefix.key,
         httpProbeHost.key, httpProbePort.key, httpMaxConnections.key, httpMaxConnectionsPerAddress.key,
         httpTLSCertificateFile.key, httpTLSKeyFile.key, authTokensFile.key, stateDirectory.key, logLevel.key,
         logFormat.key, workerQueues.key,

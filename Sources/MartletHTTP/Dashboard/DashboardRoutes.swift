@@ -34,7 +34,8 @@ extension API {
     /// Sends browsers to the dashboard.
     func home(_ call: Call) throws -> Reply {
         guard call.headers.value(of: .accept)?.contains("text/html") ?? false else { throw HTTPProblem.nothingHere }
-        return Self.redirect(to: "ui/")
+        // Where the prefix is known, the request may lack the slash behind it.
+        return Self.redirect(to: settings.pathPrefix.isEmpty ? "ui/" : "/ui/")
     }
 
     /// The page; its addresses are relative to a path that ends with a slash.
@@ -73,7 +74,7 @@ extension API {
         return Self.served(bytes, "application/json", digest: RequestDigest.of(bytes), call)
     }
 
-    /// The address is relative, so that it is right behind a proxy that adds a prefix.
+    /// A relative address is right behind a proxy that adds a prefix which the server does not know.
     private static func redirect(to path: String) -> Reply {
         Reply([], type: "", status: .seeOther).with(.location, path)
     }

@@ -17,19 +17,24 @@ struct OpenAPIDocument {
     static func json(of routes: [Route] = Route.all, settings: ServerSettings) -> JSONValue {
         var document = OpenAPIDocument(schemas: SchemaWriter(settings: settings))
         for route in routes { document.add(route) }
-        return document.whole(version: settings.version)
+        return document.whole(settings)
     }
 
     private init(schemas: SchemaWriter) { self.schemas = schemas }
 
-    private func whole(version: String) -> JSONValue {
+    private func whole(_ settings: ServerSettings) -> JSONValue {
         .fields([
             "openapi": "3.1.0",
             "info": .fields([
-                "title": "Martlet", "version": .string(version), "summary": "A job queue service on Redis.",
+                "title": "Martlet", "version": .string(settings.version), "summary": "A job queue service on Redis.",
                 "description": .string(Self.introduction),
             ]),
-            "servers": .array([.fields(["url": "/", "description": "The server that answered this document."])]),
+            "servers": .array([
+                .fields([
+                    "url": .string(settings.pathPrefix.isEmpty ? "/" : settings.pathPrefix),
+                    "description": "The server that answered this document.",
+                ])
+            ]),
             "tags": .array(
                 RouteTag.allCases.map { .fields(["name": .string($0.rawValue), "description": .string($0.about)]) }),
             "paths": .object(paths),

@@ -26,10 +26,10 @@ struct HTTPProblem: Error, Sendable {
         self.detail = detail
     }
 
-    /// The body; `instance` is the requested path.
-    func body(instance: String, requestID: String) -> JSONOutput {
+    /// The body; `instance` is the requested path, and `prefix` stands before the paths of all routes.
+    func body(instance: String, requestID: String, prefix: String = "") -> JSONOutput {
         let body = JSONOutput.object([
-            "type": .string(code.page), "title": .string(status.reasonPhrase), "status": .int(status.code),
+            "type": .string(prefix + code.page), "title": .string(status.reasonPhrase), "status": .int(status.code),
             "detail": .string(detail), "instance": .string(instance), "code": .string(code.rawValue),
             "errors": errors.isEmpty ? nil : .array(errors.map(\.json)),
         ])

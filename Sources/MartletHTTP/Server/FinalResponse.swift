@@ -29,10 +29,12 @@ struct FinalResponse: Sendable {
         detail: "the server has too many connections, and a request is under way on each", retryAfter: 1)
 
     /// The head and the body.
-    func parts(_ allocator: ByteBufferAllocator) -> (head: HTTPResponseHead, body: ByteBuffer) {
+    ///
+    /// - Parameter prefix: what stands before the paths of all routes.
+    func parts(_ allocator: ByteBufferAllocator, prefix: String) -> (head: HTTPResponseHead, body: ByteBuffer) {
         let status = code.status
         let json = JSONOutput.object([
-            "type": .string(code.page), "title": .string(status.reasonPhrase),
+            "type": .string(prefix + code.page), "title": .string(status.reasonPhrase),
             "status": .int(status.code), "detail": .string(detail), "code": .string(code.rawValue),
         ])
         let body = allocator.buffer(bytes: json.bytes)

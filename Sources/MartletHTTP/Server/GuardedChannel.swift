@@ -38,7 +38,9 @@ struct GuardedChannel: ServerChildChannel {
                 try pipeline.addHandler(NIOSSLServerHandler(context: certificate.context), position: .first)
             }
             try pipeline.addHandler(BatchFlusher(executor), position: .first)
-            if certificate != nil { try pipeline.addHandler(PlainRequestRefusal(), position: .first) }
+            if certificate != nil {
+                try pipeline.addHandler(PlainRequestRefusal(prefix: settings.pathPrefix), position: .first)
+            }
             return Value(base: value, link: link)
         }
     }

@@ -8,7 +8,11 @@ final class PlainRequestRefusal: ChannelInboundHandler, RemovableChannelHandler 
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
+    private let prefix: String
     private var hasRefused = false
+
+    /// Creates a handler; `prefix` stands before the paths of all routes.
+    init(prefix: String) { self.prefix = prefix }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard !hasRefused else { return }
@@ -20,15 +24,15 @@ final class PlainRequestRefusal: ChannelInboundHandler, RemovableChannelHandler 
         }
         hasRefused = true
         let channel = context.channel
-        context.writeAndFlush(wrapOutboundOut(Self.answer(channel.allocator))).assumeIsolated().whenComplete { _ in
+        context.writeAndFlush(wrapOutboundOut(answer(channel.allocator))).assumeIsolated().whenComplete { _ in
             context.close(mode: .output, promise: nil)
         }
         // To close it at once would lose the answer, since the rest of the request may be unread.
         context.eventLoop.assumeIsolated().scheduleTask(in: .seconds(1)) { context.close(promise: nil) }
     }
 
-    private static func answer(_ allocator: ByteBufferAllocator) -> ByteBuffer {
-        let (head, body) = FinalResponse.needsTLS.parts(allocator)
+    private func answer(_ allocator: ByteBufferAllocator) -> ByteBuffer {
+        let (head, body) = FinalResponse.needsTLS.parts(allocator, prefix: prefix)
         var bytes = allocator.buffer(capacity: 512)
         bytes.writeString("HTTP/1.1 \(head.status.code) \(head.status.reasonPhrase)\r\n")
         for (name, value) in head.headers { bytes.writeString("\(name): \(value)\r\n") }

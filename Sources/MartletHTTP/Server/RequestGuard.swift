@@ -318,7 +318,7 @@ extension RequestGuard {
     private func refuse(_ answer: FinalResponse, _ context: ChannelHandlerContext) {
         stopClock()
         isDiscarding = true
-        let (head, body) = answer.parts(context.channel.allocator)
+        let (head, body) = answer.parts(context.channel.allocator, prefix: settings.pathPrefix)
         context.write(wrapOutboundOut(.head(head)), promise: nil)
         context.write(wrapOutboundOut(.body(.byteBuffer(body))), promise: nil)
         let written = context.eventLoop.makePromise(of: Void.self)

@@ -14,6 +14,8 @@ public struct ServerSettings: Sendable {
     public var host = "127.0.0.1"
     /// The port; 0 chooses a free one, which ``MartletServer`` reports when it listens.
     public var port = 8080
+    /// The path under which a proxy shows the server, such as `/martlet`; empty without one.
+    public var pathPrefix = ""
     /// The path of a Unix socket to listen on instead of host and port.
     public var socketPath: String?
     /// The permissions of that socket; to connect needs the right to write.
@@ -117,6 +119,13 @@ public struct ServerSettings: Sendable {
             guard (0...65_535).contains(port) else {
                 throw ServerConfigurationError(description: "\(name) is \(port); a port is a number from 0 to 65535")
             }
+        }
+        guard pathPrefix.isEmpty || PathPrefix.isValid(pathPrefix) else {
+            throw ServerConfigurationError(
+                description: """
+                    HTTP_PATH_PREFIX is \(pathPrefix); it begins with a slash, ends with none, has letters, digits and \
+                    . _ ~ - in its segments, and its first segment is not that of a route such as /api
+                    """)
         }
         if let socketPath {
             // The system's limit, with the zero byte at the end.

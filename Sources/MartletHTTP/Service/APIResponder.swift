@@ -31,6 +31,7 @@ struct APIResponder: HTTPResponder {
     private let connections: ConnectionTable
     private let requestLog: RequestLog
     private let bodies: ByteBudget
+    private let prefix: PathPrefix
 
     /// Creates a responder for all routes, or for those of probes.
     init(
@@ -44,6 +45,7 @@ struct APIResponder: HTTPResponder {
         matcher = RouteMatcher(isForProbes ? Route.probes : routes + Route.pages)
         requestLog = RequestLog(logger: logger)
         bodies = ByteBudget(limit: api.settings.bodyBudget)
+        prefix = PathPrefix(text: api.settings.pathPrefix)
     }
 
     func respond(to request: Request, context: Connection) async throws -> Response {
@@ -57,7 +59,9 @@ struct APIResponder: HTTPResponder {
             }
         } catch {
             let problem = self.problem(error, request, note)
-            reply = Reply(problem.body(instance: request.uri.path, requestID: note.requestID), problem)
+            let instance = prefix.text + prefix.removed(from: request.uri.path)
+            let body = problem.body(instance: instance, requestID: note.requestID, prefix: prefix.text)
+            reply = Reply(body, problem)
             _ = reserveMemory(for: reply, request.method, isOwed: true)
         }
         note.status = reply.status.code
@@ -92,7 +96,8 @@ struct APIResponder: HTTPResponder {
     private func answer(
         _ request: Request, _ context: Connection, _ note: inout RequestLog.Note
     ) async throws -> Reply {
-        let match = matcher.match(request.uri.path)
+        let path = prefix.removed(from: request.uri.path)
+        let match = matcher.match(path)
         if let match { note.route = match.path.template }
         if Task.isShuttingDownGracefully { throw HTTPProblem.shuttingDown }
         if request.method == .options { return try options(request, match) }
@@ -110,7 +115,7 @@ struct APIResponder: HTTPResponder {
             requestID: note.requestID, caller: caller, route: route, isHead: request.method == .head,
             parameters: match?.parameters ?? [:],
             query: try Query(request.uri.queryParameters.map { ($0.key, $0.value) }, known: route.query),
-            headers: request.headers, address: context.address, path: request.uri.path, store: api.store)
+            headers: request.headers, address: context.address, path: path, store: api.store)
         guard route.isLarge else { return try await finish(call, request) }
         // Reading ten thousand jobs takes long; the connection's event loop must serve others meanwhile.
         return try await withTaskExecutorPreference(globalConcurrentExecutor) {
@@ -209,6 +214,9 @@ struct APIResponder: HTTPResponder {
 
     private func response(_ reply: Reply, _ requestID: String, body: ResponseBody?) -> Response {
         var headers = reply.headers
+        if !prefix.text.isEmpty, let place = headers[.location], place.hasPrefix("/") {
+            headers[.location] = prefix.text + place
+        }
         headers.reserveCapacity(headers.count + 6)
         // No handler sets these headers, so they are appended without a search.
         func add(_ name: HTTPField.Name, _ value: String) { headers.append(HTTPField(name: name, value: value)) }

@@ -17,7 +17,7 @@ struct Call: Sendable {
     var headers: HTTPFields
     /// The address of the client, for limits.
     var address: ClientAddress
-    /// The path as it was requested.
+    /// The path as it was requested, without the prefix of a proxy.
     var path: String
     /// The body; empty when the route takes none.
     var body: Body = .none

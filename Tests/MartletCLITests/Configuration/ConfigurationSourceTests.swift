@@ -36,6 +36,7 @@ struct KeyCase: Sendable, CustomTestStringConvertible {
         KeyCase("http.port", "0", json: "0") { $0.http.port == 0 },
         KeyCase("http.socket", "/run/m.sock") { $0.http.socket == "/run/m.sock" },
         KeyCase("http.socket_mode", "660", json: "660") { $0.http.socketMode == 0o660 },
+        KeyCase("http.path_prefix", "/jobs/one/") { $0.http.pathPrefix == "/jobs/one" },
         KeyCase("http.probe_host", "0.0.0.0") { $0.http.probeHost == "0.0.0.0" },
         KeyCase("http.probe_port", "8081", json: "8081") { $0.http.probePort == 8081 },
         KeyCase("http.max_connections", "20", json: "20") { $0.http.maxConnections == 20 },
@@ -144,7 +145,10 @@ struct KeyCase: Sendable, CustomTestStringConvertible {
     func `the environment hides the file`(test: KeyCase) throws {
         let directory = try ScratchDirectory()
         let key = try test.key()
-        let others = ["log.format": "json", "http.probe_port": "1", "http.socket": "/other", "worker.http_port": "1"]
+        let others = [
+            "log.format": "json", "http.probe_port": "1", "http.socket": "/other", "http.path_prefix": "/",
+            "worker.http_port": "1",
+        ]
         let fallback = others[key.name] ?? key.fallback ?? "http://other/{track_id}"
         let settings = try ServiceSettings.load(
             environment: [key.environment[0]: fallback], file: try test.file(in: directory))
