@@ -34,6 +34,7 @@ let package = Package(
     targets: [
         // Layer 1
         .systemLibrary(name: "CHiredis", pkgConfig: "hiredis", providers: [.apt(["libhiredis-dev"])]),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .target(
             name: "MartletJobs",
             dependencies: [.product(name: "Logging", package: "swift-log")]
@@ -62,6 +63,7 @@ let package = Package(
             ]
         ),
         // Layer 2
+        .target(name: "MartletGzip", dependencies: ["CZlib"]),
         .target(
             name: "MartletRedis",
             dependencies: [
@@ -132,7 +134,7 @@ let package = Package(
         .target(
             name: "MartletHTTP",
             dependencies: [
-                "MartletDashboard", "MartletQueue", "MartletEventLoop", "MartletJSON", "MartletJobs",
+                "MartletDashboard", "MartletGzip", "MartletQueue", "MartletEventLoop", "MartletJSON", "MartletJobs",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "Crypto", package: "swift-crypto"),
@@ -340,8 +342,8 @@ let package = Package(
         .testTarget(
             name: "MartletHTTPTests",
             dependencies: [
-                "MartletDashboard", "MartletHTTP", "MartletJSON", "MartletQueue", "MartletJobs", "MartletRedis",
-                "MartletTelemetry", "TestSupport",
+                "CZlib", "MartletDashboard", "MartletGzip", "MartletHTTP", "MartletJSON", "MartletQueue", "MartletJobs",
+                "MartletRedis", "MartletTelemetry", "TestSupport",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "Hummingbird", package: "hummingbird"),
@@ -454,6 +456,8 @@ for target in package.targets where target.type != .system && !shownToReaders.co
         .treatAllWarnings(as: .error),
     ]
     // Only these may use unsafe memory, and they mark each use.
-    if ["MartletEventLoop", "MartletRedis"].contains(target.name) { settings.append(.strictMemorySafety()) }
+    if ["MartletEventLoop", "MartletGzip", "MartletRedis"].contains(target.name) {
+        settings.append(.strictMemorySafety())
+    }
     target.swiftSettings = settings
 }

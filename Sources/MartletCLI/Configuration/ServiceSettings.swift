@@ -26,6 +26,7 @@ struct HTTPSettings: Sendable, Equatable {
     var socket: String?
     var socketMode = 0o600
     var pathPrefix: String?
+    var gzip = true
     var probeHost = "127.0.0.1"
     var probePort: Int?
     var maxConnections = 1000
@@ -186,7 +187,7 @@ struct ServiceSettings: Sendable {
         http = HTTPSettings(
             host: reader.read(Settings.httpHost), port: reader.read(Settings.httpPort),
             socket: reader.read(Settings.httpSocket), socketMode: reader.read(Settings.httpSocketMode),
-            pathPrefix: reader.read(Settings.httpPathPrefix),
+            pathPrefix: reader.read(Settings.httpPathPrefix), gzip: reader.read(Settings.httpGzip),
             probeHost: reader.read(Settings.httpProbeHost), probePort: reader.read(Settings.httpProbePort),
             maxConnections: reader.read(Settings.httpMaxConnections),
             maxConnectionsPerAddress: reader.read(Settings.httpMaxConnectionsPerAddress),

@@ -61,6 +61,8 @@ struct HTTPFlags: SettingFlags {
     var socketMode: String?
     @Option(name: Settings.httpPathPrefix.flag, help: Settings.httpPathPrefix.help)
     var pathPrefix: String?
+    @Option(name: Settings.httpGzip.flag, help: Settings.httpGzip.help)
+    var gzip: String?
     @Option(name: Settings.httpProbeHost.flag, help: Settings.httpProbeHost.help)
     var probeHost: String?
     @Option(name: Settings.httpProbePort.flag, help: Settings.httpProbePort.help)
@@ -83,7 +85,8 @@ struct HTTPFlags: SettingFlags {
             (Settings.httpHost.key.name, host), (Settings.httpPort.key.name, port),
             (Settings.httpSocket.key.name, socket), (Settings.httpSocketMode.key.name, socketMode),
             (Settings.httpPathPrefix.key.name, pathPrefix),
-            (Settings.httpProbeHost.key.name, probeHost), (Settings.httpProbePort.key.name, probePort),
+            (Settings.httpGzip.key.name, gzip), (Settings.httpProbeHost.key.name, probeHost),
+            (Settings.httpProbePort.key.name, probePort),
             (Settings.httpMaxConnections.key.name, maxConnections),
             (Settings.httpMaxConnectionsPerAddress.key.name, maxConnectionsPerAddress),
             (Settings.httpTLSCertificateFile.key.name, tlsCertificateFile),

@@ -64,6 +64,9 @@ enum Settings {
         return text
     }
 
+    static let httpGzip = Setting.flag(
+        "http.gzip", true, meaning: "Whether large answers are compressed for clients that accept gzip.")
+
     static let httpProbeHost = Setting.text(
         "http.probe_host", "127.0.0.1", must: "an address or a host name",
         meaning: "Address of a second listener that answers /livez, /readyz and /metrics alone; needs HTTP_PROBE_PORT."
@@ -201,7 +204,7 @@ enum Settings {
     /// All of them.
     static let all: [SettingKey] = [
         redisURL.key, redisPrefix.key, redisEnvironment.key, redisMemoryLimit.key, redisQueueLimit.key,
-        httpHost.key, httpPort.key, httpSocket.key, httpSocketMode.key, httpPathPrefix.key,
+        httpHost.key, httpPort.key, httpSocket.key, httpSocketMode.key, httpPathPrefix.key, httpGzip.key,
         httpProbeHost.key, httpProbePort.key, httpMaxConnections.key, httpMaxConnectionsPerAddress.key,
         httpTLSCertificateFile.key, httpTLSKeyFile.key, authTokensFile.key, stateDirectory.key, logLevel.key,
         logFormat.key, workerQueues.key,

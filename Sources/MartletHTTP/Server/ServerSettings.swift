@@ -16,6 +16,8 @@ public struct ServerSettings: Sendable {
     public var port = 8080
     /// The path under which a proxy shows the server, such as `/martlet`; empty without one.
     public var pathPrefix = ""
+    /// Whether large answers are compressed for clients that accept it.
+    public var compressesAnswers = true
     /// The path of a Unix socket to listen on instead of host and port.
     public var socketPath: String?
     /// The permissions of that socket; to connect needs the right to write.

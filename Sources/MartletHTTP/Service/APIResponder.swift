@@ -32,6 +32,7 @@ struct APIResponder: HTTPResponder {
     private let requestLog: RequestLog
     private let bodies: ByteBudget
     private let prefix: PathPrefix
+    private let compression: ReplyCompression
 
     /// Creates a responder for all routes, or for those of probes.
     init(
@@ -46,6 +47,7 @@ struct APIResponder: HTTPResponder {
         requestLog = RequestLog(logger: logger)
         bodies = ByteBudget(limit: api.settings.bodyBudget)
         prefix = PathPrefix(text: api.settings.pathPrefix)
+        compression = ReplyCompression(isOn: api.settings.compressesAnswers)
     }
 
     func respond(to request: Request, context: Connection) async throws -> Response {
@@ -54,6 +56,9 @@ struct APIResponder: HTTPResponder {
         var reply: Reply
         do {
             reply = try await answer(request, context, &note)
+            if compression.concerns(reply, request.method) {
+                reply = await compression.applied(to: reply, request.head)
+            }
             if !reserveMemory(for: reply, request.method, isOwed: request.method != .get) {
                 throw HTTPProblem.answersFull
             }
