@@ -27,6 +27,7 @@ struct HTTPSettings: Sendable, Equatable {
     var socketMode = 0o600
     var pathPrefix: String?
     var gzip = true
+    var corsOrigins: [String] = []
     var probeHost = "127.0.0.1"
     var probePort: Int?
     var maxConnections = 1000
@@ -188,6 +189,7 @@ struct ServiceSettings: Sendable {
             host: reader.read(Settings.httpHost), port: reader.read(Settings.httpPort),
             socket: reader.read(Settings.httpSocket), socketMode: reader.read(Settings.httpSocketMode),
             pathPrefix: reader.read(Settings.httpPathPrefix), gzip: reader.read(Settings.httpGzip),
+            corsOrigins: reader.read(Settings.httpCORSOrigins),
             probeHost: reader.read(Settings.httpProbeHost), probePort: reader.read(Settings.httpProbePort),
             maxConnections: reader.read(Settings.httpMaxConnections),
             maxConnectionsPerAddress: reader.read(Settings.httpMaxConnectionsPerAddress),

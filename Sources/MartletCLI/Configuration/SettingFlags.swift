@@ -63,6 +63,8 @@ struct HTTPFlags: SettingFlags {
     var pathPrefix: String?
     @Option(name: Settings.httpGzip.flag, help: Settings.httpGzip.help)
     var gzip: String?
+    @Option(name: Settings.httpCORSOrigins.flag, help: Settings.httpCORSOrigins.help)
+    var corsOrigins: String?
     @Option(name: Settings.httpProbeHost.flag, help: Settings.httpProbeHost.help)
     var probeHost: String?
     @Option(name: Settings.httpProbePort.flag, help: Settings.httpProbePort.help)
@@ -85,7 +87,8 @@ struct HTTPFlags: SettingFlags {
             (Settings.httpHost.key.name, host), (Settings.httpPort.key.name, port),
             (Settings.httpSocket.key.name, socket), (Settings.httpSocketMode.key.name, socketMode),
             (Settings.httpPathPrefix.key.name, pathPrefix),
-            (Settings.httpGzip.key.name, gzip), (Settings.httpProbeHost.key.name, probeHost),
+            (Settings.httpGzip.key.name, gzip), (Settings.httpCORSOrigins.key.name, corsOrigins),
+            (Settings.httpProbeHost.key.name, probeHost),
             (Settings.httpProbePort.key.name, probePort),
             (Settings.httpMaxConnections.key.name, maxConnections),
             (Settings.httpMaxConnectionsPerAddress.key.name, maxConnectionsPerAddress),

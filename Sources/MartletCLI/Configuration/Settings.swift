@@ -67,6 +67,20 @@ enum Settings {
     static let httpGzip = Setting.flag(
         "http.gzip", true, meaning: "Whether large answers are compressed for clients that accept gzip.")
 
+    static let httpCORSOrigins = Setting<[String]>(
+        "http.cors_origins", fallback: [], shownAs: nil,
+        must: "origins such as https://example.org, separated by commas, or *",
+        meaning: "Origins whose pages may use the API with tokens of their own; none by default."
+    ) { text in
+        try text.split(separator: ",").map { word in
+            let origin = word.filter { $0 != " " }.lowercased()
+            guard origin == "*" || origin.hasPrefix("https://") || origin.hasPrefix("http://") else {
+                throw InvalidValue()
+            }
+            return origin
+        }
+    }
+
     static let httpProbeHost = Setting.text(
         "http.probe_host", "127.0.0.1", must: "an address or a host name",
         meaning: "Address of a second listener that answers /livez, /readyz and /metrics alone; needs HTTP_PROBE_PORT."
@@ -205,6 +219,7 @@ enum Settings {
     static let all: [SettingKey] = [
         redisURL.key, redisPrefix.key, redisEnvironment.key, redisMemoryLimit.key, redisQueueLimit.key,
         httpHost.key, httpPort.key, httpSocket.key, httpSocketMode.key, httpPathPrefix.key, httpGzip.key,
+        httpCORSOrigins.key,
         httpProbeHost.key, httpProbePort.key, httpMaxConnections.key, httpMaxConnectionsPerAddress.key,
         httpTLSCertificateFile.key, httpTLSKeyFile.key, authTokensFile.key, stateDirectory.key, logLevel.key,
         logFormat.key, workerQueues.key,

@@ -164,6 +164,7 @@ struct Composition {
         server.port = settings.http.port
         server.socketPath = settings.http.socket
         server.socketMode = settings.http.socketMode
+        server.corsOrigins = settings.http.corsOrigins
         server.compressesAnswers = settings.http.gzip
         server.pathPrefix = settings.http.pathPrefix ?? ""
         server.probeHost = settings.http.probeHost

@@ -15,7 +15,9 @@ struct Authenticator: Sendable {
     var isOpen: Bool { tokens == nil }
 
     /// Refuses forged browser requests: cross-site requests, and DNS names that resolve to loopback.
-    func checkOrigin(_ head: HTTPRequest) throws(HTTPProblem) {
+    ///
+    /// - Parameter isAllowed: whether pages of the request's origin may use the API.
+    func checkOrigin(_ head: HTTPRequest, isAllowed: Bool = false) throws(HTTPProblem) {
         guard let authority = head.authority, !authority.isEmpty else {
             throw HTTPProblem(.missingHost, "a request must have exactly one Host field")
         }
@@ -24,14 +26,19 @@ struct Authenticator: Sendable {
                 .foreignHost,
                 "a server without tokens answers only to localhost, 127.0.0.1 and [::1]")
         }
-        guard head.method != .get, head.method != .head else { return }
+        guard head.method != .get, head.method != .head, !isAllowed else { return }
+        guard Self.isOwnPage(head) else {
+            throw HTTPProblem(.crossSite, "requests of other sites' pages are refused")
+        }
+    }
+
+    /// Whether a request comes from a page of this server, or from no page.
+    private static func isOwnPage(_ head: HTTPRequest) -> Bool {
         let site = head.headerFields.value(of: .fetchSite)
         let isOwn = site.map { $0 == "same-origin" || $0 == "none" } ?? true
         let origin = head.headerFields.value(of: .origin).map { $0.lowercased() }
-        let own = authority.lowercased()
-        guard isOwn, origin.map({ $0 == "http://" + own || $0 == "https://" + own }) ?? true else {
-            throw HTTPProblem(.crossSite, "requests of other sites' pages are refused")
-        }
+        let own = head.authority?.lowercased() ?? ""
+        return isOwn && origin.map { $0 == "http://" + own || $0 == "https://" + own } ?? true
     }
 
     /// The caller of a request; throws 401, or 429 after too many wrong tokens from one address.
@@ -64,15 +71,14 @@ struct Authenticator: Sendable {
             .with(.retryAfter, "60")
     }
 
-    /// Refuses a write by cookie that does not say which page sent it: every current browser does.
-    ///
-    /// ``checkOrigin(_:)`` has compared what it says.
+    /// Refuses a write by cookie that does not say which page sent it, as every current browser does, and one of another
+    /// site's page, also where ``checkOrigin(_:isAllowed:)`` lets that page send a token.
     private func checkPage(_ head: HTTPRequest) throws(HTTPProblem) {
         guard head.method != .get, head.method != .head else { return }
-        guard head.headerFields[.fetchSite] != nil || head.headerFields[.origin] != nil else {
+        guard head.headerFields[.fetchSite] != nil || head.headerFields[.origin] != nil, Self.isOwnPage(head) else {
             throw HTTPProblem(
                 .crossSite,
-                "a write with a session cookie needs Sec-Fetch-Site or Origin; send a bearer "
+                "a write with a session cookie needs Sec-Fetch-Site or Origin of the server's own page; send a bearer "
                     + "token instead")
         }
     }

@@ -18,6 +18,8 @@ public struct ServerSettings: Sendable {
     public var pathPrefix = ""
     /// Whether large answers are compressed for clients that accept it.
     public var compressesAnswers = true
+    /// The origins whose pages may use the API from a browser, such as `https://example.org`; `*` stands for all.
+    public var corsOrigins: [String] = []
     /// The path of a Unix socket to listen on instead of host and port.
     public var socketPath: String?
     /// The permissions of that socket; to connect needs the right to write.
@@ -121,6 +123,16 @@ public struct ServerSettings: Sendable {
             guard (0...65_535).contains(port) else {
                 throw ServerConfigurationError(description: "\(name) is \(port); a port is a number from 0 to 65535")
             }
+        }
+        if let wrong = corsOrigins.first(where: { !CrossOrigin.isOrigin($0) }) {
+            throw ServerConfigurationError(
+                description: "HTTP_CORS_ORIGINS has \(wrong); an origin is http[s]://host[:port] in lower case")
+        }
+        // Any page that somebody on this machine opens would be an administrator.
+        guard !corsOrigins.contains("*") || (tokens?.count ?? 0) > 0 else {
+            throw ServerConfigurationError(
+                description:
+                    "HTTP_CORS_ORIGINS is *, but there are no tokens: set AUTH_TOKENS_FILE, or name the origins")
         }
         guard pathPrefix.isEmpty || PathPrefix.isValid(pathPrefix) else {
             throw ServerConfigurationError(

@@ -33,6 +33,7 @@ struct APIResponder: HTTPResponder {
     private let bodies: ByteBudget
     private let prefix: PathPrefix
     private let compression: ReplyCompression
+    private let crossOrigin: CrossOrigin
 
     /// Creates a responder for all routes, or for those of probes.
     init(
@@ -47,6 +48,7 @@ struct APIResponder: HTTPResponder {
         requestLog = RequestLog(logger: logger)
         bodies = ByteBudget(limit: api.settings.bodyBudget)
         prefix = PathPrefix(text: api.settings.pathPrefix)
+        crossOrigin = CrossOrigin(api.settings.corsOrigins)
         compression = ReplyCompression(isOn: api.settings.compressesAnswers)
     }
 
@@ -69,6 +71,7 @@ struct APIResponder: HTTPResponder {
             reply = Reply(body, problem)
             _ = reserveMemory(for: reply, request.method, isOwed: true)
         }
+        crossOrigin.add(crossOrigin.allowed(request.head), to: &reply.headers)
         note.status = reply.status.code
         let isHead = request.method == .head
         if reply.stream != nil { ClientConnection.current?.nextAnswer = isHead ? .headOfStream : .stream }
@@ -110,7 +113,9 @@ struct APIResponder: HTTPResponder {
         let isPublic = (try? found.get()).map { $0.isPublic && $0.isRead } ?? false
         // Public routes may use any host name, or none in HTTP/1.0; a probe listener reveals nothing else.
         let needsNoHost = isPublic && (authenticator.isOpen ? isForProbes || request.head.authority == nil : true)
-        if !needsNoHost { try authenticator.checkOrigin(request.head) }
+        if !needsNoHost {
+            try authenticator.checkOrigin(request.head, isAllowed: crossOrigin.allowed(request.head) != nil)
+        }
         let route = try found.get()
         note.isPolled = route.isPolled
         let caller = try admit(request, context, route)
@@ -150,7 +155,8 @@ struct APIResponder: HTTPResponder {
     private func options(_ request: Request, _ match: RouteMatcher.Match?) throws(HTTPProblem) -> Reply {
         let methods = request.head.path == "*" ? matcher.allowedAnywhere : match?.path.allowed
         guard let methods else { throw .nothingHere }
-        return Reply([], type: "", status: .noContent).with(.allow, methods)
+        return crossOrigin.answer(request.head, methods: methods)
+            ?? Reply([], type: "", status: .noContent).with(.allow, methods)
     }
 
     /// The route of a method at a path; throws 404 where there is no path, 405 where it has no such method.

@@ -38,6 +38,9 @@ struct KeyCase: Sendable, CustomTestStringConvertible {
         KeyCase("http.socket_mode", "660", json: "660") { $0.http.socketMode == 0o660 },
         KeyCase("http.path_prefix", "/jobs/one/") { $0.http.pathPrefix == "/jobs/one" },
         KeyCase("http.gzip", "false", json: "false") { !$0.http.gzip },
+        KeyCase("http.cors_origins", "https://A.example, http://localhost:3000") {
+            $0.http.corsOrigins == ["https://a.example", "http://localhost:3000"]
+        },
         KeyCase("http.probe_host", "0.0.0.0") { $0.http.probeHost == "0.0.0.0" },
         KeyCase("http.probe_port", "8081", json: "8081") { $0.http.probePort == 8081 },
         KeyCase("http.max_connections", "20", json: "20") { $0.http.maxConnections == 20 },
