@@ -28,6 +28,9 @@ struct HTTPSettings: Sendable, Equatable {
     var pathPrefix: String?
     var gzip = true
     var corsOrigins: [String] = []
+    /// 0 sets no limit.
+    var rateLimit = 0
+    var rateLimitSeconds = 60
     var probeHost = "127.0.0.1"
     var probePort: Int?
     var maxConnections = 1000
@@ -189,7 +192,8 @@ struct ServiceSettings: Sendable {
             host: reader.read(Settings.httpHost), port: reader.read(Settings.httpPort),
             socket: reader.read(Settings.httpSocket), socketMode: reader.read(Settings.httpSocketMode),
             pathPrefix: reader.read(Settings.httpPathPrefix), gzip: reader.read(Settings.httpGzip),
-            corsOrigins: reader.read(Settings.httpCORSOrigins),
+            corsOrigins: reader.read(Settings.httpCORSOrigins), rateLimit: reader.read(Settings.httpRateLimit),
+            rateLimitSeconds: reader.read(Settings.httpRateLimitSeconds),
             probeHost: reader.read(Settings.httpProbeHost), probePort: reader.read(Settings.httpProbePort),
             maxConnections: reader.read(Settings.httpMaxConnections),
             maxConnectionsPerAddress: reader.read(Settings.httpMaxConnectionsPerAddress),

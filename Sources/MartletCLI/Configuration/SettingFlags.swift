@@ -65,6 +65,10 @@ struct HTTPFlags: SettingFlags {
     var gzip: String?
     @Option(name: Settings.httpCORSOrigins.flag, help: Settings.httpCORSOrigins.help)
     var corsOrigins: String?
+    @Option(name: Settings.httpRateLimit.flag, help: Settings.httpRateLimit.help)
+    var rateLimit: String?
+    @Option(name: Settings.httpRateLimitSeconds.flag, help: Settings.httpRateLimitSeconds.help)
+    var rateLimitSeconds: String?
     @Option(name: Settings.httpProbeHost.flag, help: Settings.httpProbeHost.help)
     var probeHost: String?
     @Option(name: Settings.httpProbePort.flag, help: Settings.httpProbePort.help)
@@ -88,6 +92,8 @@ struct HTTPFlags: SettingFlags {
             (Settings.httpSocket.key.name, socket), (Settings.httpSocketMode.key.name, socketMode),
             (Settings.httpPathPrefix.key.name, pathPrefix),
             (Settings.httpGzip.key.name, gzip), (Settings.httpCORSOrigins.key.name, corsOrigins),
+            (Settings.httpRateLimit.key.name, rateLimit),
+            (Settings.httpRateLimitSeconds.key.name, rateLimitSeconds),
             (Settings.httpProbeHost.key.name, probeHost),
             (Settings.httpProbePort.key.name, probePort),
             (Settings.httpMaxConnections.key.name, maxConnections),

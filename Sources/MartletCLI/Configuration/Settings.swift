@@ -81,6 +81,13 @@ enum Settings {
         }
     }
 
+    static let httpRateLimit = Setting.number(
+        "http.rate_limit", 0, in: 0...100_000_000,
+        meaning: "Requests that one token may send to this server in HTTP_RATE_LIMIT_SECONDS; 0 is without limit.")
+
+    static let httpRateLimitSeconds = Setting.number(
+        "http.rate_limit_seconds", 60, in: 1...86_400, meaning: "The time of that limit; it comes back evenly.")
+
     static let httpProbeHost = Setting.text(
         "http.probe_host", "127.0.0.1", must: "an address or a host name",
         meaning: "Address of a second listener that answers /livez, /readyz and /metrics alone; needs HTTP_PROBE_PORT."
@@ -220,6 +227,7 @@ enum Settings {
         redisURL.key, redisPrefix.key, redisEnvironment.key, redisMemoryLimit.key, redisQueueLimit.key,
         httpHost.key, httpPort.key, httpSocket.key, httpSocketMode.key, httpPathPrefix.key, httpGzip.key,
         httpCORSOrigins.key,
+        httpRateLimit.key, httpRateLimitSeconds.key,
         httpProbeHost.key, httpProbePort.key, httpMaxConnections.key, httpMaxConnectionsPerAddress.key,
         httpTLSCertificateFile.key, httpTLSKeyFile.key, authTokensFile.key, stateDirectory.key, logLevel.key,
         logFormat.key, workerQueues.key,

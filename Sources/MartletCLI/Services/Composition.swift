@@ -164,6 +164,8 @@ struct Composition {
         server.port = settings.http.port
         server.socketPath = settings.http.socket
         server.socketMode = settings.http.socketMode
+        server.requestQuota = settings.http.rateLimit > 0 ? settings.http.rateLimit : nil
+        server.requestWindow = .seconds(settings.http.rateLimitSeconds)
         server.corsOrigins = settings.http.corsOrigins
         server.compressesAnswers = settings.http.gzip
         server.pathPrefix = settings.http.pathPrefix ?? ""

@@ -7,6 +7,7 @@ extension Route {
     var problems: [ProblemCode] {
         var codes: [ProblemCode] = [.invalidRequest, .foreignHost, .shuttingDown, .internal]
         if roles != nil { codes += [.unauthorized, .forbidden, .tooManyFailures] }
+        if isLimited { codes.append(.tooManyRequests) }
         if isRead { codes.append(.answersFull) } else { codes += [.crossSite, .outcomeUnknown] }
         if body.shape != nil {
             codes += [.malformedJSON, .tooLarge, .wrongType, .encodedBody, .bodiesFull]

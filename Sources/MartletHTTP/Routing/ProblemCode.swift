@@ -35,6 +35,7 @@ enum ProblemCode: String, Sendable, CaseIterable {
     case idempotencyKeyReused = "idempotency-key-reused"
     case tooManyQueues = "too-many-queues"
     case tooManyFailures = "too-many-failures"
+    case tooManyRequests = "too-many-requests"
     case tooManyWaits = "too-many-waits"
     case tooManyStreams = "too-many-streams"
     case tooManyConnections = "too-many-connections"

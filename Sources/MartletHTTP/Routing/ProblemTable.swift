@@ -112,6 +112,11 @@ extension ProblemCode {
                 .tooManyRequests, "The address has sent too many wrong tokens.",
                 "Correct the token, and wait for a minute."
             )
+        case .tooManyRequests:
+            (
+                .tooManyRequests, "The token has sent more requests than the server allows in a time.",
+                "Send the same again after `Retry-After`, and push, claim and act on many jobs in one request."
+            )
         case .tooManyWaits:
             (.tooManyRequests, "Too many requests of this caller wait.", "Ask without `wait`, or after `Retry-After`.")
         case .tooManyStreams:

@@ -103,6 +103,9 @@ struct Route: Sendable {
     /// Whether reading its body may take long.
     var isLarge: Bool { body.isBulk }
 
+    /// Whether its requests count towards the limit of a token: not those of monitoring and those that need no token.
+    var isLimited: Bool { roles != nil && !isPolled }
+
     /// Whether it needs no token; those that read show only the state of the process and what every release has.
     var isPublic: Bool { roles == nil }
 }

@@ -20,6 +20,10 @@ public struct ServerSettings: Sendable {
     public var compressesAnswers = true
     /// The origins whose pages may use the API from a browser, such as `https://example.org`; `*` stands for all.
     public var corsOrigins: [String] = []
+    /// The most requests of one token in ``requestWindow``; `nil` for no limit.
+    public var requestQuota: Int?
+    /// How long it takes until a used quota is whole again, in whole seconds.
+    public var requestWindow = Duration.seconds(60)
     /// The path of a Unix socket to listen on instead of host and port.
     public var socketPath: String?
     /// The permissions of that socket; to connect needs the right to write.
@@ -147,6 +151,9 @@ public struct ServerSettings: Sendable {
                 throw ServerConfigurationError(
                     description: "HTTP_SOCKET is \(socketPath); it is an absolute path of at most 103 bytes")
             }
+        }
+        guard requestQuota ?? 1 > 0, requestWindow >= .seconds(1) else {
+            throw ServerConfigurationError(description: "a limit of requests is at least 1 in a second or longer")
         }
         guard maxConnections > 0, maxConnectionsPerAddress > 0 else {
             throw ServerConfigurationError(description: "a server takes at least one connection")

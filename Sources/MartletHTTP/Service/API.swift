@@ -24,6 +24,8 @@ struct API: Sendable {
     /// The streams that are open.
     let streams: WaitLimit
     let events = EventMetrics()
+    /// The limit of requests for each token; `nil` for none.
+    let limiter: RequestLimiter?
     /// Whether the process makes progress; a server that answers does.
     var isAlive: @Sendable () -> Bool = { true }
     /// Whether clients reach the API through this server's TLS.
@@ -43,6 +45,9 @@ struct API: Sendable {
         self.metrics = metrics
         self.checks = checks
         self.findings = findings
+        limiter = settings.requestQuota.map {
+            RequestLimiter(RequestRate(quota: $0, window: settings.requestWindow))
+        }
         documents = DocumentCache(settings: settings)
         waits = WaitLimit(
             perCaller: settings.maxWaitsPerCaller, total: settings.maxWaits,

@@ -34,6 +34,7 @@ struct APIResponder: HTTPResponder {
     private let prefix: PathPrefix
     private let compression: ReplyCompression
     private let crossOrigin: CrossOrigin
+    private let limiter: RequestLimiter?
 
     /// Creates a responder for all routes, or for those of probes.
     init(
@@ -48,6 +49,7 @@ struct APIResponder: HTTPResponder {
         requestLog = RequestLog(logger: logger)
         bodies = ByteBudget(limit: api.settings.bodyBudget)
         prefix = PathPrefix(text: api.settings.pathPrefix)
+        limiter = api.limiter
         crossOrigin = CrossOrigin(api.settings.corsOrigins)
         compression = ReplyCompression(isOn: api.settings.compressesAnswers)
     }
@@ -71,6 +73,7 @@ struct APIResponder: HTTPResponder {
             reply = Reply(body, problem)
             _ = reserveMemory(for: reply, request.method, isOwed: true)
         }
+        if let limiter, let quota = note.quota { limiter.add(quota, to: &reply.headers) }
         crossOrigin.add(crossOrigin.allowed(request.head), to: &reply.headers)
         note.status = reply.status.code
         let isHead = request.method == .head
@@ -121,6 +124,11 @@ struct APIResponder: HTTPResponder {
         let caller = try admit(request, context, route)
         note.caller = caller.name
         note.seesCauses = caller.seesCauses
+        if let limiter, route.isLimited {
+            let quota = limiter.take(caller.name)
+            note.quota = quota
+            guard quota.isAllowed else { throw limiter.refusal(quota) }
+        }
         let call = Call(
             requestID: note.requestID, caller: caller, route: route, isHead: request.method == .head,
             parameters: match?.parameters ?? [:],

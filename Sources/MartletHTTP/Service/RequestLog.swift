@@ -20,6 +20,8 @@ struct RequestLog: Sendable {
         /// Whether machines call the route all the time, so that only its errors are logged.
         var isPolled = false
         var status = 0
+        /// What the limit of requests has left for the caller; not logged.
+        var quota: RequestRate.Decision?
     }
 
     private let logger: Logger

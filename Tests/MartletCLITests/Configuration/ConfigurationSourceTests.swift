@@ -41,6 +41,8 @@ struct KeyCase: Sendable, CustomTestStringConvertible {
         KeyCase("http.cors_origins", "https://A.example, http://localhost:3000") {
             $0.http.corsOrigins == ["https://a.example", "http://localhost:3000"]
         },
+        KeyCase("http.rate_limit", "600", json: "600") { $0.http.rateLimit == 600 },
+        KeyCase("http.rate_limit_seconds", "10", json: "10") { $0.http.rateLimitSeconds == 10 },
         KeyCase("http.probe_host", "0.0.0.0") { $0.http.probeHost == "0.0.0.0" },
         KeyCase("http.probe_port", "8081", json: "8081") { $0.http.probePort == 8081 },
         KeyCase("http.max_connections", "20", json: "20") { $0.http.maxConnections == 20 },
