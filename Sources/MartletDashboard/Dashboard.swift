@@ -78,6 +78,7 @@ package enum Dashboard {
         DashboardFile("screens/add-downloads.js", PackageResources.add_downloads_js),
         DashboardFile("screens/all.js", PackageResources.all_js),
         DashboardFile("screens/attention.js", PackageResources.attention_js),
+        DashboardFile("screens/audit.js", PackageResources.audit_js),
         DashboardFile("screens/download-actions.js", PackageResources.download_actions_js),
         DashboardFile("screens/downloads.js", PackageResources.downloads_js),
         DashboardFile("screens/events.js", PackageResources.events_js),

@@ -61,6 +61,12 @@ extension [MetricDescription] {
     ]
 
     private static let server: [MetricDescription] = [
+        .init(
+            name: "martlet_audit_refusals_total", help: "Refused requests of operators, also those without an entry.",
+            kind: .counter, series: [[:]]),
+        .init(
+            name: "martlet_audit_failures_total", help: "Entries of the audit trail that could not be written.",
+            kind: .counter, series: [[:]]),
         .init(name: "martlet_event_subscribers", help: "Streams of events that are open.", kind: .gauge),
         .init(name: "martlet_events_sent_total", help: "Events sent to streams.", kind: .counter),
         .init(

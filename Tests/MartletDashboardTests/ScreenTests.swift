@@ -20,7 +20,7 @@ extension Dashboard {
                 ("overview", "Needs attention"), ("jobs", "Jobs"), ("jobs?state=failed", "no such recipient"),
                 ("jobs/mail/\(job)", "no such recipient"), ("queues", "Queues"), ("queues/mail", "Settings"),
                 ("queues/paused", "database upgrade"), ("downloads", "Add downloads"), ("events", "as they happen"),
-                ("workers", "Workers"),
+                ("workers", "Workers"), ("audit", "database upgrade"),
                 ("system", "Checks"), ("nowhere", "There is nothing at this address."),
             ]
         }
@@ -52,7 +52,10 @@ extension Dashboard {
             try await stack.settle(of: "mail", .failedForGood(error: "no such recipient: ada@example.com"))
             try await stack.push("send-mail", to: "mail", payloads: Array(repeating: "{}", count: 60))
             try await stack.push("report", to: "paused")
-            try await stack.queue("paused").pause(reason: "database upgrade", by: "oncall")
+            _ = try await APIClient.with(stack.base, token: nil) { client in
+                try await client.post(
+                    "/api/v1/queues/paused/pause", body: .object(["reason": .string("database upgrade")]))
+            }
             try stack.work("downloads=2,other=1")
             _ = try await APIClient.with(stack.base, token: nil) { client in
                 try await client.post(

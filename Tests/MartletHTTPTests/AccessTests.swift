@@ -36,7 +36,7 @@ private let expectedAccess: [String: Set<Role>] = [
     "POST /api/v1/queues/{queue}/pause": [.operate], "POST /api/v1/queues/{queue}/resume": [.operate],
     "POST /api/v1/queues/{queue}/drain": [.operate], "DELETE /api/v1/queues/{queue}": [],
     "POST /api/v1/pause": [.operate], "POST /api/v1/resume": [.operate], "GET /api/v1/stats": [.read, .operate],
-    "GET /api/v1/workers": [.read, .operate], "GET /api/v1/events": [.read, .operate],
+    "GET /api/v1/audit": [.operate], "GET /api/v1/workers": [.read, .operate], "GET /api/v1/events": [.read, .operate],
     "GET /api/v1/system": [.read, .operate], "GET /metrics": [.read, .operate],
     "GET /api/session": [.produce, .work, .read, .operate],
     "POST /api/v1/claims": [.work], "POST /api/v1/claims/settle": [.work],

@@ -20,7 +20,7 @@ struct MCPCommand: AsyncParsableCommand {
 
     func run() async throws {
         let session = MCPSession(tools: MCPTool.all.filter { allowWrites || !$0.isWrite })
-        try await client.withClient { client in
+        try await client.withClient(as: "mcp") { client in
             while let line = await StandardInputLines.next() {
                 guard let response = await session.response(to: line, client) else { continue }
                 Console.standard.out(response.line)

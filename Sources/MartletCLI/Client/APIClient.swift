@@ -31,20 +31,23 @@ struct APIClient: Sendable {
     /// The `Host` of requests where the URL has none.
     private let host: String?
     private let token: String?
+    /// What the server's audit trail calls the program.
+    private let program: String
     private let http: HTTPClient
 
     /// Calls `body` with a client and closes it afterwards.
     ///
     /// - Parameter authorities: the file of the certificate authorities to trust; `nil` for those of the system.
     static func with<Value: Sendable>(
-        _ base: String, token: String?, authorities: String? = nil, _ body: (APIClient) async throws -> Value
+        _ base: String, token: String?, authorities: String? = nil, as program: String = "cli",
+        _ body: (APIClient) async throws -> Value
     ) async throws -> Value {
         var configuration = configuration
         if let authorities { configuration.tlsConfiguration?.trustRoots = .certificates(try certificates(authorities)) }
         let http = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
         let result: Result<Value, any Error>
         do {
-            result = .success(try await body(APIClient(base, token: token, http: http)))
+            result = .success(try await body(APIClient(base, token: token, program: program, http: http)))
         } catch {
             result = .failure(error)
         }
@@ -52,10 +55,11 @@ struct APIClient: Sendable {
         return try result.get()
     }
 
-    private init(_ base: String, token: String?, http: HTTPClient) {
+    private init(_ base: String, token: String?, program: String, http: HTTPClient) {
         let socket = base.hasPrefix("unix://") ? base.dropFirst("unix://".count) : nil
         self.base = base
         self.token = token
+        self.program = program
         self.http = http
         root = socket.map { "http+unix://" + Percent.encoded(String($0), keeping: Percent.isUnreserved) } ?? base
         host = socket == nil ? nil : "localhost"
@@ -144,7 +148,7 @@ struct APIClient: Sendable {
     /// Adds the user agent and the token.
     private func identify(_ request: inout HTTPClientRequest) {
         if let host { request.headers.add(name: "host", value: host) }
-        request.headers.add(name: "user-agent", value: "martlet/\(Version.current)")
+        request.headers.add(name: "user-agent", value: "martlet/\(Version.current) (\(program))")
         if let token { request.headers.add(name: "authorization", value: "Bearer \(token)") }
     }
 

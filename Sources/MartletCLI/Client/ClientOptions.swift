@@ -27,11 +27,15 @@ struct ClientOptions: ParsableArguments {
     var caFile: String?
 
     /// Calls `body` with a client of that server.
-    func withClient<Value: Sendable>(_ body: (APIClient) async throws -> Value) async throws -> Value {
+    ///
+    /// - Parameter program: what the server's audit trail calls the program.
+    func withClient<Value: Sendable>(
+        as program: String = "cli", _ body: (APIClient) async throws -> Value
+    ) async throws -> Value {
         let environment = ProcessInfo.processInfo.environment
         let authorities = caFile ?? environment["MARTLET_CA_FILE"].flatMap { $0.isEmpty ? nil : $0 }
         return try await APIClient.with(
-            base(environment), token: try secret(environment), authorities: authorities, body)
+            base(environment), token: try secret(environment), authorities: authorities, as: program, body)
     }
 
     /// The server's URL without a trailing slash.

@@ -38,6 +38,8 @@ struct HTTPSettings: Sendable, Equatable {
     var tlsCertificateFile: String?
     var tlsKeyFile: String?
     var tokensFile: String?
+    /// How many entries each audit trail keeps, about.
+    var auditEntries = 10_000
     /// The directory of the loss detection's state.
     var stateDirectory: String?
 
@@ -199,7 +201,8 @@ struct ServiceSettings: Sendable {
             maxConnectionsPerAddress: reader.read(Settings.httpMaxConnectionsPerAddress),
             tlsCertificateFile: reader.read(Settings.httpTLSCertificateFile),
             tlsKeyFile: reader.read(Settings.httpTLSKeyFile),
-            tokensFile: reader.read(Settings.authTokensFile), stateDirectory: reader.read(Settings.stateDirectory))
+            tokensFile: reader.read(Settings.authTokensFile), auditEntries: reader.read(Settings.auditEntries),
+            stateDirectory: reader.read(Settings.stateDirectory))
         log = LogSettings(
             level: reader.read(Settings.logLevel), format: reader.read(Settings.logFormat) ?? .standard)
         worker = WorkerSettings(

@@ -83,6 +83,8 @@ struct HTTPFlags: SettingFlags {
     var tlsKeyFile: String?
     @Option(name: Settings.authTokensFile.flag, help: Settings.authTokensFile.help)
     var tokensFile: String?
+    @Option(name: Settings.auditEntries.flag, help: Settings.auditEntries.help)
+    var auditEntries: String?
     @Option(name: Settings.stateDirectory.flag, help: Settings.stateDirectory.help)
     var stateDirectory: String?
 
@@ -100,7 +102,8 @@ struct HTTPFlags: SettingFlags {
             (Settings.httpMaxConnectionsPerAddress.key.name, maxConnectionsPerAddress),
             (Settings.httpTLSCertificateFile.key.name, tlsCertificateFile),
             (Settings.httpTLSKeyFile.key.name, tlsKeyFile),
-            (Settings.authTokensFile.key.name, tokensFile), (Settings.stateDirectory.key.name, stateDirectory),
+            (Settings.authTokensFile.key.name, tokensFile), (Settings.auditEntries.key.name, auditEntries),
+            (Settings.stateDirectory.key.name, stateDirectory),
         ])
     }
 }

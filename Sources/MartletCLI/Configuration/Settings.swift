@@ -119,6 +119,10 @@ enum Settings {
         "auth.tokens_file", must: "the path of a file",
         meaning: "File with hashed tokens and their roles; without it only loopback is served.")
 
+    static let auditEntries = Setting.number(
+        "audit.entries", 10_000, in: 100...1_000_000,
+        meaning: "How many entries each audit trail keeps, about; each queue has one.")
+
     /// systemd lists several directories; the first is the service's own.
     static let stateDirectory = Setting<String?>(
         "state.directory", fallback: nil, shownAs: nil, must: "the path of a directory",
@@ -229,8 +233,8 @@ enum Settings {
         httpCORSOrigins.key,
         httpRateLimit.key, httpRateLimitSeconds.key,
         httpProbeHost.key, httpProbePort.key, httpMaxConnections.key, httpMaxConnectionsPerAddress.key,
-        httpTLSCertificateFile.key, httpTLSKeyFile.key, authTokensFile.key, stateDirectory.key, logLevel.key,
-        logFormat.key, workerQueues.key,
+        httpTLSCertificateFile.key, httpTLSKeyFile.key, authTokensFile.key, auditEntries.key, stateDirectory.key,
+        logLevel.key, logFormat.key, workerQueues.key,
         workerShutdownGrace.key, workerUnknownTypeLimit.key, workerHTTPHost.key, workerHTTPPort.key,
         downloadMaxConcurrent.key, downloadDefaultMaxRetries.key,
         downloadDirectory.key, downloadSourceURL.key, downloadMaxBytes.key, downloadBytesPerSecond.key,

@@ -173,6 +173,7 @@ struct Composition {
         server.probePort = settings.http.probePort
         server.maxConnections = settings.http.maxConnections
         server.maxConnectionsPerAddress = settings.http.maxConnectionsPerAddress
+        server.auditEntries = settings.http.auditEntries
         server.defaultConcurrency = settings.download.maxConcurrentDownloads
         server.defaultMaxRetries = settings.download.defaultMaxRetries
         let registry = registry

@@ -27,7 +27,7 @@ struct TopCommand: AsyncParsableCommand {
         let environment = ProcessInfo.processInfo.environment
         if !once { try RawTerminal.check(term: environment["TERM"]) }
         let start = TopState(server: client.base(environment), view: view, queue: queue)
-        try await client.withClient { client in
+        try await client.withClient(as: "top") { client in
             // A server that is not there, or refuses, ends the command before it takes the terminal.
             let state = try await Self.loaded(start, client)
             if once { return show(state) }

@@ -151,6 +151,9 @@ struct OpenAPIDocument {
         var content = JSONObject()
         switch answer.content {
         case .json(let schema): content["application/json"] = .fields(["schema": schemas.json(schema)])
+        case .jsonOrLines(let schema, let line):
+            content["application/json"] = .fields(["schema": schemas.json(schema)])
+            content[TrailLines.type] = .fields(["schema": schemas.json(line)])
         case .text(let types):
             for type in types {
                 // JSON and YAML without a schema of ours are the document itself.

@@ -29,6 +29,8 @@ struct RouteAnswer: Sendable {
     /// What a response holds.
     enum Content: Sendable {
         case json(Schema)
+        /// JSON, or lines of JSON for clients that ask for them.
+        case jsonOrLines(Schema, line: Schema)
         /// Text of these media types.
         case text([String])
         case nothing

@@ -107,4 +107,5 @@ extension ValueRule {
     package static let eventJobs = ValueRule(EventParameter.job)
     package static let eventKinds = ValueRule(EventParameter.kinds)
     package static let eventStart = ValueRule(EventParameter.since)
+    package static let auditCursor = ValueRule(cursorRule) { TrailPosition($0) != nil }
 }

@@ -53,11 +53,14 @@ private struct FilterStep {
 
     /// Applies the verb to the jobs of this step.
     mutating func act() async throws {
+        let filter = [(key: "filter", value: action.filter.recorded(in: action.queue))]
+        let author = call.author?.adding(filter)
         for name in Set(jobs.map(\.queue)).sorted() {
+            let queue = call.open(name).recorded(as: author)
             let ids = jobs.filter { $0.queue == name }.map(\.id)
             for part in ids.chunks(of: Queue.batchLimit) {
                 do throws(QueueError) {
-                    report.add(try await call.store.queue(name).changes(by: action.verb, Array(part)), Array(part))
+                    report.add(try await queue.changes(by: action.verb, Array(part)), Array(part))
                 } catch {
                     throw WriteError(error: error, more: members(nextAt: action.cursor))
                 }

@@ -75,7 +75,7 @@ extension API {
         let reason = try Self.reason(call)
         do throws(QueueError) {
             try await repeatedOnce { [store] _ throws(QueueError) in
-                try await store.pauseAll(reason: reason, by: call.caller.name)
+                try await store.pauseAll(reason: reason, as: call.author, by: call.caller.name)
             }
         } catch {
             // The error may leave some queues paused.
@@ -89,7 +89,7 @@ extension API {
         try call.takesNothing()
         let reply = JSONOutput.object(["message": "Queues are no longer paused together", "status": "active"])
         do throws(QueueError) {
-            try await repeatedOnce { [store] _ throws(QueueError) in try await store.resumeAll() }
+            try await repeatedOnce { [store] _ throws(QueueError) in try await store.resumeAll(as: call.author) }
             return Reply(reply)
         } catch {
             let damaged = DamagedQueues(error.byQueue).members(for: call.caller)

@@ -72,12 +72,14 @@ struct Route: Sendable {
     let isPolled: Bool
     /// Whether its response goes on until the client leaves.
     let isStream: Bool
+    /// Whether the audit trail records what it does.
+    let recording: Recording
     let handler: Handler
 
     init(
         _ method: HTTPRequest.Method, _ template: String, _ roles: Set<Role>?, scope: Scope = .named,
         body: BodyRule = .none, query: @escaping @autoclosure @Sendable () -> [any Described] = [],
-        isPolled: Bool = false, isStream: Bool = false,
+        isPolled: Bool = false, isStream: Bool = false, recording: Recording = .action,
         about: @escaping @autoclosure @Sendable () -> RouteDescription,
         handler: @escaping Handler
     ) {
@@ -91,6 +93,7 @@ struct Route: Sendable {
         self.about = about
         self.isPolled = isPolled
         self.isStream = isStream
+        self.recording = method == .get ? .reads : recording
         self.handler = handler
     }
 

@@ -24,12 +24,12 @@ extension Route {
             .put, "/concurrency", [.operate], body: .json(DownloadSettingField.concurrencyShape),
             about: .setDownloadConcurrency
         ) { try await $0.setDownloadConcurrency($1) },
-        .download(.post, "", [.produce], body: .json(DownloadField.shape), about: .addDownload) {
+        .download(.post, "", [.produce], body: .json(DownloadField.shape), recording: .push, about: .addDownload) {
             try await $0.addDownload($1)
         },
-        .download(.post, "/batch", [.produce], body: .bulk(DownloadBatchField.shape), about: .addDownloads) {
-            try await $0.addDownloads($1)
-        },
+        .download(
+            .post, "/batch", [.produce], body: .bulk(DownloadBatchField.shape), recording: .push, about: .addDownloads
+        ) { try await $0.addDownloads($1) },
         .download(
             .post, "/batch-action", [.operate], body: .bulk(DownloadActionFields.shape), about: .actOnDownloads
         ) { try await $0.actOnDownloads($1) },
@@ -62,10 +62,12 @@ extension Route {
     ]
 
     private static let jobs: [Route] = [
-        .service(.post, "/jobs", [.produce], body: .json(JobModel.shape), about: .pushJob) { try await $0.pushJob($1) },
+        .service(.post, "/jobs", [.produce], body: .json(JobModel.shape), recording: .push, about: .pushJob) {
+            try await $0.pushJob($1)
+        },
         .service(
             .post, "/jobs/bulk", [.produce], body: .bulkOrLines(JobBatch.shape, line: JobModel.itemShape),
-            query: [JobBatch.atomicParameter, DurabilityField.parameter], about: .pushJobs
+            query: [JobBatch.atomicParameter, DurabilityField.parameter], recording: .push, about: .pushJobs
         ) { try await $0.pushJobs($1) },
         .service(
             .get, "/jobs", [.read, .operate],
@@ -88,7 +90,7 @@ extension Route {
         },
         .service(
             .post, "/jobs/{id}/clone", [.produce], body: .optionalJSON(CloneChanges.shape),
-            query: [CommonParameter.queue], about: .cloneJob
+            query: [CommonParameter.queue], recording: .push, about: .cloneJob
         ) { try await $0.cloneJob($1) },
         .jobVerb("cancel", .jobVerb("cancel", "Cancel a job", "Ends it; a running one is asked to stop.", stops: true))
         {
@@ -109,12 +111,12 @@ extension Route {
     ]
 
     private static let claims: [Route] = [
-        .service(.post, "/claims", [.work], body: .json(ClaimField.shape), about: .claimJobs) {
+        .service(.post, "/claims", [.work], body: .json(ClaimField.shape), recording: .work, about: .claimJobs) {
             try await $0.claimJobs($1)
         },
-        .service(.post, "/claims/settle", [.work], body: .bulk(ClaimEndField.batch), about: .settleClaims) {
-            try await $0.settleClaims($1)
-        },
+        .service(
+            .post, "/claims/settle", [.work], body: .bulk(ClaimEndField.batch), recording: .work, about: .settleClaims
+        ) { try await $0.settleClaims($1) },
         .claimEnd(
             "complete", body: .optionalJSON(ClaimEndField.complete),
             .claimEnd("complete", "Complete a job", "It has succeeded.", example: #"{"result": {"message": 42}}"#)),
@@ -134,12 +136,15 @@ extension Route {
                 "snooze", "Run a job later", "It charges no attempt.", example: #"{"delay_seconds": 60}"#)),
         .service(
             .put, "/claims/{token}/checkpoint", [.work], body: .json(HeartbeatField.checkpointShape),
-            about: .saveCheckpoint
+            recording: .work, about: .saveCheckpoint
         ) { try await $0.saveCheckpoint($1) },
         .service(
-            .post, "/workers/{worker}/heartbeat", [.work], body: .json(HeartbeatField.shape), about: .workerHeartbeat
+            .post, "/workers/{worker}/heartbeat", [.work], body: .json(HeartbeatField.shape), recording: .work,
+            about: .workerHeartbeat
         ) { try await $0.workerHeartbeat($1) },
-        .service(.delete, "/workers/{worker}", [.work], about: .endWorker) { try await $0.endWorker($1) },
+        .service(.delete, "/workers/{worker}", [.work], recording: .work, about: .endWorker) {
+            try await $0.endWorker($1)
+        },
     ]
 
     private static let queues: [Route] = [
@@ -150,7 +155,8 @@ extension Route {
         ) { try await $0.configureQueue($1) },
         .service(
             .delete, "/queues/{queue}", [.admin],
-            query: [QueueRemovalParameter.confirm, QueueRemovalParameter.finished], about: .deleteQueue
+            query: [QueueRemovalParameter.confirm, QueueRemovalParameter.finished], recording: .actionInSteps,
+            about: .deleteQueue
         ) { try await $0.deleteQueue($1) },
         .service(
             .post, "/queues/{queue}/pause", [.operate], body: .optionalJSON(PauseField.shape), about: .pauseQueue
@@ -170,6 +176,9 @@ extension Route {
         Route(
             .get, "/api/v1/events", [.read, .operate], query: EventParameter.all, isStream: true, about: .events
         ) { try await $0.listen($1) },
+        .service(.get, "/audit", [.operate], query: TrailParameter.all, about: .audit) {
+            try await $0.listAudit($1)
+        },
         .service(.get, "/stats", [.read, .operate], about: .stats) { try await $0.stats($1) },
         .service(.get, "/workers", [.read, .operate], about: .listWorkers) { try await $0.listWorkers($1) },
         .service(.get, "/system", [.read, .operate], about: .system) { api, _ in try await api.system() },
@@ -203,12 +212,12 @@ extension Route {
     /// A route of `/api/downloads`.
     private static func download(
         _ method: HTTPRequest.Method, _ path: String, _ roles: Set<Role>, body: BodyRule = .none,
-        query: @escaping @autoclosure @Sendable () -> [any Described] = [],
+        query: @escaping @autoclosure @Sendable () -> [any Described] = [], recording: Recording = .action,
         about: @escaping @autoclosure @Sendable () -> RouteDescription, handler: @escaping Handler
     ) -> Route {
         Route(
-            method, "/api/downloads" + path, roles, scope: .downloads, body: body, query: query(), about: about(),
-            handler: handler)
+            method, "/api/downloads" + path, roles, scope: .downloads, body: body, query: query(),
+            recording: recording, about: about(), handler: handler)
     }
 
     /// A verb for one download; its body may be missing.
@@ -224,10 +233,12 @@ extension Route {
     private static func service(
         _ method: HTTPRequest.Method, _ path: String, _ roles: Set<Role>, scope: Scope = .named,
         body: BodyRule = .none, query: @escaping @autoclosure @Sendable () -> [any Described] = [],
-        about: @escaping @autoclosure @Sendable () -> RouteDescription, handler: @escaping Handler
+        recording: Recording = .action, about: @escaping @autoclosure @Sendable () -> RouteDescription,
+        handler: @escaping Handler
     ) -> Route {
         Route(
-            method, "/api/v1" + path, roles, scope: scope, body: body, query: query(), about: about(), handler: handler)
+            method, "/api/v1" + path, roles, scope: scope, body: body, query: query(), recording: recording,
+            about: about(), handler: handler)
     }
 
     /// A verb for one job; its body is empty or an empty object.
@@ -243,7 +254,7 @@ extension Route {
     private static func claimEnd(
         _ word: String, body: BodyRule, _ about: @escaping @autoclosure @Sendable () -> RouteDescription
     ) -> Route {
-        .service(.post, "/claims/{token}/" + word, [.work], body: body, about: about()) {
+        .service(.post, "/claims/{token}/" + word, [.work], body: body, recording: .work, about: about()) {
             try await $0.settleClaim($1, word)
         }
     }

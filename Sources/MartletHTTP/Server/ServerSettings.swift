@@ -89,6 +89,9 @@ public struct ServerSettings: Sendable {
     /// How long a client may take to read the rest of a stream while the server is shutting down.
     public var streamEnd = Duration.milliseconds(500)
 
+    /// How many entries each audit trail keeps, about.
+    public var auditEntries = 10_000
+
     /// The version of the program, for display.
     public var version = "0"
 

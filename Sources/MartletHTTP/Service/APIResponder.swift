@@ -35,6 +35,7 @@ struct APIResponder: HTTPResponder {
     private let compression: ReplyCompression
     private let crossOrigin: CrossOrigin
     private let limiter: RequestLimiter?
+    private let recorder: Recorder
 
     /// Creates a responder for all routes, or for those of probes.
     init(
@@ -52,6 +53,7 @@ struct APIResponder: HTTPResponder {
         limiter = api.limiter
         crossOrigin = CrossOrigin(api.settings.corsOrigins)
         compression = ReplyCompression(isOn: api.settings.compressesAnswers)
+        recorder = Recorder(store: api.store, settings: api.settings)
     }
 
     func respond(to request: Request, context: Connection) async throws -> Response {
@@ -121,23 +123,33 @@ struct APIResponder: HTTPResponder {
         }
         let route = try found.get()
         note.isPolled = route.isPolled
-        let caller = try admit(request, context, route)
+        let caller = try self.caller(of: request, context, route)
         note.caller = caller.name
         note.seesCauses = caller.seesCauses
+        let query = Result { () throws(HTTPProblem) in
+            try Query(request.uri.queryParameters.map { ($0.key, $0.value) }, known: route.query)
+        }
+        var call = Call(
+            requestID: note.requestID, caller: caller, route: route, isHead: request.method == .head,
+            parameters: match?.parameters ?? [:],
+            query: (try? query.get()) ?? .none(known: route.query),
+            headers: request.headers, address: context.address, path: path, store: api.store)
+        call.author = recorder.author(route, caller, note.requestID, request.headers, context.address)
+        do { try Self.admit(caller, route) } catch {
+            await recorder.refuse(call.author, call, error)
+            throw error
+        }
         if let limiter, route.isLimited {
             let quota = limiter.take(caller.name)
             note.quota = quota
             guard quota.isAllowed else { throw limiter.refusal(quota) }
         }
-        let call = Call(
-            requestID: note.requestID, caller: caller, route: route, isHead: request.method == .head,
-            parameters: match?.parameters ?? [:],
-            query: try Query(request.uri.queryParameters.map { ($0.key, $0.value) }, known: route.query),
-            headers: request.headers, address: context.address, path: path, store: api.store)
-        guard route.isLarge else { return try await finish(call, request) }
+        call.query = try query.get()
+        let admitted = call
+        guard route.isLarge else { return try await finish(admitted, request) }
         // Reading ten thousand jobs takes long; the connection's event loop must serve others meanwhile.
         return try await withTaskExecutorPreference(globalConcurrentExecutor) {
-            try await finish(call, request)
+            try await finish(admitted, request)
         }
     }
 
@@ -153,7 +165,7 @@ struct APIResponder: HTTPResponder {
         let reply =
             call.route.isRead
             ? try await ClientConnection.whileConnected(until: .closed) { [api] in try await handler(api, finished) }
-            : try await handler(api, finished)
+            : try await recorder.run(finished) { try await handler(api, finished) }
         // The handler may hold the body until here.
         _ = consume share
         return reply
@@ -183,10 +195,15 @@ struct APIResponder: HTTPResponder {
         return connections.reserve(for: reply.bytes.count, on: link, isOwed: isOwed)
     }
 
-    /// The caller, if the route table allows it.
-    private func admit(_ request: Request, _ context: Connection, _ route: Route) throws(HTTPProblem) -> Caller {
-        guard let roles = route.roles else { return publicCaller(request, context) }
-        let caller = try authenticator.caller(of: request.head, from: context.address)
+    /// The caller of a route.
+    private func caller(of request: Request, _ context: Connection, _ route: Route) throws(HTTPProblem) -> Caller {
+        guard !route.isPublic else { return publicCaller(request, context) }
+        return try authenticator.caller(of: request.head, from: context.address)
+    }
+
+    /// Refuses a caller that the route table does not allow.
+    private static func admit(_ caller: Caller, _ route: Route) throws(HTTPProblem) {
+        guard let roles = route.roles else { return }
         guard caller.has(anyOf: roles) else {
             let needed = roles.union([.admin]).map(\.rawValue).sorted().joined(separator: ", ")
             throw HTTPProblem(.forbidden, "this needs one of the roles \(needed)")
@@ -196,7 +213,7 @@ struct APIResponder: HTTPResponder {
             throw HTTPProblem(.forbidden, "this needs a token with access to all queues")
         case .downloads where !caller.queues.matches(.downloads):
             throw HTTPProblem(.forbidden, "the token has no access to queue \"downloads\"")
-        default: return caller
+        default: return
         }
     }
 

@@ -22,6 +22,8 @@ struct Call: Sendable {
     /// The body; empty when the route takes none.
     var body: Body = .none
     let store: JobStore
+    /// Who is recorded as having asked for the changes of this call; `nil` where it is no operator's action.
+    var author: TrailAuthor?
 
     /// A body that has been read.
     enum Body: Sendable {
@@ -59,8 +61,11 @@ struct Call: Sendable {
         guard caller.queues.matches(name) else {
             throw HTTPProblem(.forbidden, "the token has no access to queue \"\(name)\"")
         }
-        return store.queue(name)
+        return open(name)
     }
+
+    /// A queue to which access was checked before; an operator's changes of it are recorded.
+    func open(_ name: QueueName) -> Queue { store.queue(name).recorded(as: author) }
 
     /// The names of all queues that the caller's token has access to, sorted.
     func visibleQueues() async throws -> [QueueName] {
@@ -101,7 +106,7 @@ struct Call: Sendable {
             throw HTTPProblem.notFound("there is no job \(id)")
         }
         if found.count > 1 { throw HTTPProblem.ambiguous(id, found.map(\.queue)) }
-        return (store.queue(first.queue), first)
+        return (open(first.queue), first)
     }
 
     /// Whether the caller may read a job: any job of its queues, or only those pushed by its token.

@@ -7,6 +7,11 @@ struct Query: Sendable {
     private var values: [String: String] = [:]
     private let known: Set<String>
 
+    private init(known: Set<String>) { self.known = known }
+
+    /// The query of a request that has none.
+    static func none(known: Set<String>) -> Query { Query(known: known) }
+
     /// Reads the parameters, each at most once and only those that the route knows.
     init(_ pairs: some Sequence<(key: Substring, value: Substring)>, known: Set<String>) throws(HTTPProblem) {
         self.known = known

@@ -35,6 +35,8 @@ public struct JobFilter: Sendable, Hashable {
     public var payload: [PayloadCondition] = []
     /// A priority that the job must not have.
     package var exceptPriority: Int?
+    /// The fields of payloads that a text is not searched in.
+    package var hidden: HiddenFields?
 
     /// Creates a filter without conditions, which every job matches.
     public init() {}
@@ -43,6 +45,7 @@ public struct JobFilter: Sendable, Hashable {
     package var readsJobs: Bool {
         var copy = self
         copy.states = nil
+        copy.hidden = nil
         return copy != JobFilter()
     }
 }
@@ -105,6 +108,6 @@ struct JobMatcher {
 
     private func holds(_ pattern: TextPattern, _ job: JobRecord) -> Bool {
         pattern.isIn(job.id.description) || pattern.isIn(job.type) || job.error.map(pattern.isIn) ?? false
-            || pattern.isIn(job.payload)
+            || pattern.isIn(filter.hidden?.shown(job.payload, type: job.type) ?? job.payload)
     }
 }

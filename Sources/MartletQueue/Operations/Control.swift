@@ -114,7 +114,7 @@ extension Queue {
         for chunk in ids.chunks(of: Queue.batchLimit) {
             var arguments = verb.arguments(isDry: false)
             for id in chunk { arguments.append(id.description) }
-            let value = try await run(.control, arguments, ids: Array(chunk))
+            let value = try await run(.control, recording(arguments), ids: Array(chunk))
             guard let parts = value.array else { throw .broken("control", value) }
             results += try Self.results(parts, chunk.count)
         }
@@ -166,7 +166,7 @@ extension Queue {
         var arguments = RedisArguments("retry")
         arguments.append(payload)
         for text in ["", "", id.description] { arguments.append(text) }
-        let value = try await run(.control, arguments, ids: [id])
+        let value = try await run(.control, recording(arguments), ids: [id])
         guard let part = value.array?.last, let verdict = ControlVerdict(part) else {
             throw .broken("control", value)
         }
@@ -194,7 +194,7 @@ extension Queue {
         var arguments = verb.arguments(isDry: false, name: "edit")
         arguments.append(payload)
         arguments.append(id.description)
-        let value = try await run(.control, arguments, ids: [id])
+        let value = try await run(.control, recording(arguments), ids: [id])
         guard let part = value.array?.last, let verdict = ControlVerdict(part) else {
             throw .broken("control", value)
         }

@@ -235,7 +235,7 @@ extension Queue {
     /// - Parameter change: the change.
     /// - Throws: ``QueueError`` with ``QueueError/Refusal/badSetting(_:)`` or ``QueueError/Refusal/stepInUse``.
     public func configure(_ change: QueueSettingsChange) async throws(QueueError) {
-        try await configure("set", change)
+        try Self.checkConfigured(try await run(.configure, recording(Self.configuration("set", change))))
     }
 
     /// Pauses claims: after this returns, none happens.
@@ -247,13 +247,13 @@ extension Queue {
     ///   - who: who pauses the queue.
     /// - Throws: ``QueueError``.
     public func pause(reason: String? = nil, by who: String? = nil) async throws(QueueError) {
-        _ = try await run(.configure, RedisArguments("pause", reason ?? "", who ?? ""))
+        _ = try await run(.configure, recording(RedisArguments("pause", reason ?? "", who ?? "")))
     }
 
     /// Resumes claims, unless all queues are paused.
     ///
     /// - Throws: ``QueueError``.
-    public func resume() async throws(QueueError) { _ = try await run(.configure, RedisArguments("resume")) }
+    public func resume() async throws(QueueError) { _ = try await run(.configure, recording(RedisArguments("resume"))) }
 
     func configure(_ verb: String, _ change: QueueSettingsChange) async throws(QueueError) {
         try Self.checkConfigured(try await run(.configure, Self.configuration(verb, change)))

@@ -16,6 +16,8 @@ struct QueueKeys: Sendable {
     let wake: String
     /// The stream of what happened, while anybody listens.
     let events: String
+    /// The stream of what operators did.
+    let trail: String
 
     init(prefix: String, queue: QueueName) {
         self.prefix = "\(prefix):{\(queue)}:"
@@ -23,5 +25,6 @@ struct QueueKeys: Sendable {
         meta = self.prefix + "meta"
         wake = self.prefix + "wake"
         events = self.prefix + "events"
+        trail = self.prefix + "trail"
     }
 }

@@ -27,7 +27,7 @@ package enum QueueScript: Int, CaseIterable, Sendable {
 ///
 /// A file needs only files before it.
 package enum ScriptFile: String, CaseIterable, Sendable {
-    case runtime, values, order, events, changes, hooks, moves, places, dues, plan, wake, locate, finish, promote,
+    case runtime, values, order, events, trail, changes, hooks, moves, places, dues, plan, wake, locate, finish, promote,
         attempts, claims
     case homes
     case enqueue, turn, heartbeat, sweep, control, configure, read, audit, repair, remove, global, permissions
@@ -41,6 +41,7 @@ package enum ScriptFile: String, CaseIterable, Sendable {
         case .hooks: PackageResources.hooks_lua
         case .moves: PackageResources.moves_lua
         case .events: PackageResources.events_lua
+        case .trail: PackageResources.trail_lua
         case .changes: PackageResources.changes_lua
         case .places: PackageResources.places_lua
         case .dues: PackageResources.dues_lua

@@ -16,7 +16,7 @@ enum Schema {
     static let otherKeys: [(name: String, type: String)] = [
         ("meta", "hash"), ("wake", "list"), ("claims", "hash"), ("unique", "hash"), ("tombstones", "zset"),
         ("tombstone_digests", "hash"),
-        ("workers", "hash"), ("events", "stream"),
+        ("workers", "hash"), ("events", "stream"), ("trail", "stream"),
     ]
     /// All keys of a queue except those of jobs, and their Redis types.
     static let keys = believed.map { (name: $0.rawValue, type: "zset") } + otherKeys

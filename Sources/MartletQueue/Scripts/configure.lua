@@ -1,6 +1,6 @@
 -- Creates a queue and changes its settings and pause flags.
 --
--- needs: runtime events plan wake
+-- needs: runtime events trail plan wake
 -- args: `create`, flag of pause-all, its version, epoch: a word that no other queue has, until when anybody listens to all
 --       queues (ms, or empty)
 --     | `set`, pairs of setting and value (empty takes it back to its default)
@@ -25,6 +25,8 @@ function verbs.create(q, args)
         q.log = {}
         events.of_queue(q, 'created')
     end
+    -- A queue of this name that was deleted may have left its audit trail.
+    call('PERSIST', q.keys.trail) --@ create-keeps
     make_plan(q)
     return { 'ok' }
 end
@@ -52,6 +54,7 @@ local function apply(q, args, is_environment)
     for i = 2, #args, 2 do
         local name, value = args[i], args[i + 1]
         if not is_environment then
+            if q.trail then trail.value(q, name, call('HGET', meta, name) or '', value) end
             set_one(meta, name, value)
             changed[#changed + 1] = name
         elseif call('HGET', meta, name .. '_env') ~= value then --@ environment
@@ -78,12 +81,21 @@ local function pause_changed(q, kind, who, why)
     return { 'ok' }
 end
 
+local function note_pause(q, reason)
+    local meta = q.keys.meta
+    trail.value(q, 'paused', call('HGET', meta, 'paused') and 'yes' or 'no', reason and 'yes' or 'no')
+    trail.value(q, 'reason', call('HGET', meta, 'paused_reason'), reason)
+    trail.value(q, 'paused_by', call('HGET', meta, 'paused_by'))
+end
+
 function verbs.pause(q, args)
+    if q.trail then note_pause(q, args[2]) end
     call('HSET', q.keys.meta, 'paused', '1', 'paused_reason', args[2], 'paused_by', args[3], 'paused_at', q.now)
     return pause_changed(q, 'paused', args[3], args[2]) --@ pause-planned
 end
 
 function verbs.resume(q, _)
+    if q.trail then note_pause(q) end
     call('HDEL', q.keys.meta, 'paused', 'paused_reason', 'paused_by', 'paused_at')
     return pause_changed(q, 'resumed') --@ resume-planned
 end
@@ -128,15 +140,19 @@ function verbs.listen(q, args)
 end
 
 -- The one function that works on a queue which does not exist: it creates it.
-function functions.configure(keys, args)
+function functions.configure(keys, given)
     if not call then capture() end
-    local q, verb = begin(keys[1]), args[1]
+    local q = begin(keys[1])
+    local args, refused = trail.begin(q, q.keys.trail, given)
+    if not args then return refused end
+    local verb = args[1]
     local is_new = q.refused and q.refused[1] == 'noqueue'
     if verb == 'create' and not is_new then return { 'ok' } end
     if q.refused and verb ~= 'create' then return q.refused end
     local act = verbs[verb]
     if not act then return error_reply('BADVERB') end
     local answer = act(q, args)
+    trail.finish(q, verb, answer)
     if q.log then publish(q) end
     return answer
 end

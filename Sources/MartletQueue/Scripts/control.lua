@@ -1,12 +1,13 @@
 -- What operators ask of single jobs, many at once, each judged by itself.
 --
--- needs: runtime values events changes moves places dues wake locate finish
+-- needs: runtime values events trail changes moves places dues wake locate finish
 -- args: verb, priority, delay ms or `@<due ms>`, max retries (the last three for `patch`, else empty), then ids, at most 500.
 --       `retry` may have a new payload in the place of the priority; `edit` is `patch` with a new payload before the ids.
 -- Verbs: `pause`, `resume`, `cancel`, `retry`, `run`, `delete`, `patch`, `edit`; behind `dry ` nothing is written, and the
 -- answer is what it would be.
 -- Answer: `ok`, then for each id {verdict, state, 1 where this call changed the job}: `done`, `asked` (a running job was asked
 -- to stop), `state` (not possible in that state), `missing`, {`unique`, holder} or {`invalid`, field}.
+-- An operator's call may be recorded; see `trail`.
 -- Cost for each id: HMGET, up to 7 ZSCORE, and 1 to 4 writes; O(log n).
 -- `task` is what one call asks for and what it gathers: `ready` jobs that came into line, the `earliest` that waits, the
 -- `stops` that were asked for, and the unique keys that it gave to jobs: a dry run finds those nowhere else.
@@ -180,6 +181,20 @@ local function tell_change(q, task, id, before, now)
     if kind then events.tell(q, kind, id, now, later and later[1], nil, text) end --@ control-told
 end
 
+-- What a call that is recorded says of a job's values: before and after. Of a payload it says digests alone.
+local function values_changed(q, task, job)
+    local key, words = q.keys.job .. job.id, {}
+    if task.patches and task.priority then words[1] = 'priority:' .. (job.r or 0) .. '>' .. task.priority end
+    if task.retries then
+        words[#words + 1] = 'max_retries:' .. (call('HGET', key, 'm') or DEFAULT_RETRIES) .. '>' .. task.retries
+    end
+    if task.patches and task.delay then words[#words + 1] = 'delay_ms:->' .. format('%.0f', task.delay) end
+    if task.payload then
+        words[#words + 1] = 'payload:' .. trail.digest(q, call('HGET', key, 'p')) .. '>' .. trail.digest(q, task.payload)
+    end
+    return concat(words, ' ')
+end
+
 local JUDGED = { 't', 'k', 'w', 'u', 'd', 'r', 'at' }
 
 -- Judges one id and does what was asked; each is done before the next is looked at, so that an id named twice is judged as
@@ -200,22 +215,35 @@ local function operate(q, task, act, id)
     if is_changed or changes.dropped[1] then result[3] = 1 end --@ control-says
     if is_changed then write(q, 'HSET', q.keys.job .. id, 'v', q.stamp) end --@ control-changed
     if q.log and is_changed then tell_change(q, task, id, state, now) end
+    -- The old values are there until they are written over.
+    if q.trail then task.before, task.change = state, is_changed and values_changed(q, task, job) end
     if task.is_dry then pretend(q, task, job, result) else commit(q) end --@ control-commit
     return result
 end
 
-local function control(q, args)
+-- The same, recorded where an operator's call asks for it.
+local function judge(q, task, act, id)
+    task.before, task.change = nil, nil
+    local result = operate(q, task, act, id)
+    if q.trail then trail.job(q, id, result, task.before, task.change) end
+    return result
+end
+
+local function control(q, given)
+    local args, refused = trail.begin(q, q.keys.trail, given)
+    if not args then return refused end
     local task = new_task(q, args)
     local act = operations[task.verb]
     if not act then return error_reply('BADVERB') end
     if task.is_bad then return error_reply('BADARG patch') end
-    if task.is_dry then q.log = nil end --@ control-dry-told
+    if task.is_dry then q.log, q.trail = nil, nil end --@ control-dry-told
     local results = { 'ok' }
-    for i = task.verb == 'edit' and 6 or 5, #args do results[#results + 1] = operate(q, task, act, args[i]) end --@ control-each
+    for i = task.verb == 'edit' and 6 or 5, #args do results[#results + 1] = judge(q, task, act, args[i]) end --@ control-each
     if task.is_dry then return results end
     if task.stops > 0 then call('HINCRBY', q.keys.meta, 'stops', task.stops) end --@ control-stops
     wake(q, task.ready) --@ control-wakes
     wake_for_due(q, task.earliest)
+    trail.finish(q, task.verb, results)
     return results
 end
 

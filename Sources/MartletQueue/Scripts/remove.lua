@@ -1,6 +1,6 @@
 -- Empties a queue and deletes it, in bounded steps; no job that has not ended is deleted.
 --
--- needs: runtime values events changes finish
+-- needs: runtime values events trail changes finish
 -- args: `drain`, how many → cancels so many of the jobs that wait: queued, delayed and paused ones
 --     | `empty`, how many → forgets so many of the jobs that have ended
 --     | `delete` → deletes all that the queue has, if it has no job
@@ -44,21 +44,37 @@ local function delete(q)
     if answer[3] + answer[4] + answer[5] > 0 then return answer end --@ delete-empty
     for i = 1, #KEYS_OF_A_QUEUE do
         -- Who listens hears of the end as well; the stream goes an hour later.
-        if not (q.log and KEYS_OF_A_QUEUE[i] == 'events') then keys[#keys + 1] = q.keys[KEYS_OF_A_QUEUE[i]] end --@ delete-told
+        local name = KEYS_OF_A_QUEUE[i]
+        -- The audit trail tells of the end as well, and is kept for a while.
+        if not (q.log and name == 'events') and name ~= 'trail' then keys[#keys + 1] = q.keys[name] end --@ delete-told
     end
+    q.is_gone = true
     if q.log then events.of_queue(q, 'removed') end
     call('UNLINK', unpack(keys))
     return answer
 end
 
-local function remove(q, args)
-    local verb, most = args[1], whole(args[2] or '0', 0, 500)
-    if not most then return error_reply('BADARG remove') end
+local function step(q, verb, most)
     if verb == 'count' then return left(q, 0) end
     if verb == 'drain' then return left(q, each_of(q, WAITING, most, cancel)) end --@ drain
     if verb == 'empty' then return left(q, each_of(q, FINAL, most, forget_ended)) end
     if verb == 'delete' then return delete(q) end
     return error_reply('BADVERB')
+end
+
+local function remove(q, given)
+    local args, refused = trail.begin(q, q.keys.trail, given)
+    if not args then return refused end
+    local most = whole(args[2] or '0', 0, 500)
+    if not most then return error_reply('BADARG remove') end
+    local answer = step(q, args[1], most)
+    if q.trail and args[1] ~= 'delete' and answer[1] then
+        trail.count(q, 'done', answer[2])
+        trail.count(q, 'changed', answer[2])
+    end
+    trail.finish(q, args[1], args[1] == 'delete' and not q.is_gone and { 'not empty' } or answer)
+    if q.is_gone then call('EXPIRE', q.keys.trail, KEPT_AFTER) end --@ delete-keeps
+    return answer
 end
 
 functions.remove = of_queue(remove)

@@ -23,6 +23,8 @@ public struct Queue: Sendable {
     let store: JobStore
     let keys: QueueKeys
     let calls: QueueCalls
+    /// The operator's call in which changes are made; recorded with them.
+    var author: TrailAuthor?
 
     init(name: QueueName, store: JobStore, calls: QueueCalls) {
         self.name = name
@@ -37,7 +39,7 @@ public struct Queue: Sendable {
     {
         var value = try await send(script, arguments, ids)
         for _ in 0..<3 where value.isNoQueue {
-            try await create()
+            try await recorded(as: nil).create()
             value = try await send(script, arguments, ids)
         }
         guard !value.isNoQueue else {

@@ -72,13 +72,23 @@ extension JobStore {
     ///   - who: who pauses the queues.
     /// - Throws: ``QueueError`` that names the queues that could not be paused; all others are paused.
     public func pauseAll(reason: String? = nil, by who: String? = nil) async throws(QueueError) {
-        try await setGlobalPause(true, reason: reason ?? "", who: who ?? "")
+        try await setGlobalPause(true, reason: reason ?? "", who: who ?? "", nil)
+    }
+
+    /// The same, recorded in the audit trail.
+    package func pauseAll(reason: String?, as author: TrailAuthor?, by who: String) async throws(QueueError) {
+        try await setGlobalPause(true, reason: reason ?? "", who: who, author)
     }
 
     /// Ends the pause of all queues; queues with their own pause remain paused.
     ///
     /// - Throws: ``QueueError``.
-    public func resumeAll() async throws(QueueError) { try await setGlobalPause(false, reason: "", who: "") }
+    public func resumeAll() async throws(QueueError) { try await resumeAll(as: nil) }
+
+    /// The same, recorded in the audit trail.
+    package func resumeAll(as author: TrailAuthor?) async throws(QueueError) {
+        try await setGlobalPause(false, reason: "", who: "", author)
+    }
 
     /// Reads the pause of all queues.
     ///
@@ -101,10 +111,13 @@ extension JobStore {
 
     // First the global flag, then the registry, then every queue: a queue created meanwhile is either registered
     // already or reads the new flag.
-    private func setGlobalPause(_ paused: Bool, reason: String, who: String) async throws(QueueError) {
+    private func setGlobalPause(
+        _ paused: Bool, reason: String, who: String, _ author: TrailAuthor?
+    ) async throws(QueueError) {
+        let arguments = RedisArguments(paused ? "1" : "0", reason, who)
         let request = RedisRequest.function(
-            scripts[.global], keys: RedisArguments(globalKey),
-            arguments: RedisArguments(paused ? "1" : "0", reason, who))
+            scripts[.global], keys: RedisArguments(globalKey, trailKey),
+            arguments: author?.recording(arguments) ?? arguments)
         let value = try await send(request)
         guard let version = value.int else { throw .broken("global", value) }
         let flag = GlobalFlag(paused: paused, version: version, reason: reason, by: who)

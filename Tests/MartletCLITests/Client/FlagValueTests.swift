@@ -96,6 +96,9 @@ private let wrongValues: [WrongValue] =
         WrongValue("pause --reason", "--reason", long), WrongValue("events --queue Mail", "--queue"),
         WrongValue("events --job", "--job", "a b"), WrongValue("events --kinds nonsense", "--kinds"),
         WrongValue("events --since yesterday", "--since"), WrongValue("audit --queue Mail", "--queue"),
+        WrongValue("audit-log --queue Mail", "--queue"), WrongValue("audit-log --job", "--job", "a b"),
+        WrongValue("audit-log --from yesterday", "--from"), WrongValue("audit-log --to tomorrow", "--to"),
+        WrongValue("audit-log --limit 0", "--limit"), WrongValue("audit-log --cursor x", "--cursor"),
         WrongValue("top --queue Mail", "--queue"), WrongValue("top --view all", "--view"),
     ]
     + wrongJobs + wrongRetention
@@ -136,7 +139,7 @@ private let wrongRetention: [WrongValue] = ["completed", "failed", "cancelled"].
 
     /// Values that no rule limits, or that are read later: files, JSON, the server and its credentials.
     private static let free: Set<String> = [
-        "--server", "--token", "--token-file", "--output", "--data", "--metadata", "--from", "--type",
+        "--server", "--token", "--token-file", "--output", "--data", "--metadata", "--from", "--type", "--who", "--action",
     ]
 
     @Test func `every value of a command that asks the server is refused when it is wrong`() {

@@ -108,6 +108,11 @@ struct APIContract {
         let content = response["content"][type]
         guard content.object != nil else { return ["the type \(type) is not described for \(answer.status)"] }
         guard type.hasSuffix("json") else { return [] }
+        if type == TrailLines.type {
+            return answer.text.split(separator: "\n").flatMap { line in
+                check.faults((try? JSONValue(Array(line.utf8))) ?? .null, content["schema"])
+            }
+        }
         guard let body else { return ["the body is no JSON"] }
         // The document itself is an object of another standard.
         guard content["schema"]["$ref"].string != nil || content["schema"]["anyOf"].array != nil else { return [] }

@@ -22,6 +22,8 @@ import Testing
         "Problem.dry_run", "Problem.durability", "Problem.durability_detail",
         "ActionError.outcome", "JobList.damaged", "QueueList.damaged", "Stats.damaged", "WorkerList.damaged",
         "PauseResult.damaged", "ReleasedWorker.damaged",
+        // It takes a minute until an entry has it.
+        "AuditEntry.also_refused",
         // The Redis of the tests has no limit.
         "Redis.memory_limit_bytes",
     ]
@@ -35,6 +37,7 @@ import Testing
             try await Self.queues(&client)
             try await Self.downloads(&client)
             try await Self.workers(&client)
+            try await Self.audit(&client)
             // A repeated push answers what the job is by then.
             let seen = client.check.seen.union(client.check.seen.map { "Pushed" + $0 })
             let missing = Self.described().subtracting(seen).subtracting(Self.ofFailures)
@@ -87,6 +90,15 @@ private struct Recorder {
 }
 
 extension MemberTests {
+    private static func audit(_ client: inout Recorder) async throws {
+        try await client.post("/api/v1/jobs", #"{"type":"t","queue":"audited","id":"a","delay_seconds":60}"#)
+        try await client.send(.PATCH, "/api/v1/jobs/a?queue=audited", #"{"priority":3}"#)
+        try await client.post("/api/v1/jobs/actions", #"{"action":"pause","filter":{"queue":"audited","type":"t"}}"#)
+        try await client.post("/api/v1/jobs/nowhere/cancel?queue=audited")
+        try await client.send(.PUT, "/api/v1/queues/audited", #"{"concurrency":3}"#)
+        try await client.get("/api/v1/audit?queue=audited")
+    }
+
     private static func jobs(_ client: inout Recorder) async throws {
         let server = client.server
         let queue = server.harness.queue("q")

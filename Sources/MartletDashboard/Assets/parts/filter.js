@@ -12,17 +12,21 @@ const chip = (key, label, text, remove) =>
     h('button', { key, type: 'button', class: 'chip', 'aria-label': label, onclick: remove }, text,
         h('span', { 'aria-hidden': 'true' }, ' ✕'));
 
-/** What is in force, each with a way to remove it. */
-export const chips = (context, names) => Object.entries(chosen(context.query, names)).map(([name, value]) =>
+// What is in force, each with a way to remove it.
+const chips = (context, names) => Object.entries(chosen(context.query, names)).map(([name, value]) =>
     chip(name, `Remove the filter ${name} ${value}`, [foreign(name), ':', foreign(value)],
         () => context.setQuery({ [name]: null, cursor: null })));
 
-/** A way back from a later page. */
-export const cursorChip = (context) => context.query.cursor &&
+// A way back from a later page.
+const cursorChip = (context) => context.query.cursor &&
     chip('cursor', 'Go to the first page', 'not the first page', () => context.setQuery({ cursor: null }));
 
-/** The field; `plain` is called with a text that is one word and no filter. Its text is kept in the screen's state. */
-export const field = (context, { names, label, placeholder, plain }) => h('input', {
+/** The field, `more`, and what is in force; `plain` is called with a text that is one word and no filter. */
+export const search = (context, options, ...more) => h('div', { class: 'filter', role: 'search' },
+    field(context, options), more, chips(context, options.names), cursorChip(context));
+
+// Its text is kept in the screen's state.
+const field = (context, { names, label = 'Filter', placeholder, plain }) => h('input', {
     id: 'search', type: 'search', value: context.state.search, 'aria-label': label, autocomplete: 'off', spellcheck: 'false',
     placeholder, oninput: (event) => { context.state.search = event.target.value; },
     onkeydown: (event) => { if (event.key === 'Enter') { event.preventDefault(); apply(context, names, plain); } },

@@ -33,6 +33,12 @@ export const facts = (...rows) =>
     h('dl', { class: 'facts' }, rows.filter(Boolean).flatMap((row) => (Array.isArray(row[0]) ? row : [row]))
         .map(([name, ...value]) => [h('dt', null, name), h('dd', null, value)]));
 
+/** The top of a screen. */
+export const head = (title, ...more) => h('header', { class: 'head' }, h('h1', null, title), more);
+
+/** What is less important. */
+export const muted = (text) => h('span', { class: 'muted' }, text);
+
 /** A part of a screen with a heading. */
 export const section = (title, properties, ...children) =>
     h('section', { ...properties, class: `part ${properties?.class ?? ''}` }, h('h2', null, title), children);

@@ -4,7 +4,7 @@ import { h } from '../core/dom.js';
 import { count, duration, plural, short, visible } from '../core/format.js';
 import { link } from '../core/router.js';
 import { between, since, when } from '../core/time.js';
-import { badge, bar, foreign } from './pieces.js';
+import { badge, bar, foreign, muted } from './pieces.js';
 
 export const jobLink = (job) =>
     h('a', { href: link(['jobs', job.queue, job.id]), title: job.id },
@@ -30,18 +30,18 @@ export const took = (job) => job.started_at && job.finished_at ? between(job.sta
 
 /** Progress, error or duration: what there is to say of a job in one line. */
 export function remark(job) {
-    if (job.stop_requested) return h('span', { class: 'muted' }, `asked to ${job.stop_requested}`);
+    if (job.stop_requested) return muted(`asked to ${job.stop_requested}`);
     if (job.state === 'active' && job.progress) return progress(job.progress);
     if (job.error && job.state !== 'completed') {
         return h('span', { class: 'error', title: visible(short(job.error, 500)) }, foreign(short(job.error, 120)));
     }
-    if (job.state === 'completed') return h('span', { class: 'muted' }, `took ${duration(took(job))}`);
-    return job.tags ? h('span', { class: 'muted' }, foreign(job.tags.join(', '))) : null;
+    if (job.state === 'completed') return muted(`took ${duration(took(job))}`);
+    return job.tags ? muted(foreign(job.tags.join(', '))) : null;
 }
 
 export const progress = ({ completed, total, percent }) =>
     total ? h('span', { class: 'progress' }, bar(completed, total, 'Progress'), h('span', null, `${Math.floor(percent)} %`))
-        : h('span', { class: 'muted' }, plural(completed, 'unit'));
+        : muted(plural(completed, 'unit'));
 
 /** The state of a queue: whether it runs, and why not. */
 export const queueState = (queue) => queue.paused ? badge('paused') : badge('running');

@@ -16,6 +16,7 @@
 // `context` has `params`, `query`, `data` and `errors` (by the names of `load`), `state`, `isPaused`,
 // `redraw()`, `refresh()`, `toggle()` (stops and continues updating) and `setQuery(changes)`.
 
+import audit from './audit.js';
 import downloads from './downloads.js';
 import events from './events.js';
 import job from './job.js';
@@ -26,4 +27,4 @@ import queues from './queues.js';
 import system from './system.js';
 import workers from './workers.js';
 
-export const screens = [overview, jobs, job, queues, queue, downloads, events, workers, system];
+export const screens = [overview, jobs, job, queues, queue, downloads, events, workers, audit, system];

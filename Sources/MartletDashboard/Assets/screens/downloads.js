@@ -6,7 +6,7 @@ import { bytes, count, duration, visible } from '../core/format.js';
 import { link } from '../core/router.js';
 import { can, needs, session } from '../core/session.js';
 import { when } from '../core/time.js';
-import { asking, badge, bar, button, empty, foreign } from '../parts/pieces.js';
+import { asking, badge, bar, button, empty, foreign, head, muted } from '../parts/pieces.js';
 import { actionColumn, Table } from '../parts/table.js';
 import { act, add, allows, downloadKeys, setLimit, steerAll, verbs } from './download-actions.js';
 
@@ -30,7 +30,7 @@ export default {
 function header(context, status) {
     const reason = needs('operate', 'steer downloads');
     const all = (verb, label) => button(label, { reason, run: () => steerAll(context, verb) });
-    return h('header', { class: 'head' }, h('h1', null, 'Downloads'), status.paused && badge('paused'),
+    return head('Downloads', status.paused && badge('paused'),
         h('div', { class: 'buttons' },
             limitChoice(context, status.max_concurrent_downloads),
             status.paused ? all('resume', 'Resume all') : all('pause', 'Pause all'),
@@ -97,7 +97,7 @@ const file = (item) =>
     h('a', { href: link(['jobs', 'downloads', item.id]), title: `${visible(item.filename)}\n${visible(item.url)}` }, foreign(item.filename));
 
 function progress(item) {
-    if (item.status === 'completed') return h('span', { class: 'muted' }, 'all');
+    if (item.status === 'completed') return muted('all');
     if (!item.bytes_downloaded) return h('span', { class: 'muted none' }, '–');
     return h('span', { class: 'progress' },
         bar(item.progress_percent, 100, `Progress of ${item.filename}`), h('span', null, `${Math.floor(item.progress_percent)} %`));
@@ -106,7 +106,7 @@ function progress(item) {
 const speed = ({ speed_bytes_per_second: value }) => (value ? `${bytes(value)}/s` : '–');
 
 function remark(item) {
-    if (item.stop_requested) return h('span', { class: 'muted' }, `asked to ${item.stop_requested}`);
+    if (item.stop_requested) return muted(`asked to ${item.stop_requested}`);
     if (item.retry_at) return ['attempt ', count(item.attempt + 1), ' ', when(item.retry_at)];
     if (item.starts_at) return ['starts ', when(item.starts_at)];
     if (item.completed_at && !item.error) return when(item.completed_at);

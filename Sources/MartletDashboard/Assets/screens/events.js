@@ -7,8 +7,8 @@ import { kindOf } from '../core/listen.js';
 import { link } from '../core/router.js';
 import { Tail } from '../core/tail.js';
 import { exact, hint, when } from '../core/time.js';
-import { chips, chosen, field } from '../parts/filter.js';
-import { badge, button, code, empty, foreign, section } from '../parts/pieces.js';
+import { chosen, search } from '../parts/filter.js';
+import { badge, button, code, empty, foreign, head, muted, section } from '../parts/pieces.js';
 import { progress, queueLink } from '../parts/shown.js';
 import { Table } from '../parts/table.js';
 
@@ -43,14 +43,12 @@ export default {
         { title: 'Page', keys: [{ key: '/', label: 'Filter', run: () => document.getElementById('search').focus() }] },
     ],
     view: (context) => [
-        h('header', { class: 'head' }, h('h1', null, 'Events'), h('span', { class: 'muted' }, status(context)),
+        head('Events', muted(status(context)),
             h('div', { class: 'buttons' },
                 button(context.isPaused ? 'Continue' : 'Freeze', { key: 'r', run: context.toggle }),
                 button('Clear', { run: () => clear(context) }))),
         facets(context),
-        h('div', { class: 'filter', role: 'search' },
-            field(context, { names: filters, label: 'Filter', placeholder: 'queue:mail* type:send-mail kinds:failed,retrying' }),
-            chips(context, filters)),
+        search(context, { names: filters, placeholder: 'queue:mail* type:send-mail kinds:failed,retrying' }),
         list(context),
         section('The same from a terminal', {}, code(command(context.query), 'command')),
     ],

@@ -7,7 +7,7 @@ import { indented, members } from '../core/json.js';
 import { link } from '../core/router.js';
 import { when } from '../core/time.js';
 import { actionButtons, actionKeys } from '../parts/actions.js';
-import { asking, badge, button, code, copy, facts, foreign, section } from '../parts/pieces.js';
+import { asking, badge, button, code, copy, facts, foreign, head, section } from '../parts/pieces.js';
 import { capacityOf, pauseReason, progress, queueLink } from '../parts/shown.js';
 import { next, timeline } from './story.js';
 
@@ -48,7 +48,7 @@ export default {
 };
 
 const gone = ({ errors, params }) => [
-    h('header', { class: 'head' }, h('h1', null, 'Job')), h('p', { class: 'problem' }, errors.job.message),
+    head('Job'), h('p', { class: 'problem' }, errors.job.message),
     h('p', null, 'It may have been deleted, or its time of being kept has passed. ',
         h('a', { href: link(['jobs'], { queue: params.queue }) }, 'Jobs of this queue')),
 ];

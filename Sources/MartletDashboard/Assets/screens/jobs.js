@@ -7,9 +7,9 @@ import { go, link } from '../core/router.js';
 import { needs, statesOf } from '../core/session.js';
 import { say } from '../parts/announce.js';
 import { actionButtons, actionKeys } from '../parts/actions.js';
-import { chips, chosen, cursorChip, field } from '../parts/filter.js';
+import { chosen, search } from '../parts/filter.js';
 import { actOnAll } from '../parts/matching.js';
-import { asking, badge, button, empty } from '../parts/pieces.js';
+import { asking, badge, button, empty, head, muted } from '../parts/pieces.js';
 import { attempts, jobLink, moment, queueLink, remark } from '../parts/shown.js';
 import { Table } from '../parts/table.js';
 
@@ -38,7 +38,7 @@ export default {
     view: (context) => {
         const { page, queues } = context.data;
         return [
-            h('header', { class: 'head' }, h('h1', null, 'Jobs')),
+            head('Jobs'),
             facets(context, queues?.queues ?? []),
             filterBar(context, queues?.queues ?? []),
             page ? list(context, page) : context.errors.page ? h('p', { class: 'problem' }, context.errors.page.message) : asking(),
@@ -75,11 +75,10 @@ function facets({ query }, queues) {
         Object.keys(queues[0]?.jobs ?? {}).map((index) => facet(index, statesOf(index), sum(index))));
 }
 
-const filterBar = (context, queues) => h('div', { class: 'filter', role: 'search' },
-    field(context, {
-        names: filters, label: 'Filter, or a job id', placeholder: 'queue:mail type:send-mail state:failed, or a job id',
-        plain: openJob,
-    }),
+const filterBar = (context, queues) => search(context, {
+    names: filters, label: 'Filter, or a job id', placeholder: 'queue:mail type:send-mail state:failed, or a job id',
+    plain: openJob,
+},
     h('label', { class: 'hidden', for: 'queue-filter' }, 'Queue'),
     h('select', {
         id: 'queue-filter', value: context.query.queue ?? '',
@@ -88,8 +87,7 @@ const filterBar = (context, queues) => h('div', { class: 'filter', role: 'search
         h('option', { value: '' }, 'All queues'),
         queues.map((queue) => h('option', {
             key: queue.name, value: queue.name, selected: queue.name === context.query.queue,
-        }, queue.name))),
-    chips(context, filters), cursorChip(context));
+        }, queue.name))));
 
 async function openJob(id) {
     try {
@@ -116,7 +114,7 @@ function footer(context, { jobs, next_cursor: next }) {
     const filter = chosen(context.query, filters);
     const reason = needs('operate', 'change jobs') ?? (Object.keys(filter).length ? null : 'Choose a filter first.');
     return h('footer', { class: 'pages' },
-        h('span', { class: 'muted' }, `${count(jobs.length)} on this page`),
+        muted(`${count(jobs.length)} on this page`),
         h('div', { class: 'buttons' },
             button('Act on all that match', { reason, run: () => actOnAll(filter, () => finish(context)) }),
             next && h('button', { type: 'button', onclick: () => nextPage(context) }, 'Next page', h('kbd', null, ']'))));

@@ -8,7 +8,7 @@ import { link } from '../core/router.js';
 import { needs } from '../core/session.js';
 import { rates } from '../parts/chart.js';
 import { confirm } from '../parts/dialog.js';
-import { asking, badge, button, empty, section, tile } from '../parts/pieces.js';
+import { asking, badge, button, empty, head, section, tile } from '../parts/pieces.js';
 import { say } from '../parts/announce.js';
 import { pauseQueue } from './pausing.js';
 import { attention } from './attention.js';
@@ -41,7 +41,7 @@ export default {
 function header(context, queues) {
     const isPaused = queues[0]?.pause_all;
     const reason = needs('operate', 'pause queues');
-    return h('header', { class: 'head' }, h('h1', null, 'Overview'),
+    return head('Overview',
         isPaused && badge('paused', 'all queues are paused'),
         h('div', { class: 'buttons' }, isPaused
             ? button('Resume all queues', { reason, run: () => resumeAll(context) })

@@ -10,7 +10,7 @@ import { deleteQueue } from '../parts/actions.js';
 import { say } from '../parts/announce.js';
 import { rates } from '../parts/chart.js';
 import { ask, buttons, confirm, form } from '../parts/dialog.js';
-import { asking, button, facts, foreign, section, tile } from '../parts/pieces.js';
+import { asking, button, facts, foreign, head, section, tile } from '../parts/pieces.js';
 import { capacityOf, pauseReason, queueState } from '../parts/shown.js';
 import { togglePause } from './pausing.js';
 import { changeOf, settingFields } from './settings-form.js';
@@ -43,7 +43,7 @@ export default {
 };
 
 const problem = ({ params, errors }) => [
-    h('header', { class: 'head' }, h('h1', null, foreign(params.queue))), h('p', { class: 'problem' }, errors.queue.message),
+    head(foreign(params.queue)), h('p', { class: 'problem' }, errors.queue.message),
 ];
 
 function toggle(context) {
@@ -55,7 +55,7 @@ function toggle(context) {
 function header(context, queue) {
     const reason = needs('operate', 'steer queues');
     const adminReason = needs('admin', 'change queues');
-    return h('header', { class: 'head' }, h('h1', null, queue.name), queueState(queue),
+    return head(queue.name, queueState(queue),
         h('div', { class: 'buttons' },
             button(queue.pause ? 'Resume' : 'Pause', { reason, key: 'Shift+p', run: () => toggle(context) }),
             button('Settings', { reason: adminReason, run: () => edit(context, queue) }),

@@ -6,7 +6,7 @@ import { count, duration, rate } from '../core/format.js';
 import { noteTotals, rateOf } from '../core/rates.js';
 import { link } from '../core/router.js';
 import { can, needs } from '../core/session.js';
-import { asking, button, empty } from '../parts/pieces.js';
+import { asking, button, empty, head, muted } from '../parts/pieces.js';
 import { capacityOf, queueLink, queueState } from '../parts/shown.js';
 import { actionColumn, Table } from '../parts/table.js';
 import { togglePause } from './pausing.js';
@@ -23,7 +23,7 @@ export default {
         const { queues } = context.data;
         if (!queues) return asking();
         return [
-            h('header', { class: 'head' }, h('h1', null, 'Queues'), h('span', { class: 'muted' }, count(queues.queues.length))),
+            head('Queues', muted(count(queues.queues.length))),
             queueList(context),
         ];
     },
@@ -65,7 +65,7 @@ export function queueTable(context) {
 
 const wait = (queue) => (queue.jobs.queued ? duration(queue.oldest_wait_seconds) : none('–'));
 
-const limit = (queue) => queue.settings.concurrency ? h('span', { class: 'muted' }, `/${count(queue.settings.concurrency)}`) : null;
+const limit = (queue) => queue.settings.concurrency ? muted(`/${count(queue.settings.concurrency)}`) : null;
 
 function pauseButton(queue, done) {
     const reason = needs('operate', 'pause queues');

@@ -4,7 +4,7 @@ import { address, get } from '../core/api.js';
 import { h } from '../core/dom.js';
 import { bytes, count, duration, percent } from '../core/format.js';
 import { session, signOut } from '../core/session.js';
-import { asking, badge, bar, button, empty, facts, foreign, section } from '../parts/pieces.js';
+import { asking, badge, bar, button, empty, facts, foreign, head, muted, section } from '../parts/pieces.js';
 
 export default {
     path: ['system'],
@@ -17,7 +17,7 @@ export default {
     view: (context) => {
         const { system, queues } = context.data;
         return [
-            h('header', { class: 'head' }, h('h1', null, 'System')),
+            head('System'),
             h('div', { class: 'columns even' },
                 h('div', null, system ? redis(system.redis) : refused(context), token(context)),
                 h('div', null, system && server(system.server))),
@@ -65,7 +65,7 @@ const checks = (findings) => section('Checks', {}, findings.length ? h('div', { 
     h('caption', { class: 'hidden' }, 'Checks of Redis and of the queues'),
     h('thead', null, h('tr', null, ['Check', 'Result', 'Advice'].map((head) => h('th', { scope: 'col' }, head)))),
     h('tbody', null, grouped(findings).map(([finding, number], index) => h('tr', { key: `${finding.check} ${index}` },
-        h('th', { scope: 'row' }, finding.check, number > 1 && h('span', { class: 'muted' }, ` ${number} times`)),
+        h('th', { scope: 'row' }, finding.check, number > 1 && muted(` ${number} times`)),
         h('td', { 'data-label': 'Result' }, badge(finding.result)),
         h('td', { class: 'remark', 'data-label': 'Advice' }, foreign(finding.advice ?? ''))))))) : empty('No check has run yet.'));
 

@@ -5,7 +5,7 @@ import { h } from '../core/dom.js';
 import { count, duration, short } from '../core/format.js';
 import { link } from '../core/router.js';
 import { since, when } from '../core/time.js';
-import { asking, badge, bar, empty, foreign } from '../parts/pieces.js';
+import { asking, badge, bar, empty, foreign, head, muted } from '../parts/pieces.js';
 import { queueLink } from '../parts/shown.js';
 import { Table } from '../parts/table.js';
 
@@ -24,7 +24,7 @@ export default {
         const alive = workers.workers.filter((worker) => worker.alive);
         const gone = workers.workers.length - alive.length;
         return [
-            h('header', { class: 'head' }, h('h1', null, 'Workers'), h('span', { class: 'muted' }, `${count(alive.length)} alive, ${count(gone)} gone in the last hour`)),
+            head('Workers', muted(`${count(alive.length)} alive, ${count(gone)} gone in the last hour`)),
             unserved(queues?.queues ?? [], alive),
             workers.workers.length ? context.state.table.view(sorted(workers.workers))
                 : empty('No worker has been seen in the last hour. ', h('code', null, 'martlet work'), ' starts one.'),
@@ -77,8 +77,8 @@ const uptime = (worker) => infoOf(worker).started_at ? duration(Math.floor(since
 
 function runs(worker) {
     const jobs = worker.queues.flatMap((entry) => (entry.info?.jobs ?? []).map((id) => [entry.queue, id]));
-    if (!jobs.length) return h('span', { class: 'muted' }, 'nothing');
+    if (!jobs.length) return muted('nothing');
     const shown = jobs.slice(0, 3).map(([queue, id]) =>
         h('a', { key: `${queue}/${id}`, class: 'inline', href: link(['jobs', queue, id]), title: id }, short(id, 14)));
-    return [shown, jobs.length > 3 && h('span', { class: 'muted' }, `and ${count(jobs.length - 3)} more`)];
+    return [shown, jobs.length > 3 && muted(`and ${count(jobs.length - 3)} more`)];
 }
