@@ -145,7 +145,7 @@ extension Route {
                 switch route.name {
                 case "GET /api/v1/jobs", "GET /api/v1/queues", "GET /api/v1/stats", "GET /api/v1/workers",
                     "POST /api/v1/workers/{worker}/heartbeat", "DELETE /api/v1/workers/{worker}",
-                    "GET /api/v1/events", "GET /api/v1/system", "GET /api/session":
+                    "GET /api/v1/audit", "GET /api/v1/events", "GET /api/v1/system", "GET /api/session":
                     #expect(answer.status == 200)
                     #expect(!answer.text.contains("secret"), "\(route.name)")
                 case "POST /api/v1/jobs/actions": #expect(answer.int("failed") == 1)

@@ -72,7 +72,7 @@ private func values(_ entry: [String: Any]?, _ name: String) -> [String: String]
     @Test func `pushes, claims and reads leave no entry`() async throws {
         try await withServer { server in
             _ = try await server.post("/api/v1/jobs", #"{"type":"t","queue":"mail"}"#)
-            _ = try await server.post("/api/v1/claims", #"{"queues":["mail"],"worker":"w"}"#)
+            #expect(try await server.post("/api/v1/claims", #"{"queues":["mail"]}"#).list("claims").count == 1)
             _ = try await server.get("/api/v1/jobs")
             #expect(try await server.trail().isEmpty)
         }
@@ -233,6 +233,8 @@ private func values(_ entry: [String: Any]?, _ name: String) -> [String: String]
             }
             let queue = try await server.get("/api/v1/queues/mail")
             #expect((queue.json["jobs"] as? [String: Int])?["queued"] == 1 && queue.bool("paused") != true)
+            // The audit of the data, which every test ends with, would find the foreign key.
+            _ = try await server.harness.command("DEL", server.harness.key("trail", queue: "mail"))
         }
     }
 
@@ -259,7 +261,9 @@ private func values(_ entry: [String: Any]?, _ name: String) -> [String: String]
             let times = try await server.trail("?limit=200").compactMap { text($0, "at") }
             #expect(times == times.sorted(by: >))
             let middle = try #require(times.dropFirst(10).first)
-            let (from, to) = (try await server.trail("?limit=200&from=\(middle)"), try await server.trail("?limit=200&to=\(middle)"))
+            let (from, to) = (
+                try await server.trail("?limit=200&from=\(middle)"), try await server.trail("?limit=200&to=\(middle)")
+            )
             #expect(from.count + to.count == 21 && from.count > 10)
             for wrong in ["?from=yesterday", "?cursor=x", "?queue=Q!", "?limit=0"] {
                 #expect(try await server.get("/api/v1/audit" + wrong).status == 422, "\(wrong)")

@@ -36,7 +36,9 @@ private func shown(_ payload: String, _ rules: String, type: String = "t", key: 
         #expect(text.components(separatedBy: "REDACTED:").count == count + 1, "\(text)")
     }
 
-    @Test(arguments: ["", ";", "a,,b", "a..b", "=a", "t=", "a;", "ü\u{202E}=a", String(repeating: "a.", count: 20) + "b"])
+    @Test(arguments: [
+        "", ";", "a,,b", "a..b", "=a", "t=", "a;", "ü\u{202E}=a", String(repeating: "a.", count: 20) + "b",
+    ])
     func `rules that cannot be meant are refused`(text: String) { #expect(Redaction(text) == nil, "\(text)") }
 
     @Test(arguments: [

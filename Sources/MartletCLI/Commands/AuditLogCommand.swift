@@ -78,7 +78,9 @@ struct AuditLogCommand: AsyncParsableCommand {
 
     private func show(_ entries: [JSONValue]) {
         guard output.format == .table else { return output.show(entries, as: Self.view) }
-        for entry in entries { Console.standard.out(Self.view.row(entry).joined(separator: "  ").withoutTrailingSpaces) }
+        for entry in entries {
+            Console.standard.out(Self.view.row(entry).joined(separator: "  ").withoutTrailingSpaces)
+        }
     }
 
     private static let path = "/api/v1/audit"
@@ -89,7 +91,8 @@ struct AuditLogCommand: AsyncParsableCommand {
 
     private static let view = ItemView(
         .text("TIME", "at"), .text("WHO", "who").shortened(to: 8), .text("CLIENT", "client").optional(2),
-        .text("OPERATION", "operation").optional(1), .text("ACTION", "action"), .text("QUEUE", "queue").shortened(to: 8),
+        .text("OPERATION", "operation").optional(1), .text("ACTION", "action"),
+        .text("QUEUE", "queue").shortened(to: 8),
         .text("RESULT", "result"), .text("WHAT", what).shortened(to: 20))
 
     /// What an entry says of jobs and values, in a few words.

@@ -40,6 +40,8 @@ struct HTTPSettings: Sendable, Equatable {
     var tokensFile: String?
     /// How many entries each audit trail keeps, about.
     var auditEntries = 10_000
+    /// The fields of payloads that only handlers see.
+    var redaction = Redaction.none
     /// The directory of the loss detection's state.
     var stateDirectory: String?
 
@@ -202,7 +204,7 @@ struct ServiceSettings: Sendable {
             tlsCertificateFile: reader.read(Settings.httpTLSCertificateFile),
             tlsKeyFile: reader.read(Settings.httpTLSKeyFile),
             tokensFile: reader.read(Settings.authTokensFile), auditEntries: reader.read(Settings.auditEntries),
-            stateDirectory: reader.read(Settings.stateDirectory))
+            redaction: reader.read(Settings.redactPayload), stateDirectory: reader.read(Settings.stateDirectory))
         log = LogSettings(
             level: reader.read(Settings.logLevel), format: reader.read(Settings.logFormat) ?? .standard)
         worker = WorkerSettings(

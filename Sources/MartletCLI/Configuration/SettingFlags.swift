@@ -85,6 +85,8 @@ struct HTTPFlags: SettingFlags {
     var tokensFile: String?
     @Option(name: Settings.auditEntries.flag, help: Settings.auditEntries.help)
     var auditEntries: String?
+    @Option(name: Settings.redactPayload.flag, help: Settings.redactPayload.help)
+    var redactPayload: String?
     @Option(name: Settings.stateDirectory.flag, help: Settings.stateDirectory.help)
     var stateDirectory: String?
 
@@ -103,7 +105,7 @@ struct HTTPFlags: SettingFlags {
             (Settings.httpTLSCertificateFile.key.name, tlsCertificateFile),
             (Settings.httpTLSKeyFile.key.name, tlsKeyFile),
             (Settings.authTokensFile.key.name, tokensFile), (Settings.auditEntries.key.name, auditEntries),
-            (Settings.stateDirectory.key.name, stateDirectory),
+            (Settings.redactPayload.key.name, redactPayload), (Settings.stateDirectory.key.name, stateDirectory),
         ])
     }
 }

@@ -123,6 +123,14 @@ enum Settings {
         "audit.entries", 10_000, in: 100...1_000_000,
         meaning: "How many entries each audit trail keeps, about; each queue has one.")
 
+    static let redactPayload = Setting(
+        "redact.payload", fallback: Redaction.none, shownAs: nil, must: Redaction.form,
+        meaning: "Fields of payloads that only handlers see; all others see a digest."
+    ) { text in
+        guard let redaction = Redaction(text) else { throw InvalidValue() }
+        return redaction
+    }
+
     /// systemd lists several directories; the first is the service's own.
     static let stateDirectory = Setting<String?>(
         "state.directory", fallback: nil, shownAs: nil, must: "the path of a directory",
@@ -233,8 +241,8 @@ enum Settings {
         httpCORSOrigins.key,
         httpRateLimit.key, httpRateLimitSeconds.key,
         httpProbeHost.key, httpProbePort.key, httpMaxConnections.key, httpMaxConnectionsPerAddress.key,
-        httpTLSCertificateFile.key, httpTLSKeyFile.key, authTokensFile.key, auditEntries.key, stateDirectory.key,
-        logLevel.key, logFormat.key, workerQueues.key,
+        httpTLSCertificateFile.key, httpTLSKeyFile.key, authTokensFile.key, auditEntries.key, redactPayload.key,
+        stateDirectory.key, logLevel.key, logFormat.key, workerQueues.key,
         workerShutdownGrace.key, workerUnknownTypeLimit.key, workerHTTPHost.key, workerHTTPPort.key,
         downloadMaxConcurrent.key, downloadDefaultMaxRetries.key,
         downloadDirectory.key, downloadSourceURL.key, downloadMaxBytes.key, downloadBytesPerSecond.key,

@@ -5,7 +5,7 @@ import MartletJobs
 /// Finds variables with names like settings that do not exist.
 enum UnknownVariables {
     /// The prefixes of setting names.
-    static let prefixes = ["REDIS_", "HTTP_", "WORKER_", "DOWNLOAD_", "AUTH_", "AUDIT_", "LOG_"]
+    static let prefixes = ["REDIS_", "HTTP_", "WORKER_", "DOWNLOAD_", "AUTH_", "AUDIT_", "REDACT_", "LOG_"]
     /// Variables of other programs with these prefixes.
     private static let foreign: Set<String> = ["HTTP_PROXY"]
 

@@ -174,6 +174,7 @@ struct Composition {
         server.maxConnections = settings.http.maxConnections
         server.maxConnectionsPerAddress = settings.http.maxConnectionsPerAddress
         server.auditEntries = settings.http.auditEntries
+        server.redaction = settings.http.redaction
         server.defaultConcurrency = settings.download.maxConcurrentDownloads
         server.defaultMaxRetries = settings.download.defaultMaxRetries
         let registry = registry

@@ -9,7 +9,9 @@ extension Route {
         Route(.get, "/api/session", Set(Role.allCases), about: .getSession) { api, call in
             api.session(of: call.caller)
         },
-        Route(.post, "/api/session", nil, body: .json(SessionView.login), recording: .session, about: .login) { try $0.login($1) },
+        Route(.post, "/api/session", nil, body: .json(SessionView.login), recording: .session, about: .login) {
+            try $0.login($1)
+        },
         Route(.delete, "/api/session", nil, recording: .session, about: .logout) { api, _ in api.logout() },
     ]
 }

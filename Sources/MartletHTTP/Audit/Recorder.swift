@@ -105,9 +105,9 @@ extension Call {
 enum ClaimedClient: String, Sendable, CaseIterable {
     case api, dashboard, cli, top, mcp
 
-    /// Reads `User-Agent`, in which the command names itself, and the field that browsers add to what a page sends.
+    /// Reads `User-Agent`, in which the command names itself, and the field that browsers add to what a server's own page sends.
     init(_ headers: HTTPFields) {
-        if headers.value(of: .fetchSite) != nil {
+        if headers.value(of: .fetchSite) == "same-origin" {
             self = .dashboard
             return
         }

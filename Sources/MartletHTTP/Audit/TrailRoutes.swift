@@ -27,7 +27,9 @@ enum TrailParameter {
     private static func time(_ name: String, _ about: String) -> Parameter<Date> {
         Parameter(name, .time, about) { query throws(HTTPProblem) in
             guard let text = query[name] else { return nil }
-            guard let date = Date(rfc3339: text) else { throw .invalid("?\(name)", "must be a time like 2026-01-31T12:00:00Z") }
+            guard let date = Date(rfc3339: text) else {
+                throw .invalid("?\(name)", "must be a time like 2026-01-31T12:00:00Z")
+            }
             return date
         }
     }
@@ -94,7 +96,8 @@ extension API {
         }
         guard !call.isHead else { return Reply(streaming: nil, type: TrailLines.type) }
         return Reply(
-            streaming: TrailLines(reader, filter, permit: try StreamPermit(streams, call.caller)), type: TrailLines.type)
+            streaming: TrailLines(reader, filter, permit: try StreamPermit(streams, call.caller)), type: TrailLines.type
+        )
     }
 
     private func auditPage(_ reader: TrailReader, _ filter: TrailFilter, _ limit: Int) async throws -> Reply {

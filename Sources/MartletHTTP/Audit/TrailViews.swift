@@ -48,7 +48,8 @@ enum TrailView {
                 "result", .words(["done", "asked", "refused", "missing"]),
                 "`asked` for a running job that was asked to stop."),
             .maybe(
-                "changes", .list(change), "The values that were changed; of payloads digests that mean nothing elsewhere."),
+                "changes", .list(change),
+                "The values that were changed; of payloads digests that mean nothing elsewhere."),
         ])
     private static let change = ObjectShape(
         "AuditChange", "A value of a job.",

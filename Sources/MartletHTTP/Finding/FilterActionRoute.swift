@@ -9,7 +9,7 @@ extension API {
     func actOnMatching(_ call: Call, _ fields: inout Fields) async throws -> Reply {
         let action = try FilterAction(call, &fields)
         return try await page {
-            var step = try await beforeWriting { try await FilterStep(call, action, settings) }
+            var step = try await beforeWriting { try await FilterStep(call, action, self) }
             try await beforeWriting { try await step.find() }
             if !action.isDry { try await step.act() }
             return try await step.reply()
@@ -26,11 +26,11 @@ private struct FilterStep {
     private var next: ListCursor?
     private var report = FilterReport()
 
-    init(_ call: Call, _ action: FilterAction, _ settings: ServerSettings) async throws {
+    init(_ call: Call, _ action: FilterAction, _ api: API) async throws {
         self.call = call
         self.action = action
         let only = try action.queue.map { name throws(HTTPProblem) in try call.queue(name) }
-        finder = try await JobFinder(call, action.filter, in: only, settings)
+        finder = try await JobFinder(call, action.filter, in: only, api)
     }
 
     /// Finds the jobs of this step, and throws 409 when another number was expected.

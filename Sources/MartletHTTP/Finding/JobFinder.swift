@@ -17,9 +17,11 @@ struct JobFinder {
     private var named: Int?
 
     /// Prepares a search of one queue, or of all queues that the caller sees.
-    init(_ call: Call, _ filter: JobFilter, in only: Queue?, _ settings: ServerSettings) async throws {
+    init(_ call: Call, _ filter: JobFilter, in only: Queue?, _ api: API) async throws {
+        let isBody = call.route.body.shape != nil
+        let settings = api.settings
         self.call = call
-        self.filter = filter
+        self.filter = try await api.hidden.checked(filter) { isBody ? "/filter/payload/\($0)" : "?payload.\($0)" }
         self.only = only
         names = if let only { [only.name] } else { try await call.visibleQueues() }
         budget = ScanBudget(records: settings.searchLimit, time: settings.searchTime)

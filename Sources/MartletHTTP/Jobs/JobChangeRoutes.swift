@@ -45,6 +45,7 @@ extension API {
         guard job.queue != .downloads, job.type != downloads.type else {
             throw HTTPProblem.invalid("/payload", "of a download is changed through /api/downloads")
         }
+        try hidden.check(payload, type: job.type)
         let verdict = try await repeatedOnce { _ throws(QueueError) in
             try await queue.edit(job.id, payload: payload.bytes, priority: priority, start: start, maxRetries: retries)
         }
@@ -83,7 +84,7 @@ extension API {
     private func changed(_ id: JobID, in queue: Queue, _ state: JobState?) async throws -> Reply {
         do {
             guard let job = try await queue.job(id) else { throw HTTPProblem.notFound("there is no job \(id)") }
-            return Reply(.job(job))
+            return Reply(.job(job.shown(try await hidden.fields())))
         } catch is QueueError {
             return Reply(
                 .object([

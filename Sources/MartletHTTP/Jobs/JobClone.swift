@@ -8,7 +8,7 @@ import MartletQueue
 /// What a clone has in place of what its original has.
 struct CloneChanges {
     private var queue: QueueName?
-    private var payload: JSONText?
+    private(set) var payload: JSONText?
     private var priority: Int?
     private var start: JobStart?
     private var maxRetries: Int?
@@ -94,6 +94,8 @@ extension API {
             throw HTTPProblem.invalid("?id", "is a download; push it again through /api/downloads")
         }
         let queue = try call.queue(changes.queue(of: original))
+        try hidden.check(changes.payload, type: original.type)
+        let hiddenFields = try await beforeWriting { try await hidden.fields() }
         let body = Self.canonicalClone(of: original, call)
         return try await push(call, under: key, body) { keyed in
             var job = changes.clone(of: original, owner: call.caller.owner, digest: RequestDigest.of(body))
@@ -101,7 +103,7 @@ extension API {
             let location = { (id: JobID) in "/api/v1/jobs/\(id)?queue=\(queue.name)" }
             return try await push(
                 job, to: queue, durability: changes.durability, for: call.caller, location: location
-            ) { .job($0) }
+            ) { .job($0.shown(hiddenFields)) }
         }
     }
 

@@ -17,6 +17,7 @@ extension API {
                 text, &fields, limit: settings.payloadLimit, reserved: downloads.type, owner: owner)
         else { throw refusal(fields.errors) }
         let queue = try call.queue(model.queue)
+        let hiddenFields = try await beforeWriting { try await hidden.fields() }
         return try await push(call, under: key, text.canonical(JSONShape.job)) { keyed in
             var job = model.job
             if !model.hasOwnID { keyed?.mark(&job) }
@@ -24,7 +25,7 @@ extension API {
             let location = { (id: JobID) in "/api/v1/jobs/\(id)?queue=\(queue.name)" }
             return try await push(
                 job, to: queue, durability: durability, for: call.caller, location: location
-            ) { .job($0) }
+            ) { .job($0.shown(hiddenFields)) }
         }
     }
 

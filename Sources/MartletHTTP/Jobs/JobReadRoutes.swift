@@ -19,7 +19,7 @@ extension API {
             guard let last else { throw HTTPProblem.notFound("job \(job.id) has finished and is no longer kept") }
             job = last
         }
-        return Self.tagged(.job(job), call)
+        return Self.tagged(.job(job.shown(try await hidden.fields())), call)
     }
 
     /// Waits for a job to finish; a server shutdown or the client's disconnect ends the wait early.
@@ -105,7 +105,7 @@ extension API {
     private func findJobs(
         _ call: Call, _ filter: JobFilter, in only: Queue?, after cursor: ListCursor?, _ limit: Int
     ) async throws -> Reply {
-        var finder = try await JobFinder(call, filter, in: only, settings)
+        var finder = try await JobFinder(call, filter, in: only, self)
         let (found, next) = try await finder.find(after: cursor, limit: limit)
         let jobs = try await finder.whole(found)
         return Reply(

@@ -92,31 +92,33 @@ enum JobView {
             .always("type", .text, "The wire name."),
             .always("state", .words(JobState.self), "`scheduled` waits for its first start, `retrying` for its next."),
             .always("priority", .integer(NewJob.Limit.priorities), "A larger number runs first."),
-        ] + (isBrief ? [] : [.always("payload", .any, "As it was pushed.")]) + [
-            .always(
-                "attempt", .count, "The number of the current or next attempt, 0 before the first one has started."),
-            .always("max_retries", .count, "How often it is tried again after its first attempt."),
-            .always("claims", .count, "How often a worker has claimed it."),
-            .always("failures", .count, "How many attempts have failed."),
-            .always("lost", .count, "How many workers were lost with it."),
-            .maybe("backoff", .object(backoff), "The waits before retries, where they are not the standard ones."),
-            .maybe("timeout_seconds", .seconds, "The time limit of one attempt."),
-            .maybe("unique_key", .text, "A key that at most one unfinished job of the queue has."),
-            .maybe("tags", .list(.text), "Labels for people."),
-            .maybe("metadata", .anyObject, "What the producer sent with it."),
-            .maybe("progress", .object(progress), "What its handler last reported."),
-            .maybe("stop_requested", .words(["pause", "cancel"]), "What a running job was asked to stop for."),
-        ] + (isBrief ? [] : ended) + [
-            .maybe("error", .text, "The last error."),
-            .maybe(
-                "error_fingerprint", .text,
-                "The same for errors that differ only in numbers, ids and quoted texts; a filter takes it as `error`."),
-            .always("created_at", .time, "When it was pushed."),
-            .maybe("due_at", .time, "When a scheduled or retrying job may run."),
-            .maybe("started_at", .time, "When its last attempt started."),
-            .maybe("lease_until", .time, "Until when its worker holds it without a heartbeat."),
-            .maybe("finished_at", .time, "When it finished."),
-        ]
+        ] + (isBrief ? [] : [.always("payload", .any, "As it was pushed; hidden fields are `REDACTED:` and a digest.")])
+            + [
+                .always(
+                    "attempt", .count, "The number of the current or next attempt, 0 before the first one has started."),
+                .always("max_retries", .count, "How often it is tried again after its first attempt."),
+                .always("claims", .count, "How often a worker has claimed it."),
+                .always("failures", .count, "How many attempts have failed."),
+                .always("lost", .count, "How many workers were lost with it."),
+                .maybe("backoff", .object(backoff), "The waits before retries, where they are not the standard ones."),
+                .maybe("timeout_seconds", .seconds, "The time limit of one attempt."),
+                .maybe("unique_key", .text, "A key that at most one unfinished job of the queue has."),
+                .maybe("tags", .list(.text), "Labels for people."),
+                .maybe("metadata", .anyObject, "What the producer sent with it."),
+                .maybe("progress", .object(progress), "What its handler last reported."),
+                .maybe("stop_requested", .words(["pause", "cancel"]), "What a running job was asked to stop for."),
+            ] + (isBrief ? [] : ended) + [
+                .maybe("error", .text, "The last error."),
+                .maybe(
+                    "error_fingerprint", .text,
+                    "The same for errors that differ only in numbers, ids and quoted texts; a filter takes it as `error`."
+                ),
+                .always("created_at", .time, "When it was pushed."),
+                .maybe("due_at", .time, "When a scheduled or retrying job may run."),
+                .maybe("started_at", .time, "When its last attempt started."),
+                .maybe("lease_until", .time, "Until when its worker holds it without a heartbeat."),
+                .maybe("finished_at", .time, "When it finished."),
+            ]
     }
 
     private static let ended: [Property] = [

@@ -1,6 +1,6 @@
 // The settings of a server, with defaults.
 
-import MartletQueue
+package import MartletQueue
 
 /// An invalid combination of server settings.
 public struct ServerConfigurationError: Error, Sendable, Hashable, CustomStringConvertible {
@@ -89,6 +89,8 @@ public struct ServerSettings: Sendable {
     /// How long a client may take to read the rest of a stream while the server is shutting down.
     public var streamEnd = Duration.milliseconds(500)
 
+    /// The fields of payloads that are shown as digests.
+    package var redaction = Redaction.none
     /// How many entries each audit trail keeps, about.
     public var auditEntries = 10_000
 

@@ -21,6 +21,8 @@ struct API: Sendable {
     let documents: DocumentCache
     /// Jobs for workers over HTTP.
     let claims: ClaimService
+    /// The fields of payloads that are not shown.
+    let hidden: HiddenPayloads
     /// The streams that are open.
     let streams: WaitLimit
     let events = EventMetrics()
@@ -49,6 +51,7 @@ struct API: Sendable {
             RequestLimiter(RequestRate(quota: $0, window: settings.requestWindow))
         }
         documents = DocumentCache(settings: settings)
+        hidden = HiddenPayloads(settings.redaction, store)
         waits = WaitLimit(
             perCaller: settings.maxWaitsPerCaller, total: settings.maxWaits,
             words: .init(

@@ -88,7 +88,9 @@ extension Queue {
 
     private func removal(_ verb: String, atMost most: Int = 0) async throws(QueueError) -> RemovalStep? {
         let arguments = RedisArguments(verb, "\(most)")
-        guard let parts = try await read(.remove, verb == "count" ? arguments : recording(arguments)) else { return nil }
+        guard let parts = try await read(.remove, verb == "count" ? arguments : recording(arguments)) else {
+            return nil
+        }
         let numbers = parts.dropFirst().compactMap(\.int)
         guard parts.count == 5, numbers.count == 4 else { throw .broken("remove", .array(parts)) }
         return RemovalStep(done: numbers[0], waiting: numbers[1], running: numbers[2], finished: numbers[3])

@@ -27,7 +27,8 @@ package enum QueueScript: Int, CaseIterable, Sendable {
 ///
 /// A file needs only files before it.
 package enum ScriptFile: String, CaseIterable, Sendable {
-    case runtime, values, order, events, trail, changes, hooks, moves, places, dues, plan, wake, locate, finish, promote,
+    case runtime, values, order, events, trail, changes, hooks, moves, places, dues, plan, wake, locate, finish,
+        promote,
         attempts, claims
     case homes
     case enqueue, turn, heartbeat, sweep, control, configure, read, audit, repair, remove, global, permissions

@@ -139,7 +139,9 @@ private let wrongRetention: [WrongValue] = ["completed", "failed", "cancelled"].
 
     /// Values that no rule limits, or that are read later: files, JSON, the server and its credentials.
     private static let free: Set<String> = [
-        "--server", "--token", "--token-file", "--output", "--data", "--metadata", "--from", "--type", "--who", "--action",
+        "--server", "--token", "--token-file", "--ca-file", "--output", "--data", "--metadata", "--from", "--type",
+        "--who",
+        "--action",
     ]
 
     @Test func `every value of a command that asks the server is refused when it is wrong`() {

@@ -47,6 +47,7 @@ struct KeyCase: Sendable, CustomTestStringConvertible {
         KeyCase("http.probe_host", "0.0.0.0") { $0.http.probeHost == "0.0.0.0" },
         KeyCase("http.probe_port", "8081", json: "8081") { $0.http.probePort == 8081 },
         KeyCase("http.max_connections", "20", json: "20") { $0.http.maxConnections == 20 },
+        KeyCase("redact.payload", "t=pin") { $0.http.redaction == Redaction("t=pin") },
         KeyCase("audit.entries", "500", json: "500") { $0.http.auditEntries == 500 },
         KeyCase("http.max_connections_per_address", "5", json: "5") { $0.http.maxConnectionsPerAddress == 5 },
         KeyCase("http.tls_certificate_file", "/etc/cert") { $0.http.tlsCertificateFile == "/etc/cert" },
