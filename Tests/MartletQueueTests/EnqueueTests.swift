@@ -284,6 +284,14 @@ import Testing
         #expect(base.requestDigest() != other.requestDigest())
     }
 
+    @Test func `a digest is the same in every release, so that a repeated push finds its job after an upgrade`() {
+        let job = NewJob(
+            type: "mail.send", payload: [1, 2, 255], priority: 7, delay: .milliseconds(1500), maxRetries: 5,
+            timeout: .seconds(9), uniqueKey: "order:4711", tags: ["a", "ü"])
+        // SHA-256 of `9:mail.send3:`, the payload, `1:r1:74:wait4:15001:m1:5` and so on, computed by another program.
+        #expect(job.requestDigest() == "4719d80d45fed3eda320054720454c54")
+    }
+
     @Test(arguments: ["", "}", "a}b", "A", "-a", ".a", String(repeating: "a", count: 65), "ü", "a b"])
     func `queue names outside the alphabet are refused`(_ name: String) { #expect(QueueName(name) == nil) }
 }

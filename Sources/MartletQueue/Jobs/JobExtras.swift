@@ -50,7 +50,7 @@ extension NewJob {
     /// - Returns: the digest as text.
     public func requestDigest() -> String {
         var reader = ExtraDigester()
-        reader.add(Array(type.utf8))
+        reader.add(type.utf8)
         reader.add(payload)
         showExtras(&reader)
         return reader.digest
@@ -103,32 +103,33 @@ private struct ExtraWriter: ExtraReader {
     }
 }
 
-/// Digests what it says, each field with its name; the digest itself is no part of it.
+/// Collects the bytes that are digested, each field with its name; the digest itself is no part of them.
 private struct ExtraDigester: ExtraReader {
-    private var hash = SHA256()
+    private var bytes: [UInt8] = []
 
     mutating func read(priority: Int) { read(.priority, .number(priority)) }
 
     mutating func read(wait: @autoclosure () -> String) {
-        add(Array("wait".utf8))
-        add(Array(wait().utf8))
+        add("wait".utf8)
+        add(wait().utf8)
     }
 
     mutating func read(_ field: JobField, _ value: @autoclosure () -> ExtraValue) {
         guard field != .digest else { return }
-        add(Array(field.rawValue.utf8))
+        add(field.rawValue.utf8)
         switch value() {
-        case .number(let number): add(Array(String(number).utf8))
-        case .text(let text): add(Array(text.utf8))
+        case .number(let number): add(String(number).utf8)
+        case .text(let text): add(text.utf8)
         case .bytes(let bytes): add(bytes)
         }
     }
 
     /// Adds a word, with its length, so that no two lists of words are the same bytes.
-    mutating func add(_ bytes: [UInt8]) {
-        hash.update(data: Array("\(bytes.count):".utf8))
-        hash.update(data: bytes)
+    mutating func add(_ word: some Collection<UInt8>) {
+        bytes.append(contentsOf: String(word.count).utf8)
+        bytes.append(UInt8(ascii: ":"))
+        bytes.append(contentsOf: word)
     }
 
-    var digest: String { Hex.text(of: hash.finalize().prefix(16)) }
+    var digest: String { Hex.text(of: SHA256.hash(data: bytes).prefix(16)) }
 }
