@@ -206,6 +206,7 @@ private struct StalledConnection {
 
     init(port: Int) async throws {
         channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .connectTimeout(.seconds(60))
             .channelOption(.socketOption(.so_rcvbuf), value: 4096)
             .channelOption(.autoRead, value: false)
             .connect(host: "127.0.0.1", port: port).get()

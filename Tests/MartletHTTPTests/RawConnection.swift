@@ -10,7 +10,7 @@ struct RawConnection {
 
     init(port: Int) async throws {
         channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-            .connectTimeout(.seconds(5))
+            .connectTimeout(.seconds(60))
             .connect(host: "127.0.0.1", port: port) { channel in
                 channel.eventLoop.makeCompletedFuture {
                     try NIOAsyncChannel(wrappingChannelSynchronously: channel)
@@ -80,6 +80,7 @@ struct HeldConnection: Sendable {
         let inbox = Inbox()
         self.inbox = inbox
         var bootstrap = ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .connectTimeout(.seconds(60))
             .channelOption(.autoRead, value: reads)
             .channelOption(.allowRemoteHalfClosure, value: false)
             .channelInitializer { channel in
