@@ -36,7 +36,7 @@ struct MartletCommand: AsyncParsableCommand {
                 name: "Operations",
                 subcommands: [
                     QueueCommand.self, PauseCommand.self, ResumeCommand.self, StatsCommand.self, WorkerCommand.self,
-                    EventsCommand.self, AuditLogCommand.self, TopCommand.self,
+                    ErrorsCommand.self, EventsCommand.self, AuditLogCommand.self, TopCommand.self,
                 ]),
             CommandGroup(
                 name: "Other",

@@ -81,6 +81,7 @@ package enum Dashboard {
         DashboardFile("screens/audit.js", PackageResources.audit_js),
         DashboardFile("screens/download-actions.js", PackageResources.download_actions_js),
         DashboardFile("screens/downloads.js", PackageResources.downloads_js),
+        DashboardFile("screens/errors.js", PackageResources.errors_js),
         DashboardFile("screens/events.js", PackageResources.events_js),
         DashboardFile("screens/job.js", PackageResources.job_js),
         DashboardFile("screens/jobs.js", PackageResources.jobs_js),

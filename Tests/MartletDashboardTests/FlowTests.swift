@@ -76,6 +76,37 @@ extension Dashboard {
             }
         }
 
+        @Test func `the failed jobs of a group of errors are retried, and the job tells of its attempt`() async throws {
+            try await DashboardStack.with { stack in
+                try await stack.push("a", to: "mail", payloads: ["1", "2", "3"])
+                for error in ["order 1 failed", "order 2 failed", "no room"] {
+                    try await stack.settle(of: "mail", .failedForGood(error: error))
+                }
+                try await Browser.with { browser in
+                    try await browser.open(stack.page("errors"))
+                    try await browser.wait(
+                        "two groups are listed", "document.querySelectorAll('tbody tr').length === 2")
+                    try await browser.open(stack.page("errors?type=a"))
+                    try await browser.see("order 2 failed")
+                    try await browser.run(
+                        """
+                        [...document.querySelectorAll('tbody tr')].find((row) => row.textContent.includes('order 2 failed'))
+                            .querySelector('button').click();
+                        """)
+                    try await browser.choose("Retry", in: "dialog select")
+                    try await browser.see("2 jobs will run again")
+                    try await browser.click(button: "Retry 2 jobs")
+                    try await browser.see("Retry: 2 of 2 jobs done.")
+                    let jobs = try #require(try await stack.queue("mail").status()?.jobs)
+                    #expect(jobs[.queued] == 2 && jobs[.failed] == 1)
+                    let id = try #require(try await stack.queue("mail").list(states: [.queued]).jobs.first?.id)
+                    try await browser.open(stack.page("jobs/mail/\(id)"))
+                    try await browser.see("An attempt failed")
+                    #expect(try await browser.complaints() == [])
+                }
+            }
+        }
+
         @Test func `a queue is paused with a reason that others see`() async throws {
             try await DashboardStack.with { stack in
                 try await stack.push(to: "mail")

@@ -20,7 +20,7 @@ extension Dashboard {
                 ("overview", "Needs attention"), ("jobs", "Jobs"), ("jobs?state=failed", "no such recipient"),
                 ("jobs/mail/\(job)", "no such recipient"), ("queues", "Queues"), ("queues/mail", "Settings"),
                 ("queues/paused", "database upgrade"), ("downloads", "Add downloads"), ("events", "as they happen"),
-                ("workers", "Workers"), ("audit", "database upgrade"),
+                ("errors", "no such recipient"), ("workers", "Workers"), ("audit", "database upgrade"),
                 ("system", "Checks"), ("nowhere", "There is nothing at this address."),
             ]
         }

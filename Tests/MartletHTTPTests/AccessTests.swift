@@ -33,6 +33,8 @@ private let expectedAccess: [String: Set<Role>] = [
     "POST /api/v1/jobs/{id}/resume": [.operate], "POST /api/v1/jobs/{id}/retry": [.operate],
     "POST /api/v1/jobs/{id}/run": [.operate], "GET /api/v1/queues": [.read, .operate],
     "GET /api/v1/queues/{queue}": [.read, .operate], "PUT /api/v1/queues/{queue}": [],
+    "GET /api/v1/errors": [.read, .operate],
+    "GET /api/v1/queues/{queue}/scaling": [.read, .operate],
     "POST /api/v1/queues/{queue}/pause": [.operate], "POST /api/v1/queues/{queue}/resume": [.operate],
     "POST /api/v1/queues/{queue}/drain": [.operate], "DELETE /api/v1/queues/{queue}": [],
     "POST /api/v1/pause": [.operate], "POST /api/v1/resume": [.operate], "GET /api/v1/stats": [.read, .operate],
@@ -143,7 +145,8 @@ extension Route {
                 let answer = try await caller.send(
                     method, route.path(id: "foreign", queue: "secret"), route.body(queue: "secret"))
                 switch route.name {
-                case "GET /api/v1/jobs", "GET /api/v1/queues", "GET /api/v1/stats", "GET /api/v1/workers",
+                case "GET /api/v1/jobs", "GET /api/v1/errors", "GET /api/v1/queues", "GET /api/v1/stats",
+                    "GET /api/v1/workers",
                     "POST /api/v1/workers/{worker}/heartbeat", "DELETE /api/v1/workers/{worker}",
                     "GET /api/v1/audit", "GET /api/v1/events", "GET /api/v1/system", "GET /api/session":
                     #expect(answer.status == 200)

@@ -71,6 +71,7 @@ import Testing
             try await look()
             let third = try #require(try await harness.claim(from: queue).first)
             _ = try await queue.settle(third, .unknownType(retryAfter: .zero, error: "no handler"))
+            _ = try await queue.edit(id, payload: [1])
             try await look()
             let last = try #require(try await harness.claim(from: queue).first)
             _ = try await queue.settle(last, .completed(output: [2]))

@@ -126,7 +126,7 @@ import Testing
         let changed =
             switch file {
             case .plan: text.replacing("concat(words, ' ')", with: "concat(words, ' ') .. ' later=1'")
-            case .enqueue: text.replacing("'p', args[at])", with: "'p', args[at], 'h', 'later')")
+            case .enqueue: text.replacing("'p', args[at])", with: "'p', args[at], 'later', 'yes')")
             default: text
             }
         return Array(changed.utf8)

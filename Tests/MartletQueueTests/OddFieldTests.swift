@@ -129,7 +129,7 @@ import Testing
 }
 
 /// A small source of chance that says the same for the same seed.
-private struct SplitMix {
+struct SplitMix {
     private var state: UInt64
 
     init(_ seed: UInt64) { state = seed &* 0x9E37_79B9_7F4A_7C15 }

@@ -3,7 +3,7 @@
 import MartletQueue
 
 extension ScriptTable {
-    /// A version whose plan has the setting `later`, and whose pushes store it in the field `h` of each job.
+    /// A version whose plan has the setting `later`, and whose pushes store it in the field `later` of each job.
     static let later = ScriptTable { file in
         let text = String(decoding: file.source, as: UTF8.self)
         let changed: String
@@ -17,7 +17,8 @@ extension ScriptTable {
                     PLAN_NAMES[#PLAN_NAMES + 1] = 'later'
 
                     """, in: text)
-        case .enqueue: changed = replacing("'p', args[at]", with: "'h', q.later or PLAN.later, 'p', args[at]", in: text)
+        case .enqueue:
+            changed = replacing("'p', args[at]", with: "'later', q.later or PLAN.later, 'p', args[at]", in: text)
         default: return file.source
         }
         return Array(changed.utf8)

@@ -24,7 +24,7 @@ struct UpgradeTraces: Sendable {
         count(evidence)
         for (id, push) in evidence.pushes.acked {
             let isLater = UpgradePusher.version(ofPush: push.n) == .later
-            let field = try await upgrade.admin.send(.command("HGET", "martlet:{\(push.queue)}:job:\(id)", "h"))
+            let field = try await upgrade.admin.send(.command("HGET", "martlet:{\(push.queue)}:job:\(id)", "later"))
             if field.int != (isLater ? Self.setting : nil) { wrongFields.append("\(id): \(field)") }
         }
         for name in Installation.queues {

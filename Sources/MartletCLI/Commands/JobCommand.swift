@@ -198,7 +198,8 @@ struct JobBatch: ParsableArguments {
     func act(_ verb: MatchingVerb, _ call: (_ path: String) -> JobCall) async throws {
         guard !matching.allMatching else {
             let run = MatchingRun(
-                verb: verb, filter: filter.json(queue: queue), options: matching, consent: consent, output: output)
+                verb: verb, filter: filter.json(queue: queue), isDryRun: matching.dryRun,
+                expectedCount: matching.expectedCount, consent: consent, output: output)
             return try await client.withClient { try await run.run($0) }
         }
         var tally = Tally()

@@ -70,21 +70,22 @@ struct MatchingTotals: Sendable, Equatable {
 struct MatchingRun: Sendable {
     let verb: MatchingVerb
     let filter: JSONValue
-    let options: MatchingOptions
+    let isDryRun: Bool
+    let expectedCount: Int?
     let consent: ConsentOptions
     let output: OutputOptions
 
     func run(_ client: APIClient) async throws {
-        if options.dryRun { return show(dry: try await steps(client, isDry: true)) }
-        guard !consent.yes else { return try await change(client, expected: options.expectedCount, tolerance: 0) }
+        if isDryRun { return show(dry: try await steps(client, isDry: true)) }
+        guard !consent.yes else { return try await change(client, expected: expectedCount, tolerance: 0) }
         let question = "\(verb.question) all jobs that match"
         guard Console.canAsk else { return try consent.ask(question) }
         let count = try await steps(client, isDry: true).matched
         guard count > 0 else { return Console.standard.note("No job matches.") }
         try consent.ask("\(question): \(HumanReadable.count(count, "job"))")
         // Jobs come and go while a person reads.
-        let tolerance = options.expectedCount == nil ? max(10, count / 10) : 0
-        try await change(client, expected: options.expectedCount ?? count, tolerance: tolerance)
+        let tolerance = expectedCount == nil ? max(10, count / 10) : 0
+        try await change(client, expected: expectedCount ?? count, tolerance: tolerance)
     }
 
     /// Changes the jobs and shows what was done; a signal stops after the current step.

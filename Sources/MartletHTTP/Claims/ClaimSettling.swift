@@ -67,7 +67,9 @@ struct ClaimSettling: Sendable {
             for (index, job) in zip(unknown, jobs) { facts[index] = job.map { LeaseFacts(of: $0) } }
         }
         return zip(items, facts).map { item, facts in
-            Settlement(id: item.token.id, token: item.token.stored, outcome: item.end.outcome(facts))
+            Settlement(
+                id: item.token.id, token: item.token.stored, outcome: item.end.outcome(facts),
+                worker: facts?.holder.worker)
         }
     }
 

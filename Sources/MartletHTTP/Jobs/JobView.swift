@@ -37,9 +37,29 @@ extension JSONOutput {
         if !brief {
             object.add("checkpoint", job.checkpoint.map(JSONOutput.opaque))
             object.add("output", job.output.map(JSONOutput.opaque))
+            if !job.attempts.isEmpty { object.add("attempts", .array(job.attempts.map(attempt))) }
+            if !job.earlierPayloads.isEmpty {
+                object.add("earlier_payloads", .array(job.earlierPayloads.map(earlierPayload)))
+            }
         }
         object.add("error", text: job.error)
         object.add("error_fingerprint", text: job.errorFingerprint)
+    }
+
+    private static func attempt(_ attempt: FailedAttempt) -> JSONOutput {
+        .object([
+            "outcome": .string(attempt.outcome.rawValue), "started_at": attempt.startedAt.map(JSONOutput.time),
+            "ended_at": .time(attempt.endedAt),
+            "ran_seconds": attempt.startedAt.map { .seconds(.seconds(max(0, attempt.endedAt.timeIntervalSince($0)))) },
+            "worker": attempt.worker.map { .string($0) }, "error": attempt.error.map { .string($0) },
+        ])
+    }
+
+    private static func earlierPayload(_ earlier: EarlierPayload) -> JSONOutput {
+        .object([
+            "replaced_at": .time(earlier.replacedAt), "bytes": .int(earlier.size),
+            "payload": earlier.payload.map(JSONOutput.opaque),
+        ])
     }
 
     private static func addTimes(of job: JobRecord, to object: inout JSONObjectOutput) {
@@ -124,7 +144,31 @@ enum JobView {
     private static let ended: [Property] = [
         .maybe("checkpoint", .any, "What its handler saved for the next attempt."),
         .maybe("output", .any, "The result of its handler."),
+        .maybe("attempts", .list(.object(attempt)), "The last ten attempts that failed, the latest first."),
+        .maybe(
+            "earlier_payloads", .list(.object(earlierPayload)),
+            "The last three payloads that were replaced, the latest first."),
     ]
+
+    private static let attempt = ObjectShape(
+        "FailedAttempt", "An attempt that failed.",
+        [
+            .always(
+                "outcome", .words(FailedAttempt.Outcome.self),
+                "`failed`: by its handler; `crashed`: its own process died; `lost`: its worker died or was silent."),
+            .maybe("started_at", .time, "When it was claimed."),
+            .always("ended_at", .time, "When it ended; of a lost one, when that was noticed."),
+            .maybe("ran_seconds", .seconds, "The time between both."),
+            .maybe("worker", .text, "The worker that had it, if it said so."),
+            .maybe("error", .text, "The first 512 bytes of its error."),
+        ])
+
+    private static let earlierPayload = ObjectShape(
+        "EarlierPayload", "A payload that was replaced.",
+        [
+            .always("replaced_at", .time, "When it was replaced."), .always("bytes", .count, "Its size."),
+            .maybe("payload", .any, "The payload; not of more than 4 KiB."),
+        ])
 
     private static let backoff = ObjectShape(
         "RetryPolicy", "The waits before retries.",

@@ -74,6 +74,9 @@ extension Route {
             query: [CommonParameter.queue, CommonParameter.limit, CommonParameter.cursor] + FilterCondition.parameters,
             about: .listJobs
         ) { api, call in try await api.page { try await api.listJobs(call) } },
+        .service(.get, "/errors", [.read, .operate], query: ErrorParameter.all, about: .listErrors) { api, call in
+            try await api.page { try await api.listErrors(call) }
+        },
         .service(
             .post, "/jobs/actions", [.operate], body: .bulk(JobActionFields.shape), query: [CommonParameter.queue],
             about: .actOnJobs

@@ -44,6 +44,10 @@ enum JobField: String, Sendable, CaseIterable {
     case changedAt = "v"
     /// Milliseconds: since when no worker that claimed the job had a handler for its type.
     case unknownSince = "s"
+    /// The last attempts that failed, the latest first; see `history.lua`.
+    case attempts = "h"
+    /// The last payloads that were replaced, the latest first.
+    case earlierPayloads = "j"
 }
 
 extension JobField {
@@ -58,8 +62,8 @@ extension JobField {
             .producer
         case .token, .place: .claim
         case .progress, .checkpoint: .worker
-        case .failures, .lost, .error, .output, .changedAt, .unknownSince: .end
-        case .wanted: .control
+        case .failures, .lost, .error, .output, .changedAt, .unknownSince, .attempts: .end
+        case .wanted, .earlierPayloads: .control
         }
     }
 

@@ -49,6 +49,10 @@ public struct JobRecord: Sendable {
     ///
     /// Only losses since its last accepted checkpoint count towards poison.
     public var lost = 0
+    /// The last attempts that failed, the latest first; at most ten.
+    public var attempts: [FailedAttempt] = []
+    /// The last payloads that were replaced, the latest first; at most three.
+    public var earlierPayloads: [EarlierPayload] = []
     /// The last error; `nil` once the job has completed.
     public var error: String?
     /// The output of a completed job, as JSON.
@@ -161,6 +165,8 @@ extension JobRecord {
         case .checkpoint: checkpoint = value.bytes
         case .wanted: wanted = value.wanted
         case .changedAt: changedAt = value.date
+        case .attempts: attempts = FailedAttempt.list(stored: value.bytes)
+        case .earlierPayloads: earlierPayloads = EarlierPayload.list(stored: value.bytes)
         // For the scripts and for claims only.
         case .digest, .unknownSince: break
         }

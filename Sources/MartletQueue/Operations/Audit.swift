@@ -21,6 +21,8 @@ public struct AuditReport: Sendable {
             case uniqueKey = "unique"
             /// The tombstones as a whole.
             case tombstones
+            /// The groups of errors as a whole.
+            case errorGroups = "error_groups"
             /// A key of another Redis type; nothing else can be checked then.
             case key
         }
@@ -65,12 +67,16 @@ extension Queue {
         guard report.findings.isEmpty else { return report }
         guard let ledger = try await read(.audit, RedisArguments("ledger")) else { return report }
         let numbers = ledger.dropFirst().compactMap { $0.int?.asLedgerCount }
-        guard numbers.count == 6 else { throw .broken("audit", .array(ledger)) }
+        guard numbers.count == 8 else { throw .broken("audit", .array(ledger)) }
         report.ledgerDifference = numbers[0] - numbers[1] - numbers[2]
         report.repaired = numbers[3]
         if numbers[4] != numbers[5] {
             report.findings.append(
                 .init(kind: .tombstones, subject: "tombstones", what: "ids and digests differ in number"))
+        }
+        if numbers[6] != numbers[7] {
+            report.findings.append(
+                .init(kind: .errorGroups, subject: "error_groups", what: "names and descriptions differ in number"))
         }
         for index in JobIndex.allCases { try await page(&report, "index", index.rawValue) }
         try await page(&report, "unique", nil)

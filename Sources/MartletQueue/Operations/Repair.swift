@@ -44,7 +44,7 @@ extension Queue {
         guard !report.findings.contains(where: { $0.kind == .key }) else { return [] }
         var repairs: [Repair] = []
         var seen: Set<[String]> = []
-        let named = report.findings.filter { $0.kind != .tombstones }
+        let named = report.findings.filter { $0.kind == .job || $0.kind == .uniqueKey }
         for finding in named.filter({ $0.kind == .job }) + named.filter({ $0.kind == .uniqueKey })
         where seen.insert([finding.kind.rawValue, finding.subject]).inserted {
             repairs += try await repair(finding.kind.rawValue, finding.subject, dryRun)

@@ -174,7 +174,8 @@ extension ClaimedJob {
         case .unknownSince: unknownFor = value.int.map { max(.zero, .milliseconds(now) - .milliseconds($0)) }
         case .tags: tags = value.string.map { $0.split(separator: "\n").map(String.init) } ?? []
         case .metadata: metadata = value.bytes.map { JobMetadata(checked: $0) }
-        case .uniqueKey, .digest, .owner, .token, .place, .error, .output, .progress, .wanted, .changedAt:
+        case .uniqueKey, .digest, .owner, .token, .place, .error, .output, .progress, .wanted, .changedAt, .attempts,
+            .earlierPayloads:
             break
         }
     }

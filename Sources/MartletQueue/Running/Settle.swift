@@ -48,6 +48,8 @@ public struct Settlement: Sendable {
     public var outcome: Outcome
     /// The last progress, if the handler reported any.
     public var progress: JobProgress?
+    /// The worker's id, which a failed attempt keeps; `nil` leaves it out.
+    public var worker: String?
 
     /// Creates a settlement.
     ///
@@ -56,11 +58,15 @@ public struct Settlement: Sendable {
     ///   - token: the claim token that proves the lease.
     ///   - outcome: the outcome.
     ///   - progress: the last progress, if the handler reported any.
-    public init(id: JobID, token: String, outcome: Outcome, progress: JobProgress? = nil) {
+    ///   - worker: the worker's id, which a failed attempt keeps.
+    public init(
+        id: JobID, token: String, outcome: Outcome, progress: JobProgress? = nil, worker: String? = nil
+    ) {
         self.id = id
         self.token = token
         self.outcome = outcome
         self.progress = progress
+        self.worker = worker
     }
 }
 
@@ -124,15 +130,13 @@ extension Settlement {
             arguments.append(words: "completed", "")
             arguments.append(output ?? [])
         case .failed(let wait, let error):
-            arguments.append("failed")
-            arguments.append(Self.bounded(wait))
-            arguments.append(Self.cut(error))
+            appendFailure("failed", error, after: Self.bounded(wait), to: &arguments)
         case .failedForGood(let error):
-            arguments.append(words: "permanent", "", Self.cut(error))
+            appendFailure("permanent", error, after: nil, to: &arguments)
         case .crashed(let wait, let error):
-            arguments.append("crashed")
-            arguments.append(Self.bounded(wait))
-            arguments.append(Self.cut(error))
+            // Should this crash make the job poison, then its error is another one.
+            let poison = ErrorFingerprint.of("poison: \(Self.cut(error)), after 3 losses in a row")
+            appendFailure("crashed \(poison)", error, after: Self.bounded(wait), to: &arguments)
         case .released(let wait):
             arguments.append(words: "release", wait.map { "\(Self.bounded($0))" } ?? "", "")
         case .unknownType(let wait, let error):
@@ -144,6 +148,18 @@ extension Settlement {
             arguments.append(words: "snooze", "\(Self.bounded(wait))", Self.cut(error))
         }
     }
+
+    /// The outcome with the fingerprint of its error and the worker, the delay, and the error.
+    private func appendFailure(
+        _ outcome: String, _ error: String, after wait: Int?, to arguments: inout RedisArguments
+    ) {
+        let error = Self.cut(error)
+        arguments.append(
+            words: "\(outcome) \(ErrorFingerprint.of(error)) \(worker ?? "")", wait.map(String.init) ?? "", error)
+    }
+
+    /// The error of a job whose workers died; all of them have one fingerprint.
+    static let poison = "poison: its worker died 3 times in a row"
 
     /// A delay in ms for the script, clamped, since a handler's value may be anything.
     private static func bounded(_ wait: Duration) -> Int { min(max(wait, .zero), NewJob.Limit.delay).inMilliseconds }

@@ -28,8 +28,7 @@ package enum QueueScript: Int, CaseIterable, Sendable {
 /// A file needs only files before it.
 package enum ScriptFile: String, CaseIterable, Sendable {
     case runtime, values, order, events, trail, changes, hooks, moves, places, dues, plan, wake, locate, finish,
-        promote,
-        attempts, claims
+        promote, history, groups, attempts, claims
     case homes
     case enqueue, turn, heartbeat, sweep, control, configure, read, audit, repair, remove, global, permissions
 
@@ -51,6 +50,8 @@ package enum ScriptFile: String, CaseIterable, Sendable {
         case .locate: PackageResources.locate_lua
         case .finish: PackageResources.finish_lua
         case .promote: PackageResources.promote_lua
+        case .history: PackageResources.history_lua
+        case .groups: PackageResources.groups_lua
         case .attempts: PackageResources.attempts_lua
         case .claims: PackageResources.claims_lua
         case .homes: PackageResources.homes_lua

@@ -16,7 +16,7 @@ enum Schema {
     static let otherKeys: [(name: String, type: String)] = [
         ("meta", "hash"), ("wake", "list"), ("claims", "hash"), ("unique", "hash"), ("tombstones", "zset"),
         ("tombstone_digests", "hash"),
-        ("workers", "hash"), ("events", "stream"), ("trail", "stream"),
+        ("workers", "hash"), ("events", "stream"), ("trail", "stream"), ("errors", "zset"), ("error_groups", "hash"),
     ]
     /// All keys of a queue except those of jobs, and their Redis types.
     static let keys = believed.map { (name: $0.rawValue, type: "zset") } + otherKeys
@@ -62,6 +62,7 @@ extension Schema {
             \(constants.map { "local \($0.name) = \($0.value)" }.joined(separator: "\n"))
             local SCHEMA = '\(stored)'
             local JOB_KEY = '\(jobKey)'
+            local POISON_PRINT = '\(ErrorFingerprint.of(Settlement.poison))'
             local KEYS_OF_A_QUEUE = \(list(keys.map(\.name)))
             local INDEXES, FINAL = \(list(indexes)), \(list(final))
             local IS_INDEX, IS_FINAL = \(set(indexes)), \(set(final))

@@ -1,6 +1,6 @@
 -- The end of attempts that have more to say than that they completed.
 --
--- needs: runtime values events changes moves places dues wake locate finish
+-- needs: runtime values events changes moves places dues wake locate finish history groups
 -- `tally` belongs to one call: `ended` has the tokens of the jobs that were settled, `completed` counts those that
 -- completed here, `ready` those that came into line, and `earliest` is when the first delayed one falls due.
 local function new_tally() return { ended = {}, completed = 0, ready = 0, earliest = nil } end
@@ -77,14 +77,26 @@ local function crash(q, tally, job, token, delay, body, progress)
     if in_a_row >= MAX_LOST then
         local why = 'poison: ' .. body .. ', after ' .. in_a_row .. ' losses in a row'
         job.why = why
-        return end_finally(q, job, token, 'failed', progress, 'l', lost, 'e', why)
+        groups.note(q, job.poison, job, why) --@ poison-grouped
+        return end_finally(q, job, token, 'failed', progress, 'l', lost, 'e', why, 'h', with_attempt(q, job, 'crashed', body))
     end
     local due, waits = after(q, delay, job)
     job.how, job.why = 'lost', body
-    return put_back(q, tally, job, token, progress, due, waits, 'l', lost, 'e', body)
+    groups.note(q, job.print, job, body) --@ crash-grouped
+    return put_back(
+        q, tally, job, token, progress, due, waits, 'l', lost, 'e', body, 'h', with_attempt(q, job, 'crashed', body))
 end
 
-local HELD, MORE = { 'k', 'u', 'd', 'w' }, { 'm', 'f', 'r', 'at', 'l', 's' }
+-- The outcome alone. Behind a failure stand the fingerprint of its error, that of poison where the job may become that, and
+-- the worker.
+local function with_failure(job, outcome)
+    local kind, rest = match(outcome, '^(%a+) (.*)$')
+    if kind == 'crashed' then job.poison, rest = match(rest, '^(%x+) (.*)$') end
+    if rest then job.print, job.worker = match(rest, '^(%x+) (.*)$') end
+    return kind or outcome
+end
+
+local HELD, MORE = { 'k', 'u', 'd', 'w' }, { 'm', 'f', 'r', 'at', 'l', 's', 't', 'h' }
 
 local function settle_once(q, tally, id, token, outcome, delay, body, progress)
     local key = q.keys.job .. id
@@ -102,6 +114,7 @@ local function settle_once(q, tally, id, token, outcome, delay, body, progress)
         return end_finally(q, job, token, 'completed', progress, 'o', body)
     end
     if wants(job.w, 'cancel') then return end_finally(q, job, token, 'cancelled', progress) end --@ cancel-wanted
+    outcome = with_failure(job, outcome)
     local more = call('HMGET', key, unpack(MORE))
     for i = 1, #MORE do job[MORE[i]] = more[i] or nil end
     local is_unknown = outcome == 'release' and body ~= ''
@@ -113,11 +126,13 @@ local function settle_once(q, tally, id, token, outcome, delay, body, progress)
     local failures = counter_of(job.f) + 1
     local retries = whole(job.m, 0, MOST_RETRIES) or DEFAULT_RETRIES
     job.how, job.why, job.failures = 'retrying', body, failures
+    groups.note(q, job.print, job, body) --@ failure-grouped
+    local past = with_attempt(q, job, 'failed', body)
     if outcome == 'permanent' or failures > retries then --@ retries
-        return end_finally(q, job, token, 'failed', progress, 'f', failures, 'e', body)
+        return end_finally(q, job, token, 'failed', progress, 'f', failures, 'e', body, 'h', past)
     end
     local due, waits = after(q, delay, job)
-    return put_back(q, tally, job, token, progress, due, waits, 'f', failures, 'e', body)
+    return put_back(q, tally, job, token, progress, due, waits, 'f', failures, 'e', body, 'h', past)
 end
 
 -- A job is settled once in a call; named again it is a repeat, or somebody else's.

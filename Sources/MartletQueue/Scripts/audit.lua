@@ -1,7 +1,8 @@
 -- Checks that every fact stands once and all agree; reads only, a page at a time.
 --
 -- needs: runtime values locate homes
--- args: `ledger` → `ok`, created, deleted, sum of the indexes, repaired, tombstones, tombstone digests
+-- args: `ledger` → `ok`, created, deleted, sum of the indexes, repaired, tombstones, tombstone digests, groups of errors in
+--       the index, and those that are described
 --     | `index`, name, cursor, how many → `ok`, next cursor, entries seen, then for each finding {id, what}
 --     | `jobs`, ids… → `ok`, then for each finding {id, what}: hashes that no index holds
 --     | `unique`, cursor → `ok`, next cursor, entries seen, findings
@@ -45,7 +46,11 @@ local audits = {}
 function audits.ledger(q, _)
     local m = call('HMGET', q.keys.meta, 'created', 'deleted', 'repaired')
     local tombstones, digests = call('ZCARD', q.keys.tombstones), call('HLEN', q.keys.tombstone_digests)
-    return { 'ok', tonumber(m[1]) or 0, tonumber(m[2]) or 0, held_in_all(q), tonumber(m[3]) or 0, tombstones, digests }
+    local named, known = call('ZCARD', q.keys.errors), call('HLEN', q.keys.error_groups)
+    return {
+        'ok', tonumber(m[1]) or 0, tonumber(m[2]) or 0, held_in_all(q), tonumber(m[3]) or 0, tombstones, digests,
+        named, known,
+    }
 end
 
 function audits.index(q, args)

@@ -1,6 +1,6 @@
 -- What operators ask of single jobs, many at once, each judged by itself.
 --
--- needs: runtime values events trail changes moves places dues wake locate finish
+-- needs: runtime values events trail changes moves places dues wake locate finish history
 -- args: verb, priority, delay ms or `@<due ms>`, max retries (the last three for `patch`, else empty), then ids, at most 500.
 --       `retry` may have a new payload in the place of the priority; `edit` is `patch` with a new payload before the ids.
 -- Verbs: `pause`, `resume`, `cancel`, `retry`, `run`, `delete`, `patch`, `edit`; behind `dry ` nothing is written, and the
@@ -90,7 +90,7 @@ function operations.retry(q, task, job, state, index)
     local key = q.keys.job .. job.id
     if state == 'queued' then
         -- Nobody has begun it, or a repetition of this call finds what it did.
-        if task.payload then write(q, 'HSET', key, 'p', task.payload) end --@ queued-payload
+        if task.payload then replace_payload(q, job, task.payload) end --@ queued-payload
         return 'done', 'queued'
     end
     if state ~= 'failed' and state ~= 'cancelled' then return 'state', state end
@@ -101,7 +101,7 @@ function operations.retry(q, task, job, state, index)
         write(q, 'HSET', q.keys.unique, job.u, job.id) --@ retry-holds
     end
     write(q, 'HDEL', key, 'f', 'l', 'e', 's') --@ retry-fresh
-    if task.payload then write(q, 'HSET', key, 'p', task.payload) end --@ retry-payload
+    if task.payload then replace_payload(q, job, task.payload) end --@ retry-payload
     return 'done', run_now(q, task, job, index, job.r)
 end
 
@@ -153,7 +153,7 @@ function operations.edit(q, task, job, state, index, place)
     if IS_FINAL[index] and not only_payload then return 'state', state end --@ edit-final
     local key = q.keys.job .. job.id
     write(q, 'HDEL', key, 'c', 'g') --@ edit-fresh
-    write(q, 'HSET', key, 'p', task.payload) --@ edit-payload
+    replace_payload(q, job, task.payload) --@ edit-payload
     if only_payload then return 'done', state end
     return operations.patch(q, task, job, state, index, place)
 end

@@ -7,6 +7,8 @@
 --     | `scan`, index name, score, id, limit, direction, names of fields → `ok`, now ms, 1 where the index ends, then for each
 --       of its ids strictly after (score, id): id, score and each of these fields, nil where the job has none. At most 500 of
 --       them, and no more once they have a megabyte
+--     | `errors`, ms, name, limit → `ok`, now ms, then for each group of errors strictly after (ms, name), the latest first:
+--       name, when it was last seen, and what is known of it; see `groups`. Only those of the last week, at most 200
 --     | `counts` → `ok`, now ms, flat list of names and numbers, then all of `meta`
 --     | `workers`, cursor → `ok`, now ms, next cursor, flat list of worker and `<ms> <JSON>`; about 200 of them
 --     | `held`, cursor → `ok`, now ms, next cursor, flat list of id and token of active jobs; about 500 of them
@@ -112,6 +114,25 @@ function questions.scan(q, args)
             break
         end
     end
+    return results
+end
+
+local ERRORS_MS = 604800000
+
+function questions.errors(q, args)
+    local most, key = whole(args[4], 1, 200), q.keys.errors
+    if not most then return error_reply('BADARG errors') end
+    local first, last = ranks_after(key, args[2], args[3], most, true)
+    local entries = last < 0 and {} or call('ZRANGE', key, first, last, 'WITHSCORES')
+    local results, names = { 'ok', q.now }, {}
+    for i = #entries - 1, 1, -2 do
+        if tonumber(entries[i + 1]) <= q.now - ERRORS_MS then break end --@ errors-old
+        names[#names + 1] = entries[i]
+        results[3 * #names], results[3 * #names + 1] = entries[i], entries[i + 1]
+        results[3 * #names + 2] = ''
+    end
+    local known = names[1] and call('HMGET', q.keys.error_groups, unpack(names)) or {}
+    for i = 1, #names do results[3 * i + 2] = known[i] or '' end
     return results
 end
 

@@ -3,7 +3,7 @@
 -- needs: schema
 -- Nothing global may be touched while Redis loads a library, so the first call takes what all of them use.
 local call, look, error_reply, floor, min, max, abs, frexp, ldexp, huge
-local byte, find, format, gmatch, match, rep, sub, concat, next, setmetatable, tonumber, type, unpack
+local byte, find, format, gmatch, gsub, match, rep, sub, concat, next, setmetatable, tonumber, type, unpack
 
 -- `look` reads a job's key. One of another type is no job: the answer is an error without fields, and only that job is
 -- affected.
@@ -12,7 +12,7 @@ local function capture()
     call, look, error_reply = redis.call, redis.pcall, redis.error_reply
     floor, min, max, abs, frexp, ldexp, huge = math.floor, math.min, math.max, math.abs, math.frexp, math.ldexp, math.huge
     byte, find, format, gmatch, match = string.byte, string.find, string.format, string.gmatch, string.match
-    rep, sub, concat, next = string.rep, string.sub, _G.table.concat, _G.next
+    gsub, rep, sub, concat, next = string.gsub, string.rep, string.sub, _G.table.concat, _G.next
     setmetatable, tonumber, type, unpack = _G.setmetatable, _G.tonumber, _G.type, _G.unpack
 end
 

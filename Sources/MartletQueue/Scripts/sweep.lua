@@ -1,6 +1,6 @@
 -- The housekeeping that needs nobody in charge: promotes due jobs, takes back those of dead workers, forgets old ones.
 --
--- needs: runtime values events changes moves places plan wake finish promote
+-- needs: runtime values events changes moves places plan wake finish history groups promote
 -- args: none.
 -- Answer: `ok`, more (1 when there is more to do at once), promoted, forgotten, then for each job taken back {id, new state}.
 -- Bounds: 1000 promotions, 200 of all else. Any number of processes may call it at any time.
@@ -34,7 +34,7 @@ local function take_back_unclaimed(q, tally, job)
     return nil
 end
 
-local LOST = { 't', 'k', 'w', 'l', 'r', 'at', 'u', 'd' }
+local LOST = { 't', 'k', 'w', 'l', 'r', 'at', 'u', 'd', 'h' }
 
 -- An entry of `active` whose lease is over. Where it goes depends on what was asked for and on how often it was lost.
 local function take_back(q, tally, id)
@@ -52,11 +52,12 @@ local function take_back(q, tally, id)
         local why = 'poison: its worker died ' .. in_a_row .. ' times in a row'
         job.why = why
         if finish(q, job, 'active', 'failed') then
-            write(q, 'HSET', key, 'k', spent, 'l', lost, 'e', why)
+            write(q, 'HSET', key, 'k', spent, 'l', lost, 'e', why, 'h', with_attempt(q, job, 'lost', why)) --@ sweep-failed
         end
+        groups.note(q, POISON_PRINT, job, why) --@ sweep-grouped
         return 'failed'
     end
-    write(q, 'HSET', key, 'k', spent, 'l', lost, 'v', q.stamp) --@ sweep-lost
+    write(q, 'HSET', key, 'k', spent, 'l', lost, 'v', q.stamp, 'h', with_attempt(q, job, 'lost', '')) --@ sweep-lost
     local is_paused = wants(job.w, 'pause')
     if q.log then events.tell(q, is_paused and 'paused' or 'lost', id, is_paused and 'paused' or 'queued') end --@ lost-told
     if is_paused then --@ sweep-pause
@@ -135,6 +136,7 @@ local function sweep(q, _)
     forget_workers(q, state[4] or '0')
     note_claimers(q, state[3] or '0')
     commit(q)
+    groups.write(q)
     -- Nobody listens any more: calls need not read so.
     if q.listen and not q.log then make_plan(q) end --@ sweep-unheard
     local ready = promoted + tally.ready

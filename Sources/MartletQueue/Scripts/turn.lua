@@ -1,14 +1,16 @@
 -- A worker's turn: ends attempts, each with the proof that its worker still holds the job, then hands out jobs, highest
 -- priority first, oldest first within one priority; what is due is promoted before.
 --
--- needs: runtime events changes wake finish promote attempts claims
+-- needs: runtime events changes wake finish promote groups attempts claims
 -- args: worker, call number, nonce, how many to hand out (0 for none, at most 128), how many of them may be jobs in
 -- their last chance (lost as often in a row as leaves one more before poison) and perhaps, behind a blank, the ms of their
 -- lease in place of the queue's, n, then n times id and token of
 -- attempts that completed and have nothing more to say, then for each other attempt six words: id, token, outcome,
 -- delay ms or empty, output or error, progress or empty. At most 500 attempts.
 -- Outcomes: `completed`, `failed` (delay = wait before the retry), `permanent`, `crashed` (its process died), `release`,
--- `snooze`. A `release` with an error is that of a job whose type the worker does not know: kept with the job, with since when.
+-- `snooze`. Behind a failure stand, with blanks between them, the fingerprint of the error and the worker or nothing;
+-- behind `crashed` before them the fingerprint that the error has where the job is poison.
+-- A `release` with an error is that of a job whose type the worker does not know: kept with the job, with since when.
 -- A `snooze` with an error says why the job waits, which is kept with it.
 -- Answer: status, lease ms, ms until the next due job or -1, stops counter, now ms, nonce, a list of position (from 1, in
 -- the order of args) and verdict for those attempts that did not simply become `completed`, then four words for each job
@@ -20,8 +22,8 @@
 -- Cost: 2 commands; 4 more to settle, two of them with a share for each job, and HGET for each, HSET too where finished
 -- jobs are kept; 6 to 7 more to claim, two of them with a share for each job, and HGETALL and HSET for each, O(log n) in
 -- the indexes; from 16 jobs on OBJECT, and two writes where `active` is still a list. An attempt with another outcome, or
--- a job that needs more: HMGET once or twice and one to three writes more. Where jobs are paused or delayed, one ZMSCORE
--- each with a share for each job.
+-- a job that needs more: HMGET once or twice and one to three writes more, and with failures three
+-- commands more. Where jobs are paused or delayed, one ZMSCORE each with a share for each job.
 local MOST_CLAIMED, MOST_SETTLED = 128, 500
 -- The words of an answer before those of the jobs.
 local HEAD = 7
@@ -85,6 +87,7 @@ local function end_attempts(q, args, plain, verdicts)
     end
     if n > 0 then complete(q, ids, keys, tokens, n, n == plain and args[6] or nil) end
     commit(q)
+    groups.write(q)
     -- What leaves makes room: as many old ones go as came in, twice, so that a backlog shrinks.
     local completed = n + tally.completed
     if completed > 0 and q.completed_count > 0 and call('ZCARD', q.keys.completed) > q.completed_count then --@ turn-trims

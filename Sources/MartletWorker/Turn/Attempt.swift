@@ -42,6 +42,8 @@ struct Attempt: Sendable {
         let rest = running.end()
         let rule = OutcomeRule(job: job, stop: rest.stop, hasTimedOut: rest.hasTimedOut)
         var ended = FinishedAttempt(job, rule.outcome(of: result), progress: rest.progress)
+        // Only failures say who had the job.
+        if case .failure = result { ended.settlement.worker = worker }
         ended.metrics = metrics
         ended.knowsLoss = rest.knowsLoss
         ended.took = took

@@ -35,6 +35,8 @@ extension JobField {
         case .progress: ["progress"]
         case .checkpoint: ["checkpoint"]
         case .wanted: ["stop_requested"]
+        case .attempts: ["attempts"]
+        case .earlierPayloads: ["earlier_payloads"]
         // What the queue keeps for itself: whether a push is a repeat, who may read the job, two moments.
         case .digest, .owner, .changedAt, .unknownSince: []
         }
@@ -79,6 +81,8 @@ extension JobField {
             try await walk.look(id, shows: [("lost", 1)])
             try await walk.settle(walk.claim(queue), queue, .unknownType(retryAfter: .zero, error: "no handler"))
             try await walk.look(id, shows: [("error", "no handler")])
+            #expect(try await queue.edit(id, payload: Array(#"{"a":2}"#.utf8)) == .done(.queued))
+            try await walk.look(id, shows: [("payload", .fields(["a": 2]))])
             try await walk.settle(walk.claim(queue), queue, .completed(output: Array("[2]".utf8)))
             try await walk.look(id, shows: [("output", .array([2])), ("claims", 4), ("state", "completed")])
             let missing = Set(JobField.allCases).subtracting(await walk.seen)

@@ -99,6 +99,12 @@ private let wrongValues: [WrongValue] =
         WrongValue("audit-log --queue Mail", "--queue"), WrongValue("audit-log --job", "--job", "a b"),
         WrongValue("audit-log --from yesterday", "--from"), WrongValue("audit-log --to tomorrow", "--to"),
         WrongValue("audit-log --limit 0", "--limit"), WrongValue("audit-log --cursor x", "--cursor"),
+        WrongValue("errors list --queue Mail", "--queue"), WrongValue("errors list --cursor x", "--cursor"),
+        WrongValue("errors retry ABC --yes", "<fingerprint>"), WrongValue("errors delete ABC --yes", "<fingerprint>"),
+        WrongValue("errors retry 0123456789ab --queue Mail", "--queue"),
+        WrongValue("errors delete 0123456789ab --queue Mail", "--queue"),
+        WrongValue("errors retry 0123456789ab --expected-count -1", "--expected-count"),
+        WrongValue("errors delete 0123456789ab --expected-count -1", "--expected-count"),
         WrongValue("top --queue Mail", "--queue"), WrongValue("top --view all", "--view"),
     ]
     + wrongJobs + wrongRetention

@@ -135,6 +135,22 @@ func fingerprints() {
     print(fingerprint == ErrorFingerprint.of("order 12 timed out"))  // true
 }
 
+func showAttempts(_ queue: Queue, _ id: JobID) async throws {
+    for attempt in try await queue.job(id)?.attempts ?? [] {
+        print(attempt.endedAt, attempt.worker ?? "", attempt.error ?? "")
+    }
+}
+
+func showEarlierPayloads(_ queue: Queue, _ id: JobID) async throws {
+    for old in try await queue.job(id)?.earlierPayloads ?? [] { print(old.replacedAt, old.size) }
+}
+
+func showErrorGroups(_ queue: Queue) async throws {
+    for group in try await queue.errorGroups() {
+        print(group.counts[.day] ?? 0, group.type, group.message)
+    }
+}
+
 func steerJobs(_ queue: Queue, _ id: JobID) async throws {
     let verdict = try await queue.control(.patch(priority: 10, start: .after(.seconds(60)), maxRetries: nil), id)
     print(verdict)

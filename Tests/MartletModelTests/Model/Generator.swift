@@ -223,7 +223,9 @@ extension Generator {
         (0..<random.pick([1, 1, 2, 3, 5])).map { _ in
             let (id, token) = proof(model)
             let progress = random.chance(20) ? JobProgress(completed: Int64(nonces), total: 99) : nil
-            return Settlement(id: id, token: token, outcome: outcome(), progress: progress)
+            return Settlement(
+                id: id, token: token, outcome: outcome(), progress: progress,
+                worker: nonces.isMultiple(of: 2) ? "w\(nonces % 3)" : nil)
         }
     }
 

@@ -35,6 +35,9 @@ struct Model {
         /// The number of losses before the last accepted checkpoint.
         var lostBefore = 0
         var error: String?
+        /// The attempts that failed and the payloads that were replaced, as they are stored; the latest first.
+        var past: [String] = []
+        var earlier: [String] = []
         var unknownSince: Int?
         var output: [UInt8]?
         var progress: String?
@@ -177,6 +180,24 @@ extension Model {
         jobs[id]?.index = index
         jobs[id]?.score = Double(now)
         return true
+    }
+
+    /// Records an attempt that failed.
+    mutating func record(_ id: String, _ how: String, _ error: String, by worker: String? = nil) {
+        guard let job = jobs[id] else { return }
+        let since = job.claimedAt.map(String.init) ?? ""
+        let entry = [how, "\(now)", since, worker ?? "", error].joined(separator: "\u{1F}")
+        jobs[id]?.past = Array(([entry] + job.past).prefix(10))
+    }
+
+    /// Gives a job another payload.
+    mutating func replacePayload(_ id: String, _ payload: [UInt8]) {
+        guard let job = jobs[id] else { return }
+        jobs[id]?.payload = payload
+        guard job.payload != payload else { return }
+        let text = job.payload.count <= 4096 ? String(decoding: job.payload, as: UTF8.self) : ""
+        let entry = ["\(now)", "\(job.payload.count)", text].joined(separator: "\u{1F}")
+        jobs[id]?.earlier = Array(([entry] + job.earlier).prefix(3))
     }
 
     mutating func forget(_ id: String) {

@@ -215,10 +215,10 @@ extension Model {
             jobs[id]?.progress = job.progress
             return settle(one, id)
         case .failed(let wait, let error):
-            return fail(id, error, isLast: job.failures + 1 > job.maxRetries, wait)
+            return fail(one, error, isLast: job.failures + 1 > job.maxRetries, wait)
         case .failedForGood(let error):
-            return fail(id, error, isLast: true, .zero)
-        case .crashed(let wait, let error): return crash(id, error, lost: job.lostInARow + 1, wait)
+            return fail(one, error, isLast: true, .zero)
+        case .crashed(let wait, let error): return crash(one, error, lost: job.lostInARow + 1, wait)
         case .released(nil):
             let place = job.place ?? nextPlace(job.priority)
             putBack(id, at: place, waits: isEarly(place))
@@ -231,7 +231,11 @@ extension Model {
         return .settled(jobs[id]?.state ?? .queued)
     }
 
-    private mutating func crash(_ id: String, _ error: String, lost: Int, _ wait: Duration) -> SettleVerdict {
+    private mutating func crash(
+        _ one: Settlement, _ error: String, lost: Int, _ wait: Duration
+    ) -> SettleVerdict {
+        let id = one.id.description
+        record(id, "crashed", error, by: one.worker)
         jobs[id]?.lost += 1
         if lost >= 3 {
             jobs[id]?.error = "poison: \(error), after \(lost) losses in a row"
@@ -243,7 +247,11 @@ extension Model {
         return .settled(jobs[id]?.state ?? .queued)
     }
 
-    private mutating func fail(_ id: String, _ error: String, isLast: Bool, _ wait: Duration) -> SettleVerdict {
+    private mutating func fail(
+        _ one: Settlement, _ error: String, isLast: Bool, _ wait: Duration
+    ) -> SettleVerdict {
+        let id = one.id.description
+        record(id, "failed", error, by: one.worker)
         jobs[id]?.failures += 1
         jobs[id]?.error = error
         if isLast {

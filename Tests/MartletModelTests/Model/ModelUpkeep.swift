@@ -74,11 +74,14 @@ extension Model {
             return .cancelled
         }
         if job.lostInARow + 1 >= most {
-            jobs[id]?.error = "poison: its worker died \(job.lostInARow + 1) times in a row"
+            let why = "poison: its worker died \(job.lostInARow + 1) times in a row"
+            jobs[id]?.error = why
+            record(id, "lost", why)
             finish(id, as: .failed)
             return .failed
         }
         jobs[id]?.changedAt = now
+        record(id, "lost", "")
         let place = job.place ?? nextPlace(job.priority)
         if job.wanted?.stop == .pause {
             setAside(id, place: place)
@@ -139,7 +142,7 @@ extension Model {
         guard let job = jobs[id] else { return .missing }
         let verdict = retry(id, job)
         guard verdict == .done(.queued) else { return verdict }
-        jobs[id]?.payload = payload
+        replacePayload(id, payload)
         jobs[id]?.changedAt = now
         return verdict
     }
@@ -154,7 +157,7 @@ extension Model {
         if job.index == .active || job.index == .completed || (job.state.isFinal && !isPlain) {
             return .refused(job.state)
         }
-        jobs[id]?.payload = payload
+        replacePayload(id, payload)
         jobs[id]?.checkpoint = nil
         jobs[id]?.progress = nil
         jobs[id]?.changedAt = now

@@ -86,7 +86,10 @@ struct RealStore {
             }
         }
         let ledger = try (replies.last?.get().array ?? []).dropFirst().compactMap(\.int)
-        if ledger.count != 6 || ledger[0] - ledger[1] != ledger[2] || ledger[3] != 0 || ledger[4] != ledger[5] {
+        let pairs = stride(from: 4, to: 8, by: 2)
+        if ledger.count != 8 || ledger[0] - ledger[1] != ledger[2] || ledger[3] != 0
+            || !pairs.allSatisfy({ ledger[$0] == ledger[$0 + 1] })
+        {
             found.append("ledger \(ledger)")
         }
         return found

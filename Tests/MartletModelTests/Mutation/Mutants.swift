@@ -20,7 +20,7 @@ struct Mutant: Sendable, CustomStringConvertible {
 
     static let all =
         ofPushes + ofTurns + ofAttempts + ofClaims + ofTheEnd + ofChanges + ofBeats + ofSweeps + ofControl + ofSettings
-        + ofDamage + ofRemoval + ofOrder + ofEvents + ofTrail
+        + ofDamage + ofRemoval + ofOrder + ofEvents + ofTrail + ofHistory
 
     private static let ofPushes = [
         Mutant("a push is not counted", .enqueue, "push-counted", .removed),

@@ -1,5 +1,4 @@
-// Tells that something has changed: one stream of events for all tabs of a browser. The tab that holds a lock listens and
-// tells the others. Only tabs that can be seen take part, so nothing is recorded for a page that nobody looks at.
+// Tells that something has changed: one stream of events for all tabs of a browser that can be seen.
 
 import { address } from './api.js';
 import { listen, rest } from './listen.js';

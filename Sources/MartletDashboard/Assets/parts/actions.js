@@ -2,7 +2,7 @@
 
 import { part, post, remove } from '../core/api.js';
 import { h } from '../core/dom.js';
-import { plural, visible } from '../core/format.js';
+import { count, plural, visible } from '../core/format.js';
 import { factsOf, needs, session } from '../core/session.js';
 import { say } from './announce.js';
 import { ask, buttons, form } from './dialog.js';
@@ -93,7 +93,7 @@ export async function offer(verb, jobs, done = () => {}) {
             verb.verb === 'priority' && h('label', null, 'Priority, a larger number runs first',
                 h('input', { type: 'number', min: -1000, max: 1000, step: 1, required: true, initial: extra.priority,
                     oninput: (event) => { extra.priority = event.target.valueAsNumber; } })),
-            preview ? previewOf(verb, jobs, preview) : h('p', { class: 'muted' }, 'Asking what this would do…'),
+            preview ? previewOf(verb, preview) : h('p', { class: 'muted' }, 'Asking what this would do…'),
             buttons(dialog, preview ? `${verb.label} ${plural(preview.accepted.length, 'job')}` : verb.label,
                 { danger: verb.danger, disabled: !preview?.accepted.length }));
     });
@@ -103,12 +103,17 @@ export async function offer(verb, jobs, done = () => {}) {
 
 const refusal = (result) => `${result.accepted.length} done, ${result.errors.length} refused: ${visible(result.errors[0].error)}`;
 
-function previewOf(verb, jobs, preview) {
+/** How many jobs there are, what becomes of them, and the first of them. */
+export const named = (jobs, number, fate) => [
+    h('p', null, h('strong', null, plural(number, 'job')), fate),
+    h('ul', { class: 'names' }, jobs.slice(0, 5).map(({ id, queue }) => h('li', { key: `${queue}/${id}` }, h('code', null, id))),
+        number > 5 && h('li', null, `and ${count(number - 5)} more`)),
+];
+
+function previewOf(verb, preview) {
     const reasons = Map.groupBy(preview.errors, (error) => error.error);
     return [
-        h('p', null, h('strong', null, plural(preview.accepted.length, 'job')), ` ${verb.will}.`),
-        h('ul', { class: 'names' }, preview.accepted.slice(0, 5).map(({ id }) => h('li', { key: id }, h('code', null, id))),
-            preview.accepted.length > 5 && h('li', null, `and ${preview.accepted.length - 5} more`)),
+        named(preview.accepted, preview.accepted.length, ` ${verb.will}.`),
         reasons.size > 0 && h('p', null, h('strong', null, plural(preview.errors.length, 'job')), ' cannot be changed:'),
         reasons.size > 0 && h('ul', null, [...reasons].slice(0, 5).map(([reason, group]) =>
             h('li', { key: reason }, `${group.length}: ${visible(reason)}`))),

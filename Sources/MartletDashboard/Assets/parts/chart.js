@@ -15,26 +15,21 @@ export const rates = (queue) => section('Rates', { class: 'rates' }, Object.entr
     h('div', { key: field, class: 'rate' },
         h('span', { class: 'name' }, name),
         h('span', { class: 'value' }, rate(rateOf(field, queue))),
-        rateChart(`${name} jobs for each second since the page was opened`,
-            [{ name, kind: field, points: ratesOf(field, queue) }]))));
+        rateChart(`${name} jobs for each second since the page was opened`, field, ratesOf(field, queue)))));
 
-// Lines of rates: `[{ name, kind, points: [{ seconds, value }] }]`.
-function rateChart(caption, series) {
-    const most = Math.max(1e-9, ...series.flatMap((line) => line.points.map((point) => point.value)));
-    const longest = Math.max(60, ...series.flatMap((line) => line.points.map((point) => point.seconds)));
+// A line of `{ seconds, value }`.
+function rateChart(caption, kind, points) {
+    const values = points.map((point) => point.value);
+    const most = Math.max(1e-9, ...values);
+    const longest = Math.max(60, ...points.map((point) => point.seconds));
     const place = ({ seconds, value }) => [
         width * (1 - seconds / longest), height - 2 - (height - 4) * (value / most),
     ].map((number) => number.toFixed(1)).join();
+    const row = (name, value) => h('tr', null, h('th', { scope: 'row' }, name), h('td', null, rate(value)));
     return h('figure', { class: 'chart' },
         h('svg', { viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: 'none', 'aria-hidden': 'true' },
-            series.map((line) =>
-                h('polyline', { key: line.name, class: line.kind, points: line.points.map(place).join(' ') }))),
+            h('polyline', { class: kind, points: points.map(place).join(' ') })),
         // In a box, since a table is never narrower than its texts.
-        h('div', { class: 'hidden' }, h('table', null,
-            h('caption', null, caption),
-            h('thead', null, h('tr', null, h('th', { scope: 'col' }, 'Line'), h('th', { scope: 'col' }, 'Now'),
-                h('th', { scope: 'col' }, 'Highest'))),
-            h('tbody', null, series.map((line) => h('tr', { key: line.name },
-                h('th', { scope: 'row' }, line.name), h('td', null, rate(line.points.at(-1)?.value)),
-                h('td', null, rate(Math.max(0, ...line.points.map((point) => point.value))))))))));
+        h('div', { class: 'hidden' }, h('table', null, h('caption', null, caption),
+            h('tbody', null, row('Now', values.at(-1)), row('Highest', Math.max(0, ...values))))));
 }

@@ -25,6 +25,15 @@ const cursorChip = (context) => context.query.cursor &&
 export const search = (context, options, ...more) => h('div', { class: 'filter', role: 'search' },
     field(context, options), more, chips(context, options.names), cursorChip(context));
 
+/** The choices of one filter: `[label, address, isChosen, count, kind]`. */
+export const facets = (label, choices) => h('nav', { class: 'facets', 'aria-label': label }, choices.map(([name, href, isChosen, number, kind]) =>
+    h('a', { key: name, href, class: kind, 'aria-current': isChosen ? 'true' : null }, name,
+        number !== undefined && h('span', { class: 'count' }, number))));
+
+/** A way to the next page. */
+export const nextPage = (context, cursor) => cursor && h('footer', { class: 'pages' },
+    h('button', { type: 'button', onclick: () => context.setQuery({ cursor }) }, 'Next page'));
+
 // Its text is kept in the screen's state.
 const field = (context, { names, label = 'Filter', placeholder, plain }) => h('input', {
     id: 'search', type: 'search', value: context.state.search, 'aria-label': label, autocomplete: 'off', spellcheck: 'false',

@@ -1,76 +1,80 @@
-// One verb on all jobs that match the filters: they are counted first, and changed in steps that can be stopped.
+// One verb on all jobs that match the filters: the server counts them first, and changes them in steps that can be stopped.
 
-import { get } from '../core/api.js';
+import { post } from '../core/api.js';
 import { h } from '../core/dom.js';
 import { count, plural, visible } from '../core/format.js';
-import { act, obstacle, verbs } from './actions.js';
+import { named, verbs } from './actions.js';
 import { say } from './announce.js';
 import { ask, buttons, form } from './dialog.js';
 import { bar } from './pieces.js';
 
-// So many are remembered at one time; for more, it is done once more.
-const most = 10_000;
-const pageSize = 200;
-const stepSize = 500;
-
 // A priority would have to be chosen before.
 const offered = verbs.filter(({ verb }) => verb !== 'priority');
+const nothing = { matched: 0, changed: 0, refused: 0, jobs: [] };
 
 /** Asks what to do to all jobs that match the filters of an address, and does it; `done` is called afterwards. */
 export async function actOnAll(filter, done) {
-    const state = { verb: null, jobs: [], isCounted: false, isMore: false, sum: null, isClosed: false };
-    await ask('Act on all that match', (dialog) => form(dialog, () => change(state, dialog),
+    const state = { verb: null, found: nothing, isCounted: false, sum: null, isClosed: false };
+    await ask('Act on all that match', (dialog) => form(dialog, () => change(state, filter, dialog),
         h('p', null, h('code', null, visible(Object.entries(filter).map(([name, value]) => `${name}:${value}`).join(' ')))),
         h('label', null, 'What is done to them', h('select', {
             required: true, disabled: state.sum !== null, onchange: (event) => choose(state, filter, dialog, event.target.value),
         }, h('option', { value: '' }, 'Choose'), offered.map(({ verb, label }) => h('option', { key: verb, value: verb }, label)))),
-        state.verb && (state.sum ? progressOf(state) : previewOf(state)),
-        buttons(dialog, state.isCounted ? `${state.verb.label} ${plural(state.jobs.length, 'job')}` : 'Do it', {
-            danger: state.verb?.danger, disabled: !state.isCounted || !state.jobs.length || state.sum !== null,
+        state.verb && (state.sum ? progressOf(state) : named(state.found.jobs, state.found.matched, state.isCounted ? ` ${state.verb.will}.` : ' so far…')),
+        buttons(dialog, state.isCounted ? `${state.verb.label} ${plural(state.found.matched, 'job')}` : 'Do it', {
+            danger: state.verb?.danger, disabled: !state.isCounted || !state.found.matched || state.sum !== null,
             cancel: state.sum ? 'Stop' : 'Cancel',
         })), { wide: true });
     state.isClosed = true;
     if (!state.sum) return;
     const { changed, refused } = state.sum;
-    say(`${state.verb.label}: ${count(changed)} of ${plural(state.jobs.length, 'job')} done${refused ? `, ${count(refused)} refused` : ''}.`,
-        changed < state.jobs.length ? 'bad' : 'good');
+    say(`${state.verb.label}: ${count(changed)} of ${plural(state.found.matched, 'job')} done${refused ? `, ${count(refused)} refused` : ''}.`,
+        changed < state.found.matched ? 'bad' : 'good');
     done();
+}
+
+/** Repeats a request until the server has looked at all jobs; `note` gets the sums and says whether to go on. */
+async function walk(body, note) {
+    let sum = nothing;
+    let cursor;
+    do {
+        const step = await post('v1/jobs/actions', { ...body, cursor });
+        sum = {
+            matched: sum.matched + step.matched, changed: sum.changed + step.changed, refused: sum.refused + step.refused,
+            jobs: [...sum.jobs, ...step.jobs ?? []].slice(0, 5),
+        };
+        cursor = step.next_cursor;
+        if (!note(sum)) return false;
+    } while (cursor);
+    return true;
 }
 
 // Each verb means only jobs that it has an effect on.
 function choose(state, filter, dialog, name) {
     const verb = offered.find((entry) => entry.verb === name) ?? null;
-    Object.assign(state, { verb, jobs: [], isCounted: false, isMore: false });
-    if (!verb) return dialog.draw();
-    return dialog.attempt(async () => {
-        let cursor;
-        do {
-            const page = await get('v1/jobs', { ...filter, cursor, limit: pageSize });
-            if (state.isClosed || state.verb !== verb) return;
-            const fitting = page.jobs.filter((job) => obstacle(verb, job) === null).map(({ id, queue }) => ({ id, queue }));
-            state.jobs = [...state.jobs, ...fitting].slice(0, most);
-            cursor = page.next_cursor;
+    Object.assign(state, { verb, found: nothing, isCounted: false });
+    dialog.draw();
+    return verb && dialog.attempt(async () => {
+        state.isCounted = await walk({ action: name, filter, dry_run: true }, (found) => {
+            if (state.isClosed || state.verb !== verb) return false;
+            state.found = found;
             dialog.draw();
-        } while (cursor && state.jobs.length < most);
-        Object.assign(state, { isCounted: true, isMore: Boolean(cursor) });
+            return true;
+        });
     });
 }
 
-async function change(state, dialog) {
-    state.sum = { changed: 0, refused: 0 };
-    for (let from = 0; from < state.jobs.length && !state.isClosed; from += stepSize) {
-        const { accepted, errors } = await act(state.verb, state.jobs.slice(from, from + stepSize), {});
-        state.sum = { changed: state.sum.changed + accepted.length, refused: state.sum.refused + errors.length };
+// Jobs come and go meanwhile; where many have come, the server refuses.
+async function change(state, filter, dialog) {
+    state.sum = nothing;
+    const { matched } = state.found;
+    const body = { action: state.verb.verb, filter, expected_count: matched, tolerance: Math.max(10, Math.floor(matched / 10)) };
+    await walk(body, (sum) => {
+        state.sum = sum;
         dialog.draw();
-    }
+        return !state.isClosed;
+    });
 }
 
-const previewOf = ({ verb, jobs, isCounted, isMore }) => [
-    h('p', null, h('strong', null, plural(jobs.length, 'job')), isCounted ? ` ${verb.will}.` : ' so far…',
-        isMore && ' More match; these are the first of them.'),
-    h('ul', { class: 'names' }, jobs.slice(0, 5).map(({ id, queue }) => h('li', { key: `${queue}/${id}` }, h('code', null, id))),
-        jobs.length > 5 && h('li', null, `and ${count(jobs.length - 5)} more`)),
-];
-
-const progressOf = ({ jobs, sum }) => h('p', { class: 'ongoing' }, bar(sum.changed + sum.refused, jobs.length, 'Jobs done'),
-    h('span', null, `${count(sum.changed)} of ${count(jobs.length)} done${sum.refused ? `, ${count(sum.refused)} refused` : ''}`));
+const progressOf = ({ found, sum }) => h('p', { class: 'ongoing' }, bar(sum.changed + sum.refused, found.matched, 'Jobs done'),
+    h('span', null, `${count(sum.changed)} of ${count(found.matched)} done${sum.refused ? `, ${count(sum.refused)} refused` : ''}`));

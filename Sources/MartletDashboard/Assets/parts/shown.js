@@ -54,10 +54,11 @@ export function pauseReason(queue) {
         pause.by ? ['By ', foreign(pause.by), ' '] : '', pause.at ? when(pause.at) : ''];
 }
 
-/** The live workers of a queue: how many, and their busy slots. */
+/** The live workers of a queue or of all: how many, and their busy slots. */
 export function capacityOf(workers, queue) {
-    const all = workers.filter((worker) => worker.alive && worker.queues.some((entry) => entry.queue === queue));
-    const entries = all.flatMap((worker) => worker.queues.filter((entry) => entry.queue === queue));
+    const of = (worker) => worker.queues.filter((entry) => !queue || entry.queue === queue);
+    const all = workers.filter((worker) => worker.alive && of(worker).length);
+    const entries = all.flatMap(of);
     const sum = (field) => entries.reduce((total, entry) => total + (entry.info?.[field] ?? 0), 0);
     return { workers: all.length, busy: sum('busy'), slots: sum('slots') };
 }

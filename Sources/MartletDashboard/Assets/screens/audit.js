@@ -2,8 +2,8 @@
 
 import { get } from '../core/api.js';
 import { when } from '../core/time.js';
-import { chosen, search } from '../parts/filter.js';
-import { asking, badge, button, empty, foreign, head } from '../parts/pieces.js';
+import { chosen, nextPage, search } from '../parts/filter.js';
+import { asking, badge, empty, foreign, head } from '../parts/pieces.js';
 import { Table } from '../parts/table.js';
 
 const filters = ['who', 'action', 'queue', 'job'];
@@ -35,7 +35,7 @@ export default {
             head('Audit'),
             search(context, { names: filters, placeholder: 'who:oncall action:cancelJob queue:mail' }),
             !page ? asking() : page.entries.length ? context.state.table.view(page.entries) : empty('Nothing is recorded.'),
-            page?.next_cursor && button('Older', { run: () => context.setQuery({ cursor: page.next_cursor }) }),
+            nextPage(context, page?.next_cursor),
         ];
     },
 };

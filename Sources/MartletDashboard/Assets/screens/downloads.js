@@ -6,6 +6,7 @@ import { bytes, count, duration, visible } from '../core/format.js';
 import { link } from '../core/router.js';
 import { can, needs, session } from '../core/session.js';
 import { when } from '../core/time.js';
+import { facets, nextPage } from '../parts/filter.js';
 import { asking, badge, bar, button, empty, foreign, head, muted } from '../parts/pieces.js';
 import { actionColumn, Table } from '../parts/table.js';
 import { act, add, allows, downloadKeys, setLimit, steerAll, verbs } from './download-actions.js';
@@ -23,7 +24,7 @@ export default {
     view: (context) => {
         const { page, status } = context.data;
         if (!status) return asking();
-        return [header(context, status), facets(context, status), page ? list(context, page) : asking()];
+        return [header(context, status), states(context, status), page ? list(context, page) : asking()];
     },
 };
 
@@ -48,16 +49,14 @@ function limitChoice(context, limit) {
         h('option', { key: number, value: String(number) }, number))));
 }
 
-function facets({ query }, status) {
+function states({ query }, status) {
     const counts = {
         '': status.total_jobs, downloading: status.active_downloads, queued: status.queued_downloads,
         paused: status.paused_downloads,
     };
     const words = ['', ...new Set(session.facts.states.map((facts) => facts.download))];
-    return h('nav', { class: 'facets', 'aria-label': 'States' }, words.map((word) =>
-        h('a', {
-            key: word, href: link(['downloads'], { status: word }), 'aria-current': (query.status ?? '') === word ? 'true' : null,
-        }, word || 'all', word in counts && h('span', { class: 'count' }, count(counts[word])))));
+    return facets('States', words.map((word) => [word || 'all', link(['downloads'], { status: word }), (query.status ?? '') === word,
+        word in counts ? count(counts[word]) : undefined]));
 }
 
 function list(context, page) {
@@ -65,9 +64,7 @@ function list(context, page) {
     const nothing = context.query.status ? 'No download fits.' : 'There is no download yet. Add downloads by pasting their addresses.';
     return [
         page.downloads.length || table.rows.length ? table.view(page.downloads) : empty(nothing),
-        page.next_cursor && h('footer', { class: 'pages' }, h('button', {
-            type: 'button', onclick: () => context.setQuery({ cursor: page.next_cursor }),
-        }, 'Next page')),
+        nextPage(context, page.next_cursor),
         table.bar('download', verbs.map((verb) => button(verb.label, {
             key: verb.key, danger: verb.danger, reason: obstacle(verb, table.chosen), run: () => act(context, verb, table.chosen),
         }))),

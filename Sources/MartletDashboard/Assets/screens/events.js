@@ -7,7 +7,7 @@ import { kindOf } from '../core/listen.js';
 import { link } from '../core/router.js';
 import { Tail } from '../core/tail.js';
 import { exact, hint, when } from '../core/time.js';
-import { chosen, search } from '../parts/filter.js';
+import { chosen, facets, search } from '../parts/filter.js';
 import { badge, button, code, empty, foreign, head, muted, section } from '../parts/pieces.js';
 import { progress, queueLink } from '../parts/shown.js';
 import { Table } from '../parts/table.js';
@@ -47,7 +47,8 @@ export default {
             h('div', { class: 'buttons' },
                 button(context.isPaused ? 'Continue' : 'Freeze', { key: 'r', run: context.toggle }),
                 button('Clear', { run: () => clear(context) }))),
-        facets(context),
+        facets('Kinds', Object.entries(choices).map(([label, kinds]) =>
+            [label, link(['events'], { ...chosen(context.query, filters), kinds }), (context.query.kinds ?? '') === kinds])),
         search(context, { names: filters, placeholder: 'queue:mail* type:send-mail kinds:failed,retrying' }),
         list(context),
         section('The same from a terminal', {}, code(command(context.query), 'command')),
@@ -58,11 +59,6 @@ function status({ state: { tail }, isPaused }) {
     if (isPaused) return 'nothing new is shown';
     return tail.isOpen ? 'as they happen, the last 200' : tail.problem ? '' : 'connecting…';
 }
-
-const facets = ({ query }) => h('nav', { class: 'facets', 'aria-label': 'Kinds' }, Object.entries(choices).map(([label, kinds]) =>
-    h('a', {
-        key: label, href: link(['events'], { ...chosen(query, filters), kinds }), 'aria-current': (query.kinds ?? '') === kinds ? 'true' : null,
-    }, label)));
 
 function clear({ state, redraw }) {
     Object.assign(state, { shown: [] });

@@ -7,14 +7,14 @@ import { go, link } from '../core/router.js';
 import { needs, statesOf } from '../core/session.js';
 import { say } from '../parts/announce.js';
 import { actionButtons, actionKeys } from '../parts/actions.js';
-import { chosen, search } from '../parts/filter.js';
+import { chosen, facets, search } from '../parts/filter.js';
 import { actOnAll } from '../parts/matching.js';
 import { asking, badge, button, empty, head, muted } from '../parts/pieces.js';
 import { attempts, jobLink, moment, queueLink, remark } from '../parts/shown.js';
 import { Table } from '../parts/table.js';
 
 const pageSize = 50;
-const filters = ['state', 'queue', 'type'];
+const filters = ['state', 'queue', 'type', 'tag', 'error'];
 
 export default {
     path: ['jobs'],
@@ -39,7 +39,7 @@ export default {
         const { page, queues } = context.data;
         return [
             head('Jobs'),
-            facets(context, queues?.queues ?? []),
+            states(context, queues?.queues ?? []),
             filterBar(context, queues?.queues ?? []),
             page ? list(context, page) : context.errors.page ? h('p', { class: 'problem' }, context.errors.page.message) : asking(),
         ];
@@ -62,17 +62,14 @@ function jobTable(context) {
 }
 
 // Scheduled and retrying jobs share an index, and with it a count.
-function facets({ query }, queues) {
+function states({ query }, queues) {
+    const isCounted = !(query.type || query.tag || query.error);
     const counted = queues.filter((queue) => !query.queue || queue.name === query.queue);
-    const sum = (index) => counted.reduce((total, queue) => total + queue.jobs[index], 0);
-    const all = counted.reduce((total, queue) => total + queue.total_jobs, 0);
-    const facet = (label, state, value) =>
-        h('a', {
-            key: label, href: link(['jobs'], { ...chosen(query, filters), state }), class: state && value && state === 'failed' ? 'bad' : '',
-            'aria-current': (query.state ?? '') === (state ?? '') ? 'true' : null,
-        }, label, h('span', { class: 'count' }, query.type ? '' : count(value)));
-    return h('nav', { class: 'facets', 'aria-label': 'States' }, facet('all', '', all),
-        Object.keys(queues[0]?.jobs ?? {}).map((index) => facet(index, statesOf(index), sum(index))));
+    const sum = (value) => counted.reduce((total, queue) => total + value(queue), 0);
+    const facet = (label, state, value) => [label, link(['jobs'], { ...chosen(query, filters), state }), (query.state ?? '') === state,
+        isCounted ? count(value) : '', value && state === 'failed' ? 'bad' : ''];
+    return facets('States', [facet('all', '', sum((queue) => queue.total_jobs)),
+        ...Object.keys(queues[0]?.jobs ?? {}).map((index) => facet(index, statesOf(index), sum((queue) => queue.jobs[index])))]);
 }
 
 const filterBar = (context, queues) => search(context, {

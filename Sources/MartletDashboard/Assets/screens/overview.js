@@ -9,6 +9,7 @@ import { needs } from '../core/session.js';
 import { rates } from '../parts/chart.js';
 import { confirm } from '../parts/dialog.js';
 import { asking, badge, button, empty, head, section, tile } from '../parts/pieces.js';
+import { capacityOf } from '../parts/shown.js';
 import { say } from '../parts/announce.js';
 import { pauseQueue } from './pausing.js';
 import { attention } from './attention.js';
@@ -54,9 +55,7 @@ const resumeAll = (context) => confirm(
 
 function strip({ data: { system, workers, queues: { queues, damaged } }, errors }) {
     const redis = system?.redis;
-    const live = workers?.workers.filter((worker) => worker.alive) ?? [];
-    const entries = live.flatMap((worker) => worker.queues.map((entry) => entry.info));
-    const slots = (field) => entries.reduce((total, info) => total + (info?.[field] ?? 0), 0);
+    const live = capacityOf(workers?.workers ?? []);
     const jobs = (index) => queues.reduce((total, queue) => total + queue.jobs[index], 0);
     const oldest = Math.max(0, ...queues.map((queue) => queue.oldest_wait_seconds));
     const { used_memory_bytes: used, memory_limit_bytes: limit } = redis ?? {};
@@ -66,7 +65,7 @@ function strip({ data: { system, workers, queues: { queues, damaged } }, errors 
     return [
         tile('Redis', duration(redis?.latency_seconds), link(['system']), { note: version }),
         tile('Memory', bytes(used), link(['system']), { note: memory }),
-        tile('Workers', count(live.length), link(['workers']), { note: `${count(slots('busy'))} of ${count(slots('slots'))} slots busy` }),
+        tile('Workers', count(live.workers), link(['workers']), { note: `${count(live.busy)} of ${count(live.slots)} slots busy` }),
         tile('Running', count(jobs('active')), jobsIn('active'), { note: 'jobs' }),
         tile('Waiting', count(jobs('queued')), jobsIn('queued'), { note: `oldest ${duration(oldest)}` }),
         tile('Failed', count(jobs('failed')), jobsIn('failed'), { note: 'jobs', kind: jobs('failed') ? 'bad' : '' }),

@@ -2,6 +2,7 @@
 
 import { part, post } from '../core/api.js';
 import { h } from '../core/dom.js';
+import { can } from '../core/session.js';
 import { say } from '../parts/announce.js';
 import { ask, buttons, form } from '../parts/dialog.js';
 
@@ -33,3 +34,15 @@ async function resumeQueue(name, done) {
     }
     done();
 }
+
+/** The key that pauses or resumes the queue that `target()` names. */
+export const pauseKeys = (target, done) => ({
+    title: 'Actions',
+    keys: [{
+        key: 'Shift+p', label: 'Pause the queue, or resume it',
+        run: () => {
+            const queue = target();
+            if (queue && can('operate')) togglePause(queue, done);
+        },
+    }],
+});

@@ -5,14 +5,14 @@ import { h } from '../core/dom.js';
 import { count, duration, plural } from '../core/format.js';
 import { noteTotals, rateOf } from '../core/rates.js';
 import { go, link } from '../core/router.js';
-import { can, needs, statesOf } from '../core/session.js';
+import { needs, statesOf } from '../core/session.js';
 import { deleteQueue } from '../parts/actions.js';
 import { say } from '../parts/announce.js';
 import { rates } from '../parts/chart.js';
 import { ask, buttons, confirm, form } from '../parts/dialog.js';
 import { asking, button, facts, foreign, head, section, tile } from '../parts/pieces.js';
 import { capacityOf, pauseReason, queueState } from '../parts/shown.js';
-import { togglePause } from './pausing.js';
+import { pauseKeys, togglePause } from './pausing.js';
 import { changeOf, settingFields } from './settings-form.js';
 
 export default {
@@ -24,9 +24,7 @@ export default {
     open: () => ({}),
     hears: ({ params }, { queue }) => queue === params.queue,
     changed: (context) => { if (context.data.queue) noteTotals([context.data.queue]); },
-    keys: (context) => [{
-        title: 'Actions', keys: [{ key: 'Shift+p', label: 'Pause the queue, or resume it', run: () => toggle(context) }],
-    }],
+    keys: (context) => [pauseKeys(() => context.data.queue, context.refresh)],
     view: (context) => {
         const { queue, workers } = context.data;
         if (context.errors.queue) return problem(context);
@@ -46,18 +44,12 @@ const problem = ({ params, errors }) => [
     head(foreign(params.queue)), h('p', { class: 'problem' }, errors.queue.message),
 ];
 
-function toggle(context) {
-    const { queue } = context.data;
-    if (!queue || !can('operate')) return;
-    togglePause(queue, context.refresh);
-}
-
 function header(context, queue) {
     const reason = needs('operate', 'steer queues');
     const adminReason = needs('admin', 'change queues');
     return head(queue.name, queueState(queue),
         h('div', { class: 'buttons' },
-            button(queue.pause ? 'Resume' : 'Pause', { reason, key: 'Shift+p', run: () => toggle(context) }),
+            button(queue.pause ? 'Resume' : 'Pause', { reason, key: 'Shift+p', run: () => togglePause(queue, context.refresh) }),
             button('Settings', { reason: adminReason, run: () => edit(context, queue) }),
             button('Drain', { reason, danger: true, run: () => drain(context, queue) }),
             button('Delete', { reason: adminReason, danger: true, run: () => destroy(queue) })));

@@ -5,11 +5,11 @@ import { h } from '../core/dom.js';
 import { count, duration, rate } from '../core/format.js';
 import { noteTotals, rateOf } from '../core/rates.js';
 import { link } from '../core/router.js';
-import { can, needs } from '../core/session.js';
+import { needs } from '../core/session.js';
 import { asking, button, empty, head, muted } from '../parts/pieces.js';
 import { capacityOf, queueLink, queueState } from '../parts/shown.js';
 import { actionColumn, Table } from '../parts/table.js';
-import { togglePause } from './pausing.js';
+import { pauseKeys, togglePause } from './pausing.js';
 
 export default {
     path: ['queues'],
@@ -18,7 +18,7 @@ export default {
     load: (context, signal) => ({ queues: get('v1/queues', {}, signal), workers: get('v1/workers', {}, signal) }),
     open: (context) => ({ table: queueTable(context) }),
     changed: (context) => { if (context.data.queues) noteTotals(context.data.queues.queues); },
-    keys: (context) => [context.state.table.keys, pauseKeys(context)],
+    keys: (context) => [context.state.table.keys, pauseKeys(() => context.state.table.target[0], context.refresh)],
     view: (context) => {
         const { queues } = context.data;
         if (!queues) return asking();
@@ -71,15 +71,3 @@ function pauseButton(queue, done) {
     const reason = needs('operate', 'pause queues');
     return button(queue.pause ? 'Resume' : 'Pause', { reason, run: () => togglePause(queue, done) });
 }
-
-const pauseKeys = (context) => ({
-    title: 'Actions',
-    keys: [{
-        key: 'Shift+p', label: 'Pause the queue, or resume it',
-        run: () => {
-            const [queue] = context.state.table.target;
-            if (!queue || !can('operate')) return;
-            togglePause(queue, context.refresh);
-        },
-    }],
-});

@@ -1,8 +1,9 @@
 // What a job does in words: its state, what happens next and why, and the times that it has passed.
 
 import { h } from '../core/dom.js';
-import { duration, plural } from '../core/format.js';
+import { duration, plural, short } from '../core/format.js';
 import { between, since, when } from '../core/time.js';
+import { foreign, muted } from '../parts/pieces.js';
 import { took } from '../parts/shown.js';
 
 /** A sentence or two about a job; `capacity` are the live workers of its queue and their slots. */
@@ -40,16 +41,27 @@ function obstacleToRun(queue, capacity) {
     return 'A worker takes it as soon as those before it are taken.';
 }
 
+const ends = { failed: 'failed', crashed: 'crashed', lost: 'was lost' };
+
+/** The attempts that failed, the first one first. */
+const failed = (job) => (job.attempts ?? []).toReversed().map((attempt) => [
+    [`An attempt ${ends[attempt.outcome]}`, attempt.worker && [' on ', foreign(attempt.worker)],
+        attempt.ran_seconds !== undefined && ` after ${duration(attempt.ran_seconds)}`,
+        attempt.error && h('span', { class: 'error' }, foreign(short(attempt.error, 200)))],
+    attempt.ended_at,
+]);
+
 /** The stored times of a job in order, with what lies between them. */
 export function timeline(job) {
     const steps = [
-        ['Pushed', job.created_at],
+        ['Pushed', job.created_at], ...failed(job),
+        ...(job.earlier_payloads ?? []).map((earlier) => ['Payload replaced', earlier.replaced_at]),
         job.due_at && ['Due', job.due_at],
         job.started_at && [job.attempt > 1 ? `Attempt ${job.attempt} started` : 'Started', job.started_at],
         job.lease_until && ['Lease ends', job.lease_until],
         job.finished_at && [job.state[0].toUpperCase() + job.state.slice(1), job.finished_at],
     ].filter(Boolean).toSorted((a, b) => Date.parse(a[1]) - Date.parse(b[1]));
     return h('ol', { class: 'timeline' }, steps.map(([name, at], index) =>
-        h('li', { key: name, class: since(at) < 0 ? 'ahead' : '' }, h('span', null, name), when(at),
-            index > 0 && h('span', { class: 'muted' }, `+${duration(between(steps[index - 1][1], at))}`))));
+        h('li', { key: `${index}${at}`, class: since(at) < 0 ? 'ahead' : '' }, h('span', null, name), when(at),
+            index > 0 && muted(`+${duration(between(steps[index - 1][1], at))}`))));
 }

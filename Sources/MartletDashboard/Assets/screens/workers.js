@@ -6,7 +6,7 @@ import { count, duration, short } from '../core/format.js';
 import { link } from '../core/router.js';
 import { since, when } from '../core/time.js';
 import { asking, badge, bar, empty, foreign, head, muted } from '../parts/pieces.js';
-import { queueLink } from '../parts/shown.js';
+import { capacityOf, queueLink } from '../parts/shown.js';
 import { Table } from '../parts/table.js';
 
 export default {
@@ -39,10 +39,8 @@ const sorted = (workers) => workers.toSorted((a, b) =>
 const infoOf = (worker) => worker.queues[0]?.info ?? {};
 
 function unserved(queues, alive) {
-    const served = new Set(alive.flatMap((worker) => worker.queues.map((entry) => entry.queue)));
-    const names = queues.filter((queue) => queue.jobs.queued > 0 && !served.has(queue.name));
-    if (!names.length) return null;
-    return h('p', { class: 'problem' }, 'Jobs wait in queues that no live worker serves: ',
+    const names = queues.filter((queue) => queue.jobs.queued > 0 && !capacityOf(alive, queue.name).workers);
+    return names.length > 0 && h('p', { class: 'problem' }, 'Jobs wait in queues that no live worker serves: ',
         names.map((queue, index) => [index ? ', ' : '', queueLink(queue.name)]));
 }
 
