@@ -47,6 +47,10 @@ extension Parameter where Value == Int {
             try query.integer(name, in: range)
         }
     }
+
+    static func integer(_ name: String, in range: ClosedRange<Int>, _ about: String) -> Parameter {
+        Parameter(name, .integer(range), about) { query throws(HTTPProblem) in try query.integer(name, in: range) }
+    }
 }
 
 extension Parameter where Value == Bool {

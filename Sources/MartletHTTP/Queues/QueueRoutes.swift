@@ -149,7 +149,7 @@ extension API {
         let silence = reports.map(\.sinceHeartbeat).min() ?? .zero
         return .object([
             "id": .string(id), "last_seen_at": reports.map(\.lastHeartbeat).max().map(JSONOutput.time),
-            "last_seen_seconds": .seconds(silence), "alive": .bool(silence < .seconds(15)),
+            "last_seen_seconds": .seconds(silence), "alive": .bool(silence < WorkerReport.silence),
             "queues": .array(
                 reports.map { report in
                     .object(["queue": .string(report.queue.description), "info": .opaque(report.info)])

@@ -154,6 +154,9 @@ extension Route {
         .service(.get, "/queues", [.read, .operate], about: .listQueues) { try await $0.listQueues($1) },
         .service(.get, "/queues/{queue}", [.read, .operate], about: .getQueue) { try await $0.getQueue($1) },
         .service(
+            .get, "/queues/{queue}/scaling", [.read, .operate], query: ScalingParameter.all, about: .getScaling
+        ) { try await $0.getScaling($1) },
+        .service(
             .put, "/queues/{queue}", [.admin], body: .json(QueueSettingsField.shape), about: .configureQueue
         ) { try await $0.configureQueue($1) },
         .service(

@@ -9,6 +9,7 @@
 --       them, and no more once they have a megabyte
 --     | `errors`, ms, name, limit → `ok`, now ms, then for each group of errors strictly after (ms, name), the latest first:
 --       name, when it was last seen, and what is known of it; see `groups`. Only those of the last week, at most 200
+--     | `finished`, ms → `ok`, now ms, how many jobs that are kept completed or failed within that time
 --     | `counts` → `ok`, now ms, flat list of names and numbers, then all of `meta`
 --     | `workers`, cursor → `ok`, now ms, next cursor, flat list of worker and `<ms> <JSON>`; about 200 of them
 --     | `held`, cursor → `ok`, now ms, next cursor, flat list of id and token of active jobs; about 500 of them
@@ -134,6 +135,14 @@ function questions.errors(q, args)
     local known = names[1] and call('HMGET', q.keys.error_groups, unpack(names)) or {}
     for i = 1, #names do results[3 * i + 2] = known[i] or '' end
     return results
+end
+
+function questions.finished(q, args)
+    local span = whole(args[2], 0, MAX_WAIT)
+    if not span then return error_reply('BADARG finished') end
+    local since = q.now - span
+    local completed = call('ZCOUNT', q.keys.completed, '(' .. since, '+inf')
+    return { 'ok', q.now, completed + call('ZCOUNT', q.keys.failed, '(' .. since, '+inf') } --@ finished-since
 end
 
 function questions.counts(q, _)

@@ -151,6 +151,17 @@ func showErrorGroups(_ queue: Queue) async throws {
     }
 }
 
+func showScaling(_ queue: Queue) async throws {
+    if let scaling = try await queue.scaling() {
+        print(scaling.workersWanted, scaling.load)
+    }
+}
+
+func aimOfScaling() {
+    let aim = ScalingAim(slotsPerWorker: 8, clearWithin: .seconds(300))
+    print(aim)
+}
+
 func steerJobs(_ queue: Queue, _ id: JobID) async throws {
     let verdict = try await queue.control(.patch(priority: 10, start: .after(.seconds(60)), maxRetries: nil), id)
     print(verdict)

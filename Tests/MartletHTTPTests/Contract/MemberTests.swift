@@ -21,7 +21,7 @@ import Testing
         "Problem.refused", "Problem.next_cursor", "FilterActionReport.damaged",
         "Problem.dry_run", "Problem.durability", "Problem.durability_detail",
         "ActionError.outcome", "JobList.damaged", "QueueList.damaged", "Stats.damaged", "WorkerList.damaged",
-        "PauseResult.damaged", "ReleasedWorker.damaged",
+        "PauseResult.damaged", "ReleasedWorker.damaged", "ErrorList.damaged",
         // It takes a minute until an entry has it.
         "AuditEntry.also_refused",
         // The Redis of the tests has no limit.
@@ -38,6 +38,7 @@ import Testing
             try await Self.downloads(&client)
             try await Self.workers(&client)
             try await Self.audit(&client)
+            try await Self.past(&client)
             // A repeated push answers what the job is by then.
             let seen = client.check.seen.union(client.check.seen.map { "Pushed" + $0 })
             let missing = Self.described().subtracting(seen).subtracting(Self.ofFailures)
@@ -97,6 +98,20 @@ extension MemberTests {
         try await client.post("/api/v1/jobs/nowhere/cancel?queue=audited")
         try await client.send(.PUT, "/api/v1/queues/audited", #"{"concurrency":3}"#)
         try await client.get("/api/v1/audit?queue=audited")
+    }
+
+    /// What is kept of attempts that failed and of payloads that were replaced, and what a queue needs.
+    private static func past(_ client: inout Recorder) async throws {
+        let server = client.server
+        let queue = server.harness.queue("past")
+        try await client.post("/api/v1/jobs", #"{"type":"t","queue":"past","id":"failing","max_retries":0}"#)
+        let job = try #require(try await server.claim(from: queue).first)
+        let failure = Settlement(id: job.id, token: job.token, outcome: .failedForGood(error: "e"), worker: "w")
+        _ = try await queue.settle([failure])
+        try await client.send(.PATCH, "/api/v1/jobs/failing?queue=past", #"{"payload":{"new":true}}"#)
+        try await client.get("/api/v1/jobs/failing?queue=past")
+        try await client.get("/api/v1/errors?queue=past")
+        try await client.get("/api/v1/queues/past/scaling")
     }
 
     private static func jobs(_ client: inout Recorder) async throws {
