@@ -37,6 +37,7 @@ import Testing
                 digests.insert(payload["pin"] ?? "")
             }
             #expect(digests.count == 2, "one digest for each value: \(digests)")
+            #expect(answers.last?.list("earlier_payloads").count == 1, "its fields are hidden, too")
             let lists = [
                 try await server.get("/api/v1/jobs"), try await server.get("/api/v1/jobs?q=ada"),
                 try await server.get("/api/v1/audit"),

@@ -55,6 +55,9 @@ extension JobRecord {
         guard let hidden else { return self }
         var copy = self
         copy.payload = hidden.shown(payload, type: type)
+        for place in earlierPayloads.indices {
+            copy.earlierPayloads[place].payload = earlierPayloads[place].payload.map { hidden.shown($0, type: type) }
+        }
         return copy
     }
 }

@@ -17,7 +17,6 @@ const chips = (context, names) => Object.entries(chosen(context.query, names)).m
     chip(name, `Remove the filter ${name} ${value}`, [foreign(name), ':', foreign(value)],
         () => context.setQuery({ [name]: null, cursor: null })));
 
-// A way back from a later page.
 const cursorChip = (context) => context.query.cursor &&
     chip('cursor', 'Go to the first page', 'not the first page', () => context.setQuery({ cursor: null }));
 
@@ -34,7 +33,6 @@ export const facets = (label, choices) => h('nav', { class: 'facets', 'aria-labe
 export const nextPage = (context, cursor) => cursor && h('footer', { class: 'pages' },
     h('button', { type: 'button', onclick: () => context.setQuery({ cursor }) }, 'Next page'));
 
-// Its text is kept in the screen's state.
 const field = (context, { names, label = 'Filter', placeholder, plain }) => h('input', {
     id: 'search', type: 'search', value: context.state.search, 'aria-label': label, autocomplete: 'off', spellcheck: 'false',
     placeholder, oninput: (event) => { context.state.search = event.target.value; },
