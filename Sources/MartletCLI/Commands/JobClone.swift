@@ -70,7 +70,7 @@ extension JobCommand {
     struct Edit: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Change the payload of a job that does not run and has not completed.",
-            discussion: "The old payload is not kept; progress and checkpoint are removed with it.")
+            discussion: "The job keeps its last three payloads of up to 4 KiB; progress and checkpoint are removed.")
 
         @OptionGroup var job: OneJob
         @Option(

@@ -166,7 +166,7 @@ extension RouteDescription {
             """
             Changes the priority, the start or the retries of a job that has not finished; its start not while it is active. \
             The payload can be changed while the job does not run and has not completed. It takes the place of the old \
-            one, which is not kept; progress and checkpoint of the old one go with it.
+            one, which is then the first of `earlier_payloads`; progress and checkpoint of the old one are removed.
             """,
             answers: [.ok(JobView.changed, "The job after the change.")],
             problems: [.notFound, .ambiguous, .invalidState],

@@ -175,8 +175,9 @@ extension Queue {
 
     /// Changes the payload of a job that does not run and has not completed, and other values with it.
     ///
-    /// The old payload is not kept; progress and checkpoint, which belong to it, are removed. A failed or cancelled job
-    /// keeps its state, and only its payload can be changed. One round trip; repeating it is safe.
+    /// The old payload is kept in ``JobRecord/earlierPayloads``; progress and checkpoint, which belong to it, are removed.
+    /// A failed or cancelled job keeps its state, and only its payload can be changed. One round trip; repeating it is
+    /// safe.
     ///
     /// - Parameters:
     ///   - id: the job.

@@ -30,6 +30,7 @@ private let skipped: [(prefix: String, reason: String)] = [
     ("apt-get ", "changes the machine"),
     ("swift ", "builds a package"),
     ("REDIS_URL=", "builds and runs a package; SignalTests run this program"),
+    ("HTTP_", "starts a server; TLSCommandTests, SocketTests and PathPrefixTests do so"),
     ("martlet serve", "runs until it is stopped; every test of this suite runs it"),
     ("martlet work ", "runs until it is stopped; every test of this suite runs it"),
     ("martlet dev", "runs until it is stopped; DevTests run it"),
@@ -40,6 +41,7 @@ private let skipped: [(prefix: String, reason: String)] = [
 ]
 
 private func treatment(of command: String) -> CommandHandling {
+    if command.contains("/run/martlet/") { return .skip("needs the folder of a service; SocketTests use their own") }
     if command == "martlet top" { return .skip("needs a terminal; TopTests run it") }
     guard let rule = skipped.first(where: { (command + " ").hasPrefix($0.prefix) }) else { return .run }
     return .skip(rule.reason)
