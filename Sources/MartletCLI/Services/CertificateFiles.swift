@@ -102,7 +102,7 @@ struct CertificateTerm: Sendable {
             text = "has expired"
         } else {
             result = days < Self.warningDays ? .warning : .good
-            text = days == 0 ? "expires today" : "expires in \(days) \(days == 1 ? "day" : "days")"
+            text = days == 0 ? "expires today" : "expires in \(HumanReadable.count(days, "day"))"
         }
     }
 

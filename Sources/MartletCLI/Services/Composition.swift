@@ -60,10 +60,8 @@ struct Composition {
             let term = certificate.map { CertificateTerm($0.expires).checkup }
             return (maintenance.checks + [term].compactMap(\.self)).map(\.finding)
         }
-        var watched: [any ReloadingService] = []
-        if let tokens { watched.append(tokens) }
-        if let files { watched.append(files) }
-        let reloading = watched
+        let watched: [(any ReloadingService)?] = [tokens, files]
+        let reloading = watched.compactMap(\.self)
         let server = try server(certificate, tokens?.tokens, findings, onRunning)
         let services: [any Service] = [maintenance] + reloading + [server]
         guard !reloading.isEmpty else { return Serving(services: services) }

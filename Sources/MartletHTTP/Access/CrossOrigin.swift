@@ -35,7 +35,7 @@ struct CrossOrigin: Sendable {
     func add(_ allowed: String?, to headers: inout HTTPFields) {
         guard !origins.isEmpty else { return }
         // The answer to a page that may not differs too.
-        if !allowsAll { headers[.vary] = headers[.vary].map { "\($0), Origin" } ?? "Origin" }
+        if !allowsAll { headers.vary(by: "Origin") }
         guard let allowed else { return }
         headers[.accessControlAllowOrigin] = allowed
         headers[.accessControlExposeHeaders] = Self.responseFields

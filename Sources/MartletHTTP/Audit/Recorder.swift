@@ -19,7 +19,7 @@ struct Recorder: Sendable {
         entries = settings.auditEntries
     }
 
-    /// Who asks for what; `nil` where the route is no operator's action.
+    /// The author of a call; `nil` where the route is no operator's action.
     func author(_ route: Route, _ caller: Caller, _ requestID: String, _ headers: HTTPFields, _ address: ClientAddress)
         -> TrailAuthor?
     {

@@ -17,22 +17,12 @@ enum TrailParameter {
     static let job = Parameter.text(
         "job", "Only entries that name this job; an action on many jobs names the first 50 of each step.",
         schema: .jobID)
-    static let from = time("from", "Only entries of this time or later.")
-    static let to = time("to", "Only entries before this time.")
+    static let from = Parameter.time("from", "Only entries of this time or later.")
+    static let to = Parameter.time("to", "Only entries before this time.")
 
     static let all: [any Described] = [
         who, action, queue, job, from, to, CommonParameter.limit, CommonParameter.cursor,
     ]
-
-    private static func time(_ name: String, _ about: String) -> Parameter<Date> {
-        Parameter(name, .time, about) { query throws(HTTPProblem) in
-            guard let text = query[name] else { return nil }
-            guard let date = Date(rfc3339: text) else {
-                throw .invalid("?\(name)", "must be a time like 2026-01-31T12:00:00Z")
-            }
-            return date
-        }
-    }
 }
 
 extension RouteDescription {
@@ -80,10 +70,7 @@ extension API {
         let query = call.query
         let limit = try query.read(CommonParameter.limit) ?? 50
         let (from, to) = (try query.read(TrailParameter.from), try query.read(TrailParameter.to))
-        let position = try query.read(CommonParameter.cursor).map { text in
-            guard let position = TrailPosition(text) else { throw HTTPProblem.unknownCursor }
-            return position
-        }
+        let position = try query.cursor(TrailPosition.self)
         let only = try query.read(TrailParameter.queue)
         if let only { _ = try call.queue(only) }
         let filter = TrailFilter(
@@ -116,7 +103,7 @@ extension API {
         return Reply(
             .object([
                 "entries": .array(entries), "examined": .int(examined),
-                "next_cursor": last.map { .string($0.description) } ?? .null,
+                "next_cursor": .cursor(last),
             ]))
     }
 }

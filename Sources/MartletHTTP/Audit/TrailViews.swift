@@ -65,7 +65,7 @@ extension TrailEntry {
     /// The value of a member that the server wrote.
     func text(_ name: String) -> String? { member(name)?.string }
 
-    private func member(_ name: String) -> JSONText? { by.members(atMost: 32)?.first { $0.key == name }?.value }
+    private func member(_ name: String) -> JSONText? { by.first { $0.key == name }?.value }
 
     /// The queue of the trail, or the one that is named.
     var queueName: QueueName? { queue ?? text("queue").flatMap { QueueName($0) } }
@@ -85,10 +85,7 @@ extension TrailEntry {
 
     /// The entry as the API shows it.
     var json: JSONOutput {
-        let members = by.members(atMost: 32) ?? []
-        func given(_ name: String) -> JSONOutput? {
-            members.first { $0.key == name }.map { .raw($0.value.bytes) }
-        }
+        func given(_ name: String) -> JSONOutput? { member(name).map { .raw($0.bytes) } }
         var object = JSONObjectOutput()
         object.add("id", text: position.description)
         object.add("at", .time(time))

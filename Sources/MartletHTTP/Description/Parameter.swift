@@ -1,5 +1,6 @@
 // A parameter of a query: its description in the API document and how it is read, in one value.
 
+import FoundationEssentials
 import MartletJSON
 import MartletJobs
 import MartletQueue
@@ -37,7 +38,36 @@ extension Query {
     ) throws(HTTPProblem) -> Value? {
         try parameter.read(self, settings)
     }
+
+    /// Where a page begins; `nil` on the first one.
+    ///
+    /// - Throws: 422 for a text that no page gave.
+    func cursor<Cursor: LosslessStringConvertible>(_: Cursor.Type) throws(HTTPProblem) -> Cursor? {
+        guard let text = try read(CommonParameter.cursor) else { return nil }
+        guard let cursor = Cursor(text) else { throw .unknownCursor }
+        return cursor
+    }
 }
+
+extension JSONOutput {
+    /// Where the next page begins; `null` on the last one.
+    static func cursor(_ next: (some LosslessStringConvertible)?) -> JSONOutput {
+        next.map { .string($0.description) } ?? .null
+    }
+}
+
+extension Parameter where Value == Date {
+    static func time(_ name: String, _ about: String) -> Parameter {
+        Parameter(name, .time, about) { query throws(HTTPProblem) in
+            guard let text = query[name] else { return nil }
+            guard let date = Date(rfc3339: text) else { throw .invalid("?\(name)", timeRule) }
+            return date
+        }
+    }
+}
+
+/// The rule for a time, phrased to follow a field's name.
+let timeRule = "must be a time like 2026-01-31T12:00:00Z"
 
 extension Parameter where Value == Int {
     static func integer(

@@ -59,17 +59,14 @@ extension API {
     func listDownloads(_ call: Call) async throws -> Reply {
         let limit = try call.query.read(CommonParameter.limit) ?? 50
         let states = try call.query.read(Self.statusParameter)
-        let cursor = try call.query.read(CommonParameter.cursor).map { text in
-            guard let cursor = JobCursor(text) else { throw HTTPProblem.unknownCursor }
-            return cursor
-        }
+        let cursor = try call.query.cursor(JobCursor.self)
         let queue = try call.queue(.downloads)
         let page = try await queue.list(states: states, after: cursor, limit: limit)
         let total = Self.total(states, try await queue.status())
         return Reply(
             .object([
                 "downloads": .array(page.jobs.filter(isDownload).map(download)),
-                "next_cursor": page.next.map { .string($0.description) } ?? .null,
+                "next_cursor": .cursor(page.next),
                 "total": total.map { .int($0) } ?? .null,
             ]))
     }

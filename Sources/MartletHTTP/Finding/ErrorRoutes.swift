@@ -9,15 +9,12 @@ extension API {
     func listErrors(_ call: Call) async throws -> Reply {
         let limit = try call.query.read(CommonParameter.limit) ?? 50
         let type = try call.query.read(ErrorParameter.type)
-        let cursor = try call.query.read(CommonParameter.cursor).map { text in
-            guard let cursor = ErrorCursor(text) else { throw HTTPProblem.unknownCursor }
-            return cursor
-        }
+        let cursor = try call.query.cursor(ErrorCursor.self)
         let only = try call.queueInQuery()
         let names = if let only { [only.name] } else { try await call.visibleQueues() }
         let (found, damaged) = try await call.readEach(names) { queue throws(QueueError) in
             // Groups of other types are left out below, so that all of them are needed.
-            try await queue.errorGroups(after: cursor?.place(in: queue.name), limit: type == nil ? limit + 1 : 200)
+            try await queue.errorGroups(after: cursor?.place(in: queue.name), limit: type == nil ? limit + 1 : .max)
         }
         if only != nil, let error = damaged.firstError { throw error }
         let groups = found.values.joined().filter { type == nil || $0.type == type }
@@ -27,7 +24,7 @@ extension API {
         return Reply(
             .object([
                 "errors": .array(page.map(JSONOutput.errorGroup)),
-                "next_cursor": next.map { .string($0.description) } ?? .null,
+                "next_cursor": .cursor(next),
             ]).adding(damaged.members(for: call.caller)))
     }
 }

@@ -85,6 +85,6 @@ private struct FilterStep {
 
     private func members(nextAt place: ActionCursor?) -> [(key: String, value: JSONOutput)] {
         report.members(action.verb, isDry: action.isDry)
-            + [("next_cursor", place.map { .string($0.description) } ?? .null)]
+            + [("next_cursor", .cursor(place))]
     }
 }

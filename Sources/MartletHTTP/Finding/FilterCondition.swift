@@ -98,8 +98,6 @@ struct FilterCondition: Described, Sendable {
         return isPlain ? nil : "must have 1 to \(PayloadCondition.longest) bytes, without control characters"
     }
 
-    private static let timeRule = "must be a time like 2026-01-31T12:00:00Z"
-
     private static func labelFault(_ text: String, _ limit: Int) -> String? {
         text.isLabel(upTo: limit) ? nil : NewJob.labelRule(limit)
     }

@@ -36,7 +36,7 @@ enum JobField {
     ) { fields in
         guard let text = fields.text("run_at") else { return nil }
         guard let moment = Date(rfc3339: text) else {
-            fields.refuse("run_at", "must be a time like 2026-01-31T12:00:00Z")
+            fields.refuse("run_at", timeRule)
             return nil
         }
         // The store checks the limit by Redis' clock; this refuses what is far beyond it before the queue is created.
@@ -144,6 +144,7 @@ extension Fields {
         if delay != nil { refuse(JobField.runAt, "cannot be combined with delay_seconds") }
         return moment.map { .at($0) }
     }
+
     /// The payload; refused when it has more bytes than the limit.
     mutating func payload(upTo limit: Int) -> JSONText? {
         let payload = read(JobField.payload)

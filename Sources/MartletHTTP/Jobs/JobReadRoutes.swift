@@ -61,10 +61,7 @@ extension API {
     func listJobs(_ call: Call) async throws -> Reply {
         let limit = try call.query.read(CommonParameter.limit) ?? 50
         let filter = try call.query.filter()
-        let cursor = try call.query.read(CommonParameter.cursor).map { text in
-            guard let cursor = ListCursor(text) else { throw HTTPProblem.unknownCursor }
-            return cursor
-        }
+        let cursor = try call.query.cursor(ListCursor.self)
         let only = try call.queueInQuery()
         guard !filter.readsJobs else { return try await findJobs(call, filter, in: only, after: cursor, limit) }
         var names = try await call.visibleQueues()
@@ -97,7 +94,7 @@ extension API {
         return Reply(
             .object([
                 "jobs": .array(jobs.map { .job($0, brief: true) }),
-                "next_cursor": next.map { .string($0.description) } ?? .null,
+                "next_cursor": .cursor(next),
             ]).adding(damaged.members(for: call.caller)))
     }
 
@@ -111,7 +108,7 @@ extension API {
         return Reply(
             .object([
                 "jobs": .array(jobs.map { .job($0, brief: true) }),
-                "next_cursor": next.map { .string($0.description) } ?? .null,
+                "next_cursor": .cursor(next),
                 "scanned": try await finder.scanned(isComplete: next == nil),
             ]).adding(finder.damaged.members(for: call.caller)))
     }

@@ -44,15 +44,13 @@ public final class MartletServer: Service, Sendable {
     ) throws(ServerConfigurationError) {
         try settings.check(tokens: tokens?.current)
         let authenticator = Authenticator(tokens: tokens)
-        var api = API(
+        let api = API(
             store: store, settings: settings, authenticator: authenticator, downloads: downloads, metrics: metrics,
-            checks: checks, findings: findings, logger: logger)
-        api.usesTLS = certificate != nil
-        let shared = api
+            checks: checks, findings: findings, usesTLS: certificate != nil, logger: logger)
         func listener(_ settings: ServerSettings, isForProbes: Bool = false) -> HTTPListener {
             let connections = ConnectionTable(settings, listener: isForProbes ? "probes" : "main")
             let gateway = APIResponder(
-                api: shared, authenticator: authenticator, isForProbes: isForProbes, connections: connections,
+                api: api, authenticator: authenticator, isForProbes: isForProbes, connections: connections,
                 logger: logger)
             return HTTPListener(
                 settings: settings, connections: connections, gateway: gateway, logger: logger,

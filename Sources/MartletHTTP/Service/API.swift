@@ -31,14 +31,14 @@ struct API: Sendable {
     /// Whether the process makes progress; a server that answers does.
     var isAlive: @Sendable () -> Bool = { true }
     /// Whether clients reach the API through this server's TLS.
-    var usesTLS = false
+    let usesTLS: Bool
     /// Pages of jobs may be large, so only some are built at a time.
     private let pages = AsyncSemaphore(permits: 16)
 
     init(
         store: JobStore, settings: ServerSettings, authenticator: Authenticator, downloads: DownloadCatalog,
         metrics: (@Sendable () async -> String)?, checks: [ReadinessCheck],
-        findings: @escaping @Sendable () -> [ReadinessFinding], logger: Logger
+        findings: @escaping @Sendable () -> [ReadinessFinding], usesTLS: Bool = false, logger: Logger
     ) {
         self.store = store
         self.settings = settings
@@ -47,6 +47,7 @@ struct API: Sendable {
         self.metrics = metrics
         self.checks = checks
         self.findings = findings
+        self.usesTLS = usesTLS
         limiter = settings.requestQuota.map {
             RequestLimiter(RequestRate(quota: $0, window: settings.requestWindow))
         }

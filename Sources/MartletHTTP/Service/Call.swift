@@ -22,7 +22,7 @@ struct Call: Sendable {
     /// The body; empty when the route takes none.
     var body: Body = .none
     let store: JobStore
-    /// Who is recorded as having asked for the changes of this call; `nil` where it is no operator's action.
+    /// The author of this call's changes in the audit trail; `nil` where it is no operator's action.
     var author: TrailAuthor?
 
     /// A body that has been read.

@@ -3,6 +3,11 @@
 import HTTPTypes
 import MartletJSON
 
+extension HTTPFields {
+    /// Says that the response depends on this header field of the request, too.
+    mutating func vary(by name: String) { self[.vary] = self[.vary].map { "\($0), \(name)" } ?? name }
+}
+
 extension HTTPField.Name {
     // Created once: a name is validated letter by letter.
     static let requestID = known("X-Request-ID")

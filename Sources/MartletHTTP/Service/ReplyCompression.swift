@@ -33,7 +33,7 @@ final class ReplyCompression: Sendable {
     func applied(to reply: Reply, _ request: HTTPRequest) async -> Reply {
         guard Self.isText(reply.contentType) else { return reply }
         var reply = reply
-        reply.headers[.vary] = reply.headers[.vary].map { "\($0), Accept-Encoding" } ?? "Accept-Encoding"
+        reply.headers.vary(by: "Accept-Encoding")
         guard reply.status != .notModified, let accepted = request.headerFields.value(of: .acceptEncoding),
             Self.accepts(accepted)
         else { return reply }

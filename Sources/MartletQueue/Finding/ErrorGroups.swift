@@ -84,7 +84,8 @@ extension Queue {
     package func errorGroups(
         after place: ErrorGroupPlace?, limit: Int
     ) async throws(QueueError) -> [ErrorGroup] {
-        let arguments = RedisArguments("errors", place?.lastSeen ?? "", place?.name ?? "", "\(min(max(limit, 1), 200))")
+        let arguments = RedisArguments(
+            "errors", place?.lastSeen ?? "", place?.name ?? "", "\(min(max(limit, 1), Schema.mostErrorGroups))")
         guard let parts = try await read(.read, arguments) else { return [] }
         guard parts.count >= 2, let now = parts[1].int else { throw .broken("read", .array(parts)) }
         return stride(from: 2, to: parts.count - 2, by: 3).compactMap {
@@ -108,7 +109,9 @@ extension ErrorGroup {
             queue: queue, fingerprint: String(name[..<blank]), type: String(name[name.index(after: blank)...]),
             message: text[3], lastJob: String(head[2]), firstSeen: Date(milliseconds: first),
             lastSeen: Date(milliseconds: seen), total: total.asLedgerCount,
-            counts: Self.counts(fine: Ring(text[1], slot: 300_000), coarse: Ring(text[2], slot: 3_600_000), now: now),
+            counts: Self.counts(
+                fine: Ring(text[1], slot: Schema.fineErrorStep),
+                coarse: Ring(text[2], slot: Schema.coarseErrorStep), now: now),
             place: place)
     }
 

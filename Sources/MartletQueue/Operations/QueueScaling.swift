@@ -92,8 +92,8 @@ extension QueueScaling {
         let active = status.jobs[.active] ?? 0
         let waiting = status.jobs[.queued] ?? 0
         // What waits behind a pause or a limit starts no sooner with more workers.
-        let room = max(0, (status.settings.limit ?? .max) - active)
-        let runnable = status.isPaused ? 0 : min(waiting, room)
+        let allowed = max(0, (status.settings.limit ?? .max) - active)
+        let runnable = status.isPaused ? 0 : min(waiting, allowed)
         let each = max(1, aim.slotsPerWorker ?? Self.ceiling(workers.slots, by: max(1, workers.count)))
         workersWanted = Self.ceiling(
             active + Self.slots(for: runnable, active: active, speed.perSecond ?? 0, aim), by: each)

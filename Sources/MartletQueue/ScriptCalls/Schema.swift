@@ -39,6 +39,13 @@ enum Schema {
     /// The same for losses in a separate process, where the job is rarely the cause of its worker's death.
     static let mostLossesApart = 6
 
+    /// How many groups of errors a queue keeps, and for how many ms.
+    static let mostErrorGroups = 200
+    static let errorSpan = 604_800_000
+    /// The ms of the steps in which the failures of a group are counted: of the last hours, and of the last days.
+    static let fineErrorStep = 300_000
+    static let coarseErrorStep = 3_600_000
+
     /// The constants of the scripts by their Lua names.
     private static let constants: [(name: String, value: Int)] = [
         ("LEAST_PRIORITY", priorities.lowerBound), ("MOST_PRIORITY", priorities.upperBound),
@@ -49,6 +56,8 @@ enum Schema {
         ("MOST_EXACT", 1 << 53),
         // Lua writes larger numbers with an exponent.
         ("MAX_CLAIMS", 100_000_000_000_000), ("VERSION", version),
+        ("MOST_GROUPS", mostErrorGroups), ("ERRORS_MS", errorSpan), ("FINE_MS", fineErrorStep),
+        ("COARSE_MS", coarseErrorStep),
     ]
 }
 

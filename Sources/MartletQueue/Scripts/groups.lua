@@ -10,8 +10,7 @@ local groups = {}
 
 -- Lua allows 200 local variables at a time, so those that only this file uses end with it.
 do
-    local MOST_GROUPS, MOST_SAMPLE, WEEK_MS = 200, 512, 604800000
-    local FINE_MS, FINE_SLOTS, COARSE_MS, COARSE_SLOTS = 300000, 37, 3600000, 169
+    local MOST_SAMPLE, FINE_SLOTS, COARSE_SLOTS = 512, 37, 169
 
     -- A failure of this call. A text without a fingerprint is in no group.
     function groups.note(q, print, job, text)
@@ -75,7 +74,7 @@ do
         end
         call('HSET', q.keys.error_groups, unpack(words))
         if not is_new then return end
-        drop_groups(q, call('ZRANGE', q.keys.errors, '-inf', q.now - WEEK_MS, 'BYSCORE', 'LIMIT', 0, MOST_GROUPS)) --@ groups-old
+        drop_groups(q, call('ZRANGE', q.keys.errors, '-inf', q.now - ERRORS_MS, 'BYSCORE', 'LIMIT', 0, MOST_GROUPS)) --@ groups-old
         local excess = call('ZCARD', q.keys.errors) - MOST_GROUPS
         if excess > 0 then drop_groups(q, call('ZRANGE', q.keys.errors, 0, excess - 1)) end --@ groups-bound
     end

@@ -118,10 +118,8 @@ function questions.scan(q, args)
     return results
 end
 
-local ERRORS_MS = 604800000
-
 function questions.errors(q, args)
-    local most, key = whole(args[4], 1, 200), q.keys.errors
+    local most, key = whole(args[4], 1, MOST_GROUPS), q.keys.errors
     if not most then return error_reply('BADARG errors') end
     local first, last = ranks_after(key, args[2], args[3], most, true)
     local entries = last < 0 and {} or call('ZRANGE', key, first, last, 'WITHSCORES')

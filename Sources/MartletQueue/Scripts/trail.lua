@@ -1,9 +1,9 @@
 -- The audit trail: what an operator's call did is written by that call, so that there is no change without its entry.
 --
 -- needs: runtime
--- A call that is recorded has before its other arguments: `recorded`, how many entries are kept, about, and who asks (JSON
--- that only readers of the trail look into). All other calls pass none of this.
--- An entry has `by` (who asks), `did` (the verb) and `answer`; then for jobs `n:<verdict>` and `n:changed`, how many, and
+-- A recorded call has three more arguments before its others: `recorded`, the approximate number of entries to keep, and
+-- the author, JSON that the scripts do not parse. All other calls pass none of this.
+-- An entry has `by` (the author), `did` (the verb) and `answer`; then for jobs the numbers `n:<verdict>` and `n:changed`, and
 -- `jobs`, a line for each of the first: id, state before, state after, verdict, and `<value>:<before>><after>`, with blanks
 -- between them and `-` for what there is not; for values of a queue `was:<name>` and `now:<name>`.
 local trail = {}

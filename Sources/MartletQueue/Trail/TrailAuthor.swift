@@ -1,4 +1,4 @@
-// Who asks for a change, as the audit trail records it with the change.
+// The author of a change, as the audit trail records it with the change.
 
 package import MartletJSON
 import MartletRedis
@@ -6,7 +6,7 @@ import Synchronization
 
 /// The operator's call in which a change is made.
 ///
-/// An object, since every queue has room for one and most have none.
+/// A class, so that a ``Queue`` holds one reference: most queues have no author.
 package final class TrailAuthor: Sendable {
     /// The members of an entry that say who asked for what.
     private let members: [(key: String, value: JSONOutput)]
@@ -19,7 +19,7 @@ package final class TrailAuthor: Sendable {
     /// Creates an author.
     ///
     /// - Parameters:
-    ///   - members: who asks for what, in the order in which it is shown; no secrets and no payloads.
+    ///   - members: the caller and the operation, in the order in which they are shown; no secrets and no payloads.
     ///   - entries: how many entries each trail keeps, about.
     package init(_ members: [(key: String, value: JSONOutput)], entries: Int) {
         self.members = members

@@ -76,8 +76,8 @@ package struct TrailJob: Sendable, Hashable {
 /// An entry of the audit trail.
 package struct TrailEntry: Sendable {
     package let position: TrailPosition
-    /// Who asked for what, as the server wrote it: a JSON object.
-    package let by: JSONText
+    /// The operator's call, as the server wrote it.
+    package let by: [(key: String, value: JSONText)]
     /// What was done: the verb of a script, or the operation.
     package let action: String
     /// The answer: `ok` or a refusal of a script, or what the server found.
@@ -112,7 +112,7 @@ package struct TrailEntry: Sendable {
                 (String($0.name.dropFirst(head.utf8.count)), String(decoding: $0.bytes, as: UTF8.self))
             }
         }
-        guard let by = bytes("by").flatMap({ try? JSONText($0) }), by.kind == .object, let did = text("did") else {
+        guard let by = bytes("by").flatMap({ try? JSONText($0) })?.members(atMost: 32), let did = text("did") else {
             return nil
         }
         self.position = position
