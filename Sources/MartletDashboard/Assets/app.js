@@ -1,8 +1,7 @@
 // The dashboard: opens the session, shows the screen of the address, and keeps it current.
 
-import { whenSignedOut } from './core/api.js';
+import { get, whenSignedOut } from './core/api.js';
 import { h, render } from './core/dom.js';
-import { duration } from './core/format.js';
 import { handleKey, setKeys } from './core/keys.js';
 import { Live } from './core/live.js';
 import { go, here, link, match } from './core/router.js';
@@ -10,7 +9,10 @@ import { can, open, session } from './core/session.js';
 import { cycle, setting } from './core/settings.js';
 import { Stream } from './core/stream.js';
 import { say } from './parts/announce.js';
+import { chosen } from './parts/filter.js';
 import { showKeys } from './parts/help.js';
+import { button, duration, empty, problem } from './parts/pieces.js';
+import { Table } from './parts/table.js';
 import { screens } from './screens/all.js';
 import { login } from './screens/login.js';
 
@@ -56,16 +58,18 @@ function show() {
     const { path, query } = here();
     if (!path.length) return go(link(['overview']), true);
     context.screen?.close?.(context);
-    context.state = null;
-    const found = screens.map((screen) => ({ screen, params: match(screen.path, path) })).find((entry) => entry.params);
-    Object.assign(context, { screen: found?.screen, params: found?.params, query, path });
+    context.table = context.state = null;
+    const found = screens.map((screen) => ({ screen, params: match(screen.path, path) })).find((entry) => entry.params) ?? { screen: null };
+    Object.assign(context, { ...found, query, path, filter: chosen(query, found.screen?.filters), search: '' });
     isMenuOpen = false;
     const isSame = path.join('/') === shown;
-    if (session.caller && can('read', 'operate')) stream.start(); else stream.stop();
-    if (found && session.caller) {
-        context.state = found.screen.open(context);
+    stream.want(can('read', 'operate'));
+    if (found.screen && session.caller) {
+        const { load, open, table } = found.screen;
+        context.table = table ? new Table({ redraw: draw, ...table(context) }) : null;
+        context.state = open?.(context);
         const { page: _, ...rest } = live.data;
-        live.follow((signal) => found.screen.load(context, signal), isSame ? rest : {});
+        live.follow((signal) => load(context, (from, fields) => get(from, fields, signal), signal), isSame ? rest : {});
     } else {
         live.stop();
     }
@@ -88,10 +92,10 @@ function draw() {
 }
 
 function page() {
-    if (failure) return plain(h('p', { class: 'problem' }, failure.message), h('p', null, 'Trying again…'));
+    if (failure) return plain(problem(failure.message), h('p', null, 'Trying again…'));
     if (!session.caller) return login({ done: show, redraw: draw });
     const { screen } = context;
-    document.title = `${screen ? screen.title(context) : 'Nothing here'} · Martlet`;
+    document.title = `${screen ? screen.title?.(context) ?? screen.nav.label : 'Nothing here'} · Martlet`;
     return [
         h('a', { class: 'skip', href: '#main', onclick: skip }, 'Skip to the content'),
         h('div', { class: `frame ${live.isLost ? 'lost' : ''}` }, side(),
@@ -104,15 +108,15 @@ function page() {
 
 // A screen of which no request is allowed says why; all else is its own matter.
 function content(screen) {
-    if (!screen) return h('p', { class: 'empty' }, 'There is nothing at this address.');
+    if (!screen) return empty('There is nothing at this address.');
     const errors = Object.values(live.errors).filter(Boolean);
-    if (errors.length && !Object.keys(live.data).length) return h('p', { class: 'problem' }, errors[0].message);
+    if (errors.length && !Object.keys(live.data).length) return problem(errors[0].message);
     try {
         return screen.view(context);
     } catch (error) {
         // A screen that fails must not take the others with it.
         console.error(error);
-        return h('p', { class: 'problem' }, `This screen has failed: ${error.message}`);
+        return problem(`This screen has failed: ${error.message}`);
     }
 }
 
@@ -128,10 +132,8 @@ function side() {
     return h('header', { class: `side ${isMenuOpen ? 'open' : ''}` },
         h('div', { class: 'brand' },
             h('a', { href: link(['overview']) }, 'Martlet'),
-            h('button', {
-                type: 'button', class: 'menu', 'aria-expanded': String(isMenuOpen), 'aria-controls': 'navigation',
-                onclick: () => { isMenuOpen = !isMenuOpen; draw(); },
-            }, 'Menu')),
+            button('Menu', () => { isMenuOpen = !isMenuOpen; draw(); },
+                { class: 'menu', 'aria-expanded': String(isMenuOpen), 'aria-controls': 'navigation' })),
         h('nav', { id: 'navigation', 'aria-label': 'Screens' }, screens.filter((screen) => screen.nav).map(({ nav, path }) =>
             h('a', {
                 key: nav.label, href: link(path), 'aria-current': path[0] === current ? 'page' : null,
@@ -141,19 +143,18 @@ function side() {
             session.caller.needs_token && h('a', { href: link(['system']), title: 'The token of this browser and its roles' },
                 `${session.caller.name}: ${session.caller.roles.join(', ')}`),
             liveness(),
-            h('button', { type: 'button', onclick: nextTheme, title: 'Theme (t)' }, `Theme: ${setting('theme')}`),
-            h('button', { type: 'button', onclick: nextTimes, title: 'Relative, local or UTC times (u)' },
-                `Times: ${setting('times')}`),
-            h('button', { type: 'button', onclick: showKeys, title: 'Keys (?)' }, 'Keys')));
+            button(`Theme: ${setting('theme')}`, nextTheme, { title: 'Theme (t)' }),
+            button(`Times: ${setting('times')}`, nextTimes, { title: 'Relative, local or UTC times (u)' }),
+            button('Keys', showKeys, { key: '?' })));
 }
 
 function liveness() {
     const [text, hint] = live.isPaused ? ['Paused', ''] : live.isLost ? ['Not connected', '']
         : stream.isOpen ? ['Live', ': the server tells what changes'] : ['Every 2 s', ': the page asks again and again'];
-    return h('button', {
-        type: 'button', class: `liveness ${live.isPaused ? 'paused' : live.isLost ? 'bad' : ''}`,
-        onclick: () => live.toggle(), 'aria-pressed': String(live.isPaused), title: `Stop or continue updating (r)${hint}`,
-    }, h('span', { class: 'dot', 'aria-hidden': 'true' }), text);
+    return button([h('span', { class: 'dot', 'aria-hidden': 'true' }), text], context.toggle, {
+        class: `liveness ${live.isPaused ? 'paused' : live.isLost ? 'bad' : ''}`, 'aria-pressed': String(live.isPaused),
+        title: `Stop or continue updating (r)${hint}`,
+    });
 }
 
 // The age of what is shown, whenever it is not new.
@@ -166,22 +167,26 @@ function connection() {
     }
     if (!live.isPaused) return null;
     return h('p', { class: 'connection' }, `Updates are stopped. ${age} `,
-        h('button', { type: 'button', onclick: () => live.toggle() }, 'Continue', h('kbd', null, 'r')));
+        button(['Continue', h('kbd', null, 'r')], context.toggle));
 }
 
-const nextTheme = () => { cycle('theme', ['auto', 'light', 'dark']); say(`Theme: ${setting('theme')}`); draw(); };
-const nextTimes = () => { cycle('times', ['relative', 'local', 'UTC']); say(`Times: ${setting('times')}`); draw(); };
+function choose(name, title, values) {
+    cycle(name, values);
+    say(`${title}: ${setting(name)}`);
+    draw();
+}
+const nextTheme = () => choose('theme', 'Theme', ['auto', 'light', 'dark']);
+const nextTimes = () => choose('times', 'Times', ['relative', 'local', 'UTC']);
 
 const keys = () => [
-    { title: 'Screens', keys: screens.filter((screen) => screen.nav).map(({ nav, path }) => ({
-        key: `g ${nav.key}`, label: nav.label, run: () => go(link(path)),
-    })) },
+    { title: 'Screens', keys: screens.filter((screen) => screen.nav).map(({ nav, path }) =>
+        [`g ${nav.key}`, nav.label, () => go(link(path))]) },
     { title: 'Page', keys: [
-        { key: '?', label: 'Keys', run: showKeys },
-        { key: 'r', label: 'Stop or continue updating', run: () => live.toggle() },
-        { key: 't', label: 'Theme', run: nextTheme }, { key: 'u', label: 'Times relative, local or UTC', run: nextTimes },
+        ['?', 'Keys', showKeys], ['r', 'Stop or continue updating', context.toggle],
+        ['t', 'Theme', nextTheme], ['u', 'Times relative, local or UTC', nextTimes],
+        ...(context.screen?.filters ? [['/', 'Filter', () => document.getElementById('search').focus()]] : []),
     ] },
-    ...(context.screen?.keys(context) ?? []),
+    ...(context.table ? [context.table.keys] : []), ...(context.screen?.keys?.(context) ?? []),
 ];
 
 start();

@@ -24,6 +24,9 @@ export const whenSignedOut = (handler) => { onSignedOut = handler; };
 /** The address of a path of the API, for links and examples. */
 export const address = (path) => new URL(path, base).href;
 
+/** The server's address, as commands take it. */
+export const server = address('..').replace(/\/$/, '');
+
 /** Sends a request; `query` leaves out empty values. Answers the text and what it means. */
 export async function request(method, path, { query, body, signal } = {}) {
     const limit = AbortSignal.timeout(timeLimit);

@@ -10,7 +10,7 @@ export function members(text) {
         if (kind === '{' || kind === '[') depth += 1;
         if (depth === 1 && kind === 'text' && key === null) key = text.slice(from + 1, to - 1);
         else if (depth === 1 && kind === ':' && start < 0) start = to;
-        else if (start >= 0 && ((depth === 1 && kind === ',') || (depth === 1 && kind === '}'))) {
+        else if (start >= 0 && depth === 1 && (kind === ',' || kind === '}')) {
             found[key] = text.slice(start, from).trim();
             key = null;
             start = -1;

@@ -7,8 +7,7 @@ let prefix = null;
 let timer = null;
 
 /**
- * Sets the keys in force: groups of `{ title, keys: [{ key, label, run, hidden }] }`. `key` is a key's name, with
- * `Shift+` where a letter is one, or two keys with a blank for one after the other (`g j`).
+ * Sets the keys in force: groups of `{ title, keys: [[key, label, run]] }`. `key` is a key's name, with `Shift+` where a letter is one, or two keys with a blank for one after the other (`g j`).
  */
 export const setKeys = (groups) => { layers = groups; };
 
@@ -31,11 +30,11 @@ export function handleKey(event) {
     const name = prefix ? `${prefix} ${nameOf(event)}` : nameOf(event);
     clearTimeout(timer);
     const all = layers.flatMap((layer) => layer.keys);
-    const found = all.find((entry) => entry.key === name);
-    const begins = !prefix && all.some((entry) => entry.key.startsWith(name + ' '));
+    const found = all.find(([key]) => key === name);
+    const begins = !prefix && all.some(([key]) => key.startsWith(name + ' '));
     prefix = begins && !found ? name : null;
     timer = setTimeout(() => { prefix = null; }, 1500);
     if (!found) return;
     event.preventDefault();
-    found.run(event);
+    found[2]();
 }

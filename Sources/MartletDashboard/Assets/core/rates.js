@@ -4,11 +4,13 @@ const kept = 300;
 const window = 10_000;
 let samples = [];
 
-/** Notes the totals of queues, as `GET /queues` answers them. */
-export function noteTotals(queues) {
+/** Notes the totals of a screen's queues, or of its one queue. */
+export function noteTotals({ data: { queue, queues } }) {
+    const known = queue ? [queue] : queues?.queues;
+    if (!known) return;
     const at = performance.now();
     if (samples.length && at - samples.at(-1).at < 1000) return;
-    samples.push({ at, totals: new Map(queues.map((queue) => [queue.name, queue.totals])) });
+    samples.push({ at, totals: new Map(known.map(({ name, totals }) => [name, totals])) });
     if (samples.length > kept) samples = samples.slice(-kept);
 }
 

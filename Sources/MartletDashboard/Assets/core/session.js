@@ -33,7 +33,3 @@ export const needs = (role, what) => (can(role) ? null : `Your token has no role
 /** The states whose jobs an index holds, as a filter. */
 export const statesOf = (index) =>
     session.facts.states.filter((facts) => facts.index === index).map((facts) => facts.state).join(',');
-
-/** What is known of a state of jobs. */
-export const factsOf = (state) =>
-    session.facts.states.find((facts) => facts.state === state) ?? { verbs: [], final: false, index: state };

@@ -21,13 +21,9 @@ export class Stream {
         document.addEventListener('visibilitychange', () => this.attend());
     }
 
-    start() {
-        this.isWanted = true;
-        this.attend();
-    }
-
-    stop() {
-        this.isWanted = false;
+    /** Begins to hear, or ends. */
+    want(isWanted) {
+        this.isWanted = isWanted;
         this.attend();
     }
 

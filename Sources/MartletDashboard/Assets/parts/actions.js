@@ -1,12 +1,10 @@
 // What can be done to jobs: one table of verbs, the preview of what an action will do, and its result.
 
-import { part, post, remove } from '../core/api.js';
-import { h } from '../core/dom.js';
-import { count, plural, visible } from '../core/format.js';
-import { factsOf, needs, session } from '../core/session.js';
+import { post } from '../core/api.js';
+import { needs, session } from '../core/session.js';
 import { say } from './announce.js';
-import { ask, buttons, form } from './dialog.js';
-import { button } from './pieces.js';
+import { ask, buttons, form, priorityField } from './dialog.js';
+import { button, count, h, plural, visible } from './pieces.js';
 
 /** The verbs; `allowed` is the name of the verb in the facts of a state, `can` completes "Only … can be …". */
 export const verbs = [
@@ -19,46 +17,46 @@ export const verbs = [
     { verb: 'delete', label: 'Delete', key: 'Shift+d', can: 'deleted', will: 'will be forgotten', danger: true },
 ];
 
-const allows = (state, verb) => factsOf(state).verbs.includes(verb.allowed ?? verb.verb);
+/** Whether a verb has an effect in the state of a job or of a download. */
+export const allows = ({ state, status }, { verb, allowed = verb }) => session.facts.states.some((facts) =>
+    (state ? facts.state === state : facts.download === status) && facts.verbs.includes(allowed));
 
-/** Why a verb has no effect on a job now; null when it has one. */
-export function obstacle(verb, job) {
+// Why a verb has no effect on a job now; null when it has one.
+function obstacle(verb, job) {
     const reason = needs('operate', 'change jobs');
     if (reason) return reason;
     const wants = job.state === 'active' && verb.verb === 'resume' && job.stop_requested !== 'pause';
-    if (allows(job.state, verb) && !wants) return null;
-    const states = session.facts.states.map((facts) => facts.state).filter((state) => allows(state, verb));
-    return `Only ${list(states)} jobs can be ${verb.can}; this one is ${job.state}.`;
+    if (allows(job, verb) && !wants) return null;
+    const states = session.facts.states.map((facts) => facts.state).filter((state) => allows({ state }, verb));
+    return `Only ${list(states)} jobs can be ${verb.can}; this one is ${job.state ?? job.status}.`;
 }
 
-const list = (words) => words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} or ${words.at(-1)}`;
+const list = (words) => new Intl.ListFormat('en-GB', { type: 'disjunction' }).format(words);
 
-/** Why a verb has no effect on any of the jobs now; null when it has one. */
-function obstacleToAll(verb, jobs) {
-    if (jobs.some((job) => obstacle(verb, job) === null)) return null;
-    return jobs.length === 1 ? obstacle(verb, jobs[0]) : needs('operate', 'change jobs') ?? `None of these jobs can be ${verb.can} now.`;
+/** Why a verb has no effect on any of the jobs or downloads now; null when it has one. */
+export function obstacleToAll(verb, jobs) {
+    const reasons = jobs.map((job) => obstacle(verb, job));
+    if (reasons.includes(null)) return null;
+    return jobs.length === 1 ? reasons[0] : needs('operate', 'change jobs') ?? `None of these can be ${verb.can} now.`;
 }
 
 /**
  * Buttons for all that can be done to jobs, each with its preview; `done` is called afterwards. Those without effect are
  * disabled and not left out, because a button must not move while somebody aims at it.
  */
-export const actionButtons = (jobs, done) => verbs.map((verb) => button(verb.label, {
-    key: verb.key, danger: verb.danger, reason: obstacleToAll(verb, jobs), run: () => offer(verb, jobs, done),
+export const actionButtons = (jobs, done) => verbs.map((verb) => button(verb.label, () => offer(verb, jobs, done), {
+    key: verb.key, danger: verb.danger, reason: obstacleToAll(verb, jobs),
 }));
 
 /** The keys of all verbs, for the jobs that `target()` names. */
 export const actionKeys = (target, done) => ({
     title: 'Actions',
-    keys: verbs.map((verb) => ({
-        key: verb.key, label: verb.label,
-        run: () => {
-            const jobs = target();
-            if (!jobs.length) return say('Select a job first: j and k move, x selects.', 'bad');
-            const reason = obstacleToAll(verb, jobs);
-            if (reason) say(reason, 'bad'); else offer(verb, jobs, done);
-        },
-    })),
+    keys: verbs.map((verb) => [verb.key, verb.label, () => {
+        const jobs = target();
+        if (!jobs.length) return say('Select a job first: j and k move, x selects.', 'bad');
+        const reason = obstacleToAll(verb, jobs);
+        if (reason) say(reason, 'bad'); else offer(verb, jobs, done);
+    }]),
 });
 
 /** Does a verb to jobs. Ids are unique within a queue, so each queue has a request of its own. */
@@ -90,9 +88,8 @@ export async function offer(verb, jobs, done = () => {}) {
             if (result.errors.length) throw new Error(refusal(result));
         };
         return form(dialog, step,
-            verb.verb === 'priority' && h('label', null, 'Priority, a larger number runs first',
-                h('input', { type: 'number', min: -1000, max: 1000, step: 1, required: true, initial: extra.priority,
-                    oninput: (event) => { extra.priority = event.target.valueAsNumber; } })),
+            verb.verb === 'priority' && priorityField(extra.priority,
+                { oninput: (event) => { extra.priority = event.target.valueAsNumber; } }),
             preview ? previewOf(verb, preview) : h('p', { class: 'muted' }, 'Asking what this would do…'),
             buttons(dialog, preview ? `${verb.label} ${plural(preview.accepted.length, 'job')}` : verb.label,
                 { danger: verb.danger, disabled: !preview?.accepted.length }));
@@ -119,6 +116,3 @@ function previewOf(verb, preview) {
             h('li', { key: reason }, `${group.length}: ${visible(reason)}`))),
     ];
 }
-
-/** Deletes a queue that is finished with; the server checks the name once more. */
-export const deleteQueue = (name) => remove(`v1/queues/${part(name)}`, { confirm: name, finished: 'true' });

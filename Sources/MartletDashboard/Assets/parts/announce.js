@@ -23,3 +23,13 @@ export function say(text, kind = 'good') {
     clearTimeout(timer);
     timer = setTimeout(() => draw(null), kind === 'bad' ? 12_000 : 5000);
 }
+
+/** Does a step of one click: says what it answers or why it has failed, and calls `done`. */
+export async function attempt(step, done) {
+    try {
+        say(...[await step()].flat());
+    } catch (error) {
+        say(error.message, 'bad');
+    }
+    done();
+}

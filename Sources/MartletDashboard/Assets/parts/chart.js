@@ -1,9 +1,7 @@
 // Rates: their value now, and a line over time as SVG with a table of its numbers behind it.
 
-import { h } from '../core/dom.js';
-import { rate } from '../core/format.js';
 import { rateOf, ratesOf } from '../core/rates.js';
-import { section } from './pieces.js';
+import { h, rate, section } from './pieces.js';
 
 const width = 240;
 const height = 40;

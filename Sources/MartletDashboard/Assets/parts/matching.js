@@ -1,12 +1,10 @@
 // One verb on all jobs that match the filters: the server counts them first, and changes them in steps that can be stopped.
 
 import { post } from '../core/api.js';
-import { h } from '../core/dom.js';
-import { count, plural, visible } from '../core/format.js';
 import { named, verbs } from './actions.js';
 import { say } from './announce.js';
 import { ask, buttons, form } from './dialog.js';
-import { bar } from './pieces.js';
+import { bar, count, h, plural, visible } from './pieces.js';
 
 // A priority would have to be chosen before.
 const offered = verbs.filter(({ verb }) => verb !== 'priority');

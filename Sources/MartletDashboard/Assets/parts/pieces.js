@@ -1,8 +1,12 @@
-// Small pieces that all screens share: states, bars, lists of facts, text to copy.
+// What every screen is made of: elements, numbers and links, and small pieces such as states, bars, facts, text to copy.
 
 import { h } from '../core/dom.js';
-import { visible } from '../core/format.js';
+import { short, visible } from '../core/format.js';
+import { link } from '../core/router.js';
 import { say } from './announce.js';
+
+export { h, link };
+export * from '../core/format.js';
 
 // A mark beside the word, so that a state never shows by colour alone: paths in a square of 12.
 const ring = 'M6 1.75a4.25 4.25 0 1 0 0 8.5 4.25 4.25 0 0 0 0-8.5z';
@@ -44,24 +48,35 @@ export const section = (title, properties, ...children) =>
     h('section', { ...properties, class: `part ${properties?.class ?? ''}` }, h('h2', null, title), children);
 
 /** A number with its name that leads to what it counts. */
-export const tile = (name, value, href, { note, kind = '' } = {}) =>
-    h('a', { key: name, class: `tile ${kind}`, href },
-        h('span', { class: 'name' }, name), h('span', { class: 'value' }, value), note !== undefined && h('span', { class: 'note' }, note));
+export const tile = (name, value, [path, query], { note, kind = '' } = {}) =>
+    anchor([['name', name], ['value', value], ['note', note]].map(([part, text]) => text !== undefined && h('span', { class: part }, text)),
+        path, query, { key: name, class: `tile ${kind}` });
+
+/** A link to a screen. */
+export const anchor = (text, path, query, properties) => h('a', { href: link(path, query), ...properties }, text);
 
 /** What stands where nothing is. */
-export const empty = (text, ...more) => h('p', { class: 'empty' }, text, more);
+export const empty = (...text) => h('p', { class: 'empty' }, text);
 
-/** What stands where the first answer is still to come; it shows only when that takes long. */
-export const asking = () => h('p', { class: 'empty asking' }, 'Asking the server…');
+/** What is wrong. */
+export const problem = (...text) => h('p', { class: 'problem' }, text);
+
+/** What `view` makes of an answer, or why it is refused, or that it is still to come; this shows only when it takes long. */
+export const answered = ({ data, errors }, name, view) => errors[name] ? problem(errors[name].message)
+    : data[name] ? view(data[name]) : h('p', { class: 'empty asking' }, 'Asking the server…');
 
 /** A foreign text of any length, with what cannot be seen spelled out. */
 export const foreign = (text) => h('bdi', null, visible(text));
+
+/** The beginning of an error, with more of it on hover. */
+export const errorText = (text, limit = 120) =>
+    h('span', { class: 'error', title: visible(short(text, 500)) }, foreign(short(text, limit)));
 
 /** Text to read and to copy. */
 export const code = (text, label) =>
     h('div', { class: 'code' },
         h('pre', { tabindex: 0, 'aria-label': label }, h('code', { dir: 'ltr' }, text)),
-        h('button', { type: 'button', class: 'copy', 'aria-label': `Copy ${label}`, onclick: () => copy(text) }, 'Copy'));
+        button('Copy', () => copy(text), { class: 'copy', 'aria-label': `Copy ${label}` }));
 
 /** Copies a text; the clipboard of browsers needs TLS, so there is an older way for plain HTTP. */
 export async function copy(text) {
@@ -79,10 +94,9 @@ export async function copy(text) {
     say('Copied.');
 }
 
-/** A control that is disabled with its reason. */
-export const button = (label, { reason, danger, primary, key, run }) =>
+/** A button; with a `reason` it is disabled, and says why. Further properties are those of the element. */
+export const button = (label, run, { reason, danger, primary, key, ...properties } = {}) =>
     h('button', {
-        type: 'button', class: danger ? 'danger' : primary ? 'primary' : '', 'aria-disabled': reason ? 'true' : null,
-        title: reason ?? (key ? `${label} (${key})` : null),
-        onclick: () => (reason ? say(reason, 'bad') : run()),
+        type: 'button', class: danger ? 'danger' : primary ? 'primary' : null, 'aria-disabled': reason ? 'true' : null,
+        title: reason ?? (key ? `${label} (${key})` : null), onclick: () => (reason ? say(reason, 'bad') : run()), ...properties,
     }, label);

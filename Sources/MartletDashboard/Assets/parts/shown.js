@@ -1,16 +1,12 @@
 // How jobs look in lists: their link, their state, their times and their progress.
 
-import { h } from '../core/dom.js';
-import { count, duration, plural, short, visible } from '../core/format.js';
-import { link } from '../core/router.js';
 import { between, since, when } from '../core/time.js';
-import { badge, bar, foreign, muted } from './pieces.js';
+import { anchor, badge, bar, count, duration, errorText, foreign, h, muted, plural, short } from './pieces.js';
 
-export const jobLink = (job) =>
-    h('a', { href: link(['jobs', job.queue, job.id]), title: job.id },
-        foreign(job.type), ' ', h('span', { class: 'id' }, short(job.id, 26)));
+export const jobLink = ({ queue, id, type }) =>
+    anchor([type && foreign(type), ' ', h('span', { class: 'id' }, short(id, 26))], ['jobs', queue, id], {}, { title: id });
 
-export const queueLink = (name) => h('a', { href: link(['queues', name]) }, name);
+export const queueLink = (name) => anchor(name, ['queues', name]);
 
 /** Which attempt of how many. */
 export const attempts = (job) => `${count(job.attempt)}/${count(job.max_retries + 1)}`;
@@ -32,9 +28,7 @@ export const took = (job) => job.started_at && job.finished_at ? between(job.sta
 export function remark(job) {
     if (job.stop_requested) return muted(`asked to ${job.stop_requested}`);
     if (job.state === 'active' && job.progress) return progress(job.progress);
-    if (job.error && job.state !== 'completed') {
-        return h('span', { class: 'error', title: visible(short(job.error, 500)) }, foreign(short(job.error, 120)));
-    }
+    if (job.error && job.state !== 'completed') return errorText(job.error);
     if (job.state === 'completed') return muted(`took ${duration(took(job))}`);
     return job.tags ? muted(foreign(job.tags.join(', '))) : null;
 }
@@ -55,7 +49,7 @@ export function pauseReason(queue) {
 }
 
 /** The live workers of a queue or of all: how many, and their busy slots. */
-export function capacityOf(workers, queue) {
+export function capacityOf(workers = [], queue) {
     const of = (worker) => worker.queues.filter((entry) => !queue || entry.queue === queue);
     const all = workers.filter((worker) => worker.alive && of(worker).length);
     const entries = all.flatMap(of);

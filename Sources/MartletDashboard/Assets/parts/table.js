@@ -1,17 +1,16 @@
 // Tables: rows that stay under the pointer, selection by identity, and the same keys on every screen.
 
-import { h } from '../core/dom.js';
-import { plural } from '../core/format.js';
+import { button, empty, h, plural } from './pieces.js';
 import { settle } from './rows.js';
 
 /** The column of a row's buttons. */
-export const actionColumn = (cell) => ({ head: h('span', { class: 'hidden' }, 'Actions'), label: '', kind: 'end', cell });
+export const actionColumn = (cell) => [h('span', { class: 'hidden' }, 'Actions'), cell, 'end'];
 
-/** A table of one screen; the screen makes it once and describes it again with `view`. */
+/** The table of one screen. */
 export class Table {
     /**
-     * `columns` are `{ head, cell(item), kind, label }`: `kind` is a class such as `number`. `key(item)` is its
-     * identity. With `selects` rows have checkboxes, with the name that `name(item)` gives.
+     * `columns` are `[head, cell(item), kind]`: `kind` is a class such as `number`. `key(item)` is the identity of an
+     * item. With `selects` rows have checkboxes, with the name that `name(item)` gives.
      */
     constructor({ caption, columns, key, name = key, selects = false, redraw }) {
         Object.assign(this, { caption, columns, key, name, selects, redraw });
@@ -52,22 +51,24 @@ export class Table {
         return row && this.body?.contains(row) ? [...this.body.children].indexOf(row) : -1;
     }
 
-    view(items) {
+    /** The rows of these items, or a text where there is none. */
+    view(items, ...nothing) {
+        if (!items.length && !this.rows.length) return empty(nothing);
         const { rows, waiting } = settle(this.rows, items, this.key, this.isHeld);
         this.rows = rows;
         const gone = rows.filter((row) => row.isGone).length;
         return [
             waiting > 0 || gone > 0
-                ? h('button', { type: 'button', class: 'fresh', onclick: () => this.release() },
-                    [waiting && `${waiting} new`, gone && `${gone} gone`].filter(Boolean).join(', '), h('kbd', null, '.'))
+                ? button([[waiting && `${waiting} new`, gone && `${gone} gone`].filter(Boolean).join(', '), h('kbd', null, '.')],
+                    () => this.release(), { class: 'fresh' })
                 : null,
             h('div', { class: 'scroll' },
                 h('table', {
                     onpointerenter: (event) => this.point(event, true), onpointerleave: (event) => this.point(event, false),
                 },
                     h('caption', { class: 'hidden' }, this.caption),
-                    h('thead', null, h('tr', null, this.selects && this.headBox(), this.columns.map((column) =>
-                        h('th', { scope: 'col', class: column.kind }, column.head)))),
+                    h('thead', null, h('tr', null, this.selects && this.headBox(), this.columns.map(([head, , kind]) =>
+                        h('th', { scope: 'col', class: kind }, head)))),
                     h('tbody', { mounted: (node) => { this.body = node; } }, rows.map((row) => this.row(row))))),
         ];
     }
@@ -85,10 +86,10 @@ export class Table {
                 type: 'checkbox', checked: isSelected, 'aria-label': `Select ${this.name(item)}`,
                 onclick: (event) => this.toggle(key, event.shiftKey),
             })),
-            this.columns.map((column, index) =>
+            this.columns.map(([head, cell, kind], index) =>
                 h(index ? 'td' : 'th', {
-                    class: column.kind, scope: index ? null : 'row', 'data-label': column.label ?? column.head,
-                }, column.cell(item))));
+                    class: kind, scope: index ? null : 'row', 'data-label': typeof head === 'string' ? head : '',
+                }, cell(item))));
     }
 
     headBox() {
@@ -133,15 +134,15 @@ export class Table {
             if (row) this.toggle(row.key, isRange);
         };
         const keys = [
-            { key: 'j', label: 'Next row', run: () => this.move(1) },
-            { key: 'k', label: 'Previous row', run: () => this.move(-1) },
-            { key: '.', label: 'Show what is new', run: () => this.release() },
+            ['j', 'Next row', () => this.move(1)],
+            ['k', 'Previous row', () => this.move(-1)],
+            ['.', 'Show what is new', () => this.release()],
         ];
         if (this.selects) {
-            keys.push({ key: 'x', label: 'Select the row', run: () => toggle(false) },
-                { key: 'Shift+x', label: 'Select up to the row', run: () => toggle(true) },
-                { key: 'a', label: 'Select all on the page, or none', run: () => this.toggleAll() },
-                { key: 'Escape', label: 'Select none', run: () => this.clear() });
+            keys.push(['x', 'Select the row', () => toggle(false)],
+                ['Shift+x', 'Select up to the row', () => toggle(true)],
+                ['a', 'Select all on the page, or none', () => this.toggleAll()],
+                ['Escape', 'Select none', () => this.clear()]);
         }
         return { title: 'Table', keys };
     }
@@ -151,6 +152,6 @@ export class Table {
         if (!this.chosen.length) return null;
         return h('div', { class: 'actions', role: 'toolbar', 'aria-label': 'Actions for what is selected' },
             h('span', null, `${plural(this.chosen.length, noun)} selected`), children,
-            h('button', { type: 'button', class: 'quiet', onclick: () => this.clear() }, 'Clear'));
+            button('Clear', () => this.clear(), { class: 'quiet' }));
     }
 }

@@ -4,7 +4,7 @@ import { post } from '../core/api.js';
 import { h } from '../core/dom.js';
 import { plural, short, visible } from '../core/format.js';
 import { say } from '../parts/announce.js';
-import { ask, buttons, form } from '../parts/dialog.js';
+import { ask, buttons, form, priorityField } from '../parts/dialog.js';
 
 /** Asks for addresses and pushes them in one call; `done` is called afterwards. */
 export function addDownloads(done) {
@@ -19,9 +19,7 @@ export function addDownloads(done) {
                     dialog.draw();
                 },
             })),
-            h('label', null, 'Priority, a larger number runs first', h('input', {
-                name: 'priority', type: 'number', min: -1000, max: 1000, initial: '0', required: true,
-            })),
+            priorityField(0),
             entered.faults.length > 0 && h('ul', { class: 'problem' }, entered.faults.map(([url, detail]) =>
                 h('li', { key: url }, h('code', null, visible(short(url, 80))), ` ${visible(detail)}`))),
             buttons(dialog, urls.length ? `Add ${plural(urls.length, 'download')}` : 'Add', { disabled: !urls.length }));

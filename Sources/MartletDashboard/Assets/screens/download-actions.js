@@ -2,28 +2,17 @@
 
 import { post, put } from '../core/api.js';
 import { plural, visible } from '../core/format.js';
-import { needs, session } from '../core/session.js';
-import { verbs as jobVerbs } from '../parts/actions.js';
-import { say } from '../parts/announce.js';
+import { needs } from '../core/session.js';
+import { allows, verbs as jobVerbs } from '../parts/actions.js';
+import { attempt as attemptStep, say } from '../parts/announce.js';
 import { confirm } from '../parts/dialog.js';
 import { addDownloads } from './add-downloads.js';
 
 /** The verbs of jobs that downloads have too. */
 export const verbs = jobVerbs.filter(({ verb }) => ['retry', 'pause', 'resume', 'cancel'].includes(verb));
 
-/** Whether a verb has an effect on a download now. */
-export const allows = (item, verb) => session.facts.states.some((facts) =>
-    facts.download === item.status && facts.verbs.includes(verb === 'priority' ? 'patch' : verb));
-
-// Does a step, says what came of it and shows the new numbers.
-async function attempt(context, step) {
-    try {
-        say(...[await step()].flat());
-    } catch (error) {
-        say(error.message, 'bad');
-    }
-    context.refresh();
-}
+// Does a step and shows the new numbers.
+const attempt = (context, step) => attemptStep(step, context.refresh);
 
 /** Sets how many downloads may run at one time. */
 export const setLimit = (context, limit) => attempt(context, async () => {
@@ -33,7 +22,7 @@ export const setLimit = (context, limit) => attempt(context, async () => {
 
 /** Adds downloads and shows them, wherever the pointer is. */
 export const add = (context) => addDownloads(() => {
-    context.state.table.release();
+    context.table.release();
     context.refresh();
 });
 
@@ -51,14 +40,14 @@ export function act(context, verb, items) {
         return answer.failed ? [`${text} ${visible(answer.errors[0].error)}`, 'bad'] : text;
     };
     if (!verb.danger) return attempt(context, step);
-    return confirm(
-        `${verb.label} ${plural(items.length, 'download')}`, 'A running one is asked to stop, and what it has is removed.',
-        `${verb.label} ${plural(items.length, 'download')}`, () => attempt(context, step), { danger: true });
+    const title = `${verb.label} ${plural(items.length, 'download')}`;
+    return confirm(title, 'A running one is asked to stop, and what it has is removed.', title,
+        () => attempt(context, step), { danger: true });
 }
 
 /** Changes the priority of the row that has the focus, or of all that are selected. */
 function move(context, step) {
-    const items = context.state.table.target.filter((item) => allows(item, 'priority'));
+    const items = context.table.target.filter((item) => allows(item, { verb: 'patch' }));
     if (!items.length) return say('None of these downloads can change its priority now.', 'bad');
     const groups = Map.groupBy(items, (item) => Math.min(1000, Math.max(-1000, item.priority + step)));
     return attempt(context, async () => {
@@ -74,14 +63,12 @@ function move(context, step) {
 export const downloadKeys = (context) => ({
     title: 'Actions',
     keys: [
-        { key: 'n', label: 'Add downloads', run: () => {
+        ['n', 'Add downloads', () => {
             const reason = needs('produce', 'add downloads');
             if (reason) say(reason, 'bad'); else add(context);
-        } },
-        { key: 'Shift+ArrowUp', label: 'Raise the priority', run: () => move(context, 1) },
-        { key: 'Shift+ArrowDown', label: 'Lower the priority', run: () => move(context, -1) },
-        ...verbs.map((verb) => ({
-            key: verb.key, label: verb.label, run: () => act(context, verb, context.state.table.target),
-        })),
+        }],
+        ['Shift+ArrowUp', 'Raise the priority', () => move(context, 1)],
+        ['Shift+ArrowDown', 'Lower the priority', () => move(context, -1)],
+        ...verbs.map((verb) => [verb.key, verb.label, () => act(context, verb, context.table.target)]),
     ],
 });

@@ -1,43 +1,50 @@
 // Downloads: progress, speed and order, steered one by one or together.
 
-import { get } from '../core/api.js';
-import { h } from '../core/dom.js';
-import { bytes, count, duration, visible } from '../core/format.js';
-import { link } from '../core/router.js';
 import { can, needs, session } from '../core/session.js';
 import { when } from '../core/time.js';
+import { allows, obstacleToAll } from '../parts/actions.js';
 import { facets, nextPage } from '../parts/filter.js';
-import { asking, badge, bar, button, empty, foreign, head, muted } from '../parts/pieces.js';
-import { actionColumn, Table } from '../parts/table.js';
-import { act, add, allows, downloadKeys, setLimit, steerAll, verbs } from './download-actions.js';
+import {
+    anchor, answered, badge, bar, button, bytes, count, duration, errorText, foreign, h, head, muted, visible,
+} from '../parts/pieces.js';
+import { actionColumn } from '../parts/table.js';
+import { act, add, downloadKeys, setLimit, steerAll, verbs } from './download-actions.js';
 
 export default {
     path: ['downloads'],
     nav: { label: 'Downloads', key: 'd' },
-    title: () => 'Downloads',
-    load: ({ query: { status, cursor } }, signal) => ({
-        page: get('downloads', { status, cursor, limit: 50 }, signal), status: get('downloads/status', {}, signal),
+    load: ({ query: { status, cursor } }, get) => ({
+        page: get('downloads', { status, cursor, limit: 50 }), status: get('downloads/status'),
     }),
-    open: (context) => ({ table: downloadTable(context) }),
+    table: (context) => ({
+        caption: 'Downloads in the order in which they run', key: (item) => item.id, name: (item) => item.filename, selects: true,
+        columns: [
+            ['File', file, 'file'],
+            ['State', (item) => badge(item.status)],
+            ['Progress', progress, 'wide'],
+            ['Size', (item) => bytes(item.total_bytes), 'number'],
+            ['Speed', speed, 'number'],
+            ['Left', (item) => duration(item.eta_seconds), 'number'],
+            ['Priority', (item) => count(item.priority), 'number'],
+            ['Remark', remark, 'remark'],
+            actionColumn((item) => rowAction(context, item)),
+        ],
+    }),
     hears: (context, { queue }) => queue === 'downloads',
-    keys: (context) => [context.state.table.keys, downloadKeys(context)],
-    view: (context) => {
-        const { page, status } = context.data;
-        if (!status) return asking();
-        return [header(context, status), states(context, status), page ? list(context, page) : asking()];
-    },
+    keys: (context) => [downloadKeys(context)],
+    view: (context) => answered(context, 'status', (status) => [
+        header(context, status), states(context, status), answered(context, 'page', (page) => list(context, page)),
+    ]),
 };
 
 function header(context, status) {
     const reason = needs('operate', 'steer downloads');
-    const all = (verb, label) => button(label, { reason, run: () => steerAll(context, verb) });
+    const all = (verb, label) => button(label, () => steerAll(context, verb), { reason });
     return head('Downloads', status.paused && badge('paused'),
         h('div', { class: 'buttons' },
             limitChoice(context, status.max_concurrent_downloads),
             status.paused ? all('resume', 'Resume all') : all('pause', 'Pause all'),
-            button('Add downloads', {
-                primary: true, key: 'n', reason: needs('produce', 'add downloads'), run: () => add(context),
-            })));
+            button('Add downloads', () => add(context), { primary: true, key: 'n', reason: needs('produce', 'add downloads') })));
 }
 
 function limitChoice(context, limit) {
@@ -49,49 +56,29 @@ function limitChoice(context, limit) {
         h('option', { key: number, value: String(number) }, number))));
 }
 
-function states({ query }, status) {
+function states(context, status) {
     const counts = {
         '': status.total_jobs, downloading: status.active_downloads, queued: status.queued_downloads,
         paused: status.paused_downloads,
     };
     const words = ['', ...new Set(session.facts.states.map((facts) => facts.download))];
-    return facets('States', words.map((word) => [word || 'all', link(['downloads'], { status: word }), (query.status ?? '') === word,
-        word in counts ? count(counts[word]) : undefined]));
+    return facets(context, 'States', 'status', words.map((word) =>
+        [word || 'all', word, word in counts ? count(counts[word]) : undefined]));
 }
 
 function list(context, page) {
-    const { table } = context.state;
+    const { table } = context;
     const nothing = context.query.status ? 'No download fits.' : 'There is no download yet. Add downloads by pasting their addresses.';
     return [
-        page.downloads.length || table.rows.length ? table.view(page.downloads) : empty(nothing),
+        table.view(page.downloads, nothing),
         nextPage(context, page.next_cursor),
-        table.bar('download', verbs.map((verb) => button(verb.label, {
-            key: verb.key, danger: verb.danger, reason: obstacle(verb, table.chosen), run: () => act(context, verb, table.chosen),
-        }))),
+        table.bar('download', verbs.map((verb) => button(verb.label, () => act(context, verb, table.chosen),
+            { key: verb.key, danger: verb.danger, reason: obstacleToAll(verb, table.chosen) }))),
     ];
 }
 
-const obstacle = (verb, items) => needs('operate', 'steer downloads')
-    ?? (items.some((item) => allows(item, verb.verb)) ? null : `None of these downloads can be ${verb.can} now.`);
-
-const downloadTable = (context) => new Table({
-    caption: 'Downloads in the order in which they run', key: (item) => item.id, name: (item) => item.filename,
-    selects: true, redraw: context.redraw,
-    columns: [
-        { head: 'File', kind: 'file', cell: file },
-        { head: 'State', cell: (item) => badge(item.status) },
-        { head: 'Progress', kind: 'wide', cell: progress },
-        { head: 'Size', kind: 'number', cell: (item) => bytes(item.total_bytes) },
-        { head: 'Speed', kind: 'number', cell: speed },
-        { head: 'Left', kind: 'number', cell: (item) => duration(item.eta_seconds) },
-        { head: 'Priority', kind: 'number', cell: (item) => count(item.priority) },
-        { head: 'Remark', kind: 'remark', cell: remark },
-        actionColumn((item) => rowAction(context, item)),
-    ],
-});
-
-const file = (item) =>
-    h('a', { href: link(['jobs', 'downloads', item.id]), title: `${visible(item.filename)}\n${visible(item.url)}` }, foreign(item.filename));
+const file = ({ id, filename, url }) =>
+    anchor(foreign(filename), ['jobs', 'downloads', id], {}, { title: `${visible(filename)}\n${visible(url)}` });
 
 function progress(item) {
     if (item.status === 'completed') return muted('all');
@@ -107,12 +94,11 @@ function remark(item) {
     if (item.retry_at) return ['attempt ', count(item.attempt + 1), ' ', when(item.retry_at)];
     if (item.starts_at) return ['starts ', when(item.starts_at)];
     if (item.completed_at && !item.error) return when(item.completed_at);
-    return item.error ? h('span', { class: 'error', title: visible(item.error) }, foreign(item.error)) : null;
+    return item.error ? errorText(item.error) : null;
 }
 
 // The one verb that a row offers without being selected.
 function rowAction(context, item) {
-    const verb = ['retry', 'pause', 'resume'].map((name) => verbs.find((entry) => entry.verb === name))
-        .find((entry) => allows(item, entry.verb));
-    return verb && button(verb.label, { reason: needs('operate', 'steer downloads'), run: () => act(context, verb, [item]) });
+    const verb = verbs.find((entry) => !entry.danger && allows(item, entry));
+    return verb && button(verb.label, () => act(context, verb, [item]), { reason: needs('operate', 'steer downloads') });
 }

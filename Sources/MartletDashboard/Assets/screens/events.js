@@ -1,18 +1,12 @@
 // Events: what happens, as it happens, by the filters in the address.
 
-import { address, get } from '../core/api.js';
-import { h } from '../core/dom.js';
-import { plural, short } from '../core/format.js';
+import { server } from '../core/api.js';
 import { kindOf } from '../core/listen.js';
-import { link } from '../core/router.js';
 import { Tail } from '../core/tail.js';
 import { exact, hint, when } from '../core/time.js';
-import { chosen, facets, search } from '../parts/filter.js';
-import { badge, button, code, empty, foreign, head, muted, section } from '../parts/pieces.js';
-import { progress, queueLink } from '../parts/shown.js';
-import { Table } from '../parts/table.js';
-
-const filters = ['queue', 'type', 'job', 'kinds'];
+import { facets, search } from '../parts/filter.js';
+import { badge, button, code, foreign, h, head, muted, plural, problem, section, short } from '../parts/pieces.js';
+import { jobLink, progress, queueLink } from '../parts/shown.js';
 
 // What people look for, by the kinds that the server knows.
 const choices = {
@@ -29,29 +23,33 @@ const looks = {
 export default {
     path: ['events'],
     nav: { label: 'Events', key: 'e' },
-    title: () => 'Events',
+    filters: ['queue', 'type', 'job', 'kinds'],
     // The queues also tell whether the server answers.
-    load: (context, signal) => ({ queues: get('v1/queues', {}, signal) }),
+    load: (context, get) => ({ queues: get('v1/queues') }),
     open: (context) => ({
-        table: eventTable(context), search: '', shown: [],
-        tail: new Tail(chosen(context.query, filters), () => { if (!context.isPaused) context.redraw(); }),
+        shown: [], tail: new Tail(context.filter, () => { if (!context.isPaused) context.redraw(); }),
     }),
     hears: () => false,
     close: ({ state }) => state?.tail?.close(),
-    keys: (context) => [
-        context.state.table.keys,
-        { title: 'Page', keys: [{ key: '/', label: 'Filter', run: () => document.getElementById('search').focus() }] },
-    ],
+    table: () => ({
+        caption: 'Events, the newest first', key: keyOf,
+        columns: [
+            ['Job or queue', subject, 'job'],
+            ['Event', (item) => (item.note ? badge('warning', item.note) : badge(looks[item.kind] ?? item.kind, item.kind))],
+            ['Queue', (item) => item.queue && queueLink(item.queue)],
+            ['When', ({ time }) => time && h('time', { datetime: time, title: hint(time) }, exact(time).slice(11)), 'when'],
+            ['What', remark, 'remark'],
+        ],
+    }),
     view: (context) => [
         head('Events', muted(status(context)),
             h('div', { class: 'buttons' },
-                button(context.isPaused ? 'Continue' : 'Freeze', { key: 'r', run: context.toggle }),
-                button('Clear', { run: () => clear(context) }))),
-        facets('Kinds', Object.entries(choices).map(([label, kinds]) =>
-            [label, link(['events'], { ...chosen(context.query, filters), kinds }), (context.query.kinds ?? '') === kinds])),
-        search(context, { names: filters, placeholder: 'queue:mail* type:send-mail kinds:failed,retrying' }),
+                button(context.isPaused ? 'Continue' : 'Freeze', context.toggle, { key: 'r' }),
+                button('Clear', () => clear(context)))),
+        facets(context, 'Kinds', 'kinds', Object.entries(choices)),
+        search(context, { placeholder: 'queue:mail* type:send-mail kinds:failed,retrying' }),
         list(context),
-        section('The same from a terminal', {}, code(command(context.query), 'command')),
+        section('The same from a terminal', {}, code(command(context.filter), 'command')),
     ],
 };
 
@@ -60,23 +58,20 @@ function status({ state: { tail }, isPaused }) {
     return tail.isOpen ? 'as they happen, the last 200' : tail.problem ? '' : 'connecting…';
 }
 
-function clear({ state, redraw }) {
-    Object.assign(state, { shown: [] });
-    state.tail.messages = [];
-    state.table.release();
-    redraw();
+function clear({ state, table }) {
+    state.shown = state.tail.messages = [];
+    table.release();
 }
 
 // Rows that a person holds stay, also when the last 200 events are all newer.
 function list(context) {
-    const { state: { table, tail }, state } = context;
+    const { state, state: { tail }, table } = context;
     if (!context.isPaused) state.shown = itemsOf(tail);
     const keys = new Set(state.shown.map(keyOf));
     const held = table.isHeld ? table.rows.map((row) => row.item).filter((item) => !keys.has(keyOf(item))) : [];
     return [
-        tail.problem && h('p', { class: 'problem' }, tail.problem),
-        state.shown.length || held.length ? table.view([...state.shown, ...held])
-            : tail.isOpen && empty('Nothing has happened since the page was opened.'),
+        tail.problem && problem(tail.problem),
+        table.view([...state.shown, ...held], tail.isOpen && 'Nothing has happened since the page was opened.'),
     ];
 }
 
@@ -104,22 +99,9 @@ function eventOf({ event, data }) {
 
 const keyOf = (item) => item.key ?? `${item.note} ${item.id}`;
 
-const eventTable = (context) => new Table({
-    caption: 'Events, the newest first', key: keyOf, redraw: context.redraw,
-    columns: [
-        { head: 'Job or queue', kind: 'job', cell: subject },
-        { head: 'Event', cell: (item) => (item.note ? badge('warning', item.note) : badge(looks[item.kind] ?? item.kind, item.kind)) },
-        { head: 'Queue', cell: (item) => item.queue && queueLink(item.queue) },
-        { head: 'When', kind: 'when', cell: ({ time }) => time && h('time', { datetime: time, title: hint(time) }, exact(time).slice(11)) },
-        { head: 'What', kind: 'remark', cell: remark },
-    ],
-});
-
 function subject(item) {
     if (item.note) return 'Events may be missing';
-    if (!item.job) return queueLink(item.queue);
-    return h('a', { href: link(['jobs', item.queue, item.job]), title: item.job },
-        item.type && foreign(item.type), ' ', h('span', { class: 'id' }, short(item.job, 26)));
+    return item.job ? jobLink({ ...item, id: item.job }) : queueLink(item.queue);
 }
 
 function remark(item) {
@@ -133,7 +115,7 @@ function remark(item) {
     return said.map((part, index) => [index ? ' · ' : '', part]);
 }
 
-function command(query) {
-    const words = filters.filter((name) => query[name]).map((name) => `--${name} '${query[name].replaceAll("'", "'\\''")}'`);
-    return ['martlet events -f', ...words, `--server ${address('..').replace(/\/$/, '')}`].join(' ');
+function command(filter) {
+    const words = Object.entries(filter).map(([name, value]) => `--${name} '${value.replaceAll("'", "'\\''")}'`);
+    return ['martlet events -f', ...words, `--server ${server}`].join(' ');
 }

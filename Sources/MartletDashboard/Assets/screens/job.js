@@ -1,13 +1,13 @@
 // One job: what it does and what happens next in words, its times, all that it holds, and what can be done to it.
 
-import { address, get, part, request } from '../core/api.js';
-import { h } from '../core/dom.js';
-import { bytes, count, duration, visible } from '../core/format.js';
+import { address, part, request, server } from '../core/api.js';
 import { indented, members } from '../core/json.js';
-import { link } from '../core/router.js';
 import { when } from '../core/time.js';
 import { actionButtons, actionKeys } from '../parts/actions.js';
-import { asking, badge, button, code, copy, facts, foreign, head, section } from '../parts/pieces.js';
+import {
+    anchor, answered, badge, button, bytes, code, copy, count, duration, facts, foreign, h, head, problem, section,
+    visible,
+} from '../parts/pieces.js';
 import { capacityOf, pauseReason, progress, queueLink } from '../parts/shown.js';
 import { next, timeline } from './story.js';
 
@@ -17,47 +17,39 @@ const longest = 200_000;
 export default {
     path: ['jobs', ':queue', ':id'],
     title: ({ params, data }) => data.job ? `${data.job.value.type} ${params.id}` : params.id,
-    load: ({ params: { queue, id } }, signal) => ({
+    load: ({ params: { queue, id } }, get, signal) => ({
         // Its texts are found once, and not each time that the page is drawn.
         job: request('GET', `v1/jobs/${part(id)}`, { query: { queue }, signal })
             .then((answer) => ({ ...answer, texts: members(answer.text) })),
-        queue: get(`v1/queues/${part(queue)}`, {}, signal), workers: get('v1/workers', {}, signal),
+        queue: get(`v1/queues/${part(queue)}`), workers: get('v1/workers'),
     }),
-    open: () => ({}),
     hears: ({ params }, { queue, job }) => queue === params.queue && (!job || job === params.id),
     keys: (context) => [actionKeys(() => (context.data.job ? [context.data.job.value] : []), context.refresh)],
-    view: (context) => {
-        const { job, queue, workers } = context.data;
-        if (context.errors.job) return gone(context);
-        if (!job) return asking();
-        const { texts, value } = job;
-        return [
-            header(value),
-            h('p', { class: 'sentence' }, next(value, queue, capacityOf(workers?.workers ?? [], value.queue))),
-            queue?.paused && h('p', { class: 'notice-line' }, badge('paused', 'the queue is paused'), ' ', pauseReason(queue)),
-            value.progress && value.state !== 'completed' && running(value.progress, value.queue === 'downloads' ? bytes : count),
-            actions(context, value),
-            value.error && section('Error', {}, code(visible(value.error), 'error'),
-                h('p', null, h('a', { href: link(['jobs'], { queue: value.queue, error: value.error_fingerprint }) }, 'Jobs with the same error'))),
-            h('div', { class: 'columns' },
-                h('div', null,
-                    text('Payload', texts.payload), text('Result', texts.output), text('Checkpoint', texts.checkpoint),
-                    text('Metadata', texts.metadata), text('Earlier payloads', texts.earlier_payloads), examples(value)),
-                h('div', null, section('Timeline', {}, timeline(value)), details(value, texts))),
-        ];
-    },
+    view: (context) => (context.errors.job ? gone(context) : answered(context, 'job', (job) => page(context, job))),
 };
 
-const gone = ({ errors, params }) => [
-    head('Job'), h('p', { class: 'problem' }, errors.job.message),
-    h('p', null, 'It may have been deleted, or its time of being kept has passed. ',
-        h('a', { href: link(['jobs'], { queue: params.queue }) }, 'Jobs of this queue')),
+const page = ({ data: { queue, workers }, refresh }, { texts, value }) => [
+    head(foreign(value.type), badge(value.state), h('code', { class: 'id' }, value.id),
+        button('Copy', () => copy(value.id), { class: 'quiet', 'aria-label': 'Copy the id' })),
+    h('p', { class: 'sentence' }, next(value, queue, capacityOf(workers?.workers, value.queue))),
+    queue?.paused && h('p', { class: 'notice-line' }, badge('paused', 'the queue is paused'), ' ', pauseReason(queue)),
+    value.progress && value.state !== 'completed' && running(value.progress, value.queue === 'downloads' ? bytes : count),
+    // What cannot be done now stays visible, with the reason.
+    h('div', { class: 'buttons verbs', role: 'toolbar', 'aria-label': 'Actions' }, actionButtons([value], refresh)),
+    value.error && section('Error', {}, code(visible(value.error), 'error'),
+        h('p', null, anchor('Jobs with the same error', ['jobs'], { queue: value.queue, error: value.error_fingerprint }))),
+    h('div', { class: 'columns' },
+        h('div', null,
+            text('Payload', texts.payload), text('Result', texts.output), text('Checkpoint', texts.checkpoint),
+            text('Metadata', texts.metadata), text('Earlier payloads', texts.earlier_payloads), examples(value)),
+        h('div', null, section('Timeline', {}, timeline(value)), details(value, texts))),
 ];
 
-const header = (job) => h('header', { class: 'head' },
-    h('h1', null, foreign(job.type)), badge(job.state),
-    h('code', { class: 'id' }, job.id),
-    h('button', { type: 'button', class: 'quiet', 'aria-label': 'Copy the id', onclick: () => copy(job.id) }, 'Copy'));
+const gone = ({ errors, params }) => [
+    head('Job'), problem(errors.job.message),
+    h('p', null, 'It may have been deleted, or its time of being kept has passed. ',
+        anchor('Jobs of this queue', ['jobs'], { queue: params.queue })),
+];
 
 // Downloads count bytes; what other jobs count is their own matter.
 const running = ({ completed, total, percent, rate }, show) => h('p', { class: 'ongoing' },
@@ -66,18 +58,13 @@ const running = ({ completed, total, percent, rate }, show) => h('p', { class: '
     rate > 0 && h('span', null, `${show(Math.round(rate))}/s`),
     rate > 0 && total > 0 && h('span', null, `${duration((total - completed) / rate)} left`));
 
-// What cannot be done now stays visible, with the reason.
-function actions(context, job) {
-    return h('div', { class: 'buttons verbs', role: 'toolbar', 'aria-label': 'Actions' }, actionButtons([job], context.refresh));
-}
-
 function text(title, json) {
     if (json === undefined) return null;
     const pretty = json.length > longest ? json.slice(0, longest) : indented(json);
     const size = bytes(json.length) + (json.length > longest ? ', the beginning of it' : '');
     return section([title, ' ', h('span', { class: 'size' }, size)], { key: title },
         code(visible(pretty), title.toLowerCase()),
-        json.length > longest && h('button', { type: 'button', onclick: () => copy(json) }, 'Copy all of it'));
+        json.length > longest && button('Copy all of it', () => copy(json)));
 }
 
 const details = (job, texts) => section('Details', {}, facts(
@@ -96,7 +83,6 @@ const details = (job, texts) => section('Details', {}, facts(
 
 function examples(job) {
     const path = `v1/jobs/${part(job.id)}?queue=${part(job.queue)}`;
-    const server = address('..').replace(/\/$/, '');
     return section('The same from a terminal', {},
         code(`martlet job get ${job.id} --queue ${job.queue} --server ${server}`, 'command'),
         code(`curl -s '${address(path)}'`, 'curl command'));

@@ -1,80 +1,68 @@
 // Jobs: states with their counts, filters kept in the address, pages by cursor, and actions on what is selected.
 
 import { get, part } from '../core/api.js';
-import { h } from '../core/dom.js';
-import { count } from '../core/format.js';
 import { go, link } from '../core/router.js';
 import { needs, statesOf } from '../core/session.js';
 import { say } from '../parts/announce.js';
 import { actionButtons, actionKeys } from '../parts/actions.js';
-import { chosen, facets, search } from '../parts/filter.js';
+import { facets, search } from '../parts/filter.js';
 import { actOnAll } from '../parts/matching.js';
-import { asking, badge, button, empty, head, muted } from '../parts/pieces.js';
+import { answered, badge, button, count, h, head, muted, problem } from '../parts/pieces.js';
 import { attempts, jobLink, moment, queueLink, remark } from '../parts/shown.js';
-import { Table } from '../parts/table.js';
 
 const pageSize = 50;
-const filters = ['state', 'queue', 'type', 'tag', 'error'];
 
 export default {
     path: ['jobs'],
     nav: { label: 'Jobs', key: 'j' },
+    filters: ['state', 'queue', 'type', 'tag', 'error'],
     title: ({ query }) => ['Jobs', query.state, query.queue].filter(Boolean).join(' · '),
-    load: ({ query }, signal) => ({
-        page: get('v1/jobs', { ...chosen(query, filters), cursor: query.cursor, limit: pageSize }, signal),
-        queues: get('v1/queues', {}, signal),
+    load: ({ filter, query: { cursor } }, get) => ({
+        page: get('v1/jobs', { ...filter, cursor, limit: pageSize }), queues: get('v1/queues'),
     }),
-    open: (context) => ({ table: jobTable(context), search: '' }),
     hears: ({ query }, { queue }) => !query.queue || queue === query.queue,
     keys: (context) => [
-        context.state.table.keys,
         { title: 'Pages', keys: [
-            { key: ']', label: 'Next page', run: () => nextPage(context) },
-            { key: '[', label: 'First page', run: () => context.setQuery({ cursor: null }) },
-            { key: '/', label: 'Filter, or open a job by its id', run: () => document.getElementById('search').focus() },
+            [']', 'Next page', () => nextPage(context)], ['[', 'First page', () => context.setQuery({ cursor: null })],
         ] },
-        actionKeys(() => context.state.table.target, () => finish(context)),
+        actionKeys(() => context.table.target, () => finish(context)),
     ],
+    table: () => ({
+        caption: 'Jobs', key: (job) => `${job.queue}/${job.id}`, name: (job) => job.id, selects: true,
+        columns: [
+            ['Job', jobLink, 'job'],
+            ['State', (job) => badge(job.state)],
+            ['Queue', (job) => queueLink(job.queue)],
+            ['Attempt', attempts, 'number'],
+            ['Priority', (job) => count(job.priority), 'number'],
+            ['When', moment, 'when'],
+            ['Remark', remark, 'remark'],
+        ],
+    }),
     view: (context) => {
-        const { page, queues } = context.data;
+        const queues = context.data.queues?.queues ?? [];
         return [
-            head('Jobs'),
-            states(context, queues?.queues ?? []),
-            filterBar(context, queues?.queues ?? []),
-            page ? list(context, page) : context.errors.page ? h('p', { class: 'problem' }, context.errors.page.message) : asking(),
+            head('Jobs'), states(context, queues), filterBar(context, queues),
+            answered(context, 'page', (page) => list(context, page)),
         ];
     },
 };
 
-function jobTable(context) {
-    return new Table({
-        caption: 'Jobs', key: (job) => `${job.queue}/${job.id}`, name: (job) => job.id, selects: true, redraw: context.redraw,
-        columns: [
-            { head: 'Job', kind: 'job', cell: jobLink },
-            { head: 'State', cell: (job) => badge(job.state) },
-            { head: 'Queue', cell: (job) => queueLink(job.queue) },
-            { head: 'Attempt', kind: 'number', cell: attempts },
-            { head: 'Priority', kind: 'number', cell: (job) => count(job.priority) },
-            { head: 'When', kind: 'when', cell: moment },
-            { head: 'Remark', kind: 'remark', cell: remark },
-        ],
-    });
-}
-
 // Scheduled and retrying jobs share an index, and with it a count.
-function states({ query }, queues) {
-    const isCounted = !(query.type || query.tag || query.error);
-    const counted = queues.filter((queue) => !query.queue || queue.name === query.queue);
-    const sum = (value) => counted.reduce((total, queue) => total + value(queue), 0);
-    const facet = (label, state, value) => [label, link(['jobs'], { ...chosen(query, filters), state }), (query.state ?? '') === state,
-        isCounted ? count(value) : '', value && state === 'failed' ? 'bad' : ''];
-    return facets('States', [facet('all', '', sum((queue) => queue.total_jobs)),
-        ...Object.keys(queues[0]?.jobs ?? {}).map((index) => facet(index, statesOf(index), sum((queue) => queue.jobs[index])))]);
+function states(context, queues) {
+    const { state: _, queue: name, ...others } = context.filter;
+    const isCounted = !Object.keys(others).length;
+    const counted = queues.filter((queue) => !name || queue.name === name);
+    const facet = (label, state, numberOf) => {
+        const value = counted.reduce((total, queue) => total + numberOf(queue), 0);
+        return [label, state, isCounted ? count(value) : '', value && state === 'failed' ? 'bad' : ''];
+    };
+    return facets(context, 'States', 'state', [facet('all', '', (queue) => queue.total_jobs),
+        ...Object.keys(queues[0]?.jobs ?? {}).map((index) => facet(index, statesOf(index), (queue) => queue.jobs[index]))]);
 }
 
 const filterBar = (context, queues) => search(context, {
-    names: filters, label: 'Filter, or a job id', placeholder: 'queue:mail type:send-mail state:failed, or a job id',
-    plain: openJob,
+    label: 'Filter, or a job id', placeholder: 'queue:mail type:send-mail state:failed, or a job id', plain: openJob,
 },
     h('label', { class: 'hidden', for: 'queue-filter' }, 'Queue'),
     h('select', {
@@ -82,9 +70,7 @@ const filterBar = (context, queues) => search(context, {
         onchange: (event) => context.setQuery({ queue: event.target.value, cursor: null }),
     },
         h('option', { value: '' }, 'All queues'),
-        queues.map((queue) => h('option', {
-            key: queue.name, value: queue.name, selected: queue.name === context.query.queue,
-        }, queue.name))));
+        queues.map(({ name }) => h('option', { key: name, value: name, selected: name === context.query.queue }, name))));
 
 async function openJob(id) {
     try {
@@ -96,30 +82,26 @@ async function openJob(id) {
     }
 }
 
-function list(context, page) {
-    const { table } = context.state;
-    return [
-        page.damaged && h('p', { class: 'problem' },
-            `Left out, because they cannot be read: ${page.damaged.map((queue) => queue.name).join(', ')}`),
-        page.jobs.length || table.rows.length ? table.view(page.jobs) : empty('No job fits.'),
-        footer(context, page),
-        table.bar('job', actionButtons(table.chosen, () => finish(context))),
-    ];
-}
+const list = (context, page, { table } = context) => [
+    page.damaged && problem(`Left out, because they cannot be read: ${page.damaged.map((queue) => queue.name).join(', ')}`),
+    table.view(page.jobs, 'No job fits.'),
+    footer(context, page),
+    table.bar('job', actionButtons(table.chosen, () => finish(context))),
+];
 
 function footer(context, { jobs, next_cursor: next }) {
-    const filter = chosen(context.query, filters);
+    const { filter } = context;
     const reason = needs('operate', 'change jobs') ?? (Object.keys(filter).length ? null : 'Choose a filter first.');
     return h('footer', { class: 'pages' },
         muted(`${count(jobs.length)} on this page`),
         h('div', { class: 'buttons' },
-            button('Act on all that match', { reason, run: () => actOnAll(filter, () => finish(context)) }),
-            next && h('button', { type: 'button', onclick: () => nextPage(context) }, 'Next page', h('kbd', null, ']'))));
+            button('Act on all that match', () => actOnAll(filter, () => finish(context)), { reason }),
+            next && button(['Next page', h('kbd', null, ']')], () => nextPage(context))));
 }
 
 // What was selected has been changed, so the list may show it.
 function finish(context) {
-    context.state.table.release();
+    context.table.release();
     context.refresh();
 }
 

@@ -1,14 +1,13 @@
 // Overview: health, rates, what needs attention, and all queues.
 
-import { get, post } from '../core/api.js';
-import { h } from '../core/dom.js';
-import { bytes, count, duration, percent } from '../core/format.js';
+import { post } from '../core/api.js';
 import { noteTotals } from '../core/rates.js';
-import { link } from '../core/router.js';
 import { needs } from '../core/session.js';
 import { rates } from '../parts/chart.js';
 import { confirm } from '../parts/dialog.js';
-import { asking, badge, button, empty, head, section, tile } from '../parts/pieces.js';
+import {
+    answered, badge, button, bytes, count, duration, empty, h, head, percent, section, tile,
+} from '../parts/pieces.js';
 import { capacityOf } from '../parts/shown.js';
 import { say } from '../parts/announce.js';
 import { pauseQueue } from './pausing.js';
@@ -18,24 +17,16 @@ import { queueList, queueTable } from './queues.js';
 export default {
     path: ['overview'],
     nav: { label: 'Overview', key: 'o' },
-    title: () => 'Overview',
-    load: (context, signal) => ({
-        queues: get('v1/queues', {}, signal), workers: get('v1/workers', {}, signal), system: get('v1/system', {}, signal),
-    }),
-    open: (context) => ({ table: queueTable(context) }),
-    changed: (context) => { if (context.data.queues) noteTotals(context.data.queues.queues); },
-    keys: (context) => [context.state.table.keys],
-    view: (context) => {
-        const { queues } = context.data;
-        if (!queues) return asking();
-        return [
-            header(context, queues.queues),
-            h('div', { class: 'strip' }, strip(context)),
-            rates(),
-            attentionList(context),
-            section('Queues', {}, queueList(context)),
-        ];
-    },
+    load: (context, get) => ({ queues: get('v1/queues'), workers: get('v1/workers'), system: get('v1/system') }),
+    table: queueTable,
+    changed: noteTotals,
+    view: (context) => answered(context, 'queues', ({ queues }) => [
+        header(context, queues),
+        h('div', { class: 'strip' }, strip(context)),
+        rates(),
+        attentionList(context),
+        section('Queues', {}, queueList(context)),
+    ]),
 };
 
 // The pause of all queues stands in each of them.
@@ -45,8 +36,8 @@ function header(context, queues) {
     return head('Overview',
         isPaused && badge('paused', 'all queues are paused'),
         h('div', { class: 'buttons' }, isPaused
-            ? button('Resume all queues', { reason, run: () => resumeAll(context) })
-            : button('Pause all queues', { reason, run: () => pauseQueue(null, context.refresh) })));
+            ? button('Resume all queues', () => resumeAll(context), { reason })
+            : button('Pause all queues', () => pauseQueue(null, context.refresh), { reason })));
 }
 
 const resumeAll = (context) => confirm(
@@ -55,21 +46,22 @@ const resumeAll = (context) => confirm(
 
 function strip({ data: { system, workers, queues: { queues, damaged } }, errors }) {
     const redis = system?.redis;
-    const live = capacityOf(workers?.workers ?? []);
+    const live = capacityOf(workers?.workers);
     const jobs = (index) => queues.reduce((total, queue) => total + queue.jobs[index], 0);
     const oldest = Math.max(0, ...queues.map((queue) => queue.oldest_wait_seconds));
     const { used_memory_bytes: used, memory_limit_bytes: limit } = redis ?? {};
     const memory = limit ? `${percent(used, limit)} % of ${bytes(limit)}` : redis ? 'no limit is set' : '';
     const version = redis ? `version ${redis.version ?? 'unknown'}` : errors.system ? 'not told' : '';
-    const jobsIn = (state) => link(['jobs'], { state });
+    const jobsIn = (state) => [['jobs'], { state }];
+    const [onSystem, onWorkers] = [[['system']], [['workers']]];
     return [
-        tile('Redis', duration(redis?.latency_seconds), link(['system']), { note: version }),
-        tile('Memory', bytes(used), link(['system']), { note: memory }),
-        tile('Workers', count(live.workers), link(['workers']), { note: `${count(live.busy)} of ${count(live.slots)} slots busy` }),
+        tile('Redis', duration(redis?.latency_seconds), onSystem, { note: version }),
+        tile('Memory', bytes(used), onSystem, { note: memory }),
+        tile('Workers', count(live.workers), onWorkers, { note: `${count(live.busy)} of ${count(live.slots)} slots busy` }),
         tile('Running', count(jobs('active')), jobsIn('active'), { note: 'jobs' }),
         tile('Waiting', count(jobs('queued')), jobsIn('queued'), { note: `oldest ${duration(oldest)}` }),
         tile('Failed', count(jobs('failed')), jobsIn('failed'), { note: 'jobs', kind: jobs('failed') ? 'bad' : '' }),
-        damaged && tile('Damaged', count(damaged.length), link(['system']), { note: 'queues', kind: 'bad' }),
+        damaged && tile('Damaged', count(damaged.length), onSystem, { note: 'queues', kind: 'bad' }),
     ];
 }
 

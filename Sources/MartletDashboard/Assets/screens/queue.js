@@ -1,16 +1,15 @@
 // One queue: its counts, its pause, its settings, its workers, and its end.
 
-import { get, part, post, put } from '../core/api.js';
-import { h } from '../core/dom.js';
-import { count, duration, plural } from '../core/format.js';
+import { part, post, put, remove } from '../core/api.js';
 import { noteTotals, rateOf } from '../core/rates.js';
 import { go, link } from '../core/router.js';
 import { needs, statesOf } from '../core/session.js';
-import { deleteQueue } from '../parts/actions.js';
 import { say } from '../parts/announce.js';
 import { rates } from '../parts/chart.js';
-import { ask, buttons, confirm, form } from '../parts/dialog.js';
-import { asking, button, facts, foreign, head, section, tile } from '../parts/pieces.js';
+import { confirm, field } from '../parts/dialog.js';
+import {
+    anchor, answered, button, count, duration, facts, foreign, h, head, plural, problem, section, tile,
+} from '../parts/pieces.js';
 import { capacityOf, pauseReason, queueState } from '../parts/shown.js';
 import { pauseKeys, togglePause } from './pausing.js';
 import { changeOf, settingFields } from './settings-form.js';
@@ -18,30 +17,22 @@ import { changeOf, settingFields } from './settings-form.js';
 export default {
     path: ['queues', ':queue'],
     title: ({ params }) => params.queue,
-    load: ({ params }, signal) => ({
-        queue: get(`v1/queues/${part(params.queue)}`, {}, signal), workers: get('v1/workers', {}, signal),
-    }),
-    open: () => ({}),
+    load: ({ params }, get) => ({ queue: get(`v1/queues/${part(params.queue)}`), workers: get('v1/workers') }),
     hears: ({ params }, { queue }) => queue === params.queue,
-    changed: (context) => { if (context.data.queue) noteTotals([context.data.queue]); },
+    changed: noteTotals,
     keys: (context) => [pauseKeys(() => context.data.queue, context.refresh)],
-    view: (context) => {
-        const { queue, workers } = context.data;
-        if (context.errors.queue) return problem(context);
-        if (!queue) return asking();
-        return [
-            header(context, queue),
-            queue.paused && h('p', { class: 'notice-line' }, 'Nothing starts. ', pauseReason(queue)),
-            counts(queue),
-            h('div', { class: 'columns' },
-                h('div', null, rates(queue.name), state(queue, capacityOf(workers?.workers ?? [], queue.name))),
-                h('div', null, settings(context, queue))),
-        ];
-    },
+    view: (context) => (context.errors.queue
+        ? [head(foreign(context.params.queue)), problem(context.errors.queue.message)]
+        : answered(context, 'queue', (queue) => page(context, queue))),
 };
 
-const problem = ({ params, errors }) => [
-    head(foreign(params.queue)), h('p', { class: 'problem' }, errors.queue.message),
+const page = (context, queue) => [
+    header(context, queue),
+    queue.paused && h('p', { class: 'notice-line' }, 'Nothing starts. ', pauseReason(queue)),
+    counts(queue),
+    h('div', { class: 'columns' },
+        h('div', null, rates(queue.name), state(queue, capacityOf(context.data.workers?.workers, queue.name))),
+        h('div', null, settings(queue))),
 ];
 
 function header(context, queue) {
@@ -49,17 +40,17 @@ function header(context, queue) {
     const adminReason = needs('admin', 'change queues');
     return head(queue.name, queueState(queue),
         h('div', { class: 'buttons' },
-            button(queue.pause ? 'Resume' : 'Pause', { reason, key: 'Shift+p', run: () => togglePause(queue, context.refresh) }),
-            button('Settings', { reason: adminReason, run: () => edit(context, queue) }),
-            button('Drain', { reason, danger: true, run: () => drain(context, queue) }),
-            button('Delete', { reason: adminReason, danger: true, run: () => destroy(queue) })));
+            button(queue.pause ? 'Resume' : 'Pause', () => togglePause(queue, context.refresh), { reason, key: 'Shift+p' }),
+            button('Settings', () => edit(context, queue), { reason: adminReason }),
+            button('Drain', () => drain(context, queue), { reason, danger: true }),
+            button('Delete', () => destroy(queue), { reason: adminReason, danger: true })));
 }
 
 const names = { active: 'Running', queued: 'Waiting' };
 const nameOf = (index) => names[index] ?? index[0].toUpperCase() + index.slice(1);
 
 const counts = (queue) => h('div', { class: 'strip' }, Object.entries(queue.jobs).map(([index, value]) =>
-    tile(nameOf(index), count(value), link(['jobs'], { queue: queue.name, state: statesOf(index) }),
+    tile(nameOf(index), count(value), [['jobs'], { queue: queue.name, state: statesOf(index) }],
         { kind: index === 'failed' && value ? 'bad' : '' })));
 
 function state(queue, { workers, busy, slots }) {
@@ -70,11 +61,11 @@ function state(queue, { workers, busy, slots }) {
         ['Oldest wait', queue.jobs.queued ? duration(queue.oldest_wait_seconds) : 'nothing waits'],
         due !== undefined && ['Next due', due > 0 ? `in ${duration(due)}` : 'now'],
         ['Empty in', queue.jobs.queued && speed ? `about ${duration(queue.jobs.queued / speed)} at this speed` : '–'],
-        ['Workers', workers ? h('a', { href: link(['workers']) }, workersText) : 'none is alive'],
+        ['Workers', workers ? anchor(workersText, ['workers']) : 'none is alive'],
         ['Ever', Object.entries(queue.totals).map(([name, value]) => `${count(value)} ${name}`).join(', ')]));
 }
 
-function settings(context, queue) {
+function settings(queue) {
     const { concurrency, lease_seconds, ageing_seconds, durability, retention } = queue.settings;
     const kept = (rule) => `${duration(rule.age_seconds)}, at most ${count(rule.count)}`;
     return section('Settings', {}, facts(
@@ -85,11 +76,11 @@ function settings(context, queue) {
         Object.entries(retention).map(([kind, rule]) => [`Keeps ${kind}`, kept(rule)])));
 }
 
-const edit = (context, queue) => ask(`Settings of ${queue.name}`, (dialog) => form(dialog, async (fields) => {
+const edit = (context, queue) => confirm(`Settings of ${queue.name}`, settingFields(queue.settings), 'Save', async (fields) => {
     await put(`v1/queues/${part(queue.name)}`, changeOf(fields));
     say(`The settings of ${queue.name} are changed.`);
     context.refresh();
-}, settingFields(queue.settings), buttons(dialog, 'Save')), { wide: true });
+}, { wide: true });
 
 const drain = (context, queue) => confirm(
     `Drain ${queue.name}`,
@@ -102,12 +93,13 @@ const drain = (context, queue) => confirm(
         context.refresh();
     }, { danger: true });
 
-const destroy = (queue) => ask(`Delete ${queue.name}`, (dialog) => form(dialog, async (fields) => {
-    if (fields.get('name') !== queue.name) throw new Error('The name is not that of the queue.');
-    const answer = await deleteQueue(queue.name);
-    say(`${queue.name} is deleted with ${plural(answer.deleted_jobs, 'finished job')}.`);
+// The server checks the name once more.
+const destroy = ({ name }) => confirm(`Delete ${name}`, [
+    h('p', null, 'Its finished jobs are forgotten with it. Jobs that wait or run keep it from being deleted.'),
+    field('Type the name of the queue', 'name', { autocomplete: 'off', required: true }),
+], 'Delete', async (fields) => {
+    if (fields.get('name') !== name) throw new Error('The name is not that of the queue.');
+    const answer = await remove(`v1/queues/${part(name)}`, { confirm: name, finished: 'true' });
+    say(`${name} is deleted with ${plural(answer.deleted_jobs, 'finished job')}.`);
     go(link(['queues']));
-},
-h('p', null, 'Its finished jobs are forgotten with it. Jobs that wait or run keep it from being deleted.'),
-h('label', null, 'Type the name of the queue', h('input', { name: 'name', autocomplete: 'off', required: true })),
-buttons(dialog, 'Delete', { danger: true })));
+}, { danger: true });

@@ -2,6 +2,7 @@
 
 import { h } from '../core/dom.js';
 import { session } from '../core/session.js';
+import { field } from '../parts/dialog.js';
 
 const kinds = ['completed', 'failed', 'cancelled'];
 const day = 86_400;
@@ -19,8 +20,6 @@ export const settingFields = ({ concurrency, lease_seconds, ageing_seconds, dura
 
 const number = (label, name, properties) =>
     field(label, name, { type: 'number', min: 0, step: 'any', required: true, ...properties });
-
-const field = (label, name, properties) => h('label', null, label, h('input', { name, ...properties }));
 
 /** The body of `PUT /queues/{queue}` for what has been entered. */
 export const changeOf = (fields) => ({

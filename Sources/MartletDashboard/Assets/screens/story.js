@@ -1,9 +1,7 @@
 // What a job does in words: its state, what happens next and why, and the times that it has passed.
 
-import { h } from '../core/dom.js';
-import { duration, plural, short } from '../core/format.js';
 import { between, since, when } from '../core/time.js';
-import { foreign, muted } from '../parts/pieces.js';
+import { duration, errorText, foreign, h, muted, plural } from '../parts/pieces.js';
 import { took } from '../parts/shown.js';
 
 /** A sentence or two about a job; `capacity` are the live workers of its queue and their slots. */
@@ -47,7 +45,7 @@ const ends = { failed: 'failed', crashed: 'crashed', lost: 'was lost' };
 const failed = (job) => (job.attempts ?? []).toReversed().map((attempt) => [
     [`An attempt ${ends[attempt.outcome]}`, attempt.worker && [' on ', foreign(attempt.worker)],
         attempt.ran_seconds !== undefined && ` after ${duration(attempt.ran_seconds)}`,
-        attempt.error && h('span', { class: 'error' }, foreign(short(attempt.error, 200)))],
+        attempt.error && errorText(attempt.error, 200)],
     attempt.ended_at,
 ]);
 

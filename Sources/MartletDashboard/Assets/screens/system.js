@@ -1,34 +1,36 @@
 // System: the server, its Redis, the checks of both, and the token of this browser.
 
-import { address, get } from '../core/api.js';
-import { h } from '../core/dom.js';
-import { bytes, count, duration, percent } from '../core/format.js';
+import { address } from '../core/api.js';
 import { session, signOut } from '../core/session.js';
-import { asking, badge, bar, button, empty, facts, foreign, head, muted, section } from '../parts/pieces.js';
+import {
+    answered, badge, bar, button, bytes, count, duration, facts, foreign, h, head, muted, percent, section,
+} from '../parts/pieces.js';
 
 export default {
     path: ['system'],
     nav: { label: 'System', key: 's' },
-    title: () => 'System',
-    load: (context, signal) => ({ system: get('v1/system', {}, signal), queues: get('v1/queues', {}, signal) }),
-    open: () => ({}),
+    load: (context, get) => ({ system: get('v1/system'), queues: get('v1/queues') }),
     hears: () => false,
-    keys: () => [],
+    table: () => ({
+        caption: 'Checks of Redis and of the queues', key: (finding) => finding.key,
+        columns: [
+            ['Check', ({ check, number }) => [check, number > 1 && muted(` ${number} times`)]],
+            ['Result', ({ result }) => badge(result)],
+            ['Advice', ({ advice }) => foreign(advice), 'remark'],
+        ],
+    }),
     view: (context) => {
         const { system, queues } = context.data;
         return [
             head('System'),
             h('div', { class: 'columns even' },
-                h('div', null, system ? redis(system.redis) : refused(context), token(context)),
+                h('div', null, answered(context, 'system', (value) => redis(value.redis)), token(context)),
                 h('div', null, system && server(system.server))),
             queues?.damaged && damaged(queues.damaged),
-            system && checks(system.findings),
+            system && section('Checks', {}, context.table.view(grouped(system.findings), 'No check has run yet.')),
         ];
     },
 };
-
-// What stands where the server does not answer this part.
-const refused = ({ errors }) => (errors.system ? h('p', { class: 'problem' }, errors.system.message) : asking());
 
 const server = (value) => section('Server', {}, facts(
     ['Version', value.version || '–'], ['Up', duration(Math.floor(value.uptime_seconds))],
@@ -55,22 +57,14 @@ function token(context) {
         ['Name', foreign(caller.name)], ['Roles', caller.roles.join(', ')],
         ['Queues', caller.queues === '*' ? 'all' : h('code', null, caller.queues)],
         ['Access', caller.needs_token ? 'by token' : 'no token is needed: the server listens on this machine only']),
-    caller.needs_token && button('Log out', { run: end }));
+    caller.needs_token && button('Log out', end));
 }
 
 const damaged = (queues) => section('Queues that cannot be read', {}, h('ul', { class: 'problem' }, queues.map((queue) =>
     h('li', { key: queue.name }, h('code', null, queue.name), ` ${queue.detail}`))));
 
-const checks = (findings) => section('Checks', {}, findings.length ? h('div', { class: 'scroll' }, h('table', null,
-    h('caption', { class: 'hidden' }, 'Checks of Redis and of the queues'),
-    h('thead', null, h('tr', null, ['Check', 'Result', 'Advice'].map((head) => h('th', { scope: 'col' }, head)))),
-    h('tbody', null, grouped(findings).map(([finding, number], index) => h('tr', { key: `${finding.check} ${index}` },
-        h('th', { scope: 'row' }, finding.check, number > 1 && muted(` ${number} times`)),
-        h('td', { 'data-label': 'Result' }, badge(finding.result)),
-        h('td', { class: 'remark', 'data-label': 'Advice' }, foreign(finding.advice ?? ''))))))) : empty('No check has run yet.'));
-
 // The checks of queues have the same name; those that say the same are one row.
 function grouped(findings) {
     const groups = Map.groupBy(findings, (finding) => JSON.stringify(finding));
-    return [...groups.values()].map((group) => [group[0], group.length]);
+    return [...groups].map(([key, group]) => ({ ...group[0], key, number: group.length }));
 }

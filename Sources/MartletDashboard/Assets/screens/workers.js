@@ -1,35 +1,37 @@
 // Workers: processes with their queues, busy slots, running jobs and last sign of life.
 
-import { get } from '../core/api.js';
-import { h } from '../core/dom.js';
-import { count, duration, short } from '../core/format.js';
-import { link } from '../core/router.js';
 import { since, when } from '../core/time.js';
-import { asking, badge, bar, empty, foreign, head, muted } from '../parts/pieces.js';
+import {
+    anchor, answered, badge, bar, count, duration, foreign, h, head, muted, problem, short,
+} from '../parts/pieces.js';
 import { capacityOf, queueLink } from '../parts/shown.js';
-import { Table } from '../parts/table.js';
 
 export default {
     path: ['workers'],
     nav: { label: 'Workers', key: 'w' },
-    title: () => 'Workers',
-    load: (context, signal) => ({ workers: get('v1/workers', {}, signal), queues: get('v1/queues', {}, signal) }),
-    open: (context) => ({ table: workerTable(context) }),
+    load: (context, get) => ({ workers: get('v1/workers'), queues: get('v1/queues') }),
+    table: () => ({
+        caption: 'Worker processes', key: (worker) => worker.id,
+        columns: [
+            ['Host', host, 'job'],
+            ['State', state],
+            ['Version', (worker) => foreign(infoOf(worker).version || '–')],
+            ['Queues and busy slots', (worker) => worker.queues.map(slots), 'wide'],
+            ['Runs', runs, 'wide'],
+            ['Up', uptime, 'number'],
+            ['Last seen', (worker) => when(worker.last_seen_at), 'number'],
+        ],
+    }),
     // Heartbeats are no events.
     hears: () => false,
-    keys: (context) => [context.state.table.keys],
-    view: (context) => {
-        const { workers, queues } = context.data;
-        if (!workers) return asking();
-        const alive = workers.workers.filter((worker) => worker.alive);
-        const gone = workers.workers.length - alive.length;
+    view: (context) => answered(context, 'workers', ({ workers }) => {
+        const alive = workers.filter((worker) => worker.alive);
         return [
-            head('Workers', muted(`${count(alive.length)} alive, ${count(gone)} gone in the last hour`)),
-            unserved(queues?.queues ?? [], alive),
-            workers.workers.length ? context.state.table.view(sorted(workers.workers))
-                : empty('No worker has been seen in the last hour. ', h('code', null, 'martlet work'), ' starts one.'),
+            head('Workers', muted(`${count(alive.length)} alive, ${count(workers.length - alive.length)} gone in the last hour`)),
+            unserved(context.data.queues?.queues ?? [], alive),
+            context.table.view(sorted(workers), 'No worker has been seen in the last hour. ', h('code', null, 'martlet work'), ' starts one.'),
         ];
-    },
+    }),
 };
 
 // Those that live come first; each group in the order of its hosts, which does not change from poll to poll.
@@ -40,22 +42,9 @@ const infoOf = (worker) => worker.queues[0]?.info ?? {};
 
 function unserved(queues, alive) {
     const names = queues.filter((queue) => queue.jobs.queued > 0 && !capacityOf(alive, queue.name).workers);
-    return names.length > 0 && h('p', { class: 'problem' }, 'Jobs wait in queues that no live worker serves: ',
+    return names.length > 0 && problem('Jobs wait in queues that no live worker serves: ',
         names.map((queue, index) => [index ? ', ' : '', queueLink(queue.name)]));
 }
-
-const workerTable = (context) => new Table({
-    caption: 'Worker processes', key: (worker) => worker.id, redraw: context.redraw,
-    columns: [
-        { head: 'Host', kind: 'job', cell: host },
-        { head: 'State', cell: state },
-        { head: 'Version', cell: (worker) => foreign(infoOf(worker).version || '–') },
-        { head: 'Queues and busy slots', kind: 'wide', cell: (worker) => worker.queues.map(slots) },
-        { head: 'Runs', kind: 'wide', cell: runs },
-        { head: 'Up', kind: 'number', cell: uptime },
-        { head: 'Last seen', kind: 'number', cell: (worker) => when(worker.last_seen_at) },
-    ],
-});
 
 const host = (worker) => [
     foreign(infoOf(worker).host || short(worker.id, 20)),
@@ -77,6 +66,6 @@ function runs(worker) {
     const jobs = worker.queues.flatMap((entry) => (entry.info?.jobs ?? []).map((id) => [entry.queue, id]));
     if (!jobs.length) return muted('nothing');
     const shown = jobs.slice(0, 3).map(([queue, id]) =>
-        h('a', { key: `${queue}/${id}`, class: 'inline', href: link(['jobs', queue, id]), title: id }, short(id, 14)));
+        anchor(short(id, 14), ['jobs', queue, id], {}, { key: `${queue}/${id}`, class: 'inline', title: id }));
     return [shown, jobs.length > 3 && muted(`and ${count(jobs.length - 3)} more`)];
 }
