@@ -14,7 +14,9 @@ import Testing
         var job = NewJob(
             id: id, type: "full", payload: Array("{}".utf8), priority: 7, maxRetries: 9,
             retryPolicy: .fixed(.seconds(5)), timeout: .seconds(60), uniqueKey: "only", tags: ["a", "b"],
-            metadata: ["who": "me"], owner: "ada")
+            metadata: ["who": "me"], owner: "ada",
+            trace: TraceContext(
+                traceparent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", tracestate: "a=1 , b=2"))
         job.digest = job.requestDigest()
         return job
     }
@@ -41,10 +43,11 @@ import Testing
             #expect(record.maxRetries == job.maxRetries && record.retryPolicy == job.retryPolicy)
             #expect(record.timeout == job.timeout && record.uniqueKey == job.uniqueKey && record.tags == job.tags)
             #expect(record.metadata == job.metadata?.json && record.owner == job.owner)
+            #expect(record.trace == job.trace && record.trace?.tracestate == "a=1 , b=2")
             let claimed = try #require(try await harness.claim(from: queue).first)
             #expect(claimed.type == job.type && claimed.payload == job.payload && claimed.priority == job.priority)
             #expect(claimed.retryPolicy == job.retryPolicy && claimed.timeout == job.timeout)
-            #expect(claimed.tags == job.tags && claimed.metadata == job.metadata)
+            #expect(claimed.tags == job.tags && claimed.metadata == job.metadata && claimed.trace == job.trace)
             #expect(try await queue.enqueue(job) == .existing(.active), "a repeat is the same job")
         }
     }
@@ -112,7 +115,7 @@ import Testing
         }
     }
 
-    @Test func `a job's digest covers all that is sent, and no defaults`() throws {
+    @Test func `a job's digest covers all that is sent but its trace, and no defaults`() throws {
         let id = try JobID(validating: "order-1")
         let plain = NewJob(id: id, type: "t", payload: [1])
         var others = [plain]
@@ -133,12 +136,13 @@ import Testing
         add { $0.tags = ["a"] }
         add { $0.metadata = ["a": "b"] }
         add { $0.owner = "o" }
-        // One for each property but the id and the digest.
-        #expect(others.count == Mirror(reflecting: plain).children.count - 1)
+        // One for each property but the id, the digest and the trace.
+        #expect(others.count == Mirror(reflecting: plain).children.count - 2)
         #expect(Set(others.map { $0.requestDigest() }).count == others.count)
         var same = plain
         same.id = .generate()
         same.digest = "x"
+        same.trace = TraceContext(traceparent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
         same.retryPolicy = .standard
         #expect(same.requestDigest() == plain.requestDigest())
     }

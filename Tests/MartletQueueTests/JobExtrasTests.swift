@@ -17,6 +17,7 @@ import Testing
         "timeout": { $0.timeout = .milliseconds(1) }, "uniqueKey": { $0.uniqueKey = "u" }, "tags": { $0.tags = ["t"] },
         "metadata": { $0.metadata = [:] }, "owner": { $0.owner = "ada" },
         "runAt": { $0.runAt = .distantFuture },
+        "trace": { $0.trace = TraceContext(traceparent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01") },
     ]
 
     private func sent(_ job: NewJob) -> RedisArguments { PushCall([job]).arguments }

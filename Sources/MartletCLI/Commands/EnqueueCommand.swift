@@ -60,6 +60,11 @@ struct EnqueueCommand: AsyncParsableCommand {
         help: ArgumentHelp("Metadata: a JSON object, @FILE or - for standard input.", valueName: "json"))
     var metadata: String?
     @Option(
+        help: "Where in a trace the job is pushed (W3C Trace Context).", transform: ValueRule.traceparent.text)
+    var traceparent: String?
+    @Option(help: "What goes with --traceparent.", transform: ValueRule.tracestate.text)
+    var tracestate: String?
+    @Option(
         help: "What to wait for before it counts as pushed: memory, fsync or replicated; never less than the queue's.",
         transform: ValueRule.durability.text)
     var durability: String?
@@ -74,6 +79,7 @@ struct EnqueueCommand: AsyncParsableCommand {
         if data == "-", metadata == "-" {
             throw ValidationError("Only one of --data and --metadata can be standard input.")
         }
+        if tracestate != nil, traceparent == nil { throw ValidationError("--tracestate goes only with --traceparent.") }
         try ValueRule.tags.check(.array(tags.map(JSONValue.string)), of: "--tag")
         guard type != DownloadJob.name, queue != QueueName.downloads.description else {
             let name = type == DownloadJob.name ? "<type>" : "--queue"
@@ -113,7 +119,8 @@ struct EnqueueCommand: AsyncParsableCommand {
             "timeout_seconds": timeout?.json, "id": id.map(JSONValue.string),
             "unique_key": uniqueKey.map(JSONValue.string),
             "tags": tags.isEmpty ? nil : .array(tags.map(JSONValue.string)),
-            "metadata": metadata, "durability": durability.map(JSONValue.string),
+            "metadata": metadata, "traceparent": traceparent.map(JSONValue.string),
+            "tracestate": tracestate.map(JSONValue.string), "durability": durability.map(JSONValue.string),
         ])
     }
 

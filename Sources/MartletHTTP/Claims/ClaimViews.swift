@@ -33,6 +33,8 @@ enum ClaimView {
             .maybe("timeout_seconds", .seconds, "The time limit of the attempt."),
             .maybe("tags", .list(.text), "Labels for people."),
             .maybe("metadata", .anyObject, "What the producer sent with it."),
+            .maybe("traceparent", .text, "Where in a trace it was pushed."),
+            .maybe("tracestate", .text, "What came with `traceparent`."),
             .maybe("checkpoint", .any, "What an earlier attempt has saved."),
             .maybe("created_at", .time, "When it was pushed."),
         ])

@@ -33,6 +33,8 @@ extension JSONOutput {
         object.add("timeout_seconds", job.timeout.map(JSONOutput.seconds))
         if !job.tags.isEmpty { object.add("tags", .array(job.tags.map { .string($0) })) }
         object.add("metadata", job.metadata.map { .opaque($0.json) })
+        object.add("traceparent", text: job.trace?.traceparent)
+        object.add("tracestate", text: job.trace?.tracestate)
         object.add("checkpoint", job.checkpoint.map(JSONOutput.opaque))
         object.add("created_at", text: job.createdAt?.rfc3339)
         return .written(object)

@@ -76,8 +76,20 @@ final class ObjectShape: Sendable {
 
 /// How members of an object depend on each other, as keywords of JSON Schema.
 enum ShapeRule {
+    /// Two rules of different keywords.
+    static func both(_ one: JSONObject, _ other: JSONObject) -> JSONObject {
+        var rules = one
+        for field in other.fields { rules[field.name] = field.value }
+        return rules
+    }
+
     /// At most one of the two has a value.
     static func notBoth(_ one: String, _ other: String) -> JSONObject { ["not": present([one, other])] }
+
+    /// The first has a value only where the second has one.
+    static func only(_ name: String, with other: String) -> JSONObject {
+        ["if": present([name]), "then": present([other])]
+    }
 
     /// One of the two has a value, and the other has none.
     static func exactlyOne(_ one: String, _ other: String) -> JSONObject {

@@ -1,6 +1,7 @@
 // The description of a route in the API document beside what the table says: names, answers, problems, headers, examples.
 
 import MartletJSON
+import MartletJobs
 
 /// The part of the API that a route belongs to.
 enum RouteTag: String, Sendable, CaseIterable {
@@ -119,6 +120,14 @@ extension Property {
     static let idempotencyKey = Property(
         name: "Idempotency-Key", schema: .keywords(["type": "string", "pattern": "^[ -~]{1,255}$"]),
         about: "Makes the push repeatable for 24 hours: the same request under the same key finds the same jobs.")
+    static let traceparent = Property(
+        name: "traceparent", schema: .text,
+        about:
+            "Where in a trace the request is (W3C Trace Context); kept with each job that does not say it itself, and "
+            + "ignored when it is not valid.")
+    static let tracestate = Property(
+        name: "tracestate", schema: .text,
+        about: "What goes with `traceparent`; up to \(TraceContext.stateLimit) bytes are kept, byte for byte.")
     static let ifNoneMatch = Property(
         name: "If-None-Match", schema: .text,
         about: "Entity tags that the client has; the answer is 304 when one of them is still right.")

@@ -72,6 +72,8 @@ extension ValueRule {
     package static let uniqueKey = ValueRule(JobField.uniqueKey)
     package static let tags = ValueRule(JobField.tags)
     package static let metadata = ValueRule(JobField.metadata)
+    package static let traceparent = ValueRule(JobField.traceparent)
+    package static let tracestate = ValueRule(JobField.tracestate)
     package static let durability = ValueRule(DurabilityField.durability)
     package static let idempotencyKey = ValueRule(IdempotencyKey.rule, IdempotencyKey.isKey)
     package static let states = ValueRule(FilterCondition.state)

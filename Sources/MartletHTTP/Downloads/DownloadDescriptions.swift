@@ -42,7 +42,7 @@ extension RouteDescription {
             problems: [
                 .idempotencyConflict, .idempotencyInProgress, .idempotencyKeyReused, .uniqueKeyTaken, .tooManyQueues,
             ],
-            headers: [.idempotencyKey],
+            headers: [.idempotencyKey, .traceparent, .tracestate],
             examples: [
                 RouteExample("url", "A file", body: #"{"url": "https://example.com/a.flac"}"#, status: 201),
                 RouteExample(
@@ -64,7 +64,7 @@ extension RouteDescription {
                 .emptyBatch, .invalidTrackID, .idempotencyConflict, .idempotencyInProgress, .idempotencyKeyReused,
                 .uniqueKeyTaken, .tooManyQueues,
             ],
-            headers: [.idempotencyKey],
+            headers: [.idempotencyKey, .traceparent, .tracestate],
             examples: [
                 RouteExample(
                     "downloads", "Two files",

@@ -62,7 +62,7 @@ extension API {
             return NewJob(
                 id: id, type: downloads.type, payload: plan.payload, priority: priority, delay: delay,
                 maxRetries: retries, timeout: timeout, uniqueKey: isUnique ? Self.uniqueKey(plan) : nil,
-                owner: call.caller.owner)
+                owner: call.caller.owner, trace: call.trace)
         } catch {
             fields.refuse(error.field, error.detail)
             return nil
@@ -135,7 +135,7 @@ extension API {
                 jobs.append(
                     NewJob(
                         id: ids[index], type: downloads.type, payload: plan.payload, priority: priority,
-                        maxRetries: settings.defaultMaxRetries, owner: call.caller.owner))
+                        maxRetries: settings.defaultMaxRetries, owner: call.caller.owner, trace: call.trace))
             } catch {
                 throw .invalid("/track_ids/\(index)", error.detail)
             }

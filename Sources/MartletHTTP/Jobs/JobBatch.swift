@@ -67,7 +67,7 @@ struct JobBatch: Sendable {
 
     init(_ call: Call, settings: ServerSettings, reserved: String) throws(HTTPProblem) {
         let inQuery = try call.query.read(Self.atomicParameter)
-        var reader = BatchReader(settings: settings, reserved: reserved, owner: call.caller.owner)
+        var reader = BatchReader(settings: settings, reserved: reserved, owner: call.caller.owner, trace: call.trace)
         switch call.body {
         case .lines(let bytes):
             isAtomic = inQuery ?? false
@@ -99,16 +99,18 @@ private struct BatchReader {
     let settings: ServerSettings
     let reserved: String
     let owner: String?
+    let trace: TraceContext?
     private(set) var count = 0
     private(set) var models: [(index: Int, model: JobModel)] = []
     private(set) var refused: [(index: Int, errors: [FieldError])] = []
     /// The lines of the items, when each line is an item.
     private(set) var lines: [Int] = []
 
-    init(settings: ServerSettings, reserved: String, owner: String?) {
+    init(settings: ServerSettings, reserved: String, owner: String?, trace: TraceContext?) {
         self.settings = settings
         self.reserved = reserved
         self.owner = owner
+        self.trace = trace
     }
 
     /// Reads every non-blank line.
@@ -140,7 +142,7 @@ private struct BatchReader {
         case .success(let text):
             var fields = Fields(text, JobModel.itemShape, at: pointer)
             if let model = JobModel(
-                text, &fields, limit: settings.payloadLimit, reserved: reserved, owner: owner)
+                text, &fields, limit: settings.payloadLimit, reserved: reserved, owner: owner, trace: trace)
             {
                 models.append((index, model))
                 return

@@ -18,6 +18,7 @@ struct CloneChanges {
     private var uniqueKey: String?
     private var tags: [String]?
     private var metadata: JobMetadata?
+    private var trace: TraceContext?
     private(set) var durability: Durability?
 
     /// The body of a clone.
@@ -26,14 +27,15 @@ struct CloneChanges {
         [
             JobField.payload.ofChange, JobField.queue.ofChange, JobField.priority.ofChange, JobField.delay,
             JobField.runAt, JobField.maxRetries.ofChange, JobField.backoff, JobField.timeout, JobField.id,
-            JobField.uniqueKey, JobField.tags.ofChange, JobField.metadata, DurabilityField.durability,
-        ], rules: ShapeRule.notBoth("delay_seconds", "run_at"))
+            JobField.uniqueKey, JobField.tags.ofChange, JobField.metadata, JobField.traceparent,
+            JobField.tracestate, DurabilityField.durability,
+        ], rules: JobModel.rules)
 
     /// Nothing is changed.
-    init() {}
+    init(trace: TraceContext?) { self.trace = trace }
 
-    /// Reads the fields and records what is wrong with them.
-    init(_ fields: inout Fields, limit: Int) {
+    /// Reads the fields and records what is wrong with them; `trace` is where in a trace the request is.
+    init(_ fields: inout Fields, limit: Int, trace inherited: TraceContext?) {
         durability = fields.durability()
         let name = fields.read(JobField.queue)
         queue = fields.has(JobField.queue) ? name : nil
@@ -47,6 +49,7 @@ struct CloneChanges {
         uniqueKey = fields.read(JobField.uniqueKey)
         tags = fields.read(JobField.tags)
         metadata = fields.read(JobField.metadata)
+        trace = fields.trace(else: inherited)
         id = fields.read(JobField.id)
     }
 
@@ -56,7 +59,7 @@ struct CloneChanges {
     /// Whether the caller chose the id.
     var hasOwnID: Bool { id != nil }
 
-    /// The job to push: what was pushed of the original, without its unique key and its wait.
+    /// The job to push: what was pushed of the original, without its unique key, its wait and its trace.
     func clone(of original: JobRecord, owner: String?, digest: @autoclosure () -> String) -> NewJob {
         var job = NewJob(type: original.type, payload: payload?.bytes ?? original.payload, owner: owner)
         job.priority = priority ?? original.priority
@@ -66,6 +69,7 @@ struct CloneChanges {
         job.uniqueKey = uniqueKey
         job.tags = tags ?? original.tags
         job.metadata = metadata ?? original.metadata.map { JobMetadata(checked: $0) }
+        job.trace = trace
         switch start {
         case .after(let delay): job.delay = delay
         case .at(let moment): job.runAt = moment
@@ -83,9 +87,9 @@ extension API {
     /// Pushes a job like another one; repeatable by an id or an `Idempotency-Key`, as every push.
     func cloneJob(_ call: Call) async throws -> Reply {
         let key = try call.idempotencyKey()
-        var changes = CloneChanges()
+        var changes = CloneChanges(trace: call.trace)
         if var fields = try call.optionalFields() {
-            changes = CloneChanges(&fields, limit: settings.payloadLimit)
+            changes = CloneChanges(&fields, limit: settings.payloadLimit, trace: call.trace)
             let errors = fields.close()
             if !errors.isEmpty { throw refusal(errors) }
         }

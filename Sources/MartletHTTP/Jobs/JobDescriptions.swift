@@ -18,7 +18,7 @@ extension RouteDescription {
             problems: [
                 .idempotencyConflict, .idempotencyInProgress, .idempotencyKeyReused, .uniqueKeyTaken, .tooManyQueues,
             ],
-            headers: [.idempotencyKey],
+            headers: [.idempotencyKey, .traceparent, .tracestate],
             examples: [
                 RouteExample(
                     "minimal", "A job with a payload", body: #"{"type": "greet", "payload": {"who": "Ada"}}"#,
@@ -29,7 +29,8 @@ extension RouteDescription {
                         {"type": "send-mail", "payload": {"to": "ada@example.com"}, "queue": "mail", "priority": 10, \
                         "delay_seconds": 30, "max_retries": 5, "backoff": {"base_seconds": 2, "factor": 3, \
                         "cap_seconds": 600, "jitter": 0.2}, "timeout_seconds": 60, "id": "order-4712", \
-                        "unique_key": "mail-ada", "tags": ["order"], "metadata": {"shop": 7}, "durability": "memory"}
+                        "unique_key": "mail-ada", "tags": ["order"], "metadata": {"shop": 7}, "durability": "memory", \
+                        "traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}
                         """, status: 201),
             ])
     }
@@ -49,7 +50,7 @@ extension RouteDescription {
             problems: [
                 .idempotencyConflict, .idempotencyInProgress, .idempotencyKeyReused, .uniqueKeyTaken, .tooManyQueues,
             ],
-            headers: [.idempotencyKey],
+            headers: [.idempotencyKey, .traceparent, .tracestate],
             examples: [
                 RouteExample(
                     "atomic", "All or none",
@@ -141,7 +142,7 @@ extension RouteDescription {
             """
             Pushes a new job like this one, whatever its state: with its type, payload, queue, priority, retries, waits \
             between them, timeout, tags and metadata, except for what the body changes. The clone has its own id, no \
-            unique key, and waits for nothing, unless the body says so. It is made repeatable like every push.
+            unique key, and waits for nothing, unless the body says so. It belongs to the trace of this request. It is made repeatable like every push.
             """,
             answers: [
                 .created(JobView.created, "The clone was pushed.", headers: [.location]),
@@ -151,7 +152,7 @@ extension RouteDescription {
                 .notFound, .ambiguous, .idempotencyConflict, .idempotencyInProgress, .idempotencyKeyReused,
                 .uniqueKeyTaken, .tooManyQueues,
             ],
-            headers: [.idempotencyKey],
+            headers: [.idempotencyKey, .traceparent, .tracestate],
             examples: [
                 RouteExample("same", "The same job again", status: 201),
                 RouteExample(

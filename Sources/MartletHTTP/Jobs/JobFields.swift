@@ -85,6 +85,15 @@ enum JobField {
         return JobMetadata(checked: metadata.bytes)
     }
 
+    static let traceparent = Field<String>(
+        "traceparent", .keywords(["type": "string", "pattern": .string(TraceContext.parentPattern)]),
+        "Where in a trace the job is pushed, in place of the header of this name (W3C Trace Context)."
+    ) { $0.text("traceparent", TraceContext.parentRule, TraceContext.isParent) }
+    static let tracestate = Field<String>(
+        "tracestate", .text(1...TraceContext.stateLimit, pattern: "^[ -~]*$"),
+        "What goes with `traceparent`, and only with it."
+    ) { $0.text("tracestate", TraceContext.stateRule, TraceContext.isState) }
+
     /// The id that the caller chose.
     ///
     /// Only a description without the field asks for a new id. `null` is refused like every other bad id: a caller that has
@@ -143,6 +152,24 @@ extension Fields {
         guard has(JobField.runAt) else { return delay.map { .after($0) } }
         if delay != nil { refuse(JobField.runAt, "cannot be combined with delay_seconds") }
         return moment.map { .at($0) }
+    }
+
+    /// `traceparent` and `tracestate`, or the context of the request when both are absent.
+    mutating func trace(else inherited: TraceContext?) -> TraceContext? {
+        let (parent, state) = (read(JobField.traceparent), read(JobField.tracestate))
+        guard has(JobField.traceparent) else {
+            if has(JobField.tracestate) { refuse(JobField.tracestate, "goes only with traceparent") }
+            return inherited
+        }
+        return parent.flatMap { TraceContext(traceparent: $0, tracestate: state) }
+    }
+
+    /// A text that keeps a rule; the rule is phrased to follow the field's name.
+    fileprivate mutating func text(_ name: String, _ rule: String, _ isRight: (String) -> Bool) -> String? {
+        guard let value = value(name) else { return nil }
+        let text = value.string.flatMap { isRight($0) ? $0 : nil }
+        if text == nil { refuse(name, rule) }
+        return text
     }
 
     /// The payload; refused when it has more bytes than the limit.

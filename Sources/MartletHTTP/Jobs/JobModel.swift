@@ -15,9 +15,10 @@ struct JobModel: Sendable {
     private static let fields: [any Described] = [
         JobField.type, JobField.payload, JobField.queue, JobField.priority, JobField.delay, JobField.runAt,
         JobField.maxRetries, JobField.backoff, JobField.timeout, JobField.id, JobField.uniqueKey, JobField.tags,
-        JobField.metadata,
+        JobField.metadata, JobField.traceparent, JobField.tracestate,
     ]
-    private static let rules = ShapeRule.notBoth("delay_seconds", "run_at")
+    static let rules =
+        ShapeRule.both(ShapeRule.notBoth("delay_seconds", "run_at"), ShapeRule.only("tracestate", with: "traceparent"))
 
     /// The body of `POST /api/v1/jobs`.
     static let shape = ObjectShape(
@@ -31,7 +32,11 @@ struct JobModel: Sendable {
     ///   - limit: the largest payload in bytes.
     ///   - reserved: a type that has its own route.
     ///   - owner: the producer's name, if only it may read the job.
-    init?(_ text: JSONText, _ fields: inout Fields, limit: Int, reserved: String, owner: String? = nil) {
+    ///   - trace: where in a trace the request is, for a job that does not say it itself.
+    init?(
+        _ text: JSONText, _ fields: inout Fields, limit: Int, reserved: String, owner: String? = nil,
+        trace: TraceContext? = nil
+    ) {
         var job = NewJob(type: "", payload: Array("{}".utf8), owner: owner)
         let queue = fields.read(JobField.queue)
         job.type = fields.read(JobField.type) ?? ""
@@ -54,6 +59,7 @@ struct JobModel: Sendable {
         job.uniqueKey = fields.read(JobField.uniqueKey)
         job.tags = fields.read(JobField.tags) ?? []
         job.metadata = fields.read(JobField.metadata)
+        job.trace = fields.trace(else: trace)
         let chosen = fields.read(JobField.id)
         // An invalid id is already reported, so from here on a missing id means that none was sent.
         guard fields.close().isEmpty, let queue else { return nil }

@@ -14,7 +14,7 @@ extension API {
         let owner = call.caller.owner
         guard
             let model = JobModel(
-                text, &fields, limit: settings.payloadLimit, reserved: downloads.type, owner: owner)
+                text, &fields, limit: settings.payloadLimit, reserved: downloads.type, owner: owner, trace: call.trace)
         else { throw refusal(fields.errors) }
         let queue = try call.queue(model.queue)
         let hiddenFields = try await beforeWriting { try await hidden.fields() }
@@ -49,13 +49,19 @@ extension API {
         }
     }
 
-    /// Lines are compared as received, a single JSON value in canonical form.
+    /// Every JSON value in canonical form, a line that is none as received.
     private static func canonical(_ body: Call.Body) -> [UInt8] {
         switch body {
         case .json(let text): text.canonical(JSONShape.jobs)
-        case .lines(let bytes): bytes
+        case .lines(let bytes): canonical(lines: bytes)
         case .none: []
         }
+    }
+
+    private static func canonical(lines bytes: [UInt8]) -> [UInt8] {
+        let lines = bytes.split(separator: 0x0A, omittingEmptySubsequences: false)
+        let forms = lines.map { line in (try? JSONText(Array(line)))?.canonical(JSONShape.job) ?? Array(line) }
+        return Array(forms.joined(separator: [0x0A]))
     }
 
     /// Throws unless all jobs can be pushed in one call.

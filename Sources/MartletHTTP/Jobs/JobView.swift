@@ -37,6 +37,8 @@ extension JSONOutput {
         if !brief {
             object.add("checkpoint", job.checkpoint.map(JSONOutput.opaque))
             object.add("output", job.output.map(JSONOutput.opaque))
+            object.add("traceparent", text: job.trace?.traceparent)
+            object.add("tracestate", text: job.trace?.tracestate)
             if !job.attempts.isEmpty { object.add("attempts", .array(job.attempts.map(attempt))) }
             if !job.earlierPayloads.isEmpty {
                 object.add("earlier_payloads", .array(job.earlierPayloads.map(earlierPayload)))
@@ -144,6 +146,8 @@ enum JobView {
     private static let ended: [Property] = [
         .maybe("checkpoint", .any, "What its handler saved for the next attempt."),
         .maybe("output", .any, "The result of its handler."),
+        .maybe("traceparent", .text, "Where in a trace it was pushed."),
+        .maybe("tracestate", .text, "What came with `traceparent`."),
         .maybe("attempts", .list(.object(attempt)), "The last ten attempts that failed, the latest first."),
         .maybe(
             "earlier_payloads", .list(.object(earlierPayload)),

@@ -14,7 +14,8 @@ extension JSONShape {
             "max_retries": "\(JobRecord.defaultMaxRetries)", "tags": "[]", "backoff": "{}", "metadata": "{}",
             "durability": "\"\(Durability.memory.rawValue)\"",
         ],
-        nullable: ["payload"], nested: ["backoff": backoff],
+        // A repeated request comes from another span.
+        nullable: ["payload"], ignored: ["traceparent", "tracestate"], nested: ["backoff": backoff],
         readings: [
             "priority": MemberReading.integer.text, "max_retries": MemberReading.integer.text,
             "delay_seconds": MemberReading.seconds.text, "timeout_seconds": MemberReading.seconds.text,

@@ -32,6 +32,15 @@ struct Call: Sendable {
         case lines([UInt8])
     }
 
+    /// Where in a trace the request is, by its headers.
+    ///
+    /// As W3C Trace Context says, a `traceparent` that is not valid is ignored, and so is a `tracestate`.
+    var trace: TraceContext? {
+        guard let parent = headers.value(of: .traceparent) else { return nil }
+        return TraceContext(traceparent: parent, tracestate: headers.value(of: .tracestate))
+            ?? TraceContext(traceparent: parent)
+    }
+
     /// The JSON body; a missing one is a client error.
     func json() throws(HTTPProblem) -> JSONText {
         guard case .json(let text) = body else { throw .invalid("", "must be a JSON object") }

@@ -12,6 +12,8 @@ extension HTTPField.Name {
     // Created once: a name is validated letter by letter.
     static let requestID = known("X-Request-ID")
     static let idempotencyKey = known("Idempotency-Key")
+    static let traceparent = known("traceparent")
+    static let tracestate = known("tracestate")
     static let fetchSite = known("Sec-Fetch-Site")
     static let lastEventID = known("Last-Event-ID")
     static let accelBuffering = known("X-Accel-Buffering")

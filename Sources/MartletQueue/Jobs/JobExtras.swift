@@ -21,6 +21,7 @@ extension NewJob {
         if !tags.isEmpty { reader.read(.tags, .text(tags.joined(separator: "\n"))) }
         if let metadata { reader.read(.metadata, .bytes(metadata.json)) }
         if let owner { reader.read(.owner, .text(owner)) }
+        if let trace { reader.read(.trace, .text(trace.stored)) }
     }
 
     /// Whether the job has only a type and a payload, so that nothing else is sent and stored.
@@ -45,7 +46,8 @@ extension NewJob {
 extension NewJob {
     /// The digest of the request: equal for equal requests, whoever sends them.
     ///
-    /// It covers everything that is sent and stored, because it walks the same list.
+    /// It covers everything that is sent and stored, because it walks the same list, except for the trace context: a
+    /// repeat of a push comes from another span.
     ///
     /// - Returns: the digest as text.
     public func requestDigest() -> String {
@@ -103,7 +105,8 @@ private struct ExtraWriter: ExtraReader {
     }
 }
 
-/// Collects the bytes that are digested, each field with its name; the digest itself is no part of them.
+/// Collects the bytes that are digested, each field with its name; the digest itself and the trace context are no part of
+/// them.
 private struct ExtraDigester: ExtraReader {
     private var bytes: [UInt8] = []
 
@@ -115,7 +118,7 @@ private struct ExtraDigester: ExtraReader {
     }
 
     mutating func read(_ field: JobField, _ value: @autoclosure () -> ExtraValue) {
-        guard field != .digest else { return }
+        guard field != .digest, field != .trace else { return }
         add(field.rawValue.utf8)
         switch value() {
         case .number(let number): add(String(number).utf8)

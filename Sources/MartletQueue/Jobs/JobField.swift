@@ -24,6 +24,8 @@ enum JobField: String, Sendable, CaseIterable {
     case metadata = "a"
     /// The name of the producer; only if other producers must not read the job.
     case owner = "i"
+    /// `traceparent`, and `tracestate` behind a line feed; only if the job was pushed within a trace.
+    case trace = "z"
     /// `<claims>:<nonce>` while active, with a trailing star when finishing needs extra work (a unique key, a digest, a
     /// stop request); with a leading minus when spent.
     case token = "k"
@@ -58,7 +60,7 @@ extension JobField {
     var writer: Writer {
         switch self {
         case .type, .payload, .priority, .maxRetries, .retryPolicy, .timeout, .uniqueKey, .digest, .createdAt, .tags,
-            .metadata, .owner:
+            .metadata, .owner, .trace:
             .producer
         case .token, .place: .claim
         case .progress, .checkpoint: .worker

@@ -32,6 +32,8 @@ public struct JobOptions: Sendable {
     public var tags: [String]
     /// A JSON object that travels with the job.
     public var metadata: JobMetadata?
+    /// Where in a trace the job is pushed; `nil` for the span of the push, if there is a tracer.
+    public var trace: TraceContext?
 
     /// Creates options; omitted values come from the job's defaults.
     ///
@@ -45,10 +47,11 @@ public struct JobOptions: Sendable {
     ///   - uniqueKey: a key that at most one unfinished job may hold; up to 128 bytes.
     ///   - tags: up to 16 labels of up to 64 bytes.
     ///   - metadata: a JSON object that travels with the job.
+    ///   - trace: where in a trace the job is pushed; `nil` for the span of the push, if there is a tracer.
     public init(
         priority: Int? = nil, delay: Duration = .zero, runAt: Date? = nil, maxRetries: Int? = nil,
         retryPolicy: RetryPolicy? = nil, timeout: Duration? = nil, uniqueKey: String? = nil, tags: [String] = [],
-        metadata: JobMetadata? = nil
+        metadata: JobMetadata? = nil, trace: TraceContext? = nil
     ) {
         self.priority = priority
         self.delay = delay
@@ -59,6 +62,7 @@ public struct JobOptions: Sendable {
         self.uniqueKey = uniqueKey
         self.tags = tags
         self.metadata = metadata
+        self.trace = trace
     }
 }
 
@@ -93,7 +97,7 @@ extension NewJob {
             priority: options.priority ?? defaults.priority,
             delay: options.delay, runAt: options.runAt, maxRetries: options.maxRetries ?? defaults.maxRetries,
             retryPolicy: options.retryPolicy ?? defaults.retryPolicy, timeout: options.timeout ?? defaults.timeout,
-            uniqueKey: options.uniqueKey, tags: options.tags, metadata: options.metadata)
+            uniqueKey: options.uniqueKey, tags: options.tags, metadata: options.metadata, trace: options.trace)
         if let field = invalidField { throw EnqueueError.invalid(field: field) }
     }
 }

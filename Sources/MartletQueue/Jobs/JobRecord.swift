@@ -41,6 +41,8 @@ public struct JobRecord: Sendable {
     public var metadata: [UInt8]?
     /// The producer's name, if only it may read the job.
     public var owner: String?
+    /// Where in a trace it was pushed.
+    public var trace: TraceContext?
     /// How often the job was claimed.
     public var claims = 0
     /// The number of failed attempts.
@@ -154,6 +156,7 @@ extension JobRecord {
         case .tags: tags = value.text.split(separator: "\n").map(String.init)
         case .metadata: metadata = value.bytes
         case .owner: owner = value.text
+        case .trace: trace = TraceContext(stored: value.text)
         case .token: claims = value.claims
         case .place: startedAt = value.claimedAt
         case .failures: failures = value.int?.asCount ?? 0

@@ -43,6 +43,10 @@ public struct NewJob: Sendable {
     public var metadata: JobMetadata?
     /// The producer's name, if only it may read the job; up to 128 bytes.
     public var owner: String?
+    /// Where in a trace the job is pushed; `nil` for the span of the push, if there is a tracer.
+    ///
+    /// It is no part of ``requestDigest()``, and a repeated push keeps that of the first one.
+    public var trace: TraceContext?
 
     /// Creates a job; omitted values are the service's defaults.
     ///
@@ -61,11 +65,12 @@ public struct NewJob: Sendable {
     ///   - tags: up to 16 labels of up to 64 bytes.
     ///   - metadata: a JSON object that travels with the job.
     ///   - owner: the producer's name, if only it may read the job; up to 128 bytes.
+    ///   - trace: where in a trace the job is pushed; `nil` for the span of the push, if there is a tracer.
     public init(
         id: JobID = .generate(), digest: String? = nil, type: String, payload: [UInt8], priority: Int = 0,
         delay: Duration = .zero, runAt: Date? = nil, maxRetries: Int = JobRecord.defaultMaxRetries,
         retryPolicy: RetryPolicy? = nil, timeout: Duration? = nil, uniqueKey: String? = nil, tags: [String] = [],
-        metadata: JobMetadata? = nil, owner: String? = nil
+        metadata: JobMetadata? = nil, owner: String? = nil, trace: TraceContext? = nil
     ) {
         self.id = id
         self.digest = digest
@@ -81,6 +86,7 @@ public struct NewJob: Sendable {
         self.tags = tags
         self.metadata = metadata
         self.owner = owner
+        self.trace = trace
     }
 }
 

@@ -22,5 +22,6 @@ extension JobRecord {
         tags = job.tags
         metadata = job.metadata?.json
         owner = job.owner
+        trace = job.trace
     }
 }

@@ -95,6 +95,8 @@ public struct ClaimedJob: Sendable {
     public var tags: [String] = []
     /// The JSON object from the push.
     public var metadata: JobMetadata?
+    /// Where in a trace it was pushed.
+    public var trace: TraceContext?
     /// How long it had been runnable when it was claimed; `nil` in a replayed claim.
     public var waited: Duration?
     /// The time since a worker first released it for lack of a handler; `nil` when the last worker had one.
@@ -174,6 +176,7 @@ extension ClaimedJob {
         case .unknownSince: unknownFor = value.int.map { max(.zero, .milliseconds(now) - .milliseconds($0)) }
         case .tags: tags = value.string.map { $0.split(separator: "\n").map(String.init) } ?? []
         case .metadata: metadata = value.bytes.map { JobMetadata(checked: $0) }
+        case .trace: trace = value.string.flatMap(TraceContext.init(stored:))
         case .uniqueKey, .digest, .owner, .token, .place, .error, .output, .progress, .wanted, .changedAt, .attempts,
             .earlierPayloads:
             break

@@ -224,7 +224,7 @@ local function write_hashes(q, push, args)
             call('HSET', keys[j], 't', kinds[j], 'p', args[at])
         else
             if job.u then call('HSET', q.keys.unique, job.u, push.ids[j]) end
-            call('HSET', keys[j], 't', kinds[j], 'p', args[at], unpack(args, at + 1, job.last))
+            call('HSET', keys[j], 't', kinds[j], 'p', args[at], unpack(args, at + 1, job.last)) --@ push-extras
             -- Whose id does not tell when it was made keeps the moment.
             if job.d then call('HSET', keys[j], 'n', q.now) end
         end

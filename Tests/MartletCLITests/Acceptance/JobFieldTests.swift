@@ -26,6 +26,7 @@ extension JobField {
         case .createdAt: ["created_at"]
         case .tags: ["tags"]
         case .metadata: ["metadata"]
+        case .trace: ["traceparent", "tracestate"]
         case .token: ["claims"]
         case .place: ["started_at"]
         case .failures: ["failures"]
@@ -49,6 +50,7 @@ extension JobField {
         "type": "full", "payload": .fields(["a": 1]), "priority": 7, "max_retries": 9,
         "backoff": .fields(["base_seconds": 5, "factor": .spelled("2.0"), "cap_seconds": 60, "jitter": .number(0.25)]),
         "timeout_seconds": 60, "unique_key": "only", "tags": .array(["a", "b"]), "metadata": .fields(["who": "me"]),
+        "traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", "tracestate": "a=1 , b=2",
     ])
 
     @Test func `every field of a job comes from its writer to the command's output`() async throws {

@@ -52,6 +52,8 @@ private let wrongValues: [WrongValue] =
         WrongValue("enqueue t --id ..", "--id"), WrongValue("enqueue t --idempotency-key", "--idempotency-key", "ü"),
         WrongValue("enqueue t --idempotency-key", "--idempotency-key", ""),
         WrongValue("enqueue t --unique-key", "--unique-key", ""),
+        WrongValue("enqueue t --traceparent 00-0", "--traceparent"),
+        WrongValue("enqueue t --tracestate", "--tracestate", "ü"),
         WrongValue("enqueue t --unique-key", "--unique-key", long), WrongValue("enqueue t --tag", "--tag", "a\nb"),
         WrongValue("enqueue t --tag", "--tag", ""),
         WrongValue("enqueue t " + (0..<17).map { "--tag t\($0)" }.joined(separator: " "), "--tag"),
@@ -202,6 +204,7 @@ private let wrongRetention: [WrongValue] = ["completed", "failed", "cancelled"].
         try Data("http://files.example/a\nftp://files.example/b\n".utf8).write(to: URL(filePath: list))
         for (words, name) in [
             (["enqueue", "t", "--metadata", "5"], "--metadata"),
+            (["enqueue", "t", "--tracestate", "a=1"], "--traceparent"),
             (["enqueue", "t", "--data", "\"\(String(repeating: "x", count: 16 << 20))\""], "--data"),
             (["download", "add", "--from", list], "--from"),
         ] {

@@ -315,3 +315,9 @@ func readConfirmations(_ queue: Queue, _ receipt: SendReceipt) async throws {
         print("pushed, but not known to be at \(level): \(reason)")
     }
 }
+
+func pushWithinATrace(_ queue: Queue) async throws {
+    let trace = TraceContext(traceparent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", tracestate: "a=1")
+    let job = NewJob(type: "thumbnail", payload: Array(#"{"image": 7}"#.utf8), trace: trace)
+    _ = try await queue.enqueue(job)
+}

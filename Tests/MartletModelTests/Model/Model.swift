@@ -21,6 +21,7 @@ struct Model {
         var timeout: Int?
         var uniqueKey: String?
         var digest: String?
+        var trace: String?
         var createdAt: Int?
         /// The index that holds it, and its score there.
         var index = JobIndex.queued

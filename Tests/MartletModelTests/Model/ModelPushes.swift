@@ -75,6 +75,7 @@ extension Model {
             jobs[id] = Job(
                 type: new.type, payload: new.payload, priority: new.priority, maxRetries: new.maxRetries,
                 timeout: new.timeout?.inMilliseconds, uniqueKey: new.uniqueKey, digest: new.digest,
+                trace: new.trace?.stored,
                 createdAt: new.digest == nil ? nil : now)
             if let key = new.uniqueKey { unique[key] = id }
             count("created")

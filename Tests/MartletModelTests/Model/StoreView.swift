@@ -155,6 +155,7 @@ extension StoreView {
         (fields["x"], fields["n"]) = (job.timeout.map(String.init), job.createdAt.map(String.init))
         (fields["e"], fields["g"], fields["s"]) = (job.error, job.progress, job.unknownSince.map(String.init))
         fields["v"] = job.changedAt.map(String.init)
+        fields["z"] = job.trace
         if !job.past.isEmpty { fields["h"] = job.past.joined(separator: "\u{1E}") }
         if !job.earlier.isEmpty { fields["j"] = job.earlier.joined(separator: "\u{1E}") }
         fields["c"] = job.checkpoint.map { String(decoding: $0, as: UTF8.self) }

@@ -23,6 +23,8 @@ struct Mutant: Sendable, CustomStringConvertible {
         + ofDamage + ofRemoval + ofOrder + ofEvents + ofTrail + ofHistory
 
     private static let ofPushes = [
+        Mutant(
+            "a push forgets the last of its fields", .enqueue, "push-extras", .replaced("job.last", "job.last - 2")),
         Mutant("a push is not counted", .enqueue, "push-counted", .removed),
         Mutant("another digest is the same job", .enqueue, "push-digest", .removed),
         Mutant("a tombstone is not looked at", .enqueue, "push-tombstone", .removed),

@@ -77,6 +77,7 @@ const details = (job, texts) => section('Details', {}, facts(
     job.timeout_seconds && ['Timeout', duration(job.timeout_seconds)],
     job.lease_until && ['Lease until', when(job.lease_until)],
     job.unique_key && ['Unique key', foreign(job.unique_key)],
+    job.traceparent && ['Trace', foreign(job.traceparent.split('-')[1])],
     job.tags && ['Tags', foreign(job.tags.join(', '))],
     texts.backoff && ['Backoff', h('code', null, texts.backoff)],
     ['Pushed', when(job.created_at)]));
