@@ -97,6 +97,30 @@ extension Dashboard {
             }
         }
 
+        @Test func `the audit shows all of what was done, however long it is`() async throws {
+            try await DashboardStack.with { stack in
+                try await stack.push(to: "mail")
+                let reason =
+                    "the database moves to another machine, and nobody may send mail before it has arrived there"
+                _ = try await APIClient.with(stack.base, token: nil) { client in
+                    try await client.post(
+                        "/api/v1/queues/mail/pause", body: .object(["reason": .string(reason)]))
+                }
+                for look in Look.allCases {
+                    try await Browser.with(look) { browser in
+                        try await browser.open(stack.page("audit"))
+                        try await browser.see("mail · paused no → yes, reason – → \(reason)")
+                        let isCut = try await browser.run(
+                            "return [...document.querySelectorAll('tbody *')].some((one) => one.scrollWidth > one.clientWidth + 1 && getComputedStyle(one).overflow !== 'visible')"
+                        )
+                        #expect(isCut.bool == false, "\(look)")
+                        try await browser.click(button: "pauseQueue")
+                        try await browser.wait("it is a filter", "location.hash === '#/audit?action=pauseQueue'")
+                    }
+                }
+            }
+        }
+
         @Test func `an address with filters opens the same list again`() async throws {
             try await DashboardStack.with { stack in
                 try await stack.push("a", to: "one", payloads: ["1", "2"])

@@ -40,6 +40,9 @@ export const facts = (...rows) =>
 /** The top of a screen. */
 export const head = (title, ...more) => h('header', { class: 'head' }, h('h1', null, title), more);
 
+/** Parts of one line with marks between them; gaps are left out. */
+export const joined = (...parts) => parts.filter(Boolean).map((part, index) => [index ? ' · ' : '', part]);
+
 /** What is less important. */
 export const muted = (text) => h('span', { class: 'muted' }, text);
 

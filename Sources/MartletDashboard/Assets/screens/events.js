@@ -5,7 +5,7 @@ import { kindOf } from '../core/listen.js';
 import { Tail } from '../core/tail.js';
 import { exact, hint, when } from '../core/time.js';
 import { facets, search } from '../parts/filter.js';
-import { badge, button, code, foreign, h, head, muted, plural, problem, section, short } from '../parts/pieces.js';
+import { badge, button, code, foreign, h, head, joined, muted, plural, problem, section, short } from '../parts/pieces.js';
 import { jobLink, progress, queueLink } from '../parts/shown.js';
 
 // What people look for, by the kinds that the server knows.
@@ -106,13 +106,12 @@ function subject(item) {
 
 function remark(item) {
     if (item.progress) return progress(item.progress);
-    const said = [
+    return joined(
         item.reason && h('span', { class: item.failures ? 'error' : '' }, foreign(item.reason)),
         item.failures > 0 && plural(item.failures, 'failure'), item.due_at && ['next ', when(item.due_at)],
         item.by && ['by ', foreign(item.by)], item.worker && ['worker ', foreign(short(item.worker, 20))],
         item.settings?.join(', '),
-    ].filter(Boolean);
-    return said.map((part, index) => [index ? ' · ' : '', part]);
+    );
 }
 
 function command(filter) {
