@@ -9,7 +9,7 @@ import { can, open, session } from './core/session.js';
 import { cycle, setting } from './core/settings.js';
 import { Stream } from './core/stream.js';
 import { say } from './parts/announce.js';
-import { chosen } from './parts/filter.js';
+import { chosen, pageKeys } from './parts/filter.js';
 import { showKeys } from './parts/help.js';
 import { button, duration, empty, problem } from './parts/pieces.js';
 import { Table } from './parts/table.js';
@@ -186,7 +186,7 @@ const keys = () => [
         ['t', 'Theme', nextTheme], ['u', 'Times relative, local or UTC', nextTimes],
         ...(context.screen?.filters ? [['/', 'Filter', () => document.getElementById('search').focus()]] : []),
     ] },
-    ...(context.table ? [context.table.keys] : []), ...(context.screen?.keys?.(context) ?? []),
+    ...(context.table ? [context.table.keys] : []), ...(live.data.page ? [pageKeys(context)] : []), ...(context.screen?.keys?.(context) ?? []),
 ];
 
 start();

@@ -65,6 +65,8 @@ export async function open(path, query, signal) {
 function target(path, query = {}) {
     const url = new URL(path, base);
     for (const [name, value] of Object.entries(query)) if (value) url.searchParams.set(name, value);
+    // To the server a plus sign is one.
+    url.search = url.search.replaceAll('+', '%20');
     return url;
 }
 

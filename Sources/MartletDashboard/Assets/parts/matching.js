@@ -1,23 +1,26 @@
 // One verb on all jobs that match the filters: the server counts them first, and changes them in steps that can be stopped.
 
 import { post } from '../core/api.js';
-import { named, verbs } from './actions.js';
+import { allows, named, verbs } from './actions.js';
 import { say } from './announce.js';
+import { absolute } from './filter.js';
 import { ask, buttons, form } from './dialog.js';
 import { bar, count, h, plural, visible } from './pieces.js';
 
-// A priority would have to be chosen before.
-const offered = verbs.filter(({ verb }) => verb !== 'priority');
+// A verb that has no effect in any of the states is left out, and a priority would have to be chosen before.
+const offered = ({ state }) => verbs.filter((verb) => verb.verb !== 'priority'
+    && (!state || state.split(',').some((one) => allows({ state: one }, verb))));
 const nothing = { matched: 0, changed: 0, refused: 0, jobs: [] };
 
 /** Asks what to do to all jobs that match the filters of an address, and does it; `done` is called afterwards. */
-export async function actOnAll(filter, done) {
+export async function actOnAll(chosen, done) {
+    const filter = bodyOf(absolute(chosen));
     const state = { verb: null, found: nothing, isCounted: false, sum: null, isClosed: false };
     await ask('Act on all that match', (dialog) => form(dialog, () => change(state, filter, dialog),
-        h('p', null, h('code', null, visible(Object.entries(filter).map(([name, value]) => `${name}:${value}`).join(' ')))),
+        h('p', null, h('code', null, visible(Object.entries(chosen).map(([name, value]) => `${name}:${value}`).join(' ')))),
         h('label', null, 'What is done to them', h('select', {
             required: true, disabled: state.sum !== null, onchange: (event) => choose(state, filter, dialog, event.target.value),
-        }, h('option', { value: '' }, 'Choose'), offered.map(({ verb, label }) => h('option', { key: verb, value: verb }, label)))),
+        }, h('option', { value: '' }, 'Choose'), offered(filter).map(({ verb, label }) => h('option', { key: verb, value: verb }, label)))),
         state.verb && (state.sum ? progressOf(state) : named(state.found.jobs, state.found.matched, state.isCounted ? ` ${state.verb.will}.` : ' so far…')),
         buttons(dialog, state.isCounted ? `${state.verb.label} ${plural(state.found.matched, 'job')}` : 'Do it', {
             danger: state.verb?.danger, disabled: !state.isCounted || !state.found.matched || state.sum !== null,
@@ -29,6 +32,14 @@ export async function actOnAll(filter, done) {
     say(`${state.verb.label}: ${count(changed)} of ${plural(state.found.matched, 'job')} done${refused ? `, ${count(refused)} refused` : ''}.`,
         changed < state.found.matched ? 'bad' : 'good');
     done();
+}
+
+// A body has the values of payloads in one object.
+function bodyOf(filter) {
+    const isPath = ([name]) => name.startsWith('payload.');
+    const payload = Object.entries(filter).filter(isPath).map(([name, value]) => [name.slice(8), value]);
+    const others = Object.entries(filter).filter((entry) => !isPath(entry));
+    return { ...Object.fromEntries(others), payload: payload.length ? Object.fromEntries(payload) : undefined };
 }
 
 /** Repeats a request until the server has looked at all jobs; `note` gets the sums and says whether to go on. */
@@ -49,7 +60,7 @@ async function walk(body, note) {
 
 // Each verb means only jobs that it has an effect on.
 function choose(state, filter, dialog, name) {
-    const verb = offered.find((entry) => entry.verb === name) ?? null;
+    const verb = verbs.find((entry) => entry.verb === name) ?? null;
     Object.assign(state, { verb, found: nothing, isCounted: false });
     dialog.draw();
     return verb && dialog.attempt(async () => {

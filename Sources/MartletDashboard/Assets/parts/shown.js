@@ -30,7 +30,7 @@ export function remark(job) {
     if (job.state === 'active' && job.progress) return progress(job.progress);
     if (job.error && job.state !== 'completed') return errorText(job.error);
     if (job.state === 'completed') return muted(`took ${duration(took(job))}`);
-    return job.tags ? muted(foreign(job.tags.join(', '))) : null;
+    return job.tags?.map((tag) => anchor(foreign(tag), ['jobs'], { queue: job.queue, tag }, { key: tag, class: 'inline muted' }));
 }
 
 export const progress = ({ completed, total, percent }) =>

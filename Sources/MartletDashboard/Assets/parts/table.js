@@ -92,10 +92,11 @@ export class Table {
                 }, cell(item))));
     }
 
+    get isAll() { return this.rows.length > 0 && this.selected.size >= this.rows.length; }
+
     headBox() {
-        const isAll = this.rows.length > 0 && this.selected.size >= this.rows.length;
         return h('th', { scope: 'col', class: 'box' }, h('input', {
-            type: 'checkbox', checked: isAll, indeterminate: !isAll && this.selected.size > 0,
+            type: 'checkbox', checked: this.isAll, indeterminate: !this.isAll && this.selected.size > 0,
             'aria-label': 'Select all on this page', onclick: () => this.toggleAll(),
         }));
     }

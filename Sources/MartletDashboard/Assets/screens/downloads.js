@@ -71,7 +71,7 @@ function list(context, page) {
     const nothing = context.query.status ? 'No download fits.' : 'There is no download yet. Add downloads by pasting their addresses.';
     return [
         table.view(page.downloads, nothing),
-        nextPage(context, page.next_cursor),
+        h('footer', { class: 'pages' }, nextPage(context, page.next_cursor)),
         table.bar('download', verbs.map((verb) => button(verb.label, () => act(context, verb, table.chosen),
             { key: verb.key, danger: verb.danger, reason: obstacleToAll(verb, table.chosen) }))),
     ];

@@ -67,6 +67,10 @@ function text(title, json) {
         json.length > longest && button('Copy all of it', () => copy(json)));
 }
 
+// The jobs of the queue that have the same.
+const alike = ({ queue }, name, value) =>
+    anchor(foreign(value), ['jobs'], { queue, [name]: value }, { key: value, class: 'inline' });
+
 const details = (job, texts) => section('Details', {}, facts(
     ['Queue', queueLink(job.queue)],
     ['Priority', count(job.priority)],
@@ -76,9 +80,10 @@ const details = (job, texts) => section('Details', {}, facts(
     ['Claims', count(job.claims)],
     job.timeout_seconds && ['Timeout', duration(job.timeout_seconds)],
     job.lease_until && ['Lease until', when(job.lease_until)],
-    job.unique_key && ['Unique key', foreign(job.unique_key)],
+    ['Type', alike(job, 'type', job.type)],
+    job.unique_key && ['Unique key', alike(job, 'unique_key', job.unique_key)],
     job.traceparent && ['Trace', foreign(job.traceparent.split('-')[1])],
-    job.tags && ['Tags', foreign(job.tags.join(', '))],
+    job.tags && ['Tags', job.tags.map((tag) => alike(job, 'tag', tag))],
     texts.backoff && ['Backoff', h('code', null, texts.backoff)],
     ['Pushed', when(job.created_at)]));
 
