@@ -62,6 +62,8 @@ public struct JobAttempt: Sendable {
     public var tags: [String]
     /// The metadata from the push.
     public var metadata: JobMetadata?
+    /// Where in a trace the job was pushed; `nil` outside of any trace.
+    public var trace: TraceContext?
 
     /// Creates the facts of an attempt, as a runtime or a test needs them.
     ///
@@ -79,10 +81,11 @@ public struct JobAttempt: Sendable {
     ///   - checkpoint: the checkpoint of an earlier attempt.
     ///   - tags: the tags from the push.
     ///   - metadata: the metadata from the push.
+    ///   - trace: where in a trace the job was pushed.
     public init(
         id: JobID, type: String, queue: String, token: String, claims: Int = 1, attempt: Int = 1, maxRetries: Int = 3,
         priority: Int = 0, enqueuedAt: Date = Date(), deadline: ContinuousClock.Instant? = nil,
-        checkpoint: [UInt8]? = nil, tags: [String] = [], metadata: JobMetadata? = nil
+        checkpoint: [UInt8]? = nil, tags: [String] = [], metadata: JobMetadata? = nil, trace: TraceContext? = nil
     ) {
         self.id = id
         self.type = type
@@ -97,6 +100,7 @@ public struct JobAttempt: Sendable {
         self.checkpoint = checkpoint
         self.tags = tags
         self.metadata = metadata
+        self.trace = trace
     }
 }
 

@@ -58,7 +58,10 @@ public struct Worker: Service {
     public func run() async throws {
         if OneJobProcess.isHere {
             let handlers = try HandlerTable(handlers)
-            await IsolatedChild(handlers: handlers, middleware: configuration.middleware, logger: logger).run()
+            await IsolatedChild(
+                handlers: handlers, middleware: configuration.middleware, logger: logger,
+                tracing: WorkerTracing(store.tracing)
+            ).run()
         }
         let context = WorkerContext(
             store: store, handlers: try HandlerTable(handlers), queues: try checkedQueues(),

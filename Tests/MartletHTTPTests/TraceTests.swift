@@ -1,10 +1,12 @@
 // The trace context of requests: kept with their jobs, handed to workers, no part of what a request asks for.
 
 import Foundation
+import InMemoryTracing
 import MartletRedis
 import NIOHTTP1
 import TestSupport
 import Testing
+import Tracing
 
 @testable import MartletHTTP
 @testable import MartletQueue
@@ -164,6 +166,34 @@ import Testing
             for id in [try #require(one["id"]), try #require(many.strings("job_ids").first)] {
                 let job = try await server.get("/api/v1/jobs/\(id)?queue=downloads")
                 #expect(job["traceparent"] == Self.parent && job["tracestate"] == Self.state)
+            }
+        }
+    }
+
+    @Test func `a server with a tracer has a span for each push, below that of the request`() async throws {
+        let tracer = W3CTracer()
+        try await withTracer(tracer) {
+            try await withServer { server in
+                // The client must not be traced, which would add headers of its own.
+                func push(_ path: String, _ body: String, _ headers: [(String, String)]) async throws -> Answer {
+                    try await Task.detached { try await server.post(path, body, headers: headers) }.value
+                }
+                let one = try await push("/api/v1/jobs", #"{"type":"t","queue":"q"}"#, Self.headers)
+                #expect(one["traceparent"] == Self.parent && one["tracestate"] == Self.state, "kept as it came")
+                let below = try #require(tracer.ended("send q").last)
+                #expect("00-\(below.traceID)-\(below.parentSpanID ?? "")-01" == Self.parent)
+                #expect(below.kind == .producer && below.text("messaging.message.id") == one["id"])
+
+                let two = try await push("/api/v1/jobs", #"{"type":"t","queue":"q"}"#, [])
+                let root = try #require(tracer.ended("send q").last)
+                #expect(two["traceparent"] == root.traceparent && root.parentSpanID == nil, "that of the server's span")
+
+                let body = #"{"jobs":[{"type":"t","queue":"q"},{"type":"t","queue":"q"}]}"#
+                let many = try await push("/api/v1/jobs/bulk", body, Self.headers)
+                #expect(many.int("created") == 2)
+                let batch = try #require(tracer.ended("send q").last)
+                #expect(batch.number("messaging.batch.message_count") == 2)
+                #expect("00-\(batch.traceID)-\(batch.parentSpanID ?? "")-01" == Self.parent)
             }
         }
     }

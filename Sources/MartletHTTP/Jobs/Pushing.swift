@@ -97,7 +97,9 @@ extension API {
         _ view: (JobRecord) -> JSONOutput
     ) async -> Reply {
         func shown(_ json: JSONOutput) -> Reply { Reply(more.isEmpty ? json : json.adding(more)) }
-        if state == .queued, isNew, let record = JobRecord(queued: job, in: queue.name) { return shown(view(record)) }
+        // Where the program has a tracer, the push may have given the job a trace context.
+        let isKnown = isNew && (job.trace != nil || queue.tracing == nil)
+        if state == .queued, isKnown, let record = JobRecord(queued: job, in: queue.name) { return shown(view(record)) }
         if let record = try? await queue.job(job.id) { return shown(view(record)) }
         return shown(
             .object([

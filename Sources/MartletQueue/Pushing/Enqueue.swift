@@ -33,7 +33,9 @@ extension Queue {
     public func enqueue(_ job: NewJob) async throws(QueueError) -> EnqueueVerdict {
         if let field = job.invalidField { return .invalid(field) }
         try store.admit([job.id])
-        guard calls.level.load(ordering: .relaxed) <= 0 else { return try await enqueue(job, durability: nil).outcome }
+        guard calls.level.load(ordering: .relaxed) <= 0, tracing == nil else {
+            return try await enqueue(job, durability: nil).outcome
+        }
         do throws(QueueError) { return try await pushPlainly(job) } catch {
             try heed(error)
             return try await enqueue(job, durability: nil).outcome
@@ -54,6 +56,16 @@ extension Queue {
         _ job: NewJob, durability: Durability?
     ) async throws(QueueError) -> Pushed<EnqueueVerdict> {
         if let field = job.invalidField { return Pushed(outcome: .invalid(field), durability: .confirmed(.memory)) }
+        guard let tracing else { return try await send(job, durability) }
+        return try await traced([job], by: tracing) {
+            $0.outcome.refusal
+        } _: { jobs throws(QueueError) in
+            try await send(jobs[0], durability)
+        }
+    }
+
+    @inline(__always)
+    private func send(_ job: NewJob, _ durability: Durability?) async throws(QueueError) -> Pushed<EnqueueVerdict> {
         try store.admit([job.id])
         if durability ?? .memory == .memory, calls.level.load(ordering: .relaxed) <= 0 {
             do throws(QueueError) {
@@ -78,8 +90,19 @@ extension Queue {
     public func enqueue(
         _ jobs: [NewJob], durability: Durability?
     ) async throws(QueueError) -> Pushed<[EnqueueVerdict]> {
+        guard let tracing, !jobs.isEmpty else { return try await send(jobs, durability) }
+        return try await traced(jobs, by: tracing) {
+            $0.outcome.lazy.compactMap(\.refusal).first
+        } _: { jobs throws(QueueError) in
+            try await send(jobs, durability)
+        }
+    }
+
+    private func send(
+        _ jobs: [NewJob], _ durability: Durability?
+    ) async throws(QueueError) -> Pushed<[EnqueueVerdict]> {
         if jobs.contains(where: { $0.invalidField != nil }) {
-            var judged = try await enqueue(jobs.filter { $0.invalidField == nil }, durability: durability)
+            var judged = try await send(jobs.filter { $0.invalidField == nil }, durability)
             var rest = judged.outcome[...]
             judged.outcome = jobs.map { job in job.invalidField.map { .invalid($0) } ?? rest.removeFirst() }
             return judged
@@ -215,6 +238,17 @@ extension Queue {
                 return Pushed(outcome: .refused(index: index, .invalid(field)), durability: .confirmed(.memory))
             }
         }
+        guard let tracing, !jobs.isEmpty else { return try await sendTogether(jobs, durability) }
+        return try await traced(jobs, by: tracing) {
+            $0.outcome.refusal
+        } _: { jobs throws(QueueError) in
+            try await sendTogether(jobs, durability)
+        }
+    }
+
+    private func sendTogether(
+        _ jobs: [NewJob], _ durability: Durability?
+    ) async throws(QueueError) -> Pushed<AtomicEnqueueResult> {
         try store.admit(jobs.map(\.id))
         try await enterAlone(jobs)
         defer { store.atomicPushes.release() }

@@ -30,6 +30,8 @@ public final class JobStore: Service, Sendable {
     let listeners = EventHub()
     let eventConnection = Mutex<RedisClient?>(nil)
     let logger: Logger
+    /// The tracer of the program; `nil` for none.
+    package let tracing = ProgramTracing()
     /// The environment's settings of queues; see ``setEnvironment(_:of:)``.
     let environments = Mutex<[QueueName: QueueSettingsChange]>([:])
     /// The most queues; see ``limitQueues(to:)``.

@@ -21,6 +21,7 @@ struct IsolatedChild: Sendable {
     let handlers: HandlerTable
     let middleware: [any WorkerMiddleware]
     let logger: Logger
+    let tracing: WorkerTracing?
 
     /// Runs the job that the worker sends, then exits.
     func run() async -> Never {
@@ -66,8 +67,13 @@ struct IsolatedChild: Sendable {
         var logger = logger
         logger[metadataKey: "queue"] = "\(job.queue)"
         logger[metadataKey: "worker_id"] = "\(job.worker)"
+        if tracing == nil, let trace = facts.trace { logger[metadataKey: "trace_id"] = "\(trace.traceID)" }
         let context = JobContext(facts, labelling: logger, runtime: runtime)
-        return try await middleware.run(entry, Array(job.payload), context)
+        let payload = Array(job.payload)
+        guard let tracing, let span = job.span.flatMap(TraceContext.init(stored:)) else {
+            return try await middleware.run(entry, payload, context)
+        }
+        return try await tracing.below(span) { [middleware] in try await middleware.run(entry, payload, context) }
     }
 }
 

@@ -25,12 +25,14 @@ struct IsolatedRun: Sendable {
     let running: RunningJob
     /// How long the handler may take to return after a stop.
     let grace: Duration
+    /// The span of the attempt, below which the handler runs.
+    let span: TraceContext?
 
     /// Runs the attempt; returns the handler's output, throws its error or ``ProcessDied``.
     @concurrent
     func run() async throws -> [UInt8]? {
         let child = try IsolatedProcess.start()
-        child.channel.send(.run(IsolatedJob(facts, payload: payload, worker: worker)))
+        child.channel.send(.run(IsolatedJob(facts, payload: payload, worker: worker, span: span)))
         return try await withTaskCancellationHandler {
             let end = await listen(to: child.channel)
             let status = child.wait()

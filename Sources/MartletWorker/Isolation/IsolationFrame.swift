@@ -37,10 +37,13 @@ struct IsolatedJob: Codable, Sendable {
     var checkpoint: Data?
     var tags: [String]
     var metadata: Data?
+    /// Where in a trace the job was pushed, and the span of the attempt.
+    var trace: String?
+    var span: String?
     /// The time that is left for the attempt.
     var left: Duration?
 
-    init(_ facts: JobAttempt, payload: [UInt8], worker: String) {
+    init(_ facts: JobAttempt, payload: [UInt8], worker: String, span: TraceContext? = nil) {
         id = facts.id.description
         self.worker = worker
         queue = facts.queue
@@ -55,6 +58,8 @@ struct IsolatedJob: Codable, Sendable {
         checkpoint = facts.checkpoint.map { Data($0) }
         tags = facts.tags
         metadata = facts.metadata.map { Data($0.json) }
+        trace = facts.trace?.stored
+        self.span = span?.stored
         left = facts.deadline.map { $0 - .now }
     }
 
@@ -65,7 +70,8 @@ struct IsolatedJob: Codable, Sendable {
             id: id, type: type, queue: queue, token: token, claims: claims, attempt: attempt, maxRetries: maxRetries,
             priority: priority, enqueuedAt: enqueuedAt, deadline: left.map { .now + $0 },
             checkpoint: checkpoint.map { Array($0) }, tags: tags,
-            metadata: metadata.map { JobMetadata(checked: Array($0)) })
+            metadata: metadata.map { JobMetadata(checked: Array($0)) },
+            trace: trace.flatMap(TraceContext.init(stored:)))
     }
 }
 

@@ -4,6 +4,7 @@ import FoundationEssentials
 import Logging
 import MartletJobs
 import MartletQueue
+import Tracing
 
 /// An attempt to run a claimed job.
 ///
@@ -22,6 +23,7 @@ struct Attempt: Sendable {
     let middleware: [any WorkerMiddleware]
     let logger: Logger
     let metrics: JobMetrics?
+    var tracing: WorkerTracing?
 
     /// Runs the handler to its end.
     @concurrent
@@ -34,9 +36,17 @@ struct Attempt: Sendable {
                 metadata: running.labels.merging(["reason": "\(stop.rawValue)"]) { $1 })
             return unstarted()
         }
+        let span = tracing?.process(job, from: queue, worker: worker)
         let start = ContinuousClock.now
         let result: Result<[UInt8]?, any Error>
-        do { result = .success(try await handle(context)) } catch { result = .failure(error) }
+        do {
+            if let span {
+                let output = try await ServiceContext.$current.withValue(span.context) { try await handle(context) }
+                result = .success(output)
+            } else {
+                result = .success(try await handle(context))
+            }
+        } catch { result = .failure(error) }
         let took = ContinuousClock.now - start
         metrics?.ran(for: took)
         let rest = running.end()
@@ -47,6 +57,10 @@ struct Attempt: Sendable {
         ended.metrics = metrics
         ended.knowsLoss = rest.knowsLoss
         ended.took = took
+        if let tracing, let span {
+            ended.span = span.context
+            tracing.end(span, ended.settlement.outcome, result, timedOut: rest.hasTimedOut)
+        }
         return ended
     }
 
@@ -63,14 +77,23 @@ struct Attempt: Sendable {
             id: job.id, type: job.type, queue: queue.description, token: job.token, claims: job.claims,
             attempt: job.failures + 1, maxRetries: job.maxRetries, priority: job.priority,
             enqueuedAt: job.createdAt ?? Date(), deadline: running.deadline, checkpoint: job.checkpoint,
-            tags: job.tags, metadata: job.metadata)
-        return JobContext(facts, labelling: logger, runtime: running)
+            tags: job.tags, metadata: job.metadata, trace: job.trace)
+        return JobContext(facts, labelling: handlerLogger, runtime: running)
+    }
+
+    /// A tracer says itself in which trace a line was written; without one the trace of the push is named.
+    private var handlerLogger: Logger {
+        guard tracing == nil, let trace = job.trace else { return logger }
+        var logger = logger
+        logger[metadataKey: "trace_id"] = "\(trace.traceID)"
+        return logger
     }
 
     private func handle(_ context: JobContext) async throws -> [UInt8]? {
         guard !isIsolated else {
             return try await IsolatedRun(
-                payload: job.payload, facts: context.facts, worker: worker, running: running, grace: grace
+                payload: job.payload, facts: context.facts, worker: worker, running: running, grace: grace,
+                span: tracing?.carried
             ).run()
         }
         return try await middleware.run(entry, job.payload, context)

@@ -17,6 +17,7 @@ final class QueueLoop: Sendable {
     let runQueue: LocalRunQueue
     let heartbeats: HeartbeatLoop
     let metrics: QueueMetrics
+    private let tracing: WorkerTracing?
     /// The number of jobs released so far.
     let releaseCount = Atomic(0)
     private let unknownTypes = UnknownTypes()
@@ -30,6 +31,7 @@ final class QueueLoop: Sendable {
         logger[metadataKey: "queue"] = "\(queue.name)"
         logger[metadataKey: "worker_id"] = "\(context.worker)"
         self.logger = logger
+        tracing = WorkerTracing(queue.tracing)
         metrics = QueueMetrics(queue: queue.name, types: context.handlers.types)
         table = JobTable(on: context.thread)
         inbox = TurnInbox(on: context.connection)
@@ -77,11 +79,13 @@ final class QueueLoop: Sendable {
     }
 
     private func send(_ turn: Turn, at now: Instant) {
-        Task(executorPreference: context.connection.executor) { [queue, inbox] in
+        let span = tracing?.settle(turn.settle, in: queue.name)
+        Task(executorPreference: context.connection.executor) { [queue, inbox, tracing] in
             var result: Result<TurnReply, QueueError>
             do throws(QueueError) {
                 result = .success(try await queue.turn(settle: turn.settle.map(\.settlement), claim: turn.claim))
             } catch { result = .failure(error) }
+            if let tracing, let span { tracing.end(span, result) }
             inbox.answered(TurnResult(turn: turn.number, sent: now, result: result))
         }
     }
@@ -119,7 +123,7 @@ extension QueueLoop {
         let attempt = Attempt(
             job: job, entry: entry, isIsolated: isIsolated, grace: context.configuration.cancellationGrace,
             running: running, queue: queue.name, worker: context.worker, middleware: context.configuration.middleware,
-            logger: logger, metrics: metrics)
+            logger: logger, metrics: metrics, tracing: tracing)
         if runQueue.enter(attempt, at: now) { launch(attempt) }
     }
 

@@ -2,6 +2,7 @@
 
 import MartletJobs
 import MartletQueue
+import Tracing
 
 /// A finished attempt that must be settled.
 struct FinishedAttempt: Sendable {
@@ -18,6 +19,8 @@ struct FinishedAttempt: Sendable {
     var wasLastChance = false
     /// How long the handler ran; `nil` when it did not run.
     var took: Duration?
+    /// The span of the attempt, if there is a tracer.
+    var span: ServiceContext?
 }
 
 extension FinishedAttempt {
