@@ -6,7 +6,7 @@ import MartletJobs
 import NIOCore
 import Synchronization
 
-/// A locked part file; the lock is held as long as the value exists.
+/// A locked part file; the lock is held until ``release()``, or as long as the value exists.
 ///
 /// All methods block, so call them on ``Disk``.
 final class PartFile: Sendable {
@@ -15,7 +15,8 @@ final class PartFile: Sendable {
 
     let name: String
     private let directory: DownloadDirectory
-    private let file: FileHandle
+    /// `nil` after ``release()``.
+    private let handle: Mutex<FileHandle?>
     private let state = Mutex(State())
     /// A copy of ``State/offset`` that can be read while a piece is being hashed.
     private let count = Atomic<Int64>(0)
@@ -65,8 +66,21 @@ final class PartFile: Sendable {
     private init(name: String, directory: DownloadDirectory, file: FileHandle) {
         self.name = name
         self.directory = directory
-        self.file = file
+        handle = Mutex(file)
     }
+
+    private var file: FileHandle {
+        get throws {
+            guard let file = handle.withLock({ $0 }) else { throw SystemError("using a released part", code: EBADF) }
+            return file
+        }
+    }
+
+    /// Releases the lock; nothing can be read or written here after that.
+    ///
+    /// The value itself may live on for a moment in threads that have just used it, and the next attempt may begin at
+    /// once. A write that is still in progress keeps the lock until it ends.
+    func release() { handle.withLock { $0 = nil } }
 
     /// The number of bytes written and hashed.
     var offset: Int64 { count.load(ordering: .acquiring) }
@@ -87,7 +101,8 @@ final class PartFile: Sendable {
 
     /// Hashes the next existing bytes, up to `limit`; returns false when there are no more.
     func readOn(upTo limit: Int64) throws -> Bool {
-        try change { state in
+        let file = try file
+        return try change { state in
             try Self.read(from: file, at: state.offset, limit: limit) { bytes in
                 state.take(bytes)
                 extent.withLock { $0 = Extent(end: state.offset) }
@@ -97,7 +112,8 @@ final class PartFile: Sendable {
 
     /// Copies and hashes the next bytes of another file, up to `limit`; returns false when there are no more.
     func copyOn(from other: FileHandle, upTo limit: Int64) throws -> Bool {
-        try change { state in
+        let file = try file
+        return try change { state in
             try Self.read(from: other, at: state.offset, limit: limit) { bytes in
                 try Self.write(bytes, to: file, at: state.offset)
                 state.take(bytes)
@@ -108,6 +124,7 @@ final class PartFile: Sendable {
 
     /// Appends bytes; after a failure nothing may follow.
     func write(_ buffers: [ByteBuffer]) throws {
+        let file = try file
         try extent.withLock { extent in
             for buffer in buffers {
                 try buffer.withUnsafeReadableBytes { bytes in
@@ -132,6 +149,7 @@ final class PartFile: Sendable {
     func reserve(upTo total: Int64) throws {
         let missing = total - offset
         guard missing > 0 else { return }
+        let file = try file
         try Self.reserving.withLock { _ in
             let free = try file.freeBytes()
             if let free, free < missing { throw DownloadError.notEnoughSpace(needed: missing, free: free) }
@@ -146,7 +164,10 @@ final class PartFile: Sendable {
 
     /// Cuts off everything after the bytes that were read or written here, including reserved space.
     func truncate() throws {
-        guard ftruncate(file.descriptor, off_t(offset)) == 0 else { throw SystemError("ftruncate") }
+        let file = try file
+        try withExtendedLifetime(file) {
+            guard ftruncate(file.descriptor, off_t(offset)) == 0 else { throw SystemError("ftruncate") }
+        }
     }
 
     /// Discards all bytes.
@@ -159,7 +180,10 @@ final class PartFile: Sendable {
     /// Syncs the bytes to disk.
     func sync() throws {
         let end = extent.withLock { $0.end }
-        guard fdatasync(file.descriptor) == 0 else { throw SystemError("fdatasync") }
+        let file = try file
+        try withExtendedLifetime(file) {
+            guard fdatasync(file.descriptor) == 0 else { throw SystemError("fdatasync") }
+        }
         extent.withLock { $0.synced = end }
     }
 

@@ -29,7 +29,8 @@ struct PartWriter {
         }
         let write: @Sendable () throws -> Void = { try part.write(piece) }
         let written = last?.written.flatMap { Disk.start(write) } ?? Disk.start(write)
-        let ready = last?.hashed.and(written).map { _ in } ?? written
+        // In this order, so that a piece that cannot be written ends the transfer only when those before it count.
+        let ready = last?.hashed.flatMap { written } ?? written
         let hashed = ready.flatMap { Disk.start { part.hash(piece) } }
         last = (written, hashed)
         return hashed

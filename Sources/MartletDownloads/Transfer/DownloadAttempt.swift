@@ -96,11 +96,15 @@ struct DownloadAttempt: Sendable {
     ) async throws -> DownloadResult {
         let checkpoints = CheckpointWriter(part: part, context: context, after: last)
         let transfer = Transfer(attempt: self, checkpoints: checkpoints, limit: limit)
+        let outcome: Result<DownloadResult, any Error>
         do {
-            return try await transfer.run(from: checkpoint)
+            outcome = .success(try await transfer.run(from: checkpoint))
         } catch {
-            throw await ending(checkpoints, after: error, from: checkpoint?.offset ?? 0)
+            outcome = .failure(await ending(checkpoints, after: error, from: checkpoint?.offset ?? 0))
         }
+        // The next attempt may begin at once, and must not find the part locked.
+        try? await Disk.run { part.release() }
+        return try outcome.get()
     }
 
     /// Keeps or removes the part depending on the reason of the stop; returns how the attempt ends.
