@@ -102,6 +102,15 @@ import Testing
         #expect(again.restarted == ["q": 1])
     }
 
+    @Test func `a queue that is being created again and has no data yet is no loss`() {
+        var memory = LossState()
+        _ = look(&memory, 10)
+        let again = look(&memory, nil, registered: 2)
+        #expect(again.losses.isEmpty)
+        #expect(again.removed == ["q"])
+        #expect(look(&memory, 2, epoch: "f", registered: 2).losses.isEmpty)
+    }
+
     @Test func `a queue whose keys alone are gone is a loss, unless it was empty`() {
         var memory = LossState()
         _ = look(&memory, 10, kept: 4)

@@ -34,7 +34,11 @@ struct LossFile: Sendable {
 
         init(_ file: Int32) { self.file = file }
 
-        deinit { close(file) }
+        deinit {
+            // A child process that is about to start another program still has the file open, and with it the lock.
+            flock(file, LOCK_UN)
+            close(file)
+        }
     }
 
     /// Creates the directory and takes the lock.
@@ -75,7 +79,14 @@ struct LossFile: Sendable {
     }
 
     /// Makes the server accept, at its next check, the losses detected by `moment`, in ms since 1970.
-    func accept(at moment: Int) throws(Unusable) { try Self.write(Array("\(moment)\n".utf8), to: acceptancePath) }
+    func accept(at moment: Int) throws(Unusable) {
+        // Under another name first: the server must not take a file that is still empty.
+        let new = acceptancePath + ".new"
+        try Self.write(Array("\(moment)\n".utf8), to: new)
+        guard rename(new, acceptancePath) == 0 else {
+            throw Unusable(description: "\(acceptancePath) cannot be replaced: \(SystemReason.text(errno))")
+        }
+    }
 
     /// The accepted time, once.
     func takeAcceptance() -> Int? {

@@ -60,7 +60,8 @@ struct LossState: Sendable, Equatable, Codable {
             let found = marks.queues[name] ?? nil
             let isListed = marks.queues.keys.contains(name)
             let before = before(name, pushes[name], found)
-            let wasRemoved = isSame && (isListed ? isLonger && found != nil : true)
+            // A queue that is being created again has its name before its data.
+            let wasRemoved = isSame && (isListed ? isLonger : true)
             let verdict = Self.compare(before, pushes[name], found, wasRemoved: wasRemoved)
             if let (missing, sign) = verdict.loss {
                 findings.losses.append(

@@ -162,9 +162,10 @@ extension JobStore {
     /// Resets the marks of a queue that Redis now knows differently.
     package func restartPushMarks(of name: String, at created: Int) {
         for (known, calls) in knownCalls where known.description == name {
-            calls.generation.add(1, ordering: .relaxed)
-            calls.acknowledged.store(created, ordering: .relaxed)
-            calls.missing.store(0, ordering: .relaxed)
+            calls.renewGeneration {
+                calls.acknowledged.store(created, ordering: .relaxed)
+                calls.missing.store(0, ordering: .relaxed)
+            }
         }
     }
 
@@ -194,14 +195,27 @@ extension QueueCalls {
     ///     about it.
     func begin(at created: Int, after floor: PushFloor) {
         guard created < floor.created, floor.generation == generation.load(ordering: .relaxed) else { return }
-        generation.add(1, ordering: .relaxed)
-        missing.max(floor.created - created, ordering: .relaxed)
-        acknowledged.store(created, ordering: .releasing)
+        renewGeneration {
+            missing.max(floor.created - created, ordering: .relaxed)
+            acknowledged.store(created, ordering: .releasing)
+        }
+    }
+
+    /// Changes the count for a new generation.
+    ///
+    /// Floors of before and floors taken meanwhile are all of an older one, so no reply is compared with a count that
+    /// does not belong to its generation.
+    fileprivate func renewGeneration(_ change: () -> Void) {
+        generation.add(1, ordering: .acquiringAndReleasing)
+        change()
+        generation.add(1, ordering: .acquiringAndReleasing)
     }
 
     /// The queue's progress by the replies so far.
     var reached: PushFloor {
-        PushFloor(created: acknowledged.load(ordering: .relaxed), generation: generation.load(ordering: .relaxed))
+        // The generation is read first: the count is of the same or of a later one.
+        let generation = generation.load(ordering: .acquiring)
+        return PushFloor(created: acknowledged.load(ordering: .relaxed), generation: generation)
     }
 
     /// Records the reply to a push.
