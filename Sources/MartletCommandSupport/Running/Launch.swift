@@ -36,9 +36,6 @@ package struct ShutdownNotice: Sendable {
 
 /// Runs services until a signal or the end of standard input.
 package enum Launch {
-    /// Signals within this time of the first one belong to it.
-    private static let sameRequest = Duration.milliseconds(100)
-
     /// Starts the services in order and stops them in reverse.
     ///
     /// The first SIGTERM or SIGINT starts a graceful stop, the second ends the process at once.
@@ -64,23 +61,24 @@ package enum Launch {
         try await withThrowingTaskGroup(of: Void.self) { tasks in
             tasks.addTask { try await group.run() }
             tasks.addTask {
-                var first: ContinuousClock.Instant?
+                var requests = StopRequests()
                 for await signal in signals {
                     if signal == .sighup {
                         Self.reload(reload, logger)
                         continue
                     }
-                    // One request to end may reach this process twice: by itself and as a part of its group.
-                    if let first, ContinuousClock.now - first < sameRequest { continue }
-                    guard first == nil else {
+                    switch requests.take(at: .now) {
+                    case .same: continue
+                    case .exit:
                         farewell?.cleanUp()
                         _exit(128 + signal.rawValue)
+                    case .stop: break
                     }
-                    first = .now
                     logger.info("shutting down", metadata: ["signal": "\(signal)"])
                     // Concurrent with the shutdown: an unresponsive Redis must not delay it.
                     if let farewell { Task { await farewell.text().map { Console.standard.note($0) } } }
                     await group.triggerGracefulShutdown()
+                    requests.hasBegun(at: .now)
                 }
                 try await Task.sleep(for: .seconds(1 << 30))
             }
