@@ -46,7 +46,7 @@ struct DownloadFigure: Sendable {
     /// Waits until a process listens on the port.
     private static func wait(for port: Int) async throws {
         let address = try RedisAddress("redis://127.0.0.1:\(port)")
-        let end = ContinuousClock.now + .seconds(10)
+        let end = ContinuousClock.now + .seconds(60)
         while true {
             do {
                 close(try RawSocket.open(address))

@@ -107,7 +107,7 @@ struct BenchServer: Sendable {
                 "HTTP_PORT": String(port), "DOWNLOAD__ALLOW_PRIVATE_ADDRESSES": "true",
                 "DOWNLOAD__SOURCE_URL": "http://127.0.0.1:9/tracks/{track_id}",
             ])
-        let end = ContinuousClock.now + .seconds(15)
+        let end = ContinuousClock.now + .seconds(60)
         let question = LoadOrder(port: port, connections: 1, requests: 1, method: "GET", path: "/readyz")
         while try await !isAnswered(question) {
             guard process.status == nil, ContinuousClock.now < end else {

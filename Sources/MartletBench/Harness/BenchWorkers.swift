@@ -23,11 +23,12 @@ final class BenchWorkers: Sendable {
     func wait(for count: Int, every pause: Duration = .milliseconds(2)) async throws {
         var (last, since) = (-1, ContinuousClock.now)
         while true {
+            // Before the count, which then has all that a process had handled when it ended.
+            let hasEnded = processes.contains { $0.status != nil }
             let done = stage.records.count
             if done >= count { return }
             let now = ContinuousClock.now
             if done != last { (last, since) = (done, now) }
-            let hasEnded = processes.contains { $0.status != nil }
             guard !hasEnded, now - since < Self.patience else {
                 if processes.contains(where: { $0.status == CommandExitCode.usage.rawValue }) {
                     throw BenchUnsupported(stage.tail("work.err"))

@@ -74,7 +74,7 @@ struct BenchPushCommand: AsyncParsableCommand {
         let order: PushOrder = try BenchPlace.decode(order)
         let martlet = JobStore(redis: try BenchPlace().redis, logger: Logger(label: "bench"))
         let report = try await StoreSession.beside(martlet.run) {
-            try await martlet.waitUntilConnected(within: .seconds(5))
+            try await martlet.waitUntilConnected(within: .seconds(30))
             guard let name = QueueName(BenchJob.queue) else { throw CommandFailure(.failed, "no queue") }
             return try await BenchPusher(queue: martlet.queue(name), order: order).run()
         }
@@ -109,7 +109,7 @@ struct BenchWorkCommand: AsyncParsableCommand {
     private static func keepNothing(_ place: BenchPlace) async throws {
         let store = JobStore(redis: place.redis, logger: Logger(label: "bench") { _ in SwiftLogNoOpLogHandler() })
         try await StoreSession.beside(store.run) {
-            try await store.waitUntilConnected(within: .seconds(5))
+            try await store.waitUntilConnected(within: .seconds(30))
             guard let name = QueueName(BenchJob.queue) else { return }
             try await store.queue(name).configure(QueueSettingsChange(completed: Retention.none))
         }

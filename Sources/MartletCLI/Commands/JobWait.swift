@@ -81,13 +81,14 @@ struct JobWait {
         var hint = WaitHint()
         var job = try await look(client, seconds: min(2, left(since: begin)))
         while !Self.isFinal(job) {
-            let left = left(since: begin)
-            guard left > 0 else { throw timeout(job, report, output) }
             report.progress(Self.line(job))
+            // Before the limit is looked at, so that a wait of any length ends with the reason where one is known.
             if Self.isWaiting(job), let type = job["type"].string, let queue = job["queue"].string {
                 let text = await hint.text(client, queue: queue, type: type, error: job["error"].string)
                 if let text { report.note(text) }
             }
+            let left = left(since: begin)
+            guard left > 0 else { throw timeout(job, report, output) }
             // Only a terminal shows progress, so others need no intermediate requests.
             job = try await look(client, seconds: min(console.noteWidth == nil ? 20 : 1, left))
         }

@@ -53,7 +53,7 @@ actor DemoEnvironment {
     func startServer(_ client: APIClient) async throws {
         let server = try start("serve")
         self.server = server
-        let end = ContinuousClock.now + .seconds(15)
+        let end = ContinuousClock.now + .seconds(60)
         while true {
             if (try? await client.get("/readyz")) != nil { return }
             guard server.status == nil, ContinuousClock.now < end else {

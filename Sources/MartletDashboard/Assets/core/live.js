@@ -48,11 +48,13 @@ export class Live {
     }
 
     async round(load, signal) {
+        const isWanted = this.isAsked || !this.at;
         this.isAsked = false;
         this.begun = performance.now();
         const parts = Object.entries(load(signal));
         const results = await Promise.allSettled(parts.map(([, promise]) => promise));
-        if (signal.aborted) return;
+        // What was asked for before the updates were stopped must not change the page after that.
+        if (signal.aborted || (this.isPaused && !isWanted)) return;
         this.took = performance.now() - this.begun;
         const lost = results.find((result) => isLoss(result.reason));
         for (const [index, [name]] of parts.entries()) {
@@ -75,9 +77,14 @@ export class Live {
         });
     }
 
-    /** Asks at once; a round in progress is followed by another. */
+    /** Asks at once, also while updates are stopped; a round in progress is followed by another. */
     refresh() {
-        this.isAsked = this.isStale = true;
+        this.isAsked = true;
+        this.renew();
+    }
+
+    renew() {
+        this.isStale = true;
         this.wake?.();
     }
 
@@ -87,7 +94,7 @@ export class Live {
         const due = this.begun + Math.max(least, this.took * share);
         this.nudging = setTimeout(() => {
             this.nudging = null;
-            if (!this.isPaused) this.refresh();
+            if (!this.isPaused) this.renew();
         }, Math.max(0, due - performance.now()));
     }
 
