@@ -54,7 +54,7 @@ extension Dashboard {
                     let length =
                         try await browser.run("return document.querySelector('pre').textContent.length").int ?? 0
                     #expect(length > 100_000 && length < 300_000)
-                    try await browser.press("g", "o")
+                    try await browser.go("g", "o", to: "#/overview")
                     try await browser.see("Needs attention")
                 }
             }

@@ -11,18 +11,27 @@ extension Dashboard {
     @Suite(.serialized) struct LiveTests {
         private static let waiting = "document.querySelector('.strip a:nth-child(2) .value')?.innerText"
 
-        /// Pushes jobs one after the other, each when the page shows the one before.
+        private static let isAsking = "document.querySelector('.liveness')?.innerText === 'Every 2 s'"
+
+        /// Pushes jobs one after the other, each when the page shows the one before; answers how many there are then.
         ///
-        /// A page that only asks again every five seconds needs longer, because each push follows its last answer.
-        private static func pushSeen(_ numbers: ClosedRange<Int>, _ stack: DashboardStack, _ browser: Browser)
-            async throws
-        {
-            let start = ContinuousClock.now
-            for number in numbers {
-                try await stack.push(to: "mail")
-                try await browser.wait("job \(number) is counted", "\(waiting) === '\(number)'")
+        /// A page that only asks again every five seconds needs longer, because each push follows its last answer. A
+        /// machine that stands still meanwhile spoils one round of pushes, and such a page all.
+        private static func pushSeen(
+            after count: Int, _ stack: DashboardStack, _ browser: Browser
+        ) async throws -> Int {
+            var (number, fastest) = (count, Duration.seconds(3600))
+            for _ in 0..<5 where fastest >= .seconds(16) {
+                let start = ContinuousClock.now
+                for _ in 0..<4 {
+                    number += 1
+                    try await stack.push(to: "mail")
+                    try await browser.wait("job \(number) is counted", "\(waiting) === '\(number)'")
+                }
+                fastest = min(fastest, ContinuousClock.now - start)
             }
-            #expect(ContinuousClock.now - start < .seconds(4 * numbers.count), "events tell of changes")
+            #expect(fastest < .seconds(16), "events tell of changes")
+            return number
         }
 
         @Test func `one window hears for all, and another takes over when it closes`() async throws {
@@ -36,15 +45,16 @@ extension Dashboard {
                     try await browser.open(stack.page("queues/mail"))
                     try await browser.wait("the second page is live", Browser.isLive)
                     #expect(try await stack.listeners() == 1)
-                    try await Self.pushSeen(2...5, stack, browser)
+                    let count = try await Self.pushSeen(after: 1, stack, browser)
                     let second = try await browser.window
                     try await browser.show(first)
-                    try await browser.wait("the first one counts them too", "document.body.innerText.includes('5')")
+                    try await browser.wait(
+                        "the first one counts them too", "document.body.innerText.includes('\(count)')")
                     try await browser.closeWindow()
                     try await browser.show(second)
                     try await eventually("the second window hears") { try await stack.listeners() == 1 }
                     try await browser.wait("the second page is live", Browser.isLive)
-                    try await Self.pushSeen(6...9, stack, browser)
+                    _ = try await Self.pushSeen(after: count, stack, browser)
                     #expect(try await browser.complaints() == [])
                 }
             }
@@ -89,10 +99,18 @@ extension Dashboard {
                 try await Browser.with { browser in
                     try await browser.open(stack.page("queues/mail"))
                     try await browser.wait("the page is live", Browser.isLive)
-                    try await stack.push(to: "mail", payloads: Array(repeating: "{}", count: 3000))
-                    try await browser.see("Every 2 s")
-                    try await browser.wait("all are counted", "\(Self.waiting) === '3,001'")
+                    var count = 1
+                    // Too many are so many in five seconds, during which the machine may stand still.
+                    for _ in 0..<10 where try await browser.run("return \(Self.isAsking)").bool != true {
+                        count += 3000
+                        try await stack.push(to: "mail", payloads: Array(repeating: "{}", count: 3000))
+                        try await browser.wait(
+                            "the page asks again or has counted all",
+                            "\(Self.isAsking) || \(Self.waiting)?.replaceAll(',', '') === '\(count)'")
+                    }
+                    try await browser.wait("the page asks again", Self.isAsking)
                     try await eventually("nobody listens") { try await stack.listeners() == 0 }
+                    try await browser.wait("all are counted", "\(Self.waiting)?.replaceAll(',', '') === '\(count)'")
                 }
             }
         }
@@ -121,8 +139,8 @@ extension Dashboard {
                     try await browser.wait(
                         "it goes on", "document.querySelectorAll('tbody tr').length === \(shown.count + 1)")
                     try await browser.click("tbody tr:nth-child(2) th a")
+                    try await browser.wait("its job is shown", "location.hash === '#/jobs/mail/\(job)'")
                     try await browser.see("Failed")
-                    #expect(try await browser.run("return location.hash").string == "#/jobs/mail/\(job)")
                     try await eventually("its stream has ended") { try await stack.listeners() == 1 }
                     #expect(try await browser.complaints() == [])
                     try await browser.open(stack.page("events?kinds=nonsense"))

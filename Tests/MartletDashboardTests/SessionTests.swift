@@ -60,12 +60,12 @@ extension Dashboard {
                         + ".every((button) => button.classList.contains('quiet') || button.getAttribute('aria-disabled') === 'true')"
                     #expect(try await browser.run("return \(disabled)").bool == true)
                     try await browser.click(button: "Pause")
-                    try await browser.see("Your token has no role that may")
+                    try await browser.hear("Your token has no role that may")
                     try await browser.open(stack.page("jobs/q/\(job)"))
                     try await browser.see("Waits to run")
                     #expect(try await browser.run("return \(disabled)").bool == true)
                     try await browser.press("c", held: [Browser.Key.shift])
-                    try await browser.see("Your token has no role that may")
+                    try await browser.hear("Your token has no role that may", times: 2)
                     let refused = try await browser.run(
                         """
                         return fetch('../api/v1/queues/q/pause', { method: 'POST' }).then((answer) => answer.status);

@@ -2,6 +2,7 @@
 
 import Crypto
 import Foundation
+import Glibc
 import Logging
 import MartletJobs
 import NIOCore
@@ -21,12 +22,15 @@ final class TestRuntime: JobRuntime {
         var progress: [JobProgress] = []
         var savesLeft = Int.max
         var received = 0
+        var leaseBytes = Int.max
     }
 
     private let state = Mutex(State())
 
-    /// Accepts this many saves and refuses the rest.
-    init(savesLeft: Int = .max) { state.withLock { $0.savesLeft = savesLeft } }
+    /// Accepts this many saves and refuses the rest; the lease is lost when this many bytes have arrived.
+    init(savesLeft: Int = .max, leaseBytes: Int = .max) {
+        state.withLock { ($0.savesLeft, $0.leaseBytes) = (savesLeft, leaseBytes) }
+    }
 
     var stopReason: StopReason? { state.withLock { $0.stop } }
     var saves: [[UInt8]] { state.withLock { $0.saves } }
@@ -47,7 +51,12 @@ final class TestRuntime: JobRuntime {
         }
     }
 
-    func receive(_ bytes: Int) { state.withLock { $0.received += bytes } }
+    func receive(_ bytes: Int) {
+        state.withLock { state in
+            state.received += bytes
+            if state.received >= state.leaseBytes { state.stop = .leaseLost }
+        }
+    }
 
     var checkpoint: DownloadCheckpoint? {
         saves.last.flatMap { try? JSONDecoder().decode(DownloadCheckpoint.self, from: Data($0)) }
@@ -67,11 +76,13 @@ final class DownloadHarness: Sendable {
 
     deinit { try? FileManager.default.removeItem(atPath: directory) }
 
-    /// Settings with small limits and short waits.
+    /// Settings with small limits, and with so much patience that no server is too slow because the machine is.
     func settings(_ change: (inout DownloadConfiguration) -> Void = { _ in }) -> DownloadConfiguration {
         var settings = DownloadConfiguration(directory: directory)
         settings.allowPrivateAddresses = true
         settings.checkpointBytes = 1 << 20
+        (settings.stallTimeout, settings.minSpeedWindow) = (.seconds(300), .seconds(300))
+        settings.connectTimeout = .seconds(60)
         change(&settings)
         return settings
     }
@@ -155,11 +166,11 @@ final class Counter: Sendable {
     var value: Int { count.withLock { $0 } }
 }
 
-/// Waits for a condition, at most ten seconds.
+/// Waits for a condition, at most a minute.
 func eventually(_ what: Comment, _ condition: () -> Bool) async throws {
-    let end = ContinuousClock.now + .seconds(30)
+    let end = ContinuousClock.now + .seconds(60)
     while !condition() {
-        try #require(ContinuousClock.now < end, "did not happen in 30 s: \(what)")
+        try #require(ContinuousClock.now < end, "did not happen in 60 s: \(what)")
         try await Task.sleep(for: .milliseconds(2))
     }
 }
@@ -176,6 +187,32 @@ func content(_ count: Int, seed: UInt64 = 1) -> [UInt8] {
         withUnsafeBytes(of: state) { bytes.append(contentsOf: $0) }
     }
     return Array(bytes.prefix(count))
+}
+
+/// A port of the loopback interface on which nothing listens, and which nobody else gets while this value exists.
+final class ClosedPort {
+    let number: Int
+    private let descriptor: Int32
+
+    init() throws {
+        let opened = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        var place = sockaddr_in()
+        place.sin_family = sa_family_t(AF_INET)
+        place.sin_addr.s_addr = inet_addr("127.0.0.1")
+        let size = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let isBound = withUnsafeMutablePointer(to: &place) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
+                var length = size
+                guard bind(opened, address, size) == 0 else { return false }
+                return getsockname(opened, address, &length) == 0
+            }
+        }
+        descriptor = opened
+        number = Int(UInt16(bigEndian: place.sin_port))
+        try #require(isBound && number > 0, "no port is free")
+    }
+
+    deinit { close(descriptor) }
 }
 
 func sha256(_ bytes: [UInt8]) -> String { Hex.text(of: SHA256.hash(data: bytes)) }

@@ -66,7 +66,8 @@ struct Asked: Sendable {
 final class Origin: Sendable {
     private struct State {
         var asked: [Asked] = []
-        var bytesServed = 0
+        /// The bytes of each answer's body, in the order of the requests.
+        var bytesServed: [Int] = []
         var bytesHeard = 0
     }
 
@@ -115,7 +116,10 @@ final class Origin: Sendable {
 
     var port: Int { channel.withLock { $0?.localAddress?.port } ?? 0 }
     var asked: [Asked] { state.withLock { $0.asked } }
-    var bytesServed: Int { state.withLock { $0.bytesServed } }
+    var bytesServed: Int { state.withLock { $0.bytesServed.reduce(0, +) } }
+
+    /// The bytes of the answer to request `number`; a client that has received all of them finds all counted.
+    func bytesServed(to number: Int) -> Int { state.withLock { $0.bytesServed[number] } }
 
     /// The bytes that clients sent, before any protocol.
     var bytesHeard: Int { state.withLock { $0.bytesHeard } }
@@ -127,17 +131,18 @@ final class Origin: Sendable {
         try? await open?.close().get()
     }
 
-    fileprivate func reply(to asked: Asked) -> Reply {
+    fileprivate func reply(to asked: Asked) -> (Reply, number: Int) {
         let number = state.withLock { state in
             state.asked.append(asked)
+            state.bytesServed.append(0)
             return state.asked.count - 1
         }
-        return answer(asked, number)
+        return (answer(asked, number), number)
     }
 
     fileprivate func hear(_ bytes: Int) { state.withLock { $0.bytesHeard += bytes } }
 
-    fileprivate func count(_ bytes: Int) { state.withLock { $0.bytesServed += bytes } }
+    fileprivate func count(_ bytes: Int, to number: Int) { state.withLock { $0.bytesServed[number] += bytes } }
 }
 
 private final class ByteCounter: ChannelDuplexHandler {
@@ -170,6 +175,10 @@ private final class OriginHandler: ChannelInboundHandler {
     private var head: HTTPRequestHead?
     private var rest = ByteBuffer()
     private var end: Reply.End?
+    /// The number of the request that is answered.
+    private var number = 0
+    /// The last write: a connection that is closed before it is done loses its bytes.
+    private var written: EventLoopFuture<Void>?
     /// A write can change writability before it returns.
     private var isPumping = false
 
@@ -181,7 +190,9 @@ private final class OriginHandler: ChannelInboundHandler {
         case .body: break
         case .end:
             guard let head else { return }
-            begin(origin.reply(to: Asked(path: head.uri, headers: head.headers)), context)
+            let (reply, number) = origin.reply(to: Asked(path: head.uri, headers: head.headers))
+            self.number = number
+            begin(reply, context)
         }
     }
 
@@ -194,12 +205,13 @@ private final class OriginHandler: ChannelInboundHandler {
         var headers = HTTPHeaders(reply.headers)
         if let length = reply.length { headers.replaceOrAdd(name: "content-length", value: "\(length)") }
         let status = HTTPResponseStatus(statusCode: reply.status)
-        context.write(wrapOutboundOut(.head(HTTPResponseHead(version: .http1_1, status: status, headers: headers))))
-            .whenFailure { _ in }
+        let head = HTTPResponseHead(version: .http1_1, status: status, headers: headers)
+        written = context.write(wrapOutboundOut(.head(head)))
         rest = ByteBuffer(bytes: reply.body)
         end = reply.end
         if end == .garbage { hold(true, context) }
-        context.flush()
+        // Otherwise the head leaves with the first bytes of the body, so that nobody waits between them.
+        if reply.body.isEmpty { context.flush() }
         pump(context)
     }
 
@@ -213,16 +225,16 @@ private final class OriginHandler: ChannelInboundHandler {
                 rest = ByteBuffer(repeating: 7, count: 64 << 10)
             }
             guard let slice = rest.readSlice(length: min(rest.readableBytes, 64 << 10)) else { return }
-            origin.count(slice.readableBytes)
-            context.writeAndFlush(wrapOutboundOut(.body(.byteBuffer(slice)))).whenFailure { _ in }
+            origin.count(slice.readableBytes, to: number)
+            written = context.writeAndFlush(wrapOutboundOut(.body(.byteBuffer(slice))))
         }
     }
 
     private func trickle(_ every: Duration, _ context: ChannelHandlerContext) {
         let (channel, step) = (context.channel, every.asTimeAmount)
-        channel.eventLoop.scheduleRepeatedTask(initialDelay: step, delay: step) { [origin] task in
+        channel.eventLoop.scheduleRepeatedTask(initialDelay: step, delay: step) { [origin, number] task in
             guard channel.isActive else { return task.cancel() }
-            origin.count(1)
+            origin.count(1, to: number)
             channel.writeAndFlush(HTTPServerResponsePart.body(.byteBuffer(ByteBuffer(bytes: [7])))).whenFailure { _ in }
         }
     }
@@ -242,7 +254,9 @@ private final class OriginHandler: ChannelInboundHandler {
         self.end = nil
         switch end {
         case .complete: context.writeAndFlush(wrapOutboundOut(.end(nil))).whenFailure { _ in }
-        case .close: context.close(promise: nil)
+        case .close:
+            let channel = context.channel
+            written?.whenComplete { _ in channel.close(promise: nil) }
         case .garbage: sendGarbage(context)
         case .trickle(let every): trickle(every, context)
         case .hang, .endless: break

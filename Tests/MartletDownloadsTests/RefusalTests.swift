@@ -80,13 +80,15 @@ import Testing
                 ? Reply.file(body, [("ETag", "\"a\"")]).cut(after: 700_000, .hang)
                 : Origin.honest(asked, body, [("ETag", "\"a\"")])
         }
-        let settings = harness.settings { $0.stallTimeout = .milliseconds(300) }
+        let settings = harness.settings { $0.stallTimeout = .seconds(1) }
         let runtime = TestRuntime()
         let job = DownloadJob(url: origin.url(), filename: "a")
         let error = await harness.failure(job, runtime: runtime, settings: settings)
         #expect(error?.code == .stalled)
         #expect(error?.retryAdvice == .byPolicy)
-        #expect(runtime.checkpoint?.offset == 700_000)
+        // All 700,000, unless the machine stood still for a second before they had arrived.
+        #expect(runtime.received <= 700_000)
+        #expect(runtime.checkpoint?.offset == Int64(runtime.received))
         #expect(try await harness.run(job, after: runtime).sha256 == sha256(body))
         await origin.stop()
     }
@@ -97,7 +99,7 @@ import Testing
         let settings = harness.settings {
             $0.stallTimeout = .milliseconds(200)
             // Long enough for a busy machine: else the connection itself would be what is given up.
-            $0.connectTimeout = .seconds(2)
+            $0.connectTimeout = .seconds(10)
         }
         #expect(
             await harness.failure(DownloadJob(url: origin.url(), filename: "a"), settings: settings)?.code == .stalled)
@@ -106,10 +108,9 @@ import Testing
 
     @Test func `a refused connection and an unknown name are retried`() async throws {
         let harness = try DownloadHarness()
-        let origin = try await Origin.file([1], [])
-        let url = origin.url()
-        await origin.stop()
-        let error = await harness.failure(DownloadJob(url: url, filename: "a"))
+        let port = try ClosedPort()
+        let error = await harness.failure(DownloadJob(url: "http://127.0.0.1:\(port.number)/", filename: "a"))
+        withExtendedLifetime(port) {}
         #expect(error?.code == .connectFailed)
         #expect(error?.retryAdvice == .byPolicy)
         let unknown = await harness.failure(

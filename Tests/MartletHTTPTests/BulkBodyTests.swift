@@ -79,7 +79,8 @@ import Testing
                 let connection = try await HeldConnection(port: server.port)
                 try? await connection.send(head + large)
                 stalled.append(connection)
-                let answer = try await server.post("/api/v1/jobs/bulk", body)
+                // A client that is too slow to read its refusal while it still sends sees the connection end.
+                guard let answer = try? await server.post("/api/v1/jobs/bulk", body) else { return false }
                 if answer.status == 201 { return false }
                 #expect(answer.status == 503 && answer["code"] == "bodies-full", "\(answer.text)")
                 #expect(answer["outcome"] == "not-executed" && answer.headers["retry-after"] == ["1"])
@@ -88,7 +89,7 @@ import Testing
             #expect(try await server.post("/api/v1/jobs", #"{"type":"t"}"#).status == 201)
             for connection in stalled { try? await connection.close() }
             try await eventually("there is room again") {
-                try await server.post("/api/v1/jobs/bulk", body).status == 201
+                (try? await server.post("/api/v1/jobs/bulk", body))?.status == 201
             }
         }
     }

@@ -76,9 +76,8 @@ import Testing
     }
 
     @Test func `a queue's level is a setting, and applies to pushes without one`() async throws {
-        let redis = try await PrivateRedisServer.start(
-            directory: temporaryDirectory("always"), options: ["--appendonly", "yes", "--appendfsync", "always"])
-        try await withServer(url: redis.url) { server in
+        let redis = try await ownRedis("always", options: ["--appendonly", "yes", "--appendfsync", "always"])
+        try await withServer(url: redis.url, commandTimeout: patience) { server in
             let set = try await server.send(.PUT, "/api/v1/queues/orders", #"{"durability":"fsync"}"#)
             #expect(set.status == 200, "\(set.text)")
             #expect((set.json["settings"] as? [String: Any])?["durability"] as? String == "fsync")

@@ -33,8 +33,10 @@ struct EventListener: Sendable {
         if let token = server.token { lines.append("Authorization: Bearer \(token)") }
         try await connection.send(lines.joined(separator: "\r\n") + "\r\n\r\n")
         guard reads else { return }
-        let connection = connection
-        try await eventually("the stream begins") { connection.received.contains("retry: 2000") }
+        let listener = self
+        try await eventually("the stream begins") {
+            listener.connection.received.contains("retry: 2000") && !listener.all.isEmpty
+        }
     }
 
     /// The head of the response.

@@ -174,12 +174,13 @@ import Testing
             for _ in 0..<10 { _ = try await EventListener(server) }
             start.withLock { $0 = clock.now }
         }
-        #expect(clock.now - start.withLock { $0 } < .seconds(10), "with the audit of the store behind it")
+        #expect(clock.now - start.withLock { $0 } < .seconds(30), "with the audit of the store behind it")
     }
 
     @Test func `without Redis there is no stream, and a problem says so`() async throws {
-        let redis = try await PrivateRedisServer.start(directory: temporaryDirectory("events"), options: [])
-        try await withServer(url: redis.url, commandTimeout: .seconds(1)) { server in
+        let redis = try await ownRedis("events")
+        // Long enough for a reply before and after on a busy machine.
+        try await withServer(url: redis.url, commandTimeout: .seconds(5)) { server in
             try await server.harness.queue().create()
             redis.pause()
             let answer = try await server.get("/api/v1/events")

@@ -13,8 +13,7 @@ import Testing
     @Test func `while Redis is unavailable every answer is 503 with nothing executed, and all works again afterwards`()
         async throws
     {
-        let redis = try await PrivateRedisServer.start(
-            directory: temporaryDirectory("http"), options: ["--appendonly", "yes", "--appendfsync", "always"])
+        let redis = try await ownRedis("http", options: ["--appendonly", "yes", "--appendfsync", "always"])
         try await withServer(url: redis.url) { server in
             #expect(try await server.post("/api/v1/jobs", #"{"type":"t","id":"kept"}"#).status == 201)
             redis.kill()
@@ -33,7 +32,7 @@ import Testing
             #expect(check.status == 503)
             #expect(check["check"] == "redis")
             #expect(try await server.get("/livez").status == 200)
-            try await redis.restart()
+            try await redis.restart(within: .seconds(60))
             try await eventually("the server is back") { server.store.isConnected }
             #expect(try await server.get("/api/v1/jobs/kept?queue=default").status == 200)
             #expect(try await server.post("/api/v1/jobs", #"{"type":"t"}"#).status == 201)
@@ -42,7 +41,7 @@ import Testing
     }
 
     @Test func `refused credentials are distinguished from an unreachable Redis`() async throws {
-        let redis = try await PrivateRedisServer.start(directory: temporaryDirectory("http"), options: [])
+        let redis = try await ownRedis("http")
         let letIn: @Sendable () async throws -> Void = {
             try await ask(redis, "ACL", "SETUSER", "app", "on", ">pw", "~*", "&*", "+@all")
         }
@@ -62,7 +61,7 @@ import Testing
     }
 
     @Test func `while Redis does not answer a push is 503 with an unknown outcome and its ids`() async throws {
-        let redis = try await PrivateRedisServer.start(directory: temporaryDirectory("http"), options: [])
+        let redis = try await ownRedis("http")
         try await withServer(url: redis.url) { server in
             #expect(try await server.post("/api/v1/jobs", #"{"type":"t"}"#).status == 201)
             redis.pause()
@@ -85,8 +84,8 @@ import Testing
     }
 
     @Test func `when Redis is full a push is 503, not 500, and reads go on`() async throws {
-        let redis = try await PrivateRedisServer.start(directory: temporaryDirectory("http"), options: [])
-        try await withServer(url: redis.url) { server in
+        let redis = try await ownRedis("http")
+        try await withServer(url: redis.url, commandTimeout: patience) { server in
             #expect(try await server.post("/api/v1/jobs", #"{"type":"t","id":"x"}"#).status == 201)
             try await server.harness.command("CONFIG", "SET", "maxmemory", "1")
             let answer = try await server.post("/api/v1/jobs", #"{"type":"t"}"#)
@@ -111,31 +110,26 @@ import Testing
     }
 
     @Test func `Idempotency: a push whose reply is lost is said again and makes one job`() async throws {
-        let redis = try await PrivateRedisServer.start(directory: temporaryDirectory("http"), options: [])
-        try await withServer(url: redis.url) { server in
+        try await withServerBehindProxy(commandTimeout: .seconds(3)) { server, proxy in
             #expect(try await server.post("/api/v1/jobs", #"{"type":"warm"}"#).status == 201)
-            let start = ContinuousClock.now
-            redis.pause()
-            async let single = server.post("/api/v1/jobs", #"{"type":"t"}"#)
+            // The connection says nothing more from this reply on, so what is written to it has no answer in time. The
+            // second tries go through another one.
+            proxy.add(FaultRule(Fault(.swallow, isSilent: true), to: .containing("canary")))
+            async let single = server.post("/api/v1/jobs", #"{"type":"canary"}"#)
             async let bulk = server.post("/api/v1/jobs/bulk", #"{"jobs":[{"type":"t"},{"type":"t"}]}"#)
             async let batch = server.post("/api/downloads/batch", #"{"downloads":[{"url":"https://a.example"}]}"#)
-            // Past the deadline of a command, so that the first tries have no answer, before that of the second ones.
-            try await eventually(within: .seconds(6), "the first tries are given up") {
-                ContinuousClock.now - start > .milliseconds(3500)
-            }
-            redis.unpause()
             let answers = try await [single, bulk, batch]
+            #expect(proxy.lostReplies == 1)
             #expect(answers.map(\.status) == [201, 201, 200], "\(answers.map(\.text))")
             #expect(answers[1].int("created") == 2)
             #expect(try await server.get("/api/v1/stats").int("total_jobs") == 5)
         }
-        await redis.stop()
     }
 
     @Test func `failures of Redis are reported in plain words, and its address only to operators`()
         async throws
     {
-        let redis = try await PrivateRedisServer.start(directory: temporaryDirectory("away"), options: [])
+        let redis = try await ownRedis("away")
         let (producer, owner) = (try newToken("p", [.produce]), try newToken("o", [.operate, .produce, .read]))
         try await withServer(url: redis.url, tokens: "\(producer.line)\n\(owner.line)") { server in
             redis.kill()
@@ -157,20 +151,22 @@ import Testing
                 let known = try await server.with(token: owner.secret).post(path, body)
                 #expect(known["cause"]?.contains("unix://") ?? false, "\(known.text)")
             }
-            try await redis.restart()
+            try await redis.restart(within: .seconds(60))
             try await eventually("the server is back") { server.store.isConnected }
         }
         await redis.stop()
     }
 
     @Test func `a server whose Redis does not answer reports quickly that it is not ready`() async throws {
-        let redis = try await PrivateRedisServer.start(directory: temporaryDirectory("stuck"), options: [])
-        try await withServer(url: redis.url, settings: { $0.checkLimit = .milliseconds(400) }) { server in
+        let redis = try await ownRedis("stuck")
+        try await withServer(
+            url: redis.url, commandTimeout: .seconds(60), settings: { $0.checkLimit = .milliseconds(400) }
+        ) { server in
             redis.pause()
             let answer = try await server.get("/readyz")
             redis.unpause()
             #expect(answer.status == 503 && answer["check"] == "redis")
-            // The limit of the check, and not that of a command, which is three seconds.
+            // The limit of the check, and not that of a command, which is a minute.
             #expect(answer["detail"] == "redis: Redis did not answer in time")
         }
         await redis.stop()
@@ -180,8 +176,8 @@ import Testing
     func `when Redis becomes a replica reads continue, writes are refused with the reason, and reconnects are paced`()
         async throws
     {
-        let redis = try await PrivateRedisServer.start(directory: temporaryDirectory("demoted"), options: [])
-        try await withServer(url: redis.url) { server in
+        let redis = try await ownRedis("demoted")
+        try await withServer(url: redis.url, commandTimeout: patience) { server in
             #expect(try await server.post("/api/v1/jobs", #"{"type":"t","id":"kept"}"#).status == 201)
             try await server.harness.command("REPLICAOF", "127.0.0.1", "1")
             let before = try await server.connectionsEver()
@@ -204,7 +200,7 @@ import Testing
 
     @Test func `a server at a replica is not ready`() async throws {
         let pair = try await ReplicaPair.start()
-        try await withServer(url: pair.replica.url) { server in
+        try await withServer(url: pair.replica.url, commandTimeout: patience) { server in
             let answer = try await server.get("/readyz")
             #expect(answer.status == 503 && answer["check"] == "redis-role", "\(answer.text)")
             #expect(answer["detail"] == "redis-role: Redis is a read-only replica")

@@ -20,8 +20,8 @@ import Testing
     func `a push whose client disconnects after the body happens once, and a repeat with its key returns it`(
         _ path: String, _ body: String
     ) async throws {
-        let redis = try await PrivateRedisServer.start(directory: temporaryDirectory("gone"), options: [])
-        try await withServer(url: redis.url) { server in
+        let redis = try await ownRedis("gone")
+        try await withServer(url: redis.url, commandTimeout: .seconds(60)) { server in
             try await server.harness.queue().create()
             try await server.downloads.create()
             @Sendable func created() async throws -> Int {

@@ -64,7 +64,7 @@ import Testing
         _ name: String
     ) async throws {
         let request = try #require(Self.corpus[name])
-        try await withServer { server in
+        try await withServer(settings: { $0.headDeadline = .seconds(15) }) { server in
             let raw = try await RawConnection(port: server.port).exchange([request + Self.smuggled])
             let answers = Self.statuses(raw)
             #expect(answers.count <= 1, "\(raw)")
@@ -107,7 +107,12 @@ import Testing
                             ?? ""
                     }
                 }
-                for _ in 0..<10 { #expect(try await server.get("/livez").status == 200) }
+                for _ in 0..<10 {
+                    // On a busy machine its own head may come too late.
+                    try await eventually("another client is answered") {
+                        (try? await server.get("/livez"))?.status == 200
+                    }
+                }
                 for try await raw in slow {
                     #expect(raw.isEmpty || raw.hasPrefix("HTTP/1.1 408") || raw.hasPrefix("HTTP/1.1 4"))
                 }
@@ -123,9 +128,10 @@ import Testing
             $0.readingDeadline = .milliseconds(400)
             $0.answerDeadline = .seconds(3600)
         }) { server in
-            let payload = String(repeating: "x", count: 200_000)
-            let body = #"{"type":"t","id":"large","payload":"\#(payload)"}"#
-            #expect(try await server.post("/api/v1/jobs", body).status == 201)
+            // Not over HTTP: the answer would have to be read in so short a time.
+            let payload = Array("\"\(String(repeating: "x", count: 200_000))\"".utf8)
+            let job = NewJob(id: try #require(JobID("large")), type: "t", payload: payload)
+            _ = try await server.harness.queue("default").enqueue(job)
             let asked = 400
             let request = "GET /api/v1/jobs/large HTTP/1.1\r\nHost: localhost\r\n\r\n"
             let connection = try await StalledConnection(port: server.port)

@@ -42,7 +42,7 @@ import Testing
             #expect(errors.first?.detail == "has more than 100 members")
             #expect(errors.count == 100)
         }
-        #expect(took < .seconds(5), "\(took)")
+        #expect(took < .seconds(20), "\(took)")
     }
 
     @Test func `the canonical form of deeply nested values takes the time of their length`() throws {

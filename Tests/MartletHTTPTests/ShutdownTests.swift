@@ -41,22 +41,28 @@ import Testing
     @Test func `a shutdown finishes and answers the write in progress, and executes nothing after it`()
         async throws
     {
-        let redis = try await PrivateRedisServer.start(directory: temporaryDirectory("http"), options: [])
+        let redis = try await ownRedis("http")
         let held = Mutex<HeldConnection?>(nil)
         try await withServer(url: redis.url, commandTimeout: .seconds(60)) { server in
+            let idle = try await HeldConnection(port: server.port)
+            try await idle.send(Self.get("/livez"))
+            try await eventually("it is answered") { idle.received.contains("200 OK") }
             let connection = try await HeldConnection(port: server.port)
             held.withLock { $0 = connection }
             redis.pause()
             let writes = ["first", "second"].map { Self.post(#"{"type":"t","id":"\#($0)"}"#) }.joined()
-            try await connection.send(Self.get("/livez") + writes)
-            try await eventually("the write is under way") { connection.received.contains("200 OK") }
+            try await connection.send(writes)
+            try await eventually("the write is under way") { server.pendingCommands > 0 }
             Task {
-                // The shutdown has begun by then: it begins when this closure returns.
-                try await Task.sleep(for: .milliseconds(500))
+                // The shutdown begins when this closure returns, and ends connections without a request at once.
+                try? await eventually("the shutdown has begun") { !idle.isOpen }
                 redis.unpause()
             }
         }
-        let received = try #require(held.withLock { $0?.received })
+        let connection = try #require(held.withLock { $0 })
+        // The client may read the last answer after the server has ended.
+        try await eventually("the connection ends") { !connection.isOpen }
+        let received = connection.received
         #expect(received.contains("201 Created") && received.contains(#""id":"first""#), "\(received)")
         #expect(!received.contains(#""id":"second""#), "\(received)")
         #expect(received.contains("shutting-down") && received.contains("not-executed"), "\(received)")

@@ -49,8 +49,8 @@ import Testing
         var configuration = TLSConfiguration.makeClientConfiguration()
         configuration.certificateVerification = .noHostnameVerification
         let context = try NIOSSLContext(configuration: configuration)
-        let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton).channelInitializer {
-            channel in
+        let bootstrap = ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton).connectTimeout(.seconds(60))
+        let channel = try await bootstrap.channelInitializer { channel in
             channel.eventLoop.makeCompletedFuture {
                 let handler = try NIOSSLClientHandler(
                     context: context, serverHostname: "localhost",
@@ -61,6 +61,8 @@ import Testing
                 try channel.pipeline.syncOperations.addHandler(handler)
             }
         }.connect(host: "127.0.0.1", port: port).get()
+        // A connection that ends before it has a certificate must not be waited for.
+        channel.closeFuture.whenComplete { _ in promise.fail(ChannelError.eof) }
         let text = try await promise.futureResult.get()
         try? await channel.close().get()
         return text

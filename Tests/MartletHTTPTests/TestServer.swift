@@ -6,12 +6,14 @@ import HTTPTypes
 import Logging
 import MartletHTTP
 import MartletJobs
-import MartletQueue
 import NIOCore
 import NIOHTTP1
 import ServiceLifecycle
 import TestSupport
 import Testing
+
+@testable import MartletQueue
+@testable import MartletRedis
 
 /// What the server said.
 struct Answer {
@@ -59,6 +61,8 @@ struct TestServer: Sendable {
 
     var store: JobStore { harness.store }
     var downloads: Queue { store.queue(.downloads) }
+    /// How many commands of the server wait for the reply of Redis.
+    var pendingCommands: Int { store.redis.core.writtenCount }
 
     func with(token: String?) -> TestServer {
         var copy = self
@@ -155,6 +159,14 @@ let testCatalog = DownloadCatalog(
             totalBytes: output.flatMap { Int(String(decoding: $0, as: UTF8.self)) })
     })
 
+/// The timeout of commands where no reply is lost: on a busy machine one may take long.
+let patience = Duration.seconds(30)
+
+/// A redis-server of a test's own; on a busy machine it may take long to start.
+func ownRedis(_ purpose: String, options: [String] = []) async throws -> PrivateRedisServer {
+    try await PrivateRedisServer.start(directory: temporaryDirectory(purpose), options: options, within: .seconds(60))
+}
+
 /// Runs a test against a server of its own; ends with the audit of every queue.
 func withServer(
     settings change: @Sendable (inout ServerSettings) -> Void = { _ in }, tokens: String? = nil,
@@ -165,8 +177,9 @@ func withServer(
     _ body: @concurrent @Sendable (TestServer) async throws -> Void
 ) async throws {
     try await withServer(
-        url: try await SharedRedis.url(), settings: change, tokens: tokens, certificate: certificate,
-        metrics: metrics, checks: checks, logger: logger, sourceLocation: sourceLocation, body)
+        url: try await SharedRedis.url(), commandTimeout: patience, settings: change, tokens: tokens,
+        certificate: certificate, metrics: metrics, checks: checks, logger: logger, sourceLocation: sourceLocation,
+        body)
 }
 
 /// The same with tokens that may change.
@@ -175,7 +188,8 @@ func withServer(
     _ body: @concurrent @Sendable (TestServer) async throws -> Void
 ) async throws {
     try await withServer(
-        url: try await SharedRedis.url(), tokenSource: tokenSource, sourceLocation: sourceLocation, body)
+        url: try await SharedRedis.url(), commandTimeout: patience, tokenSource: tokenSource,
+        sourceLocation: sourceLocation, body)
 }
 
 /// The same over a Redis of the test's own.
@@ -191,7 +205,8 @@ func withServer(
     var settings = ServerSettings()
     settings.port = 0
     // A machine that is busy with other tests is slow, but not out of order.
-    settings.checkLimit = .seconds(3)
+    settings.checkLimit = .seconds(30)
+    settings.headDeadline = .seconds(60)
     settings.searchTime = .seconds(30)
     change(&settings)
     let final = settings

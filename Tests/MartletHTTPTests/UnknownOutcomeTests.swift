@@ -259,13 +259,16 @@ struct WriteCase: Sendable, CustomTestStringConvertible {
 }
 
 /// Runs a test whose server, and the test beside it, reach Redis through a proxy.
+///
+/// - Parameter commandTimeout: the timeout of commands; long by default, since a lost reply ends the connection.
 func withServerBehindProxy(
+    commandTimeout: Duration = patience,
     _ body: @concurrent @Sendable (TestServer, FaultProxy) async throws -> Void
 ) async throws {
     let proxy = try await FaultProxy.start(to: try await SharedRedis.server().socketPath)
     let result: Result<Void, any Error>
     do {
-        try await withServer(url: proxy.url) { server in
+        try await withServer(url: proxy.url, commandTimeout: commandTimeout) { server in
             defer { proxy.heal() }
             try await body(server, proxy)
         }

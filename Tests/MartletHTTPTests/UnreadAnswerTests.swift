@@ -1,6 +1,8 @@
 // Clients that ask for large answers and do not read them.
 
 import MartletHTTP
+import MartletJobs
+import MartletQueue
 import NIOHTTP1
 import TestSupport
 import Testing
@@ -8,10 +10,11 @@ import Testing
 @Suite struct UnreadAnswerTests {
     private static let request = "GET /api/v1/jobs/large HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
+    /// Pushes the job, not over HTTP: the answer would be large too, and would have to be read in time.
     private static func push(_ server: TestServer) async throws {
-        let payload = String(repeating: "x", count: 250_000)
-        let answer = try await server.post("/api/v1/jobs", #"{"type":"t","id":"large","payload":"\#(payload)"}"#)
-        try #require(answer.status == 201)
+        let payload = Array("\"\(String(repeating: "x", count: 250_000))\"".utf8)
+        let job = NewJob(id: try #require(JobID("large")), type: "t", payload: payload)
+        _ = try await server.harness.queue("default").enqueue(job)
     }
 
     @Test func `unread answers have a limit, and the oldest unread connection is closed`() async throws {
@@ -29,7 +32,8 @@ import Testing
             }
             for _ in 0..<3 {
                 try await eventually("a reader is answered all the same") {
-                    let answer = try await server.get("/api/v1/jobs/large")
+                    // On a busy machine a reader may be so slow that it is closed as well.
+                    guard let answer = try? await server.get("/api/v1/jobs/large") else { return false }
                     if answer.status == 200 { return answer.body.count > 250_000 }
                     #expect(answer.status == 503 && answer["code"] == "answers-full", "\(answer.text)")
                     #expect(answer.headers["retry-after"] == ["1"] && answer["outcome"] == "not-executed")
@@ -52,7 +56,9 @@ import Testing
             try await eventually(within: .seconds(40), "it is cut off") {
                 (try? await connection.send("x")) == nil
             }
-            #expect(try await server.get("/api/v1/jobs/large").body.count > 250_000)
+            try await eventually("who reads it in time gets it") {
+                (try? await server.get("/api/v1/jobs/large").body.count) ?? 0 > 250_000
+            }
         }
     }
 

@@ -1,5 +1,6 @@
 // The upkeep as a service that embeds it sees it: through its public interface, on a real Redis.
 
+import FoundationEssentials
 import Logging
 import MartletJobs
 import MartletMaintenance
@@ -43,10 +44,18 @@ import Testing
 
     @Test func `a flush shows in the status`() async throws {
         let server = try await PrivateRedisServer.start(directory: temporaryDirectory("flushed"))
+        let state = temporaryDirectory("state")
         try await embed(server.url) { configuration in
             configuration.lossInterval = .milliseconds(20)
+            configuration.stateDirectory = state
         } body: { store, maintenance in
             for _ in 0..<30 { _ = try await store.queue(.default).enqueue(NewJob(type: "t", payload: [1])) }
+            // A flush before the first check would look like a removal of the queue.
+            let counts = "\(state)/acknowledged-\(store.prefix).json"
+            try await eventually("a check has seen the jobs") {
+                let text = (try? String(contentsOfFile: counts, encoding: .utf8)) ?? ""
+                return text.filter { !$0.isWhitespace }.contains(#""created":30"#)
+            }
             _ = try await ask(server, "FLUSHALL")
             try await eventually("the loss is noticed") { maintenance.status.missingJobs == ["default": 30] }
         }
@@ -78,7 +87,9 @@ import Testing
         _ url: String, configure: (inout MaintenanceConfiguration) -> Void,
         body: @Sendable (JobStore, MaintenanceService) async throws -> Void
     ) async throws {
-        let store = JobStore(redis: try RedisConfiguration(url: url), prefix: uniquePrefix(), logger: noLogger)
+        var redis = try RedisConfiguration(url: url)
+        redis.commandTimeout = .seconds(30)
+        let store = JobStore(redis: redis, prefix: uniquePrefix(), logger: noLogger)
         var configuration = MaintenanceConfiguration()
         configure(&configuration)
         let maintenance = MaintenanceService(store, configuration: configuration, logger: noLogger)

@@ -18,9 +18,9 @@ import Testing
             try await queue.create()
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { try await service.run() }
-                for field in ["limit", "limit_env", "plan"] {
-                    try await harness.command("HDEL", harness.key("meta", queue: "downloads"), field)
-                }
+                // At once, so that the loop finds them all gone or none.
+                let meta = harness.key("meta", queue: "downloads")
+                try await harness.command("HDEL", meta, "limit", "limit_env", "plan")
                 try await eventually("the limit holds again") { try await queue.status()?.settings.limit == 2 }
                 try await eventually("it is logged") { lines.all.contains { $0.contains("new queue") } }
                 group.cancelAll()

@@ -23,7 +23,8 @@ import Testing
         try await withThrowingTaskGroup(of: Void.self) { group in
             for _ in 0..<2 {
                 group.addTask {
-                    let server = try await PrivateRedisServer.start(directory: temporaryDirectory("mutants"))
+                    let server = try await PrivateRedisServer.start(
+                        directory: temporaryDirectory("mutants"), within: .seconds(60))
                     while let mutant = verdicts.next() { verdicts.add(mutant, try await Self.hunt(mutant, on: server)) }
                     await server.stop()
                 }
@@ -43,7 +44,8 @@ import Testing
     }
 
     @Test func `the scenarios pass on the unchanged scripts`() async throws {
-        let server = try await PrivateRedisServer.start(directory: temporaryDirectory("scenarios"))
+        let server = try await PrivateRedisServer.start(
+            directory: temporaryDirectory("scenarios"), within: .seconds(60))
         try await RealStore.on(server, scripts: .withClockThatStands()) { real in
             for scenario in Scenario.all {
                 try await real.clear()

@@ -79,8 +79,12 @@ import Testing
         await #expect(throws: AsyncSemaphore.Refusal.full) { try await gate.acquire(holding: 1, within: .seconds(30)) }
         gate.release()
         try await large.value
-        let small = (0..<2).map { _ in Task { try await gate.acquire(holding: 5, within: .seconds(30)) } }
+        // One after the other, since they are let in by the order of their arrival.
+        let first = Task { try await gate.acquire(holding: 5, within: .seconds(30)) }
+        try await eventually("the first waits") { gate.waitingCount == 1 }
+        let second = Task { try await gate.acquire(holding: 5, within: .seconds(30)) }
         try await eventually("both wait") { gate.waitingCount == 2 }
+        let small = [first, second]
         await #expect(throws: AsyncSemaphore.Refusal.full) { try await gate.acquire(holding: 1, within: .seconds(30)) }
         for task in small {
             gate.release()

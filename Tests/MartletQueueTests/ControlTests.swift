@@ -80,7 +80,7 @@ import Testing
             let claimed = try await harness.claim(4, from: queue)
             _ = try await queue.control(.pause, claimed.map(\.id))
             #expect(
-                try await queue.settle(claimed[0], .failed(retryAfter: .seconds(9), error: "x")) == .settled(.paused))
+                try await queue.settle(claimed[0], .failed(retryAfter: .seconds(900), error: "x")) == .settled(.paused))
             #expect(try await queue.job(claimed[0].id)?.failures == 1)
             #expect(try await queue.control(.resume, claimed[0].id) == .done(.retrying))
             #expect(try await queue.settle(claimed[1], .failed(retryAfter: .zero, error: "x")) == .settled(.failed))

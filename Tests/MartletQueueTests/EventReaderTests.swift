@@ -46,9 +46,11 @@ import Testing
             try await queue.create()
             let slow = try await harness.store.events()
             let good = try await harness.store.events()
-            let heard = Task { try await good.next(600, within: .seconds(60)).count }
-            for _ in 0..<600 { _ = try await queue.enqueue(job()) }
-            #expect(try await heard.value == 600)
+            // In portions, so that the good one keeps up however slow the machine is.
+            for _ in 0..<6 {
+                for _ in 0..<100 { _ = try await queue.enqueue(job()) }
+                #expect(try await good.next(100).count == 100)
+            }
             guard case .overflow = try await slow.nextBatch() else { throw NeverHappened(description: "an overflow") }
             #expect(slow.isOverrun && slow.dropped > 256)
             // It may go on where it was.
@@ -89,7 +91,7 @@ import Testing
 
     @Test func `without Redis a listener is refused at once, and may come again`() async throws {
         let server = try await PrivateRedisServer.start(directory: temporaryDirectory("events"))
-        try await withStore(url: server.url, commandTimeout: .milliseconds(300)) { harness in
+        try await withStore(url: server.url) { harness in
             try await harness.queue().create()
             server.kill()
             await #expect(throws: QueueError.self) { try await harness.store.events() }

@@ -113,7 +113,7 @@ struct EventStory {
         try await control(.resume, "c", "resumed c queued")
         try await control(.priority(5), "c", "updated c queued")
         try await control(
-            .patch(priority: nil, start: .after(.seconds(9)), maxRetries: nil), "c", "rescheduled c retrying")
+            .patch(priority: nil, start: .after(.seconds(900)), maxRetries: nil), "c", "rescheduled c retrying")
         try await control(.run, "e", "rescheduled e queued")
         try await control(.retry, "d", "retried d queued")
         try await control(.cancel, "b", "cancelled b cancelled")

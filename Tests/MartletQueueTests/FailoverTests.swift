@@ -16,9 +16,8 @@ import Testing
         let pair = try await ReplicaPair.start()
         try await withStore(url: pair.primary.url) { harness in
             try await shared(harness)
-            // Waits for the one replica to have all that this connection wrote.
+            // The replica gets it behind all that was written before.
             _ = try await harness.command("SET", harness.key("mark"), "1")
-            _ = try await harness.command("WAIT", "1", "10000")
             try await eventually("the replica has all") {
                 try await ask(pair.replica, "GET", harness.key("mark")).string == "1"
             }
@@ -88,6 +87,7 @@ import Testing
             let queue = harness.queue()
             try await harness.setClock(.zero)
             _ = try await queue.enqueue([job(), job()])
+            let start = ContinuousClock.now
             let claimed = try await harness.claim(2, from: queue)
             try await harness.setClock(.seconds(-3))
             #expect(try await queue.sweep().takenBack.isEmpty)
@@ -97,7 +97,9 @@ import Testing
                     Issue.record("\(verdict)")
                     continue
                 }
-                #expect(left > .seconds(29))
+                // 33 s without the time that the test took; the clock of the machine may differ a little.
+                let passed = ContinuousClock.now - start
+                #expect(left + passed > .seconds(32))
             }
             let later = job()
             _ = try await queue.enqueue(later)

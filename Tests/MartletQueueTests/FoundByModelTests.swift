@@ -44,10 +44,10 @@ import Testing
             let claimed = try await harness.claim(3, from: queue)
             try await harness.setClock(.zero)
             #expect(
-                try await queue.settle(claimed[0], .failed(retryAfter: .seconds(10), error: "x"))
+                try await queue.settle(claimed[0], .failed(retryAfter: .seconds(1000), error: "x"))
                     == .settled(.retrying))
-            #expect(try await queue.settle(claimed[1], .snoozed(.seconds(10))) == .settled(.retrying))
-            #expect(try await queue.settle(claimed[2], .released(after: .seconds(10))) == .settled(.retrying))
+            #expect(try await queue.settle(claimed[1], .snoozed(.seconds(1000))) == .settled(.retrying))
+            #expect(try await queue.settle(claimed[2], .released(after: .seconds(1000))) == .settled(.retrying))
             #expect(try await harness.claim(3, from: queue).isEmpty)
         }
     }

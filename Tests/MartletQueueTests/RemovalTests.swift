@@ -137,7 +137,8 @@ import Testing
             let isBetween = Atomic(false)
             proxy.add(
                 FaultRule(
-                    Fault(.delay, pause: .seconds(4)), to: .containing("deleted"),
+                    // Time enough for a slow machine to delete all keys.
+                    Fault(.delay, pause: .seconds(15)), to: .containing("deleted"),
                     when: {
                         isBetween.store(true, ordering: .relaxed)
                         return true

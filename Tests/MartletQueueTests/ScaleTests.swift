@@ -33,9 +33,11 @@ private let measures = ProcessInfo.processInfo.environment["MARTLET_MEASURE"] !=
                 return clients["blocked_clients"] == "1"
             }
             try await harness.watchScripts()
+            let before = try await harness.executedCommands()
             let start = ContinuousClock.now
             try await queue.resume()
             let resumed = ContinuousClock.now - start
+            #expect(try await harness.executedCommands() - before < 1000, "it touches no job by itself")
             #expect(try await waiting.value, "who waits is woken")
             let tokens = try await harness.command("LLEN", harness.key("wake")).int ?? 0
             #expect((1...64).contains(tokens))
@@ -50,8 +52,7 @@ private let measures = ProcessInfo.processInfo.environment["MARTLET_MEASURE"] !=
                 for try await count in group { #expect(count == 100) }
             }
             let longest = try await harness.longestScript()
-            #expect(longest < .milliseconds(100))
-            #expect(resumed < .seconds(1) && firstClaim < .seconds(2))
+            #expect(longest < .seconds(1))
             if measures { print("resume \(resumed), first claim \(firstClaim), \(tokens) tokens, longest \(longest)") }
             // The audit of all of them belongs to other tests.
             try await harness.command("FLUSHALL")
@@ -85,8 +86,8 @@ private let measures = ProcessInfo.processInfo.environment["MARTLET_MEASURE"] !=
             let removal = try await sweeping.value
             let longest = try await harness.longestScript()
             #expect(try await queue.status()?.jobs[.completed] ?? 0 <= 1200, "only what the turns made is left")
-            #expect(longest < .milliseconds(100))
-            #expect(busy.p99 < .milliseconds(200))
+            // A script that removes all of them takes seconds, and Redis does nothing else meanwhile.
+            #expect(longest < .seconds(1) && busy.p99 < .seconds(1))
             if measures {
                 print("\(total) removed in \(removal), longest script \(longest)")
                 print("claims alone \(calm.p50), p99 \(calm.p99); meanwhile \(busy.p50), p99 \(busy.p99)")
@@ -122,6 +123,12 @@ extension QueueHarness {
     fileprivate func longestScript() async throws -> Duration {
         let entries = try await command("SLOWLOG", "GET", "-1").array ?? []
         return .microseconds(entries.compactMap { $0.array?.dropFirst(2).first?.int }.max() ?? 500)
+    }
+
+    /// How many commands Redis has executed, those of scripts included.
+    fileprivate func executedCommands() async throws -> Int {
+        let counts = try await command("INFO", "commandstats").informationFields.values
+        return counts.compactMap { $0.prefix { $0 != "," }.split(separator: "=").last.flatMap { Int($0) } }.reduce(0, +)
     }
 
     /// Puts completed jobs of an hour ago into the queue as it would keep them itself.

@@ -11,7 +11,8 @@ import Testing
 @Suite(.serialized, .needsCleanLine("the servers are its own")) struct StoreLookTests {
     @Test func `a loss is detected though more pushes were waiting than were lost`() async throws {
         let server = try await PrivateRedisServer.start(directory: temporaryDirectory("look"))
-        try await withStore(url: server.url) { harness in
+        // The pushes wait for the restart, however long it takes.
+        try await withStore(url: server.url, commandTimeout: .seconds(30)) { harness in
             let queue = harness.queue()
             _ = try await queue.enqueue((0..<40).map { _ in job() })
             try await ask(server, "SAVE")

@@ -8,18 +8,20 @@ import TestSupport
 import Testing
 
 @Suite struct AccessTests {
-    /// The error that a client of `url` gets when it waits for a connection.
-    private static func refusal(_ url: String, within limit: Duration = .seconds(5)) async throws -> RedisError? {
-        let client = RedisClient(try RedisConfiguration(url: url), logger: silent)
+    /// The error that a client of `url` gets when it waits for a connection and its first attempt has failed.
+    private static func refusal(_ url: String, within limit: Duration = .seconds(60)) async throws -> RedisError? {
+        let client = RedisClient(try .patient(url: url), logger: silent)
         let running = Task { try await client.run() }
         defer { running.cancel() }
+        // It may take long to learn that a name is unknown.
+        try await eventually(within: .seconds(120), "an attempt has failed") { client.connectionFailure != nil }
         return await redisError { () async throws(RedisError) in try await client.waitUntilConnected(within: limit) }
     }
 
     @Test func `a valid password is accepted, a wrong one and none are refused at once`() async throws {
         let server = try await PrivateRedisServer.start(
-            directory: temporaryDirectory("auth"), options: ["--requirepass", "op en:s@same"])
-        try await withClient(try RedisConfiguration(url: server.url + "?password=op%20en%3As%40same")) {
+            directory: temporaryDirectory("auth"), options: ["--requirepass", "op en:s@same"], within: .seconds(60))
+        try await withClient(try .patient(url: server.url + "?password=op%20en%3As%40same")) {
             (client) async throws in
             #expect(try await client.ask("PING") == .text("PONG"))
         }
@@ -37,7 +39,8 @@ import Testing
     @Test func `a password that was changed is read from the file of the URL when the old one is refused`() async throws
     {
         let server = try await PrivateRedisServer.start(
-            directory: temporaryDirectory("rotate"), options: ["--user", "ann", "on", ">before", "~*", "+@all"])
+            directory: temporaryDirectory("rotate"), options: ["--user", "ann", "on", ">before", "~*", "+@all"],
+            within: .seconds(60))
         let file = temporaryDirectory("secret") + "/url"
         func write(_ password: String) throws {
             // With a note behind it, and with the blanks that an editor may leave.
@@ -45,7 +48,7 @@ import Testing
             try text.write(toFile: file, atomically: true, encoding: .utf8)
         }
         try write("before")
-        var configuration = try RedisConfiguration(url: server.url + "?user=ann&password=before")
+        var configuration = try RedisConfiguration.patient(url: server.url + "?user=ann&password=before")
         configuration.urlFile = file
         try await withClient(configuration) { (client) async throws in
             try await ask(server, "ACL", "SETUSER", "ann", "resetpass", ">after")
@@ -77,8 +80,9 @@ import Testing
 
     @Test func `an ACL user may run the permitted commands, and others are refused`() async throws {
         let server = try await PrivateRedisServer.start(
-            directory: temporaryDirectory("acl"), options: ["--user", "ann", "on", ">pw", "~a:*", "+get", "+set"])
-        try await withClient(try RedisConfiguration(url: server.url + "?user=ann&password=pw")) {
+            directory: temporaryDirectory("acl"), options: ["--user", "ann", "on", ">pw", "~a:*", "+get", "+set"],
+            within: .seconds(60))
+        try await withClient(try .patient(url: server.url + "?user=ann&password=pw")) {
             (client) async throws in
             #expect(try await client.ask("SET", "a:1", "x") == .text("OK"))
             for words in [["SET", "b:1", "x"], ["DEL", "a:1"]] {
@@ -96,7 +100,7 @@ import Testing
     @Test func `the database of the URL is selected, and a missing one is reported`() async throws {
         let url = try await SharedRedis.url()
         let key = uniquePrefix()
-        try await withClient(try RedisConfiguration(url: url + "?db=5")) { (client) async throws in
+        try await withClient(try .patient(url: url + "?db=5")) { (client) async throws in
             _ = try await client.ask("SET", key, "five")
         }
         try await withSharedClient { (client) async throws in
@@ -104,13 +108,13 @@ import Testing
             let results = await client.send([.command("SELECT", "5"), .command("GET", key), .command("SELECT", "0")])
             #expect(try results[1].value() == .text("five"))
         }
-        let error = try await Self.refusal(url + "?db=9999", within: .seconds(5))
+        let error = try await Self.refusal(url + "?db=9999", within: .milliseconds(200))
         #expect(error?.code == .notConnected)
         #expect(error?.message.contains("DB index") == true)
     }
 
     @Test func `the connection carries its name`() async throws {
-        var configuration = try await SharedRedis.configuration()
+        var configuration = try RedisConfiguration.patient(url: try await SharedRedis.url())
         configuration.clientName = "a name " + uniquePrefix()
         let name = configuration.clientName?.replacing(" ", with: "-") ?? ""
         try await withClient(configuration) { (client) async throws in
@@ -121,7 +125,7 @@ import Testing
     @Test func `TCP works with a name, an address and a database`() async throws {
         let (server, port) = try await serverOnPort { ["--port", String($0)] }
         for url in ["redis://127.0.0.1:\(port)", "redis://localhost:\(port)/3"] {
-            try await withClient(try RedisConfiguration(url: url)) { (client) async throws in
+            try await withClient(try .patient(url: url)) { (client) async throws in
                 #expect(try await client.ask("PING") == .text("PONG"))
             }
         }
@@ -134,10 +138,10 @@ import Testing
 
     @Test func `no log line and no error contains the password`() async throws {
         let server = try await PrivateRedisServer.start(
-            directory: temporaryDirectory("secret"), options: ["--requirepass", "other"])
+            directory: temporaryDirectory("secret"), options: ["--requirepass", "other"], within: .seconds(60))
         let lines = LogLines()
         let logger = Logger(label: "test") { _ in LineHandler(lines: lines) }
-        let client = RedisClient(try RedisConfiguration(url: server.url + "?password=hunter2"), logger: logger)
+        let client = RedisClient(try .patient(url: server.url + "?password=hunter2"), logger: logger)
         let running = Task { try await client.run() }
         let error = await redisError { () async throws(RedisError) in
             try await client.waitUntilConnected(within: .seconds(30))
@@ -165,7 +169,7 @@ import Testing
         }
         for host in ["localhost", "127.0.0.1"] {
             let url = "rediss://:pw@\(host):\(port)/2?ca=\(pki.path("ca.pem"))"
-            try await withClient(try RedisConfiguration(url: url)) { (client) async throws in
+            try await withClient(try .patient(url: url)) { (client) async throws in
                 #expect(try await client.ask("ECHO", "hello") == .text("hello"))
                 let values = await client.send((0..<200).map { .command("ECHO", "\($0)") })
                 let numbers = try values.map { try $0.value().int }
@@ -180,10 +184,11 @@ import Testing
             "rediss://:pw@localhost:\(port)?ca=/does/not/exist.pem",
         ]
         for url in refused {
-            let client = RedisClient(try RedisConfiguration(url: url), logger: silent)
+            let client = RedisClient(try .patient(url: url), logger: silent)
             let running = Task { try await client.run() }
+            try await eventually("an attempt has failed") { client.connectionFailure != nil }
             let error = await redisError { () async throws(RedisError) in
-                try await client.waitUntilConnected(within: .seconds(3))
+                try await client.waitUntilConnected(within: .seconds(1))
             }
             #expect(error?.code == .notConnected, "\(url)")
             #expect(error?.underlying != nil, "\(url)")

@@ -264,13 +264,11 @@ import Testing
 @Suite struct ShutdownTests {
     /// A client that waits a minute for a reply.
     private static func patientClient(of server: PrivateRedisServer) throws -> RedisClient {
-        var configuration = try RedisConfiguration(url: server.url)
-        configuration.commandTimeout = .seconds(60)
-        return RedisClient(configuration, logger: silent)
+        RedisClient(try .patient(url: server.url), logger: silent)
     }
 
     @Test func `graceful shutdown finishes requests in flight, refuses others, and returns`() async throws {
-        let server = try await PrivateRedisServer.start(directory: temporaryDirectory("own"))
+        let server = try await PrivateRedisServer.start(directory: temporaryDirectory("own"), within: .seconds(60))
         let client = try Self.patientClient(of: server)
         let group = ServiceGroup(services: [client], logger: silent)
         let running = Task { try await group.run() }
@@ -290,13 +288,13 @@ import Testing
     }
 
     @Test func `shutdown while there is no server returns at once`() async throws {
-        let client = RedisClient(try RedisConfiguration(url: "unix:///nowhere/redis.sock"), logger: silent)
+        let client = RedisClient(try .patient(url: "unix:///nowhere/redis.sock"), logger: silent)
         let group = ServiceGroup(services: [client], logger: silent)
         let running = Task { try await group.run() }
         let waiting = Task {
             await redisError { () async throws(RedisError) in _ = try await client.send(.command("PING")) }
         }
-        try await Task.sleep(for: .milliseconds(50))
+        try await eventually("it has tried to connect") { client.connectionFailure != nil }
         let start = ContinuousClock.now
         await group.triggerGracefulShutdown()
         try await running.value
@@ -305,7 +303,7 @@ import Testing
     }
 
     @Test func `cancelling run closes the connection and fails the waiting requests`() async throws {
-        let server = try await PrivateRedisServer.start(directory: temporaryDirectory("own"))
+        let server = try await PrivateRedisServer.start(directory: temporaryDirectory("own"), within: .seconds(60))
         let client = try Self.patientClient(of: server)
         let running = Task { try await client.run() }
         try await client.waitUntilConnected(within: .seconds(30))

@@ -18,7 +18,8 @@ import Testing
     @Test func `a frozen server costs the command timeout, the outcome is unknown, and a new connection follows`()
         async throws
     {
-        try await withServer(commandTimeout: .seconds(1)) { (server, client) async throws in
+        // So long that all are sent within it.
+        try await withServer(commandTimeout: .seconds(10)) { (server, client) async throws in
             server.pause()
             let start = ContinuousClock.now
             let results = await withTaskGroup(of: Result<RedisValue, RedisError>.self) { group in
@@ -26,8 +27,8 @@ import Testing
                 return await group.reduce(into: []) { $0.append($1) }
             }
             let took = ContinuousClock.now - start
-            // Each of them waiting for the one before would take 20 seconds.
-            #expect(took >= .milliseconds(990) && took < .seconds(15))
+            // Each of them waiting for the one before would take 200 seconds.
+            #expect(took >= .milliseconds(9990) && took < .seconds(100))
             for result in results {
                 guard case .failure(let error) = result else { Issue.record("a frozen server answered"); continue }
                 #expect(error.code == .timeout)
@@ -40,8 +41,9 @@ import Testing
     }
 
     @Test func `CLIENT PAUSE longer than the timeout closes the connection`() async throws {
-        try await withServer(commandTimeout: .milliseconds(500)) { (_, client) async throws in
-            _ = try await client.ask("CLIENT", "PAUSE", "2000")
+        try await withServer(commandTimeout: .seconds(3)) { (server, client) async throws in
+            // Of writes only, so that it can last for longer than the test.
+            try await ask(server, "CLIENT", "PAUSE", "600000", "WRITE")
             let result = await Self.send(client, "INCR", "n")
             guard case .failure(let error) = result else { throw NeverHappened.test("the timeout") }
             #expect(error.code == .timeout && error.outcome == .unknown)
@@ -50,7 +52,7 @@ import Testing
     }
 
     @Test func `when the server is killed and restarted under load, every command has a true outcome`() async throws {
-        try await withServer(["--appendonly", "yes", "--appendfsync", "always"], commandTimeout: .milliseconds(500)) {
+        try await withServer(["--appendonly", "yes", "--appendfsync", "always"], commandTimeout: .seconds(3)) {
             (server, client) async throws in
             let tally = Tally()
             let load = (0..<40).map { number in
@@ -71,17 +73,14 @@ import Testing
                 let goal = tally.done + 200
                 try await eventually("200 more are done") { tally.done >= goal }
                 server.kill()
-                try await server.restart()
+                try await server.restart(within: .seconds(60))
             }
             let goal = tally.done + 200
             try await eventually("200 more are done") { tally.done >= goal }
             for task in load + batches { task.cancel() }
             for task in load + batches { await task.value }
-            try await client.waitUntilConnected(within: .seconds(30))
             var total = 0
-            for result in await client.send((0..<7).map { .command("GET", "n\($0)") }) {
-                total += try result.value().int ?? 0
-            }
+            for number in 0..<7 { total += try await ask(server, "GET", "n\(number)").int ?? 0 }
             #expect(tally.strange.isEmpty, "\(tally.strange)")
             #expect(tally.unknown > 0)
             #expect(total >= tally.done, "an acknowledged command was lost")
@@ -95,7 +94,7 @@ import Testing
             server.kill()
             try await eventually("the loss is seen") { !client.isConnected }
             let waiting = (0..<100).map { _ in Task { await Self.send(client, "INCR", "n") } }
-            try await server.restart()
+            try await server.restart(within: .seconds(60))
             for task in waiting { _ = try await task.value.value() }
             #expect(try await client.ask("GET", "n").int == 100)
         }
@@ -104,10 +103,11 @@ import Testing
     @Test func `with no server at all commands are not executed, and the error says where it tried`() async throws {
         let path = temporaryDirectory("none") + "/redis.sock"
         var configuration = try RedisConfiguration(url: "unix://\(path)")
-        configuration.commandTimeout = .seconds(3)
+        configuration.commandTimeout = .seconds(1)
         let client = RedisClient(configuration, logger: silent)
         let running = Task { try await client.run() }
         defer { running.cancel() }
+        try await eventually("it has tried to connect") { client.connectionFailure != nil }
         guard case .failure(let error) = await Self.send(client, "PING") else { throw NeverHappened.test("an error") }
         #expect(error.code == .notConnected && error.outcome == .notExecuted)
         #expect(error.message.contains(path))
@@ -140,7 +140,7 @@ import Testing
     }
 
     @Test func `a replica that lost its primary is not a connection`() async throws {
-        try await withServer(["--replica-serve-stale-data", "no"], commandTimeout: .seconds(2)) {
+        try await withServer(["--replica-serve-stale-data", "no"], commandTimeout: .seconds(20)) {
             server, client in
             _ = try await client.ask("REPLICAOF", "127.0.0.1", "1")
             guard case .failure(let first) = await Self.send(client, "GET", "k")
@@ -151,11 +151,12 @@ import Testing
 
     @Test func `a server of another protocol is reported by name`() async throws {
         let other = try await LineServer.start(answer: "HTTP/1.1 400 Bad Request\r\n\r\n")
-        var configuration = try RedisConfiguration(url: "redis://127.0.0.1:\(other.port)")
+        var configuration = try RedisConfiguration.patient(url: "redis://127.0.0.1:\(other.port)")
         configuration.commandTimeout = .seconds(1)
         let client = RedisClient(configuration, logger: silent)
         let running = Task { try await client.run() }
         defer { running.cancel() }
+        try await eventually("it has tried to connect") { client.connectionFailure != nil }
         guard case .failure(let error) = await Self.send(client, "PING") else { throw NeverHappened.test("an error") }
         #expect(error.code == .notConnected)
         #expect((error.underlying as? RedisError)?.code == .protocolError)
@@ -164,7 +165,7 @@ import Testing
 
     @Test func `an unrequested reply ends the connection`() async throws {
         let other = try await LineServer.start(answer: "+OK\r\n+PONG\r\n:1\r\n:2\r\n")
-        var configuration = try RedisConfiguration(url: "redis://127.0.0.1:\(other.port)")
+        var configuration = try RedisConfiguration.patient(url: "redis://127.0.0.1:\(other.port)")
         configuration.commandTimeout = .milliseconds(300)
         let client = RedisClient(configuration, logger: silent)
         let running = Task { try await client.run() }

@@ -31,20 +31,20 @@ import Testing
             #expect(server.processID == 0)
             #expect(!Self.isAlive(first))
             try await eventually("the client knows") { !client.isConnected }
-            try await server.restart()
+            try await server.restart(within: .seconds(60))
             #expect(try await client.ask("INCR", "k").int == 2)
             server.kill()
             try await eventually("it is gone") { !server.isRunning && !client.isConnected }
-            try await server.restart()
+            try await server.restart(within: .seconds(60))
             #expect(try await client.ask("INCR", "k").int == 3)
             // A restart of a running one stops it in order first.
-            try await server.restart()
+            try await server.restart(within: .seconds(60))
             #expect(try await client.ask("GET", "k").int == 3)
         }
     }
 
     @Test func `a frozen server can be stopped`() async throws {
-        let server = try await PrivateRedisServer.start(directory: temporaryDirectory("own"))
+        let server = try await PrivateRedisServer.start(directory: temporaryDirectory("own"), within: .seconds(60))
         let process = server.processID
         server.pause()
         await server.stop()
@@ -56,8 +56,8 @@ import Testing
         let file = directory + "/my.conf"
         try "hash-max-listpack-value 777\nmaxclients 55\n".write(toFile: file, atomically: true, encoding: .utf8)
         let server = try await PrivateRedisServer.start(
-            directory: directory, options: ["--maxclients", "66"], configurationFile: file)
-        try await withClient(try RedisConfiguration(url: server.url)) { (client) async throws in
+            directory: directory, options: ["--maxclients", "66"], configurationFile: file, within: .seconds(60))
+        try await withClient(try .patient(url: server.url)) { (client) async throws in
             let first = try await client.ask("CONFIG", "GET", "hash-max-listpack-value").array?.last
             let second = try await client.ask("CONFIG", "GET", "maxclients").array?.last
             #expect(first?.int == 777)
@@ -69,9 +69,9 @@ import Testing
 
     @Test func `a directory with a path too long for a socket gets a short one elsewhere`() async throws {
         let directory = temporaryDirectory("deep") + "/" + String(repeating: "d", count: 120)
-        let server = try await PrivateRedisServer.start(directory: directory)
+        let server = try await PrivateRedisServer.start(directory: directory, within: .seconds(60))
         #expect(server.socketPath.utf8.count <= 107)
-        try await withClient(try RedisConfiguration(url: server.url)) { (client) async throws in
+        try await withClient(try .patient(url: server.url)) { (client) async throws in
             let place = try await client.ask("CONFIG", "GET", "dir").array?.last
             #expect(place?.string == directory)
         }
@@ -90,7 +90,8 @@ import Testing
 
     @Test func `an abandoned server ends`() async throws {
         let process = try await {
-            let server = try await PrivateRedisServer.start(directory: temporaryDirectory("own"))
+            let server = try await PrivateRedisServer.start(
+                directory: temporaryDirectory("own"), within: .seconds(60))
             return server.processID
         }()
         #expect(process > 1)
@@ -100,7 +101,8 @@ import Testing
     @Test func `a server dies with a parent that is killed`() async throws {
         // The child tells its server's process in a file that is named after its parent.
         let result = await #expect(processExitsWith: .signal(SIGKILL)) {
-            let server = try await PrivateRedisServer.start(directory: temporaryDirectory("orphan"))
+            let server = try await PrivateRedisServer.start(
+                directory: temporaryDirectory("orphan"), within: .seconds(60))
             try "\(server.processID)".write(
                 toFile: "/tmp/martlet-orphan-of-\(getppid())", atomically: true, encoding: .utf8)
             server.pause()  // Even a frozen one must go.

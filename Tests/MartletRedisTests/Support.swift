@@ -8,6 +8,17 @@ import TestSupport
 /// A logger that says nothing.
 let silent = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
 
+extension RedisConfiguration {
+    /// A configuration with which replies and connections may take as long as they do on a busy machine.
+    ///
+    /// For every test that is not about a timeout.
+    static func patient(url: String) throws -> RedisConfiguration {
+        var configuration = try RedisConfiguration(url: url)
+        (configuration.commandTimeout, configuration.connectTimeout) = (.seconds(60), .seconds(60))
+        return configuration
+    }
+}
+
 /// Runs a client while `body` uses it.
 func withClient<Result>(
     _ configuration: RedisConfiguration, _ body: (RedisClient) async throws -> Result
@@ -21,16 +32,17 @@ func withClient<Result>(
 
 /// Runs a client of the shared server while `body` uses it.
 func withSharedClient<Result>(_ body: (RedisClient) async throws -> Result) async throws -> Result {
-    try await withClient(try await SharedRedis.configuration(), body)
+    try await withClient(try .patient(url: try await SharedRedis.url()), body)
 }
 
 /// Runs a client of a fresh server of its own, which `body` may break.
 func withServer<Result>(
-    _ options: [String] = [], commandTimeout: Duration = .seconds(3),
+    _ options: [String] = [], commandTimeout: Duration = .seconds(60),
     _ body: (PrivateRedisServer, RedisClient) async throws -> Result
 ) async throws -> Result {
-    let server = try await PrivateRedisServer.start(directory: temporaryDirectory("own"), options: options)
-    var configuration = try RedisConfiguration(url: server.url)
+    let server = try await PrivateRedisServer.start(
+        directory: temporaryDirectory("own"), options: options, within: .seconds(60))
+    var configuration = try RedisConfiguration.patient(url: server.url)
     configuration.commandTimeout = commandTimeout
     let result = try await withClient(configuration) { try await body(server, $0) }
     await server.stop()
@@ -54,7 +66,7 @@ func serverOnPort(
         let port = Int.random(in: 20_000..<32_000)
         do {
             let server = try await PrivateRedisServer.start(
-                directory: temporaryDirectory("port"), options: options(port))
+                directory: temporaryDirectory("port"), options: options(port), within: .seconds(60))
             return (server, port)
         } catch PrivateRedisServerError.ended(let log) where attempt < 10 && log.contains("in use") {
             continue

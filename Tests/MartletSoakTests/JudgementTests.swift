@@ -158,6 +158,18 @@ private struct RunFixture {
         }
     }
 
+    @Test func `a worker that stood still by itself has a reason for a repetition`() throws {
+        func repeated(after worker: String) throws -> [String] {
+            var fixture = try RunFixture()
+            fixture.run(1, token: "2:c", at: 9000, how: "returned")
+            fixture[1]?.claims = 2
+            fixture.evidence.add([["stall", "-", "-", "8", "2000", "4000"]], of: worker)
+            return fixture.broken
+        }
+        #expect(try repeated(after: "worker-1") == [])
+        #expect(try repeated(after: "worker-2") == ["every repetition has its reason"])
+    }
+
     @Test func `a worker over HTTP has its claims through servers, so their faults are its own`() throws {
         func repeated(on worker: String) throws -> [String] {
             var fixture = try RunFixture()

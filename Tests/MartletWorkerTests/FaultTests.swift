@@ -113,7 +113,7 @@ import Testing
     @Test func `a worker cut off beyond its lease stops its handler, is fenced, and changes nothing`() async throws {
         let server = try await SharedRedis.server()
         let proxy = try await FaultProxy.start(to: server.socketPath)
-        let runLog = RunLog()
+        let (runLog, cut) = (RunLog(), RunLog())
         try await withStore { harness in
             try await harness.queue().create()
             try await harness.queue().configure(QueueSettingsChange(lease: .seconds(1)))
@@ -124,6 +124,8 @@ import Testing
                     do { try await Task.sleep(for: .seconds(60)) } catch {
                         runLog.add("far \(context.stopReason?.rawValue ?? "none")")
                         await #expect(throws: CheckpointError.leaseLost) { try await context.save("zombie") }
+                        // Before it is cut off, its result could still be accepted.
+                        if cut.count == 0 { throw error }
                     }
                     return 1
                 }
@@ -138,11 +140,13 @@ import Testing
                 group.addTask { try await far.run() }
                 let ref = try await harness.queue().enqueue(Square(side: 0))
                 let cutOff = Task { try await distant.run() }
-                try await eventually("it runs far away") { runLog.count == 1 }
+                // A slow machine may lose the lease by itself; then the job has already run more than once.
+                try await eventually("it runs far away") { runLog.count(of: "far start") > 0 }
                 proxy.freeze()
+                cut.add("cut")
                 try await running(near) {
                     #expect(try await ref.result(within: .seconds(30)) == 2)
-                    try await eventually("the far handler was stopped") { runLog.count(of: "far leaseLost") == 1 }
+                    try await eventually("the far handler was stopped") { runLog.count(of: "far leaseLost") > 0 }
                     let before = try await harness.command("HGETALL", harness.key("job:\(ref.id)"))
                     proxy.thaw()
                     // The far worker works again, and what it says of the old job is refused.
@@ -155,7 +159,7 @@ import Testing
                 cutOff.cancel()
                 _ = await cutOff.result
                 let job = try #require(try await ref.record())
-                #expect(job.state == .completed && job.claims == 2)
+                #expect(job.state == .completed && job.claims >= 2)
                 #expect(try await harness.queue().status()?.completedEver == 1)
                 group.cancelAll()
             }
@@ -181,13 +185,10 @@ import Testing
             }
             try await runningBehind(proxy, harness, .quick, handlers) {
                 let id = try await harness.queue().enqueue(Note()).id
-                try await harness.waitFor(id, .active)
+                try await eventually("it runs") { runLog.count == 1 }
                 proxy.freeze()
                 // Redis' clock runs past the lease of 30 s, while hardly any time passes for the worker.
-                for step in 1...12 {
-                    try await harness.setClock(.seconds(4 * step))
-                    _ = try await harness.queue().sweep()
-                }
+                try await harness.endLeases()
                 #expect(try await harness.queue().job(id)?.state == .queued)
                 proxy.thaw()
                 let job = try await harness.waitFor(id, .completed)
@@ -206,7 +207,8 @@ import Testing
         let server = try await PrivateRedisServer.start(
             directory: temporaryDirectory("aof"), options: ["--appendonly", "yes", "--appendfsync", "always"])
         let runLog = RunLog()
-        try await withStore(url: server.url) { harness in
+        // With a user's timeout a push that a busy machine delays would not be answered.
+        try await withStore(url: server.url, commandTimeout: .seconds(30)) { harness in
             try await running(
                 worker(harness, slots: 8) {
                     On(Note.self) { job, _ in
@@ -263,20 +265,32 @@ import Testing
         await #expect(processExitsWith: .success) {
             let spinners = ProcessInfo.processInfo.activeProcessorCount + 1
             let server = try await PrivateRedisServer.start(directory: temporaryDirectory("spin"))
-            try await withStore(url: server.url) { harness in
+            try await withStore(url: server.url, commandTimeout: .seconds(30)) { harness in
                 let queue = harness.queue()
-                try await queue.create()
-                try await queue.configure(QueueSettingsChange(lease: .milliseconds(800)))
+                let (begun, over) = (RunLog(), RunLog())
                 let refs = try await queue.enqueue(contentsOf: (0..<spinners).map { Square(side: $0) })
-                let hog = worker(harness, slots: spinners) {
-                    On(Square.self) { _, context in
-                        let end = ContinuousClock.now + .milliseconds(1700)
-                        var heartbeats = 0
-                        while ContinuousClock.now < end { heartbeats &+= 1 }
+                var configuration = WorkerConfiguration.quick
+                configuration.heartbeatInterval = .milliseconds(100)
+                let hog = worker(harness, slots: spinners, configuration) {
+                    On(Square.self) { job, context in
+                        begun.add(job.side)
+                        let end = ContinuousClock.now + .seconds(60)
+                        while over.count == 0, ContinuousClock.now < end {}
                         return context.stopReason == nil ? 1 : 0
                     }
                 }
                 try await running(hog) {
+                    try await eventually("every core computes") { begun.count >= spinners - 1 }
+                    // For Redis two leases of 30 s pass, in steps after each of which all must be renewed.
+                    for offset in [15, 30, 45, 60] {
+                        try await harness.setClock(.seconds(offset))
+                        let now = try await harness.command("TIME").array?.first?.int ?? 0
+                        let renewed = "\((now + offset + 20) * 1000)"
+                        try await eventually("all leases are renewed") {
+                            try await harness.command("ZCOUNT", harness.key("active"), renewed, "+inf").int == spinners
+                        }
+                    }
+                    over.add("renewed")
                     for ref in refs {
                         let result = try await ref.result(within: .seconds(30))
                         let job = try await ref.record()
@@ -309,9 +323,11 @@ import Testing
                 }
             ) {
                 let id = try await queue.enqueue(Note()).id
-                try await harness.waitFor(id, .active)
+                try await eventually("it runs") { runLog.count(of: "start") == 1 }
                 // Somebody asks for the stop; the handler does not listen, and then no heartbeat helps it any more.
-                #expect(try await queue.control(.cancel, id) == .asked)
+                // On a slow machine the lease may be lost already, and the job waits for the slot.
+                let verdict = try await queue.control(.cancel, id)
+                #expect(verdict == .asked || verdict == .done(.cancelled))
                 try await eventually("the worker says so") { runLog.count(of: "unhealthy 1") == 1 }
                 try await harness.waitFor(id, .cancelled)
                 let other = try await queue.enqueue(Note()).id

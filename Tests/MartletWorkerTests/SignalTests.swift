@@ -80,11 +80,14 @@ private final class Program: Sendable {
 
     @Test func `the second signal ends the program at once`() async throws {
         try await withStore { harness in
-            let job = NewJob(type: "deaf", payload: [])
+            let job = NewJob(type: "gated", payload: [])
             _ = try await harness.queue().enqueue(job)
             let program = try Program("TestWorker", [try await SharedRedis.url(), harness.prefix, "1"])
             defer { program.send(SIGKILL) }
-            try await harness.waitFor(job.id, .active)
+            // A job whose handler has not begun would be given back, and the program would end by itself.
+            try await eventually(within: .seconds(60), "it runs") {
+                try await harness.queue().job(job.id)?.checkpoint != nil
+            }
             program.send(SIGTERM)
             try await harness.waitForStop()
             program.send(SIGTERM)

@@ -3,6 +3,7 @@
 import Logging
 import MartletJobs
 import MartletQueue
+import MartletRedis
 import MartletTelemetry
 import MartletWorker
 import Synchronization
@@ -56,11 +57,14 @@ final class Gate: Sendable {
 }
 
 extension WorkerConfiguration {
-    /// Looks around more often than in production, so that tests wait less.
+    /// Looks around more often than in production, so that tests wait less, and gives up later, so that a busy machine
+    /// can finish.
     static var quick: WorkerConfiguration {
         var configuration = WorkerConfiguration()
         configuration.pollInterval = .milliseconds(40)
         configuration.sweepInterval = .milliseconds(60)
+        configuration.grace = .seconds(60)
+        configuration.cancellationGrace = .seconds(60)
         return configuration
     }
 }
@@ -99,5 +103,17 @@ extension QueueHarness {
             return found?.state == state
         }
         return try #require(found)
+    }
+
+    /// Moves the queue's clock until no lease is left; their holders must be gone or cut off.
+    ///
+    /// In small steps, since a sweep after a long silence gives every job a full lease again.
+    func endLeases() async throws {
+        try await eventually(within: .seconds(60), "no lease is left") {
+            let offset = try await command("HGET", key("meta"), "offset").int ?? 0
+            try await setClock(.milliseconds(offset + 3000))
+            _ = try await queue().sweep()
+            return try await command("ZCARD", key("active")).int == 0
+        }
     }
 }

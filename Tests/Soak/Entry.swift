@@ -60,12 +60,12 @@ struct RunCommand: AsyncParsableCommand {
         let producers = try Producers(installation, web, seed: seed)
         let operators = try Operators(installation, producers, web, seed: seed &+ 1)
         let nemesis = Nemesis(installation, chronicle, smallVolume: smallVolume)
-        guard await installation.holds(within: 20, { await Self.allAnswer(installation, web) }) else {
+        guard await installation.holds(within: 90, { await Self.allAnswer(installation, web) }) else {
             throw SoakFailure("the servers did not start")
         }
         let start = monotonic()
         let end = start + Int(minutes * 60_000)
-        async let pushing: Void = producers.run(rate: rate, until: end, giveUpAt: end + 60_000)
+        async let pushing: Void = producers.run(rate: rate, until: end, giveUpAt: end + 120_000)
         async let steering: Void = operators.run(until: end)
         let harm: Result<Void, any Error>
         do { harm = .success(try await nemesis.run(seed: seed, until: end)) } catch { harm = .failure(error) }

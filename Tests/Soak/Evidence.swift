@@ -62,11 +62,15 @@ struct Evidence: Sendable {
         for worker in workers { add(LineLog.read("\(directory)/\(worker).journal"), of: worker) }
     }
 
-    /// Adds the lines of a worker's journal.
+    /// Adds the lines of a worker's journal; a stall is a fault of that worker.
     mutating func add(_ lines: [[String]], of worker: String) {
         var open: [String: Attempt] = [:]
         for words in lines where words.count == 6 {
             let (id, token, time) = (words[1], words[2], Int(words[4]) ?? 0)
+            if words[0] == "stall" {
+                faults.append(FaultNote(kind: "stall", subject: worker, from: time, to: Int(words[5]) ?? time))
+                continue
+            }
             let key = "\(id) \(token) \(words[3])"
             if words[0] == "start" {
                 // A token that starts twice in one process counts as two attempts.

@@ -43,6 +43,21 @@ final class LineLog: Sendable {
     }
 }
 
+extension LineLog {
+    /// Records when this process stood still for long, as on a busy machine: no fault of the run explains what follows.
+    ///
+    /// Returns when the task is cancelled.
+    func writeStalls() async {
+        var last = monotonic()
+        while !Task.isCancelled {
+            await nap(100)
+            let now = monotonic()
+            if now - last > Installation.lease / 3 { write("stall", "-", "-", "\(getpid())", "\(last)", "\(now)") }
+            last = now
+        }
+    }
+}
+
 /// The system's `write`, which a method would hide.
 private func appendBytes(_ file: Int32, _ bytes: UnsafeRawPointer?, _ count: Int) -> Int { write(file, bytes, count) }
 

@@ -94,6 +94,7 @@ private final class HTTPWorker: Service {
     func run() async throws {
         await withTaskGroup { group in
             group.addTask { await self.beat() }
+            group.addTask { await self.journal.writeStalls() }
             while !Task.isShuttingDownGracefully { await claim() }
             // Jobs may finish for as long as a worker process lets them.
             let end = Instant.now + .seconds(2)

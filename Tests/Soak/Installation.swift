@@ -172,11 +172,17 @@ final class Installation: Sendable {
         }
     }
 
+    /// A port below the range out of which systems take ports for outgoing connections, so that it stays free.
     private static func freePort() async throws -> Int {
-        let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-            .bind(host: "127.0.0.1", port: 0).get()
-        defer { channel.close(promise: nil) }
-        return channel.localAddress?.port ?? 0
+        for _ in 0..<1000 {
+            let port = Int.random(in: 20_000..<32_000)
+            let channel = try? await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+                .bind(host: "127.0.0.1", port: port).get()
+            guard let channel else { continue }
+            try await channel.close()
+            return port
+        }
+        throw SoakFailure("there is no free port")
     }
 
     /// Sends a command to Redis without a proxy.
@@ -204,7 +210,7 @@ final class Installation: Sendable {
             member.send(.terminate)
         }
         var stubborn: [String] = []
-        for member in members where await !member.ends(within: .seconds(20)) {
+        for member in members where await !member.ends(within: .seconds(60)) {
             stubborn.append(member.name)
             member.send(.kill)
             _ = await member.ends(within: .seconds(5))

@@ -52,16 +52,18 @@ struct WorkCommand: AsyncParsableCommand {
     @Option var queues: String
     @Flag(help: "Use the scripts of a later version.") var later = false
     @Flag(help: "Run jobs with which a worker was lost in separate processes.") var apart = false
+    @Flag(help: "Wait long for everything: here nothing fails, but anything may stand still.") var patient = false
 
     func run() async throws {
         let logger = Logger(label: "soak")
         let journal = try LineLog(journal)
         var redis = try RedisConfiguration(url: redis)
-        redis.commandTimeout = .milliseconds(1500)
+        redis.commandTimeout = patient ? .seconds(60) : .milliseconds(1500)
         let store = JobStore(
             redis: redis, prefix: "martlet", scripts: later ? .later : .shipped, logger: logger)
         var configuration = WorkerConfiguration()
         configuration.grace = .seconds(2)
+        if patient { configuration.cancellationGrace = .seconds(60) }
         configuration.isolatesLostJobs = apart
         let names = queues.split(separator: ",").map { (String($0), 6) }
         let worker = Worker(
@@ -72,6 +74,8 @@ struct WorkCommand: AsyncParsableCommand {
         // The process of an isolated job needs no connection to Redis.
         let services: [any Service] = Worker.runsOneJob ? [worker] : [store, worker]
         let group = ServiceGroup(services: services, gracefulShutdownSignals: [.sigterm], logger: logger)
+        let stalls = Task { await journal.writeStalls() }
+        defer { stalls.cancel() }
         try await group.run()
     }
 

@@ -41,6 +41,8 @@ final class Upgrade: Sendable {
     let stores: [Version: JobStore]
     let admin: RedisClient
     private let workers = Mutex<[SupervisedProcess]>([])
+    /// Whether all workers have come and gone.
+    private let isReplaced = Mutex(false)
     private let running: Task<Void, any Error>
 
     /// Makes a run and judges it.
@@ -55,8 +57,10 @@ final class Upgrade: Sendable {
     private init(_ directory: String) async throws {
         self.directory = directory
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
-        redis = try await PrivateRedisServer.start(directory: directory + "/redis", options: ["--save", ""])
-        let configuration = try RedisConfiguration(url: redis.url)
+        redis = try await PrivateRedisServer.start(
+            directory: directory + "/redis", options: ["--save", ""], within: .seconds(60))
+        var configuration = try RedisConfiguration(url: redis.url)
+        configuration.commandTimeout = .seconds(60)
         let quiet = Logger(label: "upgrade") { _ in SwiftLogNoOpLogHandler() }
         let stores = Dictionary(
             uniqueKeysWithValues: Version.allCases.map { version in
@@ -86,14 +90,17 @@ final class Upgrade: Sendable {
         try await applyLaterSetting()
         for _ in 1...2 { try startWorker(.current) }
         let end = monotonic() + seconds * 1000
+        // A process may start late, and each is to find jobs.
+        let isOver: @Sendable () -> Bool = { self.isReplaced.withLock { $0 } && monotonic() >= end }
         let pushers = Version.allCases.map { version in
             UpgradePusher(version, stores[version], seed: seed, rate: rate / Version.allCases.count)
         }
         async let pushing: Void = withTaskGroup { group in
-            for pusher in pushers { group.addTask { await pusher.run(until: end) } }
+            for pusher in pushers { group.addTask { await pusher.run(until: isOver) } }
         }
-        async let steering: Void = changeSettings(until: end)
+        async let steering: Void = changeSettings(until: isOver)
         var stubborn = try await replaceWorkers(during: seconds)
+        isReplaced.withLock { $0 = true }
         await pushing
         try await steering
         let isDrained = try await drain()
@@ -122,7 +129,7 @@ final class Upgrade: Sendable {
         let command =
             Program.env + [
                 Program.path("MartletSoak"), "work", "--redis", redis.url, "--journal", "\(directory)/\(name).journal",
-                "--queues", queues,
+                "--queues", queues, "--patient",
             ] + (version == .later ? ["--later"] : [])
         let worker = SupervisedProcess(name, directory: directory, command: command)
         try worker.start()
@@ -133,25 +140,50 @@ final class Upgrade: Sendable {
     /// Ends a worker as a deployment does; its name when it does not end.
     private func stop(_ worker: SupervisedProcess) async -> [String] {
         worker.send(.terminate)
-        return await worker.ends(within: .seconds(20)) ? [] : [worker.name]
+        return await worker.ends(within: .seconds(90)) ? [] : [worker.name]
     }
 
     /// Upgrades worker by worker, takes the upgrade back, and leaves both versions at work.
     private func replaceWorkers(during seconds: Int) async throws -> [String] {
         let pause = seconds * 1000 / 7
         var old = workers.withLock { $0 }
+        for worker in old { try await untilAtWork(worker) }
         var stubborn: [String] = []
         var new: [SupervisedProcess] = []
         for _ in 1...2 {
             await nap(pause)
             new.append(try startWorker(.later))
+            try await untilAtWork(new[new.count - 1])
             await nap(pause)
             stubborn += await stop(old.removeFirst())
         }
         await nap(pause)
-        try startWorker(.current)
+        try await untilAtWork(try startWorker(.current))
         await nap(pause)
         return stubborn + (await stop(new.removeFirst()))
+    }
+
+    /// Waits until a worker has completed jobs of both versions.
+    private func untilAtWork(_ worker: SupervisedProcess) async throws {
+        let end = ContinuousClock.now + .seconds(120)
+        while completed(by: worker).count < Version.allCases.count {
+            guard ContinuousClock.now < end else { throw SoakFailure("\(worker.name) does not work") }
+            try await Task.sleep(for: .milliseconds(50))
+        }
+    }
+
+    /// The versions that pushed what a worker has completed, from its journal.
+    private func completed(by worker: SupervisedProcess) -> Set<Version> {
+        var open: [String: Version] = [:]
+        var found: Set<Version> = []
+        for words in LineLog.read("\(directory)/\(worker.name).journal") where words.count == 6 {
+            if words[0] == "start", let number = Int(words[5]) {
+                open["\(words[1]) \(words[2])"] = UpgradePusher.version(ofPush: number)
+            } else if words[5] == "returned", let version = open["\(words[1]) \(words[2])"] {
+                found.insert(version)
+            }
+        }
+        return found
     }
 
     // MARK: Settings
@@ -162,15 +194,17 @@ final class Upgrade: Sendable {
             try await store(.later).queue(name).create()
             _ = try await admin.send(.command("HSET", "martlet:{\(name)}:meta", "later", "\(UpgradeTraces.setting)"))
             let kept = Retention(age: .seconds(86_400), count: 1_000_000)
+            // No lease ends: each job that runs twice without a reason is a breach.
             try await store(.later).queue(name).configure(
-                QueueSettingsChange(completed: kept, failed: kept, cancelled: kept))
+                QueueSettingsChange(lease: .seconds(600), completed: kept, failed: kept, cancelled: kept))
         }
     }
 
     /// Both versions change settings and pause and resume, in turn.
-    private func changeSettings(until end: Int) async throws {
+    private func changeSettings(until isOver: @Sendable () -> Bool) async throws {
         var round = 0
-        while monotonic() < end {
+        while !isOver() {
+            try Task.checkCancellation()
             let version: Version = round.isMultiple(of: 2) ? .current : .later
             for name in Installation.queues {
                 let queue = store(version).queue(name)
@@ -185,7 +219,7 @@ final class Upgrade: Sendable {
     }
 
     private func drain() async throws -> Bool {
-        let end = monotonic() + 60_000
+        let end = monotonic() + 240_000
         while monotonic() < end {
             var open = 0
             for name in Installation.queues {

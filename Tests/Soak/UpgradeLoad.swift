@@ -31,8 +31,8 @@ final class UpgradePusher: Sendable {
     /// Which version made the push with this number.
     static func version(ofPush number: Int) -> Version { number.isMultiple(of: 2) ? .current : .later }
 
-    func run(until end: Int) async {
-        while monotonic() < end {
+    func run(until isOver: @Sendable () -> Bool) async {
+        while !isOver(), !Task.isCancelled {
             let (queue, jobs, numbers) = state.withLock { Self.next(version, &$0) }
             await push(jobs, numbers, to: queue)
             await nap(jobs.count * 1000 / rate)

@@ -14,5 +14,6 @@ public func clusterNode() async throws -> PrivateRedisServer {
 private func startNode() async throws -> PrivateRedisServer {
     try await PrivateRedisServer.start(
         directory: temporaryDirectory("cluster"),
-        options: ["--cluster-enabled", "yes", "--cluster-port", String(try await freePort())])
+        options: ["--cluster-enabled", "yes", "--cluster-port", String(try await freePort())],
+        within: .seconds(60))
 }

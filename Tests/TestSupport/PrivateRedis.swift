@@ -34,7 +34,8 @@ public enum SharedRedis {
         // The process may end without running any code; the server ends with it in any case.
         atexit { TemporaryDirectories.removeAll() }
         return try await PrivateRedisServer.start(
-            directory: directory, options: ["--hash-max-listpack-value", "1024", "--appendonly", "no"])
+            directory: directory, options: ["--hash-max-listpack-value", "1024", "--appendonly", "no"],
+            within: .seconds(60))
     }
 }
 

@@ -5,6 +5,7 @@ public import Logging
 import MartletJobs
 public import MartletQueue
 public import MartletRedis
+import Synchronization
 public import Testing
 
 /// A store with its own prefix, and direct access to Redis.
@@ -44,8 +45,18 @@ public struct QueueHarness: Sendable {
 
     /// Claims as `worker`, with increasing call numbers.
     public func claim(_ upTo: Int = 1, from queue: Queue, worker: String = "w") async throws -> [ClaimedJob] {
-        let number = Int(Date().timeIntervalSince1970 * 1_000_000)
-        return try await queue.claim(ClaimRequest(worker: worker, number: number, upTo: upTo)).jobs
+        let request = ClaimRequest(worker: worker, number: nextClaimNumber(), upTo: upTo)
+        return try await queue.claim(request).jobs
+    }
+}
+
+private let lastClaimNumber = Mutex(0)
+
+/// A number above all earlier ones, also of an earlier process and when the clock is set back meanwhile.
+private func nextClaimNumber() -> Int {
+    lastClaimNumber.withLock { last in
+        last = max(last + 1, Int(Date().timeIntervalSince1970 * 1_000_000))
+        return last
     }
 }
 
@@ -140,7 +151,10 @@ private struct TestConnections {
         let store = try store(near, prefix, logger)
         let distant = try far.map { try self.store($0, prefix, logger) }
         let honest = try direct.map { try self.store($0, prefix, logger) }
-        let redis = RedisClient(try RedisConfiguration(url: direct ?? near), logger: logger)
+        var own = try RedisConfiguration(url: direct ?? near)
+        // These are the test's own commands: on a busy machine a reply may take long.
+        own.commandTimeout = .seconds(30)
+        let redis = RedisClient(own, logger: logger)
         let harness = QueueHarness(store: store, far: distant ?? store, redis: redis, prefix: prefix)
         try await withThrowingTaskGroup(of: Void.self) { group in
             for store in [store, distant, honest] {

@@ -22,7 +22,7 @@ public struct ReplicaPair: Sendable {
             "--repl-timeout", "120", "--repl-ping-replica-period", "1",
         ]
         let replica = try await PrivateRedisServer.start(
-            directory: temporaryDirectory("replica"), options: options + following)
+            directory: temporaryDirectory("replica"), options: options + following, within: .seconds(60))
         let pair = ReplicaPair(primary: primary, replica: replica)
         try await eventually("the replica follows") {
             try await ask(replica, "INFO", "replication").string?.contains("master_link_status:up") ?? false
@@ -42,11 +42,11 @@ public struct ReplicaPair: Sendable {
         for _ in 0..<4 {
             let port = try await freePort()
             let started = try? await PrivateRedisServer.start(
-                directory: temporaryDirectory(name), options: options, port: port)
+                directory: temporaryDirectory(name), options: options, port: port, within: .seconds(60))
             if let started { return started }
         }
         return try await PrivateRedisServer.start(
-            directory: temporaryDirectory(name), options: options, port: try await freePort())
+            directory: temporaryDirectory(name), options: options, port: try await freePort(), within: .seconds(60))
     }
 }
 
@@ -62,7 +62,8 @@ func freePort() async throws -> Int {
 /// Sends one command to a server over a separate connection.
 @discardableResult
 public func ask(_ server: PrivateRedisServer, _ words: String...) async throws -> RedisValue {
-    let client = RedisClient(try RedisConfiguration(url: server.url), logger: noLogger)
+    let configuration = try RedisConfiguration.ofTests(url: server.url, isPatient: true)
+    let client = RedisClient(configuration, logger: noLogger)
     let running = Task { try await client.run() }
     var arguments = RedisArguments()
     for word in words { arguments.append(word) }

@@ -57,7 +57,10 @@ struct TestWorker {
             guard isLogging else { return SwiftLogNoOpLogHandler() }
             return StreamLogHandler.standardError(label: label)
         }
-        let store = JobStore(redis: try RedisConfiguration(url: words[1]), prefix: words[2], logger: logger)
+        var redis = try RedisConfiguration(url: words[1])
+        // On a busy machine a reply may take long.
+        (redis.commandTimeout, redis.connectTimeout) = (.seconds(30), .seconds(30))
+        let store = JobStore(redis: redis, prefix: words[2], logger: logger)
         var configuration = WorkerConfiguration()
         configuration.pollInterval = .milliseconds(40)
         configuration.sweepInterval = .milliseconds(60)

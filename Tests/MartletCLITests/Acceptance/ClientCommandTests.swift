@@ -102,7 +102,13 @@ private let content = OriginContent(
         try await TestStack.with(content) { stack in
             try await stack.serve()
             try stack.work(["WORKER_QUEUES": "default=2"])
-            let result = try await stack.martlet("enqueue", "greet", "--wait", "--wait-seconds", "6")
+            let id = try #require(JobID("greet-1"))
+            #expect(try await stack.martlet("enqueue", "greet", "--id", "\(id)").status == 0)
+            // The worker may start late, and it is what knows the reason.
+            try await stack.until("the worker has released it") {
+                try await stack.store.queue(.default).job(id)?.error?.hasPrefix("waits for a worker") == true
+            }
+            let result = try await stack.martlet("job", "get", "\(id)", "--wait", "--wait-seconds", "6")
             #expect(result.status == 3)
             #expect(result.errors.contains("knows jobs of type greet"), "\(result.errors)")
         }
@@ -164,7 +170,7 @@ private let content = OriginContent(
 
 extension TestStack {
     /// Runs a line of bash with `martlet` on its path.
-    func shell(_ line: String, within limit: Duration = .seconds(30)) async throws -> CommandResult {
+    func shell(_ line: String, within limit: Duration = .seconds(90)) async throws -> CommandResult {
         let path = Program.path.split(separator: "/").dropLast().joined(separator: "/")
         return try await CommandResult.of(
             "/bin/bash", ["-c", "PATH=/\(path):$PATH; \(line)"], environment: environment, in: directory,

@@ -7,12 +7,12 @@ import Testing
 @testable import MartletCLI
 
 @Suite struct DemoTests {
-    @Test(.timeLimit(.minutes(2))) func `the demonstration ends with its result line`() async throws {
+    @Test(.timeLimit(.minutes(6))) func `the demonstration ends with its result line`() async throws {
         let log = "/tmp/martlet-demotest-\(UUID().uuidString)"
         defer { try? FileManager.default.removeItem(atPath: log) }
         let demo = try Subprocess(
             Program.path, ["demo"], environment: Subprocess.plainEnvironment, output: log, errors: log)
-        let status = await demo.wait(within: .seconds(90))
+        let status = await demo.wait(within: .seconds(300))
         let text = TestStack.text(log)
         #expect(status == 0, "\(text)")
         #expect(text.split(separator: "\n").last == "24 downloaded, 0 lost, 0 corrupted", "\(text)")

@@ -57,10 +57,10 @@ private final class Dev: Sendable {
         let first = try await Dev(scratch, "--data", data)
         try #require(first.process.status == nil, "\(first.errors)")
         let second = try await Dev(scratch, "--data", data)
-        #expect(await second.process.wait(within: .seconds(10)) == 1)
+        #expect(await second.process.wait(within: .seconds(60)) == 1)
         #expect(second.errors.contains("\(data) is in use by process \(first.process.processID)"), "\(second.errors)")
         #expect(first.process.status == nil, "the first goes on")
-        await first.process.stop()
+        await first.process.stop(within: .seconds(60))
         #expect(first.errors.contains("Stopped. Everything is kept in \(data)."))
         let third = try await Dev(scratch, "--data", data)
         #expect(third.process.status == nil, "\(third.errors)")
@@ -106,12 +106,14 @@ private final class Dev: Sendable {
         let url = origin.url(of: "slow.bin")
         try await APIClient.with(dev.base, token: nil) { client in
             let id = try await client.post("/api/downloads", body: .object(["url": .string(url)]))["id"].string ?? ""
-            let end = ContinuousClock.now + .seconds(10)
+            let end = ContinuousClock.now + .seconds(45)
             while try await client.get("/api/downloads/\(id)")["status"].string != "downloading" {
                 try #require(ContinuousClock.now < end)
                 try await Task.sleep(for: .milliseconds(20))
             }
         }
+        // Active before the worker knows; one that is stopped earlier runs nothing.
+        try await dev.until("bytes arrive") { !origin.servings.isEmpty }
         dev.process.send(2)
         try await dev.until("it says so") { dev.errors.contains("Press Ctrl-C again to stop at once.") }
         #expect(dev.errors.contains("Stopping. 1 running job has 1m 0s to finish"), "\(dev.errors)")

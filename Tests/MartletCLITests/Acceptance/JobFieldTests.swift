@@ -65,6 +65,8 @@ extension JobField {
             #expect(try await walk.look(id, shows: body.object?.pairs ?? []) == Set(said), "a field is not stored")
 
             let queue = stack.store.queue(.default)
+            // Each look starts a process, and none of them may outlast a lease.
+            try await queue.configure(QueueSettingsChange(lease: .seconds(600)))
             let first = try await walk.claim(queue)
             _ = try await queue.heartbeat(
                 worker: "w",

@@ -34,7 +34,6 @@ import Testing
             let start = ContinuousClock.now
             // A download of the slow host takes 200 s; one that keeps the honest one waiting does so for that long.
             try await stack.until(id, is: "completed", within: .seconds(100))
-            let waited = ContinuousClock.now - start
             #expect(try await stack.downloads.status()?.completedEver == 1, "no slow download has ended")
             // With nobody else waiting the slow host gets its third slot again, and nobody spins.
             try await stack.until("the slow host has all slots again", within: .seconds(60)) {
@@ -43,6 +42,7 @@ import Testing
             let records = try await stack.downloads.jobs(try ids.map { try #require(JobID($0)) }).compactMap(\.self)
             #expect(records.allSatisfy { $0.failures == 0 }, "giving way costs no attempt")
             let before = records.reduce(0) { $0 + $1.claims }
+            let waited = ContinuousClock.now - start
             // At most a hundred of a host come again in a second.
             #expect(Double(before) < 100 + 100 * (waited / .seconds(1)), "\(before) claims in \(waited)")
             // Nobody waits, so nothing is given back any more: the claims come to rest.

@@ -24,19 +24,22 @@ import Testing
             let ids = try await stack.add(content.files.map(\.name))
             #expect(ids.count == 1000)
             try await stack.until("three run") { try await stack.downloads.status()?.jobs[.active] == 3 }
+            // Whoever looks seldom may miss a moment in which all slots are in use, but never sees more in use.
             let before = try await stack.observe(for: .seconds(3))
-            #expect(before.max() == 3)
+            #expect(before.allSatisfy { $0 <= 3 }, "\(before)")
             _ = try await stack.put("/api/downloads/concurrency", .object(["max_concurrent_downloads": 6]))
-            try await stack.until("six run", within: .seconds(10), every: .milliseconds(4)) {
+            try await stack.until("six run", every: .milliseconds(4)) {
                 try await stack.downloads.status()?.jobs[.active] == 6
             }
             let after = try await stack.observe(for: .seconds(1))
-            #expect(after.max() == 6)
+            #expect(after.allSatisfy { $0 <= 6 }, "\(after)")
             let running = try await stack.downloads.list(states: [.active]).jobs.map(\.id)
             _ = try await stack.put("/api/downloads/concurrency", .object(["max_concurrent_downloads": 1]))
             for id in running { try await stack.until("\(id)", is: "completed") }
             #expect(try await stack.downloads.jobs(running).allSatisfy { $0?.claims == 1 }, "lowering kills nothing")
-            #expect(try await stack.observe(for: .milliseconds(500)).max() ?? 0 <= 1)
+            // Others may have started between the look and the change.
+            try await stack.until("at most one runs") { try await stack.downloads.status()?.jobs[.active] ?? 0 <= 1 }
+            #expect(try await stack.observe(for: .milliseconds(500)).allSatisfy { $0 <= 1 })
             _ = try await stack.put("/api/downloads/concurrency", .object(["max_concurrent_downloads": 10]))
             for id in ids.prefix(20) { try await stack.until(id, is: "completed") }
         }
@@ -55,8 +58,7 @@ import Testing
             let worker = try stack.work()
             try await stack.until(id, is: "completed")
             #expect(stack.origin.servings.first?.name == high.name)
-            await worker.stop()
-            #expect(worker.status == 0)
+            #expect(await stack.end(worker) == 0)
         }
     }
 
@@ -79,7 +81,7 @@ import Testing
                 try await stack.record(id).progress.map { $0.completed > 2 << 20 } ?? false
             }
             _ = try await stack.post("/api/downloads/\(id)/pause")
-            try await stack.until(id, is: "paused", within: .seconds(20))
+            try await stack.until(id, is: "paused")
             let kept = try await stack.download(id)["bytes_downloaded"].int ?? 0
             #expect(kept > 2 << 20)
             let small = try await stack.add("small.bin")
@@ -99,11 +101,12 @@ import Testing
         let content = OriginContent(
             files: [
                 OriginFile(name: "late.bin", size: 5000, seed: 1), OriginFile(name: "other.bin", size: 5000, seed: 2),
-                OriginFile(name: "broken.bin", size: 5000, seed: 3),
+                OriginFile(name: "broken.bin", size: 5000, seed: 3), OriginFile(name: "soon.bin", size: 5000, seed: 4),
             ], bytesPerSecond: 1 << 30
         ) { name, number in
-            if name == "late.bin", number == 1 { return .unavailable(retryAfter: 2) }
-            return name == "broken.bin" && number == 1 ? .unavailable(retryAfter: 1) : .none
+            // Long enough that it still waits, however slow the test is.
+            if name == "late.bin", number == 1 { return .unavailable(retryAfter: 600) }
+            return ["broken.bin", "soon.bin"].contains(name) && number == 1 ? .unavailable(retryAfter: 1) : .none
         }
         try await TestStack.with(content) { stack in
             try await stack.serve(["DOWNLOAD__MAX_CONCURRENT_DOWNLOADS": "1"])
@@ -115,8 +118,13 @@ import Testing
             let other = try await stack.add("other.bin")
             try await stack.until(other, is: "completed")
             #expect(try await stack.status(late) == "queued")
+            let run = try await stack.martlet("job", "run", late)
+            #expect(run.status == 0, "\(run.errors)")
             try await stack.until(late, is: "completed")
             #expect(try await stack.record(late).priority == 5)
+            let soon = try await stack.add("soon.bin")
+            try await stack.until(soon, is: "completed")
+            #expect(stack.origin.servings.count { $0.name == "soon.bin" } >= 2, "it was retried by itself")
             let broken = try await stack.add("broken.bin", maxRetries: 0)
             try await stack.until(broken, is: "failed")
             let retried = try await stack.martlet("download", "retry", broken)

@@ -38,7 +38,7 @@ struct CommandResult: Sendable {
     /// - Parameter directory: where its output goes.
     static func of(
         _ program: String, _ arguments: [String], environment: [String: String], in directory: String,
-        within limit: Duration = .seconds(30)
+        within limit: Duration = .seconds(90)
     ) async throws -> CommandResult {
         let name = "\(directory)/command-\(UUID().uuidString)"
         let process = try Subprocess(
@@ -79,7 +79,8 @@ final class TestStack: Sendable {
 
     private init(_ content: OriginContent) async throws {
         directory = temporaryDirectory("stack")
-        redis = try await PrivateRedisServer.start(directory: directory + "/redis", options: PrivateRedis.options)
+        redis = try await PrivateRedisServer.start(
+            directory: directory + "/redis", options: PrivateRedis.options, within: .seconds(60))
         origin = try await OriginServer.start(content)
         port = try await LoopbackPort.free()
         serverURL = "http://127.0.0.1:\(port)"
@@ -93,10 +94,13 @@ final class TestStack: Sendable {
     var filesDirectory: String { directory + "/files" }
 
     /// The environment of every process of the installation.
+    ///
+    /// A process or the origin may stand still for seconds: by that alone no lease ends, and no origin is too slow.
     var environment: [String: String] {
         Subprocess.plainEnvironment.merging([
             "REDIS_URL": redis.url, "HTTP_PORT": String(port), "DOWNLOAD__DIRECTORY": filesDirectory,
-            "DOWNLOAD__LEASE_SECONDS": "5", "DOWNLOAD__ALLOW_PRIVATE_ADDRESSES": "true",
+            "DOWNLOAD__LEASE_SECONDS": "30", "DOWNLOAD__ALLOW_PRIVATE_ADDRESSES": "true",
+            "DOWNLOAD__MIN_BYTES_PER_SECOND": "0",
             "WORKER_QUEUES": "downloads=10", "WORKER_SHUTDOWN_GRACE_SECONDS": "2", "MARTLET_SERVER": serverURL,
         ]) { $1 }
     }
@@ -142,14 +146,14 @@ final class TestStack: Sendable {
 
     /// Runs a command to its end.
     func martlet(
-        _ arguments: String..., environment extra: [String: String] = [:], within limit: Duration = .seconds(30)
+        _ arguments: String..., environment extra: [String: String] = [:], within limit: Duration = .seconds(90)
     ) async throws -> CommandResult {
         try await martlet(arguments, environment: extra, within: limit)
     }
 
     /// Runs a command to its end.
     func martlet(
-        _ arguments: [String], environment extra: [String: String] = [:], within limit: Duration = .seconds(30)
+        _ arguments: [String], environment extra: [String: String] = [:], within limit: Duration = .seconds(90)
     ) async throws -> CommandResult {
         try await CommandResult.of(
             Program.path, arguments, environment: environment.merging(extra) { $1 }, in: directory, within: limit)
@@ -182,6 +186,22 @@ final class TestStack: Sendable {
     /// The end of a log.
     func log(_ command: String) -> String {
         Self.text("\(directory)/\(command).log").split(separator: "\n").suffix(12).joined(separator: "\n")
+    }
+
+    /// Waits until a process has logged a text: the line may come after all else that shows what it is about.
+    func until(_ command: String, logs text: String) async throws {
+        try await until("the log of \(command) says: \(text)") {
+            Self.text("\(self.directory)/\(command).log").contains(text)
+        }
+    }
+
+    /// Ends a process in order, however long it takes.
+    ///
+    /// - Returns: its exit code.
+    @discardableResult
+    func end(_ process: Subprocess) async -> Int32? {
+        await process.stop(within: .seconds(60))
+        return process.status
     }
 
     /// Ends every process.
@@ -240,7 +260,12 @@ extension TestStack {
 
     /// Waits until a download has this status.
     func until(_ id: String, is status: String, within limit: Duration = .seconds(45)) async throws {
-        try await until("\(id) is \(status)", within: limit) { try await self.status(id) == status }
+        try await until("\(id) is \(status)", within: limit) {
+            // The server may have lost Redis for a while.
+            do { return try await self.status(id) == status } catch let failure as CommandFailure
+                where failure.code == .unavailable
+            { return false }
+        }
     }
 
     /// The job as the store has it.
@@ -298,13 +323,16 @@ extension TestStack {
         try await command("RENAME", "kept", "martlet:{downloads}:job:\(id)")
     }
 
+    /// Ends the lease of a running download, as time would; its worker must not send heartbeats any more.
+    func endLease(of id: String) async throws { try await command("ZADD", "martlet:{downloads}:active", "XX", "1", id) }
+
     /// Sets the count of repairs back, which the audit at the end expects to be none.
     func forgetRepairs() async throws { try await command("HDEL", "martlet:{downloads}:meta", "repaired") }
 
     /// The body of an answer that is no JSON.
     func text(_ path: String) async throws -> String {
         let answer = try await HTTPClient.shared.execute(
-            HTTPClientRequest(url: serverURL + path), timeout: .seconds(10))
+            HTTPClientRequest(url: serverURL + path), timeout: .seconds(60))
         return String(buffer: try await answer.body.collect(upTo: 1 << 20))
     }
 }

@@ -152,8 +152,10 @@ import Testing
         try await TestStack.with(OriginContent(files: [], bytesPerSecond: 1)) { stack in
             let port = try await LoopbackPort.free()
             try await stack.serve(["HTTP_PROBE_PORT": String(port)])
-            let ready = try await APIClient.with("http://127.0.0.1:\(port)", token: nil) { try await $0.get("/readyz") }
-            #expect(ready["status"].string == "ok")
+            // The two listeners start side by side.
+            try await stack.until("the probes are answered") {
+                await (try? Self.get("/readyz", at: port))?["status"].string == "ok"
+            }
             await #expect(throws: (any Error).self) {
                 try await APIClient.with("http://127.0.0.1:\(port)", token: nil) { try await $0.get("/api/v1/stats") }
             }

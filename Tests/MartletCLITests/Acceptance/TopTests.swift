@@ -149,6 +149,8 @@ private let content = OriginContent(files: [], bytesPerSecond: 1 << 30)
                 try await Self.until(stack, terminal, shows: "LOST for")
                 try await Self.until(stack, terminal, shows: "1 queued (", "s ago)")
                 try await Self.until(stack, terminal, shows: "mail", "running")
+                // It may still hold the port when its clients have lost it.
+                try await stack.until("the server has ended") { server.status != nil }
                 try await stack.serve()
                 try await Self.until(stack, terminal, shows: "live")
             }

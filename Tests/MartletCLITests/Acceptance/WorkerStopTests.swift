@@ -26,6 +26,8 @@ import Testing
             try await stack.until("both run", within: .seconds(60)) {
                 try await stack.downloads.status()?.jobs[.active] == 2
             }
+            // Active before the worker knows; it counts those that it has begun.
+            try await stack.until("bytes of both arrive") { stack.origin.servings.count == 2 }
             worker.send(SIGTERM)
             #expect(await worker.wait(within: .seconds(60)) == 0)
             let lines = TestStack.text("\(stack.directory)/work.log").split(separator: "\n")

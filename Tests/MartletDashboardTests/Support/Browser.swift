@@ -18,6 +18,16 @@ struct Browser: Sendable {
         static let up = "\u{E013}", down = "\u{E015}"
     }
 
+    /// Keeps what pages say, for it is shown for some seconds only.
+    private static let record = """
+        window.said = [];
+        new MutationObserver((changes) => {
+            for (const node of changes.flatMap((change) => [...change.addedNodes])) {
+                if (node.classList?.contains('notice')) window.said.push(node.textContent);
+            }
+        }).observe(document, { childList: true, subtree: true });
+        """
+
     private let driver: WebDriver
     private let session: String
 
@@ -44,6 +54,7 @@ struct Browser: Sendable {
             "name": "prefers-color-scheme", "value": .string(look == .dark ? "dark" : "light"),
         ])
         try await control("Emulation.setEmulatedMedia", .object(["features": .array([scheme])]))
+        try await control("Page.addScriptToEvaluateOnNewDocument", .object(["source": .string(Self.record)]))
         guard look == .phone else { return }
         let size: JSONValue = .object(["width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": true])
         try await control("Emulation.setDeviceMetricsOverride", size)
@@ -59,8 +70,20 @@ struct Browser: Sendable {
         try await send(.POST, "/goog/cdp/execute", .object(["cmd": .string(command), "params": parameters]))
     }
 
-    /// Opens an address.
-    func open(_ url: String) async throws { try await send(.POST, "/url", .object(["url": .string(url)])) }
+    /// Opens an address; where only its fragment is new, the page has heard of that on return.
+    func open(_ url: String) async throws {
+        let isHeard = try await run(
+            """
+            const [here, there] = [location.href, new URL(arguments[0]).href].map((address) => address.split('#'));
+            if (here[0] !== there[0] || !there[1] || here[1] === there[1]) return false;
+            return new Promise((done) => {
+                addEventListener('hashchange', () => setTimeout(() => done(true)), { once: true });
+                location.href = arguments[0];
+            });
+            """, .string(url)
+        ).bool
+        if isHeard != true { try await send(.POST, "/url", .object(["url": .string(url)])) }
+    }
 
     /// The window that commands are for.
     var window: String { get async throws { try await send(.GET, "/window").string ?? "" } }
@@ -85,39 +108,58 @@ struct Browser: Sendable {
     }
 
     /// Waits until an expression is true in the page.
-    func wait(_ what: String, within limit: Duration = .seconds(45), _ expression: String) async throws {
+    func wait(_ what: String, within limit: Duration = .seconds(90), _ expression: String) async throws {
+        var trouble = ""
         do {
-            try await eventually(within: limit, what) { try await run("return Boolean(\(expression))").bool == true }
+            try await eventually(within: limit, what) {
+                do {
+                    let isTrue = try await run("return Boolean(\(expression))").bool
+                    trouble = ""
+                    return isTrue == true
+                } catch let error as WebDriverError {
+                    // What the expression looks at may not be there yet.
+                    trouble = "; \(error)"
+                    return false
+                }
+            }
         } catch let error as NeverHappened {
             let text = try await run("return document.body.innerText").string ?? ""
-            throw NeverHappened(description: "\(error); the page says:\n\(text.prefix(3000))")
+            throw NeverHappened(description: "\(error)\(trouble); the page says:\n\(text.prefix(3000))")
         }
     }
 
     /// Waits until the page shows a text.
-    func see(_ text: String, within limit: Duration = .seconds(45)) async throws {
-        try await wait(
-            "the page shows \(text)", within: limit, "document.body.innerText.includes(\(Self.quoted(text)))")
+    func see(_ text: String) async throws {
+        try await wait("the page shows \(text)", "document.body.innerText.includes(\(Self.quoted(text)))")
+    }
+
+    /// Waits until the page has said a text, so many times since it was loaded, whether it still shows it or not.
+    func hear(_ text: String, times: Int = 1) async throws {
+        let heard = "window.said.filter((text) => text.includes(\(Self.quoted(text)))).length"
+        try await wait("the page says \(text)", "\(heard) >= \(times)")
     }
 
     /// Everything that the page shows.
     var text: String { get async throws { try await run("return document.body.innerText").string ?? "" } }
 
     /// Clicks what a selector finds, as a person would: it must be visible and on top.
-    func click(_ selector: String) async throws { try await click(using: "css selector", selector) }
+    func click(_ selector: String) async throws {
+        try await click(selector, using: "css selector") { selector }
+    }
 
     /// Clicks the button or link with this text; the one in an open dialog, if any.
     func click(button text: String) async throws {
-        let isOpen = try await run("return document.querySelector('dialog[open]') !== null").bool == true
-        let place = isOpen ? "//dialog[@open]" : ""
-        try await click(
-            using: "xpath", "\(place)//*[self::button or self::a][normalize-space(.)=\(Self.quoted(text))]")
+        let button = "//*[self::button or self::a][normalize-space(.)=\(Self.quoted(text))]"
+        try await click(text, using: "xpath") {
+            let isOpen = try await run("return document.querySelector('dialog[open]') !== null").bool == true
+            return isOpen ? "//dialog[@open]\(button)" : button
+        }
     }
 
-    private func click(using strategy: String, _ value: String) async throws {
-        try await eventually("\(value) can be clicked") {
+    private func click(_ what: String, using strategy: String, _ value: () async throws -> String) async throws {
+        try await eventually(within: .seconds(90), "\(what) can be clicked") {
             do {
-                let element = try await find(using: strategy, value)
+                let element = try await find(using: strategy, try await value())
                 try await send(.POST, "/element/\(element)/click")
                 return true
             } catch is WebDriverError { return false }
@@ -132,7 +174,7 @@ struct Browser: Sendable {
 
     /// Types into what a selector finds.
     func type(_ text: String, into selector: String) async throws {
-        try await eventually("\(selector) takes text") {
+        try await eventually(within: .seconds(90), "\(selector) takes text") {
             do {
                 let element = try await find(using: "css selector", selector)
                 try await send(.POST, "/element/\(element)/value", .object(["text": .string(text)]))
@@ -167,6 +209,14 @@ struct Browser: Sendable {
             + held.map { event("keyUp", $0) }
         let source = JSONValue.object(["type": "key", "id": "keyboard", "actions": .array(all)])
         try await send(.POST, "/actions", .object(["actions": .array([source])]))
+    }
+
+    /// Presses two keys that lead to a screen; again where the page was so slow that it took each by itself.
+    func go(_ first: String, _ second: String, to address: String) async throws {
+        try await eventually("\(first) \(second) leads to \(address)") {
+            try await press(first, second)
+            return try await run("return location.hash").string == address
+        }
     }
 
     /// Moves the pointer over the middle of what a selector finds, or away from everything.

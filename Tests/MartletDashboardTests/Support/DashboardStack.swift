@@ -50,7 +50,8 @@ final class DashboardStack: Sendable {
 
     private init(_ content: OriginContent) async throws {
         directory = temporaryDirectory("dashboard")
-        redis = try await PrivateRedisServer.start(directory: directory + "/redis", options: PrivateRedis.options)
+        redis = try await PrivateRedisServer.start(
+            directory: directory + "/redis", options: PrivateRedis.options, within: .seconds(60))
         origin = try await OriginServer.start(content)
         port = try await LoopbackPort.free()
         base = "http://127.0.0.1:\(port)"
@@ -77,7 +78,7 @@ final class DashboardStack: Sendable {
             extra["AUTH_TOKENS_FILE"] = path
         }
         let server = try start("serve", extra)
-        try await eventually("the server is ready: \(log("serve"))") {
+        try await eventually(within: .seconds(90), "the server is ready: \(log("serve"))") {
             try #require(server.status == nil, "the server ended: \(log("serve"))")
             let answer = try? await HTTPClient.shared.execute(
                 HTTPClientRequest(url: base + "/readyz"), timeout: .seconds(2))
@@ -136,7 +137,7 @@ final class DashboardStack: Sendable {
     /// How many streams of events are open.
     func listeners() async throws -> Int {
         let answer = try await HTTPClient.shared.execute(
-            HTTPClientRequest(url: base + "/metrics"), timeout: .seconds(10))
+            HTTPClientRequest(url: base + "/metrics"), timeout: .seconds(60))
         let text = String(buffer: try await answer.body.collect(upTo: 4 << 20))
         let line = text.split(separator: "\n").first { $0.hasPrefix("martlet_event_subscribers ") }
         return line.flatMap { Int($0.split(separator: " ")[1]) } ?? 0

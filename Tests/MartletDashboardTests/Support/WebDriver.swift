@@ -31,9 +31,9 @@ final class WebDriver: Sendable {
         process = try Subprocess(
             "/bin/sh", ["-c", script], environment: Subprocess.plainEnvironment, output: log, errors: log)
         var port: Substring?
-        try await eventually("chromedriver says its port") {
+        try await eventually(within: .seconds(60), "chromedriver says its port") {
             let text = (try? String(contentsOfFile: log, encoding: .utf8)) ?? ""
-            port = text.firstMatch(of: /started successfully on port (\d+)/)?.1
+            port = text.firstMatch(of: /started successfully on port (\d+)\D/)?.1
             return port != nil
         }
         base = "http://127.0.0.1:\(port ?? "")"
@@ -47,7 +47,7 @@ final class WebDriver: Sendable {
             request.headers.add(name: "content-type", value: "application/json")
             request.body = .bytes(Array((body ?? .object([:])).line.utf8))
         }
-        let response = try await HTTPClient.shared.execute(request, timeout: .seconds(40))
+        let response = try await HTTPClient.shared.execute(request, timeout: .seconds(120))
         let bytes = Array(buffer: try await response.body.collect(upTo: 64 << 20))
         let value = try JSONValue.parse(bytes, source: "chromedriver")["value"]
         guard response.status == .ok else {

@@ -67,8 +67,7 @@ import Testing
     }
 
     @Test func `without Redis a claim and an end are 503 and not executed`() async throws {
-        let redis = try await PrivateRedisServer.start(
-            directory: temporaryDirectory("gone"), options: ["--appendonly", "yes", "--appendfsync", "always"])
+        let redis = try await ownRedis("gone", options: ["--appendonly", "yes", "--appendfsync", "always"])
         try await withServer(url: redis.url) { server in
             try await server.push("a")
             let claim = try await server.take()[0]
@@ -82,7 +81,7 @@ import Testing
                 #expect(answer.status == 503 && answer["outcome"] == "not-executed", "\(answer.text)")
                 #expect(answer.headers.first(name: "retry-after") == "1")
             }
-            try await redis.restart()
+            try await redis.restart(within: .seconds(60))
             try await eventually("the end is accepted") {
                 try await server.end(claim, "complete").status == 200
             }

@@ -9,6 +9,13 @@ import Testing
 @testable import MartletHTTP
 @testable import MartletQueue
 
+/// Whether a moment was so many seconds ahead, give or take ten, at some time between `start` and now.
+private func isAhead(_ moment: Date, by seconds: Double, since start: Date) -> Bool {
+    let earliest = start.addingTimeInterval(seconds - 10)
+    let latest = Date().addingTimeInterval(seconds + 10)
+    return earliest <= moment && moment <= latest
+}
+
 @Suite struct ClaimTests {
     @Test func `a claim hands out jobs in their order, with what a worker needs`() async throws {
         try await withServer { server in
@@ -16,6 +23,7 @@ import Testing
             try await server.push(
                 "high", #","priority":5,"payload":{"n":1.50},"timeout_seconds":60,"tags":["a"],"metadata":{"m":1}"#)
             try await server.push("middle")
+            let start = Date()
             let claims = try await server.take(2)
             #expect(claims.map(\.id) == ["high", "middle"])
             let job = claims[0].job
@@ -26,7 +34,7 @@ import Testing
             #expect(job["metadata"] as? [String: Int] == ["m": 1] && job["created_at"] is String)
             #expect(claims[0].leaseSeconds == 30)
             let expires = try #require((claims[0].json["expires_at"] as? String).flatMap { Date(rfc3339: $0) })
-            #expect((20...31).contains(expires.timeIntervalSinceNow))
+            #expect(isAhead(expires, by: 30, since: start))
             #expect(Set(claims.map(\.token)).count == 2)
             #expect(try await server.job("high")["state"] == "active")
             #expect(try await server.job("low")["state"] == "queued")
@@ -81,11 +89,12 @@ import Testing
     {
         try await withServer { server in
             try await server.push("policy", #","backoff":{"base_seconds":600}"#)
+            let start = Date()
             let failure = #"{"error":{"class":"Timeout","message":"no\nanswer","stack":"at 1\n\tat 2"}}"#
             let first = try await server.end(try await server.take()[0], "fail", failure)
             #expect(first.status == 200 && first["state"] == "retrying")
             let runAt = try #require(first["run_at"].flatMap { Date(rfc3339: $0) })
-            #expect((590...610).contains(runAt.timeIntervalSinceNow))
+            #expect(isAhead(runAt, by: 600, since: start))
             let job = try await server.job("policy")
             #expect(job["error"] == "Timeout: no\nanswer\nat 1\n\tat 2" && job.int("failures") == 1)
 
@@ -93,7 +102,7 @@ import Testing
             let second = try await server.end(
                 try await server.take()[0], "fail", #"{"error":{"message":"busy"},"retry_after_seconds":90}"#)
             let later = try #require(second["run_at"].flatMap { Date(rfc3339: $0) })
-            #expect((80...100).contains(later.timeIntervalSinceNow))
+            #expect(isAhead(later, by: 90, since: start))
 
             try await server.push("never")
             let third = try await server.end(
@@ -114,12 +123,13 @@ import Testing
                 findings: { [] }, logger: noLogger)
             let token = try #require(ClaimToken(claim.token))
             let end = ClaimEnd.fail(error: "x", isRetryable: true, after: nil)
+            let start = Date()
             let result = await api.claims.settling.settle([(token, end)], caller: .local)
             guard case .done(.retrying, let runAt?) = result[0] else {
                 Issue.record("\(result)")
                 return
             }
-            #expect((590...610).contains(runAt.timeIntervalSinceNow))
+            #expect(isAhead(runAt, by: 600, since: start))
         }
     }
 

@@ -56,7 +56,7 @@ struct RealStore {
 
     /// Connections break on purpose here, so they reconnect at once.
     private static func quick(_ url: String) throws -> RedisConfiguration {
-        var configuration = try RedisConfiguration.ofTests(url: url)
+        var configuration = try RedisConfiguration.ofTests(url: url, isPatient: true)
         configuration.reconnectBase = .milliseconds(1)
         configuration.reconnectCap = .milliseconds(10)
         return configuration
@@ -122,7 +122,7 @@ struct RealStore {
     /// Kills Redis and waits until all connections are there again.
     func restart() async throws {
         server.kill()
-        try await server.restart()
+        try await server.restart(within: .seconds(60))
         for store in [store, distant] {
             try await eventually("the store is connected again") {
                 (try? await store.ping()) != nil
