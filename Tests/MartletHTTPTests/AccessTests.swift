@@ -35,6 +35,7 @@ private let expectedAccess: [String: Set<Role>] = [
     "GET /api/v1/queues/{queue}": [.read, .operate], "PUT /api/v1/queues/{queue}": [],
     "GET /api/v1/errors": [.read, .operate],
     "GET /api/v1/queues/{queue}/scaling": [.read, .operate],
+    "GET /api/v1/queues/{queue}/history": [.read, .operate],
     "POST /api/v1/queues/{queue}/pause": [.operate], "POST /api/v1/queues/{queue}/resume": [.operate],
     "POST /api/v1/queues/{queue}/drain": [.operate], "DELETE /api/v1/queues/{queue}": [],
     "POST /api/v1/pause": [.operate], "POST /api/v1/resume": [.operate], "GET /api/v1/stats": [.read, .operate],

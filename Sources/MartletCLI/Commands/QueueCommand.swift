@@ -9,7 +9,9 @@ import NIOHTTP1
 struct QueueCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "queue", abstract: "Show, pause, configure, drain and delete queues.",
-        subcommands: [List.self, Get.self, Pause.self, Resume.self, Configure.self, Drain.self, Delete.self])
+        subcommands: [
+            List.self, Get.self, History.self, Pause.self, Resume.self, Configure.self, Drain.self, Delete.self,
+        ])
 
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "List all queues.")

@@ -84,6 +84,7 @@ extension ValueRule {
     package static let otherQueue = ValueRule(JobField.queue)
     package static let expectedCount = ValueRule(FilterActionField.expectedCount)
     package static let listCursor = ValueRule(cursorRule) { ListCursor($0) != nil }
+    package static let historyStep = ValueRule(HistoryParameter.step)
     package static let errorCursor = ValueRule(cursorRule) { ErrorCursor($0) != nil }
 }
 

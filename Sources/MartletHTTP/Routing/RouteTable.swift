@@ -154,6 +154,9 @@ extension Route {
         .service(.get, "/queues", [.read, .operate], about: .listQueues) { try await $0.listQueues($1) },
         .service(.get, "/queues/{queue}", [.read, .operate], about: .getQueue) { try await $0.getQueue($1) },
         .service(
+            .get, "/queues/{queue}/history", [.read, .operate], query: HistoryParameter.all, about: .getHistory
+        ) { try await $0.getHistory($1) },
+        .service(
             .get, "/queues/{queue}/scaling", [.read, .operate], query: ScalingParameter.all, about: .getScaling
         ) { try await $0.getScaling($1) },
         .service(

@@ -13,11 +13,13 @@ enum Schema {
     /// The part of a job's key between the queue's prefix and the job's id.
     static let jobKey = "job:"
     /// The keys of a queue that are not indexes, without the queue's prefix, and their Redis types.
-    static let otherKeys: [(name: String, type: String)] = [
-        ("meta", "hash"), ("wake", "list"), ("claims", "hash"), ("unique", "hash"), ("tombstones", "zset"),
-        ("tombstone_digests", "hash"),
-        ("workers", "hash"), ("events", "stream"), ("trail", "stream"), ("errors", "zset"), ("error_groups", "hash"),
-    ]
+    static let otherKeys: [(name: String, type: String)] =
+        [
+            ("meta", "hash"), ("wake", "list"), ("claims", "hash"), ("unique", "hash"), ("tombstones", "zset"),
+            ("tombstone_digests", "hash"),
+            ("workers", "hash"), ("events", "stream"), ("trail", "stream"), ("errors", "zset"),
+            ("error_groups", "hash"),
+        ] + HistoryRing.allCases.map { ($0.key, "stream") }
     /// All keys of a queue except those of jobs, and their Redis types.
     static let keys = believed.map { (name: $0.rawValue, type: "zset") } + otherKeys
     /// The indexes by precedence, for a job that is in several of them.
@@ -79,6 +81,7 @@ extension Schema {
             local SETTINGS = { \(StoredSetting.allCases.map(lua).joined(separator: ", ")) }
             local PLAN = { halted = 0, listen = 0, \(plan.map { "\($0.rawValue) = \($0.standard)" }.joined(separator: ", ")) }
             local PLAN_NAMES = \(list(plan.map(\.rawValue)))
+            local HISTORY_RINGS = { \(HistoryRing.allCases.map(lua).joined(separator: ", ")) }
 
             """
     }
@@ -89,6 +92,10 @@ extension Schema {
 
     private static func set(_ words: [String]) -> String {
         "{ \(words.map { "\($0) = true" }.joined(separator: ", ")) }"
+    }
+
+    private static func lua(_ ring: HistoryRing) -> String {
+        "{ name = '\(ring.key)', slot = \(ring.slot), kept = \(ring.kept), quiet = \(ring.quiet) }"
     }
 
     private static func lua(_ setting: StoredSetting) -> String {

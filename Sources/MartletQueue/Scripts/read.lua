@@ -10,6 +10,7 @@
 --     | `errors`, ms, name, limit → `ok`, now ms, then for each group of errors strictly after (ms, name), the latest first:
 --       name, when it was last seen, and what is known of it; see `groups`. Only those of the last week, at most 200
 --     | `finished`, ms → `ok`, now ms, how many jobs that are kept completed or failed within that time
+--     | `swept` → `ok`, now ms, when the last sweep was (ms), or nil
 --     | `counts` → `ok`, now ms, flat list of names and numbers, then all of `meta`
 --     | `workers`, cursor → `ok`, now ms, next cursor, flat list of worker and `<ms> <JSON>`; about 200 of them
 --     | `held`, cursor → `ok`, now ms, next cursor, flat list of id and token of active jobs; about 500 of them
@@ -155,6 +156,8 @@ function questions.counts(q, _)
     counts[#counts + 1] = next_due(q)
     return { 'ok', q.now, counts, call('HGETALL', q.keys.meta) }
 end
+
+function questions.swept(q, _) return { 'ok', q.now, call('HGET', q.keys.meta, 'swept') } end
 
 function questions.workers(q, args)
     local page = call('HSCAN', q.keys.workers, args[2], 'COUNT', 200)

@@ -1,6 +1,6 @@
 -- The housekeeping that needs nobody in charge: promotes due jobs, takes back those of dead workers, forgets old ones.
 --
--- needs: runtime values events changes moves places plan wake finish history groups promote
+-- needs: runtime values events changes moves places plan wake finish history groups samples promote
 -- args: none.
 -- Answer: `ok`, more (1 when there is more to do at once), promoted, forgotten, then for each job taken back {id, new state}.
 -- Bounds: 1000 promotions, 200 of all else. Any number of processes may call it at any time.
@@ -137,6 +137,7 @@ local function sweep(q, _)
     note_claimers(q, state[3] or '0')
     commit(q)
     groups.write(q)
+    samples.take(q, tonumber(state[1]))
     -- Nobody listens any more: calls need not read so.
     if q.listen and not q.log then make_plan(q) end --@ sweep-unheard
     local ready = promoted + tally.ready

@@ -151,6 +151,12 @@ func showErrorGroups(_ queue: Queue) async throws {
     }
 }
 
+func showHistory(_ queue: Queue) async throws {
+    for point in try await queue.history(step: .seconds(60), from: Date() - 3600)?.points ?? [] {
+        print(point.at, point.completed ?? 0, point.queued ?? 0)
+    }
+}
+
 func showScaling(_ queue: Queue) async throws {
     if let scaling = try await queue.scaling() {
         print(scaling.workersWanted, scaling.load)

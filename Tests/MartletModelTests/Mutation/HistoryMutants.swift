@@ -23,5 +23,10 @@ extension Mutant {
         Mutant("old groups stay", .groups, "groups-old", .removed),
         Mutant("any number of groups is kept", .groups, "groups-bound", .removed),
         Mutant("old groups are shown", .read, "errors-old", .removed),
+        Mutant("each sweep takes a sample", .samples, "sample-begun", .always),
+        Mutant("a slot in which nothing changed has a sample", .samples, "sample-same", .never),
+        Mutant("a time without sweeps is not told", .samples, "sample-gap", .replaced("quiet > ring.quiet", "false")),
+        Mutant("no sample is kept", .samples, "sample-added", .removed),
+        Mutant("after the clock went back no sample is kept", .samples, "sample-back", .removed),
     ]
 }

@@ -1,5 +1,6 @@
 // Scenarios about what jobs keep of their past, and about the groups of errors.
 
+import FoundationEssentials
 import MartletJobs
 import MartletRedis
 
@@ -52,6 +53,28 @@ extension Scenario {
             guard known.split(separator: "\n")[2].split(separator: " ").count == 1 else { return false }
             try await real.fails("another", 4)
             return try await real.command("ZCARD", real.key("errors")).int == 2
+        },
+        Scenario(name: "a slot has one sample, as its first sweep found it, if something has changed or nobody looked")
+        { real in
+            // What sweeps at these ms leave in the ring of seconds: how long it was quiet, and how many were pushed.
+            for offset in [0, 500, 1200, 2300, 3300, 9400, 10_400] {
+                try await real.setClock(RealStore.start + offset)
+                _ = try await real.queue.sweep()
+                if offset == 0 { _ = try await real.queue.enqueue(NewJob(type: "test", payload: [1])) }
+            }
+            guard try await real.samples("history_1s") == ["0 0 0", "1200 700 1", "9400 6100 1"] else { return false }
+            return try await real.samples("history_1m") == ["0 0 0"]
+        },
+        Scenario(name: "after the clock went back samples go on, and the wrong ones do not count") { real in
+            for (offset, jobs) in [(0, 1), (1000, 1), (90_000, 1), (91_000, 1), (2500, 1), (3500, 1), (4500, 0)] {
+                try await real.setClock(RealStore.start + offset)
+                _ = try await real.queue.sweep()
+                for _ in 0..<jobs { _ = try await real.queue.enqueue(NewJob(type: "test", payload: [1])) }
+            }
+            try await real.setClock(RealStore.start + 4600)
+            let history = try await real.queue.history(
+                step: .seconds(1), from: Date(milliseconds: RealStore.start))
+            return history?.points.map(\.queued) == [1, nil, 4, 5]
         },
         Scenario(name: "a queue keeps 200 groups, each with its description") { real in
             for round in 0..<2 {
@@ -111,6 +134,12 @@ extension RealStore {
         let job = try await claim(number)
         let outcome = Settlement.Outcome.failed(retryAfter: .zero, error: error)
         _ = try await queue.settle([Settlement(id: job.id, token: job.token, outcome: outcome, worker: "w")])
+    }
+
+    /// Of each sample of a ring: ms since the start, how long nobody had swept, and how many jobs were ever pushed.
+    fileprivate func samples(_ ring: String) async throws -> [String] {
+        let entries = try await command("XRANGE", key(ring), "-", "+").array ?? []
+        return entries.compactMap(HistorySample.init).map { "\($0.at - Self.start) \($0.quiet) \($0.numbers[0])" }
     }
 
     /// Pushes a job that fails for good.

@@ -1,0 +1,49 @@
+// `martlet queue history`: rates and depths of a queue over time.
+
+import ArgumentParser
+import MartletCommandSupport
+import MartletHTTP
+import MartletJSON
+
+extension QueueCommand {
+    struct History: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Show rates and depths of a queue over time.",
+            discussion: """
+                Samples are kept by the second for 10 minutes, by the minute for a day, and by 10 minutes for 30 days. Steps are \
+                longer than asked for where that is needed.
+                """)
+
+        @Argument(help: "The queue.", transform: ValueRule.queue.text)
+        var name: String
+        @Option(
+            help: ArgumentHelp("The least seconds of a step; 10 by default.", valueName: "seconds"),
+            transform: ValueRule.historyStep.integer)
+        var step: Int?
+        @Option(
+            help: ArgumentHelp(
+                "When it starts: RFC 3339, or how long ago, such as 2h; 60 steps before the end by default.",
+                valueName: "time"))
+        var from: PastMoment?
+        @Option(
+            help: ArgumentHelp("No step ends later: RFC 3339, or how long ago, such as 2h.", valueName: "time"))
+        var to: PastMoment?
+        @OptionGroup var client: ClientOptions
+        @OptionGroup var output: OutputOptions
+
+        private static let view = ItemView(
+            .text("TIME", "at"), .number("PUSHED/S", "pushed"), .number("COMPLETED/S", "completed"),
+            .number("FAILED/S", "failed"), .number("CANCELLED/S", "cancelled").optional(1), .number("QUEUED", "queued"),
+            .number("ACTIVE", "active"), .number("DELAYED", "delayed").optional(2))
+
+        func run() async throws {
+            let answer = try await client.withClient { client in
+                try await client.get(
+                    "/api/v1/queues/\(APIClient.escaped(name))/history",
+                    query: [("step", step.map { "\($0)" }), ("from", from?.text), ("to", to?.text)])
+            }
+            guard output.format == .table else { return output.show(answer) }
+            output.show(answer["points"].array ?? [], as: Self.view)
+        }
+    }
+}

@@ -1,0 +1,88 @@
+// GET /api/v1/queues/{queue}/history: rates and depths of a queue over time.
+
+import FoundationEssentials
+import MartletJSON
+import MartletQueue
+
+extension API {
+    func getHistory(_ call: Call) async throws -> Reply {
+        let queue = try call.queueInPath()
+        let step = try call.query.read(HistoryParameter.step) ?? HistoryParameter.standardStep
+        let from = try call.query.read(HistoryParameter.from)
+        let to = try call.query.read(HistoryParameter.to)
+        guard let history = try await queue.history(step: .seconds(step), from: from, to: to) else {
+            throw HTTPProblem.notFound("there is no queue \(queue.name)")
+        }
+        return Reply(
+            .object([
+                "queue": .string(queue.name.description), "step_seconds": .seconds(history.step),
+                "points": .array(history.points.map(JSONOutput.point)),
+            ]))
+    }
+}
+
+extension JSONOutput {
+    fileprivate static func point(_ point: QueueHistory.Point) -> JSONOutput {
+        .object([
+            "at": .time(point.at), "pushed": rate(point.pushed), "completed": rate(point.completed),
+            "failed": rate(point.failed), "cancelled": rate(point.cancelled), "queued": depth(point.queued),
+            "active": depth(point.active), "delayed": depth(point.delayed),
+        ])
+    }
+
+    /// A rate to the third decimal.
+    private static func rate(_ rate: Double?) -> JSONOutput {
+        rate.map { .double(($0 * 1000).rounded() / 1000) } ?? .null
+    }
+
+    private static func depth(_ depth: Int?) -> JSONOutput { depth.map { .int($0) } ?? .null }
+}
+
+/// The parameters of the history of a queue.
+enum HistoryParameter {
+    static let standardStep = 10
+
+    static let step = Parameter.integer(
+        "step", in: 1...86_400,
+        "The least seconds of a step. Steps are longer where that is needed: a minute or more further back than 10 minutes, "
+            + "10 minutes or more further back than a day, and never more than \(Queue.historyLimit) of them.",
+        default: standardStep)
+    static let from = Parameter.time("from", "When it starts, at most 30 days ago. Without it 60 steps before its end.")
+    static let to = Parameter.time("to", "No step ends later. Without it the last step that is over is the last one.")
+    static let all: [any Described] = [step, from, to]
+}
+
+/// The description of the history of a queue.
+enum HistoryView {
+    static let shape = ObjectShape(
+        "QueueHistory", "Rates and depths of a queue in steps.",
+        [
+            .always("queue", .text, "The queue."), .always("step_seconds", .seconds, "The length of a step."),
+            .always("points", .list(.object(point)), "The steps that are over, the first one first."),
+        ])
+
+    private static let point = ObjectShape(
+        "HistoryPoint",
+        "A step. What is not known of it is `null`: the history begins later, or nobody sampled the queue.",
+        [.always("at", .time, "When it begins.")]
+            + ["pushed", "completed", "failed", "cancelled"].map {
+                .always($0, .nullable(.number), "Jobs that were \($0), each second.")
+            }
+            + ["queued", "active", "delayed"].map {
+                .always($0, .nullable(.count), "How many jobs were \($0) at its end.")
+            })
+}
+
+extension RouteDescription {
+    static var getHistory: RouteDescription {
+        RouteDescription(
+            "getHistory", .queues, "Get the history of a queue",
+            "Rates and depths in steps, from samples that are kept by the second for 10 minutes, by the minute for a day, "
+                + "and by 10 minutes for 30 days.",
+            answers: [.ok(.object(HistoryView.shape), "The history.")], problems: [.notFound],
+            examples: [
+                RouteExample("recent", "The last 10 minutes"),
+                RouteExample("minutes", "The last hour by minutes", query: "step=60"),
+            ])
+    }
+}

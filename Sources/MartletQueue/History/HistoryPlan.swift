@@ -1,0 +1,89 @@
+// Which steps a history has, and which samples they need.
+
+/// A ring of samples.
+enum HistoryRing: Int, Sendable, CaseIterable {
+    case seconds, minutes, tenMinutes
+
+    /// The part of its key behind the queue's prefix.
+    var key: String {
+        switch self {
+        case .seconds: "history_1s"
+        case .minutes: "history_1m"
+        case .tenMinutes: "history_10m"
+        }
+    }
+
+    /// The length of a slot, in ms.
+    var slot: Int {
+        switch self {
+        case .seconds: 1000
+        case .minutes: 60_000
+        case .tenMinutes: 600_000
+        }
+    }
+
+    /// How many samples are kept at least: 10 minutes, a day, 30 days, and some more for steps that are not over.
+    var kept: Int {
+        switch self {
+        case .seconds: 660
+        case .minutes: 1500
+        case .tenMinutes: 4400
+        }
+    }
+
+    /// The longest time between two sweeps in which counters are taken to grow evenly, in ms; a longer one is a gap.
+    var quiet: Int { max(Self.usualQuiet, slot) }
+
+    /// A time since the last sweep that is usual, in ms.
+    static let usualQuiet = 5000
+
+    /// How far back it goes, in ms.
+    var span: Int { kept * slot }
+}
+
+/// The steps of a history.
+struct HistoryPlan: Sendable, Hashable {
+    /// The longest time that is answered, in ms.
+    private static let longest = 30 * 86_400_000
+    /// How many steps there are where no start is given.
+    private static let standardCount = 60
+    var ring: HistoryRing
+    /// The length of a step and when the first one begins, in ms.
+    var step: Int
+    var start: Int
+    var count: Int
+
+    /// The steps from `from` until `to` that are over, at least `step` long, whole slots of a ring that goes back so far, and
+    /// no more than `most`; all in ms.
+    ///
+    /// - Parameters:
+    ///   - step: the least length.
+    ///   - from: the start; `nil` for some steps before the end.
+    ///   - to: the end; `nil` for the last step that is over.
+    ///   - now: the time.
+    ///   - swept: when the last sample may have been taken.
+    ///   - most: the most steps.
+    init(step: Int, from: Int?, to: Int?, now: Int, swept: Int, most: Int = Queue.historyLimit) {
+        let now = max(0, now)
+        let oldest = max(0, now - Self.longest)
+        // A step is over when the sample at its end can exist; without sweeps that is not waited for.
+        let isFresh = swept <= now && now - swept <= HistoryRing.usualQuiet
+        let end = min(max(to ?? now, oldest), isFresh ? swept : now)
+        let asked = min(max(step, 1), Self.longest)
+        let start = min(max(from ?? end - Self.standardCount * asked, oldest), end)
+        let least = max(asked, (end - start + most - 1) / most)
+        let ring = Self.ring(step: least, back: now - start)
+        self.ring = ring
+        self.step = (least + ring.slot - 1) / ring.slot * ring.slot
+        let first = from == nil ? max(0, end / self.step - Self.standardCount) : start / self.step
+        count = max(0, min(most, end / self.step - first))
+        // Of one too many the first is left out.
+        self.start = (max(first, end / self.step - count)) * self.step
+    }
+
+    /// The coarsest ring that has such steps and goes back so far; a coarser one where none does.
+    private static func ring(step: Int, back: Int) -> HistoryRing {
+        let far = HistoryRing.allCases.filter { $0.span >= back }
+        return far.last { $0.slot <= step } ?? far.first ?? .tenMinutes
+    }
+}
