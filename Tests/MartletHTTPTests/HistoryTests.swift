@@ -2,6 +2,7 @@
 
 import Foundation
 import MartletQueue
+import MartletRedis
 import TestSupport
 import Testing
 
@@ -41,6 +42,32 @@ import Testing
             for query in ["step=0", "step=x", "from=yesterday", "to=tomorrow", "step=86401"] {
                 #expect(try await server.get("/api/v1/queues/mail/history?\(query)").status == 422, "\(query)")
             }
+        }
+    }
+
+    @Test func `the history has the times of jobs that workers over HTTP ran, by type`() async throws {
+        try await withServer { server in
+            for type in ["t", "t", "t", "other"] {
+                #expect(try await server.post("/api/v1/jobs", "{\"type\":\"\(type)\",\"queue\":\"q\"}").status == 201)
+            }
+            for claim in try await server.take(4) { #expect(try await server.end(claim, "complete").status == 200) }
+            // Sent within a second or so; a step is shown when it is over.
+            func counts(_ query: String) async throws -> [Int] {
+                let points = try await server.get("/api/v1/queues/q/history\(query)").list("points")
+                return ["wait", "run"].map { name in
+                    points.reduce(0) { $0 + ((($1[name] as? [String: Any])?["count"] as? Int) ?? 0) }
+                }
+            }
+            try await eventually("Redis has the times") {
+                try await server.harness.command("EXISTS", server.harness.key("times", queue: "q")).int == 1
+            }
+            try await eventually(within: .seconds(60), "all times are shown") {
+                try await server.harness.setClock(.seconds(30), queue: "q")
+                return try await counts("") == [4, 4]
+            }
+            #expect(try await counts("?type=t") == [3, 3])
+            #expect(try await counts("?type=other") == [1, 1])
+            #expect(try await counts("?step=1") == [0, 0])
         }
     }
 }

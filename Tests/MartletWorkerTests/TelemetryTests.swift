@@ -47,6 +47,34 @@ import Testing
         }
     }
 
+    @Test func `the history of a queue has the times of a worker's jobs, by type`() async throws {
+        try await withStore { harness in
+            let queue = harness.queue()
+            try await queue.create()
+            try await running(
+                worker(harness, slots: 2) {
+                    On(Note.self) { _, _ in try await Task.sleep(for: .milliseconds(20)) }
+                    On(Square.self) { _, _ in 1 }
+                }
+            ) {
+                let notes = try await queue.enqueue(contentsOf: (0..<5).map { Note(number: $0) })
+                try await queue.enqueue(contentsOf: (0..<3).map { Square(side: $0) })
+                for note in notes { try await harness.waitFor(note.id, .completed) }
+                func runs(_ type: String?) async throws -> [QueueHistory.Times] {
+                    try await queue.history(type: type)?.points.compactMap(\.run) ?? []
+                }
+                try await eventually(within: .seconds(60), "the step with the last run is over") {
+                    try await runs(nil).reduce(0) { $0 + $1.count } == 8
+                }
+                #expect(try await runs(Square.name).reduce(0) { $0 + $1.count } == 3)
+                let slow = try await runs(Note.name)
+                #expect(slow.reduce(0) { $0 + $1.count } == 5 && slow.allSatisfy { $0.median >= .milliseconds(19) })
+                let waits = try await queue.history()?.points.compactMap(\.wait) ?? []
+                #expect(waits.reduce(0) { $0 + $1.count } == 8)
+            }
+        }
+    }
+
     @Test func `log lines carry the job's metadata, and never its payload`() async throws {
         let lines = RunLog()
         let logger = lines.logger(.trace)

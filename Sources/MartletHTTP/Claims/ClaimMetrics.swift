@@ -29,12 +29,16 @@ final class ClaimMetrics: Sendable {
     }
 
     private let handles = Mutex(Handles())
+    private let times: ClaimTimes
+
+    init(times: ClaimTimes) { self.times = times }
 
     /// Jobs are handed out.
     func claimed(_ jobs: [HeldJob]) {
         for held in jobs {
             guard let waited = held.job.waited else { continue }
             timer(\.waits, "martlet_job_wait_seconds", held.token.queue, held.job.type).record(waited)
+            times.waited(waited, type: held.job.type, in: held.token.queue)
         }
     }
 
@@ -45,7 +49,9 @@ final class ClaimMetrics: Sendable {
             Counter(label: "martlet_jobs_finished_total", dimensions: $0)
         }.increment()
         guard outcome != .fenced, let since = facts?.since else { return }
-        timer(\.runs, "martlet_job_run_seconds", queue, type).record(.now - since)
+        let took = ContinuousClock.now - since
+        timer(\.runs, "martlet_job_run_seconds", queue, type).record(took)
+        times.ran(took, type: type, in: queue)
     }
 
     /// A worker was told that it does not hold a job any more.

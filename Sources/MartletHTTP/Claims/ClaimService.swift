@@ -13,7 +13,7 @@ import Synchronization
 final class ClaimService: Sendable {
     let store: JobStore
     let leases = LeaseTable()
-    let metrics = ClaimMetrics()
+    let metrics: ClaimMetrics
     let presence: WorkerPresence
     let keeper: ClaimKeeper
     let settling: ClaimSettling
@@ -27,6 +27,7 @@ final class ClaimService: Sendable {
 
     init(store: JobStore, settings: ServerSettings, logger: Logger) {
         self.store = store
+        metrics = ClaimMetrics(times: ClaimTimes(store: store, logger: logger))
         keeper = ClaimKeeper(logger: logger)
         presence = WorkerPresence(store: store, leases: leases, logger: logger)
         settling = ClaimSettling(store: store, leases: leases, metrics: metrics, logger: logger)

@@ -10,7 +10,8 @@ extension API {
         let step = try call.query.read(HistoryParameter.step) ?? HistoryParameter.standardStep
         let from = try call.query.read(HistoryParameter.from)
         let to = try call.query.read(HistoryParameter.to)
-        guard let history = try await queue.history(step: .seconds(step), from: from, to: to) else {
+        let type = try call.query.read(HistoryParameter.type)
+        guard let history = try await queue.history(step: .seconds(step), from: from, to: to, type: type) else {
             throw HTTPProblem.notFound("there is no queue \(queue.name)")
         }
         return Reply(
@@ -26,8 +27,22 @@ extension JSONOutput {
         .object([
             "at": .time(point.at), "pushed": rate(point.pushed), "completed": rate(point.completed),
             "failed": rate(point.failed), "cancelled": rate(point.cancelled), "queued": depth(point.queued),
-            "active": depth(point.active), "delayed": depth(point.delayed),
+            "active": depth(point.active), "delayed": depth(point.delayed), "wait": times(point.wait),
+            "run": times(point.run),
         ])
+    }
+
+    private static func times(_ times: QueueHistory.Times?) -> JSONOutput {
+        guard let times else { return .null }
+        return .object([
+            "count": .int(times.count), "p50_seconds": seconds6(times.median), "p90_seconds": seconds6(times.p90),
+            "p99_seconds": seconds6(times.p99),
+        ])
+    }
+
+    /// Seconds to the microsecond: handlers may be that short.
+    private static func seconds6(_ time: Duration) -> JSONOutput {
+        .double((time / .seconds(1) * 1e6).rounded() / 1e6)
     }
 
     /// A rate to the third decimal.
@@ -49,7 +64,9 @@ enum HistoryParameter {
         default: standardStep)
     static let from = Parameter.time("from", "When it starts, at most 30 days ago. Without it 60 steps before its end.")
     static let to = Parameter.time("to", "No step ends later. Without it the last step that is over is the last one.")
-    static let all: [any Described] = [step, from, to]
+    static let type = Parameter.text(
+        "type", "The times are those of jobs of this type. Rates and depths are always those of the queue.")
+    static let all: [any Described] = [step, from, to, type]
 }
 
 /// The description of the history of a queue.
@@ -70,6 +87,19 @@ enum HistoryView {
             }
             + ["queued", "active", "delayed"].map {
                 .always($0, .nullable(.count), "How many jobs were \($0) at its end.")
+            } + [
+                .always(
+                    "wait", .nullable(.object(times)),
+                    "How long jobs waited, from when they could run, that were claimed in it. `null` without any, and in steps "
+                        + "below 10 s."),
+                .always("run", .nullable(.object(times)), "How long attempts ran that ended in it, in whatever way."),
+            ])
+
+    private static let times = ObjectShape(
+        "HistoryTimes", "How long something took; at most 5 % away from the exact times.",
+        [.always("count", .count, "How many there were.")]
+            + [50, 90, 99].map {
+                .always("p\($0)_seconds", .keywords(["type": "number", "minimum": 0]), "\($0) of 100 took no longer.")
             })
 }
 
@@ -78,7 +108,7 @@ extension RouteDescription {
         RouteDescription(
             "getHistory", .queues, "Get the history of a queue",
             "Rates and depths in steps, from samples that are kept by the second for 10 minutes, by the minute for a day, "
-                + "and by 10 minutes for 30 days.",
+                + "and by 10 minutes for 30 days. Times go back 7 days.",
             answers: [.ok(.object(HistoryView.shape), "The history.")], problems: [.notFound],
             examples: [
                 RouteExample("recent", "The last 10 minutes"),

@@ -32,6 +32,22 @@ public struct QueueHistory: Sendable, Hashable {
         public var active: Int?
         /// Scheduled and retrying jobs at its end.
         public var delayed: Int?
+        /// How long jobs waited that were claimed in it; `nil` where that is not known, as in steps below 10 s.
+        public var wait: Times?
+        /// How long attempts ran that ended in it, in whatever way.
+        public var run: Times?
+    }
+
+    /// How long something took; at most 5 % away from the exact times.
+    public struct Times: Sendable, Hashable {
+        /// How many there were.
+        public var count: Int
+        /// Half of them took no longer.
+        public var median: Duration
+        /// 90 of 100 took no longer.
+        public var p90: Duration
+        /// 99 of 100 took no longer.
+        public var p99: Duration
     }
 
     /// The length of a step.
@@ -41,8 +57,9 @@ public struct QueueHistory: Sendable, Hashable {
 }
 
 extension QueueHistory {
-    /// The steps of a plan; `curve` has what is known.
-    init(_ plan: HistoryPlan, _ curve: HistoryCurve) {
+    /// The steps of a plan; `curve` and `slots` have what is known.
+    init(_ plan: HistoryPlan, _ curve: HistoryCurve, _ slots: [TimeSlot] = []) {
+        let times = plan.times(slots)
         var walk = curve
         var before = walk.reading(at: plan.start)
         step = .milliseconds(plan.step)
@@ -50,8 +67,19 @@ extension QueueHistory {
             let start = plan.start + index * plan.step
             let end = walk.reading(at: start + plan.step)
             defer { before = end }
-            return Point(start: start, seconds: Double(plan.step) / 1000, from: before, to: end)
+            var point = Point(start: start, seconds: Double(plan.step) / 1000, from: before, to: end)
+            (point.wait, point.run) = (Times(times[index].wait), Times(times[index].run))
+            return point
         }
+    }
+}
+
+extension QueueHistory.Times {
+    init?(_ histogram: TimeHistogram) {
+        guard let median = histogram.quantile(0.5), let p90 = histogram.quantile(0.9),
+            let p99 = histogram.quantile(0.99)
+        else { return nil }
+        self.init(count: histogram.count, median: median, p90: p90, p99: p99)
     }
 }
 
@@ -77,16 +105,18 @@ extension Queue {
     ///
     /// Samples are kept by the second for 10 minutes, by the minute for a day, and by 10 minutes for 30 days. Steps are
     /// multiples of these, and longer than asked for where that is needed for the span or to have no more than
-    /// ``historyLimit``. Two round trips, and one more for each further 1 000 samples.
+    /// ``historyLimit``. Five round trips, and one more for each further 1 000 samples.
     ///
     /// - Parameters:
     ///   - step: the least length of a step; 10 s by default.
     ///   - start: where it starts, rounded down to a step; `nil` starts 60 steps before the end.
     ///   - end: no step ends after this moment; `nil` for now.
+    ///   - type: times, which go back 7 days, are those of jobs of this type; `nil` for all types. Rates and depths are
+    ///     always of all.
     /// - Returns: the history; `nil` for a queue that does not exist.
     /// - Throws: ``QueueError``.
     public func history(
-        step: Duration = .seconds(10), from start: Date? = nil, to end: Date? = nil
+        step: Duration = .seconds(10), from start: Date? = nil, to end: Date? = nil, type: String? = nil
     ) async throws(QueueError) -> QueueHistory? {
         guard let parts = try await read(.read, RedisArguments("swept")) else { return nil }
         guard parts.count == 3, let now = parts[1].int else { throw .broken("read", .array(parts)) }
@@ -95,23 +125,42 @@ extension Queue {
             step: step.inMilliseconds, from: start?.roundedUpMilliseconds, to: end?.roundedUpMilliseconds, now: now,
             swept: swept)
         let samples = try await samples(plan.ring, from: plan.start)
-        return QueueHistory(plan, HistoryCurve(samples, ring: plan.ring, swept: swept))
+        let slots = try await timeSlots(plan, name: type.map { TimeReport.typeMark + $0 })
+        return QueueHistory(plan, HistoryCurve(samples, ring: plan.ring, swept: swept), slots)
+    }
+
+    /// The slots of times that begin in a plan's steps.
+    private func timeSlots(_ plan: HistoryPlan, name: String?) async throws(QueueError) -> [TimeSlot] {
+        let ring = TimeRing(plan.ring)
+        guard plan.step >= ring.slot else { return [] }
+        let open = try await entries(.command("HGETALL", keys.prefix + "times"))
+        // What has just gone from the hash is in the ring by now.
+        let over = try await entries(of: ring.key, from: plan.start).compactMap { TimeSlot($0, name: name) }
+        let last = TimeSlot(open: open, ring: ring, name: name)
+        return over + [last].compactMap(\.self).filter { last in !over.contains { $0.start == last.start } }
     }
 
     /// The samples of a ring since `start`, and the last one before; in order.
     private func samples(_ ring: HistoryRing, from start: Int) async throws(QueueError) -> [HistorySample] {
-        let (key, page) = (keys.prefix + ring.key, 1000)
-        var entries = try await entries(.command("XREVRANGE", key, "(\(start)", "-", "COUNT", "1"))
+        let before = try await entries(.command("XREVRANGE", keys.prefix + ring.key, "(\(start)", "-", "COUNT", "1"))
+        let entries = try await entries(of: ring.key, from: start)
+        return HistorySample.inOrder((before + entries).compactMap(HistorySample.init))
+    }
+
+    /// The entries of a ring since `start`.
+    private func entries(of ring: String, from start: Int) async throws(QueueError) -> [RedisValue] {
+        let (key, page) = (keys.prefix + ring, 1000)
+        var entries: [RedisValue] = []
         var next: String? = "\(start)"
         while let from = next {
             let more = try await self.entries(.command("XRANGE", key, from, "+", "COUNT", "\(page)"))
             entries += more
             next = more.count < page ? nil : more.last?.array?.first?.string.map { "(" + $0 }
         }
-        return HistorySample.inOrder(entries.compactMap(HistorySample.init))
+        return entries
     }
 
-    /// The entries of a stream; none of a key of another type.
+    /// The members of a reply; none of a key of another type.
     private func entries(_ request: RedisRequest) async throws(QueueError) -> [RedisValue] {
         do throws(RedisError) { return try await store.redis.send(request).array ?? [] } catch {
             guard error.message.contains("WRONGTYPE") else { throw QueueError(error) }

@@ -76,17 +76,46 @@ extension Queue {
     public func heartbeat(
         worker: String, info: String? = nil, lease: Duration? = nil, _ heartbeats: [Heartbeat]
     ) async throws(QueueError) -> HeartbeatReply {
+        try await heartbeat(worker: worker, info: info, lease: lease, times: nil, heartbeats)
+    }
+
+    /// The same, with how long jobs waited and ran that the worker had.
+    ///
+    /// Times that were certainly not sent go back to where they came from; if that is unknown, they are lost.
+    package func heartbeat(
+        worker: String, info: String? = nil, lease: Duration? = nil, times: TimeReport?, _ heartbeats: [Heartbeat]
+    ) async throws(QueueError) -> HeartbeatReply {
         var reply = HeartbeatReply(verdicts: [], stops: 0)
         let chunks = heartbeats.isEmpty ? [[]] : heartbeats.chunks(of: Queue.batchLimit)
         for (index, chunk) in chunks.enumerated() {
             var arguments = RedisArguments(index == 0 && info != nil ? worker : "", info ?? "")
             for heartbeat in chunk { heartbeat.append(to: &arguments) }
-            if let lease { arguments.append(lease.inMilliseconds) }
-            let part = try HeartbeatReply(await run(.heartbeat, arguments, ids: chunk.map(\.id)))
+            let lines = index == 0 ? times?.lines : nil
+            if let lease {
+                arguments.append(lease.inMilliseconds)
+            } else if lines != nil {
+                arguments.append("")
+            }
+            if let lines { arguments.append(lines) }
+            let part: HeartbeatReply
+            do throws(QueueError) {
+                part = try HeartbeatReply(await run(.heartbeat, arguments, ids: chunk.map(\.id)))
+            } catch {
+                if lines != nil, error.isNotExecuted { times?.restore() }
+                throw error
+            }
             reply.verdicts += part.verdicts
             reply.stops = part.stops
         }
         return reply
+    }
+}
+
+extension Queue {
+    /// Sends how long jobs waited and ran, of workers that send no heartbeats themselves; no queue is created for them.
+    package func report(_ times: TimeReport) async throws(QueueError) {
+        guard let lines = times.lines else { return }
+        _ = try await read(.heartbeat, RedisArguments("", "", "", lines))
     }
 }
 

@@ -28,7 +28,7 @@ package enum QueueScript: Int, CaseIterable, Sendable {
 /// A file needs only files before it.
 package enum ScriptFile: String, CaseIterable, Sendable {
     case runtime, values, order, events, trail, changes, hooks, moves, places, dues, plan, wake, locate, finish,
-        promote, history, groups, samples, attempts, claims
+        promote, history, groups, samples, times, attempts, claims
     case homes
     case enqueue, turn, heartbeat, sweep, control, configure, read, audit, repair, remove, global, permissions
 
@@ -53,6 +53,7 @@ package enum ScriptFile: String, CaseIterable, Sendable {
         case .history: PackageResources.history_lua
         case .groups: PackageResources.groups_lua
         case .samples: PackageResources.samples_lua
+        case .times: PackageResources.times_lua
         case .attempts: PackageResources.attempts_lua
         case .claims: PackageResources.claims_lua
         case .homes: PackageResources.homes_lua

@@ -19,7 +19,8 @@ enum Schema {
             ("tombstone_digests", "hash"),
             ("workers", "hash"), ("events", "stream"), ("trail", "stream"), ("errors", "zset"),
             ("error_groups", "hash"),
-        ] + HistoryRing.allCases.map { ($0.key, "stream") }
+            ("times", "hash"),
+        ] + (HistoryRing.allCases.map(\.key) + TimeRing.allCases.map(\.key)).map { ($0, "stream") }
     /// All keys of a queue except those of jobs, and their Redis types.
     static let keys = believed.map { (name: $0.rawValue, type: "zset") } + otherKeys
     /// The indexes by precedence, for a job that is in several of them.
@@ -82,6 +83,7 @@ extension Schema {
             local PLAN = { halted = 0, listen = 0, \(plan.map { "\($0.rawValue) = \($0.standard)" }.joined(separator: ", ")) }
             local PLAN_NAMES = \(list(plan.map(\.rawValue)))
             local HISTORY_RINGS = { \(HistoryRing.allCases.map(lua).joined(separator: ", ")) }
+            local TIME_RINGS = { \(TimeRing.allCases.map(lua).joined(separator: ", ")) }
 
             """
     }
@@ -96,6 +98,10 @@ extension Schema {
 
     private static func lua(_ ring: HistoryRing) -> String {
         "{ name = '\(ring.key)', slot = \(ring.slot), kept = \(ring.kept), quiet = \(ring.quiet) }"
+    }
+
+    private static func lua(_ ring: TimeRing) -> String {
+        "{ name = '\(ring.key)', slot = \(ring.slot), kept = \(ring.kept) }"
     }
 
     private static func lua(_ setting: StoredSetting) -> String {

@@ -1,8 +1,9 @@
 -- The heartbeat of a worker: extends leases, stores progress and checkpoints, and returns stop requests for its jobs.
 --
--- needs: runtime values events changes
+-- needs: runtime values events changes times
 -- args: worker, its information (JSON), then for each job: id, token, progress or empty, checkpoint or empty; perhaps
--- behind them the ms of the lease that the jobs get in place of the queue's.
+-- behind them the ms of the lease that the jobs get in place of the queue's, or nothing, and behind that the times of jobs that
+-- ended since the last heartbeat; see `times`.
 -- Answer: `ok`, stops counter, then for each job the ms its lease still runs, or {ms, want}, or -1 (fenced) or -2 (gone).
 -- Cost: 1 command, and for each job HMGET and ZSCORE, HSET only for news, HGET with a checkpoint, a share of one ZADD
 -- when a third has passed.
@@ -53,7 +54,8 @@ end
 local function heartbeat(q, args)
     local results = { 'ok', q.stops }
     if args[1] ~= '' then write(q, 'HSET', q.keys.workers, args[1], q.now .. ' ' .. args[2]) end
-    local last = #args
+    local last, lines = #args, nil
+    if last % 4 == 0 then lines, last = args[last], last - 1 end
     if last % 4 == 3 then
         q.lease = whole(args[last], SETTINGS.lease[1], SETTINGS.lease[2]) or q.lease --@ heartbeat-own-lease
         last = last - 1
@@ -62,6 +64,7 @@ local function heartbeat(q, args)
         results[#results + 1] = heartbeat_of(q, args[i], args[i + 1], args[i + 2], args[i + 3])
     end
     commit(q)
+    if lines then times.add(q, lines) end --@ heartbeat-times
     return results
 end
 

@@ -45,21 +45,31 @@ do
         return false
     end
 
+    -- Adds an entry to a ring: at this moment, or right behind the last one where the clock went back. `last` is that one, if its
+    -- caller has it. A key of another type affects only its ring.
+    function samples.append(key, kept, stamp, words, last)
+        if not last then
+            local found = look('XREVRANGE', key, '+', '-', 'COUNT', 1)
+            if found.err then return end
+            last = found[1]
+        end
+        local ms, number = match(last and last[1] or '0-0', '^(%d+)-(%d+)$')
+        if tonumber(ms) < tonumber(stamp) then
+            call('XADD', key, 'MAXLEN', '~', kept, stamp, unpack(words)) --@ sample-added
+        else
+            local id = ms .. '-' .. format('%.0f', number + 1)
+            call('XADD', key, 'MAXLEN', '~', kept, id, 'at', stamp, unpack(words)) --@ sample-back
+        end
+    end
+
     local function add(q, ring, words, quiet)
         local key = q.keys[ring.name]
         local found = look('XREVRANGE', key, '+', '-', 'COUNT', 1)
-        -- A key of another type: only its ring has no samples.
         if found.err then return end
         local last = found[1]
         local is_gap = quiet == 0 or quiet > ring.quiet --@ sample-gap
         if last and not is_gap and not differ(words, last[2]) then return end --@ sample-same
-        local ms, number = match(last and last[1] or '0-0', '^(%d+)-(%d+)$')
-        if tonumber(ms) < q.now then
-            call('XADD', key, 'MAXLEN', '~', ring.kept, q.stamp, unpack(words)) --@ sample-added
-        else
-            local id = ms .. '-' .. format('%.0f', number + 1)
-            call('XADD', key, 'MAXLEN', '~', ring.kept, id, 'at', q.stamp, unpack(words)) --@ sample-back
-        end
+        samples.append(key, ring.kept, q.stamp, words, last)
     end
 
     -- Called at the end of each sweep with the time of the one before.

@@ -127,6 +127,11 @@ extension QueueError {
 }
 
 extension QueueError {
+    /// Whether nothing was done.
+    var isNotExecuted: Bool {
+        if case .notExecuted = kind { true } else { false }
+    }
+
     /// Whether the error is that of one queue, so that an operation on other queues may succeed.
     package var isOfOneQueue: Bool {
         switch kind {

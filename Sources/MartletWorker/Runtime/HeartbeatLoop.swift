@@ -21,6 +21,11 @@ final class HeartbeatLoop: Sendable {
         var state = WorkerInfo.State.running
     }
 
+    /// How often heartbeats carry the times of jobs.
+    ///
+    /// Redis has to merge them, which costs more than a heartbeat.
+    private static let timesInterval = Duration.seconds(5)
+
     let wakeTimer: WakeTimer
     private let context: WorkerContext
     private let queue: Queue
@@ -44,6 +49,7 @@ final class HeartbeatLoop: Sendable {
     /// Sends heartbeats until closed; the last one reports that the worker has stopped.
     func run() async {
         var lastFull: Instant?
+        var lastTimes = Instant.now
         while true {
             let now = Instant.now
             let (card, wantsLook, interval) = take()
@@ -51,7 +57,12 @@ final class HeartbeatLoop: Sendable {
             let isDue = lastFull.map { $0 + interval <= now } ?? true || card == .stopped
             let heartbeats = table.all.compactMap { $0.heartbeat(onlyUrgent: !isDue && !wantsLook) }
             var isHeard = true
-            if isDue || !heartbeats.isEmpty { isHeard = await send(heartbeats, card: isDue ? card : nil) }
+            let hasTimes = card == .stopped || (isDue && lastTimes + Self.timesInterval <= now)
+            if hasTimes { lastTimes = now }
+            if isDue || !heartbeats.isEmpty {
+                isHeard = await send(
+                    heartbeats, card: isDue ? card : nil, times: hasTimes ? metrics.takeTimes() : nil)
+            }
             if card == .stopped { return }
             if isDue { lastFull = now }
             if !isHeard, wantsLook { state.withLock { $0.wantsLook = true } }
@@ -99,13 +110,15 @@ final class HeartbeatLoop: Sendable {
     /// Sends one heartbeat; returns false when it may not have arrived.
     ///
     /// Leases are extended only by an answer.
-    private func send(_ heartbeats: [SentHeartbeat], card: WorkerInfo.State?) async -> Bool {
+    private func send(_ heartbeats: [SentHeartbeat], card: WorkerInfo.State?, times: TimeReport?) async -> Bool {
         let text = card.map {
             WorkerInfo(context, slots: slots, jobs: table.all, leaked: table.leaked, state: $0).text
         }
         let sent = Instant.now
         do throws(QueueError) {
-            let reply = try await queue.heartbeat(worker: context.worker, info: text, heartbeats.map(\.heartbeat))
+            let reply = try await queue.heartbeat(
+                worker: context.worker, info: text, times: times,
+                heartbeats.map(\.heartbeat))
             state.withLock { $0.stops = max($0.stops, reply.stops) }
             for (heartbeat, verdict) in zip(heartbeats, reply.verdicts) { apply(verdict, to: heartbeat, sent: sent) }
             return true

@@ -10,6 +10,8 @@ final class JobMetrics: Sendable {
     private let outcomes: [Counter]
     private let run: CoreMetrics.Timer
     private let wait: CoreMetrics.Timer
+    /// The same for the history of the queue; heartbeats send it.
+    let times = TypeTimes()
 
     init(queue: QueueName, type: String) {
         let labels = [("queue", queue.description), ("type", type)]
@@ -22,9 +24,15 @@ final class JobMetrics: Sendable {
 
     func finished(_ word: OutcomeLabel) { outcomes[word.rawValue].increment() }
 
-    func ran(for duration: Duration) { run.recordNanoseconds(Int64(clamping: duration.inNanoseconds)) }
+    func ran(for duration: Duration) {
+        run.recordNanoseconds(Int64(clamping: duration.inNanoseconds))
+        times.ran(duration)
+    }
 
-    func waited(_ duration: Duration) { wait.recordNanoseconds(Int64(clamping: duration.inNanoseconds)) }
+    func waited(_ duration: Duration) {
+        wait.recordNanoseconds(Int64(clamping: duration.inNanoseconds))
+        times.waited(duration)
+    }
 }
 
 /// The metrics of one queue.
@@ -41,6 +49,11 @@ struct QueueMetrics: Sendable {
         unknown = JobMetrics(queue: queue, type: "unknown")
         lost = Counter(label: "martlet_leases_lost_total", dimensions: [("queue", queue.description)])
     }
+
+    /// Takes the times that were not sent yet.
+    ///
+    /// Jobs of unknown types do not run here and are not among them.
+    func takeTimes() -> TimeReport { TimeReport(types.mapValues(\.times)) }
 
     subscript(type: String) -> JobMetrics { types[type] ?? unknown }
 

@@ -27,6 +27,15 @@ extension Mutant {
         Mutant("a slot in which nothing changed has a sample", .samples, "sample-same", .never),
         Mutant("a time without sweeps is not told", .samples, "sample-gap", .replaced("quiet > ring.quiet", "false")),
         Mutant("no sample is kept", .samples, "sample-added", .removed),
+        Mutant(
+            "the times of one heartbeat replace others", .times, "times-summed",
+            .replaced("(counts[at] or 0) + number", "number + 0")),
+        Mutant("a slot has any number of types", .times, "times-bound", .removed),
+        Mutant("a slot of times never ends", .times, "times-over", .replaced("slot.at ~= now", "not slot.at")),
+        Mutant("times are in no longer slot", .times, "times-longer", .removed),
+        Mutant("a slot of times that is over is lost", .times, "times-kept", .removed),
+        Mutant("times are not added", .times, "times-added", .removed),
+        Mutant("a heartbeat loses its times", .heartbeat, "heartbeat-times", .removed),
         Mutant("after the clock went back no sample is kept", .samples, "sample-back", .removed),
     ]
 }

@@ -76,6 +76,28 @@ extension Scenario {
                 step: .seconds(1), from: Date(milliseconds: RealStore.start))
             return history?.points.map(\.queued) == [1, nil, 4, 5]
         },
+        Scenario(name: "times of jobs are in every ring, summed by type and all together") { real in
+            for offset in [0, 5000, 15_000, 65_000, 605_000] {
+                try await real.setClock(RealStore.start + offset)
+                try await real.report(["mail": 1, "bill": 2])
+            }
+            for number in 0..<30 { try await real.report(["type \(number)": 1]) }
+            guard try await real.ids("times_10s") == [0, 10_000, 60_000],
+                try await real.ids("times_1m") == [0, 60_000],
+                try await real.ids("times_10m") == [0]
+            else { return false }
+            let fields = try await real.command("HKEYS", real.key("times")).array?.compactMap(\.string) ?? []
+            guard fields.count(where: { $0.hasPrefix("1 ") }) == 21 else { return false }
+            try await real.setClock(RealStore.start + 1_200_000)
+            for (type, count) in [(nil, 45), ("mail", 5), ("bill", 10)] as [(String?, Int)] {
+                for step in [60, 600] {
+                    let history = try await real.queue.history(step: .seconds(step), type: type)
+                    let found = history?.points.reduce(0) { $0 + ($1.run?.count ?? 0) }
+                    if found != count { return false }
+                }
+            }
+            return true
+        },
         Scenario(name: "a queue keeps 200 groups, each with its description") { real in
             for round in 0..<2 {
                 for _ in 0..<101 { _ = try await real.queue.enqueue(NewJob(type: "test", payload: [1])) }
@@ -140,6 +162,23 @@ extension RealStore {
     fileprivate func samples(_ ring: String) async throws -> [String] {
         let entries = try await command("XRANGE", key(ring), "-", "+").array ?? []
         return entries.compactMap(HistorySample.init).map { "\($0.at - Self.start) \($0.quiet) \($0.numbers[0])" }
+    }
+
+    /// When the entries of a ring begin, in ms since the start.
+    fileprivate func ids(_ ring: String) async throws -> [Int] {
+        let entries = try await command("XRANGE", key(ring), "-", "+").array ?? []
+        return entries.compactMap { $0.array?.first?.string?.split(separator: "-").first }
+            .compactMap { Int($0).map { $0 - Self.start } }
+    }
+
+    /// Sends a heartbeat with so many runs of each type.
+    fileprivate func report(_ runs: [String: Int]) async throws {
+        let logs = runs.mapValues { count in
+            let times = TypeTimes()
+            for _ in 0..<count { times.ran(.milliseconds(5)) }
+            return times
+        }
+        try await queue.report(TimeReport(logs))
     }
 
     /// Pushes a job that fails for good.
