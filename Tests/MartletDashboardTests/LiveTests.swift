@@ -3,9 +3,11 @@
 
 import MartletJSON
 import MartletJobs
-import MartletQueue
+import MartletRedis
 import TestSupport
 import Testing
+
+@testable import MartletQueue
 
 extension Dashboard {
     @Suite(.serialized) struct LiveTests {
@@ -72,6 +74,32 @@ extension Dashboard {
                     try await browser.hide(false)
                     try await browser.wait("the job is counted", "\(Self.waiting) === '2'")
                     try await browser.wait("the page is live", Browser.isLive)
+                }
+            }
+        }
+
+        @Test func `a queue shows its last minutes as the server keeps them`() async throws {
+            try await DashboardStack.with { stack in
+                try await stack.push(to: "mail", payloads: ["1", "2", "3"])
+                let queue = stack.queue("mail")
+                let times = TypeTimes()
+                times.ran(.milliseconds(40))
+                times.waited(.seconds(3))
+                try await queue.report(TimeReport(["t": times]))
+                // Two minutes in the queue's own time, sampled every few seconds of it.
+                for moment in 1...30 {
+                    let offset = RedisRequest.command("HSET", queue.keys.meta, "offset", "\(4000 * moment)")
+                    _ = try await stack.store.redis.send(offset)
+                    _ = try await queue.sweep()
+                }
+                try await Browser.with { browser in
+                    try await browser.open(stack.page("queues/mail"))
+                    try await browser.wait(
+                        "the line has steps",
+                        "document.querySelector('.chart path.completed').getAttribute('d').includes('L')")
+                    try await browser.see("half up to 41 ms")
+                    try await browser.see("99 of 100 up to 3.0 s")
+                    #expect(try await browser.complaints() == [])
                 }
             }
         }

@@ -8,14 +8,20 @@ const height = 40;
 
 const counters = { created: 'Pushed', completed: 'Completed', failed: 'Failed' };
 
-/** The rates of one queue, or of all. */
-export const rates = (queue) => section('Rates', { class: 'rates' }, Object.entries(counters).map(([field, name]) =>
+/** The rates of one queue, or of all. `history` has the last minutes of one as the server knows them. */
+export const rates = (queue, history) => section('Rates', { class: 'rates' }, Object.entries(counters).map(([field, name]) =>
     h('div', { key: field, class: 'rate' },
         h('span', { class: 'name' }, name),
         h('span', { class: 'value' }, rate(rateOf(field, queue))),
-        rateChart(`${name} jobs for each second since the page was opened`, field, ratesOf(field, queue)))));
+        history
+            ? rateChart(`${name} jobs for each second in the last ten minutes`, field, past(history, name.toLowerCase()))
+            : rateChart(`${name} jobs for each second since the page was opened`, field, ratesOf(field, queue)))));
 
-// A line of `{ seconds, value }`.
+const past = ({ points, step_seconds: step }, name) => points.map((point) => ({
+    seconds: Math.max(0, (Date.now() - Date.parse(point.at)) / 1000 - step), value: point[name],
+}));
+
+// A line of `{ seconds, value }`; it is broken where a value is not known.
 function rateChart(caption, kind, points) {
     const values = points.map((point) => point.value);
     const most = Math.max(1e-9, ...values);
@@ -26,7 +32,8 @@ function rateChart(caption, kind, points) {
     const row = (name, value) => h('tr', null, h('th', { scope: 'row' }, name), h('td', null, rate(value)));
     return h('figure', { class: 'chart' },
         h('svg', { viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: 'none', 'aria-hidden': 'true' },
-            h('polyline', { class: kind, points: points.map(place).join(' ') })),
+            h('path', { class: kind, d: points.map((point, index) => (point.value === null ? ''
+                : `${(points[index - 1]?.value ?? null) === null ? 'M' : 'L'}${place(point)}`)).join('') })),
         // In a box, since a table is never narrower than its texts.
         h('div', { class: 'hidden' }, h('table', null, h('caption', null, caption),
             h('tbody', null, row('Now', values.at(-1)), row('Highest', Math.max(0, ...values))))));

@@ -17,7 +17,9 @@ import { changeOf, settingFields } from './settings-form.js';
 export default {
     path: ['queues', ':queue'],
     title: ({ params }) => params.queue,
-    load: ({ params }, get) => ({ queue: get(`v1/queues/${part(params.queue)}`), workers: get('v1/workers') }),
+    load: ({ params: { queue } }, get) => ({
+        queue: get(`v1/queues/${part(queue)}`), history: get(`v1/queues/${part(queue)}/history`), workers: get('v1/workers'),
+    }),
     hears: ({ params }, { queue }) => queue === params.queue,
     changed: noteTotals,
     keys: (context) => [pauseKeys(() => context.data.queue, context.refresh)],
@@ -31,7 +33,8 @@ const page = (context, queue) => [
     queue.paused && h('p', { class: 'notice-line' }, 'Nothing starts. ', pauseReason(queue)),
     counts(queue),
     h('div', { class: 'columns' },
-        h('div', null, rates(queue.name), state(queue, capacityOf(context.data.workers?.workers, queue.name))),
+        h('div', null, rates(queue.name, context.data.history),
+            state(queue, capacityOf(context.data.workers?.workers, queue.name), context.data.history)),
         h('div', null, settings(queue))),
 ];
 
@@ -53,7 +56,7 @@ const counts = (queue) => h('div', { class: 'strip' }, Object.entries(queue.jobs
     tile(nameOf(index), count(value), [['jobs'], { queue: queue.name, state: statesOf(index) }],
         { kind: index === 'failed' && value ? 'bad' : '' })));
 
-function state(queue, { workers, busy, slots }) {
+function state(queue, { workers, busy, slots }, history) {
     const speed = rateOf('completed', queue.name);
     const due = queue.next_due_seconds;
     const workersText = `${plural(workers, 'worker')}, ${busy} of ${plural(slots, 'slot')} busy`;
@@ -61,8 +64,16 @@ function state(queue, { workers, busy, slots }) {
         ['Oldest wait', queue.jobs.queued ? duration(queue.oldest_wait_seconds) : 'nothing waits'],
         due !== undefined && ['Next due', due > 0 ? `in ${duration(due)}` : 'now'],
         ['Empty in', queue.jobs.queued && speed ? `about ${duration(queue.jobs.queued / speed)} at this speed` : '–'],
+        ['Last waits', latest(history, 'wait')],
+        ['Last runs', latest(history, 'run')],
         ['Workers', workers ? anchor(workersText, ['workers']) : 'none is alive'],
         ['Ever', Object.entries(queue.totals).map(([name, value]) => `${count(value)} ${name}`).join(', ')]));
+}
+
+// How long the jobs of the latest step took that has any.
+function latest(history, name) {
+    const times = history?.points.findLast((point) => point[name])?.[name];
+    return times ? `half up to ${duration(times.p50_seconds)}, 99 of 100 up to ${duration(times.p99_seconds)}` : '–';
 }
 
 function settings(queue) {
