@@ -97,6 +97,14 @@ extension Dashboard {
                     try await browser.see("2 jobs will run again")
                     try await browser.click(button: "Retry 2 jobs")
                     try await browser.hear("Retry: 2 of 2 jobs done.")
+                    // Its attempts stay counted, and none of its jobs has failed now.
+                    try await browser.wait(
+                        "the group has none",
+                        """
+                        [...document.querySelectorAll('tbody tr')].some((row) => row.textContent.includes('order 2 failed')
+                            && [...row.cells].some((cell) => cell.dataset.label === 'Failed now' && cell.textContent === '0')
+                            && row.querySelector('button').title === 'None of its jobs has failed now.')
+                        """)
                     let jobs = try #require(try await stack.queue("mail").status()?.jobs)
                     #expect(jobs[.queued] == 2 && jobs[.failed] == 1)
                     let id = try #require(try await stack.queue("mail").list(states: [.queued]).jobs.first?.id)

@@ -43,6 +43,47 @@ import Testing
         }
     }
 
+    @Test func `the jobs of a group that have failed now are counted when that is asked for`() async throws {
+        try await withServer { server in
+            for number in 1...3 { try await fail(server, "order \(number) failed", in: "mail") }
+            try await fail(server, "no room", in: "mail")
+            try await fail(server, "no room", in: "ship")
+            func failed(_ query: String) async throws -> [String] {
+                try await server.get("/api/v1/errors?\(query)").list("errors").map { group in
+                    let failed = group["failed"] as? [String: Any]
+                    let count = (failed?["count"] as? Int).map { "\($0)" } ?? "-"
+                    let isAll = (failed?["complete"] as? Bool).map { "\($0)" } ?? "-"
+                    return "\(group["queue"] ?? "") \(group["total"] ?? "") \(count) \(isAll)"
+                }.sorted()
+            }
+            #expect(try await failed("failed=true") == ["mail 1 1 true", "mail 3 3 true", "ship 1 1 true"])
+            #expect(try await failed("queue=mail") == ["mail 1 - -", "mail 3 - -"])
+            let jobs = try await server.get("/api/v1/jobs?queue=mail&q=order%202").list("jobs")
+            let id = try #require(jobs.first?["id"] as? String)
+            #expect(try await server.send(.POST, "/api/v1/jobs/\(id)/retry?queue=mail").status == 200)
+            #expect(try await failed("queue=mail&failed=true") == ["mail 1 1 true", "mail 3 2 true"])
+            #expect(try await server.get("/api/v1/errors?failed=x").status == 422)
+        }
+    }
+
+    @Test func `where not all failed jobs were looked at, the count of a group says so`() async throws {
+        try await withServer(settings: { $0.searchLimit = 1 }) { server in
+            let queue = server.harness.queue("mail")
+            for number in 1...6 {
+                let jobs = (0..<100).map { _ in NewJob(type: "t", payload: Array("{}".utf8), maxRetries: 0) }
+                _ = try await queue.enqueue(jobs)
+                let claimed = try await queue.claim(ClaimRequest(worker: "w", number: number, upTo: 100)).jobs
+                _ = try await queue.settle(
+                    claimed.map { Settlement(id: $0.id, token: $0.token, outcome: .failedForGood(error: "x")) })
+            }
+            let group = try #require(try await server.get("/api/v1/errors?failed=true").list("errors").first)
+            let failed = try #require(group["failed"] as? [String: Any])
+            #expect(group["total"] as? Int == 600 && failed["complete"] as? Bool == false)
+            let count = try #require(failed["count"] as? Int)
+            #expect(count > 0 && count < 600)
+        }
+    }
+
     @Test func `pages over several queues have every group once, also of one moment`() async throws {
         try await withServer { server in
             let names = ["a", "b", "c"]

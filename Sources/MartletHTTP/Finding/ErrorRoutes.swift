@@ -21,13 +21,26 @@ extension API {
             .sorted { ErrorCursor($0) < ErrorCursor($1) }
         let page = groups.prefix(limit)
         let next = groups.count > limit ? page.last.map { ErrorCursor($0) } : nil
+        let counts = try call.query.read(ErrorParameter.failed) ?? false
+        let failed = try await counts ? failedJobs(call, Set(page.map(\.queue)).sorted()) : [:]
         return Reply(
             .object([
-                "errors": .array(page.map(JSONOutput.errorGroup)),
+                "errors": .array(page.map { .errorGroup($0, failed: failed[$0.queue]) }),
                 "next_cursor": .cursor(next),
             ]).adding(damaged.members(for: call.caller)))
     }
+
+    /// The failed jobs of queues by the names of their groups, as far as the budget of one call goes.
+    private func failedJobs(_ call: Call, _ names: [QueueName]) async throws -> [QueueName: FailedJobs] {
+        var budget = ScanBudget(records: settings.searchLimit, time: settings.searchTime)
+        var found: [QueueName: FailedJobs] = [:]
+        for name in names { found[name] = try await call.store.queue(name).failedJobs(&budget) }
+        return found
+    }
 }
+
+/// The numbers of failed jobs by the names of their groups, and whether all were looked at.
+private typealias FailedJobs = (counts: [String: Int], isAll: Bool)
 
 /// The parameters of the list of errors.
 enum ErrorParameter {
@@ -35,7 +48,9 @@ enum ErrorParameter {
         "queue", .queueName, "Only errors of this queue."
     ) { query throws(HTTPProblem) in try query.read(CommonParameter.queue) }
     static let type = Parameter.text("type", "Only errors of jobs of this type.")
-    static let all: [any Described] = [queue, type, CommonParameter.limit, CommonParameter.cursor]
+    static let failed = Parameter.flag(
+        "failed", "Whether the jobs of each group that have failed now are counted.", default: false)
+    static let all: [any Described] = [queue, type, failed, CommonParameter.limit, CommonParameter.cursor]
 }
 
 /// A place among the groups of several queues: the latest first, then by queue, then as their index has them.
@@ -78,13 +93,16 @@ struct ErrorCursor: Comparable, LosslessStringConvertible {
 }
 
 extension JSONOutput {
-    fileprivate static func errorGroup(_ group: ErrorGroup) -> JSONOutput {
+    fileprivate static func errorGroup(_ group: ErrorGroup, failed: FailedJobs?) -> JSONOutput {
         .object([
             "fingerprint": .string(group.fingerprint), "queue": .string(group.queue.description),
             "type": .string(group.type), "message": .string(group.message), "last_job": .string(group.lastJob),
             "first_seen_at": .time(group.firstSeen), "last_seen_at": .time(group.lastSeen),
             "total": .int(group.total),
             "counts": .members(ErrorGroup.Window.allCases.map { ($0.rawValue, .int(group.counts[$0] ?? 0)) }),
+            "failed": failed.map { found -> JSONOutput in
+                .object(["count": .int(found.counts[group.name] ?? 0), "complete": .bool(found.isAll)])
+            },
         ])
     }
 }
@@ -112,6 +130,15 @@ enum ErrorView {
             .always("last_seen_at", .time, "When it was last seen."),
             .always("total", .count, "How many attempts failed since it was first seen."),
             .always("counts", .object(counts), "How many of them failed lately."),
+            .maybe("failed", .object(failed), "With `failed=true`: its jobs that have failed now."),
+        ])
+    private static let failed = ObjectShape(
+        "FailedNow", "The jobs of a group that have failed and were not retried or deleted since.",
+        [
+            .always("count", .count, "How many were found."),
+            .always(
+                "complete", .flag,
+                "Whether all failed jobs of the queue were looked at; otherwise there may be more."),
         ])
     private static let counts = ObjectShape(
         "ErrorCounts",
@@ -125,13 +152,15 @@ extension RouteDescription {
             "listErrors", .jobs, "List groups of errors",
             """
             Attempts that failed in the last week, grouped by queue, type and fingerprint of the error; at most 200 groups of \
-            each queue. The jobs of a group that have failed are retried or deleted with `POST /api/v1/jobs/actions` and a \
+            each queue. With `failed=true` the failed jobs of the groups' queues are looked at, about 20 000 of them or for \
+            about 50 ms, and counted by group. The jobs of a group that have failed are retried or deleted with `POST /api/v1/jobs/actions` and a \
             `filter` with `queue`, `type`, `error` and `state`.
             """,
             answers: [.ok(.object(ErrorView.list), "A page.")], problems: [.pagesFull],
             examples: [
                 RouteExample("all", "Of all queues"),
                 RouteExample("queue", "Of one queue", query: "queue=mail&limit=10"),
+                RouteExample("failed", "With the number of jobs that have failed now", query: "failed=true"),
             ])
     }
 }

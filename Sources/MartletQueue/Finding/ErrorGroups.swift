@@ -94,6 +94,29 @@ extension Queue {
     }
 }
 
+extension Queue {
+    /// How many jobs of each group have failed now, as far as a budget goes.
+    ///
+    /// - Parameter budget: how much may be looked at; what is used is taken from it.
+    /// - Returns: the numbers by the names of the groups, and whether all failed jobs were looked at.
+    /// - Throws: ``QueueError``.
+    package func failedJobs(
+        _ budget: inout ScanBudget
+    ) async throws(QueueError) -> (counts: [String: Int], isAll: Bool) {
+        var counts: [String: Int] = [:]
+        var walk = IndexWalk(self, [.failed], after: nil, fields: [.type, .error])
+        while try await walk.fill(atMost: Queue.batchLimit) {
+            while let entry = walk.next() {
+                budget.spend()
+                guard let job = entry.job, let fingerprint = job.errorFingerprint else { continue }
+                counts["\(fingerprint) \(job.type)", default: 0] += 1
+            }
+            if budget.isSpent { return (counts, try await !walk.fill(atMost: 1)) }
+        }
+        return (counts, true)
+    }
+}
+
 extension ErrorGroup {
     /// Parses what the script `read` says of a group; `nil` for what is none.
     init?(name: RedisValue, place: RedisValue, known: RedisValue, queue: QueueName, now: Int) {

@@ -110,7 +110,7 @@ extension MemberTests {
         _ = try await queue.settle([failure])
         try await client.send(.PATCH, "/api/v1/jobs/failing?queue=past", #"{"payload":{"new":true}}"#)
         try await client.get("/api/v1/jobs/failing?queue=past")
-        try await client.get("/api/v1/errors?queue=past")
+        try await client.get("/api/v1/errors?queue=past&failed=true")
         try await client.get("/api/v1/queues/past/scaling")
     }
 
