@@ -1,10 +1,11 @@
 // The client and broken servers: frozen, killed, restarted, absent, loading, full, read-only.
 
 import FoundationEssentials
-import MartletRedis
 import Synchronization
 import TestSupport
 import Testing
+
+@testable import MartletRedis
 
 @Suite struct FaultTests {
     private static func send(_ client: RedisClient, _ words: String...) async -> Result<RedisValue, RedisError> {
@@ -72,6 +73,9 @@ import Testing
             for _ in 0..<3 {
                 let goal = tally.done + 200
                 try await eventually("200 more are done") { tally.done >= goal }
+                // It stands still first, so that commands are on their way when it is killed.
+                server.pause()
+                try await eventually("commands are on their way") { client.core.writtenCount > 0 }
                 server.kill()
                 try await server.restart(within: .seconds(60))
             }

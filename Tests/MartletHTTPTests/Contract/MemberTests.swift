@@ -112,6 +112,14 @@ extension MemberTests {
         try await client.get("/api/v1/jobs/failing?queue=past")
         try await client.get("/api/v1/errors?queue=past&failed=true")
         try await client.get("/api/v1/queues/past/scaling")
+        let times = TypeTimes()
+        times.waited(.milliseconds(1))
+        times.ran(.milliseconds(2))
+        _ = try await queue.heartbeat(worker: "w", times: TimeReport(["t": times]), [])
+        // They are shown when their step is over. Few steps, since of a long list only the beginning is compared.
+        let from = Date.now.addingTimeInterval(-20).formatted(.iso8601)
+        try await server.harness.setClock(.seconds(30), queue: "past")
+        try await client.get("/api/v1/queues/past/history?from=\(from)")
     }
 
     private static func jobs(_ client: inout Recorder) async throws {
