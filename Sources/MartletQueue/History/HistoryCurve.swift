@@ -29,17 +29,11 @@ struct HistorySample: Sendable, Hashable {
 
     /// Parses an entry; `nil` for what is none.
     init?(_ entry: RedisValue) {
-        guard let pair = entry.array, pair.count == 2, let words = pair[1].array,
-            let moment = pair[0].string?.split(separator: "-").first.flatMap({ Int($0) })
-        else { return nil }
-        var values: [String: Int] = [:]
-        for index in stride(from: 0, to: words.count - 1, by: 2) {
-            values[words[index].string ?? ""] = words[index + 1].string.flatMap { Int($0) }
-        }
-        let numbers = Self.names.compactMap { values[$0]?.asLedgerCount }
-        let at = values["at"] ?? moment
-        guard numbers.count == Self.names.count, (0..<1 << 53).contains(at) else { return nil }
-        self.init(at: at, quiet: min(max(values["quiet"] ?? 0, 0), at), numbers: numbers)
+        guard let entry = RingEntry(entry) else { return nil }
+        func number(_ name: String) -> Int? { entry.values[name].flatMap { Int($0) } }
+        let numbers = Self.names.compactMap { number($0)?.asLedgerCount }
+        guard numbers.count == Self.names.count else { return nil }
+        self.init(at: entry.at, quiet: min(max(number("quiet") ?? 0, 0), entry.at), numbers: numbers)
     }
 
     var reading: HistoryReading {

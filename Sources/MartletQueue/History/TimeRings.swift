@@ -60,21 +60,16 @@ struct TimeSlot: Sendable, Hashable {
     ///
     /// Without a name all are taken together.
     init?(_ entry: RedisValue, name: String?) {
-        guard let pair = entry.array, pair.count == 2, let words = pair[1].array,
-            let moment = pair[0].string?.split(separator: "-").first.flatMap({ Int($0) })
-        else { return nil }
-        let values = Self.pairs(words)
-        let texts = values.filter { $0.key != "at" && name ?? $0.key == $0.key }.values
+        guard let entry = RingEntry(entry) else { return nil }
+        let texts = entry.values.filter { $0.key != "at" && name ?? $0.key == $0.key }.values
         guard !texts.isEmpty else { return nil }
-        let start = values["at"].flatMap { Int($0) } ?? moment
-        guard (0..<1 << 53).contains(start) else { return nil }
-        self.init(start: start, times: JobTimes())
+        self.init(start: entry.at, times: JobTimes())
         for text in texts { times.merge(JobTimes(stored: text)) }
     }
 
     /// The slot of a ring that is not over, from the hash of those; shorter slots in it are part of it.
     init?(open hash: [RedisValue], ring: TimeRing, name: String?) {
-        let values = Self.pairs(hash)
+        let values = Queue.words(hash)
         guard let number = values["at\(ring.rawValue + 1)"].flatMap({ Int($0) }),
             (0..<1 << 53 / ring.slot).contains(number)
         else { return nil }
@@ -86,14 +81,6 @@ struct TimeSlot: Sendable, Hashable {
         guard !texts.isEmpty else { return nil }
         self.init(start: number * ring.slot, times: JobTimes())
         for text in texts { times.merge(JobTimes(stored: text)) }
-    }
-
-    private static func pairs(_ words: [RedisValue]) -> [String: String] {
-        var values: [String: String] = [:]
-        for index in stride(from: 0, to: words.count - 1, by: 2) {
-            values[words[index].string ?? ""] = words[index + 1].string
-        }
-        return values
     }
 }
 
