@@ -199,14 +199,14 @@ private struct ListenerService: Service {
         }
     }
 
-    @Test func `what waits for a reader that is too slow is bounded, and given back when it goes`() async throws {
+    @Test func `unread bytes of a slow reader are limited, and released when its connection ends`() async throws {
         try await withStreamServer { server in
             let (stalled, source) = try await server.connected(reads: false)
             for _ in 0..<400 { source.send(Self.large) }
             try await eventually("what waits is counted") { server.connections.unreadBytes > 0 }
             #expect(server.connections.unreadBytes < 1 << 20, "and it is little of what there is to send")
             try await stalled.close()
-            try await eventually("what it did not read is given back") { server.connections.unreadBytes == 0 }
+            try await eventually("its unread bytes are released") { server.connections.unreadBytes == 0 }
         }
     }
 
@@ -216,7 +216,7 @@ private struct ListenerService: Service {
             let (other, othersSource) = try await server.connected()
             for _ in 0..<400 { source.send(Self.large) }
             try await eventually("it is closed") { source.isStopped }
-            try await eventually("what it did not read is given back") { server.connections.unreadBytes == 0 }
+            try await eventually("its unread bytes are released") { server.connections.unreadBytes == 0 }
             try await eventually("the client sees it") { (try? await stalled.send("x")) == nil }
             othersSource.send("still here")
             try await eventually("the other goes on") { other.received.contains("still here") }

@@ -79,7 +79,7 @@ import Testing
         return (points.reduce(0) { $0 + ($1.wait?.count ?? 0) }, points.reduce(0) { $0 + ($1.run?.count ?? 0) })
     }
 
-    @Test func `what workers report is in every ring, by type and all together, whoever sends it when`() async throws {
+    @Test func `times are in every ring, by type and for all types, whenever workers report them`() async throws {
         try await withStore { harness in
             let queue = harness.queue()
             try await queue.create()

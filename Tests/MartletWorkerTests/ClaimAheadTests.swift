@@ -71,7 +71,7 @@ private final class Runs: Sendable {
         try await withStore { harness in
             let (runs, count) = (Runs(), 3000)
             var configuration = WorkerConfiguration.quick
-            // So long that nothing is given back, and claimed again behind later jobs, while the machine is busy.
+            // Long, so that a busy machine releases no job: it would be claimed again behind later jobs.
             configuration.claimAhead = .seconds(30)
             try await harness.queue().enqueue(contentsOf: (0..<count).map { Note(number: $0) })
             let one = worker(harness, slots: 1, configuration) {
@@ -107,7 +107,7 @@ private final class Runs: Sendable {
             try await running(first) {
                 try await eventually("both slots are held") { held.count == 2 }
                 try await eventually("it holds no more than it runs") { try await harness.active() == 2 }
-                // Short jobs that were given back meanwhile may still be in the queue.
+                // Short jobs that were released may still be in the queue.
                 #expect(runs.numbers.count { $0 >= short } == 2)
                 let second = worker(harness) { On(Note.self) { job, _ in runs.begin(job.number) } }
                 try await running(second) {

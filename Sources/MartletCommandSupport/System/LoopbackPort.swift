@@ -15,7 +15,7 @@ import Synchronization
 /// Ports of the loopback interface.
 package enum LoopbackPort {
     private static let range = 20_000..<32_000
-    /// Those that this process was given: whoever was may not listen yet.
+    /// The ports that this process was given; a service that was given one may not listen on it yet.
     private static let given = Mutex<Set<Int>>([])
 
     /// A port of the loopback interface that nobody uses now, another one at each call.

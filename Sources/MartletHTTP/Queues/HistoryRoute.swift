@@ -35,13 +35,14 @@ extension JSONOutput {
     private static func times(_ times: QueueHistory.Times?) -> JSONOutput {
         guard let times else { return .null }
         return .object([
-            "count": .int(times.count), "p50_seconds": seconds6(times.median), "p90_seconds": seconds6(times.p90),
-            "p99_seconds": seconds6(times.p99),
+            "count": .int(times.count), "p50_seconds": preciseSeconds(times.median),
+            "p90_seconds": preciseSeconds(times.p90),
+            "p99_seconds": preciseSeconds(times.p99),
         ])
     }
 
     /// Seconds to the microsecond: handlers may be that short.
-    private static func seconds6(_ time: Duration) -> JSONOutput {
+    private static func preciseSeconds(_ time: Duration) -> JSONOutput {
         .double((time / .seconds(1) * 1e6).rounded() / 1e6)
     }
 

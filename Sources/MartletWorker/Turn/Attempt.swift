@@ -81,7 +81,7 @@ struct Attempt: Sendable {
         return JobContext(facts, labelling: handlerLogger, runtime: running)
     }
 
-    /// A tracer says itself in which trace a line was written; without one the trace of the push is named.
+    /// The logger of the handler; without a tracer, which adds the trace of a line itself, it names the trace of the push.
     private var handlerLogger: Logger {
         guard tracing == nil, let trace = job.trace else { return logger }
         var logger = logger

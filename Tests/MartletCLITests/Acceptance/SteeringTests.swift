@@ -24,7 +24,7 @@ import Testing
             let ids = try await stack.add(content.files.map(\.name))
             #expect(ids.count == 1000)
             try await stack.until("three run") { try await stack.downloads.status()?.jobs[.active] == 3 }
-            // Whoever looks seldom may miss a moment in which all slots are in use, but never sees more in use.
+            // A slow test may miss the moments in which all slots are in use, but it never sees more in use.
             let before = try await stack.observe(for: .seconds(3))
             #expect(before.allSatisfy { $0 <= 3 }, "\(before)")
             _ = try await stack.put("/api/downloads/concurrency", .object(["max_concurrent_downloads": 6]))
