@@ -199,6 +199,19 @@ import Testing
         }
     }
 
+    @Test func `the kinds of limits that a queue has are part of its plan`() async throws {
+        try await withStore { harness in
+            let queue = harness.queue()
+            try await queue.configure(QueueSettingsChange(limit: 3))
+            try await harness.command("HSET", harness.key("meta"), "limited", "3")
+            try await queue.configure(QueueSettingsChange(limit: 4))
+            #expect(try await harness.command("HGET", harness.key("meta"), "plan").string == "limit=4 limited=3")
+            try await harness.command("HDEL", harness.key("meta"), "limited")
+            try await queue.configure(QueueSettingsChange(defaults: [.limit]))
+            #expect(try await harness.command("HGET", harness.key("meta"), "plan").string == "")
+        }
+    }
+
     @Test(arguments: [
         ("1 1", true), ("2 1", true), ("9 1", true), ("2 2", false), ("2", false), ("", false), ("x", false),
     ])

@@ -27,7 +27,7 @@ package enum QueueScript: Int, CaseIterable, Sendable {
 ///
 /// A file needs only files before it.
 package enum ScriptFile: String, CaseIterable, Sendable {
-    case runtime, values, order, events, trail, changes, hooks, moves, places, dues, plan, wake, locate, finish,
+    case runtime, values, order, events, trail, changes, plan, wake, limits, hooks, moves, places, dues, locate, finish,
         promote, history, groups, samples, times, attempts, claims
     case homes
     case enqueue, turn, heartbeat, sweep, control, configure, read, audit, repair, remove, global, permissions
@@ -38,6 +38,7 @@ package enum ScriptFile: String, CaseIterable, Sendable {
         case .runtime: PackageResources.runtime_lua
         case .values: PackageResources.values_lua
         case .order: PackageResources.order_lua
+        case .limits: PackageResources.limits_lua
         case .hooks: PackageResources.hooks_lua
         case .moves: PackageResources.moves_lua
         case .events: PackageResources.events_lua

@@ -19,9 +19,12 @@ enum Schema {
             ("tombstone_digests", "hash"),
             ("workers", "hash"), ("events", "stream"), ("trail", "stream"), ("errors", "zset"),
             ("error_groups", "hash"),
-            ("times", "hash"),
+            ("times", "hash"), ("limits", "hash"), ("usage", "hash"), ("standing", "hash"), ("rates", "zset"),
+            ("opens", "zset"),
         ] + (HistoryRing.allCases.map(\.key) + TimeRing.allCases.map(\.key)).map { ($0, "stream") }
-    /// All keys of a queue except those of jobs, and their Redis types.
+    /// The part of the key of a limit's waiters between the queue's prefix and the limit's key.
+    static let waitersKey = "waits:"
+    /// All keys of a queue except those of jobs and of waiters, and their Redis types.
     static let keys = believed.map { (name: $0.rawValue, type: "zset") } + otherKeys
     /// The indexes by precedence, for a job that is in several of them.
     static let believed: [JobIndex] = [.active, .paused, .delayed, .queued, .completed, .failed, .cancelled]
@@ -73,14 +76,14 @@ extension Schema {
         return """
             \(constants.map { "local \($0.name) = \($0.value)" }.joined(separator: "\n"))
             local SCHEMA = '\(stored)'
-            local JOB_KEY = '\(jobKey)'
+            local JOB_KEY, WAITERS_KEY = '\(jobKey)', '\(waitersKey)'
             local POISON_PRINT = '\(ErrorFingerprint.of(Settlement.poison))'
             local KEYS_OF_A_QUEUE = \(list(keys.map(\.name)))
             local INDEXES, FINAL = \(list(indexes)), \(list(final))
             local IS_INDEX, IS_FINAL = \(set(indexes)), \(set(final))
             local MORE_FIELDS = \(list(moreFields.map(\.rawValue)))
             local SETTINGS = { \(StoredSetting.allCases.map(lua).joined(separator: ", ")) }
-            local PLAN = { halted = 0, listen = 0, \(plan.map { "\($0.rawValue) = \($0.standard)" }.joined(separator: ", ")) }
+            local PLAN = { halted = 0, listen = 0, limited = 0, \(plan.map { "\($0.rawValue) = \($0.standard)" }.joined(separator: ", ")) }
             local PLAN_NAMES = \(list(plan.map(\.rawValue)))
             local HISTORY_RINGS = { \(HistoryRing.allCases.map(lua).joined(separator: ", ")) }
             local TIME_RINGS = { \(TimeRing.allCases.map(lua).joined(separator: ", ")) }

@@ -14,9 +14,11 @@ local function make_plan(q)
         q[name] = value or PLAN[name]
         if value and value ~= PLAN[name] then words[#words + 1] = name .. '=' .. format('%.0f', value) end
     end
-    local flags = call('HMGET', meta, 'paused', 'paused_all', 'listen_until')
+    local flags = call('HMGET', meta, 'paused', 'paused_all', 'listen_until', 'limited')
     q.halted = (flags[1] == '1' or flags[2] == '1') and 1 or 0
     if q.halted == 1 then words[#words + 1] = 'halted=1' end
+    q.limited = tonumber(flags[4]) or 0
+    if q.limited > 0 then words[#words + 1] = 'limited=' .. format('%.0f', q.limited) end --@ plan-limited
     local listen = tonumber(flags[3]) or 0
     if listen > q.now then words[#words + 1] = 'listen=' .. format('%.0f', listen) end --@ plan-listen
     call('HSET', meta, 'plan', concat(words, ' '))

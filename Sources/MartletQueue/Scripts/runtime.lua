@@ -39,8 +39,8 @@ local function names_of(prefix)
     if queue_count >= MOST_QUEUES then queues, queue_count = {}, 0 end
     local keys = {}
     for i = 1, #KEYS_OF_A_QUEUE do keys[KEYS_OF_A_QUEUE[i]] = prefix .. KEYS_OF_A_QUEUE[i] end
-    -- A job's own key is this and its id.
-    keys.job = prefix .. JOB_KEY
+    -- A job's own key is this and its id, that of a limit's waiters this and the limit's key.
+    keys.job, keys.waiters = prefix .. JOB_KEY, prefix .. WAITERS_KEY
     queues[prefix], queue_count = keys, queue_count + 1
     return keys
 end

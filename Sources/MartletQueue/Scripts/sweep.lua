@@ -1,6 +1,6 @@
 -- The housekeeping that needs nobody in charge: promotes due jobs, takes back those of dead workers, forgets old ones.
 --
--- needs: runtime values events changes moves places plan wake finish history groups samples promote
+-- needs: runtime values events changes moves places plan wake limits finish history groups samples promote
 -- args: none.
 -- Answer: `ok`, more (1 when there is more to do at once), promoted, forgotten, then for each job taken back {id, new state}.
 -- Bounds: 1000 promotions, 200 of all else. Any number of processes may call it at any time.
@@ -140,6 +140,11 @@ local function sweep(q, _)
     samples.take(q, tonumber(state[1]))
     -- Nobody listens any more: calls need not read so.
     if q.listen and not q.log then make_plan(q) end --@ sweep-unheard
+    -- Nobody waits any more for limits that are gone.
+    if q.limited >= 16 then
+        limits.count(q)
+        make_plan(q)
+    end
     local ready = promoted + tally.ready
     if q.limit > 0 and #over > 0 then ready = max(ready, call('ZCARD', q.keys.queued)) end --@ sweep-room
     wake(q, ready) --@ sweep-wakes

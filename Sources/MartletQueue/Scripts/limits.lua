@@ -1,0 +1,66 @@
+-- Limits: how many jobs of a key may run at a time, and how many may start in a time.
+--
+-- needs: runtime
+-- The hash `limits` has an object for each limited key (`host:slow.example`) and each limited class (`host:*`, which is a
+-- limit for each value of it). The object of the key itself counts before that of its class. An object is a line of words
+-- and perhaps two lines more, the reason and the author of the last change:
+--   `c=10`: the weight that may run at a time; `n=100 per=60000 burst=1`: so many starts in so many ms, so many of them at once
+--   `oc=`, `on=`, `oper=`, `oburst=`: the same of an override, which counts in place of all of these; `ountil=`: until when (ms)
+--   `paused=1`, `until=`: nothing starts, until then (ms) where it is said
+-- Words of other versions are kept and mean nothing here.
+local limits = {}
+
+-- Lua allows 200 local variables at a time, so those that only this file uses end with it.
+do
+    -- What an object says now. `concurrency` is the weight that may run, or nil; `interval` the ms between starts in the long
+    -- run, or nil, and `burst` how many may start at once; `closed_until` when a pause ends, or nil without one. At `changes_at`
+    -- the object says something else by itself; `huge` where it does not.
+    function limits.parse(text, now)
+        local words = {}
+        for name, value in gmatch(match(text, '^[^\n]*'), '(%l+)=(%S*)') do words[name] = value end
+        local override_until = tonumber(words.ountil or '') or huge
+        local is_override = (words.oc or words.on) and now < override_until --@ limit-override
+        local o = is_override and 'o' or ''
+        local starts, span = tonumber(words[o .. 'n'] or ''), tonumber(words[o .. 'per'] or '')
+        local closed_until = words.paused == '1' and (tonumber(words['until'] or '') or huge) or 0
+        if closed_until <= now then closed_until = nil end --@ limit-resumes
+        return {
+            concurrency = tonumber(words[o .. 'c'] or ''),
+            interval = starts and span and starts > 0 and span / starts or nil,
+            burst = tonumber(words[o .. 'burst'] or '') or 1,
+            closed_until = closed_until,
+            changes_at = min(is_override and override_until or huge, closed_until or huge),
+        }
+    end
+
+    -- The class of a key, as the name of its limit: `host:*` of `host:slow.example`.
+    function limits.class_of(key) return match(key, '^[^:]*:') .. '*' end
+
+    -- The limit of a key, or nothing: its own, else that of its class; then its name.
+    function limits.of(q, key)
+        local class = limits.class_of(key)
+        local found = call('HMGET', q.keys.limits, key, class)
+        if found[1] then return limits.parse(found[1], q.now), key end
+        if found[2] then return limits.parse(found[2], q.now), class end
+        return nil
+    end
+
+    -- Which kinds of limits a queue has, as the word `limited` of its plan: 1 for any, 2 for one of the class `type`, 4 for
+    -- `tag`, 8 for `group`, 16 where jobs wait for a limit. Called behind each change of the objects, before the plan is made.
+    local MASKS = { type = 2, tag = 4, group = 8 }
+    function limits.count(q)
+        local mask, seen = 0, {}
+        local names = call('HKEYS', q.keys.limits)
+        for i = 1, #names do
+            local class = match(names[i], '^([^:]*):')
+            if class and not seen[class] then
+                seen[class] = true
+                mask = mask + (MASKS[class] or 0)
+            end
+        end
+        if names[1] then mask = mask + 1 end
+        if call('EXISTS', q.keys.opens) == 1 then mask = mask + 16 end --@ limited-waits
+        if mask == 0 then return call('HDEL', q.keys.meta, 'limited') end
+        call('HSET', q.keys.meta, 'limited', mask) --@ limited-kept
+    end
+end
