@@ -18,6 +18,7 @@ enum Fuzz {
         "Replies": fuzzReplies, "Records": fuzzRecords, "URLs": fuzzURLs, "Files": fuzzFiles,
         "Answers": fuzzAnswers, "Times": fuzzTimes, "Names": fuzzNames, "JSON": fuzzJSON, "Frames": fuzzFrames,
         "Settings": fuzzSettings, "Logs": fuzzLogs, "Payloads": fuzzPayloads, "Filters": fuzzFilters,
+        "Events": fuzzEvents, "Histories": fuzzHistories,
     ]
     private static let target = targets[CommandLine.arguments.dropFirst().first ?? ""]
 

@@ -27,22 +27,46 @@ extension MCPTool {
         ) { MCPRequest(path: "/api/v1/queues/\(escaped($0["queue"]))") },
         MCPTool(
             name: "list_jobs", title: "Jobs",
-            help:
-                "Jobs by queue and state: those that run next first, those that finished last first. Each has its error.",
-            arguments: [
-                .text("queue", "The queue; all queues if omitted."), .state, .text("type", "Only jobs of this type."),
-                .limit, .cursor,
+            help: """
+                Jobs that match all of the filters: those that run next first, those that finished last first. Each has \
+                its error. A search may end before all jobs were looked at; then scanned.complete is false, and next_cursor \
+                goes on.
+                """,
+            arguments: [.text("queue", "The queue; all queues if omitted.")] + jobFilters + [
+                .text("payload_path", "Only jobs with payload_value at this place in the payload, as customer.id."),
+                .text("payload_value", "The value at payload_path."), .limit, .cursor,
             ]
         ) { values in
-            MCPRequest(
+            let names = ["queue"] + jobFilters.map(\.name) + ["cursor"]
+            let payload = values["payload_path"].map { ("payload.\($0)", values["payload_value"]) }
+            return MCPRequest(
                 path: "/api/v1/jobs",
-                query: ["queue", "state", "type", "cursor"].map { ($0, values[$0]) } + [limit(values)])
+                query: names.map { ($0, values[$0]) } + (payload.map { [$0] } ?? []) + [limit(values)])
         },
         MCPTool(
             name: "get_job", title: "Job",
             help: "One job: state, payload, progress, result or error, attempts, and the times of its changes.",
             arguments: [.job, .queue]
         ) { MCPRequest(path: path($0), query: [("queue", $0["queue"])]) },
+        MCPTool(
+            name: "list_errors", title: "Errors",
+            help: "The errors of the last 7 days in groups of alike ones, the latest first, each with its fingerprint.",
+            arguments: [.text("queue", "The queue; all queues if omitted."), .limit, .cursor]
+        ) { values in
+            MCPRequest(path: "/api/v1/errors", query: ["queue", "cursor"].map { ($0, values[$0]) } + [limit(values)])
+        },
+        MCPTool(
+            name: "get_queue_history", title: "History",
+            help: "How a queue did: jobs pushed, completed and failed, waits and run times, for each step of time.",
+            arguments: [
+                .queueName, .text("from", "The beginning, in RFC 3339."),
+                .text("step", "The seconds of a step."), .text("type", "Only the waits and run times of this type."),
+            ]
+        ) { values in
+            MCPRequest(
+                path: "/api/v1/queues/\(escaped(values["queue"]))/history",
+                query: ["from", "step", "type"].map { ($0, values[$0]) })
+        },
         MCPTool(
             name: "list_workers", title: "Workers",
             help: "The worker processes: host, version, queues, slots, busy slots, and when each was last seen."
@@ -59,6 +83,16 @@ extension MCPTool {
             MCPRequest(
                 path: "/api/downloads", query: ["status", "cursor"].map { ($0, values[$0]) } + [limit(values)])
         },
+    ]
+
+    /// The filters of jobs, named as in the HTTP API.
+    private static let jobFilters: [MCPArgument] = [
+        .state, .text("type", "Only jobs of this type."), .text("tag", "Only jobs with this tag."),
+        .text("unique_key", "Only jobs with this unique key."),
+        .text("created_after", "Only jobs pushed at this time or later, in RFC 3339."),
+        .text("created_before", "Only jobs pushed before this time, in RFC 3339."),
+        .text("error", "Only jobs with an error of this fingerprint, as list_errors shows it."),
+        .text("q", "Only jobs with this text in id, type, payload or error."),
     ]
 
     private static let writes =

@@ -21,9 +21,13 @@ struct JobFinder {
         let isBody = call.route.body.shape != nil
         let settings = api.settings
         self.call = call
-        self.filter = try await api.hidden.checked(filter) { isBody ? "/filter/payload/\($0)" : "?payload.\($0)" }
+        self.filter = try await api.hidden.checked(filter, at: isBody ? "/filter/payload/" : "?payload.")
         self.only = only
-        names = if let only { [only.name] } else { try await call.visibleQueues() }
+        if let only {
+            names = [only.name]
+        } else {
+            names = try await call.visibleQueues()
+        }
         budget = ScanBudget(records: settings.searchLimit, time: settings.searchTime)
     }
 

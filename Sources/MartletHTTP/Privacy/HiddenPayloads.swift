@@ -33,15 +33,13 @@ final class HiddenPayloads: Sendable {
 
     /// A filter that tells nothing of hidden fields; throws 422 for a condition on one.
     ///
-    /// - Parameter place: where the condition on a path stands in the request.
-    func checked(
-        _ filter: JobFilter, at place: (_ path: String) -> String
-    ) async throws -> JobFilter {
+    /// - Parameter place: where the conditions on payloads stand in the request, in front of a path.
+    func checked(_ filter: JobFilter, at place: String) async throws -> JobFilter {
         guard let fields = try await fields() else { return filter }
         for condition in filter.payload where redaction.hides(condition, of: filter.type) {
             let path = condition.path.joined(separator: ".")
             throw HTTPProblem.invalid(
-                place(path), "is a hidden field, a part of one or around one; nobody can search for its value")
+                place + path, "is a hidden field, a part of one or around one; nobody can search for its value")
         }
         var copy = filter
         copy.hidden = fields

@@ -48,13 +48,19 @@ import Testing
                     call(7, "list_queues"), call(8, "list_workers"), call(9, "check_health"),
                     call(10, "list_downloads"),
                     call(11, "get_queue", #"{"queue":"default"}"#),
+                    call(12, "list_errors", #"{"queue":"default"}"#),
+                    call(13, "get_queue_history", #"{"queue":"default","step":"60"}"#),
+                    call(14, "list_jobs", #"{"q":"no disk","payload_path":"n","payload_value":"a\nb"}"#),
+                    call(15, "list_jobs", #"{"q":"another error"}"#),
                 ])
-            #expect(Set(found.keys) == Set(1...11))
+            #expect(Set(found.keys) == Set(1...15))
             #expect(try content(found[2])["jobs"].array?.first?["id"] == "bad")
             #expect(try content(found[3])["error"].string == "no disk")
             #expect(found[4]?["error"]["code"].int == -32602, "writes are not allowed")
             #expect(found[5]?["result"]["isError"] == true)
-            for id in 6...11 { #expect(found[id]?["result"]["isError"] == false, "\(id)") }
+            #expect(try content(found[14])["jobs"].array?.map { $0["id"] } == ["bad"])
+            #expect(try content(found[15])["jobs"].array?.isEmpty == true)
+            for id in 6...13 { #expect(found[id]?["result"]["isError"] == false, "\(id)") }
             #expect(try await queue.job(id)?.state == .failed)
             let steered = try await talk(
                 stack, "--allow-writes",

@@ -66,7 +66,7 @@ import Testing
         let list = #"{"id":1,"method":"tools/list"}"#
         let reads = try reply(reader, list)["result"]["tools"].array ?? []
         let all = try reply(writer, list)["result"]["tools"].array ?? []
-        #expect(reads.count >= 8 && all.count == reads.count + 8)
+        #expect(reads.count >= 10 && all.count == reads.count + 8)
         #expect(reads.allSatisfy { $0["annotations"]["readOnlyHint"] == true })
         let call = #"{"id":1,"method":"tools/call","params":{"name":"cancel_job","arguments":{"id":"a"}}}"#
         let refusal = try reply(reader, call)
@@ -89,6 +89,11 @@ import Testing
         let list = try request(reader, "list_jobs", #"{"queue":"a b","state":"failed","limit":3}"#)
         #expect(list.path == "/api/v1/jobs")
         #expect(APIClient.query(list.query) == "?queue=a%20b&state=failed&limit=3")
+        let found = try request(
+            reader, "list_jobs", #"{"tag":"a","q":"x y","payload_path":"customer.id","payload_value":"4711"}"#)
+        #expect(APIClient.query(found.query) == "?tag=a&q=x%20y&payload.customer.id=4711&limit=20")
+        let history = try request(reader, "get_queue_history", #"{"queue":"q","step":"60"}"#)
+        #expect(history.path == "/api/v1/queues/q/history" && APIClient.query(history.query) == "?step=60")
         #expect(try request(reader, "get_job", #"{"id":"../x"}"#).path == "/api/v1/jobs/..%2Fx")
         let priority = try request(writer, "set_job_priority", #"{"id":"a","priority":-5}"#)
         #expect(priority.body == .object(["priority": -5]))
