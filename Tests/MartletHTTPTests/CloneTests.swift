@@ -11,7 +11,7 @@ import Testing
 @Suite struct CloneTests {
     private static let body = """
         {"id":"a","type":"t","queue":"q","payload":{"n":1},"priority":7,"max_retries":5,"backoff":{"base_seconds":2},\
-        "timeout_seconds":9,"tags":["x","y"],"metadata":{"m":1},"unique_key":"k","delay_seconds":60}
+        "timeout_seconds":9,"tags":["x","y"],"limits":["host:a",{"key":"t:7","weight":2}],"metadata":{"m":1},"unique_key":"k","delay_seconds":60}
         """
 
     private func json(_ value: Any?) -> String {
@@ -30,7 +30,7 @@ import Testing
             for name in ["queue", "type", "priority", "max_retries", "timeout_seconds"] {
                 #expect("\(clone.json[name] ?? "-")" == "\(original.json[name] ?? "-")", "\(name)")
             }
-            for name in ["payload", "backoff", "tags", "metadata"] {
+            for name in ["payload", "backoff", "tags", "limits", "metadata"] {
                 #expect(json(clone.json[name]) == json(original.json[name]), "\(name)")
             }
             let location = try #require(clone.headers.first(name: "location"))
@@ -43,12 +43,13 @@ import Testing
             _ = try await server.post("/api/v1/jobs", Self.body)
             let body = """
                 {"payload":null,"queue":"other","priority":-1,"max_retries":0,"backoff":{"base_seconds":3},\
-                "timeout_seconds":1,"tags":[],"metadata":{},"unique_key":"l","delay_seconds":5,"id":"b"}
+                "timeout_seconds":1,"tags":[],"limits":[],"metadata":{},"unique_key":"l","delay_seconds":5,"id":"b"}
                 """
             let clone = try await server.post("/api/v1/jobs/a/clone?queue=q", body)
             #expect(clone.status == 201 && clone["id"] == "b" && clone["queue"] == "other")
             #expect(clone["state"] == "scheduled" && clone["unique_key"] == "l" && clone.int("priority") == -1)
             #expect(clone.json["payload"] is NSNull && clone.int("max_retries") == 0 && clone.json["tags"] == nil)
+            #expect(clone.json["limits"] == nil)
             let again = try await server.post("/api/v1/jobs/a/clone?queue=q", body)
             #expect(again.status == 200 && again["id"] == "b", "the same request finds the same clone")
             let other = try await server.post("/api/v1/jobs/a/clone?queue=q", #"{"id":"b","queue":"other"}"#)

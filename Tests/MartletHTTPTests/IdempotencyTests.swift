@@ -57,6 +57,23 @@ import Testing
         }
     }
 
+    @Test func `limit keys are the same request however they are spelled, and others are another`() async throws {
+        try await withServer { server in
+            let first = try await server.post(
+                Self.jobs, #"{"type":"t","id":"a","limits":["a:1",{"key":"b:2","weight":3}]}"#)
+            #expect(first.status == 201, "\(first.text)")
+            let same = #"{"type":"t","id":"a","limits":[{"key":"a:\u0031","weight":1.0},{"weight":3,"key":"b:2"}]}"#
+            #expect(try await server.post(Self.jobs, same).status == 200)
+            for other in [#""limits":["a:1","b:2"]"#, #""limits":["a:1"]"#, #""limits":[]"#] {
+                let answer = try await server.post(Self.jobs, #"{"type":"t","id":"a",\#(other)}"#)
+                #expect(answer["code"] == "idempotency-conflict", "\(answer.text)")
+            }
+            let none = try await server.post(Self.jobs, #"{"type":"t","id":"b"}"#)
+            #expect(none.status == 201)
+            #expect(try await server.post(Self.jobs, #"{"type":"t","id":"b","limits":[]}"#).status == 200)
+        }
+    }
+
     @Test func `two key headers are refused, and nothing is pushed`() async throws {
         try await withServer { server in
             let headers = [("Idempotency-Key", "a"), ("Idempotency-Key", "b")]

@@ -14,7 +14,8 @@ import Testing
             let body = """
                 {"type":"mail","payload":{"to":"Ada","n":[1,2.50,1e3]},"queue":"post","priority":-3,"delay_seconds":1.5,
                 "max_retries":7,"backoff":{"base_seconds":2,"factor":3,"cap_seconds":60,"jitter":0.1},
-                "timeout_seconds":30,"id":"mail-1","unique_key":"u","tags":["a","b c"],"metadata":{"who":"me"}}
+                "timeout_seconds":30,"id":"mail-1","unique_key":"u","tags":["a","b c"],"metadata":{"who":"me"},
+                "limits":["host:a b",{"key":"tenant:7","weight":1000},{"weight":1,"key":"t:ü"}]}
                 """
             let answer = try await server.post("/api/v1/jobs", body)
             #expect(answer.status == 201, "\(answer.text)")
@@ -27,11 +28,15 @@ import Testing
             #expect(job.int("timeout_seconds") == 30)
             #expect(job["unique_key"] == "u")
             #expect(job.strings("tags") == ["a", "b c"])
+            let keys = job.json["limits"] as? [Any]
+            #expect(keys?.first as? String == "host:a b" && keys?.last as? String == "t:ü" && keys?.count == 3)
+            #expect((keys?[1] as? [String: Any])?["weight"] as? Int == 1000)
             #expect((job.json["metadata"] as? [String: Any])?["who"] as? String == "me")
             #expect((job.json["backoff"] as? [String: Any])?["factor"] as? Double == 3)
             #expect(job["due_at"] != nil)
             let id = try #require(JobID("mail-1"))
             let record = try #require(try await server.harness.queue("post").job(id))
+            #expect(record.limits == ["host:a b", LimitKey("tenant:7", weight: 1000), "t:ü"])
             #expect(record.retryPolicy == RetryPolicy(base: .seconds(2), factor: 3, cap: .seconds(60), jitter: 0.1))
         }
     }
@@ -106,6 +111,15 @@ import Testing
         (#"{"type":"t","id":".."}"#, "/id"), (#"{"type":"t","id":"...."}"#, "/id"),
         (#"{"type":"a\u009bb"}"#, "/type"), (#"{"type":"a\u202eb"}"#, "/type"),
         (#"{"type":"t","unique_key":"a\u2066"}"#, "/unique_key"), (#"{"type":"t","tags":["a\u0085"]}"#, "/tags"),
+        (#"{"type":"t","limits":"host:a"}"#, "/limits"), (#"{"type":"t","limits":["host"]}"#, "/limits"),
+        (#"{"type":"t","limits":["Host:a"]}"#, "/limits"), (#"{"type":"t","limits":["host:"]}"#, "/limits"),
+        (#"{"type":"t","limits":["host:*"]}"#, "/limits"), (#"{"type":"t","limits":["host: a"]}"#, "/limits"),
+        (#"{"type":"t","limits":["host:a\n"]}"#, "/limits"), (#"{"type":"t","limits":["type:t"]}"#, "/limits"),
+        (#"{"type":"t","limits":["a:1","a:1"]}"#, "/limits"), (#"{"type":"t","limits":[7]}"#, "/limits/0"),
+        (#"{"type":"t","limits":["a:1",{"key":"b:1","weight":0}]}"#, "/limits/1/weight"),
+        (#"{"type":"t","limits":[{"key":"b:1","weight":1001}]}"#, "/limits/0/weight"),
+        (#"{"type":"t","limits":[{"weight":1}]}"#, "/limits/0/key"),
+        (#"{"type":"t","limits":["a:1","a:2","a:3","a:4","a:5","a:6","a:7","a:8","a:9"]}"#, "/limits"),
     ])
     func `a bad field of a job is 422 and named, and nothing is pushed`(body: String, pointer: String) async throws {
         try await withServer { server in

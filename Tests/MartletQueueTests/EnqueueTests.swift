@@ -248,8 +248,12 @@ import Testing
         new = job()
         new.type = "a\u{9B}b"
         #expect(new.invalidField == "type")
+        new = job()
+        new.limits = ["host"]
+        #expect(new.invalidField == "limits")
         for field in [
-            "type", "unique_key", "tags", "id", "payload", "priority", "delay", "run_at", "max_retries", "timeout",
+            "type", "unique_key", "tags", "limits", "id", "payload", "priority", "delay", "run_at", "max_retries",
+            "timeout",
         ] {
             #expect(NewJob.rule(for: field) != NewJob.rule(for: "another"), "\(field)")
         }

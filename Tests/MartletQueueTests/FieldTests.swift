@@ -14,7 +14,7 @@ import Testing
         var job = NewJob(
             id: id, type: "full", payload: Array("{}".utf8), priority: 7, maxRetries: 9,
             retryPolicy: .fixed(.seconds(5)), timeout: .seconds(60), uniqueKey: "only", tags: ["a", "b"],
-            metadata: ["who": "me"], owner: "ada",
+            limits: ["host:a", LimitKey("tenant:7", weight: 2)], metadata: ["who": "me"], owner: "ada",
             trace: TraceContext(
                 traceparent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", tracestate: "a=1 , b=2"))
         job.digest = job.requestDigest()
@@ -43,10 +43,12 @@ import Testing
             #expect(record.maxRetries == job.maxRetries && record.retryPolicy == job.retryPolicy)
             #expect(record.timeout == job.timeout && record.uniqueKey == job.uniqueKey && record.tags == job.tags)
             #expect(record.metadata == job.metadata?.json && record.owner == job.owner)
+            #expect(record.limits == job.limits)
             #expect(record.trace == job.trace && record.trace?.tracestate == "a=1 , b=2")
             let claimed = try #require(try await harness.claim(from: queue).first)
             #expect(claimed.type == job.type && claimed.payload == job.payload && claimed.priority == job.priority)
             #expect(claimed.retryPolicy == job.retryPolicy && claimed.timeout == job.timeout)
+            #expect(claimed.limits == job.limits)
             #expect(claimed.tags == job.tags && claimed.metadata == job.metadata && claimed.trace == job.trace)
             #expect(try await queue.enqueue(job) == .existing(.active), "a repeat is the same job")
         }
@@ -134,10 +136,12 @@ import Testing
         add { $0.timeout = .seconds(1) }
         add { $0.uniqueKey = "k" }
         add { $0.tags = ["a"] }
+        add { $0.limits = ["host:a"] }
+        add { $0.limits = [LimitKey("host:a", weight: 2)] }
         add { $0.metadata = ["a": "b"] }
         add { $0.owner = "o" }
-        // One for each property but the id, the digest and the trace.
-        #expect(others.count == Mirror(reflecting: plain).children.count - 2)
+        // One for each property but the id, the digest and the trace, and a second one for the weight of a limit key.
+        #expect(others.count == Mirror(reflecting: plain).children.count - 1)
         #expect(Set(others.map { $0.requestDigest() }).count == others.count)
         var same = plain
         same.id = .generate()

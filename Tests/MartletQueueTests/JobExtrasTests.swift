@@ -16,6 +16,7 @@ import Testing
         "maxRetries": { $0.maxRetries = 0 }, "retryPolicy": { $0.retryPolicy = .exponential(base: .seconds(7)) },
         "timeout": { $0.timeout = .milliseconds(1) }, "uniqueKey": { $0.uniqueKey = "u" }, "tags": { $0.tags = ["t"] },
         "metadata": { $0.metadata = [:] }, "owner": { $0.owner = "ada" },
+        "limits": { $0.limits = ["host:a"] },
         "runAt": { $0.runAt = .distantFuture },
         "trace": { $0.trace = TraceContext(traceparent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01") },
     ]

@@ -56,6 +56,12 @@ struct EnqueueCommand: AsyncParsableCommand {
     @Option(name: .customLong("tag"), help: "A tag; may be given several times.")
     var tags: [String] = []
     @Option(
+        name: .customLong("limit"),
+        help: ArgumentHelp(
+            "A key by which the queue may limit what runs, such as host:example.com, or tenant:7=2 with a weight; may be given several times.",
+            valueName: "key"))
+    var limits: [LimitOption] = []
+    @Option(
         parsing: .unconditional,
         help: ArgumentHelp("Metadata: a JSON object, @FILE or - for standard input.", valueName: "json"))
     var metadata: String?
@@ -81,6 +87,7 @@ struct EnqueueCommand: AsyncParsableCommand {
         }
         if tracestate != nil, traceparent == nil { throw ValidationError("--tracestate goes only with --traceparent.") }
         try ValueRule.tags.check(.array(tags.map(JSONValue.string)), of: "--tag")
+        try ValueRule.limits.check(.array(limits.map(\.json)), of: "--limit")
         guard type != DownloadJob.name, queue != QueueName.downloads.description else {
             let name = type == DownloadJob.name ? "<type>" : "--queue"
             throw ValidationError("\(name): downloads are pushed by: martlet download add")
@@ -119,6 +126,7 @@ struct EnqueueCommand: AsyncParsableCommand {
             "timeout_seconds": timeout?.json, "id": id.map(JSONValue.string),
             "unique_key": uniqueKey.map(JSONValue.string),
             "tags": tags.isEmpty ? nil : .array(tags.map(JSONValue.string)),
+            "limits": limits.isEmpty ? nil : .array(limits.map(\.json)),
             "metadata": metadata, "traceparent": traceparent.map(JSONValue.string),
             "tracestate": tracestate.map(JSONValue.string), "durability": durability.map(JSONValue.string),
         ])
@@ -154,5 +162,18 @@ struct BackoffOption: ExpressibleByArgument, Sendable {
             }
         }
         json = .object(object)
+    }
+}
+
+/// A limit key on the command line: `host:example.com`, or `tenant:7=2` with a weight.
+struct LimitOption: ExpressibleByArgument, Sendable {
+    let json: JSONValue
+
+    init?(argument: String) {
+        guard let sign = argument.lastIndex(of: "="), let weight = Int(argument[argument.index(after: sign)...]) else {
+            json = .string(argument)
+            return
+        }
+        json = .fields(["key": .string(String(argument[..<sign])), "weight": .integer(weight)])
     }
 }

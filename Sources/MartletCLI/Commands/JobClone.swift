@@ -44,11 +44,18 @@ extension JobCommand {
         var uniqueKey: String?
         @Option(name: .customLong("tag"), help: "A tag in place of those of the job; may be given several times.")
         var tags: [String] = []
+        @Option(
+            name: .customLong("limit"),
+            help: ArgumentHelp(
+                "A limit key in place of those of the job, such as host:example.com or tenant:7=2; may be given several times.",
+                valueName: "key"))
+        var limits: [LimitOption] = []
         @OptionGroup var client: ClientOptions
         @OptionGroup var output: OutputOptions
 
         func validate() throws {
             try ValueRule.tags.check(.array(tags.map(JSONValue.string)), of: "--tag")
+            try ValueRule.limits.check(.array(limits.map(\.json)), of: "--limit")
         }
 
         func run() async throws {
@@ -58,6 +65,7 @@ extension JobCommand {
                 "max_retries": maxRetries.map(JSONValue.integer), "timeout_seconds": timeout?.json,
                 "id": newID.map(JSONValue.string), "unique_key": uniqueKey.map(JSONValue.string),
                 "tags": tags.isEmpty ? nil : .array(tags.map(JSONValue.string)),
+                "limits": limits.isEmpty ? nil : .array(limits.map(\.json)),
             ])
             let clone = try await client.withClient {
                 try await $0.post(job.path + "/clone", query: job.query, body: body, key: idempotencyKey)

@@ -30,9 +30,10 @@ struct ReferenceArgument {
 
     var isOperand: Bool { json["kind"].string == "positional" }
     var isNeeded: Bool { json["isOptional"].bool != true }
-    /// `--all` of `download pause` differs from that of lists.
+    /// `--all` of `download pause` differs from that of lists, and so does `--limit` of pushes.
     var isShared: Bool {
         guard Self.sharedNames.contains(name) else { return false }
+        if name == "--limit" { return json["isRepeating"].bool != true }
         if name == "--all" { return json["abstract"].string == PageOptions.allMeaning }
         return name != "--yes" || json["abstract"].string == ConsentOptions.yesMeaning
     }

@@ -32,6 +32,7 @@ enum ClaimView {
             .always("lost", .count, "How many workers in a row were lost with it."),
             .maybe("timeout_seconds", .seconds, "The time limit of the attempt."),
             .maybe("tags", .list(.text), "Labels for people."),
+            .maybe("limits", LimitKeyField.shown, "Keys by which the queue may limit what runs."),
             .maybe("metadata", .anyObject, "What the producer sent with it."),
             .maybe("traceparent", .text, "Where in a trace it was pushed."),
             .maybe("tracestate", .text, "What came with `traceparent`."),

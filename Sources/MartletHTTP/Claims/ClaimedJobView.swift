@@ -32,6 +32,7 @@ extension JSONOutput {
         object.add("lost", number: job.lost)
         object.add("timeout_seconds", job.timeout.map(JSONOutput.seconds))
         if !job.tags.isEmpty { object.add("tags", .array(job.tags.map { .string($0) })) }
+        if !job.limits.isEmpty { object.add("limits", .limitKeys(job.limits)) }
         object.add("metadata", job.metadata.map { .opaque($0.json) })
         object.add("traceparent", text: job.trace?.traceparent)
         object.add("tracestate", text: job.trace?.tracestate)

@@ -71,6 +71,7 @@ extension ValueRule {
     package static let timeout = ValueRule(JobField.timeout)
     package static let uniqueKey = ValueRule(JobField.uniqueKey)
     package static let tags = ValueRule(JobField.tags)
+    package static let limits = ValueRule(JobField.limits)
     package static let metadata = ValueRule(JobField.metadata)
     package static let traceparent = ValueRule(JobField.traceparent)
     package static let tracestate = ValueRule(JobField.tracestate)

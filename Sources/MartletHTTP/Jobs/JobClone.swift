@@ -17,6 +17,7 @@ struct CloneChanges {
     private var id: JobID?
     private var uniqueKey: String?
     private var tags: [String]?
+    private var limits: [LimitKey]?
     private var metadata: JobMetadata?
     private var trace: TraceContext?
     private(set) var durability: Durability?
@@ -27,8 +28,8 @@ struct CloneChanges {
         [
             JobField.payload.ofChange, JobField.queue.ofChange, JobField.priority.ofChange, JobField.delay,
             JobField.runAt, JobField.maxRetries.ofChange, JobField.backoff, JobField.timeout, JobField.id,
-            JobField.uniqueKey, JobField.tags.ofChange, JobField.metadata, JobField.traceparent,
-            JobField.tracestate, DurabilityField.durability,
+            JobField.uniqueKey, JobField.tags.ofChange, JobField.limits.ofChange, JobField.metadata,
+            JobField.traceparent, JobField.tracestate, DurabilityField.durability,
         ], rules: JobModel.rules)
 
     /// Nothing is changed.
@@ -48,6 +49,7 @@ struct CloneChanges {
         timeout = fields.read(JobField.timeout)
         uniqueKey = fields.read(JobField.uniqueKey)
         tags = fields.read(JobField.tags)
+        limits = fields.read(JobField.limits)
         metadata = fields.read(JobField.metadata)
         trace = fields.trace(else: inherited)
         id = fields.read(JobField.id)
@@ -68,6 +70,7 @@ struct CloneChanges {
         job.timeout = timeout ?? original.timeout
         job.uniqueKey = uniqueKey
         job.tags = tags ?? original.tags
+        job.limits = limits ?? original.limits
         job.metadata = metadata ?? original.metadata.map { JobMetadata(checked: $0) }
         job.trace = trace
         switch start {

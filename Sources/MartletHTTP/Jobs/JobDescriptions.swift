@@ -29,7 +29,8 @@ extension RouteDescription {
                         {"type": "send-mail", "payload": {"to": "ada@example.com"}, "queue": "mail", "priority": 10, \
                         "delay_seconds": 30, "max_retries": 5, "backoff": {"base_seconds": 2, "factor": 3, \
                         "cap_seconds": 600, "jitter": 0.2}, "timeout_seconds": 60, "id": "order-4712", \
-                        "unique_key": "mail-ada", "tags": ["order"], "metadata": {"shop": 7}, "durability": "memory", \
+                        "unique_key": "mail-ada", "tags": ["order"], "metadata": {"shop": 7}, \
+                        "limits": ["host:example.com"], "durability": "memory", \
                         "traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}
                         """, status: 201),
             ])
@@ -141,7 +142,7 @@ extension RouteDescription {
             "cloneJob", .jobs, "Clone a job",
             """
             Pushes a new job like this one, whatever its state: with its type, payload, queue, priority, retries, waits \
-            between them, timeout, tags and metadata, except for what the body changes. The clone has its own id, no \
+            between them, timeout, tags, limit keys and metadata, except for what the body changes. The clone has its own id, no \
             unique key, and waits for nothing, unless the body says so. It belongs to the trace of this request. It is made repeatable like every push.
             """,
             answers: [

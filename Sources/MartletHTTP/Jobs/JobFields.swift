@@ -74,6 +74,12 @@ enum JobField {
         }
         return tags
     }
+    static let limits = Field<[LimitKey]>(
+        "limits", LimitKeyField.schema,
+        "Keys by which the queue may limit what runs, such as `host:example.com`; a key may have a weight. The classes "
+            + "`type`, `tag` and `group` are the queue's own.",
+        default: .spelled("[]")
+    ) { LimitKeyField.read(&$0, "limits") }
     static let metadata = Field<JobMetadata>(
         "metadata", .anyObject, "An object of at most 16 KiB that travels with the job."
     ) { fields in

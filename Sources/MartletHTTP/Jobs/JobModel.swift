@@ -15,7 +15,7 @@ struct JobModel: Sendable {
     private static let fields: [any Described] = [
         JobField.type, JobField.payload, JobField.queue, JobField.priority, JobField.delay, JobField.runAt,
         JobField.maxRetries, JobField.backoff, JobField.timeout, JobField.id, JobField.uniqueKey, JobField.tags,
-        JobField.metadata, JobField.traceparent, JobField.tracestate,
+        JobField.limits, JobField.metadata, JobField.traceparent, JobField.tracestate,
     ]
     static let rules =
         ShapeRule.both(ShapeRule.notBoth("delay_seconds", "run_at"), ShapeRule.only("tracestate", with: "traceparent"))
@@ -58,6 +58,7 @@ struct JobModel: Sendable {
         job.timeout = fields.read(JobField.timeout)
         job.uniqueKey = fields.read(JobField.uniqueKey)
         job.tags = fields.read(JobField.tags) ?? []
+        job.limits = fields.read(JobField.limits) ?? []
         job.metadata = fields.read(JobField.metadata)
         job.trace = fields.trace(else: trace)
         let chosen = fields.read(JobField.id)

@@ -31,6 +31,7 @@ extension JSONOutput {
         object.add("timeout_seconds", job.timeout.map(JSONOutput.seconds))
         object.add("unique_key", text: job.uniqueKey)
         if !job.tags.isEmpty { object.add("tags", .array(job.tags.map { .string($0) })) }
+        if !job.limits.isEmpty { object.add("limits", .limitKeys(job.limits)) }
         object.add("metadata", job.metadata.map(JSONOutput.opaque))
         object.add("progress", job.progress.map(JSONOutput.progress))
         object.add("stop_requested", text: job.wanted?.rawValue)
@@ -126,6 +127,7 @@ enum JobView {
                 .maybe("timeout_seconds", .seconds, "The time limit of one attempt."),
                 .maybe("unique_key", .text, "A key that at most one unfinished job of the queue has."),
                 .maybe("tags", .list(.text), "Labels for people."),
+                .maybe("limits", LimitKeyField.shown, "Keys by which the queue may limit what runs."),
                 .maybe("metadata", .anyObject, "What the producer sent with it."),
                 .maybe("progress", .object(progress), "What its handler last reported."),
                 .maybe("stop_requested", .words(["pause", "cancel"]), "What a running job was asked to stop for."),

@@ -11,7 +11,8 @@ extension JSONShape {
     static let job = JSONShape(
         defaults: [
             "payload": "{}", "queue": "\"\(QueueName.default)\"", "priority": "0", "delay_seconds": "0",
-            "max_retries": "\(JobRecord.defaultMaxRetries)", "tags": "[]", "backoff": "{}", "metadata": "{}",
+            "max_retries": "\(JobRecord.defaultMaxRetries)", "tags": "[]", "limits": "[]", "backoff": "{}",
+            "metadata": "{}",
             "durability": "\"\(Durability.memory.rawValue)\"",
         ],
         // A repeated request comes from another span.
@@ -19,7 +20,7 @@ extension JSONShape {
         readings: [
             "priority": MemberReading.integer.text, "max_retries": MemberReading.integer.text,
             "delay_seconds": MemberReading.seconds.text, "timeout_seconds": MemberReading.seconds.text,
-            "run_at": MemberReading.moment.text,
+            "run_at": MemberReading.moment.text, "limits": LimitKeyField.canonical,
         ])
     /// The body of `POST /api/v1/jobs/bulk`.
     static let jobs = JSONShape(nested: ["jobs": job])

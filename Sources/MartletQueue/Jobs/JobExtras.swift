@@ -21,6 +21,7 @@ extension NewJob {
         if !tags.isEmpty { reader.read(.tags, .text(tags.joined(separator: "\n"))) }
         if let metadata { reader.read(.metadata, .bytes(metadata.json)) }
         if let owner { reader.read(.owner, .text(owner)) }
+        if !limits.isEmpty { reader.read(.limits, .text(LimitKey.stored(limits))) }
         if let trace { reader.read(.trace, .text(trace.stored)) }
     }
 

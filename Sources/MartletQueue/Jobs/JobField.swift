@@ -26,8 +26,10 @@ enum JobField: String, Sendable, CaseIterable {
     case owner = "i"
     /// `traceparent`, and `tracestate` behind a line feed; only if the job was pushed within a trace.
     case trace = "z"
-    /// `<claims>:<nonce>` while active, with a trailing star when finishing needs extra work (a unique key, a digest, a
-    /// stop request); with a leading minus when spent.
+    /// The job's limit keys, one per line: `<weight> <key>`.
+    case limits = "lk"
+    /// `<claims>:<nonce>` while active, with a trailing star when finishing needs extra work (a unique key, a digest,
+    /// limit keys, a stop request); with a leading minus when spent.
     case token = "k"
     /// The position of an active or paused job: when it became or becomes runnable, in ms; after a space, when it was
     /// last claimed.
@@ -60,7 +62,7 @@ extension JobField {
     var writer: Writer {
         switch self {
         case .type, .payload, .priority, .maxRetries, .retryPolicy, .timeout, .uniqueKey, .digest, .createdAt, .tags,
-            .metadata, .owner, .trace:
+            .metadata, .owner, .trace, .limits:
             .producer
         case .token, .place: .claim
         case .progress, .checkpoint: .worker
@@ -72,7 +74,7 @@ extension JobField {
     /// Whether the end of an attempt has more to look at than the token of a job that has it.
     var needsMore: Bool {
         switch self {
-        case .uniqueKey, .digest, .wanted: true
+        case .uniqueKey, .digest, .wanted, .limits: true
         default: false
         }
     }
@@ -88,7 +90,7 @@ extension JobField {
         return table
     }()
 
-    /// The field with this stored name; all names but one are single letters.
+    /// The field with this stored name; almost all names are single letters.
     init?(_ name: RedisValue) {
         guard case .bytes(let bytes) = name, let first = bytes.first else { return nil }
         guard let field = bytes.count == 1 ? Self.byLetter[Int(first)] : name.string.flatMap(JobField.init(rawValue:))

@@ -30,6 +30,8 @@ public struct JobOptions: Sendable {
     public var uniqueKey: String?
     /// Up to 16 labels of up to 64 bytes.
     public var tags: [String]
+    /// Up to 8 keys by which the queue may limit what runs, each with its weight.
+    public var limits: [LimitKey]
     /// A JSON object that travels with the job.
     public var metadata: JobMetadata?
     /// Where in a trace the job is pushed; `nil` for the span of the push, if there is a tracer.
@@ -46,12 +48,13 @@ public struct JobOptions: Sendable {
     ///   - timeout: the time limit of one attempt.
     ///   - uniqueKey: a key that at most one unfinished job may hold; up to 128 bytes.
     ///   - tags: up to 16 labels of up to 64 bytes.
+    ///   - limits: up to 8 keys by which the queue may limit what runs.
     ///   - metadata: a JSON object that travels with the job.
     ///   - trace: where in a trace the job is pushed; `nil` for the span of the push, if there is a tracer.
     public init(
         priority: Int? = nil, delay: Duration = .zero, runAt: Date? = nil, maxRetries: Int? = nil,
         retryPolicy: RetryPolicy? = nil, timeout: Duration? = nil, uniqueKey: String? = nil, tags: [String] = [],
-        metadata: JobMetadata? = nil, trace: TraceContext? = nil
+        limits: [LimitKey] = [], metadata: JobMetadata? = nil, trace: TraceContext? = nil
     ) {
         self.priority = priority
         self.delay = delay
@@ -61,6 +64,7 @@ public struct JobOptions: Sendable {
         self.timeout = timeout
         self.uniqueKey = uniqueKey
         self.tags = tags
+        self.limits = limits
         self.metadata = metadata
         self.trace = trace
     }
@@ -97,7 +101,8 @@ extension NewJob {
             priority: options.priority ?? defaults.priority,
             delay: options.delay, runAt: options.runAt, maxRetries: options.maxRetries ?? defaults.maxRetries,
             retryPolicy: options.retryPolicy ?? defaults.retryPolicy, timeout: options.timeout ?? defaults.timeout,
-            uniqueKey: options.uniqueKey, tags: options.tags, metadata: options.metadata, trace: options.trace)
+            uniqueKey: options.uniqueKey, tags: options.tags, limits: options.limits,
+            metadata: options.metadata, trace: options.trace)
         if let field = invalidField { throw EnqueueError.invalid(field: field) }
     }
 }

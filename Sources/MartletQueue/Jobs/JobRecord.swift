@@ -37,6 +37,8 @@ public struct JobRecord: Sendable {
     public var uniqueKey: String?
     /// The labels from the push.
     public var tags: [String] = []
+    /// The keys from the push by which the queue may limit what runs.
+    public var limits: [LimitKey] = []
     /// The JSON object from the push.
     public var metadata: [UInt8]?
     /// The producer's name, if only it may read the job.
@@ -154,6 +156,7 @@ extension JobRecord {
         case .uniqueKey: uniqueKey = value.text
         case .createdAt: createdAt = value.date ?? createdAt
         case .tags: tags = value.text.split(separator: "\n").map(String.init)
+        case .limits: limits = LimitKey.list(stored: value.text)
         case .metadata: metadata = value.bytes
         case .owner: owner = value.text
         case .trace: trace = TraceContext(stored: value.text)

@@ -39,6 +39,8 @@ public struct NewJob: Sendable {
     public var uniqueKey: String?
     /// Up to 16 labels of up to 64 bytes.
     public var tags: [String]
+    /// Up to 8 keys by which the queue may limit what runs, each with its weight.
+    public var limits: [LimitKey]
     /// A JSON object that travels with the job.
     public var metadata: JobMetadata?
     /// The producer's name, if only it may read the job; up to 128 bytes.
@@ -63,6 +65,7 @@ public struct NewJob: Sendable {
     ///   - timeout: the time limit of one attempt; `nil` is unlimited.
     ///   - uniqueKey: a key that at most one unfinished job may hold; up to 128 bytes.
     ///   - tags: up to 16 labels of up to 64 bytes.
+    ///   - limits: up to 8 keys by which the queue may limit what runs.
     ///   - metadata: a JSON object that travels with the job.
     ///   - owner: the producer's name, if only it may read the job; up to 128 bytes.
     ///   - trace: where in a trace the job is pushed; `nil` for the span of the push, if there is a tracer.
@@ -70,7 +73,7 @@ public struct NewJob: Sendable {
         id: JobID = .generate(), digest: String? = nil, type: String, payload: [UInt8], priority: Int = 0,
         delay: Duration = .zero, runAt: Date? = nil, maxRetries: Int = JobRecord.defaultMaxRetries,
         retryPolicy: RetryPolicy? = nil, timeout: Duration? = nil, uniqueKey: String? = nil, tags: [String] = [],
-        metadata: JobMetadata? = nil, owner: String? = nil, trace: TraceContext? = nil
+        limits: [LimitKey] = [], metadata: JobMetadata? = nil, owner: String? = nil, trace: TraceContext? = nil
     ) {
         self.id = id
         self.digest = digest
@@ -84,6 +87,7 @@ public struct NewJob: Sendable {
         self.timeout = timeout
         self.uniqueKey = uniqueKey
         self.tags = tags
+        self.limits = limits
         self.metadata = metadata
         self.owner = owner
         self.trace = trace
@@ -170,6 +174,7 @@ extension NewJob {
         if let timeout, timeout < .milliseconds(1) || timeout > Limit.delay { return "timeout" }
         if let uniqueKey, !uniqueKey.isLabel(upTo: Limit.uniqueKey) { return "unique_key" }
         if tags.count > Limit.tags || !tags.allSatisfy({ $0.isLabel(upTo: Limit.tag) }) { return "tags" }
+        if !limits.isEmpty, !LimitKey.areValid(limits) { return "limits" }
         if let owner, owner.isEmpty || owner.utf8.count > Limit.owner { return "owner" }
         return nil
     }
@@ -188,6 +193,10 @@ extension NewJob {
         case "type": labelRule(Limit.type)
         case "unique_key": labelRule(Limit.uniqueKey)
         case "tags": "must be at most \(Limit.tags) texts of 1 to \(Limit.tag) bytes, \(plainness)"
+        case "limits":
+            "must be at most \(LimitKey.most) different keys of the form class:value, with weights of "
+                + "\(LimitKey.weights.lowerBound) to \(LimitKey.weights.upperBound); a class is lower case, "
+                + "and type, tag and group are the queue's; a value has 1 to \(LimitKey.longestValue) bytes"
         case "id": JobID.rule
         case "payload": "must have at most \(Limit.payload) bytes"
         case "priority": "must be from \(Limit.priorities.lowerBound) to \(Limit.priorities.upperBound)"

@@ -20,6 +20,7 @@ extension JobRecord {
         timeout = job.timeout
         uniqueKey = job.uniqueKey
         tags = job.tags
+        limits = job.limits
         metadata = job.metadata?.json
         owner = job.owner
         trace = job.trace

@@ -107,6 +107,7 @@ extension Queue {
     ///   - timeout: the time limit of one attempt.
     ///   - uniqueKey: a key that at most one unfinished job may hold; up to 128 bytes.
     ///   - tags: up to 16 labels of up to 64 bytes.
+    ///   - limits: up to 8 keys by which the queue may limit what runs.
     ///   - metadata: a JSON object that travels with the job.
     ///   - durability: the least durability to wait for; the queue's setting by default.
     /// - Returns: a reference to the job.
@@ -115,11 +116,11 @@ extension Queue {
     public func enqueue<J: Job>(
         _ job: J, priority: Int? = nil, delay: Duration = .zero, runAt: Date? = nil, maxRetries: Int? = nil,
         retryPolicy: RetryPolicy? = nil, timeout: Duration? = nil, uniqueKey: String? = nil, tags: [String] = [],
-        metadata: JobMetadata? = nil, durability: Durability? = nil
+        limits: [LimitKey] = [], metadata: JobMetadata? = nil, durability: Durability? = nil
     ) async throws -> JobRef<J.Output> {
         let options = JobOptions(
             priority: priority, delay: delay, runAt: runAt, maxRetries: maxRetries, retryPolicy: retryPolicy,
-            timeout: timeout, uniqueKey: uniqueKey, tags: tags, metadata: metadata)
+            timeout: timeout, uniqueKey: uniqueKey, tags: tags, limits: limits, metadata: metadata)
         return try await push(NewJob(job, options: options), durability)
     }
 
@@ -138,6 +139,7 @@ extension Queue {
     ///   - id: the id of the job.
     ///   - uniqueKey: a key that at most one unfinished job may hold; up to 128 bytes.
     ///   - tags: up to 16 labels of up to 64 bytes.
+    ///   - limits: up to 8 keys by which the queue may limit what runs.
     ///   - metadata: a JSON object that travels with the job.
     ///   - durability: the least durability to wait for; the queue's setting by default.
     /// - Returns: a reference to the job; ``JobRef/existed`` tells whether it was pushed before.
@@ -148,11 +150,11 @@ extension Queue {
     public func enqueue<J: Job>(
         _ job: J, priority: Int? = nil, delay: Duration = .zero, runAt: Date? = nil, maxRetries: Int? = nil,
         retryPolicy: RetryPolicy? = nil, timeout: Duration? = nil, id: JobID, uniqueKey: String? = nil,
-        tags: [String] = [], metadata: JobMetadata? = nil, durability: Durability? = nil
+        tags: [String] = [], limits: [LimitKey] = [], metadata: JobMetadata? = nil, durability: Durability? = nil
     ) async throws -> JobRef<J.Output> {
         let options = JobOptions(
             priority: priority, delay: delay, runAt: runAt, maxRetries: maxRetries, retryPolicy: retryPolicy,
-            timeout: timeout, uniqueKey: uniqueKey, tags: tags, metadata: metadata)
+            timeout: timeout, uniqueKey: uniqueKey, tags: tags, limits: limits, metadata: metadata)
         return try await push(NewJob(job, id: id, options: options), durability)
     }
 

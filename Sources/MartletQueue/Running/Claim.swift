@@ -93,6 +93,8 @@ public struct ClaimedJob: Sendable {
     var storedCreation: Date?
     /// The labels from the push.
     public var tags: [String] = []
+    /// The keys from the push by which the queue may limit what runs.
+    public var limits: [LimitKey] = []
     /// The JSON object from the push.
     public var metadata: JobMetadata?
     /// Where in a trace it was pushed.
@@ -175,6 +177,7 @@ extension ClaimedJob {
         case .createdAt: storedCreation = value.int.map { Date(milliseconds: $0) }
         case .unknownSince: unknownFor = value.int.map { max(.zero, .milliseconds(now) - .milliseconds($0)) }
         case .tags: tags = value.string.map { $0.split(separator: "\n").map(String.init) } ?? []
+        case .limits: limits = value.string.map(LimitKey.list(stored:)) ?? []
         case .metadata: metadata = value.bytes.map { JobMetadata(checked: $0) }
         case .trace: trace = value.string.flatMap(TraceContext.init(stored:))
         case .uniqueKey, .digest, .owner, .token, .place, .error, .output, .progress, .wanted, .changedAt, .attempts,

@@ -32,7 +32,7 @@ local function held_in_all(q)
     return sum
 end
 
-local AUDITED = { 't', 'p', 'k', 'r', 'at', 'w', 'u', 'e', 'd' }
+local AUDITED = { 't', 'p', 'k', 'r', 'at', 'w', 'u', 'e', 'd', 'lk' }
 
 -- Whether the token of a job in `active` hides that its end has more to look at.
 local function hides_more(job) return live(job.k) and needs_more(job) and not is_starred(job.k) end

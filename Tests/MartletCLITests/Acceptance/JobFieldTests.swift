@@ -25,6 +25,7 @@ extension JobField {
         case .uniqueKey: ["unique_key"]
         case .createdAt: ["created_at"]
         case .tags: ["tags"]
+        case .limits: ["limits"]
         case .metadata: ["metadata"]
         case .trace: ["traceparent", "tracestate"]
         case .token: ["claims"]
@@ -49,7 +50,8 @@ extension JobField {
     private static let description: JSONValue = .fields([
         "type": "full", "payload": .fields(["a": 1]), "priority": 7, "max_retries": 9,
         "backoff": .fields(["base_seconds": 5, "factor": .spelled("2.0"), "cap_seconds": 60, "jitter": .number(0.25)]),
-        "timeout_seconds": 60, "unique_key": "only", "tags": .array(["a", "b"]), "metadata": .fields(["who": "me"]),
+        "timeout_seconds": 60, "unique_key": "only", "tags": .array(["a", "b"]),
+        "limits": .array(["host:a", .fields(["key": "tenant:7", "weight": 2])]), "metadata": .fields(["who": "me"]),
         "traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", "tracestate": "a=1 , b=2",
     ])
 

@@ -57,6 +57,9 @@ private let wrongValues: [WrongValue] =
         WrongValue("enqueue t --unique-key", "--unique-key", long), WrongValue("enqueue t --tag", "--tag", "a\nb"),
         WrongValue("enqueue t --tag", "--tag", ""),
         WrongValue("enqueue t " + (0..<17).map { "--tag t\($0)" }.joined(separator: " "), "--tag"),
+        WrongValue("enqueue t --limit host", "--limit"), WrongValue("enqueue t --limit type:t", "--limit"),
+        WrongValue("enqueue t --limit host:a=0", "--limit"), WrongValue("enqueue t --limit host:a=1001", "--limit"),
+        WrongValue("enqueue t --limit a:1 --limit a:1", "--limit"), WrongValue("job clone a --limit A:1", "--limit"),
         WrongValue("enqueue t --durability disk", "--durability"),
         WrongValue("job list --queue Mail", "--queue"), WrongValue("job list --state nonsense", "--state"),
         WrongValue("job list --state queued,nonsense", "--state"), WrongValue("job list --limit 0", "--limit"),
@@ -184,6 +187,7 @@ private let wrongRetention: [WrongValue] = ["completed", "failed", "cancelled"].
 
     @Test(arguments: [
         "enqueue t --priority -1000 --max-retries 100 --delay 365d --timeout 1ms --id a --tag ü --tag b -d 5",
+        "enqueue t --limit host:ü --limit tenant:7=1000 --limit a:b=c=2",
         "enqueue t --queue mail --run-at 2026-01-31T12:00:00+01:00 --backoff base=0,factor=1000,cap=365d,jitter=1",
         "enqueue t --idempotency-key k --unique-key ü --durability fsync --wait --wait-seconds 365d",
         "job list --queue mail --state queued,active --limit 1000 --cursor mail! --type ü",

@@ -15,7 +15,8 @@ func describeJobs() {
     let defaults = JobDefaults(queue: "mail", priority: 10, maxRetries: 5, timeout: .seconds(30))
     let progress = JobProgress(completed: 25, total: 100, rate: 5)
     let metadata: JobMetadata = ["customer": "4711", "request_id": "r-1"]
-    print(defaults, progress, metadata)
+    let keys: [LimitKey] = ["host:example.com", LimitKey("tenant:7", weight: 2)]
+    print(defaults, progress, metadata, keys)
 }
 
 func nameJobs() throws {

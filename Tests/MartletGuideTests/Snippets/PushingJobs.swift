@@ -38,6 +38,7 @@ func pushWithTerms(_ mail: Queue) async throws {
         retryPolicy: .exponential(base: .seconds(5), jitter: 0.2),  // default: 1 s, 2 s, 4 s and so on
         timeout: .seconds(30),  // of one attempt, default none
         tags: ["billing", "eu"],  // up to 16, for people
+        limits: ["tenant:7", LimitKey("host:mx.example.com", weight: 2)],  // up to 8, for limits of the queue
         metadata: ["customer": "4711"])  // a JSON object of at most 16 KiB, for people
 }
 

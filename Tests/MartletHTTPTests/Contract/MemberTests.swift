@@ -127,7 +127,7 @@ extension MemberTests {
         let queue = server.harness.queue("q")
         let full = """
             {"type":"t","payload":1,"queue":"q","id":"a","timeout_seconds":9,"unique_key":"u","tags":["x"],"metadata":{},
-            "backoff":{"base_seconds":2},"max_retries":1,"durability":"fsync",
+            "limits":["host:a",{"key":"tenant:7","weight":2}],"backoff":{"base_seconds":2},"max_retries":1,"durability":"fsync",
             "traceparent":"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01","tracestate":"a=1"}
             """
         try await client.post("/api/v1/jobs", full)
@@ -236,7 +236,7 @@ extension MemberTests {
             "/api/v1/jobs",
             """
             {"type":"t","queue":"w","id":"a","timeout_seconds":9,"tags":["x"],"metadata":{},
-            "traceparent":"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01","tracestate":"a=1"}
+            "limits":["host:a",{"key":"tenant:7","weight":2}],"traceparent":"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01","tracestate":"a=1"}
             """)
         let first = try token(try await client.send(.POST, "/api/v1/claims", order))
         try await client.send(.PUT, "/api/v1/claims/\(first)/checkpoint", #"{"checkpoint":{}}"#)
