@@ -1,6 +1,7 @@
 // Fuzzes events: the stream as a client reads it, places in it, and the entries that the scripts write.
 
 import FoundationEssentials
+import MartletJSON
 import MartletJobs
 
 @testable import MartletCLI

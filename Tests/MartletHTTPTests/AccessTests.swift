@@ -35,7 +35,7 @@ private let expectedAccess: [String: Set<Role>] = [
     "GET /api/v1/queues/{queue}": [.read, .operate], "PUT /api/v1/queues/{queue}": [],
     "GET /api/v1/errors": [.read, .operate],
     "GET /api/v1/queues/{queue}/scaling": [.read, .operate],
-    "GET /api/v1/queues/{queue}/history": [.read, .operate],
+    "GET /api/v1/queues/{queue}/history": [.read, .operate], "GET /api/v1/history": [.read, .operate],
     "POST /api/v1/queues/{queue}/pause": [.operate], "POST /api/v1/queues/{queue}/resume": [.operate],
     "POST /api/v1/queues/{queue}/drain": [.operate], "DELETE /api/v1/queues/{queue}": [],
     "POST /api/v1/pause": [.operate], "POST /api/v1/resume": [.operate], "GET /api/v1/stats": [.read, .operate],
@@ -149,7 +149,8 @@ extension Route {
                 case "GET /api/v1/jobs", "GET /api/v1/errors", "GET /api/v1/queues", "GET /api/v1/stats",
                     "GET /api/v1/workers",
                     "POST /api/v1/workers/{worker}/heartbeat", "DELETE /api/v1/workers/{worker}",
-                    "GET /api/v1/audit", "GET /api/v1/events", "GET /api/v1/system", "GET /api/session":
+                    "GET /api/v1/audit", "GET /api/v1/events", "GET /api/v1/history", "GET /api/v1/system",
+                    "GET /api/session":
                     #expect(answer.status == 200)
                     #expect(!answer.text.contains("secret"), "\(route.name)")
                 case "POST /api/v1/jobs/actions": #expect(answer.int("failed") == 1)

@@ -57,6 +57,9 @@ import Testing
             #expect(Self.statuses(answer) == ["newer-schema", "redis-broken", "created"])
             let alone = try await Self.pushLines(server, Self.lines("new"))
             #expect(alone.status == 503 && alone["code"] == "newer-schema", "\(alone.text)")
+            let history = try await server.get("/api/v1/history")
+            let damaged = history.list("damaged").map { $0["name"] as? String }
+            #expect(history.int("queues") == 1 && damaged == ["new", "odd"], "\(damaged)")
             try await server.harness.command("HSET", server.harness.key("meta", queue: "new"), "schema", "1")
             try await server.harness.command("RENAME", meta + "-kept", meta)
         }

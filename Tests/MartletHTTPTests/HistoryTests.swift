@@ -34,6 +34,26 @@ import Testing
         }
     }
 
+    @Test func `the history of all queues is the sum of those that the caller sees`() async throws {
+        try await withServer { server in
+            #expect(try await server.get("/api/v1/history").int("queues") == 0)
+            for index in 0..<10 {
+                for (count, name) in [(3, "a"), (4, "b")] {
+                    let queue = server.harness.queue(name)
+                    try await server.harness.setClock(.seconds(4 * index), queue: name)
+                    _ = try await queue.sweep()
+                    guard index == 4 else { continue }
+                    _ = try await queue.enqueue((0..<count).map { _ in NewJob(type: "t", payload: Array("{}".utf8)) })
+                }
+            }
+            let answer = try await server.get("/api/v1/history?step=10")
+            let points = answer.list("points")
+            let pushed = points.compactMap { $0["pushed"] as? Double }.reduce(0, +) * 10
+            #expect(answer.int("queues") == 2 && answer.int("of") == 2 && abs(pushed - 7) < 0.1, "\(pushed)")
+            #expect(points.last?["queued"] as? Int == 7, "\(points)")
+        }
+    }
+
     @Test func `steps grow with the span, and wrong parameters change nothing`() async throws {
         try await withServer { server in
             try await server.harness.queue("mail").create()

@@ -36,7 +36,7 @@ import Testing
             for swept in [0, 1_800_000_000_000, Int.max] {
                 let plan = HistoryPlan(step: step, from: from, to: to, now: 1_800_000_000_000, swept: swept)
                 #expect((0...Queue.historyLimit).contains(plan.count))
-                let history = QueueHistory(plan, HistoryCurve([], ring: plan.ring, swept: swept))
+                let history = QueueHistory(plan, [HistoryPart(curve: HistoryCurve([], ring: plan.ring, swept: swept))])
                 #expect(history.points.allSatisfy { $0.pushed == nil && $0.queued == nil })
             }
         }
@@ -62,7 +62,7 @@ import Testing
         var plan = HistoryPlan(step: step, from: start, to: start + 120_000, now: last, swept: last)
         #expect(plan.start == start && plan.count == 120_000 / step)
         plan.ring = .seconds
-        let points = QueueHistory(plan, HistoryCurve(samples, ring: .seconds, swept: last)).points
+        let points = QueueHistory(plan, [HistoryPart(curve: HistoryCurve(samples, ring: .seconds, swept: last))]).points
         let pushed = points.reduce(0) { $0 + ($1.pushed ?? -1000) * Double(step) / 1000 }
         var (first, second) = (HistoryCurve(samples, ring: .seconds, swept: last), 0.0)
         let before = first.reading(at: start)?.counters[0] ?? -1
@@ -74,7 +74,7 @@ import Testing
     private func history(_ samples: [HistorySample], swept: Int, count: Int, step: Int = 1000) -> [QueueHistory.Point] {
         var plan = HistoryPlan(step: step, from: 0, to: nil, now: 0, swept: 0)
         (plan.ring, plan.step, plan.start, plan.count) = (.seconds, step, 0, count)
-        return QueueHistory(plan, HistoryCurve(samples, ring: .seconds, swept: swept)).points
+        return QueueHistory(plan, [HistoryPart(curve: HistoryCurve(samples, ring: .seconds, swept: swept))]).points
     }
 
     private func sample(_ at: Int, _ pushed: Int, quiet: Int = 1000) -> HistorySample {

@@ -1,4 +1,4 @@
-// `martlet queue history`: rates and depths of a queue over time.
+// `martlet queue history`: rates and depths of a queue, or of all, over time.
 
 import ArgumentParser
 import MartletCommandSupport
@@ -8,14 +8,14 @@ import MartletJSON
 extension QueueCommand {
     struct History: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Show rates, depths, waits and runs of a queue over time.",
+            abstract: "Show rates, depths, waits and runs over time, of a queue or of all.",
             discussion: """
                 Samples are kept by the second for 10 minutes, by the minute for a day, and by 10 minutes for 30 days. Steps are \
                 longer than asked for where that is needed.
                 """)
 
-        @Argument(help: "The queue.", transform: ValueRule.queue.text)
-        var name: String
+        @Argument(help: "The queue; the sum over all queues if omitted.", transform: ValueRule.queue.text)
+        var name: String?
         @Option(
             help: ArgumentHelp("The least seconds of a step; 10 by default.", valueName: "seconds"),
             transform: ValueRule.historyStep.integer)
@@ -53,7 +53,7 @@ extension QueueCommand {
         func run() async throws {
             let answer = try await client.withClient { client in
                 try await client.get(
-                    "/api/v1/queues/\(APIClient.escaped(name))/history",
+                    name.map { "/api/v1/queues/\(APIClient.escaped($0))/history" } ?? "/api/v1/history",
                     query: [("step", step.map { "\($0)" }), ("from", from?.text), ("to", to?.text), ("type", type)])
             }
             guard output.format == .table else { return output.show(answer) }

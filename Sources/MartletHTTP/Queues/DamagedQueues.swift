@@ -20,6 +20,9 @@ struct DamagedQueues: Sendable {
         errors[name] = error
     }
 
+    /// Adds those of another list.
+    mutating func add(_ others: DamagedQueues) { errors.merge(others.errors) { first, _ in first } }
+
     /// The member of a response that lists the queues; none when all could be read.
     func members(for caller: Caller) -> [(key: String, value: JSONOutput)] {
         guard !errors.isEmpty else { return [] }

@@ -1,4 +1,4 @@
-// GET /api/v1/queues/{queue}/history: rates and depths of a queue over time.
+// GET /api/v1/queues/{queue}/history and GET /api/v1/history: rates and depths over time, of one queue and of all.
 
 import FoundationEssentials
 import MartletJSON
@@ -7,23 +7,55 @@ import MartletQueue
 extension API {
     func getHistory(_ call: Call) async throws -> Reply {
         let queue = try call.queueInPath()
-        let step = try call.query.read(HistoryParameter.step) ?? HistoryParameter.standardStep
-        let from = try call.query.read(HistoryParameter.from)
-        let to = try call.query.read(HistoryParameter.to)
-        let type = try call.query.read(HistoryParameter.type)
-        guard let history = try await queue.history(step: .seconds(step), from: from, to: to, type: type) else {
-            throw HTTPProblem.notFound("there is no queue \(queue.name)")
+        let wanted = try HistoryRequest(call.query)
+        guard
+            let history = try await queue.history(
+                step: wanted.step, from: wanted.from, to: wanted.to, type: wanted.type)
+        else { throw HTTPProblem.notFound("there is no queue \(queue.name)") }
+        return Reply(.members([("queue", .string(queue.name.description))] + JSONOutput.steps(history)))
+    }
+
+    /// The sum over the first queues by name.
+    func getTotalHistory(_ call: Call) async throws -> Reply {
+        let wanted = try HistoryRequest(call.query)
+        let names = try await call.visibleQueues()
+        let (read, unread) = try await call.readEach(Array(names.prefix(HistoryView.mostQueues))) {
+            queue throws(QueueError) in try await queue.historyClock()
         }
-        return Reply(
-            .object([
-                "queue": .string(queue.name.description), "step_seconds": .seconds(history.step),
-                "points": .array(history.points.map(JSONOutput.point)),
-            ]))
+        let clocks = read.compactMapValues(\.self)
+        let plan = HistoryPlan(step: wanted.step, from: wanted.from, to: wanted.to, clocks: Array(clocks.values))
+        let (parts, others) = try await call.readEach(Array(clocks.keys)) { queue throws(QueueError) in
+            try await queue.historyPart(plan, swept: clocks[queue.name]?.swept ?? 0, type: wanted.type)
+        }
+        var damaged = unread
+        damaged.add(others)
+        let history = QueueHistory(plan, Array(parts.values))
+        let counted: [(key: String, value: JSONOutput)] = [("queues", .int(parts.count)), ("of", .int(names.count))]
+        return Reply(.members(counted + JSONOutput.steps(history) + damaged.members(for: call.caller)))
+    }
+}
+
+/// What a request for a history asks for.
+private struct HistoryRequest {
+    let step: Duration
+    let from: Date?
+    let to: Date?
+    let type: String?
+
+    init(_ query: Query) throws(HTTPProblem) {
+        step = .seconds(try query.read(HistoryParameter.step) ?? HistoryParameter.standardStep)
+        from = try query.read(HistoryParameter.from)
+        to = try query.read(HistoryParameter.to)
+        type = try query.read(HistoryParameter.type)
     }
 }
 
 extension JSONOutput {
-    fileprivate static func point(_ point: QueueHistory.Point) -> JSONOutput {
+    fileprivate static func steps(_ history: QueueHistory) -> [(key: String, value: JSONOutput)] {
+        [("step_seconds", .seconds(history.step)), ("points", .array(history.points.map(point)))]
+    }
+
+    private static func point(_ point: QueueHistory.Point) -> JSONOutput {
         .object([
             "at": .time(point.at), "pushed": rate(point.pushed), "completed": rate(point.completed),
             "failed": rate(point.failed), "cancelled": rate(point.cancelled), "queued": depth(point.queued),
@@ -72,12 +104,23 @@ enum HistoryParameter {
 
 /// The description of the history of a queue.
 enum HistoryView {
+    /// The most queues that are summed in one answer.
+    static let mostQueues = 100
+
     static let shape = ObjectShape(
-        "QueueHistory", "Rates and depths of a queue in steps.",
+        "QueueHistory", "Rates and depths of a queue in steps.", [.always("queue", .text, "The queue.")] + steps)
+
+    static let totalShape = ObjectShape(
+        "TotalHistory", "Rates and depths of all queues in steps.",
         [
-            .always("queue", .text, "The queue."), .always("step_seconds", .seconds, "The length of a step."),
-            .always("points", .list(.object(point)), "The steps that are over, the first one first."),
-        ])
+            .always("queues", .count, "How many queues are summed: the first \(mostQueues) by name."),
+            .always("of", .count, "How many queues there are."),
+        ] + steps + [DamagedQueues.property])
+
+    private static let steps: [Property] = [
+        .always("step_seconds", .seconds, "The length of a step."),
+        .always("points", .list(.object(point)), "The steps that are over, the first one first."),
+    ]
 
     private static let point = ObjectShape(
         "HistoryPoint",
@@ -105,6 +148,15 @@ enum HistoryView {
 }
 
 extension RouteDescription {
+    static var getTotalHistory: RouteDescription {
+        RouteDescription(
+            "getTotalHistory", .queues, "Get the history of all queues",
+            "The same as the history of a queue, summed over those that the caller sees. A queue that nobody sampled at a "
+                + "time adds nothing to that step.",
+            answers: [.ok(.object(HistoryView.totalShape), "The history.")],
+            examples: [RouteExample("hour", "The last hour by minutes", query: "step=60")])
+    }
+
     static var getHistory: RouteDescription {
         RouteDescription(
             "getHistory", .queues, "Get the history of a queue",

@@ -153,6 +153,9 @@ extension Route {
     private static let queues: [Route] = [
         .service(.get, "/queues", [.read, .operate], about: .listQueues) { try await $0.listQueues($1) },
         .service(.get, "/queues/{queue}", [.read, .operate], about: .getQueue) { try await $0.getQueue($1) },
+        .service(.get, "/history", [.read, .operate], query: HistoryParameter.all, about: .getTotalHistory) {
+            try await $0.getTotalHistory($1)
+        },
         .service(
             .get, "/queues/{queue}/history", [.read, .operate], query: HistoryParameter.all, about: .getHistory
         ) { try await $0.getHistory($1) },

@@ -1,5 +1,8 @@
 // Which steps a history has, and which samples they need.
 
+package import FoundationEssentials
+import MartletJobs
+
 /// A ring of samples.
 enum HistoryRing: Int, Sendable, CaseIterable {
     case seconds, minutes, tenMinutes
@@ -41,8 +44,17 @@ enum HistoryRing: Int, Sendable, CaseIterable {
     var span: Int { kept * slot }
 }
 
+/// When a queue was asked for its history, and when it was last swept; both in ms.
+package struct HistoryClock: Sendable, Hashable {
+    package var now: Int
+    package var swept: Int
+
+    /// A sample is not older than the last sweep where sweeps go on.
+    fileprivate var isFresh: Bool { swept <= now && now - swept <= HistoryRing.usualQuiet }
+}
+
 /// The steps of a history.
-struct HistoryPlan: Sendable, Hashable {
+package struct HistoryPlan: Sendable, Hashable {
     /// The longest time that is answered, in ms.
     private static let longest = 30 * 86_400_000
     /// How many steps there are where no start is given.
@@ -67,7 +79,7 @@ struct HistoryPlan: Sendable, Hashable {
         let now = max(0, now)
         let oldest = max(0, now - Self.longest)
         // A step is over when the sample at its end can exist; without sweeps that is not waited for.
-        let isFresh = swept <= now && now - swept <= HistoryRing.usualQuiet
+        let isFresh = HistoryClock(now: now, swept: swept).isFresh
         let end = min(max(to ?? now, oldest), isFresh ? swept : now)
         let asked = min(max(step, 1), Self.longest)
         let start = min(max(from ?? end - Self.standardCount * asked, oldest), end)
@@ -79,6 +91,20 @@ struct HistoryPlan: Sendable, Hashable {
         count = max(0, min(most, end / self.step - first))
         // Of one too many the first is left out.
         self.start = (max(first, end / self.step - count)) * self.step
+    }
+
+    /// The steps of a history of one or more queues: a step is over when the last of those that are swept was.
+    ///
+    /// - Parameters:
+    ///   - step: the least length of a step.
+    ///   - start: where it starts; `nil` starts 60 steps before the end.
+    ///   - end: no step ends after this moment; `nil` for now.
+    ///   - clocks: those of the queues.
+    package init(step: Duration, from start: Date?, to end: Date?, clocks: [HistoryClock]) {
+        let now = clocks.map(\.now).min() ?? 0
+        self.init(
+            step: step.inMilliseconds, from: start?.roundedUpMilliseconds, to: end?.roundedUpMilliseconds, now: now,
+            swept: clocks.filter(\.isFresh).map(\.swept).min() ?? 0)
     }
 
     /// The coarsest ring that has such steps and goes back so far; a coarser one where none does.

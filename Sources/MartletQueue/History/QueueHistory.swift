@@ -56,20 +56,29 @@ public struct QueueHistory: Sendable, Hashable {
     public var points: [Point]
 }
 
+/// What is known of the history of one queue.
+package struct HistoryPart: Sendable {
+    var curve: HistoryCurve
+    var slots: [TimeSlot] = []
+}
+
 extension QueueHistory {
-    /// The steps of a plan; `curve` and `slots` have what is known.
-    init(_ plan: HistoryPlan, _ curve: HistoryCurve, _ slots: [TimeSlot] = []) {
-        let times = plan.times(slots)
-        var walk = curve
-        var before = walk.reading(at: plan.start)
+    /// The steps of a plan, summed over the queues that parts are known of.
+    package init(_ plan: HistoryPlan, _ parts: [HistoryPart]) {
+        let times = plan.times(parts.flatMap(\.slots))
         step = .milliseconds(plan.step)
-        points = (0..<max(0, plan.count)).map { index in
-            let start = plan.start + index * plan.step
-            let end = walk.reading(at: start + plan.step)
-            defer { before = end }
-            var point = Point(start: start, seconds: Double(plan.step) / 1000, from: before, to: end)
-            (point.wait, point.run) = (Times(times[index].wait), Times(times[index].run))
-            return point
+        points = (0..<max(0, plan.count)).map { Point(start: plan.start + $0 * plan.step) }
+        for part in parts {
+            var curve = part.curve
+            var before = curve.reading(at: plan.start)
+            for index in points.indices {
+                let end = curve.reading(at: plan.start + (index + 1) * plan.step)
+                points[index].add(from: before, to: end, seconds: Double(plan.step) / 1000)
+                before = end
+            }
+        }
+        for index in points.indices {
+            (points[index].wait, points[index].run) = (Times(times[index].wait), Times(times[index].run))
         }
     }
 }
@@ -84,16 +93,27 @@ extension QueueHistory.Times {
 }
 
 extension QueueHistory.Point {
-    init(start: Int, seconds: Double, from before: HistoryReading?, to end: HistoryReading?) {
-        at = Date(milliseconds: start)
+    init(start: Int) { at = Date(milliseconds: start) }
+
+    /// Adds what is known of a queue; a queue that is new, or that nobody sampled, adds nothing.
+    mutating func add(from before: HistoryReading?, to end: HistoryReading?, seconds: Double) {
         guard let end else { return }
-        (queued, active, delayed) = (end.depths[0], end.depths[1], end.depths[2])
+        Self.add(end.depths[0], to: &queued)
+        Self.add(end.depths[1], to: &active)
+        Self.add(end.depths[2], to: &delayed)
         guard let before else { return }
         let grown = zip(end.counters, before.counters).map { $0 - $1 }
         // Counters that went back belong to an older state of the store.
         guard grown.allSatisfy({ $0 > -0.5 }) else { return }
         let rates = grown.map { max(0, $0) / seconds }
-        (pushed, completed, failed, cancelled) = (rates[0], rates[1], rates[2], rates[3])
+        Self.add(rates[0], to: &pushed)
+        Self.add(rates[1], to: &completed)
+        Self.add(rates[2], to: &failed)
+        Self.add(rates[3], to: &cancelled)
+    }
+
+    private static func add<Number: AdditiveArithmetic>(_ number: Number, to sum: inout Number?) {
+        sum = (sum ?? .zero) + number
     }
 }
 
@@ -118,15 +138,25 @@ extension Queue {
     public func history(
         step: Duration = .seconds(10), from start: Date? = nil, to end: Date? = nil, type: String? = nil
     ) async throws(QueueError) -> QueueHistory? {
+        guard let clock = try await historyClock() else { return nil }
+        let plan = HistoryPlan(step: step, from: start, to: end, clocks: [clock])
+        return QueueHistory(plan, [try await historyPart(plan, swept: clock.swept, type: type)])
+    }
+
+    /// The time of the queue and of its last sweep; `nil` for a queue that does not exist.
+    package func historyClock() async throws(QueueError) -> HistoryClock? {
         guard let parts = try await read(.read, RedisArguments("swept")) else { return nil }
         guard parts.count == 3, let now = parts[1].int else { throw .broken("read", .array(parts)) }
-        let swept = parts[2].string.flatMap { Int($0) } ?? 0
-        let plan = HistoryPlan(
-            step: step.inMilliseconds, from: start?.roundedUpMilliseconds, to: end?.roundedUpMilliseconds, now: now,
-            swept: swept)
+        return HistoryClock(now: now, swept: parts[2].string.flatMap { Int($0) } ?? 0)
+    }
+
+    /// What is known of the queue in the steps of a plan.
+    package func historyPart(
+        _ plan: HistoryPlan, swept: Int, type: String?
+    ) async throws(QueueError) -> HistoryPart {
         let samples = try await samples(plan.ring, from: plan.start)
         let slots = try await timeSlots(plan, name: type.map { TimeReport.typeMark + $0 })
-        return QueueHistory(plan, HistoryCurve(samples, ring: plan.ring, swept: swept), slots)
+        return HistoryPart(curve: HistoryCurve(samples, ring: plan.ring, swept: swept), slots: slots)
     }
 
     /// The slots of times that begin in a plan's steps.

@@ -1,6 +1,5 @@
-// Rates from counters: the totals of the last minutes, as this page has seen them.
+// Rates from counters: the totals of the last seconds, as this page has seen them.
 
-const kept = 300;
 const window = 10_000;
 let samples = [];
 
@@ -10,29 +9,19 @@ export function noteTotals({ data: { queue, queues } }) {
     if (!known) return;
     const at = performance.now();
     if (samples.length && at - samples.at(-1).at < 1000) return;
+    samples = samples.filter((sample) => at - sample.at <= window);
     samples.push({ at, totals: new Map(known.map(({ name, totals }) => [name, totals])) });
-    if (samples.length > kept) samples = samples.slice(-kept);
 }
 
-/** Counts for each second over the last ten, of one queue or of all; null before there are two samples. */
+/**
+ * Counts for each second over the last ten, of one queue or of all; null before there are two samples. A queue that is new
+ * counts from nothing; one that was deleted does not count backwards.
+ */
 export function rateOf(field, queue) {
-    const last = samples.at(-1);
-    const first = samples.find((sample) => last.at - sample.at <= window);
-    if (!last || first === last) return null;
-    return change(first, last, field, queue);
-}
-
-/** The rate between every two samples, oldest first. */
-export const ratesOf = (field, queue) =>
-    samples.slice(1).map((sample, index) => ({
-        seconds: (samples.at(-1).at - sample.at) / 1000, value: change(samples[index], sample, field, queue),
-    }));
-
-// A queue that is new counts from nothing; one that was deleted does not count backwards.
-function change(first, last, field, queue) {
-    const names = queue ? [queue] : [...last.totals.keys()];
+    const [first, last] = [samples[0], samples.at(-1)];
+    if (first === last) return null;
     let sum = 0;
-    for (const name of names) {
+    for (const name of queue ? [queue] : last.totals.keys()) {
         const before = first.totals.get(name);
         const after = last.totals.get(name);
         if (before && after) sum += Math.max(0, after[field] - before[field]);

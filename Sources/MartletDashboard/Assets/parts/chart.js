@@ -1,23 +1,27 @@
 // Rates: their value now, and a line over time as SVG with a table of its numbers behind it.
 
-import { rateOf, ratesOf } from '../core/rates.js';
-import { h, rate, section } from './pieces.js';
+import { rateOf } from '../core/rates.js';
+import { duration, h, rate, section } from './pieces.js';
 
 const width = 240;
 const height = 40;
 
 const counters = { created: 'Pushed', completed: 'Completed', failed: 'Failed' };
 
-/** The rates of one queue, or of all. `history` has the last minutes of one as the server knows them. */
+/** The rates of one queue, or of all; `history` has the last minutes of it, as the server knows them. */
 export const rates = (queue, history) => section('Rates', { class: 'rates' }, Object.entries(counters).map(([field, name]) =>
     h('div', { key: field, class: 'rate' },
         h('span', { class: 'name' }, name),
         h('span', { class: 'value' }, rate(rateOf(field, queue))),
-        history
-            ? rateChart(`${name} jobs for each second in the last ten minutes`, field, past(history, name.toLowerCase()))
-            : rateChart(`${name} jobs for each second since the page was opened`, field, ratesOf(field, queue)))));
+        rateChart(`${name} jobs for each second in the last ten minutes`, field, past(history, name.toLowerCase())))));
 
-const past = ({ points, step_seconds: step }, name) => points.map((point) => ({
+/** How long jobs waited and ran in the latest step that has any. */
+export const latestTimes = (history) => ['wait', 'run'].map((name) => {
+    const times = history?.points.findLast((point) => point[name])?.[name];
+    return [`Last ${name}s`, times ? `half up to ${duration(times.p50_seconds)}, 99 of 100 up to ${duration(times.p99_seconds)}` : '–'];
+});
+
+const past = ({ points, step_seconds: step } = { points: [] }, name) => points.map((point) => ({
     seconds: Math.max(0, (Date.now() - Date.parse(point.at)) / 1000 - step), value: point[name],
 }));
 

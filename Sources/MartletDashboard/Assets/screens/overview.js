@@ -3,10 +3,10 @@
 import { post } from '../core/api.js';
 import { noteTotals } from '../core/rates.js';
 import { needs } from '../core/session.js';
-import { rates } from '../parts/chart.js';
+import { latestTimes, rates } from '../parts/chart.js';
 import { confirm } from '../parts/dialog.js';
 import {
-    answered, badge, button, bytes, count, duration, empty, h, head, percent, section, tile,
+    answered, badge, button, bytes, count, duration, empty, facts, h, head, percent, section, tile,
 } from '../parts/pieces.js';
 import { capacityOf } from '../parts/shown.js';
 import { say } from '../parts/announce.js';
@@ -17,13 +17,16 @@ import { queueList, queueTable } from './queues.js';
 export default {
     path: ['overview'],
     nav: { label: 'Overview', key: 'o' },
-    load: (context, get) => ({ queues: get('v1/queues'), workers: get('v1/workers'), system: get('v1/system') }),
+    load: (context, get) => ({
+        queues: get('v1/queues'), workers: get('v1/workers'), system: get('v1/system'), history: get('v1/history'),
+    }),
     table: queueTable,
     changed: noteTotals,
     view: (context) => answered(context, 'queues', ({ queues }) => [
         header(context, queues),
         h('div', { class: 'strip' }, strip(context)),
-        rates(),
+        rates(null, context.data.history),
+        facts(latestTimes(context.data.history)),
         attentionList(context),
         section('Queues', {}, queueList(context)),
     ]),

@@ -5,7 +5,7 @@ import { noteTotals, rateOf } from '../core/rates.js';
 import { go, link } from '../core/router.js';
 import { needs, statesOf } from '../core/session.js';
 import { say } from '../parts/announce.js';
-import { rates } from '../parts/chart.js';
+import { latestTimes, rates } from '../parts/chart.js';
 import { confirm, field } from '../parts/dialog.js';
 import {
     anchor, answered, button, count, duration, facts, foreign, h, head, plural, problem, section, tile,
@@ -64,16 +64,9 @@ function state(queue, { workers, busy, slots }, history) {
         ['Oldest wait', queue.jobs.queued ? duration(queue.oldest_wait_seconds) : 'nothing waits'],
         due !== undefined && ['Next due', due > 0 ? `in ${duration(due)}` : 'now'],
         ['Empty in', queue.jobs.queued && speed ? `about ${duration(queue.jobs.queued / speed)} at this speed` : '–'],
-        ['Last waits', latest(history, 'wait')],
-        ['Last runs', latest(history, 'run')],
+        latestTimes(history),
         ['Workers', workers ? anchor(workersText, ['workers']) : 'none is alive'],
         ['Ever', Object.entries(queue.totals).map(([name, value]) => `${count(value)} ${name}`).join(', ')]));
-}
-
-// How long the jobs of the latest step took that has any.
-function latest(history, name) {
-    const times = history?.points.findLast((point) => point[name])?.[name];
-    return times ? `half up to ${duration(times.p50_seconds)}, 99 of 100 up to ${duration(times.p99_seconds)}` : '–';
 }
 
 function settings(queue) {
