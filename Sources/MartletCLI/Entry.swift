@@ -35,7 +35,8 @@ struct MartletCommand: AsyncParsableCommand {
             CommandGroup(
                 name: "Operations",
                 subcommands: [
-                    QueueCommand.self, PauseCommand.self, ResumeCommand.self, StatsCommand.self, WorkerCommand.self,
+                    QueueCommand.self, LimitCommand.self, PauseCommand.self, ResumeCommand.self, StatsCommand.self,
+                    WorkerCommand.self,
                     ErrorsCommand.self, EventsCommand.self, AuditLogCommand.self, TopCommand.self,
                 ]),
             CommandGroup(

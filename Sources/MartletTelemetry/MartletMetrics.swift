@@ -23,6 +23,13 @@ extension [MetricDescription] {
             name: "martlet_queue_latency_seconds", help: "Age of the oldest job that may run now.", kind: .gauge),
         .init(name: "martlet_queue_paused", help: "1 while the queue hands out no jobs.", kind: .gauge),
         .init(
+            name: "martlet_limit_usage",
+            help: "Weight in use of a limit, of a class the highest of one key; the first 200 limits of a queue.",
+            kind: .gauge),
+        .init(
+            name: "martlet_limit_waiting", help: "Jobs that wait for a limit. The first 200 limits of a queue.",
+            kind: .gauge),
+        .init(
             name: "martlet_ledger_difference",
             help: "Jobs created less jobs deleted less jobs kept; anything but 0 is a fault.", kind: .gauge),
         .init(

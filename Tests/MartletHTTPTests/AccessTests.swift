@@ -36,6 +36,12 @@ private let expectedAccess: [String: Set<Role>] = [
     "GET /api/v1/errors": [.read, .operate],
     "GET /api/v1/queues/{queue}/scaling": [.read, .operate],
     "GET /api/v1/queues/{queue}/history": [.read, .operate], "GET /api/v1/history": [.read, .operate],
+    "GET /api/v1/queues/{queue}/limits": [.read, .operate],
+    "GET /api/v1/queues/{queue}/limits/{key}": [.read, .operate],
+    "PUT /api/v1/queues/{queue}/limits/{key}": [], "DELETE /api/v1/queues/{queue}/limits/{key}": [],
+    "POST /api/v1/queues/{queue}/limits/{key}/pause": [.operate],
+    "POST /api/v1/queues/{queue}/limits/{key}/resume": [.operate],
+    "POST /api/v1/queues/{queue}/limits/{key}/reset": [.operate],
     "POST /api/v1/queues/{queue}/pause": [.operate], "POST /api/v1/queues/{queue}/resume": [.operate],
     "POST /api/v1/queues/{queue}/drain": [.operate], "DELETE /api/v1/queues/{queue}": [],
     "POST /api/v1/pause": [.operate], "POST /api/v1/resume": [.operate], "GET /api/v1/stats": [.read, .operate],
@@ -59,7 +65,7 @@ extension Route {
     /// A path of this route for a job and a queue that exist.
     fileprivate func path(id: String, queue: String) -> String {
         template.replacing("{id}", with: id).replacing("{queue}", with: queue)
-            .replacing("{code}", with: "not-found").replacing("{worker}", with: "w")
+            .replacing("{code}", with: "not-found").replacing("{worker}", with: "w").replacing("{key}", with: "host:a")
             .replacing("{token}", with: "\(queue)~\(id)~1~\(String(repeating: "0", count: 48))")
     }
 
@@ -76,7 +82,7 @@ extension Route {
             "POST /api/v1/jobs": "{\"type\":\"t\",\"queue\":\"\(queue)\"}",
             "POST /api/v1/jobs/bulk": "{\"jobs\":[{\"type\":\"t\",\"queue\":\"\(queue)\"}]}",
             "POST /api/v1/jobs/actions": #"{"action":"pause","ids":["job"]}"#,
-            "PUT /api/v1/queues/{queue}": "{}",
+            "PUT /api/v1/queues/{queue}": "{}", "PUT /api/v1/queues/{queue}/limits/{key}": #"{"concurrency":1}"#,
             "POST /api/v1/claims": "{\"queues\":[\"\(queue)\"]}",
             "POST /api/v1/claims/settle": "{\"settlements\":[],\"claim\":{\"queues\":[\"\(queue)\"]}}",
             "POST /api/v1/claims/{token}/fail": #"{"error":{"message":"x"}}"#,

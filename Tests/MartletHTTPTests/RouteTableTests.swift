@@ -48,6 +48,7 @@ extension Route {
     private static func path(_ template: String) -> String {
         template.replacing("{id}", with: "some-id").replacing("{queue}", with: "q")
             .replacing("{code}", with: "not-found").replacing("{worker}", with: "w")
+            .replacing("{key}", with: "host:a")
             .replacing("{token}", with: "q~some-id~1~\(String(repeating: "0", count: 48))")
     }
 

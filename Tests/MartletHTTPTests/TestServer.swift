@@ -27,6 +27,7 @@ struct Answer {
     func int(_ key: String) -> Int? { (json[key] as? NSNumber)?.intValue }
     func bool(_ key: String) -> Bool? { json[key] as? Bool }
     func list(_ key: String) -> [[String: Any]] { json[key] as? [[String: Any]] ?? [] }
+    func object(_ key: String) -> [String: Any] { json[key] as? [String: Any] ?? [:] }
     func strings(_ key: String) -> [String] { json[key] as? [String] ?? [] }
     /// Where the errors of a problem are: JSON pointers without the sign of a fragment, and `?name` for parameters.
     var pointers: [String] {

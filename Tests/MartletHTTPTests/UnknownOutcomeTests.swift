@@ -110,6 +110,15 @@ struct WriteCase: Sendable, CustomTestStringConvertible {
         WriteCase(
             method: .DELETE, path: "/api/v1/queues/downloads?confirm=downloads",
             script: .remove, ids: nil, statuses: 409...409, again: 409),
+        WriteCase(
+            method: .PUT, path: "/api/v1/queues/downloads/limits/host:b", body: #"{"concurrency":2}"#, script: .limit,
+            ids: nil),
+        WriteCase(
+            method: .DELETE, path: "/api/v1/queues/downloads/limits/host:a", script: .limit, ids: nil, again: 404),
+        WriteCase(
+            path: "/api/v1/queues/downloads/limits/host:a/pause", body: #"{"reason":"x"}"#, script: .limit, ids: nil),
+        WriteCase(path: "/api/v1/queues/downloads/limits/host:a/resume", script: .limit, ids: nil),
+        WriteCase(path: "/api/v1/queues/downloads/limits/host:a/reset", script: .limit, ids: nil),
         WriteCase(path: "/api/v1/pause", script: nil, ids: nil),
         WriteCase(path: "/api/v1/resume", script: nil, ids: nil),
     ]
@@ -249,6 +258,7 @@ struct WriteCase: Sendable, CustomTestStringConvertible {
         let delay: Duration = state == .scheduled ? .seconds(600) : .zero
         let type = queue.name == .downloads ? "download" : "t"
         _ = try await queue.enqueue(NewJob(id: id, type: type, payload: Array("{}".utf8), delay: delay))
+        try await queue.setLimit("host:a", to: QueueLimit(concurrency: 1))
         switch state {
         case .paused: _ = try await queue.control(.pause, id)
         case .cancelled: _ = try await queue.control(.cancel, id)

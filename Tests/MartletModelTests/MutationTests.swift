@@ -1,7 +1,8 @@
 // Checks that the tests detect mistakes in the scripts: each mutant must be detected by the model, the audit or a scenario;
 // those that nothing can detect are listed with the reason.
 //
-// MARTLET_MUTANTS: `all`, or how many of them, chosen at random; 25 by default.
+// MARTLET_MUTANTS: `all`, the names of the scripts whose mutants are taken, with commas between them, or how many of them,
+// chosen at random; 25 by default.
 
 import FoundationEssentials
 import MartletRedis
@@ -64,7 +65,10 @@ import Testing
 
     private static func chosen() -> [Mutant] {
         let wanted = ProcessInfo.processInfo.environment["MARTLET_MUTANTS"] ?? "25"
-        return wanted == "all" ? Mutant.all : Array(Mutant.all.shuffled().prefix(Int(wanted) ?? 25))
+        if wanted == "all" { return Mutant.all }
+        let files = wanted.split(separator: ",").compactMap { ScriptFile(rawValue: String($0)) }
+        if !files.isEmpty { return Mutant.all.filter { files.contains($0.change.file) } }
+        return Array(Mutant.all.shuffled().prefix(Int(wanted) ?? 25))
     }
 
     /// What detected the mutant; `nil` when nothing did.

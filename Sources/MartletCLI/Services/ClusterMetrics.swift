@@ -20,6 +20,10 @@ enum ClusterMetrics {
                 // An unreadable queue does not hide others.
                 guard let status = try? await store.queue(name).status() else { continue }
                 samples += Self.samples(status)
+                guard status.hasLimits, let page = try? await store.queue(name).limits(limit: Self.mostLimits) else {
+                    continue
+                }
+                samples += page.limits.flatMap { Self.samples($0, queue: name) }
             }
             return samples
         }
@@ -30,6 +34,18 @@ enum ClusterMetrics {
         registry.addCollector {
             [MetricSample("martlet_tls_certificate_expiry_timestamp_seconds", value: Double(certificate.expires))]
         }
+    }
+
+    /// The most limits of a queue that have gauges.
+    private static let mostLimits = 200
+
+    /// The gauges of one limit.
+    private static func samples(_ limit: LimitStatus, queue: QueueName) -> [MetricSample] {
+        let labels = ["queue": queue.description, "limit": limit.name]
+        return [
+            MetricSample("martlet_limit_usage", labels: labels, value: Double(limit.usage)),
+            MetricSample("martlet_limit_waiting", labels: labels, value: Double(limit.waiting)),
+        ]
     }
 
     /// The gauges of one queue.

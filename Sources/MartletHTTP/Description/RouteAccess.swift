@@ -44,6 +44,11 @@ enum PathParameter {
             about: "The id of the job.", isRequired: true, example: "order-4711"),
         Property(name: "queue", schema: .queueName, about: "The queue.", isRequired: true, example: "mail"),
         Property(
+            name: "key", schema: .keywords(["type": "string", "pattern": "^[a-z][a-z0-9_-]{0,31}:.{1,128}$"]),
+            about: "The key that is limited, or `<class>:*` for each value of a class; percent-encoded.",
+            isRequired: true,
+            example: "host:example.com"),
+        Property(
             name: "code", schema: .words(ProblemCode.allCases.map(\.rawValue)), about: "The code of the problem.",
             isRequired: true, example: "invalid-state"),
         Property(

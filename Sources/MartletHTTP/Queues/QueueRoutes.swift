@@ -29,7 +29,8 @@ extension API {
 
     func getQueue(_ call: Call) async throws -> Reply { Reply(.queue(try await existing(call).status)) }
 
-    private func existing(_ call: Call) async throws -> (queue: Queue, status: QueueStatus) {
+    /// The queue in the path with its status; throws 404 when there is none.
+    func existing(_ call: Call) async throws -> (queue: Queue, status: QueueStatus) {
         let queue = try call.queueInPath()
         guard let status = try await queue.status() else {
             throw HTTPProblem.notFound("there is no queue \(queue.name)")

@@ -31,7 +31,8 @@ extension QueueError {
         case .unknown: "the reply of Redis was lost"
         case .refused(.newerSchema): "the queue was written by a newer version of Martlet"
         case .refused(.badSetting(let name)): "\(name) is out of its range"
-        case .refused(.stepInUse), .refused(.besideJob), .refused(.tooManyQueues): message
+        case .refused(.badLimit(let what)): QueueError.rule(ofLimit: what)
+        case .refused(.stepInUse), .refused(.besideJob), .refused(.tooManyQueues), .refused(.tooManyLimits): message
         case .refused(.protocolBroken): "Redis answered what was not expected"
         }
     }
@@ -57,6 +58,10 @@ extension HTTPProblem {
         case .refused(.badSetting(let name)):
             self = .invalid("/\(name)", "is out of its range")
             return
+        case .refused(.badLimit(let what)):
+            self = .invalid(LimitFields.pointer(what), error.publicText)
+            return
+        case .refused(.tooManyLimits): self = .invalid("?key", error.publicText)
         case .refused(.stepInUse):
             self = HTTPProblem(.stepInUse, error.publicText)
             return

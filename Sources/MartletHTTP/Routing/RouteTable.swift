@@ -7,7 +7,7 @@ extension Route {
     /// All routes.
     ///
     /// The table is authoritative: a role that is missing in an entry is refused.
-    static let all: [Route] = downloads + jobs + claims + queues + sessions + system + documents
+    static let all: [Route] = downloads + jobs + claims + queues + limits + sessions + system + documents
 
     /// The routes of the probe listener.
     static let probes = system
@@ -194,6 +194,32 @@ extension Route {
         .service(.get, "/stats", [.read, .operate], about: .stats) { try await $0.stats($1) },
         .service(.get, "/workers", [.read, .operate], about: .listWorkers) { try await $0.listWorkers($1) },
         .service(.get, "/system", [.read, .operate], about: .system) { api, _ in try await api.system() },
+    ]
+
+    private static let limits: [Route] = [
+        .service(
+            .get, "/queues/{queue}/limits", [.read, .operate], query: LimitParameter.page, about: .listLimits
+        ) { try await $0.listLimits($1) },
+        .service(.get, "/queues/{queue}/limits/{key}", [.read, .operate], about: .getLimit) {
+            try await $0.getLimit($1)
+        },
+        .service(
+            .put, "/queues/{queue}/limits/{key}", [.admin], body: .json(LimitFields.shape),
+            query: [LimitParameter.override], about: .setLimit
+        ) { try await $0.setLimit($1) },
+        .service(.delete, "/queues/{queue}/limits/{key}", [.admin], about: .removeLimit) {
+            try await $0.removeLimit($1)
+        },
+        .service(
+            .post, "/queues/{queue}/limits/{key}/pause", [.operate], body: .optionalJSON(LimitFields.pause),
+            about: .pauseLimit
+        ) { try await $0.pauseLimit($1) },
+        .service(
+            .post, "/queues/{queue}/limits/{key}/resume", [.operate], body: .optionalJSON(.nothing), about: .resumeLimit
+        ) { try await $0.resumeLimit($1) },
+        .service(
+            .post, "/queues/{queue}/limits/{key}/reset", [.operate], body: .optionalJSON(.nothing), about: .resetLimit
+        ) { try await $0.resetLimit($1) },
     ]
 
     private static let system: [Route] = [

@@ -204,6 +204,8 @@ public struct QueueStatus: Sendable {
     public var settings: QueueSettings
     /// Whether a test has moved this queue's clock.
     public var clockIsMoved: Bool
+    /// Whether the queue has limits of keys.
+    package var hasLimits = false
 
     /// Whether nothing may be claimed.
     public var isPaused: Bool { paused != nil || pausedAll != nil }
@@ -326,6 +328,7 @@ extension QueueStatus {
             cancelled: retention(.cancelledAge, .cancelledCount),
             durability: Durability(level: setting(.durability)) ?? .memory)
         clockIsMoved = meta["offset"] != nil
+        hasLimits = number(meta, "limited") & 1 == 1
     }
 }
 

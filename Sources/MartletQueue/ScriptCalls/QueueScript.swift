@@ -2,7 +2,7 @@
 
 /// One of the scripts: a function of the library.
 package enum QueueScript: Int, CaseIterable, Sendable {
-    case enqueue, turn, heartbeat, sweep, control, configure, read, audit, repair, remove
+    case enqueue, turn, heartbeat, sweep, control, configure, limit, read, audit, repair, remove
     /// Not part of a queue: their keys are in other slots.
     case global, register
     case permissions
@@ -16,7 +16,7 @@ package enum QueueScript: Int, CaseIterable, Sendable {
     /// The flags that Redis receives: whether it may run while memory is full, and whether it only reads.
     var flags: [String] {
         switch self {
-        case .turn, .heartbeat, .sweep, .control, .configure, .repair, .remove: ["allow-oom"]
+        case .turn, .heartbeat, .sweep, .control, .configure, .limit, .repair, .remove: ["allow-oom"]
         case .read, .audit, .permissions: ["no-writes"]
         case .enqueue, .global, .register: []
         }
@@ -30,7 +30,8 @@ package enum ScriptFile: String, CaseIterable, Sendable {
     case runtime, values, order, events, trail, changes, plan, wake, limits, hooks, moves, places, dues, locate, finish,
         promote, history, groups, samples, times, attempts, claims
     case homes
-    case enqueue, turn, heartbeat, sweep, control, configure, read, audit, repair, remove, global, permissions
+    case limitwords, limitstatus
+    case enqueue, turn, heartbeat, sweep, control, configure, limit, read, audit, repair, remove, global, permissions
 
     /// The file's text.
     package var source: [UInt8] {
@@ -64,6 +65,9 @@ package enum ScriptFile: String, CaseIterable, Sendable {
         case .sweep: PackageResources.sweep_lua
         case .control: PackageResources.control_lua
         case .configure: PackageResources.configure_lua
+        case .limitwords: PackageResources.limitwords_lua
+        case .limitstatus: PackageResources.limitstatus_lua
+        case .limit: PackageResources.limit_lua
         case .read: PackageResources.read_lua
         case .audit: PackageResources.audit_lua
         case .repair: PackageResources.repair_lua

@@ -45,6 +45,10 @@ enum Schema {
     /// The same for losses in a separate process, where the job is rarely the cause of its worker's death.
     static let mostLossesApart = 6
 
+    /// How many limits a queue may have, and the largest number in one.
+    static let mostLimits = 10_000
+    static let mostLimitValue = 1_000_000
+
     /// How many groups of errors a queue keeps, and for how many ms.
     static let mostErrorGroups = 200
     static let errorSpan = 604_800_000
@@ -63,7 +67,7 @@ enum Schema {
         // Lua writes larger numbers with an exponent.
         ("MAX_CLAIMS", 100_000_000_000_000), ("VERSION", version),
         ("MOST_GROUPS", mostErrorGroups), ("ERRORS_MS", errorSpan), ("FINE_MS", fineErrorStep),
-        ("COARSE_MS", coarseErrorStep),
+        ("COARSE_MS", coarseErrorStep), ("MOST_LIMITS", mostLimits), ("MOST_LIMIT_VALUE", mostLimitValue),
     ]
 }
 

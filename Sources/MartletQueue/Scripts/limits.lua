@@ -36,12 +36,17 @@ do
     -- The class of a key, as the name of its limit: `host:*` of `host:slow.example`.
     function limits.class_of(key) return match(key, '^[^:]*:') .. '*' end
 
+    -- Whether an object limits anything now: one that only paused says nothing when the pause is over.
+    local function says(limit) return limit.concurrency or limit.interval or limit.closed_until end
+
     -- The limit of a key, or nothing: its own, else that of its class; then its name.
     function limits.of(q, key)
         local class = limits.class_of(key)
         local found = call('HMGET', q.keys.limits, key, class)
-        if found[1] then return limits.parse(found[1], q.now), key end
-        if found[2] then return limits.parse(found[2], q.now), class end
+        for i = 1, 2 do
+            local limit = found[i] and limits.parse(found[i], q.now)
+            if limit and says(limit) then return limit, i == 1 and key or class end --@ limit-own
+        end
         return nil
     end
 

@@ -1,6 +1,6 @@
 -- Reads: whole jobs, a page of an index, the counts of a queue. Atomic, so that what it answers was true at one moment.
 --
--- needs: runtime values order wake locate
+-- needs: runtime values order wake locate limitstatus
 -- args: `jobs`, ids… → `ok`, now ms, then for each nil or {state, score, hash as flat list, id, and for a queued job since
 --       when it may run}
 --     | `page`, index name, score, id, limit, direction → as `jobs`; strictly after (score, id)
@@ -13,6 +13,10 @@
 --     | `swept` → `ok`, now ms, when the last sweep was (ms), or nil
 --     | `counts` → `ok`, now ms, flat list of names and numbers, then all of `meta`
 --     | `workers`, cursor → `ok`, now ms, next cursor, flat list of worker and `<ms> <JSON>`; about 200 of them
+--     | `limit_names` → `ok`, now ms, list of the names of all limits, at most 10 000
+--     | `limits`, names… → `ok`, now ms, then for each that is a limit a flat list; see `limitstatus`. At most 200 of them
+--     | `limit`, name → `ok`, now ms, flat list or nil, flat list of the jobs that hold it and their weights, and of a class
+--       the keys that are in use, with usage and waiters
 --     | `held`, cursor → `ok`, now ms, next cursor, flat list of id and token of active jobs; about 500 of them
 local function whole_job(q, id)
     local hash = look('HGETALL', q.keys.job .. id) --@ read-look
@@ -174,6 +178,18 @@ function questions.held(q, args)
         end
     end
     return { 'ok', q.now, page[1], held }
+end
+
+function questions.limit_names(q, _) return { 'ok', q.now, call('HKEYS', q.keys.limits) } end
+
+function questions.limits(q, args)
+    if #args > 201 then return error_reply('BADARG limits') end
+    return { 'ok', q.now, unpack(limit_status.list(q, { unpack(args, 2) })) }
+end
+
+function questions.limit(q, args)
+    if not args[2] then return error_reply('BADARG limit') end
+    return { 'ok', q.now, unpack(limit_status.one(q, args[2])) }
 end
 
 functions.read = of_queue(by_verb(questions))

@@ -56,6 +56,11 @@ public struct QueueError: Error, Sendable, CustomStringConvertible {
         case badSetting(String)
         /// The ageing step can change only while no job is queued.
         case stepInUse
+        /// A value of a limit is out of its range: `name`, `concurrency`, `count`, `per`, `burst` or `until`, or `empty` where
+        /// it has neither concurrency nor a rate.
+        case badLimit(String)
+        /// The queue has as many limits as it may; the value is that number.
+        case tooManyLimits(Int)
         /// This process runs an isolated job (`runsOn: .process`), and its program pushed outside of that job.
         case besideJob
         /// The limit of queues is reached; the value is the limit.

@@ -252,8 +252,14 @@ private let content = OriginContent(
         try await TestStack.with(content) { stack in
             try await stack.serve()
             #expect(try await stack.get("/livez")["status"].string == "ok")
+            let limit = JSONValue.object(["concurrency": .integer(2)])
+            _ = try await stack.put("/api/v1/queues/default/limits/host:a", limit)
             let metrics = try await stack.text("/metrics")
-            for word in ["martlet_build_info{version=", "martlet_jobs{", "martlet_redis_up 1"] {
+            for word in [
+                "martlet_build_info{version=", "martlet_jobs{", "martlet_redis_up 1",
+                #"martlet_limit_usage{limit="host:a",queue="default"} 0"#,
+                #"martlet_limit_waiting{limit="host:a",queue="default"} 0"#,
+            ] {
                 #expect(metrics.contains(word), "no \(word) in the metrics")
             }
         }

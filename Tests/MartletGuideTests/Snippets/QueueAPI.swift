@@ -327,3 +327,26 @@ func pushWithinATrace(_ queue: Queue) async throws {
     let job = NewJob(type: "thumbnail", payload: Array(#"{"image": 7}"#.utf8), trace: trace)
     _ = try await queue.enqueue(job)
 }
+
+func nameRates() -> LimitRate {
+    let quota = LimitRate(count: 100, per: .seconds(60), burst: 5)
+    return quota
+}
+
+func setLimits(_ queue: Queue) async throws {
+    try await queue.setLimit("host:*", to: QueueLimit(concurrency: 2))
+    try await queue.setLimit("tenant:7", to: QueueLimit(rate: LimitRate(count: 100, per: .seconds(60))))
+}
+
+func readLimits(_ queue: Queue) async throws {
+    if let limit = try await queue.limit(named: "host:example.com") {
+        print(limit.usage, limit.inForce?.concurrency ?? 0, limit.waiting)
+    }
+}
+
+func listLimits(_ queue: Queue) async throws {
+    var page = try await queue.limits()
+    while let next = page.next {
+        page = try await queue.limits(after: next)
+    }
+}

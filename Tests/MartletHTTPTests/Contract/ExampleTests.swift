@@ -46,6 +46,9 @@ enum Examples {
             delay: isLater ? .seconds(3600) : .zero)
         if route.about().id == "deleteQueue" { return try await queue.create() }
         _ = try await queue.enqueue(job)
+        if route.template.contains("{key}") {
+            try await queue.setLimit("host:example.com", to: QueueLimit(concurrency: 2))
+        }
         switch route.about().id {
         case "resumeJob", "resumeDownload": _ = try await queue.control(.pause, [id])
         case "retryJob", "retryDownload", "deleteJob": _ = try await queue.control(.cancel, [id])

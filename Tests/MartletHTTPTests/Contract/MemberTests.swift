@@ -39,6 +39,7 @@ import Testing
             try await Self.workers(&client)
             try await Self.audit(&client)
             try await Self.past(&client)
+            try await Self.limits(&client)
             // A repeated push answers what the job is by then.
             let seen = client.check.seen.union(client.check.seen.map { "Pushed" + $0 })
             let missing = Self.described().subtracting(seen).subtracting(Self.ofFailures)
@@ -123,6 +124,29 @@ extension MemberTests {
         }
         try await client.get("/api/v1/queues/past/history?from=\(from)")
         try await client.get("/api/v1/history?from=\(from)")
+    }
+
+    private static func limits(_ client: inout Recorder) async throws {
+        let (server, path) = (client.server, "/api/v1/queues/limited/limits")
+        let queue = server.harness.queue("limited")
+        func key(_ name: String) -> String { server.harness.key(name, queue: "limited") }
+        try await client.post("/api/v1/jobs", #"{"type":"t","queue":"limited","id":"holder"}"#)
+        _ = try await server.claim(from: queue)
+        try await server.harness.command("HSET", key("job:holder"), "lk", "2 host:a")
+        try await server.harness.command("HSET", key("usage"), "host:a", "2")
+        let limit = #"{"concurrency":9,"rate":{"count":60,"per_seconds":60,"burst":2}}"#
+        try await client.send(.PUT, path + "/host:a", limit)
+        try await client.send(.PUT, path + "/host:*", limit)
+        try await client.send(.PUT, path + "/host:a?override=true", #"{"concurrency":8,"for_seconds":600}"#)
+        try await client.post(path + "/host:a/pause", #"{"reason":"r","for_seconds":600}"#)
+        try await client.get(path + "/host:a")
+        try await client.get(path + "/host:*")
+        try await client.get(path)
+        try await client.post(path + "/host:a/resume")
+        try await client.post(path + "/host:a/reset")
+        try await client.send(.DELETE, path + "/host:a")
+        try await server.harness.command("DEL", key("usage"))
+        try await server.harness.command("HDEL", key("job:holder"), "lk")
     }
 
     private static func jobs(_ client: inout Recorder) async throws {
