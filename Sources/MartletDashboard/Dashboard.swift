@@ -32,15 +32,22 @@ package enum Dashboard {
     /// It names all modules, so that a browser loads them at once and not one import after another. The style comes first,
     /// because nothing is painted without it.
     ///
+    /// Modules of screens that are loaded when they are opened are left out.
+    ///
     /// - Parameter folder: the folder below the page's address in which it finds its files.
     /// - Returns: the page.
     package static func page(filesIn folder: String) -> DashboardFile {
-        let links = files.filter { $0.path.hasSuffix(".js") && $0.path.contains("/") }
+        let links = files.filter { $0.path.hasSuffix(".js") && $0.path.contains("/") && !isLater($0.path) }
             .map { "<link rel=\"modulepreload\" fetchpriority=\"low\" href=\"files/\($0.path)\">" }
         let text = String(decoding: PackageResources.index_html, as: UTF8.self)
             .replacing("<!-- modules -->", with: links.joined()).replacing("=\"files/", with: "=\"\(folder)/")
         return DashboardFile("index.html", Array(text.utf8))
     }
+
+    /// The modules of screens that are loaded when they are opened, by screen.
+    package static let later = [["screens/audit.js"], ["screens/limits.js", "screens/limit-form.js"]]
+
+    private static func isLater(_ path: String) -> Bool { later.contains { $0.contains(path) } }
 
     /// All files but the page.
     ///
@@ -85,6 +92,8 @@ package enum Dashboard {
         DashboardFile("screens/events.js", PackageResources.events_js),
         DashboardFile("screens/job.js", PackageResources.job_js),
         DashboardFile("screens/jobs.js", PackageResources.jobs_js),
+        DashboardFile("screens/limit-form.js", PackageResources.limit_form_js),
+        DashboardFile("screens/limits.js", PackageResources.limits_js),
         DashboardFile("screens/login.js", PackageResources.login_js),
         DashboardFile("screens/overview.js", PackageResources.overview_js),
         DashboardFile("screens/pausing.js", PackageResources.pausing_js),

@@ -19,6 +19,7 @@ extension Dashboard {
             [
                 ("overview", "Needs attention"), ("jobs", "Jobs"), ("jobs?state=failed", "no such recipient"),
                 ("jobs/mail/\(job)", "no such recipient"), ("queues", "Queues"), ("queues/mail", "Settings"),
+                ("queues/mail/limits", "host:*"), ("queues/mail/limits?key=host:mx.example.com", "the host is down"),
                 ("queues/paused", "database upgrade"), ("downloads", "Add downloads"), ("events", "as they happen"),
                 ("errors", "no such recipient"), ("workers", "Workers"), ("audit", "database upgrade"),
                 ("system", "Checks"), ("nowhere", "There is nothing at this address."),
@@ -56,6 +57,12 @@ extension Dashboard {
                 try await client.post(
                     "/api/v1/queues/paused/pause", body: .object(["reason": .string("database upgrade")]))
             }
+            let mail = stack.queue("mail")
+            let rate = LimitRate(count: 100, per: .seconds(60), burst: 5)
+            try await mail.setLimit("host:*", to: QueueLimit(concurrency: 2, rate: rate))
+            try await mail.pauseLimit(
+                "host:mx.example.com", reason: "the host is down", for: .seconds(3600), by: "oncall")
+            try await mail.overrideLimit("tenant:7", with: QueueLimit(concurrency: 20), for: .seconds(600))
             try stack.work("downloads=2,other=1")
             _ = try await APIClient.with(stack.base, token: nil) { client in
                 try await client.post(

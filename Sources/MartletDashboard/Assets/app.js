@@ -64,7 +64,11 @@ function show() {
     isMenuOpen = false;
     const isSame = path.join('/') === shown;
     stream.want(can('read', 'operate'));
-    if (found.screen && session.caller) {
+    if (found.screen?.module && session.caller) {
+        live.stop();
+        live.clear();
+        arrive(found.screen);
+    } else if (found.screen && session.caller) {
         const { load, open, table } = found.screen;
         context.table = table ? new Table({ redraw: draw, ...table(context) }) : null;
         context.state = open?.(context);
@@ -78,6 +82,17 @@ function show() {
     shown = path.join('/');
     document.getElementById('main')?.focus({ preventScroll: true });
     scrollTo(0, 0);
+}
+
+// A screen whose module is loaded when it is opened.
+async function arrive(screen) {
+    try {
+        Object.assign(screen, (await screen.module()).default, { module: null });
+        if (context.screen === screen) show();
+    } catch {
+        screen.isMissing = true;
+        draw();
+    }
 }
 
 let isDrawn = true;
@@ -95,7 +110,7 @@ function page() {
     if (failure) return plain(problem(failure.message), h('p', null, 'Trying again…'));
     if (!session.caller) return login({ done: show, redraw: draw });
     const { screen } = context;
-    document.title = `${screen ? screen.title?.(context) ?? screen.nav.label : 'Nothing here'} · Martlet`;
+    document.title = `${screen ? screen.title?.(context) ?? screen.nav?.label ?? '' : 'Nothing here'} · Martlet`;
     return [
         h('a', { class: 'skip', href: '#main', onclick: skip }, 'Skip to the content'),
         h('div', { class: `frame ${live.isLost ? 'lost' : ''}` }, side(),
@@ -109,6 +124,7 @@ function page() {
 // A screen of which no request is allowed says why; all else is its own matter.
 function content(screen) {
     if (!screen) return empty('There is nothing at this address.');
+    if (screen.module) return screen.isMissing && problem('This screen did not load. Load the page anew.');
     const errors = Object.values(live.errors).filter(Boolean);
     if (errors.length && !Object.keys(live.data).length) return problem(errors[0].message);
     try {

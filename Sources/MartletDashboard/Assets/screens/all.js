@@ -1,6 +1,6 @@
-// The table of screens: navigation, addresses and keys come from it. To add a screen, write its module and add it here.
+// The table of screens: navigation, addresses and keys come from it. To add a screen, write its module and add it here; one
+// that few people need is loaded when it is opened.
 
-import audit from './audit.js';
 import downloads from './downloads.js';
 import errors from './errors.js';
 import events from './events.js';
@@ -12,4 +12,7 @@ import queues from './queues.js';
 import system from './system.js';
 import workers from './workers.js';
 
-export const screens = [overview, jobs, job, queues, queue, downloads, errors, events, workers, audit, system];
+const audit = { path: ['audit'], nav: { label: 'Audit', key: 'a' }, module: () => import('./audit.js') };
+const limits = { path: ['queues', ':queue', 'limits'], module: () => import('./limits.js') };
+
+export const screens = [overview, jobs, job, queues, queue, limits, downloads, errors, events, workers, audit, system];
