@@ -49,6 +49,7 @@ extension Dashboard {
                     try await Self.click(browser, "Reset", of: "host:*")
                     try await browser.hear("host:* is back at its base value.")
                     #expect(try await queue.limit(named: "host:*")?.override == nil)
+                    try await browser.click("tbody th a")
                     try await Self.click(browser, "Remove", of: "host:*")
                     try await browser.click("dialog [type=submit]")
                     try await browser.see("This queue has no limit of a key.")

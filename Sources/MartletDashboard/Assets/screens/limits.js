@@ -27,7 +27,7 @@ export default {
         columns: [
             ['Limit', ({ key }) => anchor(foreign(key), context.path, { ...context.query, key })],
             ['In use', usage],
-            ['Rate', ({ in_force }) => rate(in_force?.rate)],
+            ['Rate', ({ in_force }) => rate(in_force?.rate), 'when'],
             ['Waiting', ({ waiting }) => count(waiting), 'number'],
             ['State', state],
             ['Next opening', ({ opens_at }) => when(opens_at), 'when'],
@@ -81,8 +81,8 @@ const reason = (pause) => (pause?.reason || pause?.by) && h('span', { class: 'mu
 function detail(context) {
     const { query, data, errors, params, setQuery } = context;
     if (!query.key) return null;
-    const close = button('Close', () => setQuery({ key: null }), { class: 'quiet' });
-    if (errors.detail) return section(foreign(query.key), {}, problem(errors.detail.message), close);
+    const close = () => setQuery({ key: null });
+    if (errors.detail) return section(foreign(query.key), {}, problem(errors.detail.message), button('Close', close));
     const limit = data.detail;
     if (limit?.key !== query.key) return null;
     const values = (value) => value && [value.concurrency != null && `${count(value.concurrency)} at one time`,
@@ -95,7 +95,10 @@ function detail(context) {
             h('div', { key: job }, anchor(job, ['jobs', params.queue, job]), weight > 1 && ` with weight ${weight}`))],
         limit.keys && ['Busiest keys', limit.keys.map((key) => h('div', { key: key.key },
             anchor(foreign(key.key), context.path, { ...query, key: key.key }),
-            muted(` ${count(key.usage)} in use, ${plural(key.waiting, 'job')} waiting`)))]), close);
+            muted(` ${count(key.usage)} in use, ${plural(key.waiting, 'job')} waiting`)))]),
+    h('div', { class: 'slots' }, button('Close', close),
+        limit.in_force?.key === limit.key && button('Remove', () => drop(params.queue, limit, close),
+            { reason: needs('admin', 'change limits'), danger: true, 'aria-label': `Remove ${limit.key}` })));
 }
 
 function buttons(context, limit) {
@@ -103,13 +106,11 @@ function buttons(context, limit) {
     const adminReason = needs('admin', 'change limits');
     const { params: { queue }, refresh } = context;
     const isBack = limit.override || limit.pause;
-    return [
+    return h('div', { class: 'slots' },
         button(limit.pause ? 'Resume' : 'Pause', () => (limit.pause ? act(queue, limit, 'resume', refresh) : pause(queue, limit, refresh)),
             { reason, 'aria-label': `${limit.pause ? 'Resume' : 'Pause'} ${limit.key}` }),
-        ' ', isBack && [button('Reset', () => act(queue, limit, 'reset', refresh), { reason, 'aria-label': `Reset ${limit.key}` }), ' '],
-        button('Edit', () => setLimit(queue, limit, refresh), { reason: adminReason, 'aria-label': `Edit ${limit.key}` }),
-        ' ', button('Remove', () => drop(queue, limit, refresh), { reason: adminReason, 'aria-label': `Remove ${limit.key}` }),
-    ];
+        isBack && button('Reset', () => act(queue, limit, 'reset', refresh), { reason, 'aria-label': `Reset ${limit.key}` }),
+        button('Edit', () => setLimit(queue, limit, refresh), { reason: adminReason, 'aria-label': `Edit ${limit.key}` }));
 }
 
 const said = { resume: 'runs again', reset: 'is back at its base value' };
