@@ -61,6 +61,11 @@ import Testing
             _ = try await queue.enqueue(Self.full(id))
             var seen = try await Self.stored(id, harness)
             func look() async throws { seen.formUnion(try await Self.stored(id, harness)) }
+            try await harness.setLimit("host:a", "c=0", of: queue)
+            #expect(try await harness.claim(from: queue).isEmpty)
+            try await look()
+            try await harness.setLimit("host:a", "c=1", of: queue)
+            try await harness.setLimit("type:full", "c=1", of: queue)
             let first = try #require(try await harness.claim(from: queue).first)
             let progress = JobProgress(completed: 1, total: 2)
             _ = try await queue.heartbeat(

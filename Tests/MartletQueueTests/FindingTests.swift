@@ -33,6 +33,13 @@ import Testing
         let waiting = try await queue.list(states: [.queued]).jobs.map(\.id)
         _ = try await queue.control(.pause, Array(waiting.prefix(3)))
         _ = try await queue.control(.cancel, Array(waiting.dropFirst(3).prefix(4)))
+        try await harness.setLimit("host:a", "c=0", of: queue)
+        for number in 0..<9 {
+            let json = #"{"n":\#(number),"who":{"name":"Person 3"}}"#
+            let type = number.isMultiple(of: 2) ? "mail" : "ship"
+            _ = try await queue.enqueue(
+                NewJob(type: type, payload: Array(json.utf8), tags: ["red"], limits: ["host:a"]))
+        }
     }
 
     /// All jobs that a filter finds, page by page.

@@ -244,7 +244,8 @@ import Testing
 
 extension QueueHarness {
     /// Moves the clock past all leases and sweeps as if somebody had swept a moment before, so that no grace is given.
-    fileprivate func sweepAfterLeases(times: Int = 1) async throws -> SweepReport {
+    @discardableResult
+    func sweepAfterLeases(times: Int = 1) async throws -> SweepReport {
         let offset = times * 31_500
         while true {
             try await setClock(.milliseconds(offset))

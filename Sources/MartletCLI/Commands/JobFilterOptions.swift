@@ -10,7 +10,9 @@ import MartletQueue
 /// Which jobs are meant, besides their queue.
 struct JobFilterOptions: ParsableArguments {
     @Option(
-        help: "queued, scheduled, retrying, active, paused, completed, failed or cancelled; several with commas.",
+        help: """
+            queued, blocked, scheduled, retrying, active, paused, completed, failed or cancelled; several with commas.
+            """,
         transform: ValueRule.states.text)
     var state: String?
     @Option(help: "Only this type.")

@@ -88,7 +88,8 @@ enum QueueView {
     static let list = ItemView(
         .text("QUEUE", "name").shortened(to: 12, .middle),
         .text("STATE") { $0["paused"].bool == true ? "paused" : "running" }, count("ACTIVE", "active"),
-        count("QUEUED", "queued"), count("DELAYED", "delayed").optional(2), count("PAUSED", "paused").optional(4),
+        count("QUEUED", "queued"), count("BLOCKED", "blocked").optional(7), count("DELAYED", "delayed").optional(2),
+        count("PAUSED", "paused").optional(4),
         count("COMPLETED", "completed").optional(3), count("FAILED", "failed"),
         count("CANCELLED", "cancelled").optional(6),
         .number("LIMIT") { OutputOptions.cell($0["settings"]["concurrency"]) }.optional(5),

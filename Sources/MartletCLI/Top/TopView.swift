@@ -116,7 +116,7 @@ struct TopRow: Sendable, Equatable {
 /// The states whose jobs are listed, one choice after another.
 enum TopStates {
     static let all: [(name: String, query: String?)] = [
-        ("unfinished", "active,queued,scheduled,retrying,paused"), ("active", "active"), ("queued", "queued"),
+        ("unfinished", "active,queued,blocked,scheduled,retrying,paused"), ("active", "active"), ("queued", "queued"),
         ("scheduled", "scheduled"), ("retrying", "retrying"), ("paused", "paused"), ("completed", "completed"),
         ("failed", "failed"), ("cancelled", "cancelled"), ("all", nil),
     ]

@@ -36,7 +36,8 @@ extension API {
             .object([
                 "paused": .bool(status?.isPaused ?? false),
                 "max_concurrent_downloads": limit.map { .int($0) } ?? .null,
-                "active_downloads": count(.active), "queued_downloads": count(.queued),
+                "active_downloads": count(.active),
+                "queued_downloads": .int((status?.jobs[.queued] ?? 0) + (status?.jobs[.blocked] ?? 0)),
                 "waiting_downloads": count(.delayed), "paused_downloads": count(.paused),
                 "total_jobs": .int(status?.total ?? 0), "completed_total": .int(completed),
                 "failed_total": .int(failed), "cancelled_total": .int(cancelled),

@@ -10,7 +10,7 @@ extension JobState {
     var downloadStatus: String {
         switch self {
         case .scheduled: "pending"
-        case .queued, .retrying: "queued"
+        case .queued, .retrying, .blocked: "queued"
         case .active: "downloading"
         case .paused, .completed, .failed, .cancelled: rawValue
         }

@@ -200,6 +200,7 @@ struct BatchReport {
         case .uniqueKeyTaken(let holder):
             let name = caller.seesAllJobs ? holder.description : "another job"
             refuse(index, id, "unique-key-taken", "\(name) holds the unique key")
+        case .tooHeavy(let limit): refuse(index, id, "invalid", "limits \(NewJob.weightRule(limit))")
         case .invalid(let field): refuse(index, id, "invalid", "\(field) \(NewJob.rule(for: field))")
         }
     }

@@ -123,6 +123,7 @@ extension HTTPProblem {
     ) -> HTTPProblem {
         switch verdict {
         case .uniqueKeyTaken(let holder): uniqueKeyTaken(by: holder, index, of: jobs, at: place, for: caller)
+        case .tooHeavy(let limit): invalid([place(index, "limits").saying(NewJob.weightRule(limit))])
         case .invalid(let field):
             invalid([place(index, field).saying(NewJob.rule(for: field))])
         default:

@@ -32,6 +32,7 @@ extension JSONOutput {
         object.add("unique_key", text: job.uniqueKey)
         if !job.tags.isEmpty { object.add("tags", .array(job.tags.map { .string($0) })) }
         if !job.limits.isEmpty { object.add("limits", .limitKeys(job.limits)) }
+        object.add("waits_for", text: job.waitsFor)
         object.add("metadata", job.metadata.map(JSONOutput.opaque))
         object.add("progress", job.progress.map(JSONOutput.progress))
         object.add("stop_requested", text: job.wanted?.rawValue)
@@ -113,7 +114,9 @@ enum JobView {
         [
             .always("id", .text, "Unique in its queue."), .always("queue", .text, "The queue."),
             .always("type", .text, "The wire name."),
-            .always("state", .words(JobState.self), "`scheduled` waits for its first start, `retrying` for its next."),
+            .always(
+                "state", .words(JobState.self),
+                "`scheduled` waits for its first start, `retrying` its next, `blocked` a limit."),
             .always("priority", .integer(NewJob.Limit.priorities), "A larger number runs first."),
         ] + (isBrief ? [] : [.always("payload", .any, "As it was pushed; hidden fields are `REDACTED:` and a digest.")])
             + [
@@ -128,6 +131,7 @@ enum JobView {
                 .maybe("unique_key", .text, "A key that at most one unfinished job of the queue has."),
                 .maybe("tags", .list(.text), "Labels for people."),
                 .maybe("limits", LimitKeyField.shown, "Keys by which the queue may limit what runs."),
+                .maybe("waits_for", .text, "The limit key that a blocked job waits for."),
                 .maybe("metadata", .anyObject, "What the producer sent with it."),
                 .maybe("progress", .object(progress), "What its handler last reported."),
                 .maybe("stop_requested", .words(["pause", "cancel"]), "What a running job was asked to stop for."),

@@ -85,6 +85,7 @@ extension API {
         case .deleted: return Reply(.object(["id": .string(job.id.description), "status": "deleted"]).adding(more))
         case .conflict: throw HTTPProblem.idempotencyConflict(job.id)
         case .uniqueKeyTaken(let holder): throw HTTPProblem.uniqueKeyTaken(by: caller.seesAllJobs ? holder : nil)
+        case .tooHeavy(let limit): throw HTTPProblem.invalid("/limits", NewJob.weightRule(limit))
         case .invalid(let field): throw HTTPProblem.invalid("/\(field)", NewJob.rule(for: field))
         }
     }

@@ -112,7 +112,8 @@ extension QueueEvent.Kind {
     /// The state of a job after such an event, where it is always the same.
     fileprivate var impliedState: JobState? {
         switch self {
-        case .pushed, .due: .queued
+        case .pushed, .due, .unblocked: .queued
+        case .blocked: .blocked
         case .started, .progress, .stopping: .active
         case .completed: .completed
         case .failed: .failed

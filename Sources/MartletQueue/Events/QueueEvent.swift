@@ -20,6 +20,10 @@ public struct QueueEvent: Sendable, Hashable {
         case pushed
         /// A scheduled or retrying job may run now: its time has come.
         case due
+        /// The job waits for a limit, whose key is the reason.
+        case blocked
+        /// The limit that the job waited for has room again, and the job is back in line.
+        case unblocked
         /// A worker has claimed the job.
         case started
         /// The handler reported progress.

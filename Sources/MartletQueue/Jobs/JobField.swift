@@ -28,6 +28,12 @@ enum JobField: String, Sendable, CaseIterable {
     case trace = "z"
     /// The job's limit keys, one per line: `<weight> <key>`.
     case limits = "lk"
+    /// The keys that the last claim took without the job's naming them: the number of claims, then as in `lk`.
+    ///
+    /// They count only while that claim holds the job.
+    case implicitLimits = "lh"
+    /// `<weight> <key>`: the limit that the job waits for while blocked, or waited for before it came back into line.
+    case waitsFor = "lw"
     /// `<claims>:<nonce>` while active, with a trailing star when finishing needs extra work (a unique key, a digest,
     /// limit keys, a stop request); with a leading minus when spent.
     case token = "k"
@@ -64,7 +70,7 @@ extension JobField {
         case .type, .payload, .priority, .maxRetries, .retryPolicy, .timeout, .uniqueKey, .digest, .createdAt, .tags,
             .metadata, .owner, .trace, .limits:
             .producer
-        case .token, .place: .claim
+        case .token, .place, .implicitLimits, .waitsFor: .claim
         case .progress, .checkpoint: .worker
         case .failures, .lost, .error, .output, .changedAt, .unknownSince, .attempts: .end
         case .wanted, .earlierPayloads: .control
@@ -74,7 +80,7 @@ extension JobField {
     /// Whether the end of an attempt has more to look at than the token of a job that has it.
     var needsMore: Bool {
         switch self {
-        case .uniqueKey, .digest, .wanted, .limits: true
+        case .uniqueKey, .digest, .wanted, .limits, .implicitLimits: true
         default: false
         }
     }

@@ -39,6 +39,8 @@ public struct JobRecord: Sendable {
     public var tags: [String] = []
     /// The keys from the push by which the queue may limit what runs.
     public var limits: [LimitKey] = []
+    /// The key whose limit the job waits for, while blocked.
+    public var waitsFor: String?
     /// The JSON object from the push.
     public var metadata: [UInt8]?
     /// The producer's name, if only it may read the job.
@@ -157,6 +159,7 @@ extension JobRecord {
         case .createdAt: createdAt = value.date ?? createdAt
         case .tags: tags = value.text.split(separator: "\n").map(String.init)
         case .limits: limits = LimitKey.list(stored: value.text)
+        case .waitsFor: waitsFor = state == .blocked ? LimitKey.list(stored: value.text).first?.name : nil
         case .metadata: metadata = value.bytes
         case .owner: owner = value.text
         case .trace: trace = TraceContext(stored: value.text)
@@ -174,7 +177,7 @@ extension JobRecord {
         case .attempts: attempts = FailedAttempt.list(stored: value.bytes)
         case .earlierPayloads: earlierPayloads = EarlierPayload.list(stored: value.bytes)
         // For the scripts and for claims only.
-        case .digest, .unknownSince: break
+        case .digest, .unknownSince, .implicitLimits: break
         }
     }
 

@@ -1,4 +1,4 @@
-// The eight states of a job, their indexes, and the verbs allowed in each.
+// The nine states of a job, their indexes, and the verbs allowed in each.
 
 /// The state of a job.
 ///
@@ -12,6 +12,8 @@ public enum JobState: String, Sendable, Hashable, CaseIterable, Codable {
     case scheduled
     /// Waits for its next attempt.
     case retrying
+    /// Ready to run, and waits for a limit of one of its keys.
+    case blocked
     /// A worker runs it.
     case active
     /// Paused by an operator.
@@ -31,6 +33,7 @@ public enum JobState: String, Sendable, Hashable, CaseIterable, Codable {
         switch self {
         case .queued: .queued
         case .scheduled, .retrying: .delayed
+        case .blocked: .blocked
         case .active: .active
         case .paused: .paused
         case .completed: .completed
@@ -42,7 +45,7 @@ public enum JobState: String, Sendable, Hashable, CaseIterable, Codable {
     /// The verbs that have an effect in this state, in display order.
     public var allowedVerbs: [String] {
         switch self {
-        case .queued: ["pause", "cancel", "patch"]
+        case .queued, .blocked: ["pause", "cancel", "patch"]
         case .scheduled, .retrying: ["pause", "cancel", "run", "patch"]
         case .active: ["pause", "resume", "cancel"]
         case .paused: ["resume", "cancel", "patch"]
@@ -58,7 +61,7 @@ public enum JobState: String, Sendable, Hashable, CaseIterable, Codable {
 /// let finished = JobIndex.allCases.filter(\.isFinal)  // completed, failed, cancelled
 /// ```
 public enum JobIndex: String, Sendable, Hashable, CaseIterable, Codable {
-    case active, queued, delayed, paused, completed, failed, cancelled
+    case active, queued, blocked, delayed, paused, completed, failed, cancelled
 
     /// Whether its jobs have finished; they are listed newest first.
     public var isFinal: Bool { self == .completed || self == .failed || self == .cancelled }
@@ -70,6 +73,7 @@ extension JobIndex {
         switch self {
         case .active: .active
         case .queued: .queued
+        case .blocked: .blocked
         case .delayed: hasStarted ? .retrying : .scheduled
         case .paused: .paused
         case .completed: .completed

@@ -101,6 +101,7 @@ public struct NewJob: Sendable {
 /// case .created, .existing: break
 /// case .deleted, .conflict: print("the id was used before")
 /// case .uniqueKeyTaken(let holder): print("\(holder) holds the key")
+/// case .tooHeavy(let limit): print("the job weighs more than the limit \(limit) ever allows")
 /// case .invalid(let field): print("\(field) \(NewJob.rule(for: field))")
 /// }
 /// ```
@@ -115,6 +116,8 @@ public enum EnqueueVerdict: Sendable, Hashable {
     case conflict
     /// Another unfinished job holds the unique key.
     case uniqueKeyTaken(by: JobID)
+    /// The weight of a key is more than this limit ever allows; the value names the limit.
+    case tooHeavy(limit: String)
     /// A value is out of range; the value names the field.
     case invalid(String)
 }
@@ -183,6 +186,11 @@ extension NewJob {
 
     /// The rule for a label, phrased to follow a field's name.
     package static func labelRule(_ limit: Int) -> String { "must have 1 to \(limit) bytes, \(plainness)" }
+
+    /// What is wrong with a job that weighs more than a limit allows, phrased to follow the field's name.
+    package static func weightRule(_ limit: String) -> String {
+        "have a weight of which the limit \(limit) never has so much; lower the weight or raise the limit"
+    }
 
     /// The rule for a field, phrased to follow the field's name.
     ///

@@ -78,6 +78,8 @@ public enum EnqueueError: Error, Sendable, Hashable, CustomStringConvertible {
     case conflict(JobID)
     /// Another unfinished job holds the unique key.
     case uniqueKeyTaken(by: JobID)
+    /// The weight of a key is more than this limit ever allows; the value names the limit.
+    case tooHeavy(limit: String)
     /// A value is out of range; the value names the field.
     case invalid(field: String)
 
@@ -86,6 +88,7 @@ public enum EnqueueError: Error, Sendable, Hashable, CustomStringConvertible {
         switch self {
         case .conflict(let id): "the id \(id) belongs to a job with other content; push this one with another id"
         case .uniqueKeyTaken(let holder): "the unique key is held by job \(holder), which has not finished"
+        case .tooHeavy(let limit): "limits \(NewJob.weightRule(limit))"
         case .invalid(let field): "\(field) \(NewJob.rule(for: field))"
         }
     }
@@ -229,6 +232,7 @@ extension EnqueueVerdict {
         case .existing, .deleted: true
         case .conflict: throw .conflict(id)
         case .uniqueKeyTaken(let holder): throw .uniqueKeyTaken(by: holder)
+        case .tooHeavy(let limit): throw .tooHeavy(limit: limit)
         case .invalid(let field): throw .invalid(field: field)
         }
     }

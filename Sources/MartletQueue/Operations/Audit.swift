@@ -23,6 +23,8 @@ public struct AuditReport: Sendable {
             case tombstones
             /// The groups of errors as a whole.
             case errorGroups = "error_groups"
+            /// A limit key: the weights that count for it, and the jobs that wait for it.
+            case limit
             /// A key of another Redis type; nothing else can be checked then.
             case key
         }
@@ -54,7 +56,7 @@ public struct AuditReport: Sendable {
 }
 
 extension Queue {
-    /// Checks the ledger, every index entry and every unique key.
+    /// Checks the ledger, every index entry, every unique key and every limit key.
     ///
     /// Each page is atomic. Work may continue between pages, so findings are per page, never sums over pages.
     ///
@@ -80,6 +82,7 @@ extension Queue {
         }
         for index in JobIndex.allCases { try await page(&report, "index", index.rawValue) }
         try await page(&report, "unique", nil)
+        try await auditLimits(&report)
         if hashes { try await auditHashes(&report) }
         return report
     }
@@ -101,11 +104,22 @@ extension Queue {
         } while cursor != "0"
     }
 
+    private func auditLimits(_ report: inout AuditReport) async throws(QueueError) {
+        guard let parts = try await read(.audit, RedisArguments("limits")) else { return }
+        guard parts.count >= 2, let seen = parts[1].int else { throw .broken("audit", .array(parts)) }
+        report.checked += seen
+        report.add(parts.dropFirst(2), kind: .limit)
+    }
+
+    /// The keys that stand alone, by how they begin: what the audit asks about them, and of which kind a finding is.
+    private static let loneKeys: [(name: String, question: String, kind: AuditReport.Finding.Kind)] = [
+        (Schema.jobKey, "jobs", .job), (Schema.waitersKey, "waiters", .limit),
+    ]
+
     private func auditHashes(_ report: inout AuditReport) async throws(QueueError) {
-        let prefix = keys.prefix + Schema.jobKey
         var cursor = "0"
         repeat {
-            let scan = RedisArguments("SCAN", cursor, "MATCH", Self.escaped(prefix) + "*", "COUNT", "500")
+            let scan = RedisArguments("SCAN", cursor, "MATCH", Self.escaped(keys.prefix) + "*", "COUNT", "500")
             let value: RedisValue
             do throws(RedisError) { value = try await store.redis.send(.command(scan)) } catch {
                 throw QueueError(error)
@@ -115,12 +129,16 @@ extension Queue {
                 throw .broken("SCAN", value)
             }
             cursor = next
-            guard !found.isEmpty else { continue }
-            var arguments = RedisArguments("jobs")
-            for key in found { arguments.append(String((key.string ?? "").dropFirst(prefix.count))) }
-            guard let answer = try await read(.audit, arguments) else { return }
-            report.checked += found.count
-            report.add(answer.dropFirst(), kind: .job)
+            let names = found.compactMap(\.string)
+            for (name, question, kind) in Self.loneKeys {
+                let subjects = names.filter { $0.hasPrefix(keys.prefix + name) }
+                guard !subjects.isEmpty else { continue }
+                var arguments = RedisArguments(question)
+                for key in subjects { arguments.append(String(key.dropFirst(keys.prefix.count + name.count))) }
+                guard let answer = try await read(.audit, arguments) else { return }
+                report.checked += subjects.count
+                report.add(answer.dropFirst(), kind: kind)
+            }
         } while cursor != "0"
     }
 

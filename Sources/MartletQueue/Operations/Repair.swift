@@ -32,7 +32,7 @@ extension Queue {
     /// to `paused` or `cancelled` if that was requested, or to `failed` when its type or payload is lost. No job is
     /// deleted or completed; nothing is done while a key has another Redis type. Every script checks again before it writes, so work may continue.
     ///
-    /// It takes one round trip per job and unique key in the report, and one for the ledger.
+    /// It takes one round trip per job, unique key and limit key in the report, and one for the ledger.
     ///
     /// - Parameters:
     ///   - report: the audit's report.
@@ -44,8 +44,8 @@ extension Queue {
         guard !report.findings.contains(where: { $0.kind == .key }) else { return [] }
         var repairs: [Repair] = []
         var seen: Set<[String]> = []
-        let named = report.findings.filter { $0.kind == .job || $0.kind == .uniqueKey }
-        for finding in named.filter({ $0.kind == .job }) + named.filter({ $0.kind == .uniqueKey })
+        let kinds: [AuditReport.Finding.Kind] = [.job, .uniqueKey, .limit]
+        for finding in kinds.flatMap({ kind in report.findings.filter { $0.kind == kind } })
         where seen.insert([finding.kind.rawValue, finding.subject]).inserted {
             repairs += try await repair(finding.kind.rawValue, finding.subject, dryRun)
         }

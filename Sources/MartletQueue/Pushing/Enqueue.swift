@@ -393,6 +393,8 @@ extension EnqueueVerdict {
         switch parts.first?.string {
         case "scheduled": self = .created(.scheduled)
         case "exists": self = .existing(JobState(rawValue: detail) ?? .queued)
+        case "blocked": self = .created(.blocked)
+        case "heavy": self = .tooHeavy(limit: detail)
         case "deleted": self = .deleted
         case "conflict": self = .conflict
         case "invalid": self = .invalid(detail)

@@ -92,6 +92,7 @@ extension EnqueueVerdict {
         case .created, .existing, .deleted: nil
         case .conflict: "conflict"
         case .uniqueKeyTaken: "unique_key_taken"
+        case .tooHeavy: "too_heavy"
         case .invalid: "invalid"
         }
     }

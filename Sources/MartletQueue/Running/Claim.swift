@@ -181,7 +181,7 @@ extension ClaimedJob {
         case .metadata: metadata = value.bytes.map { JobMetadata(checked: $0) }
         case .trace: trace = value.string.flatMap(TraceContext.init(stored:))
         case .uniqueKey, .digest, .owner, .token, .place, .error, .output, .progress, .wanted, .changedAt, .attempts,
-            .earlierPayloads:
+            .earlierPayloads, .implicitLimits, .waitsFor:
             break
         }
     }

@@ -27,8 +27,8 @@ package enum QueueScript: Int, CaseIterable, Sendable {
 ///
 /// A file needs only files before it.
 package enum ScriptFile: String, CaseIterable, Sendable {
-    case runtime, values, order, events, trail, changes, plan, wake, limits, hooks, moves, places, dues, locate, finish,
-        promote, history, groups, samples, times, attempts, claims
+    case runtime, values, order, events, trail, changes, plan, wake, limits, usage, waiters, hooks, moves, places, dues,
+        locate, finish, promote, history, groups, samples, times, attempts, claims
     case homes
     case limitwords, limitstatus
     case enqueue, turn, heartbeat, sweep, control, configure, limit, read, audit, repair, remove, global, permissions
@@ -40,6 +40,8 @@ package enum ScriptFile: String, CaseIterable, Sendable {
         case .values: PackageResources.values_lua
         case .order: PackageResources.order_lua
         case .limits: PackageResources.limits_lua
+        case .usage: PackageResources.usage_lua
+        case .waiters: PackageResources.waiters_lua
         case .hooks: PackageResources.hooks_lua
         case .moves: PackageResources.moves_lua
         case .events: PackageResources.events_lua

@@ -27,7 +27,9 @@ enum Schema {
     /// All keys of a queue except those of jobs and of waiters, and their Redis types.
     static let keys = believed.map { (name: $0.rawValue, type: "zset") } + otherKeys
     /// The indexes by precedence, for a job that is in several of them.
-    static let believed: [JobIndex] = [.active, .paused, .delayed, .queued, .completed, .failed, .cancelled]
+    static let believed: [JobIndex] = [
+        .active, .paused, .delayed, .blocked, .queued, .completed, .failed, .cancelled,
+    ]
 
     /// The fields of a job's hash that require more checks than the token when an attempt ends.
     static let moreFields = JobField.allCases.filter(\.needsMore)

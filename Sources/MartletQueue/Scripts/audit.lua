@@ -1,20 +1,34 @@
 -- Checks that every fact stands once and all agree; reads only, a page at a time.
 --
--- needs: runtime values locate homes
+-- needs: runtime values limits usage locate homes
 -- args: `ledger` → `ok`, created, deleted, sum of the indexes, repaired, tombstones, tombstone digests, groups of errors in
 --       the index, and those that are described
 --     | `index`, name, cursor, how many → `ok`, next cursor, entries seen, then for each finding {id, what}
 --     | `jobs`, ids… → `ok`, then for each finding {id, what}: hashes that no index holds
 --     | `unique`, cursor → `ok`, next cursor, entries seen, findings
+--     | `limits` → `ok`, how many keys were seen, then for each finding {key, what}: of the weights of the keys, and of keys that
+--       jobs wait for. Sums over more than 10 000 jobs and what stands behind 10 000 keys are left out
+--     | `waiters`, keys… → `ok`, then for each finding {key, what}: of what stands among the waiters of these keys
+local MOST_SUMMED = 10000
 local function found(findings, id, what) findings[#findings + 1] = { id, what } end
 
 local function check_place(q, findings, job, index, place)
-    local t = index == 'queued' and place + priority_of(job.r) * q.step or place
+    local t = is_line(index) and place + priority_of(job.r) * q.step or place
     if not is_time(q, t) then
-        found(findings, job.id, index == 'queued' and 'score does not fit its priority' or 'score is no time')
+        found(findings, job.id, is_line(index) and 'score does not fit its priority' or 'score is no time')
     end
     if (index == 'active' or index == 'paused') and not whole_place(job.at) then
         found(findings, job.id, 'no place in line')
+    end
+end
+
+-- A blocked job stands among the waiters of the key that it names; in line the name is of the key that it waited for.
+local function check_wait(q, findings, job, index, place)
+    local key = match(job.lw or '', '^%d+ (.+)$')
+    if index == 'blocked' and not key then return found(findings, job.id, 'blocked, and waits for no limit') end
+    if not is_line(index) and job.lw then return found(findings, job.id, 'names a limit for which it does not wait') end
+    if index == 'blocked' and tonumber(call('ZSCORE', q.keys.waiters .. key, job.id) or '') ~= place then
+        found(findings, job.id, 'does not stand at its place among the waiters of its limit')
     end
 end
 
@@ -39,6 +53,7 @@ local function check(q, findings, id, index, place)
     end
     if call('TTL', q.keys.job .. id) ~= -1 then found(findings, id, 'may expire') end
     check_place(q, findings, job, index, place)
+    check_wait(q, findings, job, index, place)
 end
 
 local audits = {}
@@ -87,6 +102,60 @@ function audits.unique(q, args)
             found(findings, key, 'unique key held by a job that does not name it')
         elseif not index or IS_FINAL[index] then
             found(findings, key, 'unique key held by a finished job')
+        end
+    end
+    return findings
+end
+
+-- Where a hash of weights differs from what the jobs say.
+local function check_weights(findings, stored, sums, what)
+    if not sums then return end
+    for i = 1, #stored, 2 do
+        local key, weight = stored[i], tonumber(stored[i + 1])
+        if weight ~= (sums[key] or 0) or weight == 0 then found(findings, key, what .. ' differs from the jobs') end
+        sums[key] = nil
+    end
+    for key in next, sums do found(findings, key, what .. ' differs from the jobs') end
+end
+
+-- A key that jobs wait for has waiters, and no room for the first of them.
+local function check_opening(q, findings, key, at)
+    local head = call('ZRANGE', q.keys.waiters .. key, 0, 0)[1]
+    if not head then return found(findings, key, 'nobody waits for it') end
+    local weight = match(look('HMGET', q.keys.job .. head, 'lw')[1] or '', '^(%d+) ')
+    local entry = limits.know(q, key)
+    limits.load(q)
+    local opens = limits.opening(q, entry.limit, entry.used, entry.next_start, tonumber(weight or 1), entry.standing)
+    if opens < at and at > q.now then found(findings, key, 'it opens before what is noted') end
+end
+
+function audits.limits(q, _)
+    local findings = { 'ok', 0 }
+    local opens = call('ZRANGE', q.keys.opens, 0, MOST_SUMMED - 1, 'WITHSCORES')
+    for i = 1, #opens, 2 do check_opening(q, findings, opens[i], tonumber(opens[i + 1])) end
+    local used, standing = call('HLEN', q.keys.usage), call('HLEN', q.keys.standing)
+    if used <= MOST_SUMMED then
+        check_weights(findings, call('HGETALL', q.keys.usage), limits.sum_usage(q), 'usage')
+    end
+    if standing <= MOST_SUMMED then
+        check_weights(findings, call('HGETALL', q.keys.standing), limits.sum_standing(q), 'standing weight')
+    end
+    findings[2] = #opens / 2 + used + standing
+    return findings
+end
+
+function audits.waiters(q, args)
+    local findings = { 'ok' }
+    for i = 2, #args do
+        local key = args[i]
+        if not call('ZSCORE', q.keys.opens, key) then found(findings, key, 'jobs wait for it, and nothing says when it opens') end
+        local ids = call('ZRANGE', q.keys.waiters .. key, 0, CHUNK - 1)
+        for k = 1, #ids do
+            local lw = look('HMGET', q.keys.job .. ids[k], 'lw')[1]
+            if match(lw or '', '^%d+ (.+)$') ~= key or not call('ZSCORE', q.keys.blocked, ids[k]) then
+                found(findings, key, 'a job stands among its waiters that does not wait for it')
+                break
+            end
         end
     end
     return findings

@@ -47,7 +47,7 @@ local function examined(q, claim, id, place, hash, is_elsewhere)
         end
         claim.chances = claim.chances - 1
     end
-    if on_claim(q, job) then return nil end
+    if on_claim(q, job, place) then return nil end
     local claims = claims_of(job.k) + 1 --@ claim-number
     if job.r then place = digits(tonumber(place) + tonumber(job.r) * q.step) end --@ claim-place
     local star = needs_more(job) and '*' or '' --@ claim-star

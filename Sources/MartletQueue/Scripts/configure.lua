@@ -37,7 +37,8 @@ local function bad_setting(q, args)
         local range = SETTINGS[name]
         if not range then return { 'bad', 'unknown' } end
         if value ~= '' and not whole(value, range[1], range[2]) then return { 'bad', name } end
-        if name == 'step' and call('ZCARD', q.keys.queued) > 0 and (tonumber(value) or PLAN.step) ~= q.step then --@ step-busy
+        local is_other = name == 'step' and (tonumber(value) or PLAN.step) ~= q.step
+        if is_other and call('ZCARD', q.keys.queued) + call('ZCARD', q.keys.blocked) > 0 then --@ step-busy
             return { 'busy' }
         end
     end

@@ -1,6 +1,6 @@
 -- What operators ask of single jobs, many at once, each judged by itself.
 --
--- needs: runtime values events trail changes moves places dues wake locate finish history
+-- needs: runtime values events trail changes limits usage waiters moves places dues wake locate finish history
 -- args: verb, priority, delay ms or `@<due ms>`, max retries (the last three for `patch`, else empty), then ids, at most 500.
 --       `retry` may have a new payload in the place of the priority; `edit` is `patch` with a new payload before the ids.
 -- Verbs: `pause`, `resume`, `cancel`, `retry`, `run`, `delete`, `patch`, `edit`; behind `dry ` nothing is written, and the
@@ -55,8 +55,8 @@ local operations = {}
 function operations.pause(q, task, job, state, index, place)
     if state == 'paused' then return 'done', 'paused' end
     if state == 'active' then return ask_to_stop(q, task, job, 'pause'), 'active' end
-    if state ~= 'queued' and index ~= 'delayed' then return 'state', state end
-    if state == 'queued' then place = place + priority_of(job.r) * q.step end --@ pause-place
+    if not is_line(state) and index ~= 'delayed' then return 'state', state end
+    if is_line(state) then place = place + priority_of(job.r) * q.step end --@ pause-place
     write(q, 'HSET', q.keys.job .. job.id, 'at', moved(job.at, place))
     move(q, job, index, 'paused', q.now)
     return 'done', 'paused'
@@ -68,7 +68,7 @@ function operations.resume(q, task, job, state)
         if job.w then write(q, 'HDEL', q.keys.job .. job.id, 'w') end
         return 'done', 'active'
     end
-    if state == 'queued' or state == 'scheduled' or state == 'retrying' then return 'done', state end
+    if is_line(state) or state == 'scheduled' or state == 'retrying' then return 'done', state end
     if state ~= 'paused' then return 'state', state end
     -- Back to the job's own place: its due time, or where it stood in line.
     local place = place_of(job.at) or place_now(q, job.r)
@@ -88,10 +88,10 @@ end
 
 function operations.retry(q, task, job, state, index)
     local key = q.keys.job .. job.id
-    if state == 'queued' then
+    if is_line(state) then
         -- Nobody has begun it, or a repetition of this call finds what it did.
         if task.payload then replace_payload(q, job, task.payload) end --@ queued-payload
-        return 'done', 'queued'
+        return 'done', state
     end
     if state ~= 'failed' and state ~= 'cancelled' then return 'state', state end
     if job.u then
@@ -106,7 +106,7 @@ function operations.retry(q, task, job, state, index)
 end
 
 function operations.run(q, task, job, state, index)
-    if state == 'queued' or state == 'active' then return 'done', state end
+    if is_line(state) or state == 'active' then return 'done', state end
     if index ~= 'delayed' then return 'state', state end
     return 'done', run_now(q, task, job, 'delayed', job.r)
 end
@@ -140,8 +140,10 @@ function operations.patch(q, task, job, state, index, place)
     if task.retries then write(q, 'HSET', key, 'm', task.retries) end
     if task.delay then
         state = reschedule(q, task, job, state, index)
-    elseif priority and state == 'queued' then
-        enter(q, job.id, 'queued', place + (priority_of(job.r) - priority) * q.step) --@ patch-score
+    elseif priority and is_line(state) then
+        local new = place + (priority_of(job.r) - priority) * q.step --@ patch-score
+        enter(q, job.id, index, new)
+        if state == 'blocked' then limits.move_waiter(q, job, new) end --@ patch-waiter
     end
     return 'done', state
 end
@@ -173,7 +175,7 @@ local function tell_change(q, task, id, before, now)
     local kind, later, text = TOLD[task.verb], changes_of(q).added.delayed, nil
     if now == 'active' and (task.verb == 'pause' or task.verb == 'cancel') then
         kind, text = 'stopping', task.verb
-    elseif task.verb == 'retry' and before == 'queued' then
+    elseif task.verb == 'retry' and is_line(before) then
         kind = 'updated'
     elseif task.patches and task.delay then
         kind = 'rescheduled'
@@ -195,7 +197,7 @@ local function values_changed(q, task, job)
     return concat(words, ' ')
 end
 
-local JUDGED = { 't', 'k', 'w', 'u', 'd', 'r', 'at' }
+local JUDGED = { 't', 'k', 'w', 'u', 'd', 'r', 'at', 'lw' }
 
 -- Judges one id and does what was asked; each is done before the next is looked at, so that an id named twice is judged as
 -- it stands then.
@@ -241,6 +243,7 @@ local function control(q, given)
     for i = task.verb == 'edit' and 6 or 5, #args do results[#results + 1] = judge(q, task, act, args[i]) end --@ control-each
     if task.is_dry then return results end
     if task.stops > 0 then call('HINCRBY', q.keys.meta, 'stops', task.stops) end --@ control-stops
+    if q.known then task.ready = task.ready + limits.finish(q) end --@ control-finished
     wake(q, task.ready) --@ control-wakes
     wake_for_due(q, task.earliest)
     trail.finish(q, task.verb, results)

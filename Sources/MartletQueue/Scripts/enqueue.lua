@@ -1,6 +1,6 @@
 -- Pushes jobs. All or nothing with mode `atomic`, each judged by itself with `each`.
 --
--- needs: runtime values order events places dues wake locate
+-- needs: runtime values order events places dues wake limits usage waiters locate
 -- args: mode, then runs of jobs: terms, type, and for each job of the run: id, payload, and n further words of its hash.
 -- The mode may have a number behind it, the level of durability that the caller will wait for (0 to 2). Then a queue that
 -- asks for more answers {`durable`, its level} and nothing happens. From 1 on something is written whatever becomes of
@@ -76,7 +76,7 @@ local function read_push(q, args)
     local place, is_fraction = first_place(q, args[4] or '')
     local push = {
         ids = {}, keys = {}, kinds = {}, from = {}, special = {}, line = {}, n = 0, prefix = q.keys.job, is_common = true,
-        last = '', place = place, is_fraction = is_fraction,
+        last = '', place = place, is_fraction = is_fraction, blocked = 0,
     }
     local i, words = 2, #args
     while i and i < words do
@@ -116,6 +116,8 @@ local function refusal_of(q, push, id, job)
     if not job.delay then return { 'invalid', byte(job.wait) == 64 and 'run_at' or 'delay' } end
     local found = existing(q, id, job.d)
     if found then return found end
+    local limit = job.list and limits.too_small(q, job.list)
+    if limit then return { 'heavy', limit } end
     local holder = job.u and (push.taken[job.u] or call('HGET', q.keys.unique, job.u))
     if holder then return { 'unique', holder } end --@ push-unique
     if job.u then push.taken[job.u] = id end --@ push-taken
@@ -130,6 +132,7 @@ local function verdict_on(q, push, j, crowded)
         -- Named before in this call.
         local twin = push.special[push.seen[id]] or {}
         if (twin.d or '') ~= (job and job.d or '') then return { 'conflict' } end
+        if push.kept and push.kept[push.seen[id]] then return { 'exists', 'blocked' } end
         return { 'exists', (twin.delay or 0) > 0 and 'scheduled' or 'queued' }
     end
     if job then
@@ -164,12 +167,39 @@ local function schedule(q, push, id, delay)
     push.later[2 * push.scheduled - 1], push.later[2 * push.scheduled] = due_at(q, due, id), id
 end
 
+-- What is stored of the limit keys of all jobs of a push, read at once.
+local function foresee(q, push)
+    push.kept, push.lists = {}, {}
+    for j = 1, push.n do
+        local job = push.special[j] or {}
+        local list = limits.keys_of(q, { t = push.kinds[j], y = job.y, lk = job.lk })
+        for k = 1, #list, 2 do limits.know(q, list[k]) end
+        push.lists[j], job.list = list, list
+    end
+    limits.load(q)
+end
+
+-- Takes a job that was just put in line out of it again where one of its keys has no room: it waits for that key.
+local function block(q, push, j, id)
+    local last = 2 * push.ready
+    local at = push.line[last - 1]
+    local entry, weight = limits.obstacle(q, id, push.lists[j], tonumber(at))
+    if not entry then return false end
+    at = type(at) == 'number' and digits(at) or at
+    push.line[last], push.line[last - 1] = nil, nil
+    push.ready, push.blocked = push.ready - 1, push.blocked + 1
+    push.kept[j] = { entry = entry, weight = weight, at = at }
+    limits.expect_waiter(q, entry, id, at)
+    return true
+end
+
 -- Judges each job by itself; answers at once where an atomic push cannot be.
 local function judge(q, push, is_atomic, crowded, results)
     push.before = match(q.last_place, ' (.+)$')
     push.shared = latest_of(q)
     if push.shared < q.now then push.before = nil end
     push.born, push.line, push.later, push.ready, push.scheduled = {}, {}, {}, 0, 0
+    if q.limited > 0 then foresee(q, push) end
     push.seen, push.taken = {}, {}
     for j = 1, push.n do
         local id, job = push.ids[j], push.special[j]
@@ -186,12 +216,15 @@ local function judge(q, push, is_atomic, crowded, results)
                 results[#results + 1], results[#results + 2] = j, { 'scheduled' }
             else
                 stand_in_line(q, push, id, job and job.priority or 0)
+                if q.limited > 0 and block(q, push, j, id) then --@ push-blocks
+                    results[#results + 1], results[#results + 2] = j, { 'blocked' }
+                end
             end
         end
     end
     local last_place = latest_of(q)
     push.last = push.shared == last_place and push.before or nil --@ push-last
-    push.is_fraction = push.ready > 0 and push.shared % 1 ~= 0
+    push.is_fraction = push.ready + push.blocked > 0 and push.shared % 1 ~= 0
     push.place = last_place == q.now and q.stamp or format('%.17g', last_place)
     return nil
 end
@@ -210,6 +243,7 @@ local function place_in_line(q, push)
     local place, last, line, words = push.place, push.last, push.line, 2 * push.ready
     if last and #last <= LONGEST_REMEMBERED then place = place .. ' ' .. last end
     call('HSET', q.keys.meta, 'clock', place) --@ push-place
+    if words == 0 then return end
     if push.is_fraction then widen(q) end
     if words <= CHUNK then return call('ZADD', q.keys.queued, unpack(line)) end
     for k = 1, words, CHUNK do call('ZADD', q.keys.queued, unpack(line, k, min(k + CHUNK - 1, words))) end
@@ -217,7 +251,7 @@ end
 
 local function write_hashes(q, push, args)
     local keys, kinds, from, special, born = push.keys, push.kinds, push.from, push.special, push.born
-    for b = 1, push.ready + push.scheduled do
+    for b = 1, push.ready + push.scheduled + push.blocked do
         local j = born and born[b] or b
         local at, job = from[j], special[j]
         if not job then
@@ -234,10 +268,28 @@ end
 -- What listeners hear of the jobs that were born.
 local function announce(q, push)
     local born, special = push.born, push.special
-    for b = 1, push.ready + push.scheduled do
+    for b = 1, push.ready + push.scheduled + push.blocked do
         local j = born and born[b] or b
         local waits = special[j] and special[j].delay > 0 --@ push-told
         events.note(q, (waits and 'scheduled ' or 'pushed ') .. push.kinds[j], push.ids[j])
+        local kept = push.kept and push.kept[j]
+        if kept then --@ push-blocked-told
+            events.tell(q, 'blocked', push.ids[j], 'blocked', nil, nil, kept.entry.key)
+        end
+    end
+end
+
+-- Jobs that wait for a limit: among the waiters of its key before they stand in `blocked`.
+local function place_blocked(q, push)
+    local entries = {}
+    for j, kept in next, push.kept do
+        local id = push.ids[j]
+        call('ZADD', q.keys.waiters .. kept.entry.key, kept.at, id) --@ push-waits
+        entries[#entries + 1], entries[#entries + 2] = kept.at, id
+    end
+    in_chunks('ZADD', q.keys.blocked, entries) --@ push-placed
+    for j, kept in next, push.kept do
+        call('HSET', push.keys[j], 'lw', kept.weight .. ' ' .. kept.entry.key) --@ push-names
     end
 end
 
@@ -248,22 +300,25 @@ local function enqueue(q, args)
     if not push then return error_reply('BADARG terms') end
     local results, crowded = { 0 }, is_crowded(push)
     push.ready, push.scheduled = push.n, 0
-    if crowded or not push.is_common then
+    if crowded or not push.is_common or q.limited % 4 > 1 then --@ push-implicit
         local refused = judge(q, push, is_atomic, crowded, results)
         if refused then return refused end
     end
-    local born = push.ready + push.scheduled
+    local born = push.ready + push.scheduled + push.blocked
     if born == 0 then
         if level > 0 then call('HSET', q.keys.meta, 'confirmed_at', q.stamp) end
         return results
     end
     -- Counted first, then placed, then written: a run cut short leaves an entry or a count too many, never a hidden job.
     results[1] = call('HINCRBY', q.keys.meta, 'created', born == 1 and '1' or born) --@ push-counted
-    if push.ready > 0 then place_in_line(q, push) end
+    if push.ready + push.blocked > 0 then place_in_line(q, push) end
+    if push.blocked > 0 then place_blocked(q, push) end
     if push.scheduled > 0 then in_chunks('ZADD', q.keys.delayed, push.later) end
     write_hashes(q, push, args)
     if q.log then announce(q, push) end --@ push-announced
-    wake(q, push.ready) --@ push-wakes
+    local ready = push.ready
+    if q.known then ready = ready + limits.finish(q) end --@ push-finished
+    wake(q, ready) --@ push-wakes
     wake_for_due(q, push.earliest) --@ push-alarm
     return results
 end

@@ -1,6 +1,6 @@
 -- What an audit and a repair take for a home of a job and for a time.
 --
--- needs: runtime values hooks
+-- needs: runtime values hooks limits usage
 -- How late a time may be: the longest delay is a year; a second one for a clock that has gone back since.
 local LATEST = 2 * MAX_WAIT
 
@@ -32,7 +32,34 @@ local function held_in_all(q)
     return sum
 end
 
-local AUDITED = { 't', 'p', 'k', 'r', 'at', 'w', 'u', 'e', 'd', 'lk' }
+-- Lua allows 200 local variables at a time, so those that only this file uses end with it.
+do
+    -- The most entries of an index that are summed up at once.
+    local MOST_SUMMED = 10000
+
+    -- The weights of all keys over the jobs of an index, as `weights` gives them for each: a table by key, or nothing where there
+    -- are too many jobs.
+    local function summed(q, index, fields, weights)
+        if call('ZCARD', q.keys[index]) > MOST_SUMMED then return nil end
+        local sums, ids = {}, call('ZRANGE', q.keys[index], 0, -1)
+        for i = 1, #ids do
+            local list = weights(read_job(q, ids[i], fields))
+            for k = 1, #list, 2 do sums[list[k]] = (sums[list[k]] or 0) + list[k + 1] end
+        end
+        return sums
+    end
+
+    -- What `usage` and `standing` should say.
+    function limits.sum_usage(q) return summed(q, 'active', { 'lk', 'lh', 'k' }, limits.held_by) end
+    function limits.sum_standing(q)
+        return summed(q, 'queued', { 'lw' }, function(job)
+            local weight, key = match(job.lw or '', '^(%d+) (.+)$')
+            return weight and { key, tonumber(weight) } or {}
+        end)
+    end
+end
+
+local AUDITED = { 't', 'p', 'k', 'r', 'at', 'w', 'u', 'e', 'd', 'lk', 'lh', 'lw' }
 
 -- Whether the token of a job in `active` hides that its end has more to look at.
 local function hides_more(job) return live(job.k) and needs_more(job) and not is_starred(job.k) end

@@ -1,6 +1,6 @@
 -- Sets, removes, pauses and resumes the limits of a queue.
 --
--- needs: runtime events trail plan limits dues limitwords
+-- needs: runtime events trail plan limits usage waiters dues limitwords
 -- args: `set`, name, `base` or `override`, concurrency, starts, in how many ms, burst, until
 --     | `pause`, name, until, reason, who
 --     | `resume`, name  |  `reset`, name: without its override and its pause  |  `remove`, name
@@ -69,6 +69,7 @@ local function store(q, name, known, words)
         limits.count(q)
         make_plan(q)
     end
+    limits.changed(q, name) --@ limit-changed
     if q.log then events.of_queue(q, 'configured', 'limits') end --@ limit-told
     return { 'ok', 1 }
 end

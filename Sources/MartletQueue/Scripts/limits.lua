@@ -29,6 +29,8 @@ do
             interval = starts and span and starts > 0 and span / starts or nil,
             burst = tonumber(words[o .. 'burst'] or '') or 1,
             closed_until = closed_until,
+            -- What a push is measured by: an override or a pause may end before the job's turn comes.
+            most = tonumber(words.c or ''), most_at_once = words.n and (tonumber(words.burst or '') or 1),
             changes_at = min(is_override and override_until or huge, closed_until or huge),
         }
     end
@@ -40,14 +42,42 @@ do
     local function says(limit) return limit.concurrency or limit.interval or limit.closed_until end
 
     -- The limit of a key, or nothing: its own, else that of its class; then its name.
-    function limits.of(q, key)
-        local class = limits.class_of(key)
-        local found = call('HMGET', q.keys.limits, key, class)
-        for i = 1, 2 do
-            local limit = found[i] and limits.parse(found[i], q.now)
-            if limit and says(limit) then return limit, i == 1 and key or class end --@ limit-own
-        end
+    function limits.named(q, key, own, of_class)
+        local limit = own and limits.parse(own, q.now)
+        if limit and says(limit) then return limit, key end --@ limit-own
+        limit = of_class and limits.parse(of_class, q.now)
+        if limit and says(limit) then return limit, limits.class_of(key) end --@ limit-class
         return nil
+    end
+
+    function limits.of(q, key)
+        local found = call('HMGET', q.keys.limits, key, limits.class_of(key))
+        return limits.named(q, key, found[1], found[2])
+    end
+
+    -- Whether a limit has room for a weight where `used` counts already, and the next start is due at `next_start` in theory.
+    function limits.has_room(q, limit, used, next_start, weight, others)
+        if not limit then return true end
+        if limit.closed_until then return false end --@ room-paused
+        if limit.concurrency and used + others + weight > limit.concurrency then return false end --@ room-concurrency
+        if not limit.interval then return true end
+        return max(next_start, q.now) + (others + weight - limit.burst) * limit.interval <= q.now --@ room-rate
+    end
+
+    -- When a limit gets room for a weight by time alone (ms), or `huge`; `others` counts besides what runs.
+    function limits.opening(q, limit, used, next_start, weight, others)
+        if not limit then return q.now end
+        local at = q.now
+        if limit.closed_until then
+            at = limit.closed_until
+        elseif limit.concurrency and used + others + weight > limit.concurrency then
+            at = huge --@ opening-full
+        elseif limit.interval then
+            -- Where others of the key come first, it opens when they have started.
+            local ahead = (others + weight - limit.burst) * limit.interval
+            at = ahead > 0 and huge or max(q.now, ceil(next_start + ahead)) --@ opening-rate
+        end
+        return min(at, limit.changes_at) --@ opening-changes
     end
 
     -- Which kinds of limits a queue has, as the word `limited` of its plan: 1 for any, 2 for one of the class `type`, 4 for

@@ -1,7 +1,7 @@
 -- Reads: whole jobs, a page of an index, the counts of a queue. Atomic, so that what it answers was true at one moment.
 --
 -- needs: runtime values order wake locate limitstatus
--- args: `jobs`, ids… → `ok`, now ms, then for each nil or {state, score, hash as flat list, id, and for a queued job since
+-- args: `jobs`, ids… → `ok`, now ms, then for each nil or {state, score, hash as flat list, id, and for one in line since
 --       when it may run}
 --     | `page`, index name, score, id, limit, direction → as `jobs`; strictly after (score, id)
 --     | `scan`, index name, score, id, limit, direction, names of fields → `ok`, now ms, 1 where the index ends, then for each
@@ -25,7 +25,7 @@ local function whole_job(q, id)
     local state, _, at = locate(q, id, job.k)
     if not state then return false end
     -- As text: a score may be negative and may have a fraction.
-    local since = state == 'queued' and format('%.0f', floor(at + priority_of(job.r) * q.step))
+    local since = (state == 'queued' or state == 'blocked') and format('%.0f', floor(at + priority_of(job.r) * q.step))
     return { state, digits(at), hash, id, since }
 end
 

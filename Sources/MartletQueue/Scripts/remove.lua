@@ -1,14 +1,14 @@
 -- Empties a queue and deletes it, in bounded steps; no job that has not ended is deleted.
 --
--- needs: runtime values events trail changes finish
--- args: `drain`, how many → cancels so many of the jobs that wait: queued, delayed and paused ones
+-- needs: runtime values events trail changes wake limits usage waiters finish
+-- args: `drain`, how many → cancels so many of the jobs that wait: queued, blocked, delayed and paused ones
 --     | `empty`, how many → forgets so many of the jobs that have ended
 --     | `delete` → deletes all that the queue has, if it has no job
 --     | `count`
 -- Answer: `ok`, how many jobs the step ended or forgot, then how many are left that wait, that run, and that have ended.
 -- `delete` answers the same as `count`; all are 0 when the queue is gone.
 -- Bound: 500 jobs. Cost for each job: HMGET and 2 to 5 writes; O(log n).
-local WAITING = { 'queued', 'delayed', 'paused' }
+local WAITING = { 'queued', 'blocked', 'delayed', 'paused' }
 
 -- The first `most` jobs of some indexes, each given to `act`; says how many there were.
 local function each_of(q, indexes, most, act)
@@ -19,10 +19,11 @@ local function each_of(q, indexes, most, act)
         done = done + #ids
     end
     commit(q)
+    if q.known then wake(q, limits.finish(q)) end --@ remove-finished
     return done
 end
 
-local CANCELLED = { 't', 'k', 'u', 'd' }
+local CANCELLED = { 't', 'k', 'u', 'd', 'lw' }
 
 local function cancel(q, id, index)
     local job = read_job(q, id, CANCELLED)
@@ -49,8 +50,11 @@ local function delete(q)
         if not (q.log and name == 'events') and name ~= 'trail' then keys[#keys + 1] = q.keys[name] end --@ delete-told
     end
     q.is_gone = true
+    -- No job waits any more; what an interrupted call has left is taken along.
+    local waited_for = call('ZRANGE', q.keys.opens, 0, CHUNK - 1)
+    for i = 1, #waited_for do keys[#keys + 1] = q.keys.waiters .. waited_for[i] end
     if q.log then events.of_queue(q, 'removed') end
-    call('UNLINK', unpack(keys))
+    for i = 1, #keys, CHUNK do call('UNLINK', unpack(keys, i, min(i + CHUNK - 1, #keys))) end
     return answer
 end
 

@@ -1,9 +1,10 @@
 -- Mends what an audit found of one job, one unique key, or the ledger. Only towards a state in which the job runs again or
 -- can be made to: no job is deleted, none is called completed.
 --
--- needs: runtime values events changes moves places locate finish homes
+-- needs: runtime values events changes wake limits usage waiters moves places locate finish homes
 -- args: `job`, id, 1 to do it or 0 to say what would be done
 --     | `unique`, key, 1 or 0
+--     | `limit`, key, 1 or 0
 --     | `ledger`, empty, 1 or 0
 -- Answer: `ok`, before, after (empty unless done), then what is done or would be, in words; nothing when all is well.
 -- `log` has these words, and how many of them are acts.
@@ -61,7 +62,7 @@ local function mend_wish(q, log, job, index)
         act_of(log, 'cancelled, as was asked for')
         end_job(q, job, 'cancelled')
         return 'cancelled'
-    elseif wants(job.w, 'pause') and (index == 'queued' or index == 'delayed') then
+    elseif wants(job.w, 'pause') and (is_line(index) or index == 'delayed') then
         act_of(log, 'paused, as was asked for')
         return 'paused'
     end
@@ -119,7 +120,7 @@ local function mend_place(q, log, job, index, at)
             write(q, 'HSET', q.keys.job .. job.id, 'at', digits(place))
         end
     end
-    if index == 'queued' then
+    if is_line(index) then
         if at and is_time(q, at + priority_of(job.r) * q.step) then return at end
         if at then act_of(log, 'its score fits its priority again') end
         return score(q, min(place, max(q.now, latest_of(q))), job.r)
@@ -127,6 +128,24 @@ local function mend_place(q, log, job, index, at)
     if at and is_time(q, at) then return at end
     if at then act_of(log, 'its score is a time again') end
     return index == 'active' and q.now + q.lease or q.now
+end
+
+-- A blocked job stands among the waiters of the key that it names; one that names none goes back into line. A name that means
+-- nothing is removed.
+local function mend_wait(q, log, job, index, place)
+    local key = match(job.lw or '', '^%d+ (.+)$')
+    if index == 'blocked' and not key then
+        act_of(log, 'put into line, as it waits for no limit')
+        enter(q, job.id, 'queued', place)
+        drop(q, job.id, 'blocked')
+    elseif index == 'blocked' and tonumber(call('ZSCORE', q.keys.waiters .. key, job.id) or '') ~= place then
+        act_of(log, 'it stands among the waiters of its limit')
+        write(q, 'ZADD', q.keys.waiters .. key, place, job.id)
+        write(q, 'ZADD', q.keys.opens, q.stamp, key)
+    elseif job.lw and not is_line(index) then
+        act_of(log, 'it no longer names a limit')
+        write(q, 'HDEL', q.keys.job .. job.id, 'lw')
+    end
 end
 
 -- Entries of something that is no job.
@@ -156,12 +175,55 @@ local function mend_job(q, log, id)
     for i = 1, #found do
         if found[i].index ~= index then
             act_of(log, 'the entry in ' .. found[i].index .. ' is dropped')
-            if found[i].index == from then leave(q, job, from) else drop(q, id, found[i].index) end
+            local is_left = found[i].index == from or found[i].index == 'blocked'
+            if is_left then leave(q, job, found[i].index) else drop(q, id, found[i].index) end
         end
     end
     local place = mend_place(q, log, job, index, at)
     if place ~= at then enter(q, id, index, place) end
+    mend_wait(q, log, job, index, place)
     if q.log and log.acts > 0 then events.tell(q, 'repaired', id, state_of(index, job.k)) end --@ repair-told
+end
+
+-- The weight of a key in a hash, by what the jobs say.
+local function mend_weight(q, log, name, key, sums)
+    local stored = tonumber(call('HGET', q.keys[name], key) or '') or 0
+    if not sums then return leave_be(log, 'left: too many jobs to sum up its ' .. name) end
+    local weight = sums[key] or 0
+    if stored == weight and (weight > 0 or call('HEXISTS', q.keys[name], key) == 0) then return end
+    act_of(log, 'its ' .. name .. ' is ' .. weight)
+    if weight > 0 then write(q, 'HSET', q.keys[name], key, weight) else write(q, 'HDEL', q.keys[name], key) end
+end
+
+-- Takes out of the waiters of a key who does not wait for it, and has the key looked at when all is written.
+local function mend_waiters(q, log, key)
+    local waiters, stray = q.keys.waiters .. key, 0
+    local ids = call('ZRANGE', waiters, 0, CHUNK - 1)
+    for i = 1, #ids do
+        local lw = look('HMGET', q.keys.job .. ids[i], 'lw')[1]
+        if match(lw or '', '^%d+ (.+)$') ~= key or not call('ZSCORE', q.keys.blocked, ids[i]) then
+            stray = stray + 1
+            write(q, 'ZREM', waiters, ids[i])
+        end
+    end
+    if stray > 0 then act_of(log, 'who does not wait for it is taken out of its waiters') end
+    local at = call('ZSCORE', q.keys.opens, key)
+    local has_waiters = #ids > stray
+    if has_waiters ~= (at and true or false) then
+        act_of(log, has_waiters and 'it is noted that jobs wait for it' or 'nobody waits for it')
+        if has_waiters then write(q, 'ZADD', q.keys.opens, q.stamp, key) else write(q, 'ZREM', q.keys.opens, key) end
+    elseif has_waiters then
+        act_of(log, 'when it opens is looked at again')
+        write(q, 'ZADD', q.keys.opens, q.stamp, key)
+    end
+end
+
+local function mend_limit(q, log, key)
+    local weights = call('HGET', q.keys.usage, key) or 0
+    mend_weight(q, log, 'usage', key, limits.sum_usage(q))
+    mend_weight(q, log, 'standing', key, limits.sum_standing(q))
+    mend_waiters(q, log, key)
+    return 'usage ' .. weights
 end
 
 local function mend_unique_key(q, log, key)
@@ -195,6 +257,8 @@ local function mend(q, args)
         mend_job(q, log, subject)
     elseif verb == 'unique' then
         before = mend_unique_key(q, log, subject)
+    elseif verb == 'limit' then
+        before = mend_limit(q, log, subject)
     elseif verb == 'ledger' then
         before = mend_ledger(q, log)
     else
@@ -203,6 +267,13 @@ local function mend(q, args)
     if does and log.acts > 0 then
         count(q, 'repaired', 1)
         commit(q)
+        -- By what is written now, not by what was known before.
+        if q.limited > 0 then
+            q.known, q.has_unread = nil, false
+            limits.touch_due(q)
+            if verb == 'limit' then limits.know(q, subject).touched = true end
+        end
+        if q.known then wake(q, limits.finish(q)) end
         then_ = verb == 'job' and facts(q, subject) or 'done'
     end
     return { 'ok', before, then_, unpack(log) }

@@ -2,7 +2,7 @@
 --
 -- needs: schema
 -- Nothing global may be touched while Redis loads a library, so the first call takes what all of them use.
-local call, look, error_reply, floor, min, max, abs, frexp, ldexp, huge
+local call, look, error_reply, floor, ceil, min, max, abs, frexp, ldexp, huge
 local byte, find, format, gmatch, gsub, match, rep, sub, concat, next, setmetatable, tonumber, type, unpack
 
 -- `look` reads a job's key. One of another type is no job: the answer is an error without fields, and only that job is
@@ -10,7 +10,8 @@ local byte, find, format, gmatch, gsub, match, rep, sub, concat, next, setmetata
 local function capture()
     local redis, math, string = _G.redis, _G.math, _G.string
     call, look, error_reply = redis.call, redis.pcall, redis.error_reply
-    floor, min, max, abs, frexp, ldexp, huge = math.floor, math.min, math.max, math.abs, math.frexp, math.ldexp, math.huge
+    floor, ceil, min, max, abs = math.floor, math.ceil, math.min, math.max, math.abs
+    frexp, ldexp, huge = math.frexp, math.ldexp, math.huge
     byte, find, format, gmatch, match = string.byte, string.find, string.format, string.gmatch, string.match
     gsub, rep, sub, concat, next = string.gsub, string.rep, string.sub, _G.table.concat, _G.next
     setmetatable, tonumber, type, unpack = _G.setmetatable, _G.tonumber, _G.type, _G.unpack

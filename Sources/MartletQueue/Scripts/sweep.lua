@@ -1,6 +1,6 @@
 -- The housekeeping that needs nobody in charge: promotes due jobs, takes back those of dead workers, forgets old ones.
 --
--- needs: runtime values events changes moves places plan wake limits finish history groups samples promote
+-- needs: runtime values events changes hooks moves places plan wake limits usage waiters finish history groups samples promote
 -- args: none.
 -- Answer: `ok`, more (1 when there is more to do at once), promoted, forgotten, then for each job taken back {id, new state}.
 -- Bounds: 1000 promotions, 200 of all else. Any number of processes may call it at any time.
@@ -25,7 +25,10 @@ end
 local function take_back_unclaimed(q, tally, job)
     for i = 1, #INDEXES do
         local index = INDEXES[i]
-        if index ~= 'active' and call('ZSCORE', q.keys[index], job.id) then return repair(q, job.id, 'active', false) end
+        if index ~= 'active' and call('ZSCORE', q.keys[index], job.id) then
+            on_leave_active(q, job) --@ unclaimed-released
+            return repair(q, job.id, 'active', false)
+        end
     end
     count(q, 'repaired', 1)
     move(q, job, 'active', 'queued', score(q, place_of(job.at) or place_now(q, job.r), job.r))
@@ -34,7 +37,7 @@ local function take_back_unclaimed(q, tally, job)
     return nil
 end
 
-local LOST = { 't', 'k', 'w', 'l', 'r', 'at', 'u', 'd', 'h' }
+local LOST = { 't', 'k', 'w', 'l', 'r', 'at', 'u', 'd', 'h', 'lk', 'lh' }
 
 -- An entry of `active` whose lease is over. Where it goes depends on what was asked for and on how often it was lost.
 local function take_back(q, tally, id)
@@ -118,8 +121,18 @@ local function note_claimers(q, cursor)
     write(q, 'HSET', q.keys.meta, 'claims_cursor', page[1])
 end
 
+-- Jobs that waited for a limit come into line: of keys whose time has come, of those that this sweep has made room for, and,
+-- whatever went wrong before, of a page of all others.
+local function open_waiters(q, cursor)
+    if q.limited > 0 then
+        limits.touch_due(q) --@ sweep-due
+        limits.touch_page(q, cursor) --@ sweep-page
+    end
+    return q.known and limits.finish(q) or 0 --@ sweep-opens
+end
+
 local function sweep(q, _)
-    local state = call('HMGET', q.keys.meta, 'swept', 'grace', 'claims_cursor', 'workers_cursor')
+    local state = call('HMGET', q.keys.meta, 'swept', 'grace', 'claims_cursor', 'workers_cursor', 'opens_cursor')
     local grace = grace_of(q, tonumber(state[1]), tonumber(state[2]) or 0)
     local results, tally = { 'ok', 0, 0, 0 }, { ready = 0 }
     local promoted = promote(q, PROMOTIONS)
@@ -136,6 +149,8 @@ local function sweep(q, _)
     forget_workers(q, state[4] or '0')
     note_claimers(q, state[3] or '0')
     commit(q)
+    local opened = open_waiters(q, state[5])
+    tally.ready = tally.ready + opened
     groups.write(q)
     samples.take(q, tonumber(state[1]))
     -- Nobody listens any more: calls need not read so.
@@ -148,7 +163,7 @@ local function sweep(q, _)
     local ready = promoted + tally.ready
     if q.limit > 0 and #over > 0 then ready = max(ready, call('ZCARD', q.keys.queued)) end --@ sweep-room
     wake(q, ready) --@ sweep-wakes
-    results[2] = (promoted == PROMOTIONS or #over == REST or forgotten >= REST or expired == REST) and 1 or 0
+    results[2] = (promoted == PROMOTIONS or opened >= REST or #over == REST or forgotten >= REST or expired == REST) and 1 or 0
     results[3], results[4] = promoted, forgotten
     return results
 end

@@ -1,7 +1,7 @@
 -- A worker's turn: ends attempts, each with the proof that its worker still holds the job, then hands out jobs, highest
 -- priority first, oldest first within one priority; what is due is promoted before.
 --
--- needs: runtime events changes wake finish promote groups attempts claims
+-- needs: runtime values events changes wake limits usage waiters hooks finish promote groups attempts claims
 -- args: worker, call number, nonce, how many to hand out (0 for none, at most 128), how many of them may be jobs in
 -- their last chance (lost as often in a row as leaves one more before poison) and perhaps, behind a blank, the ms of their
 -- lease in place of the queue's, n, then n times id and token of
@@ -28,6 +28,15 @@ local MOST_CLAIMED, MOST_SETTLED = 128, 500
 -- The words of an answer before those of the jobs.
 local HEAD = 7
 
+-- Whether the end of a job that is held has nothing more to look at than its limit keys, which are released then.
+local function has_only_keys(q, key, stored, token, has_ended)
+    if stored ~= token .. '*' or has_ended then return false end
+    local more = look('HMGET', key, 'lk', 'lh', 'u', 'd', 'w')
+    if more[3] or more[4] or more[5] then return false end --@ turn-only-keys
+    limits.release(q, { k = stored, lk = more[1] or nil, lh = more[2] or nil })
+    return true
+end
+
 -- Attempts that completed and have nothing more to say, of jobs that need no more: ids, keys and tokens of those that are
 -- held. All others are settled one by one.
 local function held(q, args, plain, tally, verdicts)
@@ -41,7 +50,9 @@ local function held(q, args, plain, tally, verdicts)
         if token ~= looked_at then
             looked_at, is_odd = token, byte(token) == 45 or byte(token, -1) == 42 --@ turn-token
         end
-        if not is_odd and look('HGET', key, 'k') == token and not ended[id] then --@ turn-held
+        local stored = not is_odd and look('HGET', key, 'k')
+        local is_plain = stored == token or stored and has_only_keys(q, key, stored, token, ended[id]) --@ turn-held
+        if is_plain and not ended[id] then --@ turn-once
             ended[id] = token
             n = n + 1
             ids[n], keys[n], tokens[n] = id, key, token
@@ -103,7 +114,8 @@ local function found_elsewhere(q, line)
     for i = 1, #line, 2 do all[#all + 1] = line[i] end
     local paused = call('ZMSCORE', q.keys.paused, unpack(all))
     local delayed = call('ZMSCORE', q.keys.delayed, unpack(all))
-    for i = 1, #all do elsewhere[all[i]] = paused[i] or delayed[i] end
+    local blocked = q.limited > 0 and call('ZMSCORE', q.keys.blocked, unpack(all)) or {} --@ elsewhere-blocked
+    for i = 1, #all do elsewhere[all[i]] = paused[i] or delayed[i] or blocked[i] end
     return elsewhere
 end
 
@@ -121,20 +133,57 @@ local function common_place(q, place, hash)
     return format(place % 1 == 0 and '%.0f' or '%.17g', place)
 end
 
--- Hands out the jobs of a line: what it gives are their ids, keys and own tokens; what was moved instead is counted.
-local function hand_out(q, claim, line, elsewhere, results)
-    local ids, keys, tokens, n, gone, size = {}, {}, nil, 0, 0, HEAD
-    local prefix = q.keys.job
+-- A job that was never claimed and has a type, a payload and limit keys, and nothing more: just these keys. All others are
+-- looked at.
+local function common_keys(hash)
+    if #hash ~= 6 then return nil end
+    local one, two, three = hash[1], hash[3], hash[5]
+    if not ((one == 't' or two == 't' or three == 't') and (one == 'p' or two == 'p' or three == 'p')) then return nil end
+    return one == 'lk' and hash[2] or two == 'lk' and hash[4] or three == 'lk' and hash[6] or nil
+end
+
+-- The hashes of the jobs of a line, and with them, read at once, what is stored of their limit keys.
+local function foresee(q, line)
+    local hashes, lists, has_common = {}, {}, q.limited % 4 < 2
     for i = 1, #line, 2 do
+        local hash = look('HGETALL', q.keys.job .. line[i])
+        local keys = has_common and common_keys(hash)
+        local job = keys and { lk = keys } or by_name(line[i], hash)
+        local list = (keys or job.t) and limits.keys_of(q, job) or {}
+        for k = 1, #list, 2 do limits.know(q, list[k]) end
+        hashes[i], lists[i] = hash, list
+    end
+    limits.load(q)
+    return hashes, lists
+end
+
+-- Hands out the jobs of a line, at most as many as there is room for: `out` gets their ids, keys and own tokens behind those
+-- that it has, and counts what was moved instead.
+local function hand_out(q, claim, line, elsewhere, results, out)
+    local ids, keys, n, room = out.ids, out.keys, out.n, out.room
+    local size, prefix, has_common = HEAD + 4 * n, q.keys.job, q.limited % 4 < 2 --@ common-unlimited
+    local hashes, lists
+    if q.limited > 0 then hashes, lists = foresee(q, line) end
+    for i = 1, #line, 2 do
+        if n == room then break end
         local id, place = line[i], line[i + 1]
         local key = prefix .. id
-        local hash = look('HGETALL', key)
-        local claims, at = 1, not elsewhere and common_place(q, place, hash) or nil
-        if not at then
+        local hash = hashes and hashes[i] or look('HGETALL', key)
+        local is_alone = has_common and not (elsewhere and elsewhere[id])
+        local claims, at = 1, is_alone and common_place(q, place, hash) or nil
+        local keys_alone = not at and is_alone and common_keys(hash)
+        if keys_alone then
+            out.tokens = out.tokens or {}
+            if on_claim(q, { id = id, lk = keys_alone, list = lists and lists[i] }, place) then
+                claims = nil
+            else
+                at, out.tokens[id] = place, '1:' .. claim.nonce .. '*'
+            end
+        elseif not at then
             local token
             claims, token, at = examined(q, claim, id, place, hash, elsewhere and elsewhere[id])
-            tokens = tokens or {}
-            tokens[id] = token
+            out.tokens = out.tokens or {}
+            out.tokens[id] = token
         end
         if claims then
             n = n + 1
@@ -142,10 +191,24 @@ local function hand_out(q, claim, line, elsewhere, results)
             results[size + 1], results[size + 2], results[size + 3], results[size + 4] = id, claims, at, hash
             size = size + 4
         else
-            gone = gone + 1
+            out.gone = out.gone + 1
         end
     end
-    return ids, keys, tokens, n, gone
+    out.n = n
+end
+
+-- Looks further down the line when jobs have left it to wait for limits: others behind them may run. Says whether the line
+-- goes on behind what was seen.
+local FURTHER, MOST_MOVED = 32, 200
+local function look_further(q, claim, results, out)
+    while out.n < out.room and out.gone < MOST_MOVED do --@ further
+        commit(q)
+        local line = call('ZRANGE', q.keys.queued, out.n, out.n + FURTHER - 1, 'WITHSCORES')
+        if not line[1] then return false end
+        hand_out(q, claim, line, found_elsewhere(q, line), results, out)
+    end
+    commit(q)
+    return call('ZCARD', q.keys.queued) > out.n
 end
 
 -- What listeners hear of the jobs that were handed out.
@@ -185,15 +248,17 @@ end
 -- What may be claimed now: how much room there is, when the next job falls due, and whether no other index holds a job.
 local function look_around(q, claim, results)
     local keys, due, room = q.keys, nil, claim.asked
+    if q.limited > 0 and limits.touch_due(q) > 0 then claim.promoted = limits.reopen(q) end --@ claim-opens
     -- An entry may stand in two indexes only after a script was cut short; looked for only where that is possible.
     local is_alone = call('EXISTS', keys.delayed, keys.paused) == 0
     if not is_alone then
         due = next_due(q)
         if due == 0 then --@ turn-promotes
-            claim.promoted = promote(q, max(200, 2 * claim.asked))
+            claim.promoted = claim.promoted + promote(q, max(200, 2 * claim.asked))
             due = next_due(q)
         end
     end
+    if q.limited > 0 and is_alone then is_alone = call('EXISTS', keys.blocked) == 0 end
     if q.halted == 1 then --@ turn-paused
         results[1], room = 'paused', 0
     elseif q.limit > 0 then
@@ -213,18 +278,26 @@ local function claim_new(q, claim, args, results)
         line[2 * listed - 1], line[2 * listed] = nil, nil
     end
     local elsewhere = line[1] and not is_alone and found_elsewhere(q, line) or nil
-    local ids, keys, tokens, n, gone = hand_out(q, claim, line, elsewhere, results)
-    if gone > 0 then
+    local out, goes_on = { ids = {}, keys = {}, n = 0, gone = 0, room = room }, listed > room
+    hand_out(q, claim, line, elsewhere, results, out)
+    if out.gone > 0 then
+        if q.limited > 0 then goes_on = look_further(q, claim, results, out) end
         commit(q)
         due = next_due(q)
     end
-    if n > 0 then activate(q, claim, ids, keys, tokens, n, results) end
-    call('HSET', q.keys.claims, claim.worker, args[2] .. ' ' .. claim.nonce .. ' ' .. concat(ids, ' ')) --@ turn-remembered
+    local n = out.n
+    if q.known then limits.write(q) end --@ claim-counted
+    if n > 0 then activate(q, claim, out.ids, out.keys, out.tokens, n, results) end
+    local remembered = args[2] .. ' ' .. claim.nonce .. ' ' .. concat(out.ids, ' ')
+    call('HSET', q.keys.claims, claim.worker, remembered) --@ turn-remembered
+    if q.known then claim.late = limits.reopen(q) end --@ claim-reopens
     if n < claim.asked then
+        if q.limited > 0 then due = sooner(next_due(q), limits.next_opening(q)) end --@ claim-opening
         -- The line goes on behind entries that were not handed out: worth another look at once.
-        results[3] = gone > 0 and n < room and listed > room and 0 or due or -1
+        local is_worth = (out.gone > 0 and goes_on or claim.late > 0) and n < room --@ claim-again
+        results[3] = is_worth and 0 or due or -1
     end
-    return n, listed > room
+    return n, goes_on
 end
 
 local function is_good_turn(number, nonce, asked, plain)
@@ -253,7 +326,8 @@ local function turn(q, args)
         local tally = end_attempts(q, args, plain, verdicts)
         released, freed, earliest = tally.ready, tally.freed, tally.earliest
     end
-    local n = 0
+    local n, late = 0, 0
+    if q.known then released = released + limits.reopen(q) end --@ ends-reopen
     local chances = asked > 0 and (tonumber(args[5]) or with_lease(q, args[5], results))
     local last = asked > 0 and call('HGET', q.keys.claims, worker)
     local last_number = last and tonumber(match(last, '^%d+')) or 0
@@ -262,19 +336,22 @@ local function turn(q, args)
         if number == last_number then replay(q, last, results) else results[1] = 'stale' end
     elseif asked > 0 then
         local claim = {
-            worker = worker, nonce = nonce, asked = asked, chances = chances, promoted = 0,
+            worker = worker, nonce = nonce, asked = asked, chances = chances, promoted = 0, late = 0,
         }
         local goes_on
         n, goes_on = claim_new(q, claim, args, results)
-        released = released + claim.promoted
+        released, late = released + claim.promoted, claim.late
         -- Whoever sees the line's end takes the tokens away: they are for nobody.
         if not goes_on then
             call('DEL', q.keys.wake) --@ turn-tokens
             released, freed = n, 0
         end
     end
+    if q.known then limits.write(q) end --@ turn-counted
     -- Who else has to look: for jobs that came into line, and where the queue has a limit for the room that was made.
     local came = released - n --@ turn-wakes
+    -- What came into line behind the claim is there for whoever looks next.
+    if late > 0 then came = max(came, 0) + late end --@ turn-late
     if q.limit > 0 and freed > n then came = max(came, min(freed - n, call('ZCARD', q.keys.queued))) end --@ turn-room
     if came > 0 or earliest then
         wake(q, came)

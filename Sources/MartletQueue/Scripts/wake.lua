@@ -27,4 +27,10 @@ local function wake_for_due(q, earliest)
     if due >= 0 and q.now + due >= floor(earliest) then wake(q, 1) end --@ alarm
 end
 
+-- The sooner of two waits, where -1 is none.
+local function sooner(a, b)
+    if a < 0 or b < 0 then return max(a, b) end
+    return min(a, b)
+end
+
 local function lower(a, b) return (a and a < b) and a or b end

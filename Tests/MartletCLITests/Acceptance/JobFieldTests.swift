@@ -26,6 +26,7 @@ extension JobField {
         case .createdAt: ["created_at"]
         case .tags: ["tags"]
         case .limits: ["limits"]
+        case .waitsFor: state == .blocked ? ["waits_for"] : []
         case .metadata: ["metadata"]
         case .trace: ["traceparent", "tracestate"]
         case .token: ["claims"]
@@ -39,8 +40,8 @@ extension JobField {
         case .wanted: ["stop_requested"]
         case .attempts: ["attempts"]
         case .earlierPayloads: ["earlier_payloads"]
-        // What the queue keeps for itself: whether a push is a repeat, who may read the job, two moments.
-        case .digest, .owner, .changedAt, .unknownSince: []
+        // What the queue keeps for itself: whether a push is a repeat, who may read the job, two moments, what a claim took.
+        case .digest, .owner, .changedAt, .unknownSince, .implicitLimits: []
         }
     }
 }
@@ -69,6 +70,10 @@ extension JobField {
             let queue = stack.store.queue(.default)
             // Each look starts a process, and none of them may outlast a lease.
             try await queue.configure(QueueSettingsChange(lease: .seconds(600)))
+            try await walk.limit(queue, ["host:a": "c=0"])
+            #expect(try await queue.claim(ClaimRequest(worker: "v", number: 1, upTo: 1)).jobs.isEmpty)
+            try await walk.look(id, shows: [("state", "blocked"), ("waits_for", "host:a")])
+            try await walk.limit(queue, ["host:a": "c=1", "type:full": "c=1"])
             let first = try await walk.claim(queue)
             _ = try await queue.heartbeat(
                 worker: "w",
@@ -130,6 +135,15 @@ private actor FieldWalk {
         try Data(lines.joined(separator: "\n").utf8).write(to: URL(filePath: path))
         try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: path)
         try await stack.serve(["AUTH_TOKENS_FILE": path])
+    }
+
+    /// Sets limits as they are stored; whoever waits is looked at by the next claim.
+    func limit(_ queue: Queue, _ limits: [String: String]) async throws {
+        let key = "martlet:{default}:"
+        for (name, text) in limits { _ = try await stack.reply("HSET", key + "limits", name, text) }
+        _ = try await stack.reply("HSET", key + "meta", "limited", limits.count > 1 ? "19" : "1")
+        if limits.count > 1 { _ = try await stack.reply("ZADD", key + "opens", "0", "host:a") }
+        _ = try await queue.run(.configure, RedisArguments("set"))
     }
 
     func claim(_ queue: Queue) async throws -> ClaimedJob {

@@ -45,6 +45,7 @@ func readVerdicts(_ queue: Queue, _ job: NewJob) async throws {
     case .created, .existing: break
     case .deleted, .conflict: print("the id was used before")
     case .uniqueKeyTaken(let holder): print("\(holder) holds the key")
+    case .tooHeavy(let limit): print("the job weighs more than the limit \(limit) ever allows")
     case .invalid(let field): print("\(field) \(NewJob.rule(for: field))")
     }
 }

@@ -182,6 +182,15 @@ extension MemberTests {
         try await client.get("/api/v1/jobs")
         try await client.post("/api/v1/jobs/actions", #"{"action":"pause","ids":["a"]}"#)
         try await client.get("/api/v1/jobs?type=t")
+        // A limit that has no room for anybody.
+        try await server.harness.command("HSET", server.harness.key("limits", queue: "q"), "host:full", "c=0")
+        try await server.harness.command("HSET", server.harness.key("meta", queue: "q"), "limited", "1")
+        try await queue.configure(QueueSettingsChange(lease: .seconds(30)))
+        let blocked = #"{"type":"t","queue":"q","id":"blocked","limits":["host:full"],"durability":"memory"}"#
+        try await client.post("/api/v1/jobs", blocked)
+        try await client.get("/api/v1/jobs/blocked")
+        try await client.get("/api/v1/jobs?state=blocked")
+        try await client.post("/api/v1/jobs/blocked/cancel")
         for more in ["", #","dry_run":true"#, #","expected_count":9"#] {
             try await client.post("/api/v1/jobs/actions", #"{"action":"pause","filter":{"queue":"q"}\#(more)}"#)
         }

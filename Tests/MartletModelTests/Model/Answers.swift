@@ -19,9 +19,13 @@ extension Model {
         case .claim(let request):
             let claimed = claim(request)
             return words(claimed)
-        case .settle(let ends): return "\(settle(ends)) stops \(stops)"
+        case .settle(let ends):
+            let settled = settle(ends)
+            reopen()
+            return "\(settled) stops \(stops)"
         case .turn(let ends, let request):
             let settled = "\(settle(ends)) stops \(stops)"
+            reopen()
             let claimed = claim(request)
             // Jobs queued by the settlements may still wake a worker.
             sawEnd = false
@@ -29,10 +33,17 @@ extension Model {
         case .heartbeat(let worker, let info, let lease, let heartbeats):
             return "\(heartbeat(worker, info: info, lease: lease, heartbeats)) stops \(stops)"
         case .control(let verb, let ids):
+            defer { reopen() }
             return control(verb, ids.map(\.description)).map { "\($0)" } ?? "refused"
-        case .retryWith(let payload, let id): return "\([retry(id.description, with: payload)])"
+        case .retryWith(let payload, let id):
+            defer { reopen() }
+            return "\([retry(id.description, with: payload)])"
         case .edit(let payload, let verb, let id):
+            defer { reopen() }
             return edit(id.description, to: payload, verb).map { "\([$0])" } ?? "refused"
+        case .limit(let name, let limit):
+            setLimit(name, limit)
+            return "ok"
         case .configure(let words): return configure(words.map { ($0.name, $0.value) }) ?? "ok"
         case .sweep:
             let swept = sweep()
@@ -89,7 +100,7 @@ extension Model {
 
     /// All jobs: the unfinished ones by index, then the finished ones, newest first.
     private var listing: [String] {
-        let open: [JobIndex] = [.active, .queued, .delayed, .paused]
+        let open: [JobIndex] = [.active, .queued, .blocked, .delayed, .paused]
         let ended = jobs.filter { $0.value.state.isFinal }
             .sorted { ($0.value.score, $0.key) > ($1.value.score, $1.key) }.map(\.key)
         return open.flatMap { line($0) } + ended

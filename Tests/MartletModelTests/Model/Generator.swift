@@ -73,7 +73,10 @@ struct Generator {
 
     private mutating func draw(_ model: Model) -> Operation {
         switch Int.random(in: 0..<1000, using: &random) {
-        case 0..<130: return .push(pushes(model))
+        case 0..<110: return .push(pushes(model))
+        case 110..<130:
+            let (name, limit) = self.limit(model)
+            return .limit(name, limit)
         case 130..<165: return .pushAtomically(pushes(model))
         case 165..<180: return badPush()
         case 180..<330: return .claim(claim(model))
@@ -166,6 +169,10 @@ extension Generator {
         if random.chance(30) { job.maxRetries = random.pick([0, 1, 100]) }
         if random.chance(30) { job.timeout = .milliseconds(random.pick([1, 500, 40_000])) }
         if random.chance(45) { job.uniqueKey = random.pick(["only", "one"]) }
+        if random.chance(55) {
+            let keys = ["h:a", "h:b", "t:1"].filter { _ in random.chance(50) }
+            job.limits = keys.map { LimitKey($0, weight: random.pick([1, 1, 1, 2, 3])) }
+        }
         if random.chance(8) { spoil(&job) }
         return job
     }
@@ -282,11 +289,13 @@ extension Generator {
     }
 
     private mutating func targets(_ model: Model) -> [JobID] {
-        let open: Set<JobIndex> = [.active, .queued, .delayed, .paused]
+        let open: Set<JobIndex> = [.active, .queued, .blocked, .delayed, .paused]
         return (0..<random.pick([1, 1, 1, 2, 4])).map { _ in
             id(
                 model,
-                from: random.pick([[], open, Set(JobIndex.allCases), [.active], [.failed, .cancelled], [.paused]]))
+                from: random.pick([
+                    [], open, [.blocked], Set(JobIndex.allCases), [.active], [.failed, .cancelled], [.paused],
+                ]))
         }
     }
 
@@ -304,6 +313,18 @@ extension Generator {
             ],
         ]
         return random.pick(choices)
+    }
+
+    private mutating func limit(_ model: Model) -> (String, Model.Limit?) {
+        let name = random.pick(["h:a", "h:b", "h:*", "t:*", "t:1", "type:*", "type:mail"])
+        if random.chance(25) { return (name, nil) }
+        var limit = Model.Limit()
+        if random.chance(75) { limit.concurrency = random.pick([0, 1, 1, 2, 3]) }
+        if limit.concurrency == nil || random.chance(20) {
+            limit.rate = (random.pick([1, 3, 7]), random.pick([10, 100, 1000]), random.pick([1, 2, 5]))
+        }
+        if random.chance(15) { limit.paused = (true, random.pick([nil, model.now + 50, model.now - 1])) }
+        return (name, limit)
     }
 
     private mutating func leap(_ model: Model) -> Int {

@@ -46,10 +46,16 @@ struct Model {
         var changedAt: Int?
         var checkpoint: [UInt8]?
         var wanted: (stop: StopReason, since: Int)?
+        var limits: [Weighted] = []
+        /// The keys that a claim took without the job's naming them, and which claim.
+        var implicit: (claims: Int, keys: [Weighted])?
+        /// The key that it waits or waited for.
+        var waitsFor: Weighted?
 
         var state: JobState {
             switch index {
             case .queued: .queued
+            case .blocked: .blocked
             case .delayed: claims > 0 ? .retrying : .scheduled
             case .active: .active
             case .paused: .paused
@@ -111,6 +117,15 @@ struct Model {
     var pause: Pause?
     var pauseOfAll: Pause?
     var globalVersion = 0
+    var limits: [String: Limit] = [:]
+    /// What the plan says of them.
+    var limited = 0
+    /// When the next start of a key is due in theory.
+    var starts: [String: Double] = [:]
+    /// When the keys that jobs wait for open by time.
+    var opens: [String: Double] = [:]
+    /// The keys that this operation has touched.
+    var touched: Set<String> = []
     /// Whether the last operation put a job at the head of the delayed ones.
     var hasNewHead = false
     /// Whether the last operation was a claim that reached the end of the queue.
@@ -147,6 +162,7 @@ extension Model {
     /// Queues a job at a position.
     mutating func queue(_ id: String, at place: Double) {
         let score = place - Double(jobs[id]?.priority ?? 0) * Double(step)
+        if jobs[id]?.index != .queued { leaveLimits(id) }
         jobs[id]?.index = .queued
         jobs[id]?.score = score
     }
@@ -155,6 +171,7 @@ extension Model {
     mutating func lineUp(_ id: String) { queue(id, at: nextPlace(jobs[id]?.priority ?? 0)) }
 
     mutating func delay(_ id: String, until due: Double) {
+        leaveLimits(id)
         jobs[id]?.index = .delayed
         jobs[id]?.score = due
         if line(.delayed).first == id { hasNewHead = true }
@@ -162,6 +179,7 @@ extension Model {
 
     mutating func setAside(_ id: String, place: Double) {
         jobs[id]?.place = place
+        leaveLimits(id)
         jobs[id]?.index = .paused
         jobs[id]?.score = Double(now)
     }
@@ -173,6 +191,7 @@ extension Model {
         if let key = job.uniqueKey, unique[key] == id { unique[key] = nil }
         jobs[id]?.wanted = nil
         count("\(index)")
+        leaveLimits(id)
         let (age, most) = retention(index)
         guard age > 0, most > 0 else {
             forget(id)

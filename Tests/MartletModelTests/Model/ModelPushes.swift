@@ -10,7 +10,7 @@ extension Model {
     mutating func push(_ news: [NewJob]) -> [EnqueueVerdict] {
         let good = news.filter { $0.invalidField == nil }
         var judged = judge(good)[...]
-        accept(good, Array(judged))
+        judged = accept(good, Array(judged))[...]
         return news.map { new in new.invalidField.map { .invalid($0) } ?? judged.removeFirst() }
     }
 
@@ -23,11 +23,10 @@ extension Model {
         for (index, verdict) in verdicts.enumerated() {
             switch verdict {
             case .created, .existing, .deleted: continue
-            case .conflict, .uniqueKeyTaken, .invalid: return .refused(index: index, verdict)
+            case .conflict, .uniqueKeyTaken, .invalid, .tooHeavy: return .refused(index: index, verdict)
             }
         }
-        accept(news, verdicts)
-        return .accepted(verdicts)
+        return .accepted(accept(news, verdicts))
     }
 
     private func judge(_ news: [NewJob]) -> [EnqueueVerdict] {
@@ -53,6 +52,7 @@ extension Model {
         if let digest = new.digest, let tombstone = tombstones[id] {
             return tombstone.digest == digest ? .deleted : .conflict
         }
+        if let limit = tooSmall(Self.keys(new)) { return .tooHeavy(limit: limit) }
         if let key = new.uniqueKey, let holder = taken[key].flatMap({ JobID($0) }) {
             return .uniqueKeyTaken(by: holder)
         }
@@ -64,19 +64,29 @@ extension Model {
         new.runAt.map { max(0, Int(($0.timeIntervalSince1970 * 1000).rounded()) - now) } ?? new.delay.inMilliseconds
     }
 
-    private mutating func accept(_ news: [NewJob], _ verdicts: [EnqueueVerdict]) {
+    private static func keys(_ new: NewJob) -> [Weighted] {
+        new.limits.map { Weighted(key: $0.name, weight: $0.weight) }
+    }
+
+    /// Creates the jobs; the verdicts say then which of them wait for a limit at once.
+    private mutating func accept(_ news: [NewJob], _ verdicts: [EnqueueVerdict]) -> [EnqueueVerdict] {
+        var verdicts = verdicts
+        var blocked: Set<String> = []
         // The previous job, whose position the next may share: then Redis orders them by their ids.
         var before =
             clock?.place ?? 0 >= Double(now)
             ? clock.flatMap { last in last.id.map { (id: $0, place: last.place) } } : nil
-        for (new, verdict) in zip(news, verdicts) {
-            guard case .created(let state) = verdict else { continue }
+        for (index, new) in news.enumerated() {
             let id = new.id.description
+            if verdicts[index] == .existing(.queued), blocked.contains(id) { verdicts[index] = .existing(.blocked) }
+            guard case .created(let state) = verdicts[index] else { continue }
             jobs[id] = Job(
                 type: new.type, payload: new.payload, priority: new.priority, maxRetries: new.maxRetries,
                 timeout: new.timeout?.inMilliseconds, uniqueKey: new.uniqueKey, digest: new.digest,
                 trace: new.trace?.stored,
-                createdAt: new.digest == nil ? nil : now)
+                createdAt: new.digest == nil ? nil : now, limits: Self.keys(new))
+            // So far it stands nowhere.
+            jobs[id]?.index = .paused
             if let key = new.uniqueKey { unique[key] = id }
             count("created")
             if state == .scheduled {
@@ -88,8 +98,16 @@ extension Model {
                 let isLast = clock?.place == place
                 clock?.id = isLast && id.utf8.count <= 40 ? id : nil
                 queue(id, at: place)
+                guard let job = jobs[id], let key = obstacle(id, keys(of: job), score: job.score) else { continue }
+                jobs[id]?.index = .blocked
+                jobs[id]?.waitsFor = key
+                expectWaiter(key.key)
+                blocked.insert(id)
+                verdicts[index] = .created(.blocked)
             }
         }
+        reopen()
+        return verdicts
     }
 }
 
@@ -112,6 +130,8 @@ extension Model {
             return answer
         }
         if let last, request.number == last.number { return replay(last, lease: answer.lease) }
+        touchDue()
+        reopen()
         _ = promote(atMost: 200)
         var room = request.upTo
         if isHalted {
@@ -123,8 +143,9 @@ extension Model {
         var taken: [String] = []
         var chances = request.lastChances
         var putsOff = false
-        for id in line(.queued).prefix(room) {
-            guard var job = jobs[id] else { continue }
+        // Who waits for a limit makes room for those behind.
+        for id in limited > 0 ? line(.queued) : Array(line(.queued).prefix(room)) {
+            guard taken.count < room, var job = jobs[id] else { break }
             if job.lostInARow >= 2 {
                 guard chances > 0 else {
                     delay(id, until: due(at: now + 1000, id))
@@ -133,6 +154,11 @@ extension Model {
                 }
                 chances -= 1
             }
+            guard admit(id), let admitted = jobs[id] else {
+                putsOff = true
+                continue
+            }
+            job = admitted
             taken.append(id)
             let place = job.score + Double(job.priority) * Double(step)
             answer.jobs.append((id, max(0, now - Int(place.rounded(.down)))))
@@ -144,7 +170,11 @@ extension Model {
         }
         claims[request.worker] = LastClaim(number: request.number, nonce: request.nonce, ids: taken)
         hasNewHead = false
-        if taken.count < request.upTo { answer.nextDue = taken.count < room && count(.queued) > 0 ? 0 : nextDue }
+        putsOff = reopen() > 0 || putsOff
+        if taken.count < request.upTo {
+            let waits = [nextDue, nextOpening].compactMap(\.self)
+            answer.nextDue = taken.count < room && count(.queued) > 0 ? 0 : waits.min()
+        }
         sawEnd = !putsOff && (room == 0 || count(.queued) == 0)
         return answer
     }

@@ -57,6 +57,7 @@ extension Model {
         }
         tombstones = tombstones.filter { $0.value.until > now }
         for id in old { forget(id) }
+        sweepLimits()
         answer.forgotten = old.count
         forgetWorkers()
         return answer
@@ -141,7 +142,7 @@ extension Model {
     mutating func retry(_ id: String, with payload: [UInt8]) -> ControlVerdict {
         guard let job = jobs[id] else { return .missing }
         let verdict = retry(id, job)
-        guard verdict == .done(.queued) else { return verdict }
+        guard verdict == .done(.queued) || verdict == .done(.blocked) else { return verdict }
         replacePayload(id, payload)
         jobs[id]?.changedAt = now
         return verdict
@@ -180,7 +181,7 @@ extension Model {
         case .cancel: return cancel(id, job)
         case .retry: return retry(id, job)
         case .run:
-            if job.state == .queued || job.state == .active { return .done(job.state) }
+            if [.queued, .blocked, .active].contains(job.state) { return .done(job.state) }
             guard job.index == .delayed else { return .refused(job.state) }
             lineUp(id)
             return .done(.queued)
@@ -206,7 +207,7 @@ extension Model {
         switch job.index {
         case .paused: return .done(.paused)
         case .active: return askToStop(id, job, .pause)
-        case .queued: setAside(id, place: job.score + Double(job.priority) * Double(step))
+        case .queued, .blocked: setAside(id, place: job.score + Double(job.priority) * Double(step))
         case .delayed: setAside(id, place: job.score)
         case .completed, .failed, .cancelled: return .refused(job.state)
         }
@@ -215,7 +216,7 @@ extension Model {
 
     private mutating func resume(_ id: String, _ job: Job) -> ControlVerdict {
         switch job.index {
-        case .queued, .delayed: return .done(job.state)
+        case .queued, .blocked, .delayed: return .done(job.state)
         case .active:
             if job.wanted?.stop == .cancel { return .refused(.active) }
             jobs[id]?.wanted = nil
@@ -232,14 +233,14 @@ extension Model {
         case .cancelled: return .done(.cancelled)
         case .active: return askToStop(id, job, .cancel)
         case .completed, .failed: return .refused(job.state)
-        case .queued, .delayed, .paused:
+        case .queued, .blocked, .delayed, .paused:
             finish(id, as: .cancelled)
             return .done(.cancelled)
         }
     }
 
     private mutating func retry(_ id: String, _ job: Job) -> ControlVerdict {
-        if job.index == .queued { return .done(.queued) }
+        if job.index == .queued || job.index == .blocked { return .done(job.state) }
         guard job.index == .failed || job.index == .cancelled else { return .refused(job.state) }
         if let key = job.uniqueKey {
             if let holder = unique[key].flatMap({ JobID($0) }), holder.description != id {
@@ -273,6 +274,10 @@ extension Model {
             }
         } else if job.index == .queued {
             queue(id, at: job.score + Double(job.priority) * Double(step))
+        } else if job.index == .blocked, let priority {
+            let score = job.score + Double(job.priority - priority) * Double(step)
+            jobs[id]?.score = score
+            touch(job.waitsFor?.key)
         }
         return .done(jobs[id]?.state)
     }
@@ -290,7 +295,7 @@ extension Model {
         for (name, value) in words {
             guard let range = ranges[name] else { return "unknown" }
             guard range.contains(value) else { return name }
-            if name == "step", value != step, count(.queued) > 0 { return "busy" }
+            if name == "step", value != step, count(.queued) + count(.blocked) > 0 { return "busy" }
         }
         for (name, value) in words { settings[name] = value }
         return nil

@@ -20,6 +20,8 @@ enum Operation: Sendable {
     /// A change of a job by `patch`, with another payload.
     case edit([UInt8], ControlVerb, JobID)
     case configure([Setting])
+    /// Sets a limit, or removes it.
+    case limit(String, Model.Limit?)
     case pause(reason: String)
     case resume
     case pauseAll(reason: String)
@@ -71,6 +73,7 @@ extension Operation: CustomStringConvertible {
         case .retryWith(let payload, let id): "retry \(id) with \(payload)"
         case .edit(let payload, let verb, let id): "edit \(id) to \(payload), \(verb)"
         case .configure(let words): "set \(words.map { "\($0.name) \($0.value)" }.joined(separator: ", "))"
+        case .limit(let name, let limit): "limit \(name) \(limit?.text ?? "removed")"
         case .pause(let reason): "pause the queue: \(reason)"
         case .resume: "resume the queue"
         case .pauseAll(let reason): "pause all: \(reason)"
@@ -94,6 +97,7 @@ extension Operation: CustomStringConvertible {
         if let timeout = job.timeout { text += " timeout \(timeout)" }
         if let key = job.uniqueKey { text += " unique \(key)" }
         if let digest = job.digest { text += " digest \(digest)" }
+        if !job.limits.isEmpty { text += " limits \(job.limits.map { "\($0.name)=\($0.weight)" })" }
         return text
     }
 

@@ -50,6 +50,7 @@ extension RealStore {
             let report = try await queue.sweep()
             let back = report.takenBack.map { ($0.key.description, $0.value) }
             return Words.swept(report.promoted, report.forgotten, Dictionary(uniqueKeysWithValues: back))
+        case .limit(let name, let limit): return try await setLimit(name, limit, queue)
         case .configure(let settings): return try await configure(settings)
         default: return try await steerOrLook(operation, queue)
         }
@@ -79,6 +80,23 @@ extension RealStore {
     private func pushRaw(_ id: String, _ terms: String) async throws -> String {
         let value = try await queue.run(.enqueue, RedisArguments("each", terms.isEmpty ? "1" : terms, "test", id, "{}"))
         return (value.array?.last?.array ?? []).compactMap(\.string).joined(separator: " ")
+    }
+
+    /// Sets or removes a limit, and has the next claim or sweep look at all keys that jobs wait for.
+    private func setLimit(_ name: String, _ limit: Model.Limit?, _ queue: Queue) async throws -> String {
+        if let limit {
+            try await command("HSET", key("limits"), name, limit.text)
+        } else {
+            try await command("HDEL", key("limits"), name)
+        }
+        let names = (try await command("HKEYS", key("limits")).array ?? []).compactMap(\.string)
+        let waiting = (try await command("ZRANGE", key("opens"), "0", "-1").array ?? []).compactMap(\.string)
+        for one in waiting { try await command("ZADD", key("opens"), "0", one) }
+        let mask =
+            (names.isEmpty ? 0 : 1) + (names.contains { $0.hasPrefix("type:") } ? 2 : 0) + (waiting.isEmpty ? 0 : 16)
+        try await command("HSET", key("meta"), "limited", "\(mask)")
+        if mask == 0 { try await command("HDEL", key("meta"), "limited") }
+        return (try await queue.run(.configure, RedisArguments("set")).array ?? []).compactMap(\.string).last ?? ""
     }
 
     private func configure(_ settings: [Operation.Setting]) async throws -> String {

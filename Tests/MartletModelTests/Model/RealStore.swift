@@ -76,7 +76,11 @@ struct RealStore {
         var calls = JobIndex.allCases.map { RedisArguments("index", $0.rawValue, "0", "200") }
         var jobs = RedisArguments("jobs")
         for id in Self.ids { jobs.append(id) }
-        calls += [jobs, RedisArguments("unique", "0"), RedisArguments("ledger")]
+        var waiters = RedisArguments("waiters")
+        for name in try await command("KEYS", key("waits:*")).array ?? [] {
+            waiters.append(String((name.string ?? "").dropFirst(key("waits:").count)))
+        }
+        calls += [jobs, waiters, RedisArguments("limits"), RedisArguments("unique", "0"), RedisArguments("ledger")]
         let replies = await store.redis.send(
             calls.map { .function(scripts[.audit], keys: keys, arguments: $0) })
         var found: [String] = []

@@ -99,6 +99,7 @@ struct Run {
         ".queued", ".scheduled", ".retrying", ".active", ".paused", ".completed", ".failed", ".cancelled", "existing",
         "deleted", "conflict", "uniqueKeyTaken", "invalid", "refused", "stale", "full lease", "paused lease",
         "duplicate", "fenced", "gone", "wanted: Optional", "missing", "asked", "busy", "lost", "poison",
+        ".blocked", "tooHeavy",
     ]
 }
 

@@ -36,10 +36,18 @@ extension StoreView {
         #!lua flags=no-writes
         local out = {}
         local function all(key) return redis.call('HGETALL', KEYS[1] .. key) end
-        for _, name in ipairs({'queued', 'delayed', 'active', 'paused', 'completed', 'failed', 'cancelled', 'tombstones'}) do
+        for _, name in ipairs({'queued', 'delayed', 'active', 'paused', 'completed', 'failed', 'cancelled', 'tombstones', 'blocked',
+            'rates', 'opens'}) do
             out[#out + 1] = redis.call('ZRANGE', KEYS[1] .. name, 0, -1, 'WITHSCORES')
         end
-        for _, name in ipairs({'meta', 'claims', 'unique', 'tombstone_digests', 'workers'}) do out[#out + 1] = all(name) end
+        for _, name in ipairs({'meta', 'claims', 'unique', 'tombstone_digests', 'workers', 'limits', 'usage', 'standing'}) do
+            out[#out + 1] = all(name)
+        end
+        local waits = {}
+        for _, key in ipairs(redis.call('KEYS', KEYS[1] .. 'waits:*')) do
+            for _, word in ipairs(redis.call('ZRANGE', key, 0, -1, 'WITHSCORES')) do waits[#waits + 1] = word end
+        end
+        out[#out + 1] = waits
         out[#out + 1] = redis.call('LLEN', KEYS[1] .. 'wake')
         for _, id in ipairs(ARGV) do out[#out + 1] = all('job:' .. id) end
         return out
@@ -56,19 +64,24 @@ extension StoreView {
     /// Parses the reply.
     init(_ value: RedisValue, ids: [String]) {
         let parts = (value.array ?? []).map { ($0.array ?? []).map { $0.string ?? $0.int.map(String.init) ?? "" } }
-        wakeTokens = value.array?.dropFirst(13).first?.int ?? 0
-        let names = ["queued", "delayed", "active", "paused", "completed", "failed", "cancelled", "tombstones"]
+        let names = [
+            "queued", "delayed", "active", "paused", "completed", "failed", "cancelled", "tombstones",
+            "blocked", "rates", "opens",
+        ]
         var homes: [String: [String]] = [:]
         for (name, part) in zip(names, parts) {
             for (id, score) in Self.pairs(part) {
-                if name == "tombstones" {
-                    lines["tombstones \(id)"] = score
+                if ["tombstones", "rates", "opens"].contains(name) {
+                    lines["\(name) \(id)"] = name == "tombstones" ? score : Self.number(score)
                 } else {
                     homes[id, default: []].append("\(name) \(Self.number(score))")
                 }
             }
         }
-        for (name, part) in zip(["meta", "claim", "unique", "tombstone_digests", "worker"], parts.dropFirst(8)) {
+        let hashes = ["meta", "claim", "unique", "tombstone_digests", "worker", "limits", "usage", "standing"]
+        wakeTokens = value.array?.dropFirst(names.count + hashes.count + 1).first?.int ?? 0
+        for (id, score) in Self.pairs(parts[names.count + hashes.count]) { lines["waiter \(id)"] = Self.number(score) }
+        for (name, part) in zip(hashes, parts.dropFirst(names.count)) {
             let fields = Dictionary(uniqueKeysWithValues: Self.pairs(part))
             if name == "meta" {
                 let unseen: Set = ["plan", "epoch", "listen_until"]
@@ -80,7 +93,8 @@ extension StoreView {
                 }
             }
         }
-        for (id, part) in zip(ids, parts.dropFirst(14)) where !part.isEmpty || homes[id] != nil {
+        for (id, part) in zip(ids, parts.dropFirst(names.count + hashes.count + 2))
+        where !part.isEmpty || homes[id] != nil {
             var fields = Dictionary(uniqueKeysWithValues: Self.pairs(part))
             // The star is internal to the scripts; the audit checks it.
             fields["at"] = fields["at"].map { Self.number($0) }
@@ -126,6 +140,12 @@ extension StoreView {
             lines["worker \(worker)"] = "\(model.heartbeatTimes[worker] ?? 0)\(noted) \(info)"
         }
         lines["meta"] = Self.line(Self.meta(model), without: Self.metaDefaults)
+        for (name, limit) in model.limits { lines["limits \(name)"] = limit.text }
+        for (key, weight) in model.usage() { lines["usage \(key)"] = "\(weight)" }
+        for (key, weight) in model.standing() { lines["standing \(key)"] = "\(weight)" }
+        for (key, at) in model.starts { lines["rates \(key)"] = "\(at)" }
+        for (key, at) in model.opens { lines["opens \(key)"] = "\(at)" }
+        for (id, job) in model.jobs where job.index == .blocked { lines["waiter \(id)"] = "\(job.score)" }
     }
 
     private static func meta(_ model: Model) -> [String: String] {
@@ -133,6 +153,7 @@ extension StoreView {
         for (name, value) in model.settings { fields[name] = "\(value)" }
         for (name, value) in model.counts { fields[name] = "\(value)" }
         fields["clock"] = model.clock.map { (["\($0.place)"] + ($0.id.map { [$0] } ?? [])).joined(separator: " ") }
+        fields["limited"] = model.limited > 0 ? "\(model.limited)" : nil
         fields["promoted"] = model.promoted.map { "\($0)" }
         if let swept = model.swept { (fields["swept"], fields["grace"]) = ("\(swept)", "\(model.grace)") }
         if let pause = model.pause {
@@ -147,6 +168,10 @@ extension StoreView {
         return fields
     }
 
+    private static func lines(_ keys: [Model.Weighted]) -> String {
+        keys.map { "\($0.weight) \($0.key)" }.joined(separator: "\n")
+    }
+
     private static func line(_ job: Model.Job) -> String {
         var fields = ["t": job.type, "p": String(decoding: job.payload, as: UTF8.self)]
         (fields["r"], fields["m"]) = ("\(job.priority)", "\(job.maxRetries)")
@@ -156,6 +181,9 @@ extension StoreView {
         (fields["e"], fields["g"], fields["s"]) = (job.error, job.progress, job.unknownSince.map(String.init))
         fields["v"] = job.changedAt.map(String.init)
         fields["z"] = job.trace
+        if !job.limits.isEmpty { fields["lk"] = lines(job.limits) }
+        fields["lh"] = job.implicit.map { "\($0.claims)\n" + lines($0.keys) }
+        fields["lw"] = job.waitsFor.map { lines([$0]) }
         if !job.past.isEmpty { fields["h"] = job.past.joined(separator: "\u{1E}") }
         if !job.earlier.isEmpty { fields["j"] = job.earlier.joined(separator: "\u{1E}") }
         fields["c"] = job.checkpoint.map { String(decoding: $0, as: UTF8.self) }

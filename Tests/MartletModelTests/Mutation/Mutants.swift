@@ -20,7 +20,7 @@ struct Mutant: Sendable, CustomStringConvertible {
 
     static let all =
         ofPushes + ofTurns + ofAttempts + ofClaims + ofTheEnd + ofChanges + ofBeats + ofSweeps + ofControl + ofSettings
-        + ofDamage + ofRemoval + ofOrder + ofEvents + ofTrail + ofHistory + ofLimitObjects
+        + ofDamage + ofRemoval + ofOrder + ofEvents + ofTrail + ofHistory + ofLimitObjects + ofLimits
 
     private static let ofPushes = [
         Mutant(
@@ -47,8 +47,8 @@ struct Mutant: Sendable, CustomStringConvertible {
     private static let ofTurns = [
         Mutant(
             "any token completes a job", .turn, "turn-held",
-            .replaced("look('HGET', key, 'k') == token and", "look('HGET', key, 'k') and")),
-        Mutant("a job completes twice in one call", .turn, "turn-held", .replaced(" and not ended[id]", "")),
+            .replaced("stored == token or stored and", "stored or")),
+        Mutant("a job completes twice in one call", .turn, "turn-once", .replaced(" and not ended[id]", "")),
         Mutant(
             "a star from outside hides what the end has to look at", .turn, "turn-token",
             .replaced(" or byte(token, -1) == 42", "")),

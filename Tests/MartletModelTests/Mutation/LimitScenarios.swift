@@ -1,0 +1,99 @@
+// Scenarios about limits that random runs do not reach: tags, overrides that end, drains.
+
+import MartletJobs
+import MartletRedis
+
+@testable import MartletQueue
+
+extension Scenario {
+    static let ofLimits = [
+        Scenario(name: "an override ends at its time") { real in
+            try await real.limit("h:a", "c=1 oc=2 ountil=\(RealStore.start + 1000)")
+            _ = try await real.queue.enqueue((0..<4).map { _ in NewJob(type: "test", payload: [1], limits: ["h:a"]) })
+            guard try await real.claimed().count == 2 else { return false }
+            try await real.setClock(RealStore.start + 2000)
+            let next = NewJob(type: "test", payload: [1], limits: ["h:a"])
+            guard try await real.queue.enqueue(next) == .created(.blocked) else { return false }
+            return try await real.queue.claim(ClaimRequest(worker: "w", number: 2, upTo: 5)).jobs.isEmpty
+        },
+        Scenario(name: "an override keeps a key closed for as long as it counts") { real in
+            try await real.limit("h:a", "c=2 oc=0 ountil=\(RealStore.start + 1000)")
+            _ = try await real.queue.enqueue(NewJob(type: "test", payload: [1], limits: ["h:a"]))
+            let reply = try await real.queue.claim(ClaimRequest(worker: "w", number: 1, upTo: 5))
+            guard reply.jobs.isEmpty, reply.nextDue == .seconds(1) else { return false }
+            try await real.setClock(RealStore.start + 1000)
+            return try await real.queue.claim(ClaimRequest(worker: "w", number: 2, upTo: 5)).jobs.count == 1
+        },
+        Scenario(name: "a tag has a limit") { real in
+            try await real.limit("tag:slow", "c=1")
+            let jobs = (0..<2).map { _ in NewJob(type: "test", payload: [1], tags: ["x", "slow"]) }
+            _ = try await real.queue.enqueue(jobs)
+            return try await real.claimed() == [jobs[0].id.description]
+        },
+        Scenario(name: "a drain in steps lets who is left run") { real in
+            try await real.limit("h:a", "c=2")
+            let heavy = NewJob(type: "test", payload: [1], priority: 5, limits: [LimitKey("h:a", weight: 2)])
+            let light = NewJob(type: "test", payload: [1], limits: ["h:a"])
+            _ = try await real.queue.enqueue(NewJob(type: "test", payload: [1], limits: ["h:a"]))
+            guard try await real.claimed().count == 1 else { return false }
+            guard try await real.queue.enqueue([heavy, light]) == [.created(.blocked), .created(.blocked)] else {
+                return false
+            }
+            _ = try await real.queue.run(.remove, RedisArguments("drain", "1"))
+            return try await real.queue.job(light.id)?.state == .queued
+        },
+        Scenario(name: "who waits for a limit that is removed is back in line at once, and wakes a worker") { real in
+            try await real.queue.setLimit("h:a", to: QueueLimit(concurrency: 1))
+            let jobs = (0..<2).map { _ in NewJob(type: "test", payload: [1], limits: ["h:a"]) }
+            _ = try await real.queue.enqueue(jobs)
+            guard try await real.claimed().count == 1 else { return false }
+            guard try await real.queue.removeLimit("h:a") else { return false }
+            guard try await real.queue.job(jobs[1].id)?.state == .queued else { return false }
+            return try await real.view().wakeTokens > 0
+        },
+        Scenario(name: "listeners hear that a job waits, and that it is back") { real in
+            try await real.listen(for: 600_000)
+            try await real.limit("h:a", "c=1")
+            let jobs = (0..<2).map { _ in NewJob(type: "test", payload: [1], limits: ["h:a"]) }
+            _ = try await real.queue.enqueue(jobs)
+            let held = try await real.queue.claim(ClaimRequest(worker: "w", number: 1, upTo: 2)).jobs
+            _ = try await real.queue.settle(
+                held.map { Settlement(id: $0.id, token: $0.token, outcome: .completed(output: nil)) })
+            let words = (try await real.command("XRANGE", real.key("events"), "-", "+").array ?? [])
+                .flatMap { $0.array?.last?.array?.compactMap(\.string) ?? [] }
+            return words.contains("=blocked") && words.contains("=unblocked")
+        },
+        Scenario(name: "the end of a job frees no unique key of another") { real in
+            let job = NewJob(type: "test", payload: [1], uniqueKey: "only")
+            _ = try await real.queue.enqueue(job)
+            try await real.command("HSET", real.key("unique"), "only", "another")
+            _ = try await real.queue.control(.cancel, job.id)
+            return try await real.command("HGET", real.key("unique"), "only").string == "another"
+        },
+        Scenario(name: "a job that comes back by another's end is there for others") { real in
+            try await real.limit("h:a", "c=1")
+            try await real.limit("h:b", "c=1")
+            let one = NewJob(type: "test", payload: [1], limits: ["h:a"])
+            let both = NewJob(type: "test", payload: [2], limits: ["h:a", "h:b"])
+            let last = NewJob(type: "test", payload: [3], limits: ["h:a"])
+            _ = try await real.queue.enqueue([one, NewJob(type: "test", payload: [4], limits: ["h:b"])])
+            let running = try await real.queue.claim(ClaimRequest(worker: "w", number: 1, upTo: 2)).jobs
+            _ = try await real.queue.enqueue([both, last])
+            _ = try await real.queue.settle(
+                running.prefix(1).map { Settlement(id: $0.id, token: $0.token, outcome: .completed(output: nil)) })
+            // It stands in line again, and the other key is in its way: who waits behind it for the first one comes instead.
+            let reply = try await real.queue.claim(ClaimRequest(worker: "w", number: 2, upTo: 1))
+            guard reply.jobs.isEmpty, reply.nextDue == .zero else { return false }
+            return try await real.view().wakeTokens > 0
+        },
+    ]
+}
+
+extension RealStore {
+    fileprivate func limit(_ name: String, _ text: String) async throws {
+        try await command("HSET", key("limits"), name, text)
+        let mask = name.hasPrefix("tag:") ? 5 : 1
+        try await command("HSET", key("meta"), "limited", "\(mask)")
+        _ = try await queue.run(.configure, RedisArguments("set"))
+    }
+}
