@@ -80,8 +80,10 @@ import Testing
                 if !holds { return "scenario: \(scenario.name)" }
             }
             // The quick checks first: few mutants are detected by the audit alone.
-            for (seed, audits) in (1...runs).map({ ($0, false) }) + [(1, true), (2, true)] {
-                var generator = Generator(seed: UInt64(seed), withFaults: false)
+            // First runs without limits, then the same with them.
+            let runs = (1...Self.runs).map { ($0, false) } + [(1, true), (2, true)]
+            for (seed, audits, hasLimits) in runs.map({ ($0, $1, false) }) + runs.map({ ($0, $1, true) }) {
+                var generator = Generator(seed: UInt64(seed), withFaults: false, withLimits: hasLimits)
                 var left = length
                 let (run, failing) = try await Run.play(on: real, audits: audits, listens: seed % 2 == 0) { model in
                     left -= 1

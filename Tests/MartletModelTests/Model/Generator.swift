@@ -16,6 +16,8 @@ extension SeededRandom {
 struct Generator {
     private var random: SeededRandom
     private let withFaults: Bool
+    /// Whether jobs have limit keys and queues have limits; without them a seed gives the run that it gave before there were any.
+    private let withLimits: Bool
     /// Operations that are already chosen, for sequences of several steps.
     private var planned: [Operation] = []
     /// How often jobs are still to be claimed and lost, one time after another.
@@ -27,7 +29,8 @@ struct Generator {
     private let ids = RealStore.ids.compactMap { JobID($0) }
     private let workers = ["ann", "bob", "cid"]
 
-    init(seed: UInt64, withFaults: Bool = true) {
+    init(seed: UInt64, withFaults: Bool = true, withLimits: Bool = true) {
+        self.withLimits = withLimits
         random = SeededRandom(seed)
         self.withFaults = withFaults
         if random.chance(50), let id = ids.first { planned = Self.lostTooOften(id) }
@@ -75,6 +78,7 @@ struct Generator {
         switch Int.random(in: 0..<1000, using: &random) {
         case 0..<110: return .push(pushes(model))
         case 110..<130:
+            guard withLimits else { return .push(pushes(model)) }
             let (name, limit) = self.limit(model)
             return .limit(name, limit)
         case 130..<165: return .pushAtomically(pushes(model))
@@ -169,7 +173,7 @@ extension Generator {
         if random.chance(30) { job.maxRetries = random.pick([0, 1, 100]) }
         if random.chance(30) { job.timeout = .milliseconds(random.pick([1, 500, 40_000])) }
         if random.chance(45) { job.uniqueKey = random.pick(["only", "one"]) }
-        if random.chance(55) {
+        if withLimits, random.chance(55) {
             let keys = ["h:a", "h:b", "t:1"].filter { _ in random.chance(50) }
             job.limits = keys.map { LimitKey($0, weight: random.pick([1, 1, 1, 2, 3])) }
         }
@@ -290,12 +294,12 @@ extension Generator {
 
     private mutating func targets(_ model: Model) -> [JobID] {
         let open: Set<JobIndex> = [.active, .queued, .blocked, .delayed, .paused]
+        var choices = [[], open, Set(JobIndex.allCases), [.active], [.failed, .cancelled], [.paused]]
+        if withLimits { choices.insert([.blocked], at: 2) }
         return (0..<random.pick([1, 1, 1, 2, 4])).map { _ in
             id(
                 model,
-                from: random.pick([
-                    [], open, [.blocked], Set(JobIndex.allCases), [.active], [.failed, .cancelled], [.paused],
-                ]))
+                from: random.pick(choices))
         }
     }
 

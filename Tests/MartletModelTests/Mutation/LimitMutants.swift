@@ -5,11 +5,8 @@
 extension Mutant {
     static let ofLimits = [
         Mutant("the limit of a class means nothing", .limits, "limit-class", .never),
-        Mutant("a paused key goes on", .limits, "room-paused", .never),
         Mutant("a key has room above its limit", .limits, "room-concurrency", .never),
-        Mutant("a rate means nothing", .limits, "room-rate", .becomes("return true")),
         Mutant("a full key opens by time", .limits, "opening-full", .replaced("huge", "q.now + 1")),
-        Mutant("a rate opens while others stand before", .limits, "opening-rate", .replaced("huge", "q.now + 1")),
         Mutant("an override never ends", .limits, "limit-override", .replaced("now < override_until", "true")),
         Mutant("a queue forgets who waits for limits that are gone", .limits, "limited-waits", .never),
         Mutant("a changed limit brings nobody back", .limit, "limit-changed", .removed),
@@ -17,7 +14,6 @@ extension Mutant {
         Mutant("the plan does not tell of limits", .plan, "plan-limited", .never),
         Mutant("what runs is not counted", .usage, "usage-counted", .replaced("entry.used + weight", "entry.used")),
         Mutant("an end releases nothing", .usage, "usage-released", .removed),
-        Mutant("what an earlier claim took is released again", .usage, "held-claim", .replaced("==", "<=")),
         Mutant("a start does not count for the rate", .usage, "rate-start", .replaced("weight * ", "0 * ")),
         Mutant("starts are forgotten", .usage, "rate-kept", .removed),
         Mutant(
@@ -30,10 +26,8 @@ extension Mutant {
         Mutant("no key is in a job's way", .waiters, "obstacle", .never),
         Mutant("who waits is not among the waiters", .waiters, "waiter-added", .removed),
         Mutant("a blocked job names no key", .waiters, "blocked-names", .removed),
-        Mutant("a claimed job still names a key", .waiters, "claim-unnamed", .removed),
         Mutant("who has left stays among the waiters", .waiters, "waiter-left", .removed),
         Mutant("a key is not looked at when a waiter has left", .waiters, "wait-touched", .removed),
-        Mutant("a waiter keeps its place with another priority", .waiters, "waiter-moved", .removed),
         Mutant("a key without waiters stays", .waiters, "opens-removed", .becomes("return")),
         Mutant("it is not noted when a key opens", .waiters, "opens-noted", .removed),
         Mutant("no waiter comes back", .waiters, "reopen-touched", .never),
@@ -51,21 +45,16 @@ extension Mutant {
         Mutant("nobody is woken for who came back behind a claim", .turn, "turn-late", .removed),
         Mutant("a claim forgets when keys open", .turn, "claim-opening", .removed),
         Mutant("a push does not look at limits", .enqueue, "push-blocks", .never),
-        Mutant(
-            "a push does not look at the limit of a type", .enqueue, "push-implicit",
-            .replaced("q.limited % 4 > 1", "false")),
         Mutant("a pushed job is not among the waiters", .enqueue, "push-waits", .removed),
         Mutant("a pushed job does not name its key", .enqueue, "push-names", .removed),
         Mutant("a pushed job that waits is in no index", .enqueue, "push-placed", .removed),
         Mutant("a push does not note when its key opens", .enqueue, "push-finished", .removed),
         Mutant("a verb brings nobody back", .control, "control-finished", .removed),
-        Mutant("another priority does not move a waiter", .control, "patch-waiter", .removed),
         Mutant("a sweep brings nobody back", .sweep, "sweep-opens", .becomes("return 0")),
         Mutant("a drain brings nobody back", .remove, "remove-finished", .removed),
         Mutant("a job passes all limits", .hooks, "claim-limited", .never),
         Mutant("who leaves the line still names a key", .moves, "wait-unnamed", .removed),
         Mutant("nobody hears of a blocked job", .waiters, "blocked-told", .never),
         Mutant("nobody hears that a job is back", .waiters, "unblocked-told", .never),
-        Mutant("nobody hears of a job that waits from its push on", .enqueue, "push-blocked-told", .never),
     ]
 }
