@@ -62,17 +62,10 @@ do
     end
 
     -- When a job of weight 1 may start: 0 for now, a ms, or -1 where only the end of a job or an operator opens the key.
-    local function opening(q, limit, usage, arrival)
-        local at = 0
-        if limit.closed_until then
-            at = limit.closed_until --@ opening-paused
-        elseif limit.concurrency and usage + 1 > limit.concurrency then
-            at = limit.changes_at --@ opening-full
-        elseif limit.interval then
-            at = -floor(-(arrival + limit.interval - limit.burst * limit.interval)) --@ opening-rate
-        end
-        if at == huge then return -1 end
-        return at > q.now and at or 0
+    local function opening(q, limit, usage, next_start)
+        local at = limits.opening(q, limit, usage, next_start, 1, 0)
+        if at == huge then return -1 end --@ opening-never
+        return at > q.now and at or 0 --@ opening-now
     end
 
     -- The flat list of one name; nothing where there is neither a limit nor a job that has to do with it.

@@ -129,11 +129,9 @@ extension MemberTests {
     private static func limits(_ client: inout Recorder) async throws {
         let (server, path) = (client.server, "/api/v1/queues/limited/limits")
         let queue = server.harness.queue("limited")
-        func key(_ name: String) -> String { server.harness.key(name, queue: "limited") }
-        try await client.post("/api/v1/jobs", #"{"type":"t","queue":"limited","id":"holder"}"#)
+        let job = #"{"type":"t","queue":"limited","limits":[{"key":"host:a","weight":2}]}"#
+        try await client.post("/api/v1/jobs", job)
         _ = try await server.claim(from: queue)
-        try await server.harness.command("HSET", key("job:holder"), "lk", "2 host:a")
-        try await server.harness.command("HSET", key("usage"), "host:a", "2")
         let limit = #"{"concurrency":9,"rate":{"count":60,"per_seconds":60,"burst":2}}"#
         try await client.send(.PUT, path + "/host:a", limit)
         try await client.send(.PUT, path + "/host:*", limit)
@@ -145,8 +143,6 @@ extension MemberTests {
         try await client.post(path + "/host:a/resume")
         try await client.post(path + "/host:a/reset")
         try await client.send(.DELETE, path + "/host:a")
-        try await server.harness.command("DEL", key("usage"))
-        try await server.harness.command("HDEL", key("job:holder"), "lk")
     }
 
     private static func jobs(_ client: inout Recorder) async throws {

@@ -22,10 +22,9 @@ extension Mutant {
         Mutant("a limit that says nothing stays", .limitwords, "limit-empty", .removed),
         Mutant("words of other versions are lost", .limitwords, "limit-unknown", .removed),
         Mutant("the base value is shown as what is in force", .limitwords, "override", .removed),
-        Mutant("a pause has no end", .limitstatus, "opening-paused", .becomes("at = huge")),
-        Mutant("a full limit opens by itself", .limitstatus, "opening-full", .becomes("at = 0")),
+        Mutant("a full limit opens by itself", .limitstatus, "opening-never", .replaced("-1", "0")),
         Mutant(
-            "a burst does not count for the next opening", .limitstatus, "opening-rate", .replaced("limit.burst * ", "")
+            "an opening that has come is a time", .limitstatus, "opening-now", .replaced("at > q.now and at or 0", "at")
         ),
         Mutant("a key without a limit is one", .limitstatus, "status-nothing", .removed),
         Mutant("limits that are over are listed", .limitstatus, "list-says", .becomes("local says = true")),
@@ -122,12 +121,12 @@ extension Scenario {
             try await real.queue.setLimit("h:full", to: QueueLimit(concurrency: 1))
             let rate = LimitRate(count: 1, per: .seconds(10), burst: 2)
             try await real.queue.setLimit("h:rate", to: QueueLimit(rate: rate))
-            try await real.command("HSET", real.key("usage"), "h:full", "1")
-            try await real.command("ZADD", real.key("rates"), "\(RealStore.start + 10_000)", "h:rate")
+            let keys: [LimitKey] = ["h:full", "h:rate"]
+            _ = try await real.queue.enqueue(keys.map { NewJob(type: "t", payload: [1], limits: [$0]) })
+            _ = try await real.queue.claim(ClaimRequest(worker: "w", number: 1, upTo: 2))
             guard try await real.queue.limit(named: "h:full")?.opening == .notByTime,
                 try await real.queue.limit(named: "h:rate")?.opening == .now
             else { return false }
-            try await real.command("DEL", real.key("usage"), real.key("rates"))
             return try await real.queue.limit(named: "h:none") == nil
         },
         Scenario(name: "up to five jobs that hold a key now are told") { real in
