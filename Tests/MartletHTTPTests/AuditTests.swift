@@ -268,7 +268,7 @@ private func values(_ entry: [String: Any]?, _ name: String) -> [String: String]
                 try await server.trail("?limit=200&from=\(middle)"), try await server.trail("?limit=200&to=\(middle)")
             )
             #expect(from.count + to.count == 21 && from.count > 10)
-            for wrong in ["?from=yesterday", "?cursor=x", "?queue=Q!", "?limit=0"] {
+            for wrong in ["?from=yesterday", "?cursor=x", "?queue=Q!", "?job=a b", "?job=actions", "?limit=0"] {
                 #expect(try await server.get("/api/v1/audit" + wrong).status == 422, "\(wrong)")
             }
         }

@@ -14,9 +14,13 @@ enum TrailParameter {
     static let queue = Parameter<QueueName>(
         "queue", .queueName, "Only entries about this queue, also for 30 days after it was deleted."
     ) { query throws(HTTPProblem) in try query.read(CommonParameter.queue) }
-    static let job = Parameter.text(
-        "job", "Only entries that name this job; an action on many jobs names the first 50 of each step.",
-        schema: .jobID)
+    static let job = Parameter<String>(
+        "job", .jobID, "Only entries that name this job; an action on many jobs names the first 50 of each step."
+    ) { query throws(HTTPProblem) in
+        guard let text = query["job"], !text.isEmpty else { return nil }
+        guard let id = JobID(text) else { throw .invalid("?job", JobID.rule) }
+        return id.description
+    }
     static let from = Parameter.time("from", "Only entries of this time or later.")
     static let to = Parameter.time("to", "Only entries before this time.")
 

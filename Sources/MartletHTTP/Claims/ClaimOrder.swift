@@ -66,10 +66,11 @@ struct ClaimOrder: Sendable {
 
     private mutating func readTypes(_ fields: inout Fields) {
         guard let list = fields.list("types", limit: Self.mostTypes) else { return }
-        let names = list.compactMap(\.string).filter { (1...NewJob.Limit.type).contains($0.utf8.count) }
+        let names = list.compactMap(\.string).filter { $0.isLabel(upTo: NewJob.Limit.type) }
         guard names.count == list.count, (1...Self.mostTypes).contains(list.count) else {
             return fields.refuse(
-                "types", "must be a list of 1 to \(Self.mostTypes) types of 1 to \(NewJob.Limit.type) bytes")
+                "types",
+                "must be a list of 1 to \(Self.mostTypes) types; each \(NewJob.labelRule(NewJob.Limit.type))")
         }
         types = Set(names)
     }

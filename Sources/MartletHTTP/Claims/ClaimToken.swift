@@ -1,6 +1,7 @@
 // The token of a claim as a worker over HTTP holds it.
 
 import Crypto
+import MartletJSON
 import MartletJobs
 import MartletQueue
 
@@ -16,6 +17,11 @@ struct ClaimToken: Sendable, Hashable, LosslessStringConvertible {
 
     /// The longest token in bytes.
     static let longest = 400
+    /// The form of a token in the API document.
+    static let schema = Schema.keywords([
+        "type": "string", "pattern": "^[A-Za-z0-9._-]+~[A-Za-z0-9._:-]+~[1-9][0-9]{0,13}~[0-9a-f]{48}$",
+        "maxLength": .integer(longest),
+    ])
     /// A token for examples in the API document.
     static let example = "mail~order-4711~1~" + String(repeating: "0", count: 48)
 

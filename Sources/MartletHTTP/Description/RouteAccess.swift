@@ -52,7 +52,7 @@ enum PathParameter {
             name: "code", schema: .words(ProblemCode.allCases.map(\.rawValue)), about: "The code of the problem.",
             isRequired: true, example: "invalid-state"),
         Property(
-            name: "token", schema: .text(1...ClaimToken.longest), about: "The token of the claim.", isRequired: true,
+            name: "token", schema: ClaimToken.schema, about: "The token of the claim.", isRequired: true,
             example: .string(ClaimToken.example)),
         Property(
             name: "worker", schema: .workerID, about: "The id of the worker.", isRequired: true, example: "mailer-7"),

@@ -6,11 +6,14 @@ import MartletQueue
 
 /// How the keys of a job are described, read and compared.
 enum LimitKeyField {
-    private static let pattern = "^[a-z][a-z0-9_-]{0,\(LimitKey.longestClass - 1)}:"
-    private static let name = Schema.keywords([
-        "type": "string", "pattern": .string(pattern),
-        "maxLength": .integer(LimitKey.longestClass + 1 + LimitKey.longestValue),
-    ])
+    /// The classes `type`, `tag` and `group` are the queue's, `*` stands for all values, and a value has no blanks at its ends.
+    private static let pattern: String = {
+        let (any, end) = ("[^\\x00-\\x1F\\x7F]", "[^ \\x00-\\x1F\\x7F]")
+        let value = "(?![*]$)\(end)(\(any){0,\(LimitKey.longestValue - 2)}\(end))?"
+        let foreign = LimitKey.implicitClasses.sorted().joined(separator: "|")
+        return "^(?!(\(foreign)):)[a-z][a-z0-9_-]{0,\(LimitKey.longestClass - 1)}:\(value)$"
+    }()
+    private static let name = Schema.keywords(["type": "string", "pattern": .string(pattern)])
     private static let key = Field.text(
         "key", length: 1...(LimitKey.longestClass + 1 + LimitKey.longestValue), "Class and value, such as `tenant:7`.",
         required: true, schema: name)

@@ -187,7 +187,7 @@ private func isAhead(_ moment: Date, by seconds: Double, since start: Date) -> B
         (#"{"queues":["q","q"]}"#, "/queues"), (#"{"queues":{"q":0}}"#, "/queues"), (#"{"queues":7}"#, "/queues"),
         (#"{"queues":["q"],"max":101}"#, "/max"), (#"{"queues":["q"],"max":0}"#, "/max"),
         (#"{"queues":["q"],"wait_seconds":31}"#, "/wait_seconds"), (#"{"queues":["q"],"types":[]}"#, "/types"),
-        (#"{"queues":["q"],"types":[1]}"#, "/types"),
+        (#"{"queues":["q"],"types":[1]}"#, "/types"), (#"{"queues":["q"],"types":["a\u0007"]}"#, "/types"),
         (#"{"queues":["q"],"lease_seconds":4}"#, "/lease_seconds"),
         (#"{"queues":["q"],"worker_id":"a b"}"#, "/worker_id"),
         (#"{"queues":["q"],"worker":{"language":7}}"#, "/worker/language"), (#"{"queues":["q"],"nope":1}"#, "/nope"),
