@@ -51,6 +51,8 @@ private func checkEntry(_ input: Input) {
     check(messages.count == entry.events.count, "\(entry.events.count) events became \(messages.count) messages")
     for (message, event) in zip(messages, entry.events) {
         check(message.event == event.cloudType, "\(event.cloudType) became \(message.event)")
-        check(message.data == String(decoding: JSONOutput.cloudEvent(event).bytes, as: UTF8.self), "the data of an event are others")
+        check(
+            message.data == String(decoding: JSONOutput.cloudEvent(event).bytes, as: UTF8.self),
+            "the data of an event are others")
     }
 }
