@@ -59,6 +59,25 @@ extension Dashboard {
             }
         }
 
+        @Test func `a blocked job says which limit it waits for, in lists and on its screen`() async throws {
+            try await DashboardStack.with { stack in
+                try await stack.push(to: "mail")
+                let queue = stack.queue("mail")
+                try await queue.setLimit("host:*", to: QueueLimit(concurrency: 0))
+                let job = NewJob(type: "t", payload: Array("{}".utf8), limits: ["host:a"])
+                #expect(try await queue.enqueue(job) == .created(.blocked))
+                try await Browser.with { browser in
+                    try await browser.open(stack.page("jobs?state=blocked"))
+                    try await browser.see("waits for host:a")
+                    try await browser.open(stack.page("jobs/mail/\(job.id)"))
+                    try await browser.see("waits until the limit of host:a has room")
+                    try await browser.open(stack.page("overview"))
+                    try await browser.see("by limits")
+                    #expect(try await browser.complaints() == [])
+                }
+            }
+        }
+
         @Test func `its code is loaded when it is opened, and a fault of a value is told in the form`() async throws {
             try await DashboardStack.with { stack in
                 try await stack.push(to: "mail")

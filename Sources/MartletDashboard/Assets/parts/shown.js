@@ -27,6 +27,7 @@ export const took = (job) => job.started_at && job.finished_at ? between(job.sta
 /** Progress, error or duration: what there is to say of a job in one line. */
 export function remark(job) {
     if (job.stop_requested) return muted(`asked to ${job.stop_requested}`);
+    if (job.state === 'blocked') return h('span', { class: 'muted' }, 'waits for ', foreign(job.waits_for));
     if (job.state === 'active' && job.progress) return progress(job.progress);
     if (job.error && job.state !== 'completed') return errorText(job.error);
     if (job.state === 'completed') return muted(`took ${duration(took(job))}`);

@@ -63,6 +63,7 @@ function strip({ data: { system, workers, queues: { queues, damaged } }, errors 
         tile('Workers', count(live.workers), onWorkers, { note: `${count(live.busy)} of ${count(live.slots)} slots busy` }),
         tile('Running', count(jobs('active')), jobsIn('active'), { note: 'jobs' }),
         tile('Waiting', count(jobs('queued')), jobsIn('queued'), { note: `oldest ${duration(oldest)}` }),
+        jobs('blocked') > 0 && tile('Blocked', count(jobs('blocked')), jobsIn('blocked'), { note: 'by limits' }),
         tile('Failed', count(jobs('failed')), jobsIn('failed'), { note: 'jobs', kind: jobs('failed') ? 'bad' : '' }),
         damaged && tile('Damaged', count(damaged.length), onSystem, { note: 'queues', kind: 'bad' }),
     ];

@@ -89,7 +89,7 @@ const edit = (context, queue) => confirm(`Settings of ${queue.name}`, settingFie
 
 const drain = (context, queue) => confirm(
     `Drain ${queue.name}`,
-    `All ${plural(queue.jobs.queued + queue.jobs.delayed + queue.jobs.paused, 'job')} that wait will be cancelled. `
+    `All ${plural(queue.jobs.queued + queue.jobs.blocked + queue.jobs.delayed + queue.jobs.paused, 'job')} that wait will be cancelled. `
         + 'Running jobs finish.',
     'Cancel all that wait',
     async () => {

@@ -9,6 +9,7 @@ export function next(job, queue, capacity) {
     const left = job.max_retries - job.attempt + 1;
     switch (job.state) {
     case 'queued': return [`Waits to run since `, when(job.created_at), '. ', obstacleToRun(queue, capacity)];
+    case 'blocked': return ['Keeps its place in line and waits until the limit of ', foreign(job.waits_for), ' has room.'];
     case 'scheduled': return ['Is not due yet: it may run ', when(job.due_at), '.'];
     case 'retrying': return [`Attempt ${job.attempt} failed. The next one starts `, when(job.due_at), `, and ${retries(left - 1)} after it.`];
     case 'active': return active(job, left);
