@@ -63,13 +63,6 @@ extension Scenario {
                 .flatMap { $0.array?.last?.array?.compactMap(\.string) ?? [] }
             return words.contains("=blocked") && words.contains("=unblocked")
         },
-        Scenario(name: "the end of a job frees no unique key of another") { real in
-            let job = NewJob(type: "test", payload: [1], uniqueKey: "only")
-            _ = try await real.queue.enqueue(job)
-            try await real.command("HSET", real.key("unique"), "only", "another")
-            _ = try await real.queue.control(.cancel, job.id)
-            return try await real.command("HGET", real.key("unique"), "only").string == "another"
-        },
         Scenario(name: "a job that comes back by another's end is there for others") { real in
             try await real.limit("h:a", "c=1")
             try await real.limit("h:b", "c=1")
