@@ -44,7 +44,7 @@ function header(context, queue) {
     return head(queue.name, queueState(queue),
         h('div', { class: 'buttons' },
             button(queue.pause ? 'Resume' : 'Pause', () => togglePause(queue, context.refresh), { reason, key: 'Shift+p' }),
-            button('Limits', () => go(link(['queues', queue.name, 'limits']))),
+            button('Limits', () => go(link(['queues', queue.name, 'limits'])), { class: 'quiet' }),
             button('Settings', () => edit(context, queue), { reason: adminReason }),
             button('Drain', () => drain(context, queue), { reason, danger: true }),
             button('Delete', () => destroy(queue), { reason: adminReason, danger: true })));
