@@ -1,4 +1,4 @@
-// /api/v1/queues/{queue}/limits: what they answer and refuse, who may call them, and what the audit trail has of them.
+// The routes of limits: what they answer and refuse, who may call them, and what the audit trail has of them.
 
 import Foundation
 import MartletJSON
