@@ -22,8 +22,11 @@ import Testing
                 guard let definer = definers[match.output.1] else { continue }
                 #expect(needs.contains(definer.rawValue), "\(file) uses \(match.output.1) of \(definer)")
             }
-            for match in code.matches(of: /\nlocal (?:function )?([\w, ]+)/) where !file.isClosed {
-                for name in match.output.1.split(whereSeparator: { ", ".contains($0) }) { definers[name] = file }
+            let given = text(file).firstMatch(of: /\n-- gives:([\w ]*)\n/)
+            let definitions =
+                given.map { [$0.output.1] } ?? code.matches(of: /\nlocal (?:function )?([\w, ]+)/).map(\.output.1)
+            for names in definitions where !file.definesFunction {
+                for name in names.split(whereSeparator: { ", ".contains($0) }) { definers[name] = file }
             }
         }
     }

@@ -74,8 +74,7 @@ struct LimitCommand: ParsableCommand {
         @OptionGroup var output: OutputOptions
 
         func run() async throws {
-            let answer = try await client.withClient { try await $0.post(limit.path + "/resume") }
-            output.show(answer, first: LimitView.order)
+            try await limit.post("resume", client, output)
         }
     }
 
@@ -88,8 +87,7 @@ struct LimitCommand: ParsableCommand {
         @OptionGroup var output: OutputOptions
 
         func run() async throws {
-            let answer = try await client.withClient { try await $0.post(limit.path + "/reset") }
-            output.show(answer, first: LimitView.order)
+            try await limit.post("reset", client, output)
         }
     }
 }
@@ -102,6 +100,14 @@ struct LimitArguments: ParsableArguments {
     var key: String
 
     var path: String { "/api/v1/queues/\(APIClient.escaped(name))/limits/\(APIClient.escaped(key))" }
+
+    /// Sends a verb, and shows the limit as it is then.
+    func post(
+        _ verb: String, body: JSONValue? = nil, _ client: ClientOptions, _ output: OutputOptions
+    ) async throws {
+        let answer = try await client.withClient { try await $0.post("\(path)/\(verb)", body: body) }
+        output.show(answer, first: LimitView.order)
+    }
 }
 
 /// The display of limits.

@@ -72,8 +72,7 @@ extension LimitCommand {
                 "reason": reason.map(JSONValue.string), "until": end.until.map(JSONValue.string),
                 "for_seconds": end.time?.json,
             ])
-            let answer = try await client.withClient { try await $0.post(limit.path + "/pause", body: body) }
-            output.show(answer, first: LimitView.order)
+            try await limit.post("pause", body: body, client, output)
         }
     }
 }

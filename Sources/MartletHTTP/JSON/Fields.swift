@@ -1,5 +1,6 @@
 // Reads a request model from a JSON object: checks every field, collects all errors, refuses unknown members.
 
+import FoundationEssentials
 import MartletJSON
 import MartletJobs
 
@@ -160,6 +161,14 @@ struct Fields {
     /// A duration in seconds, fractions allowed, rounded to milliseconds.
     mutating func seconds(_ name: String, in range: ClosedRange<Double>) -> Duration? {
         number(name, in: range).map { .milliseconds(Int64(($0 * 1000).rounded())) }
+    }
+
+    /// A time in RFC 3339.
+    mutating func time(_ name: String) -> Date? {
+        guard let text = text(name) else { return nil }
+        let time = Date(rfc3339: text)
+        if time == nil { refuse(name, timeRule) }
+        return time
     }
 
     /// A Boolean.

@@ -34,11 +34,7 @@ enum JobField {
         "When the job may run, at most 365 days ahead by Redis' clock; a time in the past means now. Not together with "
             + "`delay_seconds`."
     ) { fields in
-        guard let text = fields.text("run_at") else { return nil }
-        guard let moment = Date(rfc3339: text) else {
-            fields.refuse("run_at", timeRule)
-            return nil
-        }
+        guard let moment = fields.time("run_at") else { return nil }
         // The store checks the limit by Redis' clock; this refuses what is far beyond it before the queue is created.
         if moment.timeIntervalSinceNow > NewJob.farthest { fields.refuse("run_at", "must lie within 365 days") }
         return moment

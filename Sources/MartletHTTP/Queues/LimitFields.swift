@@ -32,14 +32,7 @@ enum LimitFields {
     static let until = Field<Date>(
         "until", .time,
         "When it ends by itself, by Redis' clock, at most 365 days ahead. Not together with `for_seconds`."
-    ) { fields in
-        guard let text = fields.text("until") else { return nil }
-        guard let moment = Date(rfc3339: text) else {
-            fields.refuse("until", timeRule)
-            return nil
-        }
-        return moment
-    }
+    ) { $0.time("until") }
     static let time = Field.seconds(
         "for_seconds", in: perSeconds, "How long it lasts. Without it and `until` it has no end.")
 

@@ -22,7 +22,7 @@ public struct QueueEvent: Sendable, Hashable {
         case due
         /// The job waits for a limit, whose key is the reason.
         case blocked
-        /// The limit that the job waited for has room again, and the job is back in line.
+        /// The limit that the job waited for has capacity again, and the job is queued.
         case unblocked
         /// A worker has claimed the job.
         case started

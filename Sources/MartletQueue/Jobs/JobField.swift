@@ -32,7 +32,7 @@ enum JobField: String, Sendable, CaseIterable {
     ///
     /// They count only while that claim holds the job.
     case implicitLimits = "lh"
-    /// `<weight> <key>`: the limit that the job waits for while blocked, or waited for before it came back into line.
+    /// `<weight> <key>`: the limit that the job waits for while blocked, or waited for before it was queued again.
     case waitsFor = "lw"
     /// `<claims>:<nonce>` while active, with a trailing star when finishing needs extra work (a unique key, a digest,
     /// limit keys, a stop request); with a leading minus when spent.

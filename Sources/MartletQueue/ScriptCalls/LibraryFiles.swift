@@ -4,23 +4,26 @@
 struct LibraryFiles {
     private var statements: [ScriptFile: [UInt8]] = [:]
     private var needs: [ScriptFile: [ScriptFile]] = [:]
+    /// The names that a closed file defines for others.
+    private var gives: [ScriptFile: [Substring]] = [:]
 
     /// Reads the files; `source` returns the text of each.
     init(_ source: (ScriptFile) -> [UInt8]) {
         for file in ScriptFile.allCases {
             let lines = source(file).split(separator: UInt8(ascii: "\n"))
             statements[file] = lines.flatMap(Self.statement)
-            needs[file] = lines.flatMap(Self.needs)
+            needs[file] = Self.words("needs", in: lines)?.compactMap { ScriptFile(rawValue: String($0)) }
+            gives[file] = file.definesFunction ? [] : Self.words("gives", in: lines)
         }
     }
 
     /// The library source of these files, after the part generated from ``Schema``.
     func text(_ files: [ScriptFile]) -> [UInt8] {
         files.reduce(into: Array(Schema.lua.utf8)) { text, file in
-            // Lua allows 200 local variables at a time.
-            if file.isClosed { text += Array("do\n".utf8) }
-            text += statements[file] ?? []
-            if file.isClosed { text += Array("end\n".utf8) }
+            // Lua allows 200 local variables at a time, so those of a closed file end with it.
+            guard let given = gives[file] else { return text += statements[file] ?? [] }
+            if !given.isEmpty { text += Array("local \(given.joined(separator: ", "))\n".utf8) }
+            text += Array("do\n".utf8) + (statements[file] ?? []) + Array("end\n".utf8)
         }
     }
 
@@ -46,13 +49,12 @@ struct LibraryFiles {
         return start.map { statement[..<$0] } ?? statement
     }
 
-    /// The files named in a line `-- needs: runtime values`.
+    /// The words of a line such as `-- needs: runtime values` or `-- gives: groups`; `nil` for a file without it.
     ///
-    /// The part generated from ``Schema`` precedes them all.
-    private static func needs(_ line: ArraySlice<UInt8>) -> [ScriptFile] {
-        let mark = Array("-- needs: ".utf8)
-        guard line.starts(with: mark) else { return [] }
-        let words = line.dropFirst(mark.count).split(separator: UInt8(ascii: " "))
-        return words.compactMap { ScriptFile(rawValue: String(decoding: $0, as: UTF8.self)) }
+    /// The part generated from ``Schema`` precedes all files, and is none.
+    private static func words(_ name: String, in lines: [ArraySlice<UInt8>]) -> [Substring]? {
+        let mark = Array("-- \(name):".utf8)
+        return lines.first { $0.starts(with: mark) }
+            .map { String(decoding: $0.dropFirst(mark.count), as: UTF8.self).split(separator: " ") }
     }
 }

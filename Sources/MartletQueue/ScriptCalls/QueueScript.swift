@@ -27,10 +27,11 @@ package enum QueueScript: Int, CaseIterable, Sendable {
 ///
 /// A file needs only files before it.
 package enum ScriptFile: String, CaseIterable, Sendable {
-    case runtime, values, order, events, trail, changes, plan, wake, limits, usage, waiters, hooks, moves, places, dues,
+    case runtime, values, order, events, trail, changes, plan, wake, limitwords, limits, usage, waiters, hooks, moves,
+        places, dues,
         locate, finish, promote, history, groups, samples, times, attempts, claims
     case homes
-    case limitwords, limitstatus
+    case limitstatus
     case enqueue, turn, heartbeat, sweep, control, configure, limit, read, audit, repair, remove, global, permissions
 
     /// The file's text.
@@ -79,6 +80,6 @@ package enum ScriptFile: String, CaseIterable, Sendable {
         }
     }
 
-    /// Whether no other file uses its definitions, so that its local variables end with it.
-    var isClosed: Bool { QueueScript.allCases.contains { $0.name == rawValue } }
+    /// Whether it defines a function of the library; no other file uses its definitions.
+    var definesFunction: Bool { QueueScript.allCases.contains { $0.name == rawValue } }
 }

@@ -9,7 +9,6 @@
 --     | `limits` → `ok`, how many keys were seen, then for each finding {key, what}: of the weights of the keys, and of keys that
 --       jobs wait for. Sums over more than 10 000 jobs and what stands behind 10 000 keys are left out
 --     | `waiters`, keys… → `ok`, then for each finding {key, what}: of what stands among the waiters of these keys
-local MOST_SUMMED = 10000
 local function found(findings, id, what) findings[#findings + 1] = { id, what } end
 
 local function check_place(q, findings, job, index, place)
@@ -24,7 +23,7 @@ end
 
 -- A blocked job stands among the waiters of the key that it names; in line the name is of the key that it waited for.
 local function check_wait(q, findings, job, index, place)
-    local key = match(job.lw or '', '^%d+ (.+)$')
+    local _, key = limits.wait_of(job)
     if index == 'blocked' and not key then return found(findings, job.id, 'blocked, and waits for no limit') end
     if not is_line(index) and job.lw then return found(findings, job.id, 'names a limit for which it does not wait') end
     if index == 'blocked' and tonumber(call('ZSCORE', q.keys.waiters .. key, job.id) or '') ~= place then
@@ -118,14 +117,13 @@ local function check_weights(findings, stored, sums, what)
     for key in next, sums do found(findings, key, what .. ' differs from the jobs') end
 end
 
--- A key that jobs wait for has waiters, and no room for the first of them.
+local HEAD_FIELDS = { 'lw' }
+-- A key that jobs wait for has waiters, and no capacity for the first of them.
 local function check_opening(q, findings, key, at)
     local head = call('ZRANGE', q.keys.waiters .. key, 0, 0)[1]
     if not head then return found(findings, key, 'nobody waits for it') end
-    local weight = match(look('HMGET', q.keys.job .. head, 'lw')[1] or '', '^(%d+) ')
-    local entry = limits.know(q, key)
-    limits.load(q)
-    local opens = limits.opening(q, entry.limit, entry.used, entry.next_start, tonumber(weight or 1), entry.standing)
+    local entry, weight = limits.know(q, key), limits.wait_of(read_job(q, head, HEAD_FIELDS)) or 1
+    local opens = limits.opening(q, entry.limit, entry.used, entry.next_start, weight, entry.standing)
     -- When the clock goes back, the end of a pause or of an override comes once more; the next sweeps note it.
     if entry.limit and opens == entry.limit.changes_at then return end
     if opens < at and at > q.now then found(findings, key, 'it opens before what is noted') end
@@ -134,6 +132,8 @@ end
 function audits.limits(q, _)
     local findings = { 'ok', 0 }
     local opens = call('ZRANGE', q.keys.opens, 0, MOST_SUMMED - 1, 'WITHSCORES')
+    for i = 1, #opens, 2 do limits.know(q, opens[i]) end
+    limits.load(q)
     for i = 1, #opens, 2 do check_opening(q, findings, opens[i], tonumber(opens[i + 1])) end
     local used, standing = call('HLEN', q.keys.usage), call('HLEN', q.keys.standing)
     if used <= MOST_SUMMED then
@@ -153,8 +153,7 @@ function audits.waiters(q, args)
         if not call('ZSCORE', q.keys.opens, key) then found(findings, key, 'jobs wait for it, and nothing says when it opens') end
         local ids = call('ZRANGE', q.keys.waiters .. key, 0, CHUNK - 1)
         for k = 1, #ids do
-            local lw = look('HMGET', q.keys.job .. ids[k], 'lw')[1]
-            if match(lw or '', '^%d+ (.+)$') ~= key or not call('ZSCORE', q.keys.blocked, ids[k]) then
+            if not limits.weight_of_waiter(q, ids[k], key) then
                 found(findings, key, 'a job stands among its waiters that does not wait for it')
                 break
             end

@@ -168,18 +168,17 @@ local function schedule(q, push, id, delay)
 end
 
 -- What is stored of the limit keys of all jobs of a push, read at once.
-local function foresee(q, push)
+local function read_keys(q, push)
     push.kept, push.lists = {}, {}
     for j = 1, push.n do
         local job = push.special[j] or {}
-        local list = limits.keys_of(q, { t = push.kinds[j], y = job.y, lk = job.lk })
-        for k = 1, #list, 2 do limits.know(q, list[k]) end
+        local list = limits.note_keys(q, { t = push.kinds[j], y = job.y, lk = job.lk })
         push.lists[j], job.list = list, list
     end
     limits.load(q)
 end
 
--- Takes a job that was just put in line out of it again where one of its keys has no room: it waits for that key.
+-- Takes a job that was just put in line out of it again where one of its keys has no capacity: it waits for that key.
 local function block(q, push, j, id)
     local last = 2 * push.ready
     local at = push.line[last - 1]
@@ -199,7 +198,7 @@ local function judge(q, push, is_atomic, crowded, results)
     push.shared = latest_of(q)
     if push.shared < q.now then push.before = nil end
     push.born, push.line, push.later, push.ready, push.scheduled = {}, {}, {}, 0, 0
-    if q.limited > 0 then foresee(q, push) end
+    if q.limited > 0 then read_keys(q, push) end
     push.seen, push.taken = {}, {}
     for j = 1, push.n do
         local id, job = push.ids[j], push.special[j]

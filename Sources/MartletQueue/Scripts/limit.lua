@@ -21,8 +21,8 @@ local function end_of(q, text)
     return q.now + wait
 end
 
--- Takes out the objects that say nothing any more, when there is no room for another one.
-local function has_room(q)
+-- Takes out the objects that say nothing any more, when the queue has as many as it may.
+local function has_place(q)
     local key = q.keys.limits
     if call('HLEN', key) < MOST_LIMITS then return true end --@ limit-count
     local all, gone = call('HGETALL', key), {}
@@ -62,7 +62,7 @@ end
 local function store(q, name, known, words)
     local key, text = q.keys.limits, words and limit_words.text(words)
     if text == known then return { 'ok', 0 } end
-    if not known and not has_room(q) then return { 'bad', 'limits' } end --@ limit-room
+    if not known and not has_place(q) then return { 'bad', 'limits' } end --@ limit-room
     if q.trail then note_change(q, name, known and limit_words.read(q, known) or {}, words or {}) end
     if text then call('HSET', key, name, text) else call('HDEL', key, name) end --@ limit-stored
     if not known or not text then --@ limit-counted
@@ -115,23 +115,28 @@ function verbs.pause(q, name, known, args)
 end
 
 function verbs.resume(q, name, known)
-    if not known then return { 'missing' } end
     local words = limit_words.read(q, known)
     limit_words.without_pause(words)
     return store(q, name, known, words)
 end
 
 function verbs.reset(q, name, known)
-    if not known then return { 'missing' } end
     local words = limit_words.read(q, known)
     limit_words.without_pause(words)
     limit_words.without_override(words)
     return store(q, name, known, words)
 end
 
-function verbs.remove(q, name, known)
-    if not known then return { 'missing' } end
-    return store(q, name, known, nil)
+function verbs.remove(q, name, known) return store(q, name, known, nil) end
+
+-- The verbs that need a limit which is there already.
+local CHANGES = { resume = true, reset = true, remove = true }
+
+local function judged(q, verb, name, args)
+    if not is_name(name) then return { 'bad', 'name' } end
+    local known = call('HGET', q.keys.limits, name) or nil
+    if CHANGES[verb] and not known then return { 'missing' } end
+    return verbs[verb](q, name, known, args)
 end
 
 local ARGUMENTS = { set = 8, pause = 5, resume = 2, reset = 2, remove = 2 }
@@ -142,8 +147,7 @@ local function limit(q, given)
     local verb, name = args[1], args[2]
     if not verbs[verb] then return error_reply('BADVERB') end
     if #args ~= ARGUMENTS[verb] then return error_reply('BADARG limit') end
-    local answer = is_name(name) and verbs[verb](q, name, call('HGET', q.keys.limits, name) or nil, args)
-        or { 'bad', 'name' }
+    local answer = judged(q, verb, name, args)
     trail.finish(q, verb .. '_limit', answer)
     return answer
 end

@@ -25,7 +25,7 @@ local function whole_job(q, id)
     local state, _, at = locate(q, id, job.k)
     if not state then return false end
     -- As text: a score may be negative and may have a fraction.
-    local since = (state == 'queued' or state == 'blocked') and format('%.0f', floor(at + priority_of(job.r) * q.step))
+    local since = is_line(state) and format('%.0f', floor(at + priority_of(job.r) * q.step))
     return { state, digits(at), hash, id, since }
 end
 

@@ -133,7 +133,7 @@ end
 -- A blocked job stands among the waiters of the key that it names; one that names none goes back into line. A name that means
 -- nothing is removed.
 local function mend_wait(q, log, job, index, place)
-    local key = match(job.lw or '', '^%d+ (.+)$')
+    local _, key = limits.wait_of(job)
     if index == 'blocked' and not key then
         act_of(log, 'put into line, as it waits for no limit')
         enter(q, job.id, 'queued', place)
@@ -200,8 +200,7 @@ local function mend_waiters(q, log, key)
     local waiters, stray = q.keys.waiters .. key, 0
     local ids = call('ZRANGE', waiters, 0, CHUNK - 1)
     for i = 1, #ids do
-        local lw = look('HMGET', q.keys.job .. ids[i], 'lw')[1]
-        if match(lw or '', '^%d+ (.+)$') ~= key or not call('ZSCORE', q.keys.blocked, ids[i]) then
+        if not limits.weight_of_waiter(q, ids[i], key) then
             stray = stray + 1
             write(q, 'ZREM', waiters, ids[i])
         end

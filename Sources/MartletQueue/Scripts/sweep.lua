@@ -121,7 +121,7 @@ local function note_claimers(q, cursor)
     write(q, 'HSET', q.keys.meta, 'claims_cursor', page[1])
 end
 
--- Jobs that waited for a limit come into line: of keys whose time has come, of those that this sweep has made room for, and,
+-- Jobs that waited for a limit come into line: of keys whose time has come, of those that this sweep has given capacity to, and,
 -- whatever went wrong before, of a page of all others.
 local function open_waiters(q, cursor)
     if q.limited > 0 then

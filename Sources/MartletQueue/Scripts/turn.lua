@@ -143,15 +143,13 @@ local function common_keys(hash)
 end
 
 -- The hashes of the jobs of a line, and with them, read at once, what is stored of their limit keys.
-local function foresee(q, line)
+local function read_keys(q, line)
     local hashes, lists, has_common = {}, {}, q.limited % 4 < 2
     for i = 1, #line, 2 do
         local hash = look('HGETALL', q.keys.job .. line[i])
         local keys = has_common and common_keys(hash)
         local job = keys and { lk = keys } or by_name(line[i], hash)
-        local list = (keys or job.t) and limits.keys_of(q, job) or {}
-        for k = 1, #list, 2 do limits.know(q, list[k]) end
-        hashes[i], lists[i] = hash, list
+        hashes[i], lists[i] = hash, (keys or job.t) and limits.note_keys(q, job) or {}
     end
     limits.load(q)
     return hashes, lists
@@ -163,7 +161,7 @@ local function hand_out(q, claim, line, elsewhere, results, out)
     local ids, keys, n, room = out.ids, out.keys, out.n, out.room
     local size, prefix, has_common = HEAD + 4 * n, q.keys.job, q.limited % 4 < 2 --@ common-unlimited
     local hashes, lists
-    if q.limited > 0 then hashes, lists = foresee(q, line) end
+    if q.limited > 0 then hashes, lists = read_keys(q, line) end
     for i = 1, #line, 2 do
         if n == room then break end
         local id, place = line[i], line[i + 1]

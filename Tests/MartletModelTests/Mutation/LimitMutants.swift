@@ -7,7 +7,6 @@ extension Mutant {
         Mutant("the limit of a class means nothing", .limits, "limit-class", .never),
         Mutant("a key has room above its limit", .limits, "room-concurrency", .never),
         Mutant("a full key opens by time", .limits, "opening-full", .replaced("huge", "q.now + 1")),
-        Mutant("an override never ends", .limits, "limit-override", .replaced("now < override_until", "true")),
         Mutant("a queue forgets who waits for limits that are gone", .limits, "limited-waits", .never),
         Mutant("a changed limit brings nobody back", .limit, "limit-changed", .removed),
         Mutant("the kinds of limits are not kept", .limits, "limited-kept", .removed),

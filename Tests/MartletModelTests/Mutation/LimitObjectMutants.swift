@@ -17,8 +17,8 @@ extension Mutant {
         Mutant("nobody hears of limits", .limit, "limit-told", .removed),
         Mutant("numbers of limits have no bounds", .limit, "limit-values", .never),
         Mutant("a limit may limit nothing", .limit, "limit-nothing", .removed),
-        Mutant("an override is shown for ever", .limitwords, "override-over", .removed),
-        Mutant("a pause is shown for ever", .limitwords, "pause-over", .never),
+        Mutant("an override never ends", .limitwords, "override-over", .removed),
+        Mutant("a pause never ends", .limitwords, "pause-over", .never),
         Mutant("a limit that says nothing stays", .limitwords, "limit-empty", .removed),
         Mutant("words of other versions are lost", .limitwords, "limit-unknown", .removed),
         Mutant("the base value is shown as what is in force", .limitwords, "override", .removed),
@@ -28,7 +28,9 @@ extension Mutant {
         ),
         Mutant("a key without a limit is one", .limitstatus, "status-nothing", .removed),
         Mutant("limits that are over are listed", .limitstatus, "list-says", .becomes("local says = true")),
-        Mutant("keys of an earlier claim count", .limitstatus, "held-claims", .removed),
+        Mutant(
+            "keys of an earlier claim count", .usage, "held-claim",
+            .replaced("tonumber(claims) == claims_of(job.k)", "true")),
         Mutant("any number of holders is told", .limitstatus, "holders-bound", .removed),
     ]
 }
