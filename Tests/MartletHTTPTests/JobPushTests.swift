@@ -236,6 +236,11 @@ import Testing
             #expect(answer.status == 201)
             #expect(answer.list("results").compactMap { $0["status"] as? String } == ["created", "created", "invalid"])
             #expect(answer.list("results").last?["line"] as? Int == 4, "as an editor counts, blank lines too")
+            let taken = try await server.send(
+                .POST, "/api/v1/jobs/bulk", "\n{\"type\":\"t\",\"id\":\"a\"}\n{\"type\":\"u\",\"id\":\"a\"}\n",
+                type: "application/x-ndjson")
+            #expect(
+                taken.list("results").map { $0["line"] as? Int } == [nil, 3], "also of those that are no fault of form")
             let atomic = try await server.send(.POST, "/api/v1/jobs/bulk?atomic=true", lines, type: "application/jsonl")
             #expect(atomic.status == 422)
             #expect(atomic.pointers == [""])

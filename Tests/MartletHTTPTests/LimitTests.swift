@@ -86,6 +86,33 @@ import Testing
         }
     }
 
+    @Test func `a job of a bulk push that weighs too much is refused with its place`() async throws {
+        try await withServer { server in
+            _ = try await server.send(.PUT, Self.path + "/host:a", #"{"concurrency":2}"#)
+            let job = #"{"type":"t","queue":"q","limits":[{"key":"host:a","weight":3}]}"#
+            let lines = try await server.send(.POST, "/api/v1/jobs/bulk", "\n\(job)\n", type: "application/x-ndjson")
+            let list = try await server.post("/api/v1/jobs/bulk", "{\"atomic\":false,\"jobs\":[\(job)]}")
+            for (answer, line, pointer) in [(lines, 2 as Int?, "#/limits"), (list, nil, "#/jobs/0/limits")] {
+                let row = try #require(answer.list("results").first)
+                #expect(row["status"] as? String == "invalid" && row["line"] as? Int == line, "\(answer.text)")
+                let fault = (row["errors"] as? [[String: Any]])?.first
+                #expect(fault?["pointer"] as? String == pointer && fault?["line"] as? Int == line)
+                #expect((fault?["detail"] as? String)?.contains("host:a") == true)
+            }
+        }
+    }
+
+    @Test func `a claim that does not wait finds the job behind a thousand that cannot start`() async throws {
+        try await withServer { server in
+            let queue = server.harness.queue()
+            _ = try await queue.enqueue((0..<1500).map { _ in NewJob(type: "t", payload: [1], limits: ["host:a"]) })
+            _ = try await queue.enqueue(NewJob(type: "t", payload: [2], limits: ["host:b"]))
+            _ = try await server.send(.PUT, Self.path + "/host:a", #"{"concurrency":0}"#)
+            let claimed = try await server.post("/api/v1/claims", #"{"queues":["q"]}"#)
+            #expect(claimed.status == 200 && claimed.list("claims").count == 1)
+        }
+    }
+
     @Test func `limits are listed page by page`() async throws {
         try await withServer { server in
             let queue = server.harness.queue()

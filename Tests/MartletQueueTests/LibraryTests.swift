@@ -170,7 +170,7 @@ import Testing
     /// Claims and settles until all jobs of the queue are done; how many were settled here.
     private static func work(_ queue: Queue, as worker: String, upTo all: Int) async throws -> Int {
         var (number, settled) = (0, 0)
-        let end = ContinuousClock.now + .seconds(60)
+        let end = ContinuousClock.now + .seconds(300)
         while try await queue.status()?.completedEver ?? 0 < all, ContinuousClock.now < end {
             number += 1
             let claimed = try await queue.claim(ClaimRequest(worker: worker, number: number, upTo: 10)).jobs

@@ -254,6 +254,7 @@ import Testing
             func values(_ values: [(name: String, value: String)]) -> [String: String] {
                 Dictionary(values.map { ($0.name, $0.value) }) { first, _ in first }
             }
+            #expect(trail.allSatisfy { values($0.before)["limit"] == "host:a" }, "also what has changed nothing")
             #expect(values(trail[0].before) == ["limit": "host:a"])
             let rate = "100/60000ms burst 5"
             #expect(values(trail[0].after) == ["limit": "host:a", "concurrency": "1", "rate": rate])

@@ -38,7 +38,7 @@ final class QueueClaims: Sendable {
 
     /// How long a look is valid when nothing announces a job, ± 20 %.
     private static let pollInterval = Duration.seconds(1)
-    /// How often a look claims anew after jobs of types that the caller does not know.
+    /// How often a look claims anew after jobs that could not be handed out.
     private static let mostRounds = 10
 
     let queue: Queue
@@ -74,7 +74,8 @@ final class QueueClaims: Sendable {
         let since = Instant.now
         let reply = try await sequences.claim(upTo: most, lease: order.lease, nonce: nonce)
         var look = ClaimLook(
-            goesOn: reply.status == .ok && reply.jobs.count >= most, nextLook: since + Self.idleTime(reply))
+            goesOn: reply.status == .ok && (reply.jobs.count >= most || reply.nextDue == .zero),
+            nextLook: since + Self.idleTime(reply))
         var unknown: [ClaimedJob] = []
         for job in reply.jobs {
             if order.types?.contains(job.type) ?? true {

@@ -170,11 +170,12 @@ struct BatchReport {
     /// The first error of one queue alone; the other queues' jobs are pushed.
     private var queueError: QueueError?
     private var unknown: [JobID] = []
+    private let batch: JobBatch
     private let caller: Caller
 
     /// Creates a report with the details that the caller may see.
-    init(_ verdicts: [(index: Int, id: JobID, verdict: EnqueueVerdict)] = [], for caller: Caller) {
-        self.caller = caller
+    init(of batch: JobBatch, _ verdicts: [(index: Int, id: JobID, verdict: EnqueueVerdict)] = [], for caller: Caller) {
+        (self.batch, self.caller) = (batch, caller)
         for (index, id, verdict) in verdicts { add(index, id, verdict) }
     }
 
@@ -200,18 +201,21 @@ struct BatchReport {
         case .uniqueKeyTaken(let holder):
             let name = caller.seesAllJobs ? holder.description : "another job"
             refuse(index, id, "unique-key-taken", "\(name) holds the unique key")
-        case .tooHeavy(let limit): refuse(index, id, "invalid", "limits \(NewJob.weightRule(limit))")
-        case .invalid(let field): refuse(index, id, "invalid", "\(field) \(NewJob.rule(for: field))")
+        case .tooHeavy(let limit): refuse(index, id, field: "limits", NewJob.weightRule(limit))
+        case .invalid(let field): refuse(index, id, field: field, NewJob.rule(for: field))
         }
     }
 
-    mutating func refuse(_ index: Int, _ errors: [FieldError], line: Int? = nil) {
+    /// Refuses a job of which nothing can be read but its faults.
+    mutating func refuse(_ index: Int, _ errors: [FieldError]) {
         failed += 1
-        let row = JSONOutput.object([
-            "index": .int(index), "line": line.map { .int($0) }, "status": "invalid",
-            "errors": .array(errors.map(\.json)),
-        ])
-        rows.append((index, row))
+        row(index, nil, "invalid", ("errors", .array(errors.map(\.json))))
+    }
+
+    private mutating func refuse(_ index: Int, _ id: JobID, field: String, _ rule: String) {
+        failed += 1
+        let errors = JSONOutput.array([batch.place(of: index, field: field).saying(rule).json])
+        row(index, id, "invalid", ("detail", .string("\(field) \(rule)")), ("errors", errors))
     }
 
     mutating func fail(_ index: Int, _ id: JobID, _ error: QueueError) {
@@ -229,9 +233,14 @@ struct BatchReport {
         row(index, id, status, ("detail", .string(detail)))
     }
 
-    private mutating func row(_ index: Int, _ id: JobID, _ status: String, _ more: (key: String, value: JSONOutput)...)
-    {
-        let row = JSONOutput.object(["index": .int(index), "id": .string(id.description), "status": .string(status)])
+    private mutating func row(
+        _ index: Int, _ id: JobID?, _ status: String, _ more: (key: String, value: JSONOutput)...
+    ) {
+        let isRefused = !["created", "existing", "deleted"].contains(status)
+        let row = JSONOutput.object([
+            "index": .int(index), "line": isRefused ? batch.line(of: index).map { .int($0) } : nil,
+            "id": id.map { .string($0.description) }, "status": .string(status),
+        ])
         rows.append((index, row.adding(more)))
     }
 

@@ -83,7 +83,8 @@ extension API {
         case .accepted(let verdicts):
             pushes.count(batch.jobs, verdicts, in: name)
             let rows = zip(batch.jobs, verdicts).enumerated().map { ($0.offset, $0.element.0.id, $0.element.1) }
-            return try BatchReport(rows, for: call.caller).reply(pushed.durability.members(asked: batch.durability))
+            return try BatchReport(of: batch, rows, for: call.caller).reply(
+                pushed.durability.members(asked: batch.durability))
         case .refused(let index, let verdict):
             throw HTTPProblem.refused(index, of: batch.jobs, verdict, at: batch.place, for: call.caller)
         }
@@ -91,9 +92,9 @@ extension API {
 
     /// Pushes each job separately; errors are reported per job.
     private func pushEach(_ batch: JobBatch, _ call: Call) async throws -> Reply {
-        var report = BatchReport(for: call.caller)
+        var report = BatchReport(of: batch, for: call.caller)
         var confirmed: Confirmation?
-        for (index, errors) in batch.refused { report.refuse(index, errors, line: batch.line(of: index)) }
+        for (index, errors) in batch.refused { report.refuse(index, errors) }
         for (name, indexes) in batch.indexesByQueue {
             for part in indexes.chunks(of: Queue.batchLimit) {
                 let jobs = part.compactMap { batch.job(at: $0) }

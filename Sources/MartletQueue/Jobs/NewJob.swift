@@ -204,7 +204,8 @@ extension NewJob {
         case "limits":
             "must be at most \(LimitKey.most) different keys of the form class:value, with weights of "
                 + "\(LimitKey.weights.lowerBound) to \(LimitKey.weights.upperBound); a class is lower case, "
-                + "and type, tag and group are the queue's; a value has 1 to \(LimitKey.longestValue) bytes"
+                + "and type, tag and group are the queue's; a value has 1 to \(LimitKey.longestValue) bytes, "
+                + "is not *, and has no control characters and no blanks at its ends"
         case "id": JobID.rule
         case "payload": "must have at most \(Limit.payload) bytes"
         case "priority": "must be from \(Limit.priorities.lowerBound) to \(Limit.priorities.upperBound)"

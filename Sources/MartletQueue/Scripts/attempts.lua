@@ -1,6 +1,6 @@
 -- The end of attempts that have more to say than that they completed.
 --
--- needs: runtime values events changes moves places dues wake locate finish history groups
+-- needs: runtime values events changes limits usage moves places dues wake locate finish history groups
 -- gives: new_tally settle
 -- `tally` belongs to one call: `ended` has the tokens of the jobs that were settled, `completed` counts those that
 -- completed here, `ready` those that came into line, and `earliest` is when the first delayed one falls due.
@@ -65,6 +65,7 @@ local function put_off(q, tally, job, token, delay, body, progress, is_unknown)
     -- Given back by a worker that does not know its type: the job says so, and since when.
     if is_unknown then
         local since = job.s or q.stamp --@ unknown-since
+        if job.lk or job.lh then limits.take_back_start(q, job) end --@ unknown-start
         return put_back(q, tally, job, token, progress, due, waits, 's', since, 'e', body)
     end
     -- Put off for a reason: the job says which.

@@ -124,6 +124,8 @@ local function check_opening(q, findings, key, at)
     if not head then return found(findings, key, 'nobody waits for it') end
     local entry, weight = limits.know(q, key), limits.wait_of(read_job(q, head, HEAD_FIELDS)) or 1
     local opens = limits.opening(q, entry.limit, entry.used, entry.next_start, weight, entry.standing)
+    -- What an earlier rate has left is bounded by the next call that writes.
+    if entry.has_started then return end
     -- When the clock goes back, the end of a pause or of an override comes once more; the next sweeps note it.
     if entry.limit and opens == entry.limit.changes_at then return end
     if opens < at and at > q.now then found(findings, key, 'it opens before what is noted') end

@@ -50,8 +50,7 @@ local function shown(words, names)
     return text .. '/' .. format('%.0f', words[names[3]] or 0) .. 'ms burst ' .. format('%.0f', words[names[4]] or 1)
 end
 
-local function note_change(q, name, old, new)
-    trail.value(q, 'limit', name, name)
+local function note_change(q, old, new)
     for i = 1, #SHOWN do
         local was, is = shown(old, SHOWN[i]), shown(new, SHOWN[i])
         if was ~= is then trail.value(q, SHOWN[i][1], was, is) end --@ limit-noted
@@ -63,7 +62,7 @@ local function store(q, name, known, words)
     local key, text = q.keys.limits, words and limit_words.text(words)
     if text == known then return { 'ok', 0 } end
     if not known and not has_place(q) then return { 'bad', 'limits' } end --@ limit-room
-    if q.trail then note_change(q, name, known and limit_words.read(q, known) or {}, words or {}) end
+    if q.trail then note_change(q, known and limit_words.read(q, known) or {}, words or {}) end
     if text then call('HSET', key, name, text) else call('HDEL', key, name) end --@ limit-stored
     if not known or not text then --@ limit-counted
         limits.count(q)
@@ -134,6 +133,7 @@ local CHANGES = { resume = true, reset = true, remove = true }
 
 local function judged(q, verb, name, args)
     if not is_name(name) then return { 'bad', 'name' } end
+    if q.trail then trail.value(q, 'limit', name, name) end
     local known = call('HGET', q.keys.limits, name) or nil
     if CHANGES[verb] and not known then return { 'missing' } end
     return verbs[verb](q, name, known, args)

@@ -25,7 +25,7 @@ local function parsed(q, text)
         concurrency = concurrency, interval = interval, burst = burst, closed_until = closed_until,
         -- What a push is measured by: an override or a pause may end before the job's turn comes.
         most = words.c, most_at_once = words.n and (words.burst or 1),
-        changes_at = min(override_until, closed_until or huge),
+        changes_at = closed_until or override_until, --@ limit-changes
     }
 end
 
@@ -47,6 +47,20 @@ function limits.named(q, key, own, of_class)
     limit = of_class and parse(q, of_class)
     if limit then return limit, limits.class_of(key) end --@ limit-class
     return nil
+end
+
+-- The base values of a key, which a push is measured by, and their name: those of its own object, else of its class.
+function limits.base(q, key, own, of_class)
+    local limit = own and parse(q, own)
+    if limit and (limit.most or limit.most_at_once) then return limit, key end --@ base-own
+    return of_class and parse(q, of_class), limits.class_of(key)
+end
+
+-- When the next start is due in theory, under the rate in force: what starts under another rate have left counts for no more
+-- than starts under this one can have left.
+function limits.bounded_start(q, limit, next_start)
+    if not (limit and limit.interval) then return next_start end
+    return min(next_start, q.now + limit.burst * limit.interval) --@ start-bounded
 end
 
 -- Whether a limit has capacity for a weight where `used` counts already, and the next start is due at `next_start` in theory.

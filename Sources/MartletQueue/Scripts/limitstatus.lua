@@ -59,9 +59,11 @@ local function in_force(source, words)
     return { source = source, ['.c'] = c, ['.n'] = n, ['.per'] = per, ['.burst'] = n and burst, ['.paused'] = words.paused }
 end
 
--- When a job of weight 1 may start: 0 for now, a ms, or -1 where only the end of a job or an operator opens the key.
-local function opening(q, limit, usage, next_start)
-    local at = limits.opening(q, limit, usage, next_start, 1, 0)
+-- When the next job may start: 0 for now, a ms, or -1 where only the end of a job or an operator opens the key. Without
+-- waiters that is one of weight 1.
+local function opening(q, limit, name, usage, next_start, waiting)
+    local noted = waiting > 0 and tonumber(call('ZSCORE', q.keys.opens, name) or '')
+    local at = noted or limits.opening(q, limit, usage, limits.bounded_start(q, limit, next_start), 1, 0) --@ status-opening
     if at == huge then return -1 end --@ opening-never
     return at > q.now and at or 0 --@ opening-now
 end
@@ -86,7 +88,7 @@ local function status(q, name, by_class, is_limit)
     add_all(flat, { name = name, usage = usage, waiting = waiting })
     if words then add_all(flat, words) end
     if limit then add_all(flat, in_force(source, source == name and words or limit_words.read(q, found[2]))) end
-    if limit and not is_class(name) then add_all(flat, { opens = opening(q, limit, usage, arrival) }) end
+    if limit and not is_class(name) then add_all(flat, { opens = opening(q, limit, name, usage, arrival, waiting) }) end
     return flat
 end
 

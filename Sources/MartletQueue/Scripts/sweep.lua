@@ -123,16 +123,19 @@ end
 
 -- Jobs that waited for a limit come into line: of keys whose time has come, of those that this sweep has given capacity to, and,
 -- whatever went wrong before, of a page of all others.
-local function open_waiters(q, cursor)
+-- Says how many there were, and whether keys are left whose time has come or whose class has changed.
+local function open_waiters(q, cursor, changed_classes)
+    local _, has_due, has_changed = nil, false, false
     if q.limited > 0 then
-        limits.touch_due(q) --@ sweep-due
+        if changed_classes then has_changed = limits.touch_classes(q, changed_classes) end --@ sweep-classes
+        _, has_due = limits.touch_due(q) --@ sweep-due
         limits.touch_page(q, cursor) --@ sweep-page
     end
-    return q.known and limits.finish(q) or 0 --@ sweep-opens
+    return q.known and limits.finish(q) or 0, has_due or has_changed --@ sweep-opens
 end
 
 local function sweep(q, _)
-    local state = call('HMGET', q.keys.meta, 'swept', 'grace', 'claims_cursor', 'workers_cursor', 'opens_cursor')
+    local state = call('HMGET', q.keys.meta, 'swept', 'grace', 'claims_cursor', 'workers_cursor', 'opens_cursor', 'changed_classes')
     local grace = grace_of(q, tonumber(state[1]), tonumber(state[2]) or 0)
     local results, tally = { 'ok', 0, 0, 0 }, { ready = 0 }
     local promoted = promote(q, PROMOTIONS)
@@ -149,12 +152,12 @@ local function sweep(q, _)
     forget_workers(q, state[4] or '0')
     note_claimers(q, state[3] or '0')
     commit(q)
-    local opened = open_waiters(q, state[5])
+    local opened, goes_on = open_waiters(q, state[5], state[6])
     tally.ready = tally.ready + opened
     groups.write(q)
     samples.take(q, tonumber(state[1]))
     -- Nobody listens any more: calls need not read so.
-    if q.listen and not q.log then make_plan(q) end --@ sweep-unheard
+    if q.listen > 0 and not q.log then make_plan(q) end --@ sweep-unheard
     -- Nobody waits any more for limits that are gone.
     if q.limited >= 16 then
         limits.count(q)
@@ -163,7 +166,8 @@ local function sweep(q, _)
     local ready = promoted + tally.ready
     if q.limit > 0 and #over > 0 then ready = max(ready, call('ZCARD', q.keys.queued)) end --@ sweep-room
     wake(q, ready) --@ sweep-wakes
-    results[2] = (promoted == PROMOTIONS or opened >= REST or #over == REST or forgotten >= REST or expired == REST) and 1 or 0
+    local is_full = promoted == PROMOTIONS or opened >= REST or #over == REST or forgotten >= REST or expired == REST
+    results[2] = (is_full or goes_on) and 1 or 0
     results[3], results[4] = promoted, forgotten
     return results
 end

@@ -346,6 +346,8 @@ local function turn(q, args)
         end
     end
     if q.known then limits.write(q) end --@ turn-counted
+    -- Who has got less than asked for waits for the next opening.
+    if n >= asked then limits.wake_for_opening(q) end --@ turn-opening
     -- Who else has to look: for jobs that came into line, and where the queue has a limit for the room that was made.
     local came = released - n --@ turn-wakes
     -- What came into line behind the claim is there for whoever looks next.

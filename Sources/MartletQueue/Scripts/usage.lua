@@ -6,8 +6,9 @@
 --
 -- A key that a call meets has one value in `q.known`: `limit` and its `name`, `used` (the weight that runs), `standing` (the
 -- weight that waited and is back in line), `next_start` (when the next start is due in theory) and `opens` (when it opens by
--- time; nil where nobody waits). They are read once for all keys of a call, changed here, and written once. A key of which
--- nothing was read has `by` in place of `used`: then no limit matters, and the weight is counted for limits to come.
+-- time; nil where nobody waits), and the texts of its two objects. They are read once for all keys of a call, changed here, and
+-- written once. A key of which nothing was read has `by` in place of `used`: then no limit matters, and the weight is counted for
+-- limits to come.
 
 -- What the call knows of a key.
 function limits.know(q, key)
@@ -52,7 +53,11 @@ function limits.load_some(q, new, names, keys, first, last)
         entry.limit, entry.name = limits.named(q, entry.key, found[2 * k - 1], found[2 * k])
         entry.used = max(0, (tonumber(used[k] or '') or 0) + entry.by)
         entry.standing = tonumber(standing[k] or '') or 0
-        entry.next_start = tonumber(starts[k] or '') or 0
+        local next_start = tonumber(starts[k] or '') or 0
+        entry.next_start = limits.bounded_start(q, entry.limit, next_start)
+        -- Kept, since the bound moves on with the clock; and the key opens sooner.
+        if entry.next_start < next_start then entry.has_started, entry.touched = true, true end --@ bound-kept
+        entry.own, entry.of_class = found[2 * k - 1], found[2 * k]
         entry.opens = tonumber(opens[k] or '')
     end
 end
@@ -143,6 +148,22 @@ function limits.take(q, list)
         local entry, weight = limits.use(q, list[i], list[i + 1]), list[i + 1]
         if entry.limit and entry.limit.interval then
             entry.next_start = max(entry.next_start, q.now) + weight * entry.limit.interval --@ rate-start
+            entry.has_started, entry.touched = true, true
+        end
+    end
+end
+
+-- A job that was handed out has not begun, since its worker does not know its type: its start does not count for rates.
+function limits.take_back_start(q, job)
+    if q.limited == 0 then return end
+    local list = limits.held_by(job)
+    for i = 1, #list, 2 do limits.know(q, list[i]) end
+    limits.load(q)
+    for i = 1, #list, 2 do
+        local entry = q.known[list[i]]
+        local interval = entry.limit and entry.limit.interval
+        if interval and entry.next_start > 0 then
+            entry.next_start = max(0, entry.next_start - list[i + 1] * interval) --@ start-taken-back
             entry.has_started, entry.touched = true, true
         end
     end

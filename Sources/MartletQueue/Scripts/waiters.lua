@@ -47,10 +47,12 @@ end
 function limits.too_small(q, list)
     for i = 1, #list, 2 do
         local entry, weight = limits.know(q, list[i]), list[i + 1]
-        local limit = weight > 1 and entry.limit --@ push-heavy
-        local is_over = limit and (limit.most and limit.most > 0 and weight > limit.most
-            or limit.most_at_once and weight > limit.most_at_once)
-        if is_over then return entry.name end
+        if weight > 1 then --@ push-heavy
+            local base, name = limits.base(q, entry.key, entry.own, entry.of_class)
+            local is_over = base and (base.most and base.most > 0 and weight > base.most
+                or base.most_at_once and weight > base.most_at_once)
+            if is_over then return name end
+        end
     end
     return nil
 end
@@ -156,6 +158,7 @@ local function note_opening(q, entry, weight)
     local at = limits.opening(q, entry.limit, entry.used, entry.next_start, weight, entry.standing)
     if at == entry.opens then return end
     entry.opens = at
+    if at < huge then q.opening_noted = lower(q.opening_noted, at) end
     call('ZADD', q.keys.opens, at == huge and '+inf' or format('%.0f', at), entry.key) --@ opens-noted
 end
 
@@ -177,18 +180,13 @@ function limits.reopen(q)
     return opened
 end
 
--- Ends a call that knows keys.
-function limits.finish(q)
-    local opened = limits.reopen(q)
-    limits.write(q)
-    return opened
-end
-
--- Keys whose time has come are touched.
+-- Keys whose time has come are touched; says how many, and whether there may be more.
 function limits.touch_due(q)
     local due = call('ZRANGE', q.keys.opens, '-inf', q.stamp, 'BYSCORE', 'LIMIT', '0', DUE_KEYS) --@ opens-due
     for i = 1, #due do limits.know(q, due[i]).touched = true end
-    return #due
+    local goes_on = #due == DUE_KEYS
+    if goes_on then q.opening_noted = 0 end --@ due-goes-on
+    return #due, goes_on
 end
 
 -- How long until the next key opens by time: ms, or -1 where none does.
@@ -198,24 +196,52 @@ function limits.next_opening(q)
     return at and at < huge and max(0, at - q.now) or -1 --@ opening-next
 end
 
--- A limit was set, changed or removed, and `meta` and the plan say so already: who fits now comes into line. Of a class with
--- many keys the rest is due at once, for the next claims and sweeps.
+-- Wakes one worker when this call noted the next opening of all, so that it waits for the right moment.
+function limits.wake_for_opening(q)
+    local noted = q.opening_noted
+    if not noted then return end
+    local wait = limits.next_opening(q)
+    if wait >= 0 and q.now + wait >= noted then wake(q, 1) end --@ opening-alarm
+end
+
+-- Ends a call that knows keys.
+function limits.finish(q)
+    local opened = limits.reopen(q)
+    limits.write(q)
+    limits.wake_for_opening(q)
+    return opened
+end
+
+-- Makes keys of changed classes due, for the next claims and sweeps: those of a part of `opens`. `rest` is where that part
+-- begins and which classes they are; what is left then stands in `meta`, for the next sweep. Says whether anything is.
 local MOST_OF_CLASS = 10000
-function limits.changed(q, name)
-    local many = 0
-    if name == limits.class_of(name) then
-        local keys, due = call('ZRANGE', q.keys.opens, 0, MOST_OF_CLASS - 1), {}
-        for i = 1, #keys do
-            if limits.class_of(keys[i]) == name then
-                many = many + 1
-                if many <= DUE_KEYS then
-                    limits.know(q, keys[i]).touched = true
-                else
-                    due[#due + 1], due[#due + 2] = '0', keys[i]
-                end
-            end
+function limits.touch_classes(q, rest)
+    local cursor, classes = match(rest, '^(%d+)( .+)$')
+    local page, due = call('ZSCAN', q.keys.opens, cursor, 'COUNT', MOST_OF_CLASS), {}
+    local keys = page[2]
+    for i = 1, #keys, 2 do
+        if find(classes .. ' ', ' ' .. limits.class_of(keys[i]) .. ' ', 1, true) then
+            due[#due + 1], due[#due + 2] = '0', keys[i]
         end
-        in_chunks('ZADD', q.keys.opens, due) --@ class-due
+    end
+    in_chunks('ZADD', q.keys.opens, due) --@ class-due
+    if due[1] then q.opening_noted = 0 end
+    if page[1] == '0' then
+        call('HDEL', q.keys.meta, 'changed_classes')
+        return false
+    end
+    call('HSET', q.keys.meta, 'changed_classes', page[1] .. classes) --@ class-rest
+    return true
+end
+
+-- A limit was set, changed or removed, and `meta` and the plan say so already: who fits now comes into line.
+function limits.changed(q, name)
+    if name == limits.class_of(name) then
+        -- Those of classes that changed before and are not all due yet are looked at once more.
+        local before = match(call('HGET', q.keys.meta, 'changed_classes') or '', '^%d+( .+)$') or ''
+        if not find(before .. ' ', ' ' .. name .. ' ', 1, true) then before = before .. ' ' .. name end
+        limits.touch_classes(q, '0' .. before)
+        limits.touch_due(q)
     else
         limits.know(q, name).touched = true --@ changed-touched
     end

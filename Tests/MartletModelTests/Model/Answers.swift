@@ -11,6 +11,7 @@ extension Model {
     mutating func perform(_ operation: Operation) -> String {
         hasNewHead = false
         sawEnd = false
+        notedOpening = nil
         beginCall()
         switch operation {
         case .push(let jobs): return "\(push(jobs))"

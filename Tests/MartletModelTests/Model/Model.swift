@@ -128,6 +128,8 @@ struct Model {
     var touched: Set<String> = []
     /// Whether the last operation put a job at the head of the delayed ones.
     var hasNewHead = false
+    /// The first time for which the last operation noted that a key opens, unless its caller waits for that.
+    var notedOpening: Double?
     /// Whether the last operation was a claim that reached the end of the queue.
     var sawEnd = false
 

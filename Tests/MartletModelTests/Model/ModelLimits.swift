@@ -42,17 +42,35 @@ extension Model {
         return nil
     }
 
+    /// The limit by which a push is measured: that of the key, unless it is only paused.
+    private func base(of key: String) -> (name: String, limit: Limit)? {
+        for name in [key, Self.kind(key)] {
+            if let limit = limits[name], limit.concurrency != nil || limit.rate != nil { return (name, limit) }
+        }
+        return nil
+    }
+
     var limitsTypes: Bool { limited & 2 == 2 }
 
     /// The keys that a job takes when it is claimed.
     func keys(of job: Job) -> [Weighted] {
-        job.limits + (limitsTypes ? [Weighted(key: "type:\(job.type)", weight: 1)] : [])
+        job.limits + keys(ofType: job.type)
+    }
+
+    /// The key of a type, where the queue limits any.
+    func keys(ofType type: String) -> [Weighted] {
+        limitsTypes ? [Weighted(key: "type:\(type)", weight: 1)] : []
+    }
+
+    /// The keys that a running job holds.
+    private func held(_ job: Job) -> [Weighted] {
+        job.limits + (job.implicit?.claims == job.claims ? job.implicit?.keys ?? [] : [])
     }
 
     func usage() -> [String: Int] {
         var sums: [String: Int] = [:]
         for job in jobs.values where job.index == .active {
-            for one in job.limits + (job.implicit?.claims == job.claims ? job.implicit?.keys ?? [] : []) {
+            for one in held(job) {
                 sums[one.key, default: 0] += one.weight
             }
         }
@@ -111,11 +129,30 @@ extension Model {
         }
     }
 
+    /// What starts under another rate have left counts for no more than starts under this one can have left.
+    mutating func bound(_ key: String) {
+        guard limited > 0, let start = starts[key], let rate = limit(of: key)?.limit.rate else { return }
+        let interval = Double(rate.per) / Double(rate.count)
+        let most = Double(now) + Double(rate.burst) * interval
+        guard start > most else { return }
+        starts[key] = most
+        touch(key)
+    }
+
+    /// The start of a job does not count, as its worker does not know its type.
+    mutating func takeBackStart(of job: Job) {
+        for one in held(job) {
+            bound(one.key)
+            guard limited > 0, let start = starts[one.key], let rate = limit(of: one.key)?.limit.rate else { continue }
+            starts[one.key] = max(0, start - Double(one.weight) * (Double(rate.per) / Double(rate.count)))
+        }
+    }
+
     /// The limit of which a job weighs too much.
     func tooSmall(_ keys: [Weighted]) -> String? {
         guard limited > 0 else { return nil }
         for one in keys where one.weight > 1 {
-            guard let (name, limit) = self.limit(of: one.key) else { continue }
+            guard let (name, limit) = base(of: one.key) else { continue }
             if let most = limit.concurrency, most > 0, one.weight > most { return name }
             if let rate = limit.rate, one.weight > rate.burst { return name }
         }
@@ -132,9 +169,7 @@ extension Model {
     mutating func leaveLimits(_ id: String) {
         guard let job = jobs[id] else { return }
         if job.index == .active {
-            for one in job.limits + (job.implicit?.claims == job.claims ? job.implicit?.keys ?? [] : []) {
-                touch(one.key)
-            }
+            for one in held(job) { touch(one.key) }
         } else if job.index == .queued || job.index == .blocked {
             touch(job.waitsFor?.key)
             jobs[id]?.waitsFor = nil
@@ -145,6 +180,7 @@ extension Model {
     mutating func admit(_ id: String) -> Bool {
         guard let job = jobs[id] else { return false }
         let keys = keys(of: job)
+        for one in keys { bound(one.key) }
         touch(job.waitsFor?.key)
         if let one = obstacle(id, keys, score: job.score) {
             jobs[id]?.index = .blocked
@@ -159,7 +195,8 @@ extension Model {
             starts[one.key] = max(starts[one.key] ?? 0, Double(now)) + Double(one.weight) * interval
             touch(one.key)
         }
-        if limitsTypes { jobs[id]?.implicit = (job.claims + 1, [Weighted(key: "type:\(job.type)", weight: 1)]) }
+        let implicit = self.keys(ofType: job.type)
+        if limitsTypes { jobs[id]?.implicit = (job.claims + 1, implicit) }
         return true
     }
 
@@ -174,6 +211,7 @@ extension Model {
         defer { touched = [] }
         guard limited > 0 else { return 0 }
         var count = 0
+        for key in touched { bound(key) }
         for key in touched.sorted() where opens[key] != nil {
             let limit = self.limit(of: key)?.limit
             for id in waiters(of: key) {
@@ -182,8 +220,10 @@ extension Model {
                 jobs[id]?.index = .queued
                 count += 1
             }
-            opens[key] = waiters(of: key).first.flatMap { jobs[$0]?.waitsFor }
+            let at = waiters(of: key).first.flatMap { jobs[$0]?.waitsFor }
                 .map { opening(limit, $0, others: standing()[key] ?? 0) }
+            if let at, at < .infinity, at != opens[key] { notedOpening = min(notedOpening ?? at, at) }
+            opens[key] = at
         }
         return count
     }
@@ -207,6 +247,12 @@ extension Model {
     var nextOpening: Int? {
         guard limited > 0, let at = opens.values.min(), at < .infinity else { return nil }
         return max(0, Int(at) - now)
+    }
+
+    /// Whether the last operation noted the next opening of all, of which nobody was told who waits.
+    var hasNewOpening: Bool {
+        guard let notedOpening, let next = opens.values.min(), next < .infinity else { return false }
+        return max(next, Double(now)) >= notedOpening
     }
 
     private var mask: Int {

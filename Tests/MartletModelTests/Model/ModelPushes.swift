@@ -76,6 +76,10 @@ extension Model {
         var before =
             clock?.place ?? 0 >= Double(now)
             ? clock.flatMap { last in last.id.map { (id: $0, place: last.place) } } : nil
+        let hasNew = verdicts.contains { if case .created = $0 { true } else { false } }
+        for new in news where hasNew {
+            for one in Self.keys(new) + keys(ofType: new.type) { bound(one.key) }
+        }
         for (index, new) in news.enumerated() {
             let id = new.id.description
             if verdicts[index] == .existing(.queued), blocked.contains(id) { verdicts[index] = .existing(.blocked) }
@@ -172,6 +176,7 @@ extension Model {
         hasNewHead = false
         putsOff = reopen() > 0 || putsOff
         if taken.count < request.upTo {
+            notedOpening = nil
             let waits = [nextDue, nextOpening].compactMap(\.self)
             answer.nextDue = taken.count < room && count(.queued) > 0 ? 0 : waits.min()
         }
@@ -238,6 +243,7 @@ extension Model {
         case .unknownType(let wait, let error):
             jobs[id]?.unknownSince = job.unknownSince ?? now
             jobs[id]?.error = error
+            takeBackStart(of: job)
             again(id, after: wait)
         case _ where job.unknownSince != nil:
             // Any other outcome means that the worker knows the type.

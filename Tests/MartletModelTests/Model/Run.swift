@@ -83,10 +83,11 @@ struct Run {
     private func sleeper(_ tokens: Int) -> String? {
         if tokens > 64 { return "\(tokens) wake tokens" }
         if model.isHalted { return tokens == 0 ? nil : "\(tokens) wake tokens while paused" }
-        if model.sawEnd, tokens > 0 { return "\(tokens) wake tokens for nobody" }
+        if model.sawEnd, tokens > (model.hasNewOpening ? 1 : 0) { return "\(tokens) wake tokens for nobody" }
         let hasRoom = model.limit == 0 || model.count(.active) < model.limit
         if tokens == 0, hasRoom, model.count(.queued) > 0 { return "no wake token for work that may be claimed" }
         if tokens == 0, model.hasNewHead { return "no wake token for the next job to fall due" }
+        if tokens == 0, model.hasNewOpening { return "no wake token for the next key to open" }
         return nil
     }
 

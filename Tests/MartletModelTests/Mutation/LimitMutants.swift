@@ -54,6 +54,21 @@ extension Mutant {
         Mutant("a job passes all limits", .hooks, "claim-limited", .never),
         Mutant("who leaves the line still names a key", .moves, "wait-unnamed", .removed),
         Mutant("nobody hears of a blocked job", .waiters, "blocked-told", .never),
+        Mutant(
+            "what another rate has left counts", .limits, "start-bounded",
+            .replaced("min(next_start, ", "max(next_start, ")),
+        Mutant("what bounds a start moves on with the clock", .usage, "bound-kept", .never),
+        Mutant(
+            "a paused key opens with its override", .limits, "limit-changes", .becomes("changes_at = override_until,")),
+        Mutant(
+            "a key's own pause hides the limit of its class", .limits, "base-own",
+            .becomes("if limit then return limit, key end")),
+        Mutant("a job that its worker does not know has started", .attempts, "unknown-start", .never),
+        Mutant(
+            "a start is taken back twice", .usage, "start-taken-back", .replaced("list[i + 1] *", "2 * list[i + 1] *")),
+        Mutant("nobody is woken for an opening", .waiters, "opening-alarm", .never),
+        Mutant("nobody is woken for an opening that an end brings", .turn, "turn-opening", .removed),
+        Mutant("a change of a class reaches no key", .waiters, "class-due", .removed),
         Mutant("nobody hears that a job is back", .waiters, "unblocked-told", .never),
     ]
 }

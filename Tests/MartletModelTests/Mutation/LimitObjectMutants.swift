@@ -31,6 +31,8 @@ extension Mutant {
         Mutant(
             "keys of an earlier claim count", .usage, "held-claim",
             .replaced("tonumber(claims) == claims_of(job.k)", "true")),
+        Mutant(
+            "a key is open whoever waits for it", .limitstatus, "status-opening", .replaced("noted or ", "")),
         Mutant("any number of holders is told", .limitstatus, "holders-bound", .removed),
     ]
 }

@@ -63,6 +63,64 @@ extension Scenario {
                 .flatMap { $0.array?.last?.array?.compactMap(\.string) ?? [] }
             return words.contains("=blocked") && words.contains("=unblocked")
         },
+        Scenario(name: "whoever waits is woken for an opening of which nobody was told") { real in
+            try await real.limit("h:a", "c=1 n=1 per=600 burst=1")
+            _ = try await real.queue.enqueue((0..<2).map { _ in NewJob(type: "test", payload: [1], limits: ["h:a"]) })
+            let held = try await real.queue.claim(ClaimRequest(worker: "w", number: 1, upTo: 2)).jobs
+            guard held.count == 1 else { return false }
+            try await real.command("DEL", real.key("wake"))
+            let ends = held.map { Settlement(id: $0.id, token: $0.token, outcome: .completed(output: nil)) }
+            _ = try await real.queue.settle(ends)
+            guard try await real.view().wakeTokens == 1 else { return false }
+            try await real.limit("h:b", "n=1 per=100 burst=1")
+            try await real.command("ZADD", real.key("rates"), "\(RealStore.start + 50)", "h:b")
+            try await real.command("DEL", real.key("wake"))
+            _ = try await real.queue.enqueue(NewJob(type: "test", payload: [1], limits: ["h:b"]))
+            return try await real.view().wakeTokens == 1
+        },
+        Scenario(name: "what another rate has left is bounded once") { real in
+            try await real.queue.setLimit("h:a", to: QueueLimit(rate: LimitRate(count: 1, per: .seconds(86_400))))
+            _ = try await real.queue.enqueue((0..<2).map { _ in NewJob(type: "test", payload: [1], limits: ["h:a"]) })
+            guard try await real.claimed().count == 1 else { return false }
+            try await real.queue.setLimit("h:a", to: QueueLimit(rate: LimitRate(count: 1, per: .seconds(10))))
+            try await real.setClock(RealStore.start + 10_000)
+            return try await real.queue.claim(ClaimRequest(worker: "w", number: 2, upTo: 5)).jobs.count == 1
+        },
+        Scenario(name: "a job that its worker does not know has not started") { real in
+            try await real.limit("h:a", "n=1 per=600000 burst=2")
+            _ = try await real.queue.enqueue((0..<3).map { _ in NewJob(type: "test", payload: [1], limits: ["h:a"]) })
+            let held = try await real.queue.claim(ClaimRequest(worker: "w", number: 1, upTo: 2)).jobs
+            let outcome = Settlement.Outcome.unknownType(retryAfter: .zero, error: "no")
+            _ = try await real.queue.settle(
+                held.prefix(1).map { Settlement(id: $0.id, token: $0.token, outcome: outcome) })
+            return try await real.queue.claim(ClaimRequest(worker: "w", number: 2, upTo: 5)).jobs.count == 1
+        },
+        Scenario(name: "a key's own pause does not hide the limit of its class") { real in
+            try await real.queue.setLimit("h:*", to: QueueLimit(concurrency: 2))
+            try await real.queue.pauseLimit("h:a", for: .seconds(60))
+            let heavy = NewJob(type: "test", payload: [1], limits: [LimitKey("h:a", weight: 3)])
+            return try await real.queue.enqueue(heavy) == .tooHeavy(limit: "h:*")
+        },
+        Scenario(name: "a paused key does not open at the end of an override") { real in
+            try await real.limit("h:a", "c=1 oc=2 ountil=\(RealStore.start + 1000) paused=1")
+            _ = try await real.queue.enqueue(NewJob(type: "test", payload: [1], limits: ["h:a"]))
+            return try await real.queue.claim(ClaimRequest(worker: "w", number: 1, upTo: 5)).nextDue == nil
+        },
+        Scenario(name: "who waits for a key of a class that is removed is back in line at once") { real in
+            try await real.queue.setLimit("h:*", to: QueueLimit(concurrency: 1))
+            _ = try await real.queue.enqueue((0..<2).map { _ in NewJob(type: "test", payload: [1], limits: ["h:a"]) })
+            guard try await real.claimed().count == 1 else { return false }
+            guard try await real.queue.removeLimit("h:*") else { return false }
+            return try await real.queue.status()?.jobs[.queued] == 1
+        },
+        Scenario(name: "a key is closed while one that waits for it does not fit") { real in
+            try await real.queue.setLimit("h:a", to: QueueLimit(concurrency: 4))
+            let heavy = NewJob(type: "test", payload: [1], limits: [LimitKey("h:a", weight: 4)])
+            _ = try await real.queue.enqueue(heavy)
+            try await real.queue.setLimit("h:a", to: QueueLimit(concurrency: 2))
+            guard try await real.claimed().isEmpty else { return false }
+            return try await real.queue.limit(named: "h:a")?.opening == .notByTime
+        },
         Scenario(name: "a job that comes back by another's end is there for others") { real in
             try await real.limit("h:a", "c=1")
             try await real.limit("h:b", "c=1")
