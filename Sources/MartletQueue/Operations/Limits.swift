@@ -122,10 +122,7 @@ extension Queue {
             throw .broken("read", .array(parts))
         }
         guard var status = LimitStatus(parts[2]) else { return nil }
-        status.holders = stride(from: 0, to: holders.count - 1, by: 2).compactMap { at in
-            guard let id = holders[at].string.flatMap({ JobID(stored: $0) }) else { return nil }
-            return LimitStatus.Holder(job: id, weight: holders[at + 1].placeInMilliseconds ?? 1)
-        }
+        status.holders = LimitStatus.holders(holders)
         status.keys = stride(from: 0, to: keys.count - 2, by: 3).compactMap { at in
             guard let name = keys[at].string else { return nil }
             return LimitStatus.Key(

@@ -178,6 +178,14 @@ extension LimitStatus {
         waiting = 0
     }
 
+    /// Parses a flat list of the jobs that hold a key and their weights.
+    static func holders(_ flat: [RedisValue]) -> [Holder] {
+        stride(from: 0, to: flat.count - 1, by: 2).compactMap { at in
+            guard let id = flat[at].string.flatMap({ JobID(stored: $0) }) else { return nil }
+            return Holder(job: id, weight: flat[at + 1].placeInMilliseconds ?? 1)
+        }
+    }
+
     /// Parses a flat list of the script `read`; `nil` for what is none.
     init?(_ value: RedisValue) {
         guard let flat = value.array else { return nil }

@@ -2,7 +2,7 @@
 
 /// One of the scripts: a function of the library.
 package enum QueueScript: Int, CaseIterable, Sendable {
-    case enqueue, turn, heartbeat, sweep, control, configure, limit, read, audit, repair, remove
+    case enqueue, turn, heartbeat, sweep, control, configure, limit, read, explain, audit, repair, remove
     /// Not part of a queue: their keys are in other slots.
     case global, register
     case permissions
@@ -17,7 +17,7 @@ package enum QueueScript: Int, CaseIterable, Sendable {
     var flags: [String] {
         switch self {
         case .turn, .heartbeat, .sweep, .control, .configure, .limit, .repair, .remove: ["allow-oom"]
-        case .read, .audit, .permissions: ["no-writes"]
+        case .read, .explain, .audit, .permissions: ["no-writes"]
         case .enqueue, .global, .register: []
         }
     }
@@ -32,7 +32,8 @@ package enum ScriptFile: String, CaseIterable, Sendable {
         locate, finish, promote, history, groups, samples, times, attempts, claims
     case homes
     case limitstatus
-    case enqueue, turn, heartbeat, sweep, control, configure, limit, read, audit, repair, remove, global, permissions
+    case enqueue, turn, heartbeat, sweep, control, configure, limit, read, explain, audit, repair, remove, global,
+        permissions
 
     /// The file's text.
     package var source: [UInt8] {
@@ -72,6 +73,7 @@ package enum ScriptFile: String, CaseIterable, Sendable {
         case .limitstatus: PackageResources.limitstatus_lua
         case .limit: PackageResources.limit_lua
         case .read: PackageResources.read_lua
+        case .explain: PackageResources.explain_lua
         case .audit: PackageResources.audit_lua
         case .repair: PackageResources.repair_lua
         case .remove: PackageResources.remove_lua

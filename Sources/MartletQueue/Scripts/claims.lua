@@ -53,3 +53,18 @@ local function examined(q, claim, id, place, hash, is_elsewhere)
     local star = needs_more(job) and '*' or '' --@ claim-star
     return claims, claims .. ':' .. claim.nonce .. star, place
 end
+
+-- Which jobs of a line stand in another index too, as is possible only after a script was cut short.
+local function found_elsewhere(q, line)
+    local all, elsewhere = {}, {}
+    for i = 1, #line, 2 do all[#all + 1] = line[i] end
+    local paused = call('ZMSCORE', q.keys.paused, unpack(all))
+    local delayed = call('ZMSCORE', q.keys.delayed, unpack(all))
+    local blocked = q.limited > 0 and call('ZMSCORE', q.keys.blocked, unpack(all)) or {} --@ elsewhere-blocked
+    for i = 1, #all do elsewhere[all[i]] = paused[i] or delayed[i] or blocked[i] end
+    return elsewhere
+end
+
+-- How many entries of the line a claim looks at, at a time, when jobs have left it to wait for limits, and after how many of
+-- these it stops.
+local FURTHER, MOST_MOVED = 32, 200

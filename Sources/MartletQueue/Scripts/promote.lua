@@ -44,14 +44,23 @@ local function line_of_due(q, due, paused, last)
     return line, torn, stray
 end
 
--- Brings due jobs into line, at most `most`; says how many. A job's due time becomes its place.
-local function promote(q, most)
+-- What is due, at most `most`: places and ids as members of the line, the ids that leave `delayed`, the last place, and how many
+-- were torn from their jobs or stood elsewhere. Nothing is written.
+local function due_line(q, most)
     local keys, until_ = q.keys, '(' .. format('%.0f', q.now + 1)
     local due = call('ZRANGE', keys.delayed, '-inf', until_, 'BYSCORE', 'LIMIT', 0, most, 'WITHSCORES') --@ promote-due
     local gone, last = {}, {}
     for i = 1, #due, 2 do gone[#gone + 1] = due[i] end
-    if #gone == 0 then return 0 end
+    if #gone == 0 then return gone, gone, last, 0, 0 end
     local line, torn, stray = line_of_due(q, due, call('ZMSCORE', keys.paused, unpack(gone)), last)
+    return line, gone, last, torn, stray
+end
+
+-- Brings due jobs into line, at most `most`; says how many. A job's due time becomes its place.
+local function promote(q, most)
+    local keys = q.keys
+    local line, gone, last, torn, stray = due_line(q, most)
+    if #gone == 0 then return 0 end
     if last.place then call('HSET', keys.meta, 'promoted', last.place) end --@ promoted-kept
     in_chunks('ZADD', keys.queued, line)
     in_chunks('ZREM', keys.delayed, gone) --@ promoted-removed

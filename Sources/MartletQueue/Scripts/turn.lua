@@ -108,17 +108,6 @@ local function end_attempts(q, args, plain, verdicts)
     return tally
 end
 
--- Which jobs of a line stand in another index too, as is possible only after a script was cut short.
-local function found_elsewhere(q, line)
-    local all, elsewhere = {}, {}
-    for i = 1, #line, 2 do all[#all + 1] = line[i] end
-    local paused = call('ZMSCORE', q.keys.paused, unpack(all))
-    local delayed = call('ZMSCORE', q.keys.delayed, unpack(all))
-    local blocked = q.limited > 0 and call('ZMSCORE', q.keys.blocked, unpack(all)) or {} --@ elsewhere-blocked
-    for i = 1, #all do elsewhere[all[i]] = paused[i] or delayed[i] or blocked[i] end
-    return elsewhere
-end
-
 -- The place of a common job that was never claimed: just type, payload and perhaps a priority. All others are looked at.
 local function common_place(q, place, hash)
     local one, two, three = hash[1], hash[3], hash[5]
@@ -197,7 +186,6 @@ end
 
 -- Looks further down the line when jobs have left it to wait for limits: others behind them may run. Says whether the line
 -- goes on behind what was seen.
-local FURTHER, MOST_MOVED = 32, 200
 local function look_further(q, claim, results, out)
     while out.n < out.room and out.gone < MOST_MOVED do --@ further
         commit(q)

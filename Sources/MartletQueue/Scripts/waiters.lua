@@ -30,6 +30,9 @@ local function is_overtaking(q, entry, id, at)
     return head.at < at or head.at == at and is_behind(id, head.id) --@ waiter-ahead
 end
 
+-- The first job that waits for a key, where it stands further ahead than this one.
+function limits.first_ahead(q, entry, id, at) return is_overtaking(q, entry, id, at) and entry.head.id or nil end
+
 -- The first key of a job that has no capacity for it now, and the weight; nothing where all have.
 function limits.obstacle(q, id, list, at)
     for i = 1, #list, 2 do
@@ -66,24 +69,30 @@ function limits.expect_waiter(q, entry, id, at)
     entry.opens, entry.touched = entry.opens or 0, true
 end
 
+-- Whether a job of the line may take its keys at its turn: all of them, then the first that has no capacity and the weight,
+-- if there is one; the job is then expected to wait for it. Nothing is written.
+function limits.judge(q, job, at)
+    local list = limits.note_keys(q, job)
+    if job.lw then limits.leave_wait(q, job, 'queued') end
+    if q.limited == 0 then return list end
+    limits.load(q)
+    local entry, weight = limits.obstacle(q, job.id, list, tonumber(at))
+    if entry then limits.expect_waiter(q, entry, job.id, at) end
+    return list, entry, weight
+end
+
 -- A job of the line at its turn: takes all its keys, or moves out of the line to wait for the first that has no capacity, and
 -- then says so.
 function limits.admit(q, job, at)
-    local list = limits.note_keys(q, job)
-    if job.lw then limits.leave_wait(q, job, 'queued') end
-    if q.limited > 0 then
-        limits.load(q)
-        local entry, weight = limits.obstacle(q, job.id, list, tonumber(at))
-        if entry then
-            limits.expect_waiter(q, entry, job.id, at)
-            -- Where no job is blocked such an entry means nothing, so it may stand before the job does.
-            call('ZADD', q.keys.waiters .. entry.key, at, job.id) --@ waiter-added
-            enter(q, job.id, 'blocked', at)
-            write(q, 'HSET', q.keys.job .. job.id, 'lw', weight .. ' ' .. entry.key) --@ blocked-names
-            drop(q, job.id, 'queued')
-            if q.log then events.tell(q, 'blocked', job.id, 'blocked', nil, nil, entry.key) end --@ blocked-told
-            return entry.key
-        end
+    local list, entry, weight = limits.judge(q, job, at)
+    if entry then
+        -- Where no job is blocked such an entry means nothing, so it may stand before the job does.
+        call('ZADD', q.keys.waiters .. entry.key, at, job.id) --@ waiter-added
+        enter(q, job.id, 'blocked', at)
+        write(q, 'HSET', q.keys.job .. job.id, 'lw', weight .. ' ' .. entry.key) --@ blocked-names
+        drop(q, job.id, 'queued')
+        if q.log then events.tell(q, 'blocked', job.id, 'blocked', nil, nil, entry.key) end --@ blocked-told
+        return entry.key
     end
     limits.take(q, list)
     if job.lw then call('HDEL', q.keys.job .. job.id, 'lw') end --@ claim-unnamed
@@ -118,10 +127,10 @@ function limits.move_waiter(q, job, at)
     limits.know(q, key).touched = true
 end
 
--- Brings waiters of a key into line, from the first on, while there is capacity; at most `most`. Says how many there were, and
--- who is the first that stays: its weight, or nothing.
-local function open(q, entry, most)
-    local waiters, from, opened, gone, stays = q.keys.waiters .. entry.key, 0, 0, {}, nil
+-- Who of the waiters of a key fits now, from the first on, at most `most`: ids and places, which count as standing from now on;
+-- then all that leave `waits:<key>`, and the first that stays, if any. Nothing is written.
+function limits.fitting(q, entry, most)
+    local waiters, from, fits, gone, stays = q.keys.waiters .. entry.key, 0, {}, {}, nil
     repeat
         local page = call('ZRANGE', waiters, from, from + PAGE - 1, 'WITHSCORES')
         for i = 1, #page, 2 do
@@ -129,23 +138,32 @@ local function open(q, entry, most)
             local weight = limits.weight_of_waiter(q, id, entry.key)
             if weight then
                 if not limits.has_capacity(q, entry.limit, entry.used, entry.next_start, weight, entry.standing)
-                    or opened >= most then --@ open-room
-                    stays = weight
+                    or #fits >= 2 * most then --@ open-room
+                    stays = { id = id, at = tonumber(at), weight = weight }
                     break
                 end
-                enter(q, id, 'queued', at)
-                drop(q, id, 'blocked')
                 limits.stand(entry, weight)
-                opened = opened + 1
-                if q.log then events.tell(q, 'unblocked', id, 'queued', nil, nil, entry.key) end --@ unblocked-told
+                fits[#fits + 1], fits[#fits + 2] = id, at
             end
             gone[#gone + 1] = id
         end
         from = from + PAGE
     until stays or #page < 2 * PAGE
+    return fits, gone, stays
+end
+
+-- Brings waiters of a key into line, from the first on, while there is capacity; at most `most`. Says how many there were, and
+-- who is the first that stays: its weight, or nothing.
+local function open(q, entry, most)
+    local fits, gone, stays = limits.fitting(q, entry, most)
+    for i = 1, #fits, 2 do
+        enter(q, fits[i], 'queued', fits[i + 1])
+        drop(q, fits[i], 'blocked')
+        if q.log then events.tell(q, 'unblocked', fits[i], 'queued', nil, nil, entry.key) end --@ unblocked-told
+    end
     commit(q)
-    in_chunks('ZREM', waiters, gone)
-    return opened, stays
+    in_chunks('ZREM', q.keys.waiters .. entry.key, gone)
+    return #fits / 2, stays and stays.weight
 end
 
 -- When a key opens by time: for who waits first, with what stands in line before it.
@@ -178,6 +196,22 @@ function limits.reopen(q)
         entry.touched = nil
     end
     return opened
+end
+
+-- What `reopen` would bring into line, without a write: ids and places. The call goes on as if they were there.
+function limits.would_open(q)
+    local known, line = q.known or {}, {}
+    limits.load(q)
+    for i = 1, #known do
+        local entry = known[i]
+        if entry.touched and entry.opens then
+            local fits, _, stays = limits.fitting(q, entry, MOST_OPENED - #line / 2)
+            for k = 1, #fits do line[#line + 1] = fits[k] end
+            entry.head, entry.opens = stays or false, stays and entry.opens --@ would-stay
+        end
+        entry.touched = nil
+    end
+    return line
 end
 
 -- Keys whose time has come are touched; says how many, and whether there may be more.

@@ -351,3 +351,26 @@ func listLimits(_ queue: Queue) async throws {
         page = try await queue.limits(after: next)
     }
 }
+
+func countByReason(_ queue: Queue) async throws {
+    let waiting = try await queue.explain()?.waiting ?? [:]
+    print(waiting[.limitConcurrency] ?? 0, WaitReason.limitConcurrency.rawValue)
+}
+
+func explainKeys(_ queue: Queue, _ id: JobID) async throws {
+    for key in try await queue.explain(id)?.keys ?? [] {
+        print(key.name, key.reason, key.limit?.usage ?? 0, key.opensAt == nil ? "not by time" : "by time")
+    }
+}
+
+func explainJob(_ queue: Queue, _ id: JobID) async throws {
+    if let why = try await queue.explain(id) {
+        print(why.isStartable, why.reasons, why.sentences.joined(separator: " "))
+    }
+}
+
+func explainQueue(_ queue: Queue) async throws {
+    if let why = try await queue.explain() {
+        for (reason, count) in why.waiting { print(reason.rawValue, count) }
+    }
+}

@@ -88,13 +88,13 @@ extension Model {
     /// The waiters of a key, the first one first.
     func waiters(of key: String) -> [String] { line(.blocked).filter { jobs[$0]?.waitsFor?.key == key } }
 
-    private func closedUntil(_ limit: Limit) -> Double? {
+    func closedUntil(_ limit: Limit) -> Double? {
         guard limit.paused.isPaused else { return nil }
         let until = limit.paused.until.map(Double.init) ?? .infinity
         return until > Double(now) ? until : nil
     }
 
-    private func hasRoom(_ limit: Limit, _ one: Weighted, others: Int) -> Bool {
+    func hasRoom(_ limit: Limit, _ one: Weighted, others: Int) -> Bool {
         if closedUntil(limit) != nil { return false }
         if let most = limit.concurrency, (usage()[one.key] ?? 0) + others + one.weight > most { return false }
         guard let rate = limit.rate else { return true }

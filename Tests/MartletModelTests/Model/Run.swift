@@ -12,7 +12,7 @@ struct Failing: Error, CustomStringConvertible {
     var what: String
 
     enum Check: String, Sendable {
-        case answer, store, wake, audit, events, trouble
+        case answer, store, wake, audit, events, explain, trouble
     }
 
     var description: String {
@@ -71,6 +71,10 @@ struct Run {
         }
         if let missed = try await heard?.missed(on: real, model), !missed.isEmpty {
             throw Failing(operations: operations, check: .events, what: "\n  " + missed.joined(separator: "\n  "))
+        }
+        let wrong = try await wrongExplanations(on: real)
+        guard wrong.isEmpty else {
+            throw Failing(operations: operations, check: .explain, what: "\n  " + wrong.joined(separator: "\n  "))
         }
         guard audits else { return }
         let findings = try await real.audit()

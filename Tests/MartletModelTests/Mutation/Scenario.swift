@@ -13,7 +13,7 @@ struct Scenario: Sendable {
 
     static let all =
         ofDamage + ofTime + ofStops + ofRoom + ofKeys + ofUnknownTypes + ofTokens + ofForeignKeys + ofRemoval + ofOrder
-        + ofEvents + ofTrail + ofHistory + ofLimitObjects + ofLimits
+        + ofEvents + ofTrail + ofHistory + ofLimitObjects + ofLimits + ofExplanations
 
     private static let ofTime = [
         Scenario(name: "no more than 64 wake tokens") { real in
