@@ -34,6 +34,7 @@ private let expectedAccess: [String: Set<Role>] = [
     "POST /api/v1/jobs/{id}/run": [.operate], "GET /api/v1/queues": [.read, .operate],
     "GET /api/v1/queues/{queue}": [.read, .operate], "PUT /api/v1/queues/{queue}": [],
     "GET /api/v1/errors": [.read, .operate],
+    "GET /api/v1/jobs/{id}/explain": [.read, .operate], "GET /api/v1/queues/{queue}/explain": [.read, .operate],
     "GET /api/v1/queues/{queue}/scaling": [.read, .operate],
     "GET /api/v1/queues/{queue}/history": [.read, .operate], "GET /api/v1/history": [.read, .operate],
     "GET /api/v1/queues/{queue}/limits": [.read, .operate],

@@ -16,12 +16,7 @@ extension JSONOutput {
                     "until": limit.overrideEnds.map(JSONOutput.time),
                 ])
             },
-            "pause": limit.pause.map { pause in
-                .object([
-                    "reason": pause.reason.map { .string($0) }, "by": pause.by.map { .string($0) },
-                    "until": pause.until.map(JSONOutput.time),
-                ])
-            },
+            "pause": limit.pause.map(JSONOutput.pause),
             "in_force": limit.source.map { source in
                 .object([
                     "key": .string(source), "concurrency": concurrency(limit.inForce), "rate": rate(limit.inForce),
@@ -43,6 +38,13 @@ extension JSONOutput {
                     limit.keys.map {
                         .object(["key": .string($0.name), "usage": .int($0.usage), "waiting": .int($0.waiting)])
                     }),
+        ])
+    }
+
+    static func pause(_ pause: LimitPause) -> JSONOutput {
+        .object([
+            "reason": pause.reason.map { .string($0) }, "by": pause.by.map { .string($0) },
+            "until": pause.until.map(JSONOutput.time),
         ])
     }
 
@@ -97,7 +99,7 @@ enum LimitView {
         ])
     private static let override = ObjectShape(
         "LimitOverride", "What counts in place of the base value.", values + [end])
-    private static let pause = ObjectShape(
+    static let pause = ObjectShape(
         "LimitPause", "A pause of a limit.",
         [.maybe("reason", .text, "Why."), .maybe("by", .text, "The name of the token that paused."), end])
     private static let inForce = ObjectShape(

@@ -27,7 +27,7 @@ extension JSONOutput {
         .members(JobIndex.allCases.map { ($0.rawValue, .int(jobs[$0] ?? 0)) })
     }
 
-    private static func pause(_ pause: QueuePause) -> JSONOutput {
+    static func pause(_ pause: QueuePause) -> JSONOutput {
         .object([
             "reason": pause.reason.map { .string($0) }, "by": pause.by.map { .string($0) },
             "at": pause.at.map(JSONOutput.time),
@@ -80,7 +80,7 @@ enum QueueView {
         ["created", "completed", "failed", "cancelled", "deleted"].map {
             .always($0, .integer, "Jobs that were ever \($0).")
         })
-    private static let pause = ObjectShape(
+    static let pause = ObjectShape(
         "PauseInfo", "A pause.",
         [
             .maybe("reason", .text, "Why."), .maybe("by", .text, "The name of the token that paused."),

@@ -85,6 +85,9 @@ extension Route {
             .get, "/jobs/{id}", [.produce, .read, .operate], query: [CommonParameter.queue, API.wait], about: .getJob
         ) { try await $0.getJob($1) },
         .service(
+            .get, "/jobs/{id}/explain", [.read, .operate], query: [CommonParameter.queue], about: .explainJob
+        ) { try await $0.explainJob($1) },
+        .service(
             .patch, "/jobs/{id}", [.operate], body: .json(API.patchShape), query: [CommonParameter.queue],
             about: .patchJob
         ) { try await $0.patchJob($1) },
@@ -162,6 +165,9 @@ extension Route {
         .service(
             .get, "/queues/{queue}/scaling", [.read, .operate], query: ScalingParameter.all, about: .getScaling
         ) { try await $0.getScaling($1) },
+        .service(.get, "/queues/{queue}/explain", [.read, .operate], about: .explainQueue) {
+            try await $0.explainQueue($1)
+        },
         .service(
             .put, "/queues/{queue}", [.admin], body: .json(QueueSettingsField.shape), about: .configureQueue
         ) { try await $0.configureQueue($1) },

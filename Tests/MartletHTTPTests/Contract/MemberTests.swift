@@ -40,6 +40,7 @@ import Testing
             try await Self.audit(&client)
             try await Self.past(&client)
             try await Self.limits(&client)
+            try await Self.explanations(&client)
             // A repeated push answers what the job is by then.
             let seen = client.check.seen.union(client.check.seen.map { "Pushed" + $0 })
             let missing = Self.described().subtracting(seen).subtracting(Self.ofFailures)
@@ -143,6 +144,31 @@ extension MemberTests {
         try await client.post(path + "/host:a/resume")
         try await client.post(path + "/host:a/reset")
         try await client.send(.DELETE, path + "/host:a")
+    }
+
+    private static func explanations(_ client: inout Recorder) async throws {
+        let (server, limit) = (client.server, "/api/v1/queues/why/limits/host:a")
+        let queue = server.harness.queue("why")
+        try await client.send(.PUT, limit, #"{"concurrency":1}"#)
+        for id in ["runs", "first", "second"] {
+            try await client.post(
+                "/api/v1/jobs", "{\"type\":\"t\",\"queue\":\"why\",\"id\":\"\(id)\",\"limits\":[\"host:a\"]}")
+            if id == "runs" { try await client.get("/api/v1/jobs/runs/explain") }
+        }
+        let job = try #require(try await server.claim(from: queue).first)
+        try await client.post("/api/v1/jobs/runs/pause")
+        try await client.get("/api/v1/jobs/runs/explain")
+        _ = try await server.claim(from: queue)
+        try await client.get("/api/v1/jobs/second/explain")
+        try await client.post(limit + "/pause", #"{"reason":"r","for_seconds":600}"#)
+        try await client.post("/api/v1/queues/why/pause", #"{"reason":"r"}"#)
+        try await client.post("/api/v1/pause")
+        try await client.get("/api/v1/jobs/first/explain")
+        try await client.get("/api/v1/queues/why/explain")
+        try await client.post("/api/v1/resume")
+        try await client.post("/api/v1/jobs/runs/resume")
+        try await server.settle(job, .failed(retryAfter: .seconds(60), error: "e"), in: queue)
+        try await client.get("/api/v1/jobs/runs/explain")
     }
 
     private static func jobs(_ client: inout Recorder) async throws {
