@@ -10,7 +10,8 @@ struct JobCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "job", abstract: "Show and control jobs.",
         subcommands: [
-            List.self, Get.self, Cancel.self, Pause.self, Resume.self, Retry.self, Run.self, Reprioritise.self,
+            List.self, Get.self, Explain.self, Cancel.self, Pause.self, Resume.self, Retry.self, Run.self,
+            Reprioritise.self,
             Delete.self, Clone.self, Edit.self,
         ])
 

@@ -10,7 +10,8 @@ struct QueueCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "queue", abstract: "Show, pause, configure, drain and delete queues.",
         subcommands: [
-            List.self, Get.self, History.self, Pause.self, Resume.self, Configure.self, Drain.self, Delete.self,
+            List.self, Get.self, Explain.self, History.self, Pause.self, Resume.self, Configure.self, Drain.self,
+            Delete.self,
         ])
 
     struct List: AsyncParsableCommand {

@@ -92,6 +92,8 @@ private let wrongValues: [WrongValue] =
         WrongValue("download retry a --on-conflict keep", "--on-conflict"),
         WrongValue("download priority --to 1", "<ids>", "a b"), WrongValue("download priority a --to 1001", "--to"),
         WrongValue("queue get Mail", "<name>"), WrongValue("queue pause Mail", "<name>"),
+        WrongValue("queue explain Mail", "<name>"), WrongValue("job explain", "<id>", "a b"),
+        WrongValue("job explain a --queue Mail", "--queue"),
         WrongValue("queue pause mail --reason", "--reason", long), WrongValue("queue resume Mail", "<name>"),
         WrongValue("queue drain Mail --yes", "<name>"), WrongValue("queue delete Mail --yes", "<name>"),
         WrongValue("queue set Mail --concurrency 1", "<name>"),
