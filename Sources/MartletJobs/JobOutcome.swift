@@ -1,5 +1,7 @@
 // The explicit outcomes of an attempt, other than returning or throwing an ordinary error.
 
+public import FoundationEssentials
+
 /// Thrown by a handler to choose the job's outcome.
 ///
 /// ```swift
@@ -24,6 +26,24 @@ public enum JobOutcome: Error, Sendable, Equatable, Codable {
     ///
     /// Uses up no retry.
     case release(after: Duration? = nil)
+    /// The service behind one of the job's limit keys told the handler to wait: no job that names the key starts before that.
+    ///
+    /// Uses up no retry. The job goes back to its position and waits there as `blocked` with all others of the key. The hold
+    /// lasts at most 24 hours, needs no limit object, ends by itself, and never shortens a longer one. If the job does not have
+    /// the key, only the job waits, and its error says so.
+    case throttled(key: String, after: Duration, reason: String)
+
+    /// The service behind one of the job's limit keys told the handler to wait until a time.
+    ///
+    /// - Parameters:
+    ///   - key: one of the job's limit keys, `type:` and its type, or `tag:` and one of its tags.
+    ///   - time: when the key opens, by the clock of this process.
+    ///   - reason: what the service said; shown with the job and with the key.
+    /// - Returns: the outcome with the wait that is left.
+    public static func throttled(key: String, until time: Date, reason: String) -> JobOutcome {
+        let wait = min(max(0, time.timeIntervalSinceNow), 366 * 86_400)
+        return .throttled(key: key, after: .seconds(wait), reason: reason)
+    }
 }
 
 /// The advice of an error about the next attempt.

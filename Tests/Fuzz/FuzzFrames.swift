@@ -64,7 +64,7 @@ private func settle(_ end: IsolatedEnd) {
     _ = TurnCall([Settlement(id: id, token: "1:n", outcome: outcome)], claim: nil).arguments
     switch outcome {
     case .failed(let wait, _), .snoozed(let wait), .released(let wait?), .crashed(let wait, _),
-        .unknownType(let wait, _), .postponed(let wait, _):
+        .unknownType(let wait, _), .postponed(let wait, _), .throttled(_, let wait, _):
         check((.zero...NewJob.Limit.delay).contains(wait), "a wait of \(wait)")
     case .completed, .failedForGood, .released(nil): break
     }

@@ -52,6 +52,7 @@ private let expectedAccess: [String: Set<Role>] = [
     "POST /api/v1/claims": [.work], "POST /api/v1/claims/settle": [.work],
     "POST /api/v1/claims/{token}/complete": [.work], "POST /api/v1/claims/{token}/fail": [.work],
     "POST /api/v1/claims/{token}/release": [.work], "POST /api/v1/claims/{token}/snooze": [.work],
+    "POST /api/v1/claims/{token}/throttle": [.work],
     "PUT /api/v1/claims/{token}/checkpoint": [.work], "POST /api/v1/workers/{worker}/heartbeat": [.work],
     "DELETE /api/v1/workers/{worker}": [.work],
 ]
@@ -88,6 +89,7 @@ extension Route {
             "POST /api/v1/claims/settle": "{\"settlements\":[],\"claim\":{\"queues\":[\"\(queue)\"]}}",
             "POST /api/v1/claims/{token}/fail": #"{"error":{"message":"x"}}"#,
             "POST /api/v1/claims/{token}/snooze": #"{"delay_seconds":1}"#,
+            "POST /api/v1/claims/{token}/throttle": #"{"key":"host:a","delay_seconds":1}"#,
             "PUT /api/v1/claims/{token}/checkpoint": #"{"checkpoint":1}"#,
             "POST /api/v1/workers/{worker}/heartbeat": "{}",
         ][name]

@@ -32,6 +32,7 @@ private func values(_ entry: [String: Any]?, _ name: String) -> [String: String]
             "POST /api/v1/jobs/{id}/clone", "POST /api/v1/claims", "POST /api/v1/claims/settle",
             "POST /api/v1/claims/{token}/complete", "POST /api/v1/claims/{token}/fail",
             "POST /api/v1/claims/{token}/release", "POST /api/v1/claims/{token}/snooze",
+            "POST /api/v1/claims/{token}/throttle",
             "PUT /api/v1/claims/{token}/checkpoint", "POST /api/v1/workers/{worker}/heartbeat",
             "DELETE /api/v1/workers/{worker}", "POST /api/session", "DELETE /api/session",
         ]

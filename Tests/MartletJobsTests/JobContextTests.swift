@@ -91,6 +91,8 @@ private struct Place: Codable, Equatable, Sendable {
         let outcomes: [JobOutcome] = [
             .retry(after: .seconds(1), reason: "a"), .retry(after: .seconds(2), reason: "a"), .discard(reason: "a"),
             .snooze(.seconds(1)), .release(), .release(after: .seconds(1)),
+            .throttled(key: "h:a", after: .seconds(1), reason: "a"),
+            .throttled(key: "h:b", after: .seconds(1), reason: "a"),
         ]
         for (index, outcome) in outcomes.enumerated() {
             #expect(outcomes.firstIndex(of: outcome) == index)

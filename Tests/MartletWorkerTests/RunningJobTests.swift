@@ -1,5 +1,6 @@
 // Single parts of the runtime: the rule of outcomes, the state of a running job, pulses, wake-ups.
 
+import FoundationEssentials
 import MartletJobs
 import Synchronization
 import TestSupport
@@ -82,6 +83,10 @@ private struct Boom: Error, CustomStringConvertible { var description: String { 
         let year = Duration.seconds(365 * 86_400)
         #expect(outcome(.failure(JobOutcome.snooze(.seconds(1 << 50)))) == .snoozed(year))
         #expect(outcome(.failure(JobOutcome.release(after: .seconds(-5)))) == .released(after: .zero))
+        let throttled = JobOutcome.throttled(key: "h:a", after: .seconds(1 << 50), reason: "429")
+        #expect(outcome(.failure(throttled)) == .throttled(key: "h:a", after: year, reason: "429"))
+        let past = JobOutcome.throttled(key: "h:a", until: .distantPast, reason: "429")
+        #expect(outcome(.failure(past)) == .throttled(key: "h:a", after: .zero, reason: "429"))
     }
 }
 

@@ -80,7 +80,7 @@ struct LimitCommand: ParsableCommand {
 
     struct Reset: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Take a limit back to its base value: end its override and its pause.")
+            abstract: "Take a limit back to its base value: end its override, its pause and its hold.")
 
         @OptionGroup var limit: LimitArguments
         @OptionGroup var client: ClientOptions
@@ -113,7 +113,8 @@ struct LimitArguments: ParsableArguments {
 /// The display of limits.
 enum LimitView {
     static let order = [
-        "key", "usage", "waiting", "open", "opens_at", "concurrency", "rate", "override", "pause", "in_force",
+        "key", "usage", "waiting", "open", "opens_at", "concurrency", "rate", "override", "pause", "throttled",
+        "in_force",
     ]
 
     static let list = ItemView(
@@ -130,9 +131,10 @@ enum LimitView {
         return "\(count) in \(HumanReadable.seconds(per))" + (burst > 1 ? ", burst \(burst)" : "")
     }
 
-    /// `paused`, `open`, `closed`, and nothing for a class.
+    /// `paused`, `throttled`, `open`, `closed`, and nothing for a class.
     private static func state(_ limit: JSONValue) -> String {
         if limit["in_force"]["paused"].bool == true { return "paused" }
+        if !limit["throttled"].isNull { return "throttled" }
         return limit["open"].bool.map { $0 ? "open" : "closed" } ?? ""
     }
 }

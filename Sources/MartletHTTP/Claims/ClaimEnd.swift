@@ -1,5 +1,6 @@
 // How a worker over HTTP ends an attempt, read from a body.
 
+import FoundationEssentials
 import MartletJSON
 import MartletJobs
 import MartletQueue
@@ -10,9 +11,10 @@ enum ClaimEnd: Sendable {
     case fail(error: String, isRetryable: Bool, after: Duration?)
     case release(after: Duration?, reason: String?)
     case snooze(Duration)
+    case throttle(key: String, after: Duration, reason: String?)
 
     /// The words of the bulk route, which are those of the paths.
-    static let words = ["complete", "fail", "release", "snooze"]
+    static let words = ["complete", "fail", "release", "snooze", "throttle"]
 
     /// Reads the members of `word`; `nil` with errors in `fields`.
     init?(_ word: String, _ fields: inout Fields) {
@@ -34,10 +36,27 @@ enum ClaimEnd: Sendable {
                 return nil
             }
             self = .snooze(delay)
+        case "throttle":
+            let key = fields.read(ClaimEndField.key)
+            let wait = Self.hold(&fields)
+            let reason = fields.read(ClaimEndField.reason)
+            guard let key, let wait else { return nil }
+            self = .throttle(key: key, after: wait, reason: reason)
         default:
             fields.refuse("outcome", "must be one of \(Self.words.joined(separator: ", "))")
             return nil
         }
+    }
+
+    /// How long a key is held: `delay_seconds`, or what is left until `until`.
+    private static func hold(_ fields: inout Fields) -> Duration? {
+        let (delay, until) = (fields.read(ClaimEndField.delay), fields.read(ClaimEndField.until))
+        switch (fields.has(ClaimEndField.delay), fields.has(ClaimEndField.until)) {
+        case (true, true): fields.refuse(ClaimEndField.until, "cannot be combined with delay_seconds")
+        case (false, false): fields.refuse(ClaimEndField.delay, "or until is required")
+        default: break
+        }
+        return delay ?? until.map { .seconds(min(max(0, $0.timeIntervalSinceNow), NewJob.Limit.delaySeconds)) }
     }
 
     /// The job has succeeded, so a result that is too large does not fail it; what is stored instead says why.
@@ -96,6 +115,7 @@ extension ClaimEnd {
         case .release(let after?, let reason?): .postponed(retryAfter: after, error: reason)
         case .release(let after, _): .released(after: after)
         case .snooze(let delay): .snoozed(delay)
+        case .throttle(let key, let wait, let reason): .throttled(key: key, after: wait, reason: reason ?? "")
         }
     }
 
@@ -103,7 +123,7 @@ extension ClaimEnd {
     var errorText: String? {
         switch self {
         case .fail(let error, _, _): String(error.prefix(1000))
-        case .release(_, let reason): reason
+        case .release(_, let reason), .throttle(_, _, let reason): reason
         case .complete, .snooze: nil
         }
     }

@@ -1,5 +1,6 @@
 // The fields of the bodies that workers send: their descriptions, and how they are read.
 
+import FoundationEssentials
 import MartletJSON
 import MartletJobs
 import MartletQueue
@@ -57,6 +58,26 @@ enum ClaimEndField {
         name: "delay_seconds", schema: .number(delays), about: "How long it waits.", isRequired: true)
     static let reason = Field.text("reason", length: 1...1000, "Why it waits; shown with a delay.")
 
+    private static let keyLength = 1...(LimitKey.longestClass + 1 + LimitKey.longestValue)
+    private static let keyAbout =
+        "The limit key that is held: one of the job's, `type:` and its type, or `tag:` and one of its tags."
+    /// Among the fields of all ends, where only one of them needs it.
+    static let key = Field<String>("key", .text(keyLength), keyAbout) { fields in
+        guard let name = fields.text("key", length: keyLength) else {
+            if !fields.has("key") { fields.refuse("key", "is required: the limit key that is held") }
+            return nil
+        }
+        guard LimitKey.parts(of: name) != nil else {
+            fields.refuse("key", "must be a key like host:example.com")
+            return nil
+        }
+        return name
+    }
+    private static let heldKey = Property(name: "key", schema: .text(keyLength), about: keyAbout, isRequired: true)
+    static let until = Field<Date>(
+        "until", .time, "Until when the key is held, by the server's clock. In place of `delay_seconds`."
+    ) { $0.time("until") }
+
     static let errorClass = Field.text("class", length: 1...200, "The kind of error.")
     static let errorShape = ObjectShape(
         body: "AttemptError", "The error of an attempt; 8 KiB of it are kept.",
@@ -71,6 +92,9 @@ enum ClaimEndField {
         body: "FailedClaim", "The end of an attempt that failed.", [error, isRetryable, retryAfter])
     static let release = ObjectShape(body: "ReleasedClaim", "A job that goes back.", [delay, reason])
     static let snoozed = ObjectShape(body: "SnoozedClaim", "A job that runs later.", [snooze])
+    static let throttled = ObjectShape(
+        body: "ThrottledClaim", "A job whose service said to wait; `delay_seconds` or `until` is required.",
+        [heldKey, delay, until, reason], rules: ShapeRule.exactlyOne("until", "delay_seconds"))
 
     /// The end of one of many claims.
     static let item = ObjectShape(
@@ -80,7 +104,7 @@ enum ClaimEndField {
             Property(
                 name: "outcome", schema: .words(ClaimEnd.words), about: "How the attempt ended.", isRequired: true),
             result, Property(name: "error", schema: .object(errorShape), about: "What went wrong.", isNullable: true),
-            isRetryable, retryAfter, delay, reason,
+            isRetryable, retryAfter, delay, reason, key, until,
         ])
     static let batch = ObjectShape(
         body: "Settlements", "Ends of many claims, and the next claim.",

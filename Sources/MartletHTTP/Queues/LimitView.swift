@@ -17,6 +17,11 @@ extension JSONOutput {
                 ])
             },
             "pause": limit.pause.map(JSONOutput.pause),
+            "throttled": limit.throttle.map { throttle in
+                .object([
+                    "until": .time(throttle.until), "reason": throttle.reason.map { .string($0) },
+                ])
+            },
             "in_force": limit.source.map { source in
                 .object([
                     "key": .string(source), "concurrency": concurrency(limit.inForce), "rate": rate(limit.inForce),
@@ -86,6 +91,7 @@ enum LimitView {
         [.always("key", .text, "The key, or `<class>:*` for each value of a class.")] + values + [
             .maybe("override", .object(override), "What counts in place of the base value."),
             .maybe("pause", .object(pause), "The pause of this limit."),
+            .maybe("throttled", .object(throttle), "The hold by a job whose service said to wait."),
             .maybe("in_force", .object(inForce), "What counts now: of this limit, or of its class."),
             .always(
                 "usage", .count,
@@ -102,6 +108,9 @@ enum LimitView {
     static let pause = ObjectShape(
         "LimitPause", "A pause of a limit.",
         [.maybe("reason", .text, "Why."), .maybe("by", .text, "The name of the token that paused."), end])
+    private static let throttle = ObjectShape(
+        "LimitThrottle", "A hold: no job that names the key starts before it ends.",
+        [.always("until", .time, "When it ends by itself."), .maybe("reason", .text, "What the service said.")])
     private static let inForce = ObjectShape(
         "LimitInForce", "What limits the jobs of a key now.",
         [.always("key", .text, "The limit that counts.")] + values + [
@@ -131,7 +140,8 @@ enum LimitView {
 extension RouteDescription {
     static var listLimits: RouteDescription {
         RouteDescription(
-            "listLimits", .queues, "List the limits of a queue", "At most 10 000 a queue, sorted by key.",
+            "listLimits", .queues, "List the limits of a queue",
+            "At most 10 000 a queue, and as many keys that are held; sorted by key.",
             answers: [.ok(.object(LimitView.list), "A page.")], problems: [.notFound],
             examples: [RouteExample("limits", "The first ten", query: "limit=10")])
     }
@@ -188,7 +198,7 @@ extension RouteDescription {
 
     static var resetLimit: RouteDescription {
         RouteDescription(
-            "resetLimit", .queues, "Reset a limit", "Ends its override and its pause.",
+            "resetLimit", .queues, "Reset a limit", "Ends its override, its pause, and the hold of a throttled key.",
             answers: [.ok(.object(LimitView.shape), "The limit after it.")], problems: [.notFound],
             examples: [RouteExample("reset", "A limit")])
     }

@@ -140,6 +140,15 @@ extension Route {
             "snooze", body: .json(ClaimEndField.snoozed),
             .claimEnd(
                 "snooze", "Run a job later", "It charges no attempt.", example: #"{"delay_seconds": 60}"#)),
+        .claimEnd(
+            "throttle", body: .json(ClaimEndField.throttled),
+            .claimEnd(
+                "throttle", "Hold a limit key",
+                """
+                The service behind a key of the job said to wait. No job that names the key starts before that, at most 24 hours; \
+                the job waits at its position. It charges no attempt. If the job does not have the key, only the job waits.
+                """,
+                example: #"{"key": "host:example.com", "delay_seconds": 60, "reason": "429 Too Many Requests"}"#)),
         .service(
             .put, "/claims/{token}/checkpoint", [.work], body: .json(HeartbeatField.checkpointShape),
             recording: .work, about: .saveCheckpoint

@@ -63,7 +63,7 @@ extension Queue {
         try await change(RedisArguments("resume", try Self.checked(name)))
     }
 
-    /// Takes a limit back to its base value: ends its override and its pause.
+    /// Takes a limit back to its base value: ends its override, its pause, and the hold of a throttled key.
     ///
     /// One round trip.
     ///
@@ -85,7 +85,7 @@ extension Queue {
         try await change(RedisArguments("remove", try Self.checked(name)))
     }
 
-    /// Lists the limits by name, with usage and waiters.
+    /// Lists the limits and the keys that are held by name, with usage and waiters.
     ///
     /// Two round trips.
     ///

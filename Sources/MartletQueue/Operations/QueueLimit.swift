@@ -66,6 +66,14 @@ public struct LimitPause: Sendable, Hashable {
     public var until: Date?
 }
 
+/// A hold of a key: the service behind it told a job to wait, and no job that names the key starts before that.
+public struct LimitThrottle: Sendable, Hashable {
+    /// When it ends by itself, by Redis' clock.
+    public var until: Date
+    /// What the service said.
+    public var reason: String?
+}
+
 /// A limit, or a key that a limit of its class holds, at one moment.
 ///
 /// ```swift
@@ -112,6 +120,8 @@ public struct LimitStatus: Sendable, Hashable {
     public var overrideEnds: Date?
     /// The pause of this limit.
     public var pause: LimitPause?
+    /// The hold of the key by a throttled job, which counts besides its limit; `nil` of a class.
+    public var throttle: LimitThrottle?
     /// The name of the limit that counts: this one, or that of the class.
     public var source: String?
     /// The values that count now; `nil` where nothing limits the key but a pause.
@@ -206,6 +216,9 @@ extension LimitStatus {
         overrideEnds = time("ountil")
         if words["paused"] != nil {
             pause = LimitPause(reason: words["reason"], by: words["by"], until: time("until"))
+        }
+        throttle = time("throttled_until").map { until in
+            LimitThrottle(until: until, reason: words["throttled_reason"].flatMap { $0.isEmpty ? nil : $0 })
         }
         source = words["source"]
         inForce = limit(".c", ".n", ".per", ".burst")

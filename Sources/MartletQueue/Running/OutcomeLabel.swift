@@ -2,7 +2,7 @@
 
 /// The end of an attempt, as a label.
 package enum OutcomeLabel: Int, CaseIterable, Sendable {
-    case completed, retried, failed, cancelled, paused, released, snoozed
+    case completed, retried, failed, cancelled, paused, released, snoozed, throttled
     /// The worker did not hold the job any more.
     case fenced
 }
@@ -21,6 +21,7 @@ extension Settlement.Outcome {
         case (_, .failed), (_, .crashed): .retried
         case (_, .released), (_, .unknownType), (_, .postponed): .released
         case (_, .snoozed): .snoozed
+        case (_, .throttled): .throttled
         }
     }
 }

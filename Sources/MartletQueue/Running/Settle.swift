@@ -33,6 +33,11 @@ public struct Settlement: Sendable {
         case snoozed(Duration)
         /// Run again after this delay, showing the reason as the job's error; uses up no retry.
         case postponed(retryAfter: Duration, error: String)
+        /// The service behind one of the job's limit keys told it to wait: the job goes back to its position, and no job
+        /// that names the key starts for this long, at most 24 hours; uses up no retry.
+        ///
+        /// If the job does not have the key, only the job waits.
+        case throttled(key: String, after: Duration, reason: String)
     }
 
     /// The longest stored error in bytes.
@@ -146,6 +151,9 @@ extension Settlement {
             arguments.append(words: "snooze", "\(Self.bounded(wait))", "")
         case .postponed(let wait, let error):
             arguments.append(words: "snooze", "\(Self.bounded(wait))", Self.cut(error))
+        case .throttled(let key, let wait, let reason):
+            let text = reason.isEmpty ? "throttled by \(key)" : Self.cut(reason)
+            arguments.append(words: "throttled \(key)", "\(Self.bounded(wait))", text)
         }
     }
 

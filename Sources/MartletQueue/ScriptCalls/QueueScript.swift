@@ -27,8 +27,8 @@ package enum QueueScript: Int, CaseIterable, Sendable {
 ///
 /// A file needs only files before it.
 package enum ScriptFile: String, CaseIterable, Sendable {
-    case runtime, values, order, events, trail, changes, plan, wake, limitwords, limits, usage, waiters, hooks, moves,
-        places, dues,
+    case runtime, values, order, events, trail, changes, plan, wake, limitwords, limits, holds, usage, waiters, hooks,
+        moves, places, dues,
         locate, finish, promote, history, groups, samples, times, attempts, claims
     case homes
     case limitstatus
@@ -42,6 +42,7 @@ package enum ScriptFile: String, CaseIterable, Sendable {
         case .values: PackageResources.values_lua
         case .order: PackageResources.order_lua
         case .limits: PackageResources.limits_lua
+        case .holds: PackageResources.holds_lua
         case .usage: PackageResources.usage_lua
         case .waiters: PackageResources.waiters_lua
         case .hooks: PackageResources.hooks_lua

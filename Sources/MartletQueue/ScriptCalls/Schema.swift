@@ -20,7 +20,7 @@ enum Schema {
             ("workers", "hash"), ("events", "stream"), ("trail", "stream"), ("errors", "zset"),
             ("error_groups", "hash"),
             ("times", "hash"), ("limits", "hash"), ("usage", "hash"), ("standing", "hash"), ("rates", "zset"),
-            ("opens", "zset"),
+            ("opens", "zset"), ("throttled", "hash"),
         ] + (HistoryRing.allCases.map(\.key) + TimeRing.allCases.map(\.key)).map { ($0, "stream") }
     /// The part of the key of a limit's waiters between the queue's prefix and the limit's key.
     static let waitersKey = "waits:"

@@ -1,6 +1,6 @@
 -- The end of attempts that have more to say than that they completed.
 --
--- needs: runtime values events changes limits usage moves places dues wake locate finish history groups
+-- needs: runtime values events changes moves places dues wake limits holds usage waiters locate finish history groups
 -- gives: new_tally settle
 -- `tally` belongs to one call: `ended` has the tokens of the jobs that were settled, `completed` counts those that
 -- completed here, `ready` those that came into line, and `earliest` is when the first delayed one falls due.
@@ -73,6 +73,36 @@ local function put_off(q, tally, job, token, delay, body, progress, is_unknown)
     return put_back(q, tally, job, token, progress, due, waits)
 end
 
+-- The service behind a key of the job told it to wait: the job goes back to its place in line, where it waits with all others of
+-- the key. Where the key is not held, since the job does not have it, only the job waits.
+local function throttle(q, tally, job, token, delay, body, progress)
+    local key, weight = job.throttled, job.weight
+    if not weight then
+        local why = body .. '; only this job waits, as it has no limit key ' .. key
+        return put_off(q, tally, job, token, max(1, delay), why, progress, false) --@ throttled-alone
+    end
+    job.how, job.why = 'released', body
+    local place = place_of(job.at) or place_now(q, job.r)
+    if wants(job.w, 'pause') then return put_back(q, tally, job, token, progress, place, false, 'e', body) end
+    local entry, at = limits.know(q, key), score(q, place, job.r)
+    limits.load(q)
+    limits.expect_waiter(q, entry, job.id, at)
+    -- Where the job is not blocked such an entry means nothing, so it may stand before the job does.
+    call('ZADD', q.keys.waiters .. key, at, job.id) --@ throttled-waits
+    spend(q, job, token, progress, 'v', q.stamp, 'e', body, 'lw', weight .. ' ' .. key) --@ throttled-names
+    move(q, job, 'active', 'blocked', at)
+    if q.log then events.tell(q, 'blocked', job.id, 'blocked', nil, nil, key) end --@ throttled-told
+    return 'blocked'
+end
+
+-- Holds the key that an outcome names, whatever becomes of the job; `job.weight` is what the job has of it.
+local function hold_key(q, job, key, delay, body)
+    local more = look('HMGET', q.keys.job .. job.id, 't', 'y')
+    job.t, job.y, job.throttled = more[1] or nil, more[2] or nil, key
+    local weight = limits.weight_of(job, key)
+    if weight and limits.hold(q, key, delay, body) then job.weight = weight end --@ throttled-held
+end
+
 -- The process of its own in which the job ran has died.
 local function crash(q, tally, job, token, delay, body, progress)
     local lost, in_a_row = lost_again(job.l)
@@ -110,6 +140,8 @@ local function settle_once(q, tally, id, token, outcome, delay, body, progress)
     end
     if job.k == '-' .. token then return { 'duplicate', locate(q, id, job.k) or 'gone' } end --@ repeated
     if not is_held(job.k, token) then return { 'fenced' } end --@ fenced
+    local held_key = match(outcome, '^throttled (.+)$')
+    if held_key then hold_key(q, job, held_key, delay or 0, body) end
     if outcome == 'completed' then
         tally.completed = tally.completed + 1
         if body == '' then return end_finally(q, job, token, 'completed', progress) end
@@ -124,6 +156,7 @@ local function settle_once(q, tally, id, token, outcome, delay, body, progress)
     if outcome == 'release' or outcome == 'snooze' then
         return put_off(q, tally, job, token, delay, body, progress, is_unknown)
     end
+    if held_key then return throttle(q, tally, job, token, delay or 0, body, progress) end
     if outcome == 'crashed' then return crash(q, tally, job, token, delay, body, progress) end
     local failures = counter_of(job.f) + 1
     local retries = whole(job.m, 0, MOST_RETRIES) or DEFAULT_RETRIES

@@ -1,6 +1,6 @@
 -- Checks that every fact stands once and all agree; reads only, a page at a time.
 --
--- needs: runtime values limits usage locate homes
+-- needs: runtime values limits holds usage locate homes
 -- args: `ledger` → `ok`, created, deleted, sum of the indexes, repaired, tombstones, tombstone digests, groups of errors in
 --       the index, and those that are described
 --     | `index`, name, cursor, how many → `ok`, next cursor, entries seen, then for each finding {id, what}
@@ -144,7 +144,12 @@ function audits.limits(q, _)
     if standing <= MOST_SUMMED then
         check_weights(findings, call('HGETALL', q.keys.standing), limits.sum_standing(q), 'standing weight')
     end
-    findings[2] = #opens / 2 + used + standing
+    local held = call('HGETALL', q.keys.throttled)
+    for i = 1, #held, 2 do
+        local wrong = limits.wrong_hold(q, held[i + 1])
+        if wrong then found(findings, held[i], wrong) end
+    end
+    findings[2] = #opens / 2 + used + standing + #held / 2
     return findings
 end
 

@@ -1,6 +1,6 @@
 -- Why a job waits, and what the waiting jobs of a queue wait for: by the predicates with which claims decide.
 --
--- needs: runtime values order locate limitwords limits usage waiters promote claims limitstatus
+-- needs: runtime values order locate limitwords limits holds usage waiters promote claims limitstatus
 -- args: `job`, id → `ok`, now ms, nil or the job as `read` answers it but without what it carries, flat list of names and values,
 --       and each of its keys that has no capacity for it, as three lists: names and values, the limit and the holders as
 --       `limitstatus` answers them
@@ -126,7 +126,9 @@ end
 
 -- Who paused a limit, and why.
 local function add_pause(q, flat, entry)
-    local words = limit_words.read(q, call('HGET', q.keys.limits, entry.name) or '')
+    -- A held key may have no limit; a pause by an operator counts first where it has one.
+    local words = limit_words.read(q, entry.name and call('HGET', q.keys.limits, entry.name) or '')
+    if not words.paused then words['until'], words.reason = limits.hold_of(q, entry.hold) end --@ explain-hold
     add(flat, 'pause_reason', words.reason)
     add(flat, 'pause_by', words.by)
     add(flat, 'pause_until', words['until'] and digits(words['until']))

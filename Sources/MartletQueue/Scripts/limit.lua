@@ -3,7 +3,7 @@
 -- needs: runtime events trail plan limits usage waiters dues limitwords
 -- args: `set`, name, `base` or `override`, concurrency, starts, in how many ms, burst, until
 --     | `pause`, name, until, reason, who
---     | `resume`, name  |  `reset`, name: without its override and its pause  |  `remove`, name
+--     | `resume`, name  |  `reset`, name: without its override, its pause and its hold  |  `remove`, name
 -- What is not set is empty. `until` is a number of ms from now, or `@` and a moment of Redis' clock in ms.
 -- Answer: `ok` and 1 where something has changed; {`bad`, what}; or `missing`.
 -- `<class>:<value>`, or `<class>:*` for each value of a class.
@@ -120,10 +120,19 @@ function verbs.resume(q, name, known)
 end
 
 function verbs.reset(q, name, known)
-    local words = limit_words.read(q, known)
-    limit_words.without_pause(words)
-    limit_words.without_override(words)
-    return store(q, name, known, words)
+    local held_until, answer = limits.lift(q, name), { 'ok', 0 }
+    if known then
+        local words = limit_words.read(q, known)
+        limit_words.without_pause(words)
+        limit_words.without_override(words)
+        answer = store(q, name, known, words)
+    end
+    if not held_until then return answer end
+    if q.trail then trail.value(q, 'throttled_until', format('%.0f', held_until), nil) end
+    if answer[2] == 1 then return answer end
+    limits.changed(q, name) --@ hold-reset
+    if q.log then events.of_queue(q, 'configured', 'limits') end
+    return { 'ok', 1 }
 end
 
 function verbs.remove(q, name, known) return store(q, name, known, nil) end
@@ -135,7 +144,10 @@ local function judged(q, verb, name, args)
     if not is_name(name) then return { 'bad', 'name' } end
     if q.trail then trail.value(q, 'limit', name, name) end
     local known = call('HGET', q.keys.limits, name) or nil
-    if CHANGES[verb] and not known then return { 'missing' } end
+    if CHANGES[verb] and not known then
+        local has_hold = verb == 'reset' and limits.hold_of(q, call('HGET', q.keys.throttled, name))
+        if not has_hold then return { 'missing' } end
+    end
     return verbs[verb](q, name, known, args)
 end
 

@@ -89,20 +89,29 @@ function limits.opening(q, limit, used, next_start, weight, others)
 end
 
 -- Which kinds of limits a queue has, as the word `limited` of its plan: 1 for any, 2 for one of the class `type`, 4 for
--- `tag`, 8 for `group`, 16 where jobs wait for a limit. Called behind each change of the objects, before the plan is made.
+-- `tag`, 8 for `group`, 16 where jobs wait for a limit, 32 where keys are held. Held keys count for the kinds too. Called
+-- behind each change of the objects and of the holds, before the plan is made.
 local MASKS = { type = 2, tag = 4, group = 8 }
 function limits.count(q)
-    local mask, seen = 0, {}
-    local names = call('HKEYS', q.keys.limits)
-    for i = 1, #names do
-        local class = match(names[i], '^([^:]*):')
-        if class and not seen[class] then
-            seen[class] = true
-            mask = mask + (MASKS[class] or 0)
+    local names, held, mask, seen = call('HKEYS', q.keys.limits), call('HKEYS', q.keys.throttled), 0, {}
+    for _, keys in next, { names, held } do
+        for i = 1, #keys do
+            local class = match(keys[i], '^([^:]*):')
+            if class and not seen[class] then
+                seen[class] = true
+                mask = mask + (MASKS[class] or 0)
+            end
         end
     end
     if names[1] then mask = mask + 1 end
+    if held[1] then mask = mask + 32 end --@ limited-holds
     if call('EXISTS', q.keys.opens) == 1 then mask = mask + 16 end --@ limited-waits
     if mask == 0 then return call('HDEL', q.keys.meta, 'limited') end
     call('HSET', q.keys.meta, 'limited', mask) --@ limited-kept
+end
+
+-- Whether the plan says already that keys of this kind are held.
+function limits.is_counted(q, key)
+    local mask = MASKS[match(key, '^[^:]*')]
+    return limits.has_holds(q) and (not mask or floor(q.limited / mask) % 2 == 1)
 end

@@ -3,7 +3,7 @@
 -- needs: runtime values limits usage limitwords
 -- gives: limit_status
 -- Answers are flat lists of names and values: the words of the object as `limitwords` names them, `name`, `source` (the object
--- in force), `usage`, `waiting` and `opens`. Of a class they are the highest usage of one of its
+-- in force), `usage`, `waiting`, `opens`, and `throttled_until` and `throttled_reason` of a held key. Of a class they are the highest usage of one of its
 -- values and the jobs that wait for any of them, as far as a look at 1000 keys shows.
 limit_status = {}
 
@@ -74,8 +74,11 @@ local function status(q, name, by_class, is_limit)
     local found = call('HMGET', q.keys.limits, name, limits.class_of(name))
     local words = found[1] and limit_words.read(q, found[1])
     local says = words and limit_words.text(words) --@ list-says
-    if is_limit and not says then return nil end
+    local held = not is_class(name) and limits.has_holds(q) and call('HGET', q.keys.throttled, name) or nil
+    local held_until, why = limits.hold_of(q, held)
+    if is_limit and not says and not held_until then return nil end
     local limit, source = limits.named(q, name, found[1], found[2])
+    limit = limits.held_back(q, limit, held)
     local usage, waiting
     local arrival, flat = 0, {}
     if is_class(name) then
@@ -87,7 +90,8 @@ local function status(q, name, by_class, is_limit)
     if not limit and (is_class(name) or usage + waiting == 0) then return nil end --@ status-nothing
     add_all(flat, { name = name, usage = usage, waiting = waiting })
     if words then add_all(flat, words) end
-    if limit then add_all(flat, in_force(source, source == name and words or limit_words.read(q, found[2]))) end
+    if held_until then add_all(flat, { throttled_until = held_until, throttled_reason = why }) end --@ status-held
+    if source then add_all(flat, in_force(source, source == name and words or limit_words.read(q, found[2]))) end
     if limit and not is_class(name) then add_all(flat, { opens = opening(q, limit, name, usage, arrival, waiting) }) end
     return flat
 end

@@ -1,6 +1,6 @@
 -- Reads: whole jobs, a page of an index, the counts of a queue. Atomic, so that what it answers was true at one moment.
 --
--- needs: runtime values order wake locate limitstatus
+-- needs: runtime values order wake locate limits holds limitstatus
 -- args: `jobs`, ids… → `ok`, now ms, then for each nil or {state, score, hash as flat list, id, and for one in line since
 --       when it may run}
 --     | `page`, index name, score, id, limit, direction → as `jobs`; strictly after (score, id)
@@ -13,7 +13,7 @@
 --     | `swept` → `ok`, now ms, when the last sweep was (ms), or nil
 --     | `counts` → `ok`, now ms, flat list of names and numbers, then all of `meta`
 --     | `workers`, cursor → `ok`, now ms, next cursor, flat list of worker and `<ms> <JSON>`; about 200 of them
---     | `limit_names` → `ok`, now ms, list of the names of all limits, at most 10 000
+--     | `limit_names` → `ok`, now ms, list of the names of all limits and held keys, at most 10 000 of each
 --     | `limits`, names… → `ok`, now ms, then for each that is a limit a flat list; see `limitstatus`. At most 200 of them
 --     | `limit`, name → `ok`, now ms, flat list or nil, flat list of the jobs that hold it and their weights, and of a class
 --       the keys that are in use, with usage and waiters
@@ -180,7 +180,15 @@ function questions.held(q, args)
     return { 'ok', q.now, page[1], held }
 end
 
-function questions.limit_names(q, _) return { 'ok', q.now, call('HKEYS', q.keys.limits) } end
+function questions.limit_names(q, _)
+    local names, is_known = call('HKEYS', q.keys.limits), {}
+    local held = limits.has_holds(q) and call('HKEYS', q.keys.throttled) or {} --@ names-held
+    for i = 1, #names do is_known[names[i]] = true end
+    for i = 1, #held do
+        if not is_known[held[i]] then names[#names + 1] = held[i] end
+    end
+    return { 'ok', q.now, names }
+end
 
 function questions.limits(q, args)
     if #args > 201 then return error_reply('BADARG limits') end

@@ -1,7 +1,7 @@
 -- Mends what an audit found of one job, one unique key, or the ledger. Only towards a state in which the job runs again or
 -- can be made to: no job is deleted, none is called completed.
 --
--- needs: runtime values events changes wake limits usage waiters moves places locate finish homes
+-- needs: runtime values events changes wake limits holds usage waiters moves places locate finish homes
 -- args: `job`, id, 1 to do it or 0 to say what would be done
 --     | `unique`, key, 1 or 0
 --     | `limit`, key, 1 or 0
@@ -217,11 +217,20 @@ local function mend_waiters(q, log, key)
     end
 end
 
+local function mend_hold(q, log, key)
+    local text = call('HGET', q.keys.throttled, key)
+    local wrong = text and limits.wrong_hold(q, text)
+    if not wrong then return end
+    act_of(log, 'mended: ' .. wrong)
+    log.hold = text
+end
+
 local function mend_limit(q, log, key)
     local weights = call('HGET', q.keys.usage, key) or 0
     mend_weight(q, log, 'usage', key, limits.sum_usage(q))
     mend_weight(q, log, 'standing', key, limits.sum_standing(q))
     mend_waiters(q, log, key)
+    mend_hold(q, log, key)
     return 'usage ' .. weights
 end
 
@@ -266,6 +275,7 @@ local function mend(q, args)
     if does and log.acts > 0 then
         count(q, 'repaired', 1)
         commit(q)
+        if log.hold then limits.mend_hold(q, subject, log.hold) end
         -- By what is written now, not by what was known before.
         if q.limited > 0 then
             q.known, q.has_unread = nil, false

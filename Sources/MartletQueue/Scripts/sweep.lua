@@ -130,6 +130,7 @@ local function open_waiters(q, cursor, changed_classes)
         if changed_classes then has_changed = limits.touch_classes(q, changed_classes) end --@ sweep-classes
         _, has_due = limits.touch_due(q) --@ sweep-due
         limits.touch_page(q, cursor) --@ sweep-page
+        limits.sweep_holds(q) --@ sweep-holds
     end
     return q.known and limits.finish(q) or 0, has_due or has_changed --@ sweep-opens
 end

@@ -1,6 +1,6 @@
 -- The limit keys of jobs: what a call knows of each, what runs by it, and what its claims take and its ends release.
 --
--- needs: runtime values limits
+-- needs: runtime values limits holds
 -- gives:
 -- Adds to `limits`.
 --
@@ -48,9 +48,11 @@ function limits.load_some(q, new, names, keys, first, last)
     local standing = call('HMGET', q.keys.standing, unpack(keys, first, last))
     local starts = call('ZMSCORE', q.keys.rates, unpack(keys, first, last))
     local opens = call('ZMSCORE', q.keys.opens, unpack(keys, first, last))
+    local held = limits.holds_of(q, keys, first, last)
     for i = first, last do
         local entry, k = new[i], i - first + 1
         entry.limit, entry.name = limits.named(q, entry.key, found[2 * k - 1], found[2 * k])
+        if held then entry.limit, entry.hold = limits.held_back(q, entry.limit, held[k]), held[k] end --@ hold-read
         entry.used = max(0, (tonumber(used[k] or '') or 0) + entry.by)
         entry.standing = tonumber(standing[k] or '') or 0
         local next_start = tonumber(starts[k] or '') or 0

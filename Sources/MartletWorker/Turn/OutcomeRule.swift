@@ -33,6 +33,7 @@ struct OutcomeRule {
         case .discard(let reason): .failedForGood(error: reason)
         case .snooze(let wait): .snoozed(Self.bounded(wait))
         case .release(let wait): .released(after: wait.map(Self.bounded))
+        case .throttled(let key, let wait, let reason): .throttled(key: key, after: Self.bounded(wait), reason: reason)
         }
     }
 

@@ -236,6 +236,8 @@ extension Settlement.Outcome {
         switch self {
         case .failed(_, let error), .failedForGood(let error), .crashed(_, let error), .postponed(_, let error):
             more.merging(["error": "\(error.prefix(1000))"]) { $1 }
+        case .throttled(let key, _, let reason):
+            more.merging(["key": "\(key)", "reason": "\(reason.prefix(1000))"]) { $1 }
         case .completed, .released, .unknownType, .snoozed: more
         }
     }

@@ -80,7 +80,7 @@ extension Settlement.Outcome {
     fileprivate var failure: String? {
         switch self {
         case .failed(_, let error), .failedForGood(let error), .crashed(_, let error), .postponed(_, let error): error
-        case .completed, .released, .unknownType, .snoozed: nil
+        case .completed, .released, .unknownType, .snoozed, .throttled: nil
         }
     }
 }

@@ -55,6 +55,17 @@ func retryRecipes(_ payments: any Payments, _ reports: any Reports, _ messages: 
     }
 }
 
+func throttledRecipe(_ payments: any Payments) -> Handlers {
+    Handlers {
+        On(ChargeCard.self) { job, context in
+            let answer = try await payments.charge(job.order, idempotencyKey: "\(context.id)")
+            if let wait = answer.retryAfter {
+                throw JobOutcome.throttled(key: "api:payments", after: max(wait, .seconds(1)), reason: "429")
+            }
+        }
+    }
+}
+
 enum PaymentError: RetryAdvising {
     case declined, rateLimited(Duration), unreachable
 

@@ -47,6 +47,7 @@ import Testing
     @Test(arguments: [
         ("complete", #"{"result":1}"#, JobState.completed), ("fail", #"{"error":{"message":"x"}}"#, .retrying),
         ("release", "{}", .queued), ("snooze", #"{"delay_seconds":600}"#, .retrying),
+        ("throttle", #"{"key":"type:t","delay_seconds":600}"#, .blocked),
     ])
     func `an end whose reply is lost is said again, and one that stays unknown may be repeated`(
         word: String, body: String, state: JobState

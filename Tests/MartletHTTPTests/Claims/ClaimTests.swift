@@ -154,6 +154,46 @@ private func isAhead(_ moment: Date, by seconds: Double, since start: Date) -> B
         }
     }
 
+    @Test func `a throttled claim holds its key for all, which the limit shows and a reset ends`() async throws {
+        try await withServer { server in
+            let keys = #"{"type":"t","queue":"q","id":"ID","limits":["host:a"]}"#
+            for id in ["a", "b"] { _ = try await server.post("/api/v1/jobs", keys.replacing("ID", with: id)) }
+            let end = #"{"key":"host:a","delay_seconds":600,"reason":"429"}"#
+            let answer = try await server.end(try await server.take()[0], "throttle", end)
+            #expect(answer["id"] == "a" && answer["state"] == "blocked", "\(answer.text)")
+            let next = try await server.post("/api/v1/claims", #"{"queues":["q"]}"#)
+            #expect(next.status == 204, "the other job of the key waits too")
+            let job = try await server.job("a")
+            #expect(job["waits_for"] == "host:a" && job["error"] == "429" && job.int("failures") == 0)
+            let limit = try await server.get("/api/v1/queues/q/limits/host:a")
+            let held = limit.object("throttled")
+            #expect(held["reason"] as? String == "429" && held["until"] != nil, "\(limit.text)")
+            #expect(
+                try await server.get("/api/v1/queues/q/limits").list("limits").map { $0["key"] as? String } == [
+                    "host:a"
+                ])
+            #expect(try await server.post("/api/v1/queues/q/limits/host:a/reset").status == 200)
+            #expect(try await server.take(2).map(\.id) == ["a", "b"])
+        }
+    }
+
+    @Test func `a settlement among many may throttle, and a key that the job does not have holds only the job`()
+        async throws
+    {
+        try await withServer { server in
+            for id in ["a", "b"] { try await server.push(id) }
+            let claim = try await server.take()[0]
+            let until = #""until":"2100-01-01T00:00:00Z""#
+            let end = "{\"token\":\"\(claim.token)\",\"outcome\":\"throttle\",\"key\":\"host:a\",\(until)}"
+            let answer = try await server.post("/api/v1/claims/settle", "{\"settlements\":[\(end)]}")
+            #expect(answer.list("results").map { $0["state"] as? String } == ["retrying"], "\(answer.text)")
+            let job = try await server.job(claim.id)
+            #expect(job.text.contains("only this job waits"), "\(job.text)")
+            #expect(job.int("failures") == 0)
+            #expect(try await server.take().count == 1)
+        }
+    }
+
     @Test func `of a worker that names its types no other is handed out, and such a job waits for one that knows it`()
         async throws
     {
@@ -204,7 +244,10 @@ private func isAhead(_ moment: Date, by seconds: Double, since start: Date) -> B
     @Test(arguments: [
         ("fail", #"{}"#, "/error"), ("fail", #"{"error":{"class":"X"}}"#, "/error/message"),
         ("fail", #"{"error":{"message":1}}"#, "/error/message"), ("snooze", #"{}"#, "/delay_seconds"),
-        ("release", #"{"delay_seconds":-1}"#, "/delay_seconds"), ("complete", #"{"output":1}"#, "/output"),
+        ("release", #"{"delay_seconds":-1}"#, "/delay_seconds"), ("throttle", #"{"delay_seconds":1}"#, "/key"),
+        ("throttle", #"{"key":"host","delay_seconds":1}"#, "/key"), ("throttle", #"{"key":"h:a"}"#, "/delay_seconds"),
+        ("throttle", #"{"key":"h:a","delay_seconds":1,"until":"2030-01-01T00:00:00Z"}"#, "/until"),
+        ("complete", #"{"output":1}"#, "/output"),
     ])
     func `an end that is not right is refused and changes nothing`(
         word: String, body: String, pointer: String

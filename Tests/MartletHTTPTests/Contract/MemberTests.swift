@@ -301,7 +301,12 @@ extension MemberTests {
         try await client.post("/api/v1/workers/w1/heartbeat", "{\"leases\":[{\"token\":\"\(first)\"}]}")
         try await client.post("/api/v1/claims/\(first)/release")
         let second = try token(try await client.send(.POST, "/api/v1/claims", order))
-        try await client.post("/api/v1/claims/\(second)/snooze", #"{"delay_seconds":60}"#)
+        try await client.post(
+            "/api/v1/claims/\(second)/throttle", #"{"key":"host:a","delay_seconds":60,"reason":"429"}"#)
+        try await client.get("/api/v1/queues/w/limits/host:a")
+        try await client.post("/api/v1/queues/w/limits/host:a/reset")
+        let again = try token(try await client.send(.POST, "/api/v1/claims", order))
+        try await client.post("/api/v1/claims/\(again)/snooze", #"{"delay_seconds":60}"#)
         try await client.post("/api/v1/jobs", #"{"type":"t","queue":"w","id":"b"}"#)
         let third = try token(try await client.send(.POST, "/api/v1/claims", order))
         let end = "{\"token\":\"\(third)\",\"outcome\":\"snooze\",\"delay_seconds\":60}"

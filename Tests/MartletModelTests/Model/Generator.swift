@@ -256,6 +256,9 @@ extension Generator {
         case 74..<79: .failedForGood(error: "for good")
         case 79..<88: .released(after: nil)
         case 88..<91: .released(after: wait)
+        case 91..<93 where withLimits:
+            .throttled(
+                key: random.pick(["h:a", "h:b", "t:1", "type:mail"]), after: wait, reason: random.pick(["", "429"]))
         case 91..<95: .unknownType(retryAfter: wait, error: "unknown \(nonces)")
         case 95..<98: .postponed(retryAfter: wait, error: random.pick(["", "later \(nonces)"]))
         default: .snoozed(wait)

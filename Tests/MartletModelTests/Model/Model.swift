@@ -124,6 +124,10 @@ struct Model {
     var starts: [String: Double] = [:]
     /// When the keys that jobs wait for open by time.
     var opens: [String: Double] = [:]
+    /// Whether jobs waited for any key when the settlements of this call began.
+    var hadWaiters = false
+    /// The keys that are held, until when, and why.
+    var holds: [String: (until: Int, reason: String)] = [:]
     /// The keys that this operation has touched.
     var touched: Set<String> = []
     /// Whether the last operation put a job at the head of the delayed ones.

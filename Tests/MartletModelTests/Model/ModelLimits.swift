@@ -36,10 +36,26 @@ extension Model {
     private static func kind(_ key: String) -> String { key.prefix { $0 != ":" } + ":*" }
 
     func limit(of key: String) -> (name: String, limit: Limit)? {
-        for name in [key, Self.kind(key)] {
-            if let limit = limits[name] { return (name, limit) }
+        let name = [key, Self.kind(key)].first { limits[$0] != nil }
+        let stored = name.flatMap { limits[$0] }
+        guard limited & 32 == 32, let end = holdEnd(of: key) else {
+            return stored.flatMap { limit in name.map { ($0, limit) } }
         }
-        return nil
+        var limit = stored ?? Limit()
+        let closed = max(Double(end), closedUntil(limit) ?? 0)
+        limit.paused = (true, closed == .infinity ? nil : Int(closed))
+        return (name ?? key, limit)
+    }
+
+    /// When the hold of a key ends, if it has one.
+    func holdEnd(of key: String) -> Int? {
+        guard let until = holds[key]?.until, until > now, until <= now + 2 * 86_400_000 else { return nil }
+        return until
+    }
+
+    /// The weight with which a job has a key.
+    func weight(of key: String, in job: Job) -> Int? {
+        job.limits.first { $0.key == key }?.weight ?? (key == "type:\(job.type)" ? 1 : nil)
     }
 
     /// The limit by which a push is measured: that of the key, unless it is only paused.
@@ -161,6 +177,16 @@ extension Model {
 
     // MARK: Changes
 
+    /// Holds a key, unless it is held for longer.
+    mutating func hold(_ key: String, for wait: Int, _ reason: String) {
+        let till = now + min(max(1, wait), 86_400_000)
+        if let was = holdEnd(of: key), was >= till { return }
+        holds[key] = (till, reason)
+        let isCounted = limited & 32 == 32 && (limitsTypes || !key.hasPrefix("type:"))
+        if !isCounted { limited = mask(hasWaiters: hadWaiters) }
+        touch(key)
+    }
+
     mutating func touch(_ key: String?) {
         if let key { touched.insert(key) }
     }
@@ -238,6 +264,7 @@ extension Model {
         if limited > 0 {
             for key in opens.keys { touch(key) }
             starts = starts.filter { $0.value > Double(now) }
+            if limited & 32 == 32 { for key in holds.keys where holdEnd(of: key) == nil { holds[key] = nil } }
         }
         reopen()
         if limited >= 16 { limited = mask }
@@ -255,8 +282,11 @@ extension Model {
         return max(next, Double(now)) >= notedOpening
     }
 
-    private var mask: Int {
-        (limits.isEmpty ? 0 : 1) + (limits.keys.contains { $0.hasPrefix("type:") } ? 2 : 0) + (opens.isEmpty ? 0 : 16)
+    private var mask: Int { mask(hasWaiters: !opens.isEmpty) }
+
+    private func mask(hasWaiters: Bool) -> Int {
+        let hasType = limits.keys.contains { $0.hasPrefix("type:") } || holds.keys.contains { $0.hasPrefix("type:") }
+        return (limits.isEmpty ? 0 : 1) + (hasType ? 2 : 0) + (hasWaiters ? 16 : 0) + (holds.isEmpty ? 0 : 32)
     }
 
     /// Sets or removes a limit; whoever waits is looked at by the next claim or sweep.

@@ -199,6 +199,7 @@ extension Model {
 extension Model {
     mutating func settle(_ settlements: [Settlement]) -> [SettleVerdict] {
         let stillOpen = count("completed", in: counts)
+        hadWaiters = !opens.isEmpty
         var verdicts = [SettleVerdict?](repeating: nil, count: settlements.count)
         var ended: [String: String] = [:]
         // Plain settlements are sent, and applied, before the others.
@@ -232,6 +233,9 @@ extension Model {
         let progress = one.progress?.stored ?? job.progress
         jobs[id]?.token = .settled(nonce)
         jobs[id]?.progress = progress
+        if case .throttled(let key, let wait, let reason) = one.outcome, weight(of: key, in: job) != nil {
+            hold(key, for: wait.inMilliseconds, reason.isEmpty ? "throttled by \(key)" : reason)
+        }
         switch one.outcome {
         case .completed(let output):
             if let output, !output.isEmpty { jobs[id]?.output = output }
@@ -264,8 +268,30 @@ extension Model {
         case .postponed(let wait, let error):
             if !error.isEmpty { jobs[id]?.error = error }
             again(id, after: wait)
+        case .throttled(let key, let wait, let reason):
+            throttle(id, key, wait, reason.isEmpty ? "throttled by \(key)" : reason)
         }
         return .settled(jobs[id]?.state ?? .queued)
+    }
+
+    private mutating func throttle(_ id: String, _ key: String, _ wait: Duration, _ reason: String) {
+        guard let job = jobs[id] else { return }
+        guard let weight = weight(of: key, in: job) else {
+            jobs[id]?.error = "\(reason); only this job waits, as it has no limit key \(key)"
+            again(id, after: max(.milliseconds(1), wait))
+            return
+        }
+        jobs[id]?.error = reason
+        let place = job.place ?? nextPlace(job.priority)
+        guard job.wanted?.stop != .pause else {
+            putBack(id, at: place, waits: false)
+            return
+        }
+        jobs[id]?.changedAt = now
+        queue(id, at: place)
+        jobs[id]?.index = .blocked
+        jobs[id]?.waitsFor = Weighted(key: key, weight: weight)
+        expectWaiter(key)
     }
 
     private mutating func crash(

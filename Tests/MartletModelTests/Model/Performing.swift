@@ -92,8 +92,10 @@ extension RealStore {
         let names = (try await command("HKEYS", key("limits")).array ?? []).compactMap(\.string)
         let waiting = (try await command("ZRANGE", key("opens"), "0", "-1").array ?? []).compactMap(\.string)
         for one in waiting { try await command("ZADD", key("opens"), "0", one) }
+        let held = (try await command("HKEYS", key("throttled")).array ?? []).compactMap(\.string)
         let mask =
-            (names.isEmpty ? 0 : 1) + (names.contains { $0.hasPrefix("type:") } ? 2 : 0) + (waiting.isEmpty ? 0 : 16)
+            (names.isEmpty ? 0 : 1) + ((names + held).contains { $0.hasPrefix("type:") } ? 2 : 0)
+            + (waiting.isEmpty ? 0 : 16) + (held.isEmpty ? 0 : 32)
         try await command("HSET", key("meta"), "limited", "\(mask)")
         if mask == 0 { try await command("HDEL", key("meta"), "limited") }
         return (try await queue.run(.configure, RedisArguments("set")).array ?? []).compactMap(\.string).last ?? ""

@@ -40,7 +40,8 @@ extension StoreView {
             'rates', 'opens'}) do
             out[#out + 1] = redis.call('ZRANGE', KEYS[1] .. name, 0, -1, 'WITHSCORES')
         end
-        for _, name in ipairs({'meta', 'claims', 'unique', 'tombstone_digests', 'workers', 'limits', 'usage', 'standing'}) do
+        for _, name in ipairs({'meta', 'claims', 'unique', 'tombstone_digests', 'workers', 'limits', 'usage', 'standing',
+            'throttled'}) do
             out[#out + 1] = all(name)
         end
         local waits = {}
@@ -78,7 +79,9 @@ extension StoreView {
                 }
             }
         }
-        let hashes = ["meta", "claim", "unique", "tombstone_digests", "worker", "limits", "usage", "standing"]
+        let hashes = [
+            "meta", "claim", "unique", "tombstone_digests", "worker", "limits", "usage", "standing", "throttled",
+        ]
         wakeTokens = value.array?.dropFirst(names.count + hashes.count + 1).first?.int ?? 0
         for (id, score) in Self.pairs(parts[names.count + hashes.count]) { lines["waiter \(id)"] = Self.number(score) }
         for (name, part) in zip(hashes, parts.dropFirst(names.count)) {
@@ -144,6 +147,7 @@ extension StoreView {
         for (key, weight) in model.usage() { lines["usage \(key)"] = "\(weight)" }
         for (key, weight) in model.standing() { lines["standing \(key)"] = "\(weight)" }
         for (key, at) in model.starts { lines["rates \(key)"] = "\(at)" }
+        for (key, hold) in model.holds { lines["throttled \(key)"] = "\(hold.until) \(hold.reason)" }
         for (key, at) in model.opens { lines["opens \(key)"] = "\(at)" }
         for (id, job) in model.jobs where job.index == .blocked { lines["waiter \(id)"] = "\(job.score)" }
     }

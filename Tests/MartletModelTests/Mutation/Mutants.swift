@@ -21,6 +21,7 @@ struct Mutant: Sendable, CustomStringConvertible {
     static let all =
         ofPushes + ofTurns + ofAttempts + ofClaims + ofTheEnd + ofChanges + ofBeats + ofSweeps + ofControl + ofSettings
         + ofDamage + ofRemoval + ofOrder + ofEvents + ofTrail + ofHistory + ofLimitObjects + ofLimits + ofExplanations
+        + ofHolds
 
     private static let ofPushes = [
         Mutant(

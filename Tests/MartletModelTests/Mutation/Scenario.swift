@@ -14,6 +14,7 @@ struct Scenario: Sendable {
     static let all =
         ofDamage + ofTime + ofStops + ofRoom + ofKeys + ofUnknownTypes + ofTokens + ofForeignKeys + ofRemoval + ofOrder
         + ofEvents + ofTrail + ofHistory + ofLimitObjects + ofLimits + ofExplanations
+        + ofHolds
 
     private static let ofTime = [
         Scenario(name: "no more than 64 wake tokens") { real in

@@ -62,14 +62,16 @@ function usage(limit) {
 }
 
 function state(limit) {
-    const { override, pause } = limit;
+    const { override, pause, throttled } = limit;
     const note = [override && `overridden${override.until ? `, ends ${relative(override.until)}` : ''}`,
-        pause?.until && `ends ${relative(pause.until)}`].filter(Boolean).join(', ');
-    return [mark(limit), note && muted(` ${note}`), reason(pause)];
+        pause?.until && `ends ${relative(pause.until)}`,
+        throttled && `told to wait, ends ${relative(throttled.until)}`].filter(Boolean).join(', ');
+    return [mark(limit), note && muted(` ${note}`), reason(pause), reason(throttled)];
 }
 
 function mark(limit) {
     if (limit.in_force?.paused) return badge('paused');
+    if (limit.throttled) return badge('warning', 'throttled');
     if (limit.open === false) return badge('warning', 'closed');
     return badge('running', isClass(limit) ? 'each value' : 'open');
 }
@@ -105,7 +107,7 @@ function buttons(context, limit) {
     const reason = needs('operate', 'pause limits');
     const adminReason = needs('admin', 'change limits');
     const { params: { queue }, refresh } = context;
-    const isBack = limit.override || limit.pause;
+    const isBack = limit.override || limit.pause || limit.throttled;
     return h('div', { class: 'slots' },
         button(limit.pause ? 'Resume' : 'Pause', () => (limit.pause ? act(queue, limit, 'resume', refresh) : pause(queue, limit, refresh)),
             { reason, 'aria-label': `${limit.pause ? 'Resume' : 'Pause'} ${limit.key}` }),
