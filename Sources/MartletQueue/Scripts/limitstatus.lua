@@ -3,8 +3,8 @@
 -- needs: runtime values limits usage limitwords
 -- gives: limit_status
 -- Answers are flat lists of names and values: the words of the object as `limitwords` names them, `name`, `source` (the object
--- in force), `usage`, `waiting`, `opens`, and `throttled_until` and `throttled_reason` of a held key. Of a class they are the highest usage of one of its
--- values and the jobs that wait for any of them, as far as a look at 1000 keys shows.
+-- in force), `usage`, `waiting`, `opens`, and `throttled_until` and `throttled_reason` of a held key. Of a class they are the
+-- highest usage of one of its values and the jobs that wait for any of them, as far as a look at 1000 keys shows.
 limit_status = {}
 
 local LOOKED_AT, MOST_HOLDERS, MOST_KEYS = 1000, 5, 20

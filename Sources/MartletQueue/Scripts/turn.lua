@@ -8,8 +8,9 @@
 -- attempts that completed and have nothing more to say, then for each other attempt six words: id, token, outcome,
 -- delay ms or empty, output or error, progress or empty. At most 500 attempts.
 -- Outcomes: `completed`, `failed` (delay = wait before the retry), `permanent`, `crashed` (its process died), `release`,
--- `snooze`, `throttled` and behind a blank the key that is held for the delay. Behind a failure stand, with blanks between them, the fingerprint of the error and the worker or nothing;
--- behind `crashed` before them the fingerprint that the error has where the job is poison.
+-- `snooze`, `throttled` and behind a blank the key that is held for the delay. Behind a failure stand, with blanks between
+-- them, the fingerprint of the error and the worker or nothing; behind `crashed` before them the fingerprint that the error
+-- has where the job is poison.
 -- A `release` with an error is that of a job whose type the worker does not know: kept with the job, with since when.
 -- A `snooze` with an error says why the job waits, which is kept with it.
 -- Answer: status, lease ms, ms until the next due job or -1, stops counter, now ms, nonce, a list of position (from 1, in
