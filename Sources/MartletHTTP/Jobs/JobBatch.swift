@@ -208,14 +208,12 @@ struct BatchReport {
 
     /// Refuses a job of which nothing can be read but its faults.
     mutating func refuse(_ index: Int, _ errors: [FieldError]) {
-        failed += 1
-        row(index, nil, "invalid", ("errors", .array(errors.map(\.json))))
+        refuse(index, nil, "invalid", ("errors", .array(errors.map(\.json))))
     }
 
     private mutating func refuse(_ index: Int, _ id: JobID, field: String, _ rule: String) {
-        failed += 1
         let errors = JSONOutput.array([batch.place(of: index, field: field).saying(rule).json])
-        row(index, id, "invalid", ("detail", .string("\(field) \(rule)")), ("errors", errors))
+        refuse(index, id, "invalid", ("detail", .string("\(field) \(rule)")), ("errors", errors))
     }
 
     mutating func fail(_ index: Int, _ id: JobID, _ error: QueueError) {
@@ -229,18 +227,23 @@ struct BatchReport {
     }
 
     private mutating func refuse(_ index: Int, _ id: JobID, _ status: String, _ detail: String) {
-        failed += 1
-        row(index, id, status, ("detail", .string(detail)))
+        refuse(index, id, status, ("detail", .string(detail)))
     }
 
-    private mutating func row(
+    private mutating func refuse(
         _ index: Int, _ id: JobID?, _ status: String, _ more: (key: String, value: JSONOutput)...
     ) {
-        let isRefused = !["created", "existing", "deleted"].contains(status)
+        failed += 1
         let row = JSONOutput.object([
-            "index": .int(index), "line": isRefused ? batch.line(of: index).map { .int($0) } : nil,
+            "index": .int(index), "line": batch.line(of: index).map { .int($0) },
             "id": id.map { .string($0.description) }, "status": .string(status),
         ])
+        rows.append((index, row.adding(more)))
+    }
+
+    private mutating func row(_ index: Int, _ id: JobID, _ status: String, _ more: (key: String, value: JSONOutput)...)
+    {
+        let row = JSONOutput.object(["index": .int(index), "id": .string(id.description), "status": .string(status)])
         rows.append((index, row.adding(more)))
     }
 

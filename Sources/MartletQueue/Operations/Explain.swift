@@ -48,13 +48,7 @@ private struct QueueFacts {
 
     func number(_ name: String) -> Int? { words[name].flatMap { Int(place: $0) } }
 
-    func pause(_ flag: String) -> QueuePause? {
-        guard words[flag] == "1" else { return nil }
-        return QueuePause(
-            reason: words[flag + "_reason"].flatMap { $0.isEmpty ? nil : $0 },
-            by: words[flag + "_by"].flatMap { $0.isEmpty ? nil : $0 },
-            at: number(flag + "_at").map { Date(milliseconds: $0) })
-    }
+    func pause(_ flag: String) -> QueuePause? { QueuePause(flag, in: words) }
 
     var limit: Int? { number("limit") }
     /// The number of jobs in an index that is not final.

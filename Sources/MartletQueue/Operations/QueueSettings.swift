@@ -293,16 +293,20 @@ extension Queue {
     }
 }
 
+extension QueuePause {
+    /// The pause of a queue, or of all (`paused` or `paused_all`), as `meta` has it; `nil` where it is not paused.
+    init?(_ flag: String, in meta: [String: String]) {
+        guard meta[flag] == "1" else { return nil }
+        let at = meta[flag + "_at"].flatMap { Int($0) }.map { Date(milliseconds: $0) }
+        self.init(reason: meta[flag + "_reason"]?.nonEmpty, by: meta[flag + "_by"]?.nonEmpty, at: at)
+    }
+}
+
 extension QueueStatus {
     init(name: QueueName, counts: [String: String], meta: [String: String]) {
         func number(_ words: [String: String], _ key: String, _ standard: Int = 0) -> Int {
             // Broken values are clamped so that sums over all queues cannot overflow.
             words[key].flatMap { Int($0) }.map { min(max($0, -(1 << 53)), 1 << 53) } ?? standard
-        }
-        func pause(_ flag: String) -> QueuePause? {
-            guard meta[flag] == "1" else { return nil }
-            let at = meta[flag + "_at"].flatMap { Int($0) }.map { Date(milliseconds: $0) }
-            return QueuePause(reason: meta[flag + "_reason"]?.nonEmpty, by: meta[flag + "_by"]?.nonEmpty, at: at)
         }
         func setting(_ field: StoredSetting) -> Int { number(meta, field.rawValue, field.standard) }
         func retention(_ age: StoredSetting, _ count: StoredSetting) -> Retention {
@@ -319,8 +323,8 @@ extension QueueStatus {
         repairedEver = number(meta, "repaired")
         oldestWait = .milliseconds(number(counts, "oldest_wait"))
         nextDue = counts["next_due"].flatMap { Int($0) }.flatMap { $0 < 0 ? nil : .milliseconds($0) }
-        paused = pause("paused")
-        pausedAll = pause("paused_all")
+        paused = QueuePause("paused", in: meta)
+        pausedAll = QueuePause("paused_all", in: meta)
         let limit = setting(.limit)
         settings = QueueSettings(
             limit: limit == 0 ? nil : limit, lease: .milliseconds(setting(.lease)), step: .milliseconds(setting(.step)),

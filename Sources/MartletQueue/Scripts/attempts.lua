@@ -56,13 +56,13 @@ local function put_back(q, tally, job, token, progress, due, waits, ...)
     return 'queued'
 end
 
--- A job that was given back, or that is put off.
+-- A job that was released, or that is put off.
 local function put_off(q, tally, job, token, delay, body, progress, is_unknown)
     local due, waits = place_of(job.at), nil --@ release-place
     if due then waits = is_early(q, due) end
     if delay or not due then due, waits = after(q, delay, job) end
     job.how, job.why = 'released', body
-    -- Given back by a worker that does not know its type: the job says so, and since when.
+    -- Released by a worker that does not know its type: the job says so, and since when.
     if is_unknown then
         local since = job.s or q.stamp --@ unknown-since
         if job.lk or job.lh then limits.take_back_start(q, job) end --@ unknown-start

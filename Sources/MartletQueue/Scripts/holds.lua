@@ -8,7 +8,7 @@
 -- none, and ends by itself. While there are any, the word `limited` of the plan has 32, and only then calls read the hash.
 local MOST_HELD_MS, MOST_SWEPT, MOST_REASON = 86400000, 200, 200
 
-function limits.has_holds(q) return floor(q.limited / 32) % 2 == 1 end --@ holds-known
+function limits.has_holds(q) return limits.has_kind(q, 32) end --@ holds-known
 
 -- Until when a hold lasts, and why; nothing for one that is over. One that ends later than any may is left of a clock that has
 -- gone back.

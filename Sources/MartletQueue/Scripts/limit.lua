@@ -61,7 +61,7 @@ end
 local function store(q, name, known, words)
     local key, text = q.keys.limits, words and limit_words.text(words)
     if text == known then return { 'ok', 0 } end
-    if not known and not has_place(q) then return { 'bad', 'limits' } end --@ limit-room
+    if not known and not has_place(q) then return { 'bad', 'limits' } end --@ limit-capacity
     if q.trail then note_change(q, known and limit_words.read(q, known) or {}, words or {}) end
     if text then call('HSET', key, name, text) else call('HDEL', key, name) end --@ limit-stored
     if not known or not text then --@ limit-counted
@@ -121,6 +121,7 @@ end
 
 function verbs.reset(q, name, known)
     local held_until, answer = limits.lift(q, name), { 'ok', 0 }
+    if not known and not held_until then return { 'missing' } end
     if known then
         local words = limit_words.read(q, known)
         limit_words.without_pause(words)
@@ -138,16 +139,13 @@ end
 function verbs.remove(q, name, known) return store(q, name, known, nil) end
 
 -- The verbs that need a limit which is there already.
-local CHANGES = { resume = true, reset = true, remove = true }
+local CHANGES = { resume = true, remove = true }
 
 local function judged(q, verb, name, args)
     if not is_name(name) then return { 'bad', 'name' } end
     if q.trail then trail.value(q, 'limit', name, name) end
     local known = call('HGET', q.keys.limits, name) or nil
-    if CHANGES[verb] and not known then
-        local has_hold = verb == 'reset' and limits.hold_of(q, call('HGET', q.keys.throttled, name))
-        if not has_hold then return { 'missing' } end
-    end
+    if CHANGES[verb] and not known then return { 'missing' } end
     return verbs[verb](q, name, known, args)
 end
 

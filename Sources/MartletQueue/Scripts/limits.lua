@@ -66,10 +66,10 @@ end
 -- Whether a limit has capacity for a weight where `used` counts already, and the next start is due at `next_start` in theory.
 function limits.has_capacity(q, limit, used, next_start, weight, others)
     if not limit then return true end
-    if limit.closed_until then return false end --@ room-paused
-    if limit.concurrency and used + others + weight > limit.concurrency then return false end --@ room-concurrency
+    if limit.closed_until then return false end --@ capacity-paused
+    if limit.concurrency and used + others + weight > limit.concurrency then return false end --@ capacity-concurrency
     if not limit.interval then return true end
-    return max(next_start, q.now) + (others + weight - limit.burst) * limit.interval <= q.now --@ room-rate
+    return max(next_start, q.now) + (others + weight - limit.burst) * limit.interval <= q.now --@ capacity-rate
 end
 
 -- When a limit gets capacity for a weight by time alone (ms), or `huge`; `others` counts besides what runs.
@@ -110,8 +110,11 @@ function limits.count(q)
     call('HSET', q.keys.meta, 'limited', mask) --@ limited-kept
 end
 
+-- Whether the plan says that the queue has a kind of limits, named by its number in `limited`.
+function limits.has_kind(q, number) return floor(q.limited / number) % 2 == 1 end
+
 -- Whether the plan says already that keys of this kind are held.
 function limits.is_counted(q, key)
     local mask = MASKS[match(key, '^[^:]*')]
-    return limits.has_holds(q) and (not mask or floor(q.limited / mask) % 2 == 1)
+    return limits.has_holds(q) and (not mask or limits.has_kind(q, mask))
 end

@@ -82,9 +82,9 @@ end
 
 -- The keys that a job has without having named them, as lines; `''` where the queue limits none of their classes.
 function limits.implicit(q, job)
-    local mask, lines = q.limited, ''
-    if floor(mask / 2) % 2 == 1 then lines = '1 type:' .. job.t end --@ implicit-type
-    if job.y and floor(mask / 4) % 2 == 1 then
+    local lines = ''
+    if limits.has_kind(q, 2) then lines = '1 type:' .. job.t end --@ implicit-type
+    if job.y and limits.has_kind(q, 4) then
         for tag in gmatch(job.y, '[^\n]+') do lines = lines .. '\n1 tag:' .. tag end --@ implicit-tag
     end
     return lines

@@ -138,7 +138,7 @@ function limits.fitting(q, entry, most)
             local weight = limits.weight_of_waiter(q, id, entry.key)
             if weight then
                 if not limits.has_capacity(q, entry.limit, entry.used, entry.next_start, weight, entry.standing)
-                    or #fits >= 2 * most then --@ open-room
+                    or #fits >= 2 * most then --@ open-capacity
                     stays = { id = id, at = tonumber(at), weight = weight }
                     break
                 end

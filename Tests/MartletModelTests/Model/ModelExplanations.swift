@@ -1,4 +1,4 @@
-// The reference for explanations: what the next claim hands out, and which keys have no room for a job.
+// The reference for explanations: what the next claim hands out, and which keys have no capacity for a job.
 
 import MartletJobs
 import MartletRedis
@@ -14,7 +14,7 @@ extension Model {
         return copy.claims["explain"]?.ids.first
     }
 
-    /// The keys that have no room for a job in line or a blocked one, each with the reason; those who may come back into line
+    /// The keys that have no capacity for a job in line or a blocked one, each with the reason; those who may come back into line
     /// are there already.
     func obstacles(_ id: String) -> [String] {
         var copy = self

@@ -1,4 +1,4 @@
-// The reference for limits: keys of jobs, who has room, who waits, and when a key opens.
+// The reference for limits: keys of jobs, which have capacity, who waits, and when a key opens.
 
 import MartletJobs
 
@@ -134,7 +134,7 @@ extension Model {
         return min(at, closedUntil(limit) ?? .infinity)
     }
 
-    /// The first key that has no room for a job with this score, or that another job waits for further ahead.
+    /// The first key that has no capacity for a job with this score, or that another job waits for further ahead.
     func obstacle(_ id: String, _ keys: [Weighted], score: Double) -> Weighted? {
         guard limited > 0 else { return nil }
         return keys.first { one in

@@ -5,7 +5,7 @@
 extension Mutant {
     static let ofLimits = [
         Mutant("the limit of a class means nothing", .limits, "limit-class", .never),
-        Mutant("a key has room above its limit", .limits, "room-concurrency", .never),
+        Mutant("a key has capacity above its limit", .limits, "capacity-concurrency", .never),
         Mutant("a full key opens by time", .limits, "opening-full", .replaced("huge", "q.now + 1")),
         Mutant("a queue forgets who waits for limits that are gone", .limits, "limited-waits", .never),
         Mutant("a changed limit brings nobody back", .limit, "limit-changed", .removed),

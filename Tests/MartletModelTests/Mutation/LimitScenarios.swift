@@ -24,6 +24,15 @@ extension Scenario {
             try await real.setClock(RealStore.start + 1000)
             return try await real.queue.claim(ClaimRequest(worker: "w", number: 2, upTo: 5)).jobs.count == 1
         },
+        Scenario(name: "who is cancelled is no longer among the waiters") { real in
+            try await real.limit("h:a", "c=1")
+            let jobs = (0..<3).map { _ in NewJob(type: "test", payload: [1], limits: ["h:a"]) }
+            _ = try await real.queue.enqueue(jobs)
+            guard try await real.claimed().count == 1 else { return false }
+            _ = try await real.queue.control(.cancel, jobs[2].id)
+            let waiters = try await real.command("ZRANGE", real.key("waits:h:a"), "0", "-1").array ?? []
+            return waiters.compactMap(\.string) == [jobs[1].id.description]
+        },
         Scenario(name: "a tag has a limit") { real in
             try await real.limit("tag:slow", "c=1")
             let jobs = (0..<2).map { _ in NewJob(type: "test", payload: [1], tags: ["x", "slow"]) }
