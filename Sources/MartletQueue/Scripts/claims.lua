@@ -39,15 +39,15 @@ local function examined(q, claim, id, place, hash, is_elsewhere)
         return nil
     end
     local _, in_a_row = losses(job.l)
-    if in_a_row >= MAX_LOST - 1 then
-        if claim.chances < 1 then
-            local due = due_at(q, q.now + CHANCE_MS, id)
-            if q.log then events.tell(q, 'postponed', id, state_of('delayed', job.k), due) end --@ chance-told
-            return move(q, job, 'queued', 'delayed', due)
-        end
-        claim.chances = claim.chances - 1
+    local is_last_chance = in_a_row >= MAX_LOST - 1
+    if is_last_chance and claim.chances < 1 then
+        local due = due_at(q, q.now + CHANCE_MS, id)
+        if q.log then events.tell(q, 'postponed', id, state_of('delayed', job.k), due) end --@ chance-told
+        return move(q, job, 'queued', 'delayed', due)
     end
-    if on_claim(q, job, place) then return nil end
+    if on_claim(q, job, place) then return nil end --@ claim-waits
+    -- Counted behind that: a job that waits for a limit leaves the chance to another.
+    if is_last_chance then claim.chances = claim.chances - 1 end --@ chance-used
     local claims = claims_of(job.k) + 1 --@ claim-number
     if job.r then place = digits(tonumber(place) + tonumber(job.r) * q.step) end --@ claim-place
     local star = needs_more(job) and '*' or '' --@ claim-star

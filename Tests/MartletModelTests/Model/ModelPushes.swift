@@ -150,18 +150,17 @@ extension Model {
         // Who waits for a limit makes room for those behind.
         for id in limited > 0 ? line(.queued) : Array(line(.queued).prefix(room)) {
             guard taken.count < room, var job = jobs[id] else { break }
-            if job.lostInARow >= 2 {
-                guard chances > 0 else {
-                    delay(id, until: due(at: now + 1000, id))
-                    putsOff = true
-                    continue
-                }
-                chances -= 1
+            let isLastChance = job.lostInARow >= 2
+            guard !isLastChance || chances > 0 else {
+                delay(id, until: due(at: now + 1000, id))
+                putsOff = true
+                continue
             }
             guard admit(id), let admitted = jobs[id] else {
                 putsOff = true
                 continue
             }
+            if isLastChance { chances -= 1 }
             job = admitted
             taken.append(id)
             let place = job.score + Double(job.priority) * Double(step)

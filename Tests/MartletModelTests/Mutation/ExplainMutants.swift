@@ -22,6 +22,10 @@ extension Mutant {
         Mutant("who is back in line does not count", .explain, "explain-standing", .becomes("local others = 0")),
         Mutant("who comes back into line still waits", .explain, "explain-came", .removed),
         Mutant("nobody knows a place in line", .explain, "explain-rank", .removed),
+        Mutant("a claim takes more last chances than asked for", .claims, "chance-used", .removed),
+        Mutant(
+            "a job that waits uses up the last chance of another", .claims, "claim-waits",
+            .replaced("if on_claim", "if is_last_chance then claim.chances = claim.chances - 1 end if on_claim")),
     ]
 }
 
@@ -32,6 +36,19 @@ extension RealStore {
         guard startable == (expected.map { [$0] } ?? []) else { return false }
         let request = ClaimRequest(worker: "explained", number: 1, upTo: 1)
         return try await queue.claim(request).jobs.map(\.id) == startable
+    }
+
+    /// Claims jobs and loses them, twice, so that each of them has one chance left.
+    fileprivate func loseTwice(_ count: Int) async throws {
+        var now = RealStore.start
+        for number in 1...2 {
+            _ = try await queue.claim(ClaimRequest(worker: "w", number: number, upTo: count))
+            for _ in 1...4 {
+                now += 30
+                try await setClock(now)
+                _ = try await queue.sweep()
+            }
+        }
     }
 
     fileprivate func push(
@@ -88,6 +105,18 @@ extension Scenario {
             let key = try await real.queue.explain(ids[2])?.keys.first
             guard key?.reason == .limitConcurrency, key?.limit?.holders.map(\.job) == [ids[0]] else { return false }
             return try await real.explainsNextClaim(ids[3], of: ids)
+        },
+        Scenario(name: "a claim takes as many jobs in their last chance as it may, without those that wait") { real in
+            try await real.queue.configure(QueueSettingsChange(lease: .milliseconds(50)))
+            let ids = [try await real.push("a", keys: ["h:a"]), try await real.push("b"), try await real.push("c")]
+            try await real.loseTwice(3)
+            try await real.queue.setLimit("h:a", to: QueueLimit(concurrency: 1))
+            let first = try await real.push("d", keys: ["h:a"], priority: 1)
+            guard try await real.queue.claim(ClaimRequest(worker: "w", number: 3, upTo: 1)).jobs.map(\.id) == [first]
+            else { return false }
+            guard try await real.explain(ids).map({ $0?.isStartable }) == [false, true, false] else { return false }
+            let request = ClaimRequest(worker: "w", number: 4, upTo: 4, lastChances: 1)
+            return try await real.queue.claim(request).jobs.map(\.id) == [ids[1]]
         },
         Scenario(name: "who is back in line comes before who waits") { real in
             try await real.queue.setLimit("h:a", to: QueueLimit(concurrency: 1))
