@@ -313,7 +313,7 @@ local function turn(q, args)
         local tally = end_attempts(q, args, plain, verdicts)
         released, freed, earliest = tally.ready, tally.freed, tally.earliest
     end
-    local n, late = 0, 0
+    local n, late, knows_opening = 0, 0, false --@ turn-knows
     if q.known then released = released + limits.reopen(q) end --@ ends-reopen
     local chances = asked > 0 and (tonumber(args[5]) or with_lease(q, args[5], results))
     local last = asked > 0 and call('HGET', q.keys.claims, worker)
@@ -328,6 +328,8 @@ local function turn(q, args)
         local goes_on
         n, goes_on = claim_new(q, claim, args, results)
         released, late = released + claim.promoted, claim.late
+        -- Who has got less than asked for waits for the next opening.
+        knows_opening = n < asked
         -- Whoever sees the line's end takes the tokens away: they are for nobody.
         if not goes_on then
             call('DEL', q.keys.wake) --@ turn-tokens
@@ -335,8 +337,7 @@ local function turn(q, args)
         end
     end
     if q.known then limits.write(q) end --@ turn-counted
-    -- Who has got less than asked for waits for the next opening.
-    if n >= asked then limits.wake_for_opening(q) end --@ turn-opening
+    if not knows_opening then limits.wake_for_opening(q) end --@ turn-opening
     -- Who else has to look: for jobs that came into line, and where the queue has a limit for the room that was made.
     local came = released - n --@ turn-wakes
     -- What came into line behind the claim is there for whoever looks next.

@@ -68,6 +68,9 @@ extension Mutant {
             "a start is taken back twice", .usage, "start-taken-back", .replaced("list[i + 1] *", "2 * list[i + 1] *")),
         Mutant("nobody is woken for an opening", .waiters, "opening-alarm", .never),
         Mutant("nobody is woken for an opening that an end brings", .turn, "turn-opening", .removed),
+        Mutant(
+            "a claim that was executed before tells of an opening", .turn, "turn-knows", .replaced("false", "asked > 0")
+        ),
         Mutant("a change of a class reaches no key", .waiters, "class-due", .removed),
         Mutant("nobody hears that a job is back", .waiters, "unblocked-told", .never),
     ]

@@ -87,6 +87,17 @@ extension Scenario {
             _ = try await real.queue.enqueue(NewJob(type: "test", payload: [1], limits: ["h:b"]))
             return try await real.view().wakeTokens == 1
         },
+        Scenario(name: "whoever waits is woken by an end whose claim was executed before") { real in
+            try await real.limit("h:a", "c=1 n=1 per=600 burst=1")
+            _ = try await real.queue.enqueue((0..<2).map { _ in NewJob(type: "test", payload: [1], limits: ["h:a"]) })
+            let claim = ClaimRequest(worker: "w", number: 1, upTo: 2)
+            let held = try await real.queue.claim(claim).jobs
+            guard held.count == 1 else { return false }
+            try await real.command("DEL", real.key("wake"))
+            let ends = held.map { Settlement(id: $0.id, token: $0.token, outcome: .completed(output: nil)) }
+            _ = try await real.queue.turn(settle: ends, claim: claim)
+            return try await real.view().wakeTokens == 1
+        },
         Scenario(name: "what another rate has left is bounded once") { real in
             try await real.queue.setLimit("h:a", to: QueueLimit(rate: LimitRate(count: 1, per: .seconds(86_400))))
             _ = try await real.queue.enqueue((0..<2).map { _ in NewJob(type: "test", payload: [1], limits: ["h:a"]) })
