@@ -46,7 +46,7 @@ local function examined(q, claim, id, place, hash, is_elsewhere)
         return move(q, job, 'queued', 'delayed', due)
     end
     if on_claim(q, job, place) then return nil end --@ claim-waits
-    -- Counted behind that: a job that waits for a limit leaves the chance to another.
+    -- Not counted before: a job that waits for a limit leaves the chance to another.
     if is_last_chance then claim.chances = claim.chances - 1 end --@ chance-used
     local claims = claims_of(job.k) + 1 --@ claim-number
     if job.r then place = digits(tonumber(place) + tonumber(job.r) * q.step) end --@ claim-place

@@ -280,6 +280,8 @@ local function claim_new(q, claim, args, results)
     if q.known then claim.late = limits.reopen(q) end --@ claim-reopens
     if n < claim.asked then
         if q.limited > 0 then due = sooner(next_due(q), limits.next_opening(q)) end --@ claim-opening
+        -- The answer tells its worker of the next opening, so no other needs to be woken for it.
+        q.opening_noted = nil --@ claim-tells
         -- The line goes on behind entries that were not handed out: worth another look at once.
         local is_worth = (out.gone > 0 and goes_on or claim.late > 0) and n < room --@ claim-again
         results[3] = is_worth and 0 or due or -1
@@ -313,7 +315,7 @@ local function turn(q, args)
         local tally = end_attempts(q, args, plain, verdicts)
         released, freed, earliest = tally.ready, tally.freed, tally.earliest
     end
-    local n, late, knows_opening = 0, 0, false --@ turn-knows
+    local n, late = 0, 0
     if q.known then released = released + limits.reopen(q) end --@ ends-reopen
     local chances = asked > 0 and (tonumber(args[5]) or with_lease(q, args[5], results))
     local last = asked > 0 and call('HGET', q.keys.claims, worker)
@@ -328,8 +330,6 @@ local function turn(q, args)
         local goes_on
         n, goes_on = claim_new(q, claim, args, results)
         released, late = released + claim.promoted, claim.late
-        -- Who has got less than asked for waits for the next opening.
-        knows_opening = n < asked
         -- Whoever sees the line's end takes the tokens away: they are for nobody.
         if not goes_on then
             call('DEL', q.keys.wake) --@ turn-tokens
@@ -337,7 +337,7 @@ local function turn(q, args)
         end
     end
     if q.known then limits.write(q) end --@ turn-counted
-    if not knows_opening then limits.wake_for_opening(q) end --@ turn-opening
+    limits.wake_for_opening(q) --@ turn-opening
     -- Who else has to look: for jobs that came into line, and where the queue has a limit for the room that was made.
     local came = released - n --@ turn-wakes
     -- What came into line behind the claim is there for whoever looks next.

@@ -47,15 +47,7 @@ extension Scenario {
             let id = real.id("a")
             _ = try await real.queue.enqueue(NewJob(id: id, type: "t", payload: [1]))
             try await real.listen()
-            var now = RealStore.start
-            for number in 1...2 {
-                _ = try await real.claim(number)
-                for _ in 1...4 {
-                    now += 30
-                    try await real.setClock(now)
-                    _ = try await real.queue.sweep()
-                }
-            }
+            try await real.loseTwice(1)
             _ = try await real.queue.claim(ClaimRequest(worker: "w", number: 3, upTo: 1, lastChances: 0))
             try await real.command("ZREM", real.key("delayed"), "a")
             try await real.command("ZADD", real.key("active"), "1", "a")

@@ -22,10 +22,6 @@ extension Mutant {
         Mutant("who is back in line does not count", .explain, "explain-standing", .becomes("local others = 0")),
         Mutant("who comes back into line still waits", .explain, "explain-came", .removed),
         Mutant("nobody knows a place in line", .explain, "explain-rank", .removed),
-        Mutant("a claim takes more last chances than asked for", .claims, "chance-used", .removed),
-        Mutant(
-            "a job that waits uses up the last chance of another", .claims, "claim-waits",
-            .replaced("if on_claim", "if is_last_chance then claim.chances = claim.chances - 1 end if on_claim")),
     ]
 }
 
@@ -36,19 +32,6 @@ extension RealStore {
         guard startable == (expected.map { [$0] } ?? []) else { return false }
         let request = ClaimRequest(worker: "explained", number: 1, upTo: 1)
         return try await queue.claim(request).jobs.map(\.id) == startable
-    }
-
-    /// Claims jobs and loses them, twice, so that each of them has one chance left.
-    fileprivate func loseTwice(_ count: Int) async throws {
-        var now = RealStore.start
-        for number in 1...2 {
-            _ = try await queue.claim(ClaimRequest(worker: "w", number: number, upTo: count))
-            for _ in 1...4 {
-                now += 30
-                try await setClock(now)
-                _ = try await queue.sweep()
-            }
-        }
     }
 
     fileprivate func push(

@@ -69,8 +69,9 @@ extension Mutant {
         Mutant("nobody is woken for an opening", .waiters, "opening-alarm", .never),
         Mutant("nobody is woken for an opening that an end brings", .turn, "turn-opening", .removed),
         Mutant(
-            "a claim that was executed before tells of an opening", .turn, "turn-knows", .replaced("false", "asked > 0")
-        ),
+            "nobody is woken for an opening when the claim of the turn is a replay", .turn, "turn-opening",
+            .replaced("limits.wake_for_opening(q)", "if n >= asked then limits.wake_for_opening(q) end")),
+        Mutant("another worker is woken for an opening that a claim tells of", .turn, "claim-tells", .removed),
         Mutant("a change of a class reaches no key", .waiters, "class-due", .removed),
         Mutant("nobody hears that a job is back", .waiters, "unblocked-told", .never),
     ]

@@ -73,13 +73,7 @@ extension Scenario {
             return words.contains("=blocked") && words.contains("=unblocked")
         },
         Scenario(name: "whoever waits is woken for an opening of which nobody was told") { real in
-            try await real.limit("h:a", "c=1 n=1 per=600 burst=1")
-            _ = try await real.queue.enqueue((0..<2).map { _ in NewJob(type: "test", payload: [1], limits: ["h:a"]) })
-            let held = try await real.queue.claim(ClaimRequest(worker: "w", number: 1, upTo: 2)).jobs
-            guard held.count == 1 else { return false }
-            try await real.command("DEL", real.key("wake"))
-            let ends = held.map { Settlement(id: $0.id, token: $0.token, outcome: .completed(output: nil)) }
-            _ = try await real.queue.settle(ends)
+            _ = try await real.queue.settle(real.endThatNotesOpening(ClaimRequest(worker: "w", number: 1, upTo: 2)))
             guard try await real.view().wakeTokens == 1 else { return false }
             try await real.limit("h:b", "n=1 per=100 burst=1")
             try await real.command("ZADD", real.key("rates"), "\(RealStore.start + 50)", "h:b")
@@ -87,16 +81,16 @@ extension Scenario {
             _ = try await real.queue.enqueue(NewJob(type: "test", payload: [1], limits: ["h:b"]))
             return try await real.view().wakeTokens == 1
         },
-        Scenario(name: "whoever waits is woken by an end whose claim was executed before") { real in
-            try await real.limit("h:a", "c=1 n=1 per=600 burst=1")
-            _ = try await real.queue.enqueue((0..<2).map { _ in NewJob(type: "test", payload: [1], limits: ["h:a"]) })
+        Scenario(name: "a worker is woken for an opening when the claim of the turn is a replay") { real in
             let claim = ClaimRequest(worker: "w", number: 1, upTo: 2)
-            let held = try await real.queue.claim(claim).jobs
-            guard held.count == 1 else { return false }
-            try await real.command("DEL", real.key("wake"))
-            let ends = held.map { Settlement(id: $0.id, token: $0.token, outcome: .completed(output: nil)) }
-            _ = try await real.queue.turn(settle: ends, claim: claim)
+            _ = try await real.queue.turn(settle: real.endThatNotesOpening(claim), claim: claim)
             return try await real.view().wakeTokens == 1
+        },
+        Scenario(name: "a claim that tells its worker of an opening wakes no other") { real in
+            try await real.limit("h:a", "n=1 per=600 burst=1")
+            _ = try await real.queue.enqueue((0..<2).map { _ in NewJob(type: "test", payload: [1], limits: ["h:a"]) })
+            let reply = try await real.queue.claim(ClaimRequest(worker: "w", number: 1, upTo: 2))
+            return try await real.view().wakeTokens == 0 && reply.jobs.count == 1
         },
         Scenario(name: "what another rate has left is bounded once") { real in
             try await real.queue.setLimit("h:a", to: QueueLimit(rate: LimitRate(count: 1, per: .seconds(86_400))))
@@ -161,6 +155,17 @@ extension Scenario {
 }
 
 extension RealStore {
+    /// Two jobs of a key with a rate, of which this claim takes the first: its end, which notes when the second may start.
+    ///
+    /// All wake tokens are consumed.
+    fileprivate func endThatNotesOpening(_ claim: ClaimRequest) async throws -> [Settlement] {
+        try await limit("h:a", "c=1 n=1 per=600 burst=1")
+        _ = try await queue.enqueue((0..<2).map { _ in NewJob(type: "test", payload: [1], limits: ["h:a"]) })
+        let held = try await queue.claim(claim).jobs
+        try await command("DEL", key("wake"))
+        return held.map { Settlement(id: $0.id, token: $0.token, outcome: .completed(output: nil)) }
+    }
+
     fileprivate func limit(_ name: String, _ text: String) async throws {
         try await command("HSET", key("limits"), name, text)
         let mask = name.hasPrefix("tag:") ? 5 : 1

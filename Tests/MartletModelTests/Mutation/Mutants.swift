@@ -120,6 +120,10 @@ struct Mutant: Sendable, CustomStringConvertible {
         Mutant("the fencing number starts again", .claims, "claim-number", .replaced("claims_of(job.k) + 1", "1")),
         Mutant("a token hides a unique key", .claims, "claim-star", .replaced("needs_more(job) and '*' or ''", "''")),
         Mutant("a claim forgets the priority of a place", .claims, "claim-place", .removed),
+        Mutant("a claim takes more last chances than asked for", .claims, "chance-used", .removed),
+        Mutant(
+            "a job that waits uses up the last chance of another", .claims, "claim-waits",
+            .replaced("if on_claim", "if is_last_chance then claim.chances = claim.chances - 1 end if on_claim")),
         Mutant("a spent token counts no claims", .values, "claims", .replaced("'^%-?(%d+)'", "'^(%d+)'")),
         Mutant("priorities count the wrong way later", .values, "score", .replaced("t - ", "t + ")),
         Mutant("the clock may go back later", .places, "clock-forward", .replaced("<", "~=")),

@@ -269,6 +269,19 @@ extension RealStore {
         return job
     }
 
+    /// Claims jobs and loses them, twice, so that each of them is in its last chance; the lease must be 50 ms.
+    func loseTwice(_ count: Int) async throws {
+        var now = RealStore.start
+        for number in 1...2 {
+            _ = try await queue.claim(ClaimRequest(worker: "w", number: number, upTo: count))
+            for _ in 1...4 {
+                now += 30
+                try await setClock(now)
+                _ = try await queue.sweep()
+            }
+        }
+    }
+
     fileprivate func giveBackAsUnknown(_ job: ClaimedJob) async throws {
         let outcome = Settlement.Outcome.unknownType(retryAfter: .zero, error: "nobody knows it")
         _ = try await queue.settle([Settlement(id: job.id, token: job.token, outcome: outcome)])
